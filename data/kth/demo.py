@@ -1,0 +1,155 @@
+"""Render stick figures as videos in KTH's own format: ``python data/kth/demo.py --out DIR``.
+
+DIR then looks as KTH's videos on disk do (names, 160x120, 25 frames per second, MPEG-4 AVI,
+``00sequences.txt``) and is prepared as they are. ``demo.json`` marks it, so that no result from it can
+pass for one on KTH. Equal arguments give equal frames.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+from data.errors import DataError
+from data.files import locked, room_in, write_atomically
+from data.kth.annotations import ACTIONS, ANNOTATION, MIN_FRAMES, Range, Video, format_annotation, video_of
+from data.kth.decode import WIDTH, encode
+from data.kth.figures import STRIDE, Array, Body, body_of, phases, pose_of
+from data.kth.scenery import Image, Scene, draw_frame, scene_of, zoom_of
+from data.kth.source import DEMO_MARK
+from data.progress import progress, say
+from fernn.seeding import generator
+
+RENDERER = 1
+"""Counts up when equal arguments give other frames than before."""
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """Render stick figures doing KTH's six actions, in KTH's own file format."""
+
+    out: Path
+    """Folder for the videos; made if it is missing."""
+
+    persons: int = 25
+    """Persons, from 01 on, at most 25."""
+
+    scenarios: int = 1
+    """Scenarios, from d1 on: outdoors, scale variation, other clothes, indoors."""
+
+    ranges: int = 4
+    """Annotated ranges in a video."""
+
+    frames: int = 40
+    """Frames in a range, at least 32."""
+
+    def __post_init__(self) -> None:
+        limits = {"persons": (1, 25), "scenarios": (1, 4), "ranges": (1, 16), "frames": (MIN_FRAMES, 1000)}
+        for name, (least, most) in limits.items():
+            if not least <= (value := getattr(self, name)) <= most:
+                raise DataError(f"{name} must be {least} to {most}, got {value}")
+
+    def mark(self) -> str:
+        """The content of ``demo.json``: what the videos depend on."""
+        content = {"dataset": "kth-demo", "renderer": RENDERER} | self.arguments()
+        return json.dumps(content, indent=2) + "\n"
+
+    def arguments(self) -> dict[str, int]:
+        """What :func:`render` takes besides the folder."""
+        return {name: value for name, value in asdict(self).items() if name != "out"}
+
+    def videos(self) -> tuple[Video, ...]:
+        """The annotation of the videos, in KTH's order."""
+        numbers = product(range(1, self.persons + 1), sorted(ACTIONS), range(1, self.scenarios + 1))
+        parts = [(i * self.frames, (i + 1) * self.frames - 1) for i in range(self.ranges)]
+        return tuple(video_of(f"person{p:02}_{action}_d{s}", parts) for p, action, s in numbers)
+
+
+def render(
+    out: Path | str, *, persons: int = 25, scenarios: int = 1, ranges: int = 4, frames: int = 40
+) -> tuple[Video, ...]:
+    """Render the videos into ``out`` and return their annotation, which is written last.
+
+    A folder that was finished with equal arguments is left as it is; one that holds other videos is
+    refused.
+    """
+    config = DemoConfig(Path(out).expanduser().resolve(), persons, scenarios, ranges, frames)
+    videos = config.videos()
+    with room_in(config.out), locked(config.out / ".lock"):
+        if not _is_finished(config):
+            write_atomically(config.out / DEMO_MARK, config.mark())
+            _render_all(videos, config.out)
+            write_atomically(config.out / ANNOTATION, format_annotation(videos))
+    return videos
+
+
+def frames_of(video: Video) -> Iterator[Image]:
+    """The frames of a video, grey, 160x120."""
+    body, scene = body_of(video.person), scene_of(video.person, video.scenario)
+    facing = 1 if generator("kth-demo", "facing", video.name).uniform() < 0.5 else -1
+    for part in video.ranges:
+        yield from _frames_of_range(video.action, part, body, scene, facing)
+        facing = -facing
+
+
+def main(config: DemoConfig) -> int:
+    """Render and say in one line what there is; 2 if it cannot be done."""
+    try:
+        videos = render(config.out, **config.arguments())
+    except (DataError, OSError) as error:
+        say(f"error: {error}")
+        return 2
+    say(f"{config.out}: {len(videos)} rendered videos")
+    return 0
+
+
+def _is_finished(config: DemoConfig) -> bool:
+    mark, annotation = config.out / DEMO_MARK, config.out / ANNOTATION
+    if not mark.exists() and any(config.out.glob("*.avi")):
+        raise DataError(f"{config.out} holds videos that are not rendered: choose another folder")
+    if not mark.exists() or mark.read_text(encoding="utf-8") != config.mark():
+        for stale in [annotation, *config.out.glob("*_uncomp.avi")]:
+            stale.unlink(missing_ok=True)
+        return False
+    return annotation.exists()
+
+
+def _render_all(videos: tuple[Video, ...], out: Path) -> None:
+    with progress("rendering", len(videos), "videos") as advance:
+        for video in videos:
+            encode(out / video.file_name, frames_of(video))
+            advance(1)
+
+
+def _frames_of_range(action: str, part: Range, body: Body, scene: Scene, facing: int) -> Iterator[Image]:
+    rng = generator("kth-demo", "range", part.id)
+    phase = phases(action, body, part.num_frames, rng)
+    zoom = body.height * zoom_of(scene, part.num_frames, rng)
+    x = _path(action, phase, zoom, facing, rng)
+    pose = pose_of(action, body, phase, rng)
+    noises = rng.integers(0, 2**16, part.num_frames)
+    places = np.stack([x, np.full_like(x, scene.floor), facing * zoom, zoom], axis=1)
+    for t, place in enumerate(places):
+        yield draw_frame(scene, body, pose, t, place, noises[t])
+
+
+def _path(action: str, phase: Array, zoom: Array, facing: int, rng: np.random.Generator) -> Array:
+    """Where the figure is along x: on the spot, or passing again and again at a steady pace.
+
+    A passing figure is everywhere equally often, whatever its pace: its place tells nothing.
+    """
+    if action not in STRIDE:
+        return np.full_like(phase, rng.uniform(0.3, 0.7) * WIDTH)
+    margin = 0.3 * zoom.mean()
+    stride = rng.uniform(*STRIDE[action]) * zoom.mean()
+    way = rng.uniform() * (WIDTH + 2 * margin) + facing * stride * (phase - phase[0]) / (2 * np.pi)
+    return way % (WIDTH + 2 * margin) - margin
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(DemoConfig)))

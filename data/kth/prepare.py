@@ -1,0 +1,186 @@
+"""Turn KTH's videos into Parquet clips: ``python data/kth/prepare.py --out DIR``.
+
+Without ``--videos`` the annotation and six archives (1.15 GB) are downloaded from the official server.
+The clips go to ``DIR/32px`` (or the size asked for), its manifest last. A folder that is finished and
+made from the same videos is verified and left as it is.
+"""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import tyro
+
+from data.errors import DataError, ManifestError
+from data.files import locked, room_in, sha256_of
+from data.kth.annotations import MIN_FRAMES, Video
+from data.kth.clips import Cut, decoded, write_clips
+from data.kth.decode import GREY
+from data.kth.source import OFFICIAL, Source, dataset_name, from_folder, from_server, is_demo
+from data.kth.splits import count_by_split
+from data.manifest import Manifest
+from data.progress import progress, say
+from data.schema import ClipRow, content_hash
+
+LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "ray")
+
+
+@dataclass(frozen=True)
+class PrepareConfig:
+    """Turn KTH's videos into Parquet clips with a manifest."""
+
+    out: Path
+    """Folder for the prepared clips; every size gets a folder of its own in it."""
+
+    videos: Path | None = None
+    """Folder with the AVI files and 00sequences.txt; without it they are downloaded."""
+
+    size: int = 32
+    """Height and width of the frames, in pixels."""
+
+    url: str = OFFICIAL
+    """Address of 00sequences.txt and the six archives: the official server or a mirror."""
+
+    raw: Path | None = None
+    """Folder for what is downloaded and extracted; by default raw/ in the output folder."""
+
+
+def prepare(
+    out: Path | str,
+    *,
+    videos: Path | str | None = None,
+    size: int = 32,
+    url: str = OFFICIAL,
+    raw: Path | str | None = None,
+) -> Manifest:
+    """The manifest of the clips in ``folder_of(out, size)``, which are built unless they are there.
+
+    Raises :class:`DataError` with one clear line if that cannot be done; then nothing half-written is
+    left. A second process that asks for the same ``out`` waits for the first.
+    """
+    if size < 1:
+        raise DataError(f"size must be 1 or more pixels, got {size}")
+    out, url = _absolute(out), url.rstrip("/") + "/"
+    raw = _absolute(raw) if raw else out / "raw"
+    with room_in(out), locked(out / ".lock", lambda: say(f"another process prepares {out}, waiting for it")):
+        return _prepare(folder_of(out, size), _absolute(videos) if videos else None, size, url, raw)
+
+
+def folder_of(out: Path | str, size: int) -> Path:
+    """Where the clips of ``size`` pixels are in the folder ``out``."""
+    return _absolute(out) / f"{size}px"
+
+
+def main(config: PrepareConfig) -> int:
+    """Prepare and say in one line what there is; 2 if the data cannot be used."""
+    try:
+        manifest = prepare(config.out, videos=config.videos, size=config.size, url=config.url, raw=config.raw)
+    except (DataError, OSError) as error:
+        say(f"error: {error}")
+        return 2
+    say(_summary(manifest, folder_of(config.out, config.size)))
+    return 0
+
+
+def _prepare(folder: Path, videos: Path | None, size: int, url: str, raw: Path) -> Manifest:
+    standing = _standing(folder, dataset_name(demo=videos is not None and is_demo(videos)))
+    if standing and videos is None and standing.origin == url and not standing.partial:
+        return standing
+    source = from_folder(videos, url=url, raw=raw) if videos else from_server(url, raw=raw)
+    fingerprint = source.fingerprint()
+    if standing and standing.source_sha256 == fingerprint:
+        return standing
+    return _build(folder, source, size, fingerprint)
+
+
+def _standing(folder: Path, dataset: str) -> Manifest | None:
+    """The manifest of a folder that is whole; None, and a line that says why, for one to be built again.
+
+    Rendered and real videos never replace each other.
+    """
+    if not folder.exists():
+        return None
+    try:
+        manifest = Manifest.read(folder)
+        manifest.verify(folder)
+    except ManifestError as error:
+        say(f"building {folder} again: {error}")
+        return None
+    if manifest.dataset != dataset:
+        kinds = f"{folder} holds {manifest.dataset}, the videos are {dataset}"
+        raise DataError(f"{kinds}: choose another output folder")
+    return manifest
+
+
+def _absolute(path: Path | str) -> Path:
+    return Path(path).expanduser().resolve()
+
+
+def _build(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest:
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed: the lock is ours
+    try:
+        temporary.mkdir()
+        manifest = _fill(temporary, source, size, fingerprint)
+        manifest.write(temporary)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(temporary, folder)
+        return manifest
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest:
+    annotated = source.annotated()
+    found = [video for video in annotated if video.name in source.videos]
+    if not found:
+        raise DataError(f"none of the {len(annotated)} videos that {source.annotation} names is there")
+    cut = Cut()
+    files, rows = write_clips(_clips(found, source, size, cut), folder)
+    if not rows:
+        first = cut.skipped[0].reason if cut.skipped else f"all ranges have fewer than {MIN_FRAMES} frames"
+        raise DataError(f"no video gives a clip: {first}")
+    return Manifest(
+        dataset=source.dataset,
+        demo=source.demo,
+        size=size,
+        grey=GREY,
+        origin=source.origin,
+        annotation_sha256=sha256_of(source.annotation),
+        source_sha256=fingerprint,
+        num_videos_annotated=len(annotated),
+        num_videos=len(found),
+        missing=tuple(video.name for video in annotated if video.name not in source.videos),
+        skipped=tuple(cut.skipped),
+        clipped=tuple(cut.clipped),
+        short=tuple(cut.short),
+        archives=source.archives,
+        clips=count_by_split(row["person"] for row in rows),
+        files=tuple(files),
+        versions={"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        hash=content_hash(source.dataset, size, rows),
+    )
+
+
+def _clips(videos: list[Video], source: Source, size: int, cut: Cut) -> Iterator[ClipRow]:
+    with progress("decoding", len(videos), "videos") as advance:
+        for video, frames, error in decoded(videos, source.videos, size):
+            yield from cut.clips(video, frames, error)
+            advance(1)
+
+
+def _summary(manifest: Manifest, folder: Path) -> str:
+    videos = f"{manifest.num_videos} of {manifest.num_videos_annotated} videos"
+    text = f"{folder}: {manifest.dataset}, {manifest.num_clips} clips of {videos}"
+    if manifest.partial:
+        text += f"; partial: {len(manifest.missing)} videos missing, {len(manifest.skipped)} entries skipped"
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(PrepareConfig)))

@@ -1,0 +1,125 @@
+"""The manifest of a prepared folder: what is in it, where it came from, and what is not in it.
+
+It is written last, so a folder without one is not finished.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data.errors import ManifestError
+from data.files import sha256_of, write_atomically
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A Parquet file of the folder."""
+
+    name: str
+    rows: int
+    num_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A video or clip that is not as the annotation says, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a prepared folder holds.
+
+    ``hash`` depends on the clips alone (see :func:`data.schema.content_hash`): equal hash, equal data.
+    ``source_sha256`` covers everything that the folder was made from. ``skipped`` names videos and clips
+    left out because they could not be used, ``clipped`` those cut at their video's end, ``short`` the
+    ranges too short to be clips. ``clips`` counts by split and part.
+    """
+
+    dataset: str
+    demo: bool
+    size: int
+    grey: str
+    origin: str
+    annotation_sha256: str
+    source_sha256: str
+    num_videos_annotated: int
+    num_videos: int
+    missing: tuple[str, ...]
+    skipped: tuple[Remark, ...]
+    clipped: tuple[Remark, ...]
+    short: tuple[str, ...]
+    archives: Mapping[str, str]
+    clips: Mapping[str, Mapping[str, int]]
+    files: tuple[DataFile, ...]
+    versions: Mapping[str, str]
+    hash: str
+    format: int = FORMAT
+
+    @property
+    def partial(self) -> bool:
+        """Whether the folder holds less than the annotation names."""
+        return bool(self.missing or self.skipped)
+
+    @property
+    def num_clips(self) -> int:
+        return sum(file.rows for file in self.files)
+
+    def paths(self, folder: Path) -> list[Path]:
+        """The Parquet files, in the order of their clips."""
+        return [folder / file.name for file in self.files]
+
+    def write(self, folder: Path) -> None:
+        """Write ``manifest.json`` into ``folder``, whole or not at all."""
+        content = dataclasses.asdict(self) | {"partial": self.partial}
+        write_atomically(folder / MANIFEST, json.dumps(content, indent=2) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """The manifest in ``folder``; raises :class:`ManifestError` if there is none or it is not one."""
+        path = folder / MANIFEST
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            return _from_json(content)
+        except FileNotFoundError as error:
+            raise ManifestError(f"{folder} has no {MANIFEST}: its preparation did not finish") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise ManifestError(f"{path} is not a manifest of format {FORMAT}: {error}") from error
+
+    def verify(self, folder: Path) -> None:
+        """Check every file's presence, size and SHA-256; one :class:`ManifestError` names all that differ."""
+        wrong = [problem for file in self.files if (problem := _problem(folder, file))]
+        if wrong:
+            raise ManifestError(f"{folder} is damaged, prepare it again: {'; '.join(wrong)}")
+
+
+def _problem(folder: Path, file: DataFile) -> str:
+    path = folder / file.name
+    if not path.is_file():
+        return f"{file.name} is missing"
+    if (size := path.stat().st_size) != file.num_bytes:
+        return f"{file.name} has {size} bytes instead of {file.num_bytes}"
+    return "" if sha256_of(path) == file.sha256 else f"the SHA-256 of {file.name} has changed"
+
+
+def _from_json(content: dict[str, Any]) -> Manifest:
+    if content.get("format") != FORMAT:
+        raise ValueError(f"format must be {FORMAT}, got {content.get('format')!r}")
+    partial = content.pop("partial")
+    content["missing"], content["short"] = tuple(content["missing"]), tuple(content["short"])
+    for field in ("skipped", "clipped"):
+        content[field] = tuple(Remark(**entry) for entry in content[field])
+    content["files"] = tuple(DataFile(**entry) for entry in content["files"])
+    manifest = Manifest(**content)
+    if manifest.partial != partial:
+        raise ValueError(f"partial must be {manifest.partial} by what it lists, got {partial}")
+    return manifest

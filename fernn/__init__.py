@@ -1,0 +1,1 @@
+"""Flow equivariant recurrent networks and the models they are measured against."""

@@ -1,0 +1,93 @@
+"""Frozen configs: flatten to dotted names, override by dotted names."""
+
+import difflib
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+
+
+@dataclass(frozen=True)
+class Config:
+    """A frozen dataclass whose fields are reached by dotted names."""
+
+    def flatten(self) -> dict[str, Any]:
+        """Every field by dotted name, in the order of declaration: ``{"optim.lr": 1e-3, ...}``."""
+        flat: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            inner = value.flatten() if isinstance(value, Config) else {}
+            flat |= {f"{field.name}.{name}": leaf for name, leaf in inner.items()} or {field.name: value}
+        return flat
+
+    def override(self, values: Mapping[str, Any]) -> Self:
+        """A copy with the named fields changed.
+
+        Raises KeyError for a name that does not exist and TypeError or ValueError for a value that
+        does not fit its field.
+        """
+        changed = self
+        for name, value in values.items():
+            changed = changed._override_one(name, value)
+        return changed
+
+    def _override_one(self, name: str, value: Any) -> Self:
+        head, _, rest = name.partition(".")
+        if head not in {field.name for field in fields(self)}:
+            raise KeyError(unknown_name(name, self.flatten(), kind="field"))
+        if not rest:
+            return replace(self, **{head: fitted(name, value, get_type_hints(type(self))[head])})
+        inner = getattr(self, head)
+        if not isinstance(inner, Config):
+            raise KeyError(f"field {head!r} has no parts, so {name!r} names nothing")
+        try:
+            return replace(self, **{head: inner.override({rest: value})})
+        except KeyError:
+            raise KeyError(unknown_name(name, self.flatten(), kind="field")) from None
+
+
+def unknown_name(name: str, known: Mapping[str, Any] | list[str], *, kind: str) -> str:
+    """The message for a name that is not among ``known``, with the nearest one."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown {kind} {name!r}: {hint}it must be one of {', '.join(known)}"
+
+
+def fitted(name: str, value: Any, kind: Any) -> Any:
+    """``value`` as the field's type ``kind``: lists become tuples, whole numbers floats; else TypeError."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        if value not in args:
+            raise ValueError(f"{name} must be one of {', '.join(map(str, args))}, got {value!r}")
+        return value
+    if origin in (Union, types.UnionType):
+        return _fitted_to_any(name, value, args)
+    if origin is tuple:
+        return _fitted_tuple(name, value, args)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise TypeError(f"{name} must be of type {_type_name(kind)}, got {value!r}")
+    return value
+
+
+def _fitted_to_any(name: str, value: Any, kinds: tuple[Any, ...]) -> Any:
+    for kind in kinds:
+        try:
+            return fitted(name, value, kind)
+        except (TypeError, ValueError):
+            continue
+    raise TypeError(f"{name} must be one of {', '.join(map(_type_name, kinds))}, got {value!r}")
+
+
+def _fitted_tuple(name: str, value: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not isinstance(value, tuple | list):
+        raise TypeError(f"{name} must be a list, got {value!r}")
+    kinds = [args[0]] * len(value) if args[-1] is Ellipsis else list(args)
+    if len(kinds) != len(value):
+        raise ValueError(f"{name} must have {len(kinds)} entries, got {value!r}")
+    return tuple(fitted(name, item, kind) for item, kind in zip(value, kinds, strict=True))
+
+
+def _type_name(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) and not is_dataclass(kind) else str(kind)

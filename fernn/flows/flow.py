@@ -1,0 +1,26 @@
+"""What a flow is: the protocol that every family of flows keeps, and its laws."""
+
+from typing import Any, Protocol
+
+from torch import Tensor
+
+
+class Flow(Protocol):
+    """A family of flows psi_t(v) on images, for every velocity v of a finite set V.
+
+    Laws, tested over every entry of ``fernn.flows.FLOWS``:
+
+        psi_0(v) = id      psi_s(v) psi_t(v) = psi_{s+t}(v)      psi_t(v) psi_t(-v) = id
+
+    Source: Keller, "Flow Equivariant Recurrent Neural Networks", 2025, section 3.
+    """
+
+    @property
+    def velocities(self) -> tuple[Any, ...]:
+        """V, in the order of the hidden state's slices."""
+
+    def act(self, images: Tensor, velocity: Any, time: int = 1) -> Tensor:
+        """psi_time(velocity) applied to images (..., h, w); any velocity of the family, also outside V."""
+
+    def difference(self, velocity: Any, other: Any) -> Any:
+        """velocity - other."""

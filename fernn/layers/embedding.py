@@ -1,0 +1,68 @@
+"""The embedding of frames: a stack of convolutions applied to all frames of a clip at once."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Padding = Literal["zeros", "circular"]
+
+
+class StepBatchNorm(nn.BatchNorm2d):
+    """BatchNorm that treats every time step as a batch of its own, computed for all steps at once.
+
+    Equal to calling ``nn.BatchNorm2d`` once per time step, in order: in training each step is
+    normalised by its own mean and variance, and the running averages move T times. With momentum m
+    and statistics s_1 .. s_T their value after T updates is
+
+        r_T = (1 - m)^T r_0 + m sum_i (1 - m)^(T - i) s_i
+    """
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Normalises frames (b, t, c, h, w); statistics are taken over (b, h, w)."""
+        if not self.training:
+            return super().forward(frames.flatten(0, 1)).view_as(frames)
+        steps = frames.shape[1]
+        mean = frames.new_zeros(steps * self.num_features)
+        variance = frames.new_zeros(steps * self.num_features)
+        normalised = F.batch_norm(
+            frames.flatten(1, 2), mean, variance, self.weight.repeat(steps), self.bias.repeat(steps),
+            training=True, momentum=1.0, eps=self.eps,
+        )  # fmt: skip
+        self._update_running(mean.view(steps, -1), variance.view(steps, -1))
+        return normalised.view_as(frames)
+
+    @torch.no_grad()
+    def _update_running(self, means: Tensor, variances: Tensor) -> None:
+        steps, momentum = len(means), float(self.momentum or 0.0)
+        weights = momentum * (1 - momentum) ** torch.arange(steps - 1, -1, -1, device=means.device)
+        assert self.running_mean is not None and self.running_var is not None
+        self.running_mean.mul_((1 - momentum) ** steps).add_(weights @ means)
+        self.running_var.mul_((1 - momentum) ** steps).add_(weights @ variances)
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(steps)
+
+
+class FrameEmbedding(nn.Module):
+    """Convolution, StepBatchNorm and ReLU, repeated: frames (b, t, c, h, w) to maps of the last width.
+
+    ``padding_mode`` "zeros" is the published embedding, which is not exactly equivariant at the
+    border; "circular" is.
+    """
+
+    def __init__(self, channels: Sequence[int], kernel_sizes: Sequence[int], padding_mode: Padding) -> None:
+        super().__init__()
+        pairs = list(zip(channels[:-1], channels[1:], kernel_sizes, strict=True))
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(c_in, c_out, k, padding=k // 2, padding_mode=padding_mode, bias=False) for c_in, c_out, k in pairs
+        )
+        self.norms = nn.ModuleList(StepBatchNorm(width) for width in channels[1:])
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Maps (b, t, c', h, w) of frames (b, t, c, h, w)."""
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            maps = convolution(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+            frames = F.relu(norm(maps))
+        return frames

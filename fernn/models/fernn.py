@@ -1,0 +1,138 @@
+"""Clip classifiers with a recurrent hidden state: G-RNN, FERNN and G-RNN+."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fernn.config import Config
+from fernn.flows import TranslationFlow
+from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels
+from fernn.layers.embedding import FrameEmbedding, Padding
+from fernn.layers.pooling import pool_velocities
+
+
+class RecurrentClassifier(nn.Module):
+    """Embedding of frames, recurrent layers over time, max over V, mean over space, linear head.
+
+    A deeper layer reads the state of the layer below through one more embedding convolution.
+    Source: Keller, 2025, section 5.2 and appendix B.
+    """
+
+    def __init__(
+        self,
+        embedding: FrameEmbedding,
+        cells: Sequence[FERNNCell | LearnedKernelCell],
+        between: Sequence[FrameEmbedding],
+        head: nn.Linear,
+    ) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.cells = nn.ModuleList(cells)
+        self.between = nn.ModuleList(between)
+        self.head = head
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Logits (b, classes) of clips (b, t, c, h, w) in [0, 1]."""
+        top = self.cells[-1].last_state(self._top_inputs(clips))  # type: ignore[operator]
+        return self.head(pool_velocities(top).mean(dim=(-2, -1)))
+
+    def hidden_states(self, clips: Tensor) -> Iterator[Tensor]:
+        """The top layer's states h_t (v, b, c, h, w), frame by frame, of clips (b, t, c, h, w)."""
+        return self.cells[-1].states(self._top_inputs(clips))  # type: ignore[operator]
+
+    def _top_inputs(self, clips: Tensor) -> Tensor:
+        inputs = self.embedding(clips).transpose(0, 1)[:, None]
+        for cell, embedding in zip(self.cells[:-1], self.between, strict=True):
+            states = list(cell.states(inputs))  # type: ignore[operator]
+            inputs = embed_states(embedding, states)  # type: ignore[arg-type]
+        return inputs
+
+
+def embed_states(embedding: FrameEmbedding, states: Sequence[Tensor]) -> Tensor:
+    """The next layer's inputs (t, v, b, c, h, w) from this layer's states, each (v or 1, b, c, h, w)."""
+    num_slices, batch = states[-1].shape[:2]
+    whole = torch.stack([state.expand(num_slices, *state.shape[1:]).flatten(0, 1) for state in states], dim=1)
+    return embedding(whole).unflatten(0, (num_slices, batch)).movedim(2, 0)
+
+
+@dataclass(frozen=True)
+class FERNNConfig(Config):
+    """A FERNN for translations; with ``velocity_range`` (0, 0) it is the G-RNN."""
+
+    name: str = "fernn-v1"
+    velocity_range: tuple[int, int] = (1, 1)
+    """V holds every (vy, vx) with |vy|, |vx| up to these, in pixels per frame."""
+    hidden_channels: int = 128
+    embedding_channels: tuple[int, ...] = (32, 64)
+    num_layers: int = 1
+    embedding_padding: Padding = "zeros"
+    """"zeros" as published, or "circular", which is exactly flow equivariant."""
+
+    def __post_init__(self) -> None:
+        check_recurrent(self)
+
+    def build(self, *, in_channels: int = 1, num_classes: int = 6) -> RecurrentClassifier:
+        """The network, with PyTorch's default initial weights."""
+        flow = TranslationFlow.box(*self.velocity_range)
+        cells = [FERNNCell(flow, self.hidden_channels) for _ in range(self.num_layers)]
+        widths = (in_channels, *self.embedding_channels, self.hidden_channels)
+        return build_recurrent(widths, cells, num_classes, self.embedding_padding)
+
+
+@dataclass(frozen=True)
+class GRNNPlusConfig(Config):
+    """G-RNN+: as many learned kernels as the FERNN of ``velocity_range`` has velocities."""
+
+    name: str = "grnn-plus"
+    velocity_range: tuple[int, int] = (2, 2)
+    hidden_channels: int = 128
+    embedding_channels: tuple[int, ...] = (32, 64)
+    num_layers: int = 1
+    embedding_padding: Padding = "zeros"
+
+    def __post_init__(self) -> None:
+        check_recurrent(self)
+
+    def build(self, *, in_channels: int = 1, num_classes: int = 6) -> RecurrentClassifier:
+        """The network, kernels drawn with standard deviation 1 / kernel size."""
+        height, width = (2 * radius + 1 for radius in self.velocity_range)
+        kernels = LearnedKernels(height * width, height, width)
+        cells = [LearnedKernelCell(kernels, self.hidden_channels) for _ in range(self.num_layers)]
+        widths = (in_channels, *self.embedding_channels, self.hidden_channels)
+        return build_recurrent(widths, cells, num_classes, self.embedding_padding)
+
+
+def build_recurrent(
+    widths: Sequence[int],
+    cells: Sequence[FERNNCell | LearnedKernelCell],
+    num_classes: int,
+    padding: Padding,
+) -> RecurrentClassifier:
+    """A classifier around ``cells``: embedding 5x5, then 3x3, of the given ``widths``."""
+    hidden = widths[-1]
+    kernel_sizes = [5, *[3] * (len(widths) - 2)]
+    return RecurrentClassifier(
+        FrameEmbedding(widths, kernel_sizes, padding),
+        cells,
+        [FrameEmbedding((hidden, hidden), [3], padding) for _ in cells[1:]],
+        nn.Linear(hidden, num_classes),
+    )
+
+
+def check_recurrent(config: FERNNConfig | GRNNPlusConfig) -> None:
+    """ValueError for ranges below 0 or sizes below 1."""
+    TranslationFlow.box(*config.velocity_range)
+    require_positive(
+        hidden_channels=config.hidden_channels,
+        num_layers=config.num_layers,
+        embedding_channels=min(config.embedding_channels, default=1),
+    )
+
+
+def require_positive(**fields: int) -> None:
+    """ValueError for the first field that is not 1 or more."""
+    for name, value in fields.items():
+        if value < 1:
+            raise ValueError(f"{name} must be 1 or more, got {value}")

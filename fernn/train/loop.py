@@ -1,0 +1,95 @@
+"""The training loop: a generator that yields one row of metrics an epoch."""
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+
+from fernn.batch import Batch
+from fernn.experiment import Split
+from fernn.seeding import seed_of
+from fernn.train.evaluate import autocast, predict, to_unit
+from fernn.train.run import Run
+
+Row = dict[str, float]
+
+
+class Clips(Protocol):
+    """Where a run's clips come from."""
+
+    def training(self, seed: int, epoch: int) -> Iterable[Batch]:
+        """The epoch's shuffled training batches: the same for the same seed and epoch."""
+
+    def evaluation(self, split: Split) -> Iterable[Batch]:
+        """The split's fixed clips, in a fixed order."""
+
+
+class DivergedError(RuntimeError):
+    """The training loss is no longer a finite number."""
+
+
+def fit(run: Run, clips: Clips) -> Iterator[Row]:
+    """Train until the experiment's last epoch, yielding one row an epoch, after the run has moved on.
+
+    Names that start with "time/" depend on the machine; all others depend on the experiment and its
+    data alone. Raises DivergedError where the loss is not finite.
+    """
+    while run.epoch < run.experiment.epochs:
+        torch.manual_seed(seed_of("epoch", run.experiment.seed, run.epoch + 1))
+        row = train_epoch(run, clips) | validate(run, clips)
+        run.epoch += 1
+        if row["validation/accuracy"] > run.best_accuracy:
+            run.best_epoch, run.best_accuracy = run.epoch, row["validation/accuracy"]
+        yield {"epoch": run.epoch, **row, "best/epoch": run.best_epoch, "best/accuracy": run.best_accuracy}
+
+
+def train_epoch(run: Run, clips: Clips) -> Row:
+    """One pass over the training clips; means over clips, the gradient norm before clipping over steps."""
+    run.model.train()
+    started, waiting, num_clips, num_steps = time.perf_counter(), 0.0, 0, 0
+    totals = torch.zeros(3, dtype=torch.float64, device=run.device)
+    batches = iter(clips.training(run.experiment.seed, run.epoch + 1))
+    while True:
+        asked = time.perf_counter()
+        if (batch := next(batches, None)) is None:
+            break
+        waiting += time.perf_counter() - asked
+        totals += train_step(run, batch)
+        num_clips, num_steps = num_clips + len(batch.ids), num_steps + 1
+    loss, correct, norm = totals.tolist()
+    seconds = time.perf_counter() - started
+    if not math.isfinite(loss):
+        raise DivergedError(f"the training loss is {loss} in epoch {run.epoch + 1}: lower optim.lr")
+    return {
+        "train/loss": loss / num_clips,
+        "train/accuracy": correct / num_clips,
+        "train/gradient_norm": norm / num_steps,
+        "time/train_seconds": seconds,
+        "time/clips_per_second": num_clips / seconds,
+        "time/waiting_share": waiting / seconds,
+    }
+
+
+def train_step(run: Run, batch: Batch) -> torch.Tensor:
+    """One update; the sums of loss and of hits over the batch, and the gradient norm, on the device."""
+    images, labels = to_unit(batch.clips, run.device), batch.labels.to(run.device)
+    run.optimizer.zero_grad(set_to_none=True)
+    with autocast(run.device, run.experiment.precision):
+        logits = run.model(images)
+        loss = F.cross_entropy(logits.float(), labels)
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), run.experiment.optim.clip_norm)
+    run.optimizer.step()
+    hits = (logits.argmax(dim=1) == labels).sum()
+    return torch.stack([loss.detach().double() * len(labels), hits.double(), norm.double()])
+
+
+def validate(run: Run, clips: Clips) -> Row:
+    """Loss and accuracy on the validation clips."""
+    started = time.perf_counter()
+    predictions = predict(run.model, clips.evaluation("validation"), run.device, run.experiment.precision)
+    metrics = {f"validation/{name}": value for name, value in predictions.metrics().items()}
+    return metrics | {"time/validation_seconds": time.perf_counter() - started}

@@ -1,0 +1,64 @@
+"""A run: the state of one experiment in training, and how it is saved and loaded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from fernn.experiment import Experiment
+from fernn.seeding import seed_of
+
+
+@dataclass
+class Run:
+    """A model and its optimizer after ``epoch`` whole epochs, and the best epoch so far."""
+
+    experiment: Experiment
+    device: torch.device
+    model: nn.Module
+    optimizer: torch.optim.Adam
+    epoch: int = 0
+    best_epoch: int = 0
+    best_accuracy: float = -1.0
+
+    @classmethod
+    def start(cls, experiment: Experiment, device: torch.device | str = "cpu") -> Self:
+        """A new run: weights drawn from the stream (seed, "init")."""
+        device = torch.device(device)
+        model = initial_model(experiment).to(device)
+        optimizer = torch.optim.Adam(model.parameters(), lr=experiment.optim.lr)
+        return cls(experiment, device, model, optimizer)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and facts from which :meth:`load` restores the run, bit for bit."""
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        for index, slots in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{slot}": torch.as_tensor(value) for slot, value in slots.items()}
+        facts = {"epoch": self.epoch, "best_epoch": self.best_epoch, "best_accuracy": self.best_accuracy}
+        return tensors, facts
+
+    def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state` gave; raises RuntimeError where the weights have other shapes."""
+        self.model.load_state_dict(with_prefix(tensors, "model."))
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in with_prefix(tensors, "optimizer.").items():
+            index, slot = name.split(".")
+            slots.setdefault(int(index), {})[slot] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
+        self.epoch, self.best_epoch = facts["epoch"], facts["best_epoch"]
+        self.best_accuracy = facts["best_accuracy"]
+
+
+def initial_model(experiment: Experiment) -> nn.Module:
+    """The experiment's model with initial weights from the stream (seed, "init"); global RNGs untouched."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(experiment.seed, "init"))
+        return experiment.model.build()
+
+
+def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The entries whose name starts with ``prefix``, without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,47 @@
+"""A few rendered videos, a Ray, and a folder of real videos where there is one."""
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import ray
+
+from data.kth.demo import render
+
+REAL_VIDEOS = "FERNN_KTH_VIDEOS"
+"""Environment variable: a folder with original KTH videos and their 00sequences.txt."""
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory):
+    """Two persons doing the six actions, two ranges of 33 frames each."""
+    folder = tmp_path_factory.mktemp("rendered")
+    render(folder, persons=2, ranges=2, frames=33)
+    return folder
+
+
+@pytest.fixture
+def videos(rendered, tmp_path):
+    """A copy of the rendered videos that a test may spoil."""
+    return Path(shutil.copytree(rendered, tmp_path / "videos"))
+
+
+@pytest.fixture(scope="session")
+def two_cpus():
+    """A local Ray with two CPUs, started once."""
+    started = not ray.is_initialized()
+    if started:
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    yield
+    if started:
+        ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def real_videos():
+    """Original KTH videos; the test is skipped where the machine has none."""
+    if REAL_VIDEOS not in os.environ:
+        pytest.skip(f"{REAL_VIDEOS} does not name a folder of original KTH videos")
+    return Path(os.environ[REAL_VIDEOS])

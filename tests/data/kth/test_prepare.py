@@ -1,0 +1,254 @@
+import errno
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import ray
+
+import data.kth
+from data.errors import AnnotationError, DataError, StorageError
+from data.kth import clips
+from data.kth import prepare as module
+from data.kth.annotations import clips_of, read_annotation
+from data.kth.decode import decode
+from data.kth.prepare import PrepareConfig, folder_of, main, prepare
+from data.manifest import Manifest
+from data.schema import frames_of
+
+pytestmark = pytest.mark.usefixtures("two_cpus")
+
+VICTIM = "person01_boxing_d1"
+
+
+def visible(folder):
+    """What is in a folder besides locks."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
+
+
+def builds(monkeypatch):
+    """A list that grows by one whenever clips are built."""
+    done, build = [], module._build
+    monkeypatch.setattr(module, "_build", lambda *arguments: done.append(1) or build(*arguments))
+    return done
+
+
+def annotate(videos, old, new):
+    path = videos / "00sequences.txt"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.fixture(scope="module")
+def prepared(rendered, tmp_path_factory, two_cpus):
+    out = tmp_path_factory.mktemp("prepared")
+    return prepare(out, videos=rendered), folder_of(out, 32)
+
+
+def test_every_annotated_range_becomes_a_clip(prepared, rendered):
+    manifest, folder = prepared
+    videos = read_annotation(rendered / "00sequences.txt")
+    table = pq.read_table(manifest.paths(folder))
+    for (video, part), row, frames in zip(
+        clips_of(videos), table.drop(["frames"]).to_pylist(), frames_of(table["frames"]), strict=True
+    ):
+        assert (row["id"], row["person"], row["action"]) == (part.id, video.person, video.action)
+        assert (row["label"], row["scenario"]) == (video.label, video.scenario)
+        assert (row["first"], row["last"], row["num_frames"]) == (part.first, part.last, 66)
+        footage = decode(rendered / video.file_name, 32)
+        np.testing.assert_array_equal(frames, footage[part.first : part.last + 2])
+
+
+def test_the_manifest_says_what_there_is(prepared):
+    manifest, folder = prepared
+    assert Manifest.read(folder) == manifest
+    manifest.verify(folder)
+    assert (manifest.dataset, manifest.demo, manifest.partial, manifest.size) == ("kth-demo", True, False, 32)
+    assert (manifest.num_videos, manifest.num_videos_annotated, manifest.num_clips) == (12, 12, 24)
+    assert manifest.clips["paper"] == {"train": 24, "validation": 0, "test": 0}
+    assert manifest.origin == "videos on disk"
+    assert visible(folder) == ["clips-00000.parquet", "manifest.json"]
+    assert visible(folder.parent) == ["32px"]
+
+
+def test_the_hash_depends_on_the_content_alone(prepared, videos, tmp_path, monkeypatch):
+    monkeypatch.setattr(clips, "ROWS_PER_FILE", 7)
+    again = prepare(tmp_path / "out", videos=videos)
+    assert len(again.files) == 4
+    assert again.hash == prepared[0].hash
+    assert prepare(tmp_path / "out", videos=videos, size=24).hash != again.hash
+
+
+def test_a_finished_folder_is_verified_and_left(videos, tmp_path, monkeypatch):
+    done = builds(monkeypatch)
+    first = prepare(tmp_path / "out", videos=videos)
+    assert prepare(tmp_path / "out", videos=videos) == first
+    assert len(done) == 1
+
+
+@pytest.mark.parametrize("damage", ["manifest.json", "clips-00000.parquet"])
+def test_a_damaged_folder_is_built_again(videos, tmp_path, capsys, damage):
+    first = prepare(tmp_path / "out", videos=videos)
+    path = tmp_path / "out" / "32px" / damage
+    path.write_bytes(path.read_bytes()[:-9])
+    assert prepare(tmp_path / "out", videos=videos) == first
+    first.verify(tmp_path / "out" / "32px")
+    assert damage in capsys.readouterr().err
+
+
+def test_sizes_lie_side_by_side(videos, tmp_path):
+    small, large = (prepare(tmp_path / "out", videos=videos, size=size) for size in (16, 48))
+    assert visible(tmp_path / "out") == ["16px", "48px"]
+    for manifest in (small, large):
+        folder = folder_of(tmp_path / "out", manifest.size)
+        manifest.verify(folder)
+        frames = frames_of(pq.read_table(manifest.paths(folder))["frames"])
+        assert {part.shape[1:] for part in frames} == {(manifest.size, manifest.size)}
+
+
+def test_a_missing_video_is_named_and_found_later(videos, tmp_path, capsys):
+    hidden = videos / f"{VICTIM}_uncomp.avi"
+    hidden.rename(tmp_path / hidden.name)
+    config = PrepareConfig(tmp_path / "out", videos)
+    assert main(config) == 0
+    assert "22 clips of 11 of 12 videos; partial: 1 videos missing" in capsys.readouterr().err
+    manifest = Manifest.read(tmp_path / "out" / "32px")
+    assert manifest.partial
+    assert manifest.missing == (VICTIM,)
+    (tmp_path / hidden.name).rename(hidden)
+    assert not prepare(config.out, videos=videos).partial
+
+
+def test_a_corrupt_video_is_skipped_and_named(videos, tmp_path):
+    path = videos / f"{VICTIM}_uncomp.avi"
+    path.write_bytes(path.read_bytes()[:5000])
+    manifest = prepare(tmp_path / "out", videos=videos)
+    assert manifest.partial
+    assert [entry.name for entry in manifest.skipped] == [VICTIM]
+    assert "it ends after 5000 of" in manifest.skipped[0].reason
+    assert (manifest.num_videos, manifest.num_clips) == (12, 22)
+
+
+def test_an_annotation_past_the_end_is_clipped_and_named(videos, tmp_path):
+    annotate(videos, f"{VICTIM}\t\tframes\t1-33, 34-66", f"{VICTIM}\t\tframes\t1-90, 60-99, 10-20")
+    manifest = prepare(tmp_path / "out", videos=videos)
+    assert [entry.name for entry in manifest.clipped] == [f"{VICTIM}-0"]
+    assert [entry.name for entry in manifest.skipped] == [f"{VICTIM}-1"]
+    assert manifest.short == (f"{VICTIM}-2",)
+    assert pq.read_table(manifest.paths(tmp_path / "out" / "32px"))["last"][0].as_py() == 65
+
+
+def test_no_video_at_all_is_an_error(videos, tmp_path):
+    for path in videos.glob("*.avi"):
+        path.unlink()
+    with pytest.raises(DataError, match="none of the 12 videos .* is there"):
+        prepare(tmp_path / "out", videos=videos)
+    assert visible(tmp_path / "out") == []
+
+
+def test_only_corrupt_videos_are_an_error(videos, tmp_path):
+    for path in videos.glob("*.avi"):
+        path.write_bytes(b"RIFF")
+    with pytest.raises(DataError, match="no video gives a clip: .*is not an AVI file"):
+        prepare(tmp_path / "out", videos=videos)
+    assert visible(tmp_path / "out") == []
+
+
+def test_a_full_disk_leaves_what_was_there(videos, tmp_path, monkeypatch):
+    before = prepare(tmp_path / "out", videos=videos)
+    annotate(videos, "1-33", "1-32")
+
+    def no_room(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(clips.pq, "write_table", no_room)
+    with pytest.raises(StorageError, match="the disk is full; free some space"):
+        prepare(tmp_path / "out", videos=videos)
+    assert visible(tmp_path / "out") == ["32px"]
+    assert Manifest.read(tmp_path / "out" / "32px") == before
+    before.verify(tmp_path / "out" / "32px")
+
+
+def test_the_rest_of_a_killed_run_is_cleared_away(videos, tmp_path):
+    rest = tmp_path / "out" / ".32px.tmp"
+    rest.mkdir(parents=True)
+    (rest / "clips-00000.parquet").write_bytes(b"half")
+    prepare(tmp_path / "out", videos=videos).verify(tmp_path / "out" / "32px")
+    assert visible(tmp_path / "out") == ["32px"]
+
+
+def test_two_runs_at_once_build_once(videos, tmp_path, monkeypatch, capsys):
+    done, manifests = builds(monkeypatch), []
+
+    def run():
+        manifests.append(prepare(tmp_path / "out", videos=videos))
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert manifests[0] == manifests[1]
+    assert len(done) == 1
+    assert "another process prepares" in capsys.readouterr().err
+
+
+def test_rendered_and_real_videos_never_replace_each_other(videos, tmp_path):
+    prepare(tmp_path / "out", videos=videos)
+    (videos / "demo.json").unlink()
+    with pytest.raises(DataError, match="holds kth-demo, the videos are kth: choose another output folder"):
+        prepare(tmp_path / "out", videos=videos)
+    with pytest.raises(DataError, match="holds kth-demo, the videos are kth"):
+        prepare(tmp_path / "out", url="http://127.0.0.1:9/")  # said before anything is downloaded
+    assert not prepare(tmp_path / "other", videos=videos).demo
+
+
+def test_it_ends_while_others_hold_all_cpus(videos, tmp_path):
+    @ray.remote(num_cpus=2)
+    class Holder:
+        def ready(self):
+            return True
+
+    holder = Holder.remote()
+    assert ray.get(holder.ready.remote())
+    assert prepare(tmp_path / "out", videos=videos).num_clips == 24
+    ray.kill(holder)
+
+
+def test_what_cannot_be_used_is_said_where_it_enters(videos, tmp_path):
+    with pytest.raises(DataError, match="size must be 1 or more pixels, got 0"):
+        prepare(tmp_path / "out", videos=videos, size=0)
+    with pytest.raises(DataError, match="videos must be a folder that exists, got .*nowhere"):
+        prepare(tmp_path / "out", videos=tmp_path / "nowhere")
+    (videos / "again").mkdir()
+    (videos / "again" / f"{VICTIM}_uncomp.avi").write_bytes(b"")
+    with pytest.raises(DataError, match="a video must be there once"):
+        prepare(tmp_path / "out", videos=videos)
+    annotate(videos, "1-33", "1-x")
+    (videos / "again" / f"{VICTIM}_uncomp.avi").unlink()
+    with pytest.raises(AnnotationError, match="line 1"):
+        prepare(tmp_path / "out", videos=videos)
+
+
+def test_the_command_line_ends_with_one_line_and_2(tmp_path):
+    script = Path(data.kth.__file__).with_name("prepare.py")
+    arguments = ["--out", str(tmp_path / "out"), "--videos", str(tmp_path / "nowhere")]
+    done = subprocess.run([sys.executable, script, *arguments], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == f"error: videos must be a folder that exists, got {tmp_path / 'nowhere'}\n"
+
+
+def test_real_videos_are_prepared_and_marked_partial(real_videos, tmp_path):
+    manifest = prepare(tmp_path / "out", videos=real_videos)
+    found = {path.name.removesuffix("_uncomp.avi") for path in real_videos.glob("*_uncomp.avi")}
+    annotated = read_annotation(real_videos / "00sequences.txt")
+    assert (manifest.dataset, manifest.demo) == ("kth", False)
+    assert set(manifest.missing) == {video.name for video in annotated if not video.missing} - found
+    assert manifest.partial == bool(manifest.missing)
+    assert manifest.skipped == manifest.clipped == ()
+    assert manifest.num_clips == sum(video.name in found for video, _ in clips_of(annotated))

@@ -1,0 +1,62 @@
+"""Flows: their laws, and parity with the published motion of KTH clips."""
+
+import re
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+from fernn.flows import FLOWS, TranslationFlow
+from fernn.flows.translation import parse_velocities, source_pixels
+from fernn.testing import drift
+
+velocities = st.tuples(st.integers(-5, 5), st.integers(-5, 5))
+times = st.integers(-20, 20)
+BOXES = {"translation": TranslationFlow.box(1, 2)}
+
+
+@pytest.mark.parametrize("name", FLOWS)
+@given(v=velocities, s=times, t=times)
+def test_flows_keep_the_laws(name, v, s, t):
+    flow, image = BOXES[name], torch.rand(2, 6, 7)
+    assert torch.equal(flow.act(image, v, 0), image)
+    assert torch.equal(flow.act(flow.act(image, v, t), v, s), flow.act(image, v, s + t))
+    assert torch.equal(flow.act(flow.act(image, v, t), flow.difference((0, 0), v), t), image)
+
+
+def test_positive_velocities_move_down_and_right():
+    image = torch.zeros(4, 4)
+    image[0, 0] = 1
+    assert TranslationFlow.box(1, 1).act(image, (1, 2))[1, 2] == 1
+
+
+def test_a_box_holds_every_velocity_up_to_its_ranges():
+    assert TranslationFlow.box(0, 1).velocities == ((0, -1), (0, 0), (0, 1))
+    assert len(TranslationFlow.box(2, 2).velocities) == 25
+
+
+@given(v=velocities)
+def test_source_pixels_gather_the_drifting_clip(v):
+    clip = torch.rand(4, 5, 6)
+    (rows,), (columns,) = source_pixels(torch.tensor([v]), 4, 5, 6)
+    gathered = clip[torch.arange(4)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    assert torch.equal(gathered, drift(TranslationFlow.box(0, 0), clip[None], v)[0])
+
+
+def test_published_kth_motion_is_ours_with_the_other_sign(golden_folder):
+    values = load_file(golden_folder / "kth_flow.safetensors")
+    clip, flow = values["in.clip"], TranslationFlow.box(2, 2)
+    moved = {name: value for name, value in values.items() if name.startswith("out.")}
+    assert len(moved) == 15
+    for name, expected in moved.items():
+        vy, vx = map(int, re.fullmatch(r"out\.vy([+-]\d)_vx([+-]\d)", name).groups())
+        torch.testing.assert_close(drift(flow, clip[None], (-vy, -vx))[0], expected, rtol=0, atol=1e-6)
+
+
+def test_velocities_are_whole_and_different():
+    with pytest.raises(ValueError, match="different"):
+        TranslationFlow(((0, 1), (0, 1)))
+    with pytest.raises(ValueError, match="whole pixels"):
+        parse_velocities([(0.5, 1)])

@@ -1,0 +1,40 @@
+"""Search learning rates and seeds for FERNN and its baselines on KTH action recognition.
+
+Paper: Keller, "Flow Equivariant Recurrent Neural Networks", NeurIPS 2025, section 5.2, Table 2.
+Expected there, test accuracy with V_2 motion: 3D-CNN 0.626 ± 0.02, G-RNN 0.665 ± 0.03 (read in a
+third-party review, not in the paper itself; other rows unknown).
+Hardware there: A100 and H100 GPUs, hours not published. Not yet run at full size by this project.
+
+    python tune/kth_search.py                    the paper's 60 cells, 500 epochs each
+    python tune/kth_search.py --preset demo      three minutes on two cores, rendered videos
+    python tune/kth_search.py --plan             what would run
+"""
+
+import sys
+
+from fernn.experiment import Experiment
+from tune.command import main
+from tune.options import Preset, Search
+
+PAPER = Preset(
+    space={
+        "model": ("fernn-v1", "fernn-v2", "grnn", "grnn-plus", "3dcnn"),
+        "optim.lr": (3e-3, 1e-3, 3e-4, 1e-4),
+        "seed": (0, 1, 2),
+    }
+)
+DEMO = Preset(
+    space={"model": ("fernn-v1", "grnn"), "optim.lr": (3e-3, 1e-3), "seed": (0, 1)},
+    overrides={
+        "epochs": 6,
+        "batch_size": 16,
+        "data.velocity_range": 1,
+        "model.hidden_channels": 8,
+        "model.embedding_channels": (8,),
+    },
+    demo=True,
+)
+SEARCH = Search(base=Experiment(), presets={"paper": PAPER, "demo": DEMO}, description=__doc__ or "")
+
+if __name__ == "__main__":
+    sys.exit(main(SEARCH))

@@ -1,0 +1,114 @@
+"""What a running search shows: one live table on a terminal, plain lines elsewhere."""
+
+import time
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from fernn.train.loop import Row
+from tune.study import Cell, Study
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@dataclass
+class CellState:
+    """How far one cell is."""
+
+    cell: Cell
+    state: str = "waiting"
+    epoch: int = 0
+    accuracy: float | None = None
+    clips_per_second: float | None = None
+
+    @property
+    def epochs(self) -> int:
+        return self.cell.experiment.epochs
+
+
+class Progress:
+    """Follows the trials of a search; use it as a context manager around the search."""
+
+    def __init__(self, study: Study, cells: list[Cell], console: Console) -> None:
+        self.name, self.console = study.name, console
+        self.states = {cell.key: CellState(cell) for cell in cells}
+        self._began = time.monotonic()
+        self._first_epochs: dict[str, int] = {}
+        self._last_line = 0.0
+        self._live = Live(console=console, get_renderable=self.table, refresh_per_second=2, transient=True)
+
+    def __enter__(self) -> "Progress":
+        if self.console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def started(self, cell: Cell) -> None:
+        self.states[cell.key].state = "running"
+
+    def reported(self, cell: Cell, row: Row) -> None:
+        state = self.states[cell.key]
+        state.epoch, state.accuracy = int(row["epoch"]), row["best/accuracy"]
+        state.clips_per_second = row["time/clips_per_second"]
+        self._first_epochs.setdefault(cell.key, state.epoch - 1)
+        if time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            self._say(state)
+
+    def ended(self, cell: Cell, failed: bool) -> None:
+        state = self.states[cell.key]
+        state.state = "failed" if failed else "done"
+        self._say(state)
+
+    def _say(self, state: CellState) -> None:
+        if not self.console.is_terminal:
+            done = sum(one.state == "done" for one in self.states.values())
+            self.console.print(
+                f"[{done}/{len(self.states)} cells, {self.left()}] {describe(state)}",
+                markup=False,
+                soft_wrap=True,
+            )
+
+    def left(self) -> str:
+        """The time that the epochs left will take, at the rate of the epochs so far."""
+        states = self.states.values()
+        ran = sum(s.epoch - self._first_epochs.get(s.cell.key, s.epoch) for s in states)
+        ahead = sum(s.epochs - s.epoch for s in states if s.state != "failed")
+        if not ran:
+            return "time left unknown"
+        seconds = (time.monotonic() - self._began) * ahead / ran
+        return f"{duration(seconds)} left"
+
+    def table(self) -> Table:
+        """One row a cell."""
+        table = Table(title=f"{self.name}: {self.left()}", title_justify="left")
+        for column in ("cell", "state", "epoch", "best validation accuracy", "clips/s"):
+            table.add_column(column)
+        for state in self.states.values():
+            accuracy = "" if state.accuracy is None else f"{state.accuracy:.3f}"
+            rate = "" if state.clips_per_second is None else f"{state.clips_per_second:.0f}"
+            table.add_row(label(state.cell), state.state, f"{state.epoch}/{state.epochs}", accuracy, rate)
+        return table
+
+
+def label(cell: Cell) -> str:
+    """A cell's name for people."""
+    experiment = cell.experiment
+    return f"{experiment.model.name} lr {experiment.optim.lr:g} seed {experiment.seed}"
+
+
+def describe(state: CellState) -> str:
+    """A cell's state as one line."""
+    accuracy = "" if state.accuracy is None else f", best validation accuracy {state.accuracy:.3f}"
+    return f"{label(state.cell)}: {state.state}, epoch {state.epoch} of {state.epochs}{accuracy}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words that fit their size."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,178 @@
+"""The search: Ray Tune runs the missing cells of a study, Optuna proposes them, each exactly once."""
+
+import fcntl
+import json
+import logging
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import optuna
+import ray
+from ray import tune
+from ray.tune.search.optuna import OptunaSearch
+
+from data.stream import Footage
+from fernn.train.loop import Row
+from tune.study import Cell, Study, StudyError
+from tune.trial import trial
+
+METRIC = "validation/accuracy"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one trial holds, and how many may run at once (None: as many as fit)."""
+
+    cpus: float = 1
+    gpus: float = 0
+    max_concurrent: int | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A cell that ended without a result, and the first line of why."""
+
+    cell: Cell
+    reason: str
+
+
+class Listener(Protocol):
+    """Hears, in the driver, how the cells of a search get on."""
+
+    def started(self, cell: Cell) -> None:
+        """A trial works on the cell."""
+
+    def reported(self, cell: Cell, row: Row) -> None:
+        """The cell's folder holds one more epoch."""
+
+    def ended(self, cell: Cell, failed: bool) -> None:
+        """The cell has a result, or has failed for good."""
+
+
+class Relay(tune.Callback):
+    """Tells listeners of cells what Ray Tune tells of trials."""
+
+    def __init__(self, study: Study, listeners: Sequence[Listener]) -> None:
+        self.study, self.listeners = study, listeners
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Ray saves callbacks for a restore that no search ever does; listeners hold what cannot be saved."""
+        return {}
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        for listener in self.listeners:
+            listener.started(self.study.cell_at(trial.config))
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        for listener in self.listeners:
+            listener.reported(self.study.cell_at(trial.config), result)
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        for listener in self.listeners:
+            listener.ended(self.study.cell_at(trial.config), failed=False)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        for listener in self.listeners:
+            listener.ended(self.study.cell_at(trial.config), failed=True)
+
+
+def run_cells(
+    study: Study,
+    cells: list[Cell],
+    footage: Footage,
+    resources: Resources,
+    listeners: Sequence[Listener],
+) -> list[Failure]:
+    """Run ``cells`` of the study, once each; the cells that failed.
+
+    Ray must be initialised. The trials share ``footage`` through Ray's object store, without copies.
+    """
+    with tempfile.TemporaryDirectory(prefix="fernn-search-") as scratch:
+        tuner = tune.Tuner(
+            tune.with_resources(
+                tune.with_parameters(trial, study=study, footage=footage),
+                {"cpu": resources.cpus, "gpu": resources.gpus},
+            ),
+            tune_config=tune.TuneConfig(
+                search_alg=propose(study, cells),
+                num_samples=len(cells),
+                max_concurrent_trials=resources.max_concurrent,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name=study.name,
+                storage_path=scratch,
+                failure_config=tune.FailureConfig(max_failures=2),
+                callbacks=[Relay(study, listeners)],
+                verbose=0,
+            ),
+        )
+        results = tuner.fit()
+    return [failure(study, results[index]) for index in range(len(results)) if results[index].error]
+
+
+def propose(study: Study, cells: list[Cell]) -> OptunaSearch:
+    """An Optuna search over the study's space that proposes exactly ``cells``, in order."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    space: dict[str, optuna.distributions.BaseDistribution] = {
+        name: optuna.distributions.CategoricalDistribution(tuple(values)) for name, values in study.space.items()
+    }
+    points = [study.point(cell) for cell in cells]
+    return OptunaSearch(space, metric=METRIC, mode="max", points_to_evaluate=points)
+
+
+def failure(study: Study, result: tune.Result) -> Failure:
+    """The failed cell of a result, with its exception's own words."""
+    lines = [line for line in str(result.error).strip().splitlines() if line.strip()]
+    return Failure(study.cell_at(result.config or {}), lines[-1].strip())
+
+
+@contextmanager
+def ray_runtime(address: str | None) -> Iterator[None]:
+    """Ray, connected to ``address`` or started on this machine, without its log in ours."""
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Tune's new output prints a banner even at verbosity 0
+    ray.init(
+        address=address,
+        include_dashboard=False if address is None else None,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def driver_lock(folder: Path) -> Iterator[None]:
+    """Hold the study for this process; raises StudyError where another driver holds it.
+
+    The lock goes with the process that holds it, however that ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "driver.lock", "a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise StudyError(f"study {folder.name!r} is held by a running driver: {describe(file.read())}") from None
+        file.truncate(0)
+        file.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "started": time.time()}))
+        file.flush()
+        yield
+
+
+def describe(holder: str) -> str:
+    """The lock's content in words."""
+    facts: dict[str, Any] = json.loads(holder or "{}")
+    started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(facts.get("started", 0)))
+    return f"pid {facts.get('pid')} on {facts.get('host')} since {started}; wait for it or stop it"

@@ -1,0 +1,24 @@
+"""Which learning rate a model is reported with: by validation accuracy alone."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+RULE = (
+    "Epoch: best validation accuracy, the earliest of equals. Learning rate: best mean over seeds of that "
+    "accuracy, the lower of equals, among those with the most finished seeds. ± is the sample standard "
+    "deviation over seeds (ddof = 1)."
+)
+
+
+def choose_lr(accuracies: Mapping[float, Sequence[float]]) -> float:
+    """The learning rate to report, from each one's best validation accuracies, one a finished seed."""
+    most = max(len(seeds) for seeds in accuracies.values())
+    complete = {lr: np.mean(seeds) for lr, seeds in accuracies.items() if len(seeds) == most}
+    return min(complete, key=lambda lr: (-complete[lr], lr))
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean and sample standard deviation (ddof = 1), which one value does not have."""
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return float(np.mean(values)), deviation

@@ -1,0 +1,160 @@
+"""Folders on local disk or in a bucket, and in them the cells: the truth of a study.
+
+Every file is written whole or not at all. A cell's folder holds
+
+    config.json          the experiment, field by field, the data's hash and the protocol's version
+    attempt.json         who works on it: an attempt that finds another's name there stops writing
+    metrics.jsonl        one row an epoch
+    last/, best/         checkpoints: to go on from, and the best epoch's weights
+    predictions.parquet  one row a validation or test clip: split, id, person, label, logits
+    done.json            the result; written last
+"""
+
+import json
+import os
+import socket
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from fernn.checkpoint import pack, unpack
+from fernn.train.loop import Row
+from fernn.train.run import Run, with_prefix
+
+LAST, BEST = "last/state.safetensors", "best/model.safetensors"
+TEMPORARY = ".tmp-"
+
+
+class Folder:
+    """Files below one root, which is a path or a URL that pyarrow knows (``s3://bucket/path``)."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root if "://" in root else os.path.abspath(root)
+        self._fs, self._path = fs.FileSystem.from_uri(self.root)
+
+    def __truediv__(self, name: str) -> Self:
+        return type(self)(f"{self.root}/{name}")
+
+    def read(self, name: str) -> bytes | None:
+        """The file's content, or None where there is no such file."""
+        try:
+            with self._fs.open_input_stream(f"{self._path}/{name}") as stream:
+                return stream.read()
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write the file whole or not at all: to a temporary name first, then moved over the old one."""
+        path = f"{self._path}/{name}"
+        temporary = f"{path}{TEMPORARY}{uuid.uuid4().hex[:8]}"
+        self._fs.create_dir(os.path.dirname(path), recursive=True)
+        with self._fs.open_output_stream(temporary) as stream:
+            stream.write(content)
+        self._fs.move(temporary, path)
+
+    def sweep(self) -> None:
+        """Remove temporary files that a killed process left."""
+        selector = fs.FileSelector(self._path, allow_not_found=True, recursive=True)
+        for info in self._fs.get_file_info(selector):
+            if TEMPORARY in info.base_name:
+                self._fs.delete_file(info.path)
+
+    def read_json(self, name: str) -> Any:
+        """The parsed file, or None where there is no such file."""
+        content = self.read(name)
+        return None if content is None else json.loads(content)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write ``value`` as indented JSON."""
+        self.write(name, (json.dumps(value, indent=2) + "\n").encode())
+
+
+class Superseded(RuntimeError):
+    """Another attempt has taken the cell over; this one must not write any more."""
+
+
+class CellFolder:
+    """One cell's folder."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+        self._rows: list[Row] = []
+        self._attempt = ""
+
+    def done(self) -> dict[str, Any] | None:
+        """The result, or None while there is none."""
+        return self.folder.read_json("done.json")
+
+    def config(self) -> dict[str, Any] | None:
+        """What the cell is, or None before its first attempt."""
+        return self.folder.read_json("config.json")
+
+    def history(self) -> list[Row]:
+        """One row an epoch, as far as recorded."""
+        content = self.folder.read("metrics.jsonl") or b""
+        return [json.loads(line) for line in content.splitlines()]
+
+    def begin(self, config: Mapping[str, Any], run: Run) -> None:
+        """Take the cell over and put ``run`` where the last checkpoint stands, or leave it new."""
+        self._attempt = uuid.uuid4().hex
+        attempt = {
+            "id": self._attempt,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "started": time.time(),
+        }
+        self.folder.write_json("attempt.json", attempt)
+        self.folder.sweep()
+        self.folder.write_json("config.json", dict(config))
+        if (content := self.folder.read(LAST)) is not None:
+            run.load(*unpack(content))
+            self._keep_best(run)
+        self._rows = [row for row in self.history() if row["epoch"] <= run.epoch]
+
+    def record(self, row: Row, run: Run) -> None:
+        """Keep one epoch: its row first, then the checkpoint, so that a checkpoint never lacks its row."""
+        self._require_mine()
+        self._rows.append(row)
+        lines = "".join(json.dumps(row) + "\n" for row in self._rows)
+        self.folder.write("metrics.jsonl", lines.encode())
+        self.folder.write(LAST, pack(*run.state()))
+        self._keep_best(run)
+
+    def _keep_best(self, run: Run) -> None:
+        """The best epoch's weights; also where a kill came between the last and the best checkpoint."""
+        if run.epoch == run.best_epoch:
+            tensors, facts = run.state()
+            self.folder.write(BEST, pack(with_prefix(tensors, "model."), facts))
+
+    def load_best(self, run: Run) -> None:
+        """Put the best epoch's weights into the run's model."""
+        content = self.folder.read(BEST)
+        if content is None:
+            raise FileNotFoundError(f"{self.folder.root} has no best checkpoint")
+        tensors, _ = unpack(content)
+        run.model.load_state_dict(tensors)
+
+    def finish(self, predictions: pa.Table, result: Mapping[str, Any]) -> None:
+        """Keep the predictions, then the result."""
+        self._require_mine()
+        sink = pa.BufferOutputStream()
+        pq.write_table(predictions, sink)
+        self.folder.write("predictions.parquet", sink.getvalue().to_pybytes())
+        self.folder.write_json("done.json", dict(result))
+
+    def predictions(self) -> pa.Table:
+        """The stored predictions of a finished cell."""
+        content = self.folder.read("predictions.parquet")
+        if content is None:
+            raise FileNotFoundError(f"{self.folder.root} has no predictions")
+        return pq.read_table(pa.BufferReader(content))
+
+    def _require_mine(self) -> None:
+        holder = self.folder.read_json("attempt.json")
+        if holder["id"] != self._attempt:
+            raise Superseded(f"{self.folder.root} is now worked on by pid {holder['pid']} on {holder['host']}")

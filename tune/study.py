@@ -1,0 +1,144 @@
+"""A study: which cells it has, which are done, which are missing."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from fernn.config import unknown_name
+from fernn.experiment import Experiment
+from tune.store import CellFolder, Folder
+
+PROTOCOL_VERSION = 1
+"""Raised when a change of code changes results: cells of different versions are different cells."""
+
+GROWING = ("optim.lr", "seed", "epochs")
+"""What may grow inside one study, as models may; everything else is its protocol."""
+
+
+class StudyError(ValueError):
+    """A study that cannot be planned or opened as asked."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a study: a whole experiment on one version of the data."""
+
+    experiment: Experiment
+    data_hash: str
+
+    def config(self) -> dict[str, Any]:
+        """Everything that decides the cell's result, by name."""
+        facts = {"data_hash": self.data_hash, "protocol_version": PROTOCOL_VERSION}
+        return facts | {"experiment": self.experiment.flatten()}
+
+    @property
+    def key(self) -> str:
+        """Twelve hexadecimal digits: equal key, equal result."""
+        text = json.dumps(self.config(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def point(self, dimensions: Sequence[str]) -> dict[str, Any]:
+        """Where the cell stands in a search space of these dimensions."""
+        flat = self.experiment.flatten()
+        return {name: flat["model.name" if name == "model" else name] for name in dimensions}
+
+    @property
+    def name(self) -> str:
+        """A name that reads well and is the cell's own: its folder and its trial carry it."""
+        experiment = self.experiment
+        return f"{experiment.model.name}_lr{experiment.optim.lr:g}_seed{experiment.seed}_{self.key}"
+
+
+Space = Mapping[str, Sequence[Any]]
+"""A grid: the values of each searched field; "model" takes registered names."""
+
+
+def points(space: Space) -> list[dict[str, Any]]:
+    """Every point of the grid once, the last dimension running fastest."""
+    return [dict(zip(space, values, strict=True)) for values in product(*space.values())]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A named set of cells and the folder in which they are kept."""
+
+    name: str
+    folder: Folder
+    space: Space
+    cells: tuple[Cell, ...]
+    demo: bool = False
+    partial: tuple[str, ...] = field(default=())
+    """Names of the videos that the data lacks."""
+
+    def cell_folder(self, cell: Cell) -> CellFolder:
+        """Where the cell is kept."""
+        return CellFolder(self.folder / f"cells/{cell.name}")
+
+    def point(self, cell: Cell) -> dict[str, Any]:
+        """Where the cell stands in the study's space."""
+        return cell.point(tuple(self.space))
+
+    def cell_at(self, point: Mapping[str, Any]) -> Cell:
+        """The cell at a point of the study's space."""
+        return next(cell for cell in self.cells if self.point(cell) == dict(point))
+
+    def missing(self) -> list[Cell]:
+        """The cells without a result, in the order of the plan."""
+        return [cell for cell in self.cells if self.cell_folder(cell).done() is None]
+
+
+def plan_cells(
+    base: Experiment, space: Space, data_hash: str, overrides: dict[str, Any] | None = None
+) -> tuple[Cell, ...]:
+    """The cells of ``space`` around ``base``, each once; ``overrides`` go over every experiment.
+
+    Raises KeyError, TypeError or ValueError for a field or value that does not exist or fit.
+    """
+    experiments = [base.override(point) for point in points(space)]
+    known = {name: None for experiment in experiments for name in experiment.flatten()}
+    for name in overrides or {}:
+        if name not in known:
+            raise KeyError(unknown_name(name, known, kind="field"))
+    cells = [Cell(with_overrides(experiment, overrides or {}), data_hash) for experiment in experiments]
+    return tuple({cell.key: cell for cell in cells}.values())
+
+
+def with_overrides(experiment: Experiment, overrides: dict[str, Any]) -> Experiment:
+    """Overrides of a field that only some models have are left out where the model lacks it."""
+    fields = experiment.flatten()
+    return experiment.override({name: value for name, value in overrides.items() if name in fields})
+
+
+def protocol(study: Study) -> dict[str, Any]:
+    """What all cells of a study share, by field: each model's own fields, and all that is not searched."""
+    shared: dict[str, Any] = {"protocol_version": PROTOCOL_VERSION}
+    for cell in study.cells:
+        model = cell.experiment.model.name
+        shared["data_hash"] = cell.data_hash
+        for name, value in cell.experiment.flatten().items():
+            if name.startswith("model."):
+                shared[name.replace("model.", f"{model}.", 1)] = value
+            elif name not in study.space and name not in GROWING:
+                shared[name] = value
+    return json.loads(json.dumps(shared))
+
+
+def claim(study: Study) -> None:
+    """Write the study's protocol, or check that it is the one of the folder; raises StudyError.
+
+    A study can grow by models, learning rates, seeds and epochs; a changed protocol is another study.
+    """
+    ours, known = protocol(study), study.folder.read_json("study.json")
+    theirs = known["protocol"] if known else {}
+    changed = [name for name in ours if name in theirs and theirs[name] != ours[name]]
+    if changed:
+        name = changed[0]
+        raise StudyError(
+            f"study {study.name!r} was begun with {name} = {theirs[name]!r}, not {ours[name]!r}: "
+            f"give the changed protocol another name with --study"
+        )
+    facts = {"name": study.name, "demo": study.demo, "missing_videos": list(study.partial)}
+    study.folder.write_json("study.json", facts | {"protocol": theirs | ours})

@@ -1,0 +1,202 @@
+"""MLflow as a view of a study: nested runs that are found again by tag, and never doubled.
+
+    study ─ model ─ learning rate ─ cell (one seed)
+
+Only the driver talks to MLflow. What it ships is read from the cells' folders, and only epochs that
+MLflow does not have yet, so that shipping again changes nothing.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import torch
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+from fernn.metrics import confusion_matrix
+from fernn.train.loop import Row
+from tune.pictures import confusion_figure
+from tune.report import ModelRow
+from tune.store import BEST, CellFolder
+from tune.study import Cell, Study
+
+NODE = "fernn.node"
+"""The tag that says which run this is: "study", "model/grnn", "lr/grnn/0.001" or "cell/KEY"."""
+WATERMARK = "validation/accuracy"
+"""Every row has this metric, and a batch is kept whole: its last step is the last epoch shipped."""
+ROWS_PER_BATCH = 50
+
+
+class Tracker:
+    """The runs of one study in MLflow."""
+
+    def __init__(self, study: Study, uri: str) -> None:
+        self.study, self.uri = study, uri
+        self.client = MlflowClient(uri)
+        self.experiment_id = self._experiment()
+        self._runs = {run.data.tags[NODE]: run for run in self._known_runs()}
+        self._running = {node for node, run in self._runs.items() if run.info.status == "RUNNING"}
+        self._shipped: dict[str, int] = {}
+
+    def _experiment(self) -> str:
+        known = self.client.get_experiment_by_name(self.study.name)
+        if known is not None:
+            return known.experiment_id
+        return self.client.create_experiment(
+            self.study.name, artifact_location=f"{self.study.folder.root}/mlflow-artifacts"
+        )
+
+    def _known_runs(self) -> list[Run]:
+        found, token = [], None
+        while True:
+            page = self.client.search_runs([self.experiment_id], max_results=500, page_token=token)
+            found += [run for run in page if NODE in run.data.tags]
+            if not (token := page.token):
+                return found
+
+    def sync(self) -> None:
+        """Ship every finished cell that MLflow does not show as finished; does nothing where none is left."""
+        for cell in self.study.cells:
+            node = f"cell/{cell.key}"
+            shipped = node in self._runs and self._runs[node].info.status == "FINISHED"
+            if not shipped and (folder := self.study.cell_folder(cell)).done() is not None:
+                self.finish(cell, folder)
+
+    def start(self, cell: Cell) -> None:
+        """Open the cell's run and those above it, creating what there is not."""
+        experiment = cell.experiment
+        model, lr = experiment.model.name, f"{experiment.optim.lr:g}"
+        study = self._node("study", self.study.name)
+        of_model = self._node(f"model/{model}", model, study)
+        of_lr = self._node(f"lr/{model}/{lr}", f"{model} lr {lr}", of_model)
+        run = self._node(f"cell/{cell.key}", f"{model} lr {lr} seed {experiment.seed}", of_lr, params(cell))
+        for node in (study, of_model, of_lr, run):
+            self._set_status(node, "RUNNING")
+
+    def ship(self, cell: Cell, rows: Sequence[Row]) -> None:
+        """Log the rows of epochs that MLflow does not have."""
+        self.start(cell)
+        run_id = self._runs[f"cell/{cell.key}"].info.run_id
+        if run_id not in self._shipped:
+            steps = [metric.step for metric in self.client.get_metric_history(run_id, WATERMARK)]
+            self._shipped[run_id] = max(steps, default=0)
+        fresh = [row for row in rows if row["epoch"] > self._shipped[run_id]]
+        for first in range(0, len(fresh), ROWS_PER_BATCH):
+            batch = fresh[first : first + ROWS_PER_BATCH]
+            self.client.log_batch(run_id, metrics=[metric for row in batch for metric in metrics(row)])
+            self._shipped[run_id] = int(batch[-1]["epoch"])
+
+    def finish(self, cell: Cell, folder: CellFolder) -> None:
+        """Ship what is left of a finished cell: rows, test result, best checkpoint, pictures."""
+        self.ship(cell, folder.history())
+        run, done = self._runs[f"cell/{cell.key}"], folder.done() or {}
+        now = int(done["finished_at"] * 1000)
+        best = [Metric(f"best/{name}", value, now, done["best_epoch"]) for name, value in done["metrics"].items()]
+        self.client.log_batch(run.info.run_id, metrics=best, tags=[RunTag("fernn.demo", str(self.study.demo))])
+        self._log_artifacts(run, folder)
+        self._set_status(run, "FINISHED")
+
+    def fail(self, cell: Cell) -> None:
+        """Mark the cell's run as failed."""
+        self._set_status(self._runs[f"cell/{cell.key}"], "FAILED")
+
+    def summarise(self, rows: Sequence[ModelRow]) -> None:
+        """Put the table's numbers on the models' and learning rates' runs, where they are not yet."""
+        for row in rows:
+            self._set_metrics(f"model/{row.model}", row.summary())
+            for lr, accuracy in row.validation_by_lr.items():
+                self._set_metrics(f"lr/{row.model}/{lr:g}", {"validation/accuracy_mean": accuracy})
+
+    def close(self, complete: bool) -> None:
+        """End every run that is still open: FINISHED where the study is complete, else KILLED."""
+        for node in sorted(self._running):
+            whole = complete and not node.startswith("cell/")
+            self._set_status(self._runs[node], "FINISHED" if whole else "KILLED")
+
+    def _node(self, node: str, name: str, parent: Run | None = None, params: Sequence[Param] = ()) -> Run:
+        if node not in self._runs:
+            tags = {NODE: node} | ({MLFLOW_PARENT_RUN_ID: parent.info.run_id} if parent else {})
+            run = self.client.create_run(self.experiment_id, tags=tags, run_name=name)
+            self.client.log_batch(run.info.run_id, params=params)
+            self._runs[node] = run
+            self._running.add(node)
+            self._shipped[run.info.run_id] = 0
+        return self._runs[node]
+
+    def _set_status(self, run: Run, status: str) -> None:
+        node = run.data.tags[NODE]
+        if status != "RUNNING":
+            self.client.set_terminated(run.info.run_id, status=status)
+            self._running.discard(node)
+            self._runs[node] = self.client.get_run(run.info.run_id)
+        elif node not in self._running:
+            self.client.update_run(run.info.run_id, status=status)
+            self._running.add(node)
+
+    def _set_metrics(self, node: str, values: Mapping[str, float]) -> None:
+        if node in self._runs:
+            run = self.client.get_run(self._runs[node].info.run_id)
+            for name, value in values.items():
+                if run.data.metrics.get(name) != value:
+                    self.client.log_metric(run.info.run_id, name, value)
+
+    def _log_artifacts(self, run: Run, folder: CellFolder) -> None:
+        table = folder.predictions()
+        with tempfile.TemporaryDirectory() as scratch:
+            for name in (BEST, "config.json", "predictions.parquet", "done.json"):
+                path = Path(scratch) / name
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(folder.folder.read(name) or b"")
+            test = table.filter(pc.equal(table["split"], "test")).to_pydict()
+            counts = confusion_matrix(torch.tensor(test["logits"]), torch.tensor(test["label"]))
+            confusion_figure(counts, self.study.demo).savefig(Path(scratch) / "confusion-test.png")
+            self.client.log_artifacts(run.info.run_id, scratch)
+
+
+def params(cell: Cell) -> list[Param]:
+    """Every field of the experiment, and what else decides the result."""
+    config = cell.config()
+    flat = config.pop("experiment") | config | {"key": cell.key}
+    return [Param(name, value if isinstance(value, str) else json.dumps(value)) for name, value in flat.items()]
+
+
+def metrics(row: Row) -> list[Metric]:
+    """A row as MLflow's metrics: the epoch is the step, the row's own time the timestamp."""
+    step, stamp = int(row["epoch"]), int(row["time/recorded_at"] * 1000)
+    return [Metric(name, value, stamp, step) for name, value in row.items() if name != "epoch"]
+
+
+class TrackingListener:
+    """Ships every reported epoch, and closes a cell's run when its trial ends.
+
+    Where MLflow does not answer, training goes on: the cells' folders hold everything, and
+    :meth:`Tracker.sync` ships it later. ``behind`` says what MLflow's last refusal was.
+    """
+
+    def __init__(self, tracker: Tracker) -> None:
+        self.tracker, self.study = tracker, tracker.study
+        self.behind: MlflowException | None = None
+
+    def started(self, cell: Cell) -> None:
+        self._try(self.tracker.start, cell)
+
+    def reported(self, cell: Cell, row: Row) -> None:
+        self._try(self.tracker.ship, cell, self.study.cell_folder(cell).history())
+
+    def ended(self, cell: Cell, failed: bool) -> None:
+        if failed:
+            self._try(self.tracker.fail, cell)
+        else:
+            self._try(self.tracker.finish, cell, self.study.cell_folder(cell))
+
+    def _try(self, call: Callable[..., None], *arguments: Any) -> None:
+        try:
+            call(*arguments)
+        except MlflowException as error:
+            self.behind = error

@@ -1,0 +1,113 @@
+"""A trial: one attempt at one cell, inside a Ray Tune worker."""
+
+import os
+import platform
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import ray
+import torch
+from ray import tune
+
+from data.stream import ClipStream, Footage
+from fernn.experiment import Split
+from fernn.train.evaluate import Predictions, predict
+from fernn.train.loop import Row, fit
+from fernn.train.run import Run
+from tune.store import CellFolder
+from tune.study import Cell, Study
+
+EVALUATED: tuple[Split, ...] = ("validation", "test")
+
+
+def trial(point: Mapping[str, Any], *, study: Study, footage: Footage) -> None:
+    """Train the cell at ``point`` of the study, from its last checkpoint, whoever wrote it and whenever.
+
+    Reports one row an epoch to Ray Tune; everything else goes to the cell's folder. Test clips are
+    read once, at the end, with the weights of the best validation epoch.
+    """
+    cell = study.cell_at(point)
+    reset_globals()
+    experiment, folder = cell.experiment, study.cell_folder(cell)
+    run = Run.start(experiment, "cuda" if torch.cuda.is_available() else "cpu")
+    folder.begin(cell.config(), run)
+    clips = ClipStream(footage, experiment.data, experiment.batch_size)
+    for row in fit(run, clips):
+        row["time/recorded_at"] = time.time()
+        folder.record(row, run)
+        tune.report(row)
+    finish(cell, folder, run, clips)
+    tune.report(folder.history()[-1])
+
+
+def reset_globals() -> None:
+    """Put everything that a reused worker could have left behind to where a fresh one has it.
+
+    Ray tells a worker through OMP_NUM_THREADS how many CPUs the trial holds.
+    """
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    torch.manual_seed(0)
+    np.random.seed(0)
+    torch.set_default_dtype(torch.float32)
+    torch.set_grad_enabled(True)
+    torch.backends.cudnn.benchmark = False
+
+
+def finish(cell: Cell, folder: CellFolder, run: Run, clips: ClipStream) -> None:
+    """Evaluate the best epoch's weights on the validation and test clips, and close the cell."""
+    folder.load_best(run)
+    predictions = {
+        split: predict(run.model, clips.evaluation(split), run.device, run.experiment.precision) for split in EVALUATED
+    }
+    rows = folder.history()
+    table = pa.concat_tables(prediction_table(split, found, clips) for split, found in predictions.items())
+    folder.finish(table, result(cell, run, rows, predictions))
+
+
+def result(cell: Cell, run: Run, rows: list[Row], predictions: Mapping[Split, Predictions]) -> dict[str, Any]:
+    """What ``done.json`` says: the result, what it cost, and on what."""
+    return {
+        "key": cell.key,
+        "status": "finished",
+        "epochs": run.epoch,
+        "best_epoch": run.best_epoch,
+        "num_parameters": sum(parameter.numel() for parameter in run.model.parameters()),
+        "metrics": {
+            f"{split}/{name}": value for split, found in predictions.items() for name, value in found.metrics().items()
+        },
+        "train_seconds": sum(row["time/train_seconds"] for row in rows),
+        "validation_seconds": sum(row["time/validation_seconds"] for row in rows),
+        "finished_at": time.time(),
+        "machine": machine(run.device),
+    }
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """Where a result was computed, and with which versions."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    return {
+        "host": socket.gethostname(),
+        "device": name or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "ray": ray.__version__,
+    }
+
+
+def prediction_table(split: Split, predictions: Predictions, clips: ClipStream) -> pa.Table:
+    """One row a clip: split, id, person, label, logits."""
+    persons = clips.persons(predictions.ids)
+    return pa.table(
+        {
+            "split": [split] * len(predictions.ids),
+            "id": predictions.ids,
+            "person": persons,
+            "label": predictions.labels.numpy(),
+            "logits": predictions.logits.tolist(),
+        }
+    )
