@@ -90,6 +90,5 @@ def _frames_of_chunk(chunk: pa.Array) -> list[Frames]:
     values = data.values.to_numpy(zero_copy_only=True)
     offsets = data.offsets.to_numpy()
     return [
-        values[begin:end].reshape(shape)
-        for begin, end, shape in zip(offsets[:-1], offsets[1:], shapes, strict=True)
+        values[begin:end].reshape(shape) for begin, end, shape in zip(offsets[:-1], offsets[1:], shapes, strict=True)
     ]

@@ -18,6 +18,7 @@ import pyarrow as pa
 import ray.data
 import torch
 from numpy.typing import NDArray
+from ray.data.collate_fn import NumpyBatchCollateFn
 
 from data.errors import DataError
 from data.kth.splits import split_of
@@ -77,7 +78,7 @@ class ClipStream:
         configure_ray_data()
         self.footage, self.data, self.batch_size = footage, data, batch_size
         self._splits = {split: _split_clips(footage, data, split) for split in ("train", "validation", "test")}
-        self._pixels = footage.frames.reshape(-1)
+        self._gather = GatherClips(footage, data)
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """Training clips in the order of (seed, epoch), starts and mirrors from (seed, epoch, clip id)."""
@@ -105,21 +106,8 @@ class ClipStream:
 
     def _batches(self, rows: pa.Table) -> Iterator[Batch]:
         data = ray.data.from_blocks([rows])
-        batches = data.iter_torch_batches(batch_size=self.batch_size, collate_fn=self._collate, prefetch_batches=2)
+        batches = data.iter_torch_batches(batch_size=self.batch_size, collate_fn=self._gather, prefetch_batches=2)
         return iter(batches)
-
-    def _collate(self, rows: dict[str, NDArray[Any]]) -> Batch:
-        clips = gather_clips(
-            self._pixels,
-            self.footage.frames.shape[1:],
-            starts=rows["start"],
-            velocities=np.stack([rows["vy"], rows["vx"]], axis=1),
-            flips=rows["flip"].astype(bool),
-            num_frames=self.data.num_frames,
-            frame_step=self.data.frame_step,
-        )
-        ids = [self.footage.ids[clip] for clip in rows["clip"]]
-        return Batch(torch.from_numpy(clips)[:, :, None], torch.from_numpy(rows["label"].copy()), ids)
 
 
 @dataclass(frozen=True)
@@ -175,23 +163,28 @@ def clip_velocities(ids: list[str], data: DataConfig, split: Split) -> Integers:
     return np.array(draw, dtype=np.int64)
 
 
-def gather_clips(
-    pixels: NDArray[np.uint8],
-    frame_shape: tuple[int, ...],
-    *,
-    starts: Integers,
-    velocities: Integers,
-    flips: NDArray[np.bool_],
-    num_frames: int,
-    frame_step: int,
-) -> NDArray[np.uint8]:
-    """Clips (b, t, h, w) out of the flat ``pixels`` of all frames, set in motion, then mirrored."""
-    height, width = frame_shape
-    rows, columns = (part.numpy() for part in source_pixels(torch.from_numpy(velocities), num_frames, height, width))
-    columns = np.where(flips[:, None, None], columns[..., ::-1], columns)
-    frames = (starts[:, None] + frame_step * np.arange(num_frames)) * (height * width)
-    lines = frames[:, :, None] + rows * width
-    return pixels.take(lines[..., None] + columns[:, :, None, :])
+class GatherClips(NumpyBatchCollateFn):
+    """Turns rows of an epoch into a batch: the frames that they name, set in motion, then mirrored."""
+
+    def __init__(self, footage: Footage, data: DataConfig) -> None:
+        self.footage, self.data = footage, data
+        self._pixels = footage.frames.reshape(-1)
+
+    def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
+        """Rows hold clip, label, start, vy, vx and flip."""
+        clips = self._pixels.take(self._sources(rows))
+        ids = [self.footage.ids[clip] for clip in rows["clip"]]
+        return Batch(torch.from_numpy(clips)[:, :, None], torch.from_numpy(rows["label"].copy()), ids)
+
+    def _sources(self, rows: dict[str, NDArray[Any]]) -> Integers:
+        """Where in all pixels each pixel of the clips (b, t, h, w) comes from."""
+        height, width = self.footage.frames.shape[1:]
+        velocities = torch.from_numpy(np.stack([rows["vy"], rows["vx"]], axis=1))
+        sources = source_pixels(velocities, self.data.num_frames, height, width)
+        lines, columns = (part.numpy() for part in sources)
+        columns = np.where(rows["flip"][:, None, None] == 1, columns[..., ::-1], columns)
+        frames = rows["start"][:, None] + self.data.frame_step * np.arange(self.data.num_frames)
+        return ((frames[:, :, None] * height + lines) * width)[..., None] + columns[:, :, None, :]
 
 
 def _column(rows: list[dict[str, Any]], name: str) -> Integers:

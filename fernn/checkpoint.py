@@ -11,6 +11,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 Tensors = dict[str, Tensor]
+HEADER = "fernn"
 
 
 class CheckpointError(ValueError):
@@ -21,14 +22,16 @@ def pack(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> bytes:
     """A checkpoint as bytes; the same input gives the same bytes."""
     owned = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in sorted(tensors.items())}
     text = json.dumps(facts, sort_keys=True)
-    return save(owned, metadata={"facts": text, "sha256": _digest(owned, text)})
+    header = json.dumps({"facts": text, "sha256": _digest(owned, text)})
+    return save(owned, metadata={HEADER: header})  # one key: safetensors keeps several in no fixed order
 
 
 def unpack(content: bytes) -> tuple[Tensors, dict[str, Any]]:
     """The tensors and facts of :func:`pack`; raises CheckpointError for anything else."""
     try:
         tensors = load(content)
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+        whole = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        header = json.loads(whole["__metadata__"][HEADER])
         text, expected = header["facts"], header["sha256"]
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"not a checkpoint of this project, or cut short: {error}") from error

@@ -1,9 +1,11 @@
 """What every test may use."""
 
+import logging
 import sys
 from pathlib import Path
 
 import pytest
+import ray
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # reference_cell.py, the plain loops
@@ -13,3 +15,11 @@ sys.path.insert(0, str(HERE))  # reference_cell.py, the plain loops
 def golden_folder():
     """Numbers from the published code."""
     return HERE / "golden"
+
+
+@pytest.fixture(scope="session")
+def two_cpus():
+    """A local Ray with two CPUs, and a GPU that the machine need not have: Ray hands out its parts all the same."""
+    ray.init(num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    yield
+    ray.shutdown()

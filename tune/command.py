@@ -15,7 +15,7 @@ from data.registry import DATASETS
 from data.stream import Footage, read_footage
 from fernn.experiment import DataConfig
 from tune import report
-from tune.options import Options, Search, chosen_overrides, chosen_space
+from tune.options import Options, Search, chosen_settings, chosen_space
 from tune.progress import Progress, label
 from tune.search import Failure, Resources, driver_lock, ray_runtime, run_cells
 from tune.store import Folder
@@ -68,8 +68,8 @@ class Planned:
 def plan(search: Search, options: Options) -> Planned:
     """The study that the options describe, its data prepared unless only the plan is wanted."""
     preset, base = search.presets[options.preset], search.base
-    space, overrides = chosen_space(preset, options), chosen_overrides(preset, options)
-    data = plan_cells(base, space, "", overrides)[0].experiment.data  # wrong names and values end here
+    space, settings = chosen_space(preset, options), chosen_settings(options)
+    data = plan_cells(base, space, "", preset.defaults, settings)[0].experiment.data  # wrong names and values end here
     name = options.study or f"{data.name}-{options.preset}"
     if "/" in name or name in ("", ".", ".."):
         raise StudyError(f"--study must be a plain name without '/', got {name!r}")
@@ -79,10 +79,10 @@ def plan(search: Search, options: Options) -> Planned:
         manifest = Manifest.read(home) if home.exists() else None
     else:
         manifest = bring(folder, home, data, preset.demo, options)
-    cells = plan_cells(base, space, manifest.hash if manifest else "", overrides)
-    absent = (*manifest.missing, *(entry.name for entry in manifest.skipped)) if manifest else ()
+    cells = plan_cells(base, space, manifest.hash if manifest else "", preset.defaults, settings)
+    partial = (*manifest.missing, *(entry.name for entry in manifest.skipped)) if manifest else ()
     is_demo = manifest.demo if manifest else preset.demo
-    return Planned(Study(name, Folder(options.storage) / name, space, cells, is_demo, absent), home, manifest)
+    return Planned(Study(name, Folder(options.storage) / name, space, cells, is_demo, partial), home, manifest)
 
 
 def bring(folder: Path, home: Path, data: DataConfig, demo: bool, options: Options) -> Manifest:
@@ -110,20 +110,12 @@ def show_plan(planned: Planned, console: Console) -> None:
 
 def describe_data(planned: Planned) -> str:
     """Where the clips are, how many, and what is wrong with them."""
-    manifest = planned.manifest
+    study, manifest = planned.study, planned.manifest
     if manifest is None:
         return f"not prepared yet, goes to {planned.home}"
-    demo = ", DEMO: rendered, not KTH" if manifest.demo else ""
-    return f"{planned.home}, {manifest.num_clips} clips{demo}{partial_mark(manifest)}"
-
-
-def partial_mark(manifest: Manifest) -> str:
-    """Which videos are not there, the first few by name."""
-    if not manifest.partial:
-        return ""
-    absent = [*manifest.missing, *(entry.name for entry in manifest.skipped)]
-    more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
-    return f", PARTIAL: {', '.join(absent[:3])}{more} missing or skipped"
+    demo = ", DEMO: rendered, not KTH" if study.demo else ""
+    partial = f", PARTIAL: {report.absent(study.partial)}" if study.partial else ""
+    return f"{planned.home}, {manifest.num_clips} clips{demo}{partial}"
 
 
 def execute(planned: Planned, options: Options, console: Console) -> list[Failure]:

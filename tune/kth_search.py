@@ -24,13 +24,17 @@ PAPER = Preset(
     }
 )
 DEMO = Preset(
-    space={"model": ("fernn-v1", "grnn"), "optim.lr": (3e-3, 1e-3), "seed": (0, 1)},
-    overrides={
-        "epochs": 6,
-        "batch_size": 16,
+    space={"model": ("fernn-v1", "grnn"), "optim.lr": (1e-2, 3e-3), "seed": (0, 1)},
+    defaults={
+        "epochs": 16,
+        "batch_size": 8,
+        "data.size": 16,
+        "data.num_frames": 8,
+        "data.frame_step": 4,
         "data.velocity_range": 1,
         "model.hidden_channels": 8,
         "model.embedding_channels": (8,),
+        "model.base": 4,
     },
     demo=True,
 )

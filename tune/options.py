@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from fernn.experiment import Experiment
-from tune.study import Space
+from tune.study import Settings, Space
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Preset:
     """A named set of defaults: the grid, fields that differ from the base, and whose data it is."""
 
     space: Space
-    overrides: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Settings = field(default_factory=dict)
     demo: bool = False
 
 
@@ -76,8 +76,8 @@ def chosen_space(preset: Preset, options: Options) -> Space:
     return {**preset.space, **{name: values for name, values in given.items() if values is not None}}
 
 
-def chosen_overrides(preset: Preset, options: Options) -> dict[str, Any]:
-    """The preset's fields, the options' and those of ``--set``, in this order."""
+def chosen_settings(options: Options) -> dict[str, Any]:
+    """The fields that the user gave, by an option of their own or by ``--set``."""
     given = {
         "epochs": options.epochs,
         "batch_size": options.batch_size,
@@ -86,7 +86,7 @@ def chosen_overrides(preset: Preset, options: Options) -> dict[str, Any]:
         "data.protocol": options.protocol,
     }
     named = {name: value for name, value in given.items() if value is not None}
-    return {**preset.overrides, **named, **dict(parse_setting(text) for text in options.set)}
+    return {**named, **dict(parse_setting(text) for text in options.set)}
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

@@ -34,8 +34,8 @@ class Progress:
     def __init__(self, study: Study, cells: list[Cell], console: Console) -> None:
         self.name, self.console = study.name, console
         self.states = {cell.key: CellState(cell) for cell in cells}
-        self._began = time.monotonic()
-        self._first_epochs: dict[str, int] = {}
+        self._began: float | None = None
+        self._ran = 0
         self._last_line = 0.0
         self._live = Live(console=console, get_renderable=self.table, refresh_per_second=2, transient=True)
 
@@ -54,7 +54,10 @@ class Progress:
         state = self.states[cell.key]
         state.epoch, state.accuracy = int(row["epoch"]), row["best/accuracy"]
         state.clips_per_second = row["time/clips_per_second"]
-        self._first_epochs.setdefault(cell.key, state.epoch - 1)
+        if self._began is None:
+            self._began = time.monotonic()  # start-up does not count
+        else:
+            self._ran += 1
         if time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             self._say(state)
@@ -75,13 +78,10 @@ class Progress:
 
     def left(self) -> str:
         """The time that the epochs left will take, at the rate of the epochs so far."""
-        states = self.states.values()
-        ran = sum(s.epoch - self._first_epochs.get(s.cell.key, s.epoch) for s in states)
-        ahead = sum(s.epochs - s.epoch for s in states if s.state != "failed")
-        if not ran:
+        if self._began is None or not self._ran:
             return "time left unknown"
-        seconds = (time.monotonic() - self._began) * ahead / ran
-        return f"{duration(seconds)} left"
+        ahead = sum(state.epochs - state.epoch for state in self.states.values() if state.state != "failed")
+        return f"{duration((time.monotonic() - self._began) * ahead / self._ran)} left"
 
     def table(self) -> Table:
         """One row a cell."""

@@ -96,8 +96,14 @@ def notes(study: Study) -> list[str]:
     if study.demo:
         lines.append("DEMO: rendered stick figures, not KTH; these numbers compare with no published ones.")
     if study.partial:
-        lines.append(f"PARTIAL: {len(study.partial)} annotated videos are missing or were skipped.")
+        lines.append(f"PARTIAL: {absent(study.partial)}; these numbers compare with no published ones.")
     return lines
+
+
+def absent(names: Sequence[str]) -> str:
+    """Which videos or clips are not there: the first few by name, and how many more."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more} missing or skipped"
 
 
 def markdown(study: Study) -> str:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from types import MappingProxyType
 from typing import Any
 
 from fernn.config import unknown_name
@@ -52,6 +53,10 @@ class Cell:
         return f"{experiment.model.name}_lr{experiment.optim.lr:g}_seed{experiment.seed}_{self.key}"
 
 
+Settings = Mapping[str, Any]
+"""Values of fields by dotted name."""
+EMPTY: Settings = MappingProxyType({})
+
 Space = Mapping[str, Sequence[Any]]
 """A grid: the values of each searched field; "model" takes registered names."""
 
@@ -91,25 +96,28 @@ class Study:
 
 
 def plan_cells(
-    base: Experiment, space: Space, data_hash: str, overrides: dict[str, Any] | None = None
+    base: Experiment, space: Space, data_hash: str, defaults: Settings = EMPTY, settings: Settings = EMPTY
 ) -> tuple[Cell, ...]:
-    """The cells of ``space`` around ``base``, each once; ``overrides`` go over every experiment.
+    """The cells of ``space`` around ``base``, each once.
 
-    Raises KeyError, TypeError or ValueError for a field or value that does not exist or fit.
+    Both ``defaults`` and, over them, ``settings`` go over every experiment that has the field. Raises
+    KeyError, TypeError or ValueError for a value that does not fit, and for a setting that no
+    experiment of the space has.
     """
     experiments = [base.override(point) for point in points(space)]
     known = {name: None for experiment in experiments for name in experiment.flatten()}
-    for name in overrides or {}:
+    for name in settings:
         if name not in known:
             raise KeyError(unknown_name(name, known, kind="field"))
-    cells = [Cell(with_overrides(experiment, overrides or {}), data_hash) for experiment in experiments]
+    fields = {**defaults, **settings}
+    cells = [Cell(with_fields(experiment, fields), data_hash) for experiment in experiments]
     return tuple({cell.key: cell for cell in cells}.values())
 
 
-def with_overrides(experiment: Experiment, overrides: dict[str, Any]) -> Experiment:
-    """Overrides of a field that only some models have are left out where the model lacks it."""
-    fields = experiment.flatten()
-    return experiment.override({name: value for name, value in overrides.items() if name in fields})
+def with_fields(experiment: Experiment, fields: Settings) -> Experiment:
+    """The experiment with those of the ``fields`` that it has: models differ in theirs."""
+    known = experiment.flatten()
+    return experiment.override({name: value for name, value in fields.items() if name in known})
 
 
 def protocol(study: Study) -> dict[str, Any]:
@@ -141,4 +149,6 @@ def claim(study: Study) -> None:
             f"give the changed protocol another name with --study"
         )
     facts = {"name": study.name, "demo": study.demo, "missing_videos": list(study.partial)}
-    study.folder.write_json("study.json", facts | {"protocol": theirs | ours})
+    grown = facts | {"protocol": theirs | ours}
+    if grown != known:
+        study.folder.write_json("study.json", grown)

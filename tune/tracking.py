@@ -7,6 +7,7 @@ MLflow does not have yet, so that shipping again changes nothing.
 """
 
 import json
+import logging
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -31,6 +32,9 @@ NODE = "fernn.node"
 WATERMARK = "validation/accuracy"
 """Every row has this metric, and a batch is kept whole: its last step is the last epoch shipped."""
 ROWS_PER_BATCH = 50
+
+
+logging.getLogger("mlflow").setLevel(logging.WARNING)
 
 
 class Tracker:

@@ -29,9 +29,7 @@ def extract(archive: Path, folder: Path) -> None:
                 for member in _videos_in(archive, zipped):
                     _extract_member(zipped, member, folder)
         except _DAMAGE as error:
-            raise ArchiveError(
-                f"{archive} is damaged ({error}): delete it and run the same command again"
-            ) from error
+            raise ArchiveError(f"{archive} is damaged ({error}): delete it and run the same command again") from error
 
 
 def _videos_in(archive: Path, zipped: zipfile.ZipFile) -> list[zipfile.ZipInfo]:

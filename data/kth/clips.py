@@ -92,9 +92,7 @@ def write_clips(rows: Iterable[ClipRow], folder: Path) -> tuple[list[DataFile], 
 
 def _write(rows: Sequence[ClipRow], folder: Path, index: int) -> DataFile:
     path = folder / f"clips-{index:05d}.parquet"
-    pq.write_table(
-        clip_table(rows), path, compression="zstd", use_dictionary=False, column_encoding=_ENCODING
-    )
+    pq.write_table(clip_table(rows), path, compression="zstd", use_dictionary=False, column_encoding=_ENCODING)
     return DataFile(path.name, len(rows), path.stat().st_size, sha256_of(path))
 
 

@@ -58,7 +58,7 @@ def body_of(person: int) -> Body:
     """The body of a person, the same in every video."""
     draw = generator("kth-demo", "body", person).uniform
     return Body(
-        height=draw(60, 76),
+        height=draw(74, 90),
         thigh=draw(0.23, 0.27),
         shank=draw(0.22, 0.26),
         torso=draw(0.28, 0.33),
@@ -93,9 +93,7 @@ def _run(body: Body, phase: Array, rng: np.random.Generator) -> Pose:
     return _gait(body, phase, swing=swing, knee=knee, arms=arms, elbow=elbow, lean=rng.uniform(0.08, 0.2))
 
 
-def _gait(
-    body: Body, phase: Array, *, swing: float, knee: float, arms: float, elbow: float, lean: float
-) -> Pose:
+def _gait(body: Body, phase: Array, *, swing: float, knee: float, arms: float, elbow: float, lean: float) -> Pose:
     origin = np.zeros((len(phase), 2))
     legs = [_leg(body, origin, swing * np.sin(side), knee * _push(np.cos(side))) for side in _sides(phase)]
     hip = -_rise(legs)

@@ -66,7 +66,7 @@ def _pixels(points: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[
 
 
 def _outdoors(rng: np.random.Generator) -> Image:
-    level, texture = rng.uniform(90, 190), rng.uniform(4, 10)
+    level, texture = rng.uniform(160, 185), rng.uniform(2, 5)
     grain = rng.normal(size=(HEIGHT, WIDTH)).astype(np.float32)
     blades = cv2.GaussianBlur(grain, (0, 0), sigmaX=2.5, sigmaY=1.0)
     patches = cv2.GaussianBlur(grain, (0, 0), sigmaX=14, sigmaY=5)

@@ -25,8 +25,8 @@ class StepBatchNorm(nn.BatchNorm2d):
         if not self.training:
             return super().forward(frames.flatten(0, 1)).view_as(frames)
         steps = frames.shape[1]
-        mean = frames.new_zeros(steps * self.num_features)
-        variance = frames.new_zeros(steps * self.num_features)
+        mean = self.weight.new_zeros(steps * self.num_features)
+        variance = self.weight.new_zeros(steps * self.num_features)
         normalised = F.batch_norm(
             frames.flatten(1, 2), mean, variance, self.weight.repeat(steps), self.bias.repeat(steps),
             training=True, momentum=1.0, eps=self.eps,

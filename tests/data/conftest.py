@@ -1,12 +1,10 @@
-"""A few rendered videos, a Ray, and a folder of real videos where there is one."""
+"""A few rendered videos, and a folder of real videos where there is one."""
 
-import logging
 import os
 import shutil
 from pathlib import Path
 
 import pytest
-import ray
 
 from data.kth.demo import render
 
@@ -26,17 +24,6 @@ def rendered(tmp_path_factory):
 def videos(rendered, tmp_path):
     """A copy of the rendered videos that a test may spoil."""
     return Path(shutil.copytree(rendered, tmp_path / "videos"))
-
-
-@pytest.fixture(scope="session")
-def two_cpus():
-    """A local Ray with two CPUs, started once."""
-    started = not ray.is_initialized()
-    if started:
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    yield
-    if started:
-        ray.shutdown()
 
 
 @pytest.fixture(scope="session")

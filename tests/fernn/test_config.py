@@ -1,0 +1,56 @@
+"""Configs and experiments: dotted names, types, messages."""
+
+import json
+
+import pytest
+
+from fernn.experiment import Experiment
+from fernn.models import MODELS
+
+
+def test_an_experiment_is_rebuilt_from_its_flat_form():
+    for name in MODELS:
+        experiment = Experiment().override({"model": name, "optim.lr": 1e-4, "seed": 7})
+        flat = json.loads(json.dumps(experiment.flatten()))
+        assert Experiment().override(flat) == experiment
+
+
+def test_defaults_are_the_papers():
+    flat = Experiment().flatten()
+    assert (flat["epochs"], flat["batch_size"], flat["optim.clip_norm"]) == (500, 32, 1.0)
+    assert (flat["data.size"], flat["data.num_frames"], flat["data.velocity_range"]) == (32, 16, 2)
+
+
+def test_the_model_is_chosen_before_its_fields():
+    experiment = Experiment().override({"model.base": 4, "model": "3dcnn"})
+    assert experiment.model.base == 4
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "message"),
+    [
+        ({"optim.lrr": 1e-3}, KeyError, "unknown field 'optim.lrr': did you mean 'optim.lr'"),
+        ({"sed": 1}, KeyError, "did you mean 'seed'"),
+        ({"model": "fern-v2"}, KeyError, "did you mean 'fernn-v2'"),
+        ({"seed.x": 1}, KeyError, "field 'seed' has no parts"),
+        ({"optim.lr": 0}, ValueError, "optim.lr must be above 0, got 0"),
+        ({"optim.lr": float("nan")}, ValueError, "optim.lr must be above 0, got nan"),
+        ({"optim.lr": "fast"}, TypeError, "lr must be of type float, got 'fast'"),
+        ({"epochs": 0}, ValueError, "epochs must be 1 or more, got 0"),
+        ({"epochs": True}, TypeError, "epochs must be of type int"),
+        ({"seed": -1}, ValueError, "seed must be 0 or more, got -1"),
+        ({"precision": "fp8"}, ValueError, "precision must be one of float32, bf16, got 'fp8'"),
+        ({"data.velocity_range": -1}, ValueError, "data.velocity_range must be 0 or more pixels per frame"),
+        ({"model.velocity_range": [1]}, ValueError, "must have 2 entries"),
+        ({"model.embedding_channels": 8}, TypeError, "must be a list, got 8"),
+    ],
+)
+def test_a_wrong_name_or_value_is_named_with_its_rule(values, error, message):
+    with pytest.raises(error, match=message):
+        Experiment().override(values)
+
+
+def test_whole_numbers_serve_as_floats_and_lists_as_tuples():
+    experiment = Experiment().override({"optim.lr": 1, "model.embedding_channels": [8, 16]})
+    assert experiment.optim.lr == 1.0 and isinstance(experiment.optim.lr, float)
+    assert experiment.model.embedding_channels == (8, 16)

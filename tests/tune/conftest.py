@@ -1,0 +1,36 @@
+"""A small prepared data set with persons in all three splits, and the search command."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data.kth.demo import render
+from data.kth.prepare import prepare
+
+ROOT = Path(__file__).parents[2]
+SMALL = ["--models", "fernn-v1", "grnn", "--lrs", "1e-3", "--seeds", "0", "1", "--epochs", "4", "--batch-size", "32"]
+SMALL += ["--set", "data.size=8", "model.hidden_channels=4", "model.embedding_channels=[4]"]
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory):
+    """A data folder of 8x8 clips of 22 rendered persons, one range each."""
+    folder = tmp_path_factory.mktemp("kth")
+    render(folder / "videos", persons=22, ranges=1, frames=33)
+    prepare(folder, videos=folder / "videos", size=8)
+    return folder
+
+
+@pytest.fixture
+def search(prepared, tmp_path):
+    """Starts ``tune/kth_search.py`` on the small data set, in a folder of the test's own."""
+
+    def start(*arguments):
+        command = [sys.executable, ROOT / "tune/kth_search.py", "--data", prepared, *SMALL, *arguments]
+        return subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+
+    return start

@@ -1,0 +1,91 @@
+"""The engine: every cell exactly once, on fractions of a GPU, at any concurrency; failures and reused workers."""
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from data.stream import Footage
+from fernn.experiment import Experiment
+from tune.search import Resources, driver_lock, run_cells
+from tune.store import LAST, Folder
+from tune.study import Study, StudyError, plan_cells
+
+SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
+TINY = {
+    "epochs": 2, "batch_size": 4, "data.size": 6, "data.num_frames": 4,
+    "model.hidden_channels": 2, "model.embedding_channels": (2,), "model.base": 2,
+}  # fmt: skip
+
+
+class Listener:
+    def __init__(self):
+        self.heard = []
+
+    def started(self, cell):
+        self.heard.append(("started", cell.key))
+
+    def reported(self, cell, row):
+        self.heard.append(("reported", cell.key, row["epoch"]))
+
+    def ended(self, cell, failed):
+        self.heard.append(("failed" if failed else "done", cell.key))
+
+
+@pytest.fixture(scope="module")
+def footage():
+    persons = np.array([1, 2, 3, 4, 5, 17, 21])
+    num_frames = np.full(len(persons), 20)
+    frames = np.random.default_rng(0).integers(0, 256, (num_frames.sum(), 6, 6), dtype=np.uint8)
+    ids = tuple(f"clip-{person}" for person in persons)
+    return Footage(frames, ids, persons, persons % 6, np.cumsum(num_frames) - num_frames, num_frames, num_frames)
+
+
+def study_in(folder, space=SPACE):
+    return Study("s", Folder(str(folder)), space, plan_cells(Experiment(), space, "hash", TINY))
+
+
+def results(study):
+    folders = [study.cell_folder(cell) for cell in study.cells]
+    return [(cell.folder.read(LAST), cell.predictions().to_pydict(), cell.done()["metrics"]) for cell in folders]
+
+
+@pytest.mark.parametrize("concurrency", [None, 1])
+def test_every_cell_runs_exactly_once_on_a_quarter_of_a_gpu(two_cpus, footage, tmp_path, concurrency):
+    study, listener = study_in(tmp_path), Listener()
+    resources = Resources(cpus=0.5, gpus=0.25, max_concurrent=concurrency)
+    assert run_cells(study, study.missing(), footage, resources, [listener]) == []
+    assert study.missing() == []
+    assert Counter(word for word, *_ in listener.heard)["started"] == len(study.cells) == 8
+    assert Counter(entry[1] for entry in listener.heard if entry[0] == "done") == {c.key: 1 for c in study.cells}
+    assert {tuple(json.loads(f"[{e[2]}]")) for e in listener.heard if e[0] == "reported"} == {(1,), (2,)}
+
+
+def test_a_reused_worker_gives_the_same_bits_as_a_fresh_one(two_cpus, footage, tmp_path):
+    together = study_in(tmp_path / "together")
+    run_cells(together, together.missing(), footage, Resources(max_concurrent=1), [])
+    alone = study_in(tmp_path / "alone")
+    for cell in reversed(alone.cells[-2:]):
+        run_cells(alone, [cell], footage, Resources(), [])
+    pids = {together.cell_folder(cell).folder.read_json("attempt.json")["pid"] for cell in together.cells}
+    assert len(pids) < len(together.cells)
+    last_two = Study(alone.name, alone.folder, alone.space, alone.cells[-2:])
+    assert results(last_two) == results(together)[-2:]
+
+
+def test_a_cell_that_fails_is_named_and_the_others_finish(two_cpus, footage, tmp_path):
+    space = {"model": ("grnn",), "optim.lr": (1e-3, 1e30), "seed": (0,)}
+    study, listener = study_in(tmp_path, space), Listener()
+    (failed,) = run_cells(study, study.missing(), footage, Resources(), [listener])
+    assert failed.cell.experiment.optim.lr == 1e30 and "the training loss is" in failed.reason
+    assert [word for word, key, *_ in listener.heard if key == failed.cell.key][-1] == "failed"
+    assert study.missing() == [failed.cell]
+
+
+def test_a_second_driver_is_refused_with_the_firsts_name(tmp_path):
+    refused = pytest.raises(StudyError, match=r"study 's' is held by a running driver: pid \d+ on")
+    with driver_lock(tmp_path / "s"), refused, driver_lock(tmp_path / "s"):
+        pass
+    with driver_lock(tmp_path / "s"):
+        pass
