@@ -1,0 +1,94 @@
+"""Flowed clips a second through Ray Data's iterator, beside a plain loop: ``python tests/benchmarks/stream.py``.
+
+Both make the same kind of batches of 32 clips out of as many training clips as KTH has (1517 ranges of
+95 frames of 32x32 pixels, random grey levels), in one process, without a model.
+"""
+
+import argparse
+import json
+import statistics
+import time
+
+import numpy as np
+import ray
+import torch
+from hardware import describe, show
+
+from data.stream import ClipStream, Footage
+from fernn.experiment import DataConfig
+from fernn.flows import TranslationFlow
+
+NUM_CLIPS, NUM_FRAMES, SIZE, BATCH = 1517, 95, 32, 32
+
+
+def kth_like_footage():
+    """As many clips as KTH's training split has, and one clip each for validation and test."""
+    persons = np.array([1 + i % 16 for i in range(NUM_CLIPS)] + [17, 21])
+    num_frames = np.full(len(persons), NUM_FRAMES)
+    frames = np.random.default_rng(0).integers(0, 256, (num_frames.sum(), SIZE, SIZE), dtype=np.uint8)
+    ids = tuple(f"clip-{i}" for i in range(len(persons)))
+    return Footage(frames, ids, persons, persons % 6, np.cumsum(num_frames) - num_frames, num_frames, num_frames)
+
+
+def plain_epoch(footage, epoch):
+    """One epoch clip by clip and frame by frame: slice, roll, flip, stack."""
+    rng, flow = np.random.default_rng(epoch), TranslationFlow.box(2, 2)
+    order = rng.permutation(NUM_CLIPS)
+    for first in range(0, NUM_CLIPS, BATCH):
+        clips = []
+        for clip in order[first : first + BATCH]:
+            start = footage.offsets[clip] + rng.integers(NUM_FRAMES - 31)
+            frames = torch.from_numpy(footage.frames[start : start + 32 : 2])
+            velocity = tuple(rng.integers(-2, 3, 2).tolist())
+            moved = torch.stack([flow.act(frame, velocity, t) for t, frame in enumerate(frames)])
+            clips.append(moved.flip(-1) if rng.random() < 0.5 else moved)
+        yield torch.stack(clips)
+
+
+def measure(epochs, num_epochs):
+    """Clips a second and milliseconds to the first batch: medians over epochs after the first."""
+    rates, firsts = [], []
+    for epoch in range(1, num_epochs + 2):
+        begun, first, count = time.perf_counter(), 0.0, 0
+        for batch in epochs(epoch):
+            first = first or time.perf_counter() - begun
+            count += len(batch)
+        rates.append(count / (time.perf_counter() - begun))
+        firsts.append(1000 * first)
+    return rates[1:], statistics.median(firsts[1:])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--epochs", type=int, default=7)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    torch.set_num_threads(1)
+    footage = kth_like_footage()
+    stream = ClipStream(footage, DataConfig(), BATCH)
+    found = {
+        "Ray Data stream": measure(lambda e: (b.clips for b in stream.training(0, e)), arguments.epochs),
+        "plain loop": measure(lambda e: plain_epoch(footage, e), arguments.epochs),
+    }
+    base = statistics.median(found["plain loop"][0])
+    rows = [
+        {
+            "pipeline": name,
+            "clips/s": round(statistics.median(rates)),
+            "min": round(min(rates)),
+            "max": round(max(rates)),
+            "first batch ms": round(first, 1),
+            "ratio": round(statistics.median(rates) / base, 2),
+        }
+        for name, (rates, first) in found.items()
+    ]
+    hardware = describe("torch", "ray", "numpy")
+    if arguments.json:
+        print(json.dumps({"hardware": hardware, "rows": rows}))
+    else:
+        show("Flowed clips, batch 32, one process", rows, hardware)
+
+
+if __name__ == "__main__":
+    main()
