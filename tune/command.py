@@ -82,7 +82,9 @@ def plan(search: Search, options: Options) -> Planned:
     cells = plan_cells(base, space, manifest.hash if manifest else "", preset.defaults, settings)
     partial = (*manifest.missing, *(entry.name for entry in manifest.skipped)) if manifest else ()
     is_demo = manifest.demo if manifest else preset.demo
-    return Planned(Study(name, Folder(options.storage) / name, space, cells, is_demo, partial), home, manifest)
+    return Planned(
+        Study(name, Folder(options.storage) / name, space, cells, is_demo, partial, str(home)), home, manifest
+    )
 
 
 def bring(folder: Path, home: Path, data: DataConfig, demo: bool, options: Options) -> Manifest:

@@ -57,6 +57,11 @@ class Folder:
             stream.write(content)
         self._fs.move(temporary, path)
 
+    def children(self, name: str) -> list[str]:
+        """The names in a folder below this one, sorted; none where it does not exist."""
+        selector = fs.FileSelector(f"{self._path}/{name}", allow_not_found=True)
+        return sorted(info.base_name for info in self._fs.get_file_info(selector))
+
     def sweep(self) -> None:
         """Remove temporary files that a killed process left."""
         selector = fs.FileSelector(self._path, allow_not_found=True, recursive=True)
@@ -91,7 +96,7 @@ class CellFolder:
         return self.folder.read_json("done.json")
 
     def config(self) -> dict[str, Any] | None:
-        """What the cell is, or None before its first attempt."""
+        """What the cell is, or None before it is planned."""
         return self.folder.read_json("config.json")
 
     def history(self) -> list[Row]:
@@ -99,7 +104,12 @@ class CellFolder:
         content = self.folder.read("metrics.jsonl") or b""
         return [json.loads(line) for line in content.splitlines()]
 
-    def begin(self, config: Mapping[str, Any], run: Run) -> None:
+    def plan(self, config: Mapping[str, Any]) -> None:
+        """Say what the cell is, before its first attempt."""
+        if self.config() is None:
+            self.folder.write_json("config.json", dict(config))
+
+    def begin(self, run: Run) -> None:
         """Take the cell over and put ``run`` where the last checkpoint stands, or leave it new."""
         self._attempt = uuid.uuid4().hex
         attempt = {
@@ -110,7 +120,6 @@ class CellFolder:
         }
         self.folder.write_json("attempt.json", attempt)
         self.folder.sweep()
-        self.folder.write_json("config.json", dict(config))
         if (content := self.folder.read(LAST)) is not None:
             run.load(*unpack(content))
             self._keep_best(run)

@@ -77,6 +77,8 @@ class Study:
     demo: bool = False
     partial: tuple[str, ...] = field(default=())
     """Names of the videos that the data lacks."""
+    data: str = ""
+    """Folder of the prepared data."""
 
     def cell_folder(self, cell: Cell) -> CellFolder:
         """Where the cell is kept."""
@@ -135,12 +137,12 @@ def protocol(study: Study) -> dict[str, Any]:
 
 
 def claim(study: Study) -> None:
-    """Write the study's protocol, or check that it is the one of the folder; raises StudyError.
+    """Write down what the study is and which cells it plans; raises StudyError for another protocol.
 
     A study can grow by models, learning rates, seeds and epochs; a changed protocol is another study.
     """
-    ours, known = protocol(study), study.folder.read_json("study.json")
-    theirs = known["protocol"] if known else {}
+    ours, known = protocol(study), study.folder.read_json("study.json") or {}
+    theirs = known.get("protocol", {})
     changed = [name for name in ours if name in theirs and theirs[name] != ours[name]]
     if changed:
         name = changed[0]
@@ -148,7 +150,31 @@ def claim(study: Study) -> None:
             f"study {study.name!r} was begun with {name} = {theirs[name]!r}, not {ours[name]!r}: "
             f"give the changed protocol another name with --study"
         )
-    facts = {"name": study.name, "demo": study.demo, "missing_videos": list(study.partial)}
-    grown = facts | {"protocol": theirs | ours}
+    facts = {"name": study.name, "demo": study.demo, "partial": list(study.partial), "data": study.data}
+    grown = facts | {"space": grow(known.get("space", {}), study.space), "protocol": theirs | ours}
     if grown != known:
         study.folder.write_json("study.json", grown)
+    for cell in study.cells:
+        study.cell_folder(cell).plan(cell.config())
+
+
+def grow(known: Space, more: Space) -> dict[str, list[Any]]:
+    """Each dimension with the values of both, in the order in which they came."""
+    return {name: list(dict.fromkeys([*known.get(name, ()), *values])) for name, values in more.items()}
+
+
+def load_study(folder: Folder) -> Study:
+    """The study kept in ``folder``, with every cell it ever planned, in the order of its space."""
+    facts = folder.read_json("study.json")
+    if facts is None:
+        raise StudyError(f"{folder.root} holds no study: run its search first, or name another --storage")
+    configs = [CellFolder(folder / f"cells/{name}").config() for name in folder.children("cells")]
+    cells = [cell_of(config) for config in configs if config is not None]
+    space = {name: tuple(values) for name, values in facts["space"].items()}
+    cells.sort(key=lambda cell: [space[name].index(value) for name, value in cell.point(tuple(space)).items()])
+    return Study(facts["name"], folder, space, tuple(cells), facts["demo"], tuple(facts["partial"]), facts["data"])
+
+
+def cell_of(config: Mapping[str, Any]) -> Cell:
+    """The cell that wrote ``config`` as its :meth:`Cell.config`."""
+    return Cell(Experiment().override(config["experiment"]), config["data_hash"])

@@ -34,7 +34,7 @@ def trial(point: Mapping[str, Any], *, study: Study, footage: Footage) -> None:
     reset_globals()
     experiment, folder = cell.experiment, study.cell_folder(cell)
     run = Run.start(experiment, "cuda" if torch.cuda.is_available() else "cpu")
-    folder.begin(cell.config(), run)
+    folder.begin(run)
     clips = ClipStream(footage, experiment.data, experiment.batch_size)
     for row in fit(run, clips):
         row["time/recorded_at"] = time.time()

@@ -12,7 +12,7 @@ EXPERIMENT = Experiment().override({"model": "grnn", "model.hidden_channels": 2,
 
 def begun(folder):
     cell, run = CellFolder(folder), Run.start(EXPERIMENT)
-    cell.begin({"experiment": EXPERIMENT.flatten()}, run)
+    cell.begin(run)
     return cell, run
 
 

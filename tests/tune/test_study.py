@@ -5,7 +5,7 @@ import pytest
 from fernn.experiment import Experiment
 from tune.kth_search import DEMO, PAPER
 from tune.store import Folder
-from tune.study import Cell, Study, StudyError, claim, plan_cells, points
+from tune.study import Cell, Study, StudyError, claim, load_study, plan_cells, points
 
 SPACE = {"model": ("fernn-v1", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2)}
 
@@ -50,6 +50,18 @@ def test_fields_reach_the_models_that_have_them():
 def test_a_point_leads_back_to_its_cell(tmp_path):
     one = study(tmp_path)
     assert all(one.cell_at(one.point(cell)) is cell for cell in one.cells)
+
+
+def test_a_study_is_loaded_from_its_folder(tmp_path):
+    planned = study(tmp_path)
+    claim(planned)
+    claim(study(tmp_path, {**SPACE, "seed": (3,)}))
+    loaded = load_study(planned.folder)
+    assert loaded.name == "s" and loaded.space["seed"] == (0, 1, 2, 3)
+    assert set(loaded.cells) == {*planned.cells, *study(tmp_path, {**SPACE, "seed": (3,)}).cells}
+    assert [loaded.point(cell) for cell in loaded.cells] == points(loaded.space)
+    with pytest.raises(StudyError, match="holds no study"):
+        load_study(Folder(str(tmp_path / "nothing")))
 
 
 def test_a_study_grows_but_keeps_its_protocol(tmp_path):
