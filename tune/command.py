@@ -19,7 +19,7 @@ from tune.options import Options, Search, chosen_settings, chosen_space
 from tune.progress import Progress, label
 from tune.search import Failure, Resources, driver_lock, ray_runtime, run_cells
 from tune.store import Folder
-from tune.study import Study, StudyError, claim, plan_cells
+from tune.study import Study, StudyError, claim, load_study, plan_cells
 
 USER_ERRORS = (StudyError, DataError, KeyError, TypeError, ValueError, OSError)
 """What a wrong option or file raises before anything runs."""
@@ -40,7 +40,7 @@ def main(search: Search) -> int:
         failures = execute(planned, options, console)
     except (StudyError, DataError) as error:
         return refuse(error, console)
-    show_results(planned.study, options, failures, console)
+    show_results(load_study(planned.study.folder), options, failures, console)
     return 1 if failures else 0
 
 
@@ -82,9 +82,8 @@ def plan(search: Search, options: Options) -> Planned:
     cells = plan_cells(base, space, manifest.hash if manifest else "", preset.defaults, settings)
     partial = (*manifest.missing, *(entry.name for entry in manifest.skipped)) if manifest else ()
     is_demo = manifest.demo if manifest else preset.demo
-    return Planned(
-        Study(name, Folder(options.storage) / name, space, cells, is_demo, partial, str(home)), home, manifest
-    )
+    study = Study(name, Folder(options.storage) / name, space, cells, is_demo, partial, str(home))
+    return Planned(study, home, manifest)
 
 
 def bring(folder: Path, home: Path, data: DataConfig, demo: bool, options: Options) -> Manifest:
@@ -137,7 +136,7 @@ def execute(planned: Planned, options: Options, console: Console) -> list[Failur
                 with progress:
                     failures = run_cells(study, cells, footage, resources, [listener, progress])
             tracker.sync()
-        tracker.summarise(report.model_rows(study))
+        tracker.summarise(report.model_rows(load_study(study.folder)))
         tracker.close(complete=not study.missing())
     return failures
 

@@ -164,15 +164,24 @@ def grow(known: Space, more: Space) -> dict[str, list[Any]]:
 
 
 def load_study(folder: Folder) -> Study:
-    """The study kept in ``folder``, with every cell it ever planned, in the order of its space."""
+    """The study kept in ``folder`` with all it ever planned, in the order of its space.
+
+    Where a point was trained for fewer and later for more epochs, the cell with more of them counts.
+    """
     facts = folder.read_json("study.json")
     if facts is None:
         raise StudyError(f"{folder.root} holds no study: run its search first, or name another --storage")
     configs = [CellFolder(folder / f"cells/{name}").config() for name in folder.children("cells")]
-    cells = [cell_of(config) for config in configs if config is not None]
+    cells = sorted((cell_of(config) for config in configs if config is not None), key=num_epochs)
     space = {name: tuple(values) for name, values in facts["space"].items()}
-    cells.sort(key=lambda cell: [space[name].index(value) for name, value in cell.point(tuple(space)).items()])
-    return Study(facts["name"], folder, space, tuple(cells), facts["demo"], tuple(facts["partial"]), facts["data"])
+    at = {tuple(cell.point(tuple(space)).values()): cell for cell in cells}
+    ordered = tuple(at[values] for values in product(*space.values()) if values in at)
+    return Study(facts["name"], folder, space, ordered, facts["demo"], tuple(facts["partial"]), facts["data"])
+
+
+def num_epochs(cell: Cell) -> int:
+    """How long the cell is trained."""
+    return cell.experiment.epochs
 
 
 def cell_of(config: Mapping[str, Any]) -> Cell:

@@ -64,6 +64,13 @@ def test_a_study_is_loaded_from_its_folder(tmp_path):
         load_study(Folder(str(tmp_path / "nothing")))
 
 
+def test_of_two_lengths_of_training_the_longer_counts(tmp_path):
+    for epochs in (3, 7, 5):
+        claim(study(tmp_path, epochs=epochs))
+    loaded = load_study(study(tmp_path).folder)
+    assert len(loaded.cells) == 12 and {cell.experiment.epochs for cell in loaded.cells} == {7}
+
+
 def test_a_study_grows_but_keeps_its_protocol(tmp_path):
     claim(study(tmp_path))
     claim(study(tmp_path, {**SPACE, "model": ("grnn",), "seed": (0, 1, 2, 3)}, epochs=7))
