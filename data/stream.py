@@ -9,7 +9,7 @@ that streams never waits for a CPU that another one holds.
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import ray.data
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from ray.data.collate_fn import NumpyBatchCollateFn
 
 from data.errors import DataError
@@ -89,11 +89,22 @@ class ClipStream:
         order = generator("order", seed, epoch).permutation(len(names))
         return self._batches(clips.rows(draws % clips.num_starts, flips, order))
 
-    def evaluation(self, split: Split) -> Iterator[Batch]:
-        """The split's clips in the order of the annotation, each from the middle of its range."""
+    def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
+        """The split's clips in the order of the annotation, each from the middle of its range.
+
+        ``velocities`` replaces the clips' own: one (vy, vx) for all, or (n, 2) with one for each clip,
+        in pixels per frame, positive down and right.
+        """
         clips = self._splits[split]
+        if velocities is not None:
+            clips = replace(clips, velocities=np.broadcast_to(velocities, clips.velocities.shape))
         middle = (clips.num_starts - 1) // 2
         return self._batches(clips.rows(middle, np.zeros_like(middle), np.arange(len(middle))))
+
+    def velocities(self, split: Split, velocity_range: int) -> Integers:
+        """The (vy, vx) that the split's clips would have if the data's velocity range were this one: (n, 2)."""
+        names = [self.footage.ids[clip] for clip in self._splits[split].clips]
+        return clip_velocities(names, replace(self.data, velocity_range=velocity_range), split)
 
     def num_clips(self, split: Split) -> int:
         """How many clips the split has."""
@@ -138,8 +149,11 @@ def _split_clips(footage: Footage, data: DataConfig, split: Split) -> _SplitClip
     usable = footage.num_frames - 1 if published else np.minimum(footage.num_frames, footage.num_annotated)
     mine = np.array([split_of(int(person), data.split) == split for person in footage.persons])
     clips = np.flatnonzero(mine & (usable >= data.span))
-    if not len(clips):
+    if not mine.any():
         raise DataError(f"the {split} split has no clips: the data must hold videos of its persons")
+    if not len(clips):
+        longest = usable[mine].max()
+        raise DataError(f"a clip needs {data.span} frames, the longest range of the {split} split has {longest}")
     return _SplitClips(
         clips,
         footage.labels[clips],

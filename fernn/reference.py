@@ -29,7 +29,8 @@ def from_reference(state_dict: Weights, *, task: str, velocities: Velocities = N
     if task != "kth":
         raise ValueError(f"task must be 'kth', got {task!r}")
     model = _cnn3d(state_dict) if velocities is None else _recurrent(state_dict, velocities)
-    return _loaded(model, state_dict)
+    dtype = next(weight.dtype for weight in state_dict.values() if weight.is_floating_point())
+    return _loaded(model.to(dtype), state_dict)
 
 
 def read_reference(path: str) -> dict[str, Tensor]:
@@ -54,12 +55,13 @@ def _recurrent(weights: Weights, velocities: Sequence[Sequence[int]]) -> nn.Modu
 def _cells(
     weights: Weights, velocities: Sequence[Sequence[int]], channels: int, depth: int
 ) -> list[FERNNCell] | list[LearnedKernelCell]:
+    for name in ("lstm.shift_kernels", "lstm.learned_kernels"):
+        if name in weights and len(weights[name]) != len(velocities):
+            raise ValueError(f"velocities must have {len(weights[name])} entries, as {name}, got {len(velocities)}")
     if "lstm.learned_kernels" not in weights:
         flow = TranslationFlow(tuple((-vy, -vx) for vy, vx in parse_velocities(velocities)))
         return [FERNNCell(flow, channels) for _ in range(depth)]
     num_kernels, _, height, width = weights["lstm.learned_kernels"].shape
-    if num_kernels != len(velocities):
-        raise ValueError(f"velocities must have {num_kernels} entries, as learned_kernels, got {len(velocities)}")
     kernels = LearnedKernels(num_kernels, height, width)
     return [LearnedKernelCell(kernels, channels) for _ in range(depth)]
 

@@ -31,7 +31,7 @@ def test_imports_go_down_only(floor):
         assert not found & FORBIDDEN[floor], path
 
 
-def test_data_knows_no_network():
+def test_data_knows_no_neural_network():
     for path in (ROOT / "data").rglob("*.py"):
         assert not [name for name in imported(path) if name.startswith(("fernn.models", "fernn.layers", "fernn.train"))]
 

@@ -1,0 +1,16 @@
+"""Studies: searches over models, learning rates and seeds, and what they found."""
+
+from os import PathLike
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from fernn.experiment import Experiment
+
+
+def load_best(study: "str | PathLike[str]", model: str, *, storage: str = "studies") -> "tuple[nn.Module, Experiment]":
+    """A model of a study in eval mode with its best weights, and its experiment: :func:`tune.reuse.load_best`."""
+    from tune import reuse  # PyTorch is imported when a model is asked for, not with the package
+
+    return reuse.load_best(study, model, storage=storage)

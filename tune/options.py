@@ -22,12 +22,24 @@ class Preset:
 
 
 @dataclass(frozen=True)
+class Published:
+    """A published test accuracy, mean ± deviation: where it was read, and how far it can be relied on."""
+
+    mean: float
+    deviation: float
+    source: str
+    certainty: str
+
+
+@dataclass(frozen=True)
 class Search:
     """What a search file declares."""
 
     base: Experiment
     presets: Mapping[str, Preset]
     description: str
+    published: Mapping[str, Published] = field(default_factory=dict)
+    """The published table by model; a model without an entry has no number that could be found."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,8 @@ class Options:
     """Folder of the prepared data; by default datasets/NAME here. It is filled where it is empty."""
     videos: Path | None = None
     """Folder with the videos on disk, instead of a download."""
+    download: bool = True
+    """Whether data that is not there may be downloaded."""
     data_velocity: int | None = None
     """Every clip drifts with up to this many pixels per frame on each axis."""
     protocol: Literal["default", "published"] | None = None
@@ -66,8 +80,8 @@ class Options:
     max_concurrent: int | None = None
     plan: bool = False
     """Say what would run, and stop."""
-    set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FIELD=VALUE")] = ()
-    """Any other field of the experiment by its dotted name, as in data.split=official."""
+    set: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FIELD=VALUE")] = ()
+    """Any other field of the experiment by its dotted name, as in data.split=official; may be repeated."""
 
 
 def chosen_space(preset: Preset, options: Options) -> Space:

@@ -62,6 +62,10 @@ class Progress:
             self._last_line = time.monotonic()
             self._say(state)
 
+    def lost(self, cell: Cell) -> None:
+        self.states[cell.key].state = "lost, goes on from its last checkpoint"
+        self._say(self.states[cell.key])
+
     def ended(self, cell: Cell, failed: bool) -> None:
         state = self.states[cell.key]
         state.state = "failed" if failed else "done"

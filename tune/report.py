@@ -1,116 +1,49 @@
-"""The table of a study, from stored predictions: no GPU, no data set, no MLflow."""
+"""The table of a study, from stored predictions: ``python tune/report.py --study NAME``.
 
-from collections import defaultdict
-from collections.abc import Sequence
+Writes ``table.md``, ``table.csv`` and ``table.json`` into the study's folder and prints the first. It needs
+the study's folder alone: no GPU, no data set, no MLflow. The same folder gives the same bytes.
+"""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import torch
+import tyro
+from rich.console import Console
 
-from fernn.metrics import accuracy
-from tune.selection import RULE, choose_lr, mean_and_deviation
-from tune.store import CellFolder
-from tune.study import Cell, Study
+from tune.imported import ImportedCell
+from tune.options import Published
+from tune.published import deviations
+from tune.results import CellResult, ModelRow, cell_result, model_rows, results
+from tune.reuse import find_study
+from tune.store import Folder
+from tune.table import Table, absent, marks, notes
+
+__all__ = [
+    "COLUMNS", "CellResult", "ModelRow", "absent", "cell_result", "markdown", "model_rows", "notes", "results",
+    "row_cells",
+]  # fmt: skip
 
 COLUMNS = ("model", "parameters", "learning rate", "n", "validation accuracy", "test accuracy")
+PUBLISHED_COLUMNS = ("published", "source", "certainty")
 
 
 @dataclass(frozen=True)
-class CellResult:
-    """One finished cell: accuracies of the best validation epoch, recomputed from its predictions."""
+class Options:
+    """Write the table of a study from its stored predictions."""
 
-    cell: Cell
-    num_parameters: int
-    validation: float
-    test: float
-
-
-@dataclass(frozen=True)
-class ModelRow:
-    """One row of the table: a model with its chosen learning rate, over that rate's seeds."""
-
-    model: str
-    num_parameters: int
-    lr: float
-    num_seeds: int
-    num_planned: int
-    validation: float
-    test: float
-    test_deviation: float | None
-    validation_by_lr: dict[float, float]
-
-    def summary(self) -> dict[str, float]:
-        """The row's numbers by name."""
-        values = {
-            "lr": self.lr,
-            "num_seeds": float(self.num_seeds),
-            "validation/accuracy_mean": self.validation,
-            "test/accuracy_mean": self.test,
-            "test/accuracy_deviation": self.test_deviation,
-        }
-        return {name: value for name, value in values.items() if value is not None}
-
-
-def results(study: Study) -> list[CellResult]:
-    """The finished cells of the study, in the order of the plan."""
-    return [cell_result(cell, folder) for cell in study.cells if (folder := study.cell_folder(cell)).done() is not None]
-
-
-def cell_result(cell: Cell, folder: CellFolder) -> CellResult:
-    """A finished cell's accuracies, from the logits it kept."""
-    table = folder.predictions().to_pydict()
-    found = {split: _accuracy(table, split) for split in ("validation", "test")}
-    return CellResult(cell, (folder.done() or {})["num_parameters"], found["validation"], found["test"])
-
-
-def _accuracy(table: dict[str, list], split: str) -> float:
-    mine = [index for index, name in enumerate(table["split"]) if name == split]
-    logits = torch.tensor([table["logits"][index] for index in mine])
-    return accuracy(logits, torch.tensor([table["label"][index] for index in mine]))
-
-
-def model_rows(study: Study) -> list[ModelRow]:
-    """One row for each model that has a finished cell, in the order of the plan."""
-    by_model: dict[str, list[CellResult]] = defaultdict(list)
-    for found in results(study):
-        by_model[found.cell.experiment.model.name].append(found)
-    return [_model_row(study, model, found) for model, found in by_model.items()]
-
-
-def _model_row(study: Study, model: str, found: Sequence[CellResult]) -> ModelRow:
-    by_lr: dict[float, list[CellResult]] = defaultdict(list)
-    for one in found:
-        by_lr[one.cell.experiment.optim.lr].append(one)
-    validation = {lr: [one.validation for one in ones] for lr, ones in by_lr.items()}
-    lr = choose_lr(validation)
-    chosen = by_lr[lr]
-    test, deviation = mean_and_deviation([one.test for one in chosen])
-    planned = [c for c in study.cells if c.experiment.model.name == model and c.experiment.optim.lr == lr]
-    means = {rate: mean_and_deviation(values)[0] for rate, values in validation.items()}
-    return ModelRow(model, chosen[0].num_parameters, lr, len(chosen), len(planned), means[lr], test, deviation, means)
-
-
-def notes(study: Study) -> list[str]:
-    """What must stand under every table of the study."""
-    experiment = study.cells[0].experiment
-    lines = [RULE, f"Protocol: {experiment.data.protocol}; split: {experiment.data.split}."]
-    if study.demo:
-        lines.append("DEMO: rendered stick figures, not KTH; these numbers compare with no published ones.")
-    if study.partial:
-        lines.append(f"PARTIAL: {absent(study.partial)}; these numbers compare with no published ones.")
-    return lines
-
-
-def absent(names: Sequence[str]) -> str:
-    """Which videos or clips are not there: the first few by name, and how many more."""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{', '.join(names[:3])}{more} missing or skipped"
-
-
-def markdown(study: Study) -> str:
-    """The table as Markdown, with the notes under it."""
-    lines = [COLUMNS, ("---",) * len(COLUMNS), *map(row_cells, model_rows(study))]
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return table + "\n\n" + "\n".join(notes(study)) + "\n"
+    study: str
+    """Name of the study, or its folder."""
+    storage: str = "studies"
+    """Folder in which studies are kept."""
+    out: str | None = None
+    """Folder for the table; by default report/ in the study's folder."""
+    json: bool = False
+    """Print the table as JSON, not as Markdown."""
 
 
 def row_cells(row: ModelRow) -> tuple[str, ...]:
@@ -118,5 +51,119 @@ def row_cells(row: ModelRow) -> tuple[str, ...]:
     spread = "" if row.test_deviation is None else f" ± {row.test_deviation:.3f}"
     seeds = str(row.num_seeds) if row.num_seeds == row.num_planned else f"{row.num_seeds} of {row.num_planned}"
     return (
-        row.model, f"{row.num_parameters:,}", f"{row.lr:g}", seeds, f"{row.validation:.3f}", f"{row.test:.3f}{spread}",
+        row.label, f"{row.num_parameters:,}", f"{row.lr:g}", seeds, f"{row.validation:.3f}", f"{row.test:.3f}{spread}",
     )  # fmt: skip
+
+
+def imported_row_cells(imported: ImportedCell, result: CellResult) -> tuple[str, ...]:
+    """An imported cell as text; it has no chosen learning rate."""
+    model = f"{imported.cell.experiment.model.name} (imported, not trained here: {imported.file_name})"
+    return model, f"{result.num_parameters:,}", "", "1", f"{result.validation:.3f}", f"{result.test:.3f}"
+
+
+def published_cells(published: Published | None) -> tuple[str, ...]:
+    """A published value as text, empty where there is none."""
+    if published is None:
+        return ("",) * len(PUBLISHED_COLUMNS)
+    return f"{published.mean:.3f} ± {published.deviation:.2f}", published.source, published.certainty
+
+
+def markdown(table: Table) -> str:
+    """The table as Markdown, with what must be said under it."""
+    study = table.study
+    lines = [(*row_cells(row), *published_cells(table.published(row))) for row in table.rows]
+    lines += [(*imported_row_cells(*one), *published_cells(None)) for one in table.imported]
+    header = (*COLUMNS, *([] if table.obstacles else PUBLISHED_COLUMNS))
+    drawn = [_table_line(line[: len(header)]) for line in (header, ("---",) * len(header), *lines)]
+    title = f"# Test accuracy, study {study.name}" + (f" ({marks(study)})" if marks(study) else "")
+    parts = [[title], drawn, _bullets(table.remarks())]
+    if differs := deviations(study, table.search):
+        parts += [["What differs from the published protocol:"], _bullets(differs)]
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _bullets(sentences: Sequence[str]) -> list[str]:
+    return [f"- {sentence}" for sentence in sentences]
+
+
+def _table_line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def records(table: Table) -> list[dict[str, Any]]:
+    """The rows by name, with all digits; published values only where they may stand."""
+    found = [_record(row) | _published_record(table, table.published(row)) for row in table.rows]
+    return found + [_imported_record(*one) | _published_record(table, None) for one in table.imported]
+
+
+def _record(row: ModelRow) -> dict[str, Any]:
+    return {
+        "model": row.model, "where": dict(row.where), "origin": "trained here", "parameters": row.num_parameters,
+        "learning_rate": row.lr, "n": row.num_seeds, "n_planned": row.num_planned,
+        "validation_accuracy": row.validation, "test_accuracy": row.test, "test_deviation": row.test_deviation,
+    }  # fmt: skip
+
+
+def _imported_record(imported: ImportedCell, result: CellResult) -> dict[str, Any]:
+    origin = f"imported, not trained here: {imported.file_name} (sha256 {imported.sha256})"
+    return {
+        "model": imported.cell.experiment.model.name, "where": {}, "origin": origin,
+        "parameters": result.num_parameters, "learning_rate": None, "n": 1, "n_planned": 1,
+        "validation_accuracy": result.validation, "test_accuracy": result.test, "test_deviation": None,
+    }  # fmt: skip
+
+
+def _published_record(table: Table, value: Published | None) -> dict[str, Any]:
+    if table.obstacles:
+        return {}
+    names = {"published": "mean", "published_deviation": "deviation", "source": "source", "certainty": "certainty"}
+    return {name: None if value is None else getattr(value, field) for name, field in names.items()}
+
+
+def csv_text(table: Table) -> str:
+    """The rows as CSV, each with the study's marks, since a row may leave its table."""
+    rows = [{"marks": marks(table.study), **record} for record in records(table)]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**row, "where": _pairs(row["where"])} for row in rows)
+    return text.getvalue()
+
+
+def _pairs(where: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in where.items())
+
+
+def json_text(table: Table) -> str:
+    """The table and all remarks as JSON."""
+    study = table.study
+    content = {
+        "study": study.name, "demo": study.demo, "partial": list(study.partial), "rows": records(table),
+        "remarks": table.remarks(), "deviations": deviations(study, table.search),
+    }  # fmt: skip
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def write(table: Table, folder: Folder) -> None:
+    """Write the table in its three forms."""
+    forms = {"md": markdown, "csv": csv_text, "json": json_text}
+    for ending, form in forms.items():
+        folder.write(f"table.{ending}", form(table).encode())
+
+
+def main(options: Options) -> int:
+    """Write and print the table; 2 for a study that has none."""
+    from tune.command import USER_ERRORS, refuse  # which shows its own table with this module
+
+    try:
+        study = find_study(options.study, options.storage)
+        table = Table.of(study)
+        write(table, Folder(options.out) if options.out else study.folder / "report")
+    except USER_ERRORS as error:
+        return refuse(error, Console(stderr=True))
+    sys.stdout.write(json_text(table) if options.json else markdown(table))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(Options)))

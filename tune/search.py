@@ -7,6 +7,7 @@ import os
 import socket
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from fernn.train.loop import Row
 from tune.study import Cell, Study, StudyError
 from tune.trial import trial
 
-METRIC = "validation/accuracy"
+METRIC = "best/accuracy"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Resources:
 
 @dataclass(frozen=True)
 class Failure:
-    """A cell that ended without a result, and the first line of why."""
+    """A cell that ended without a result, and why."""
 
     cell: Cell
     reason: str
@@ -52,37 +53,52 @@ class Listener(Protocol):
     def reported(self, cell: Cell, row: Row) -> None:
         """The cell's folder holds one more epoch."""
 
+    def lost(self, cell: Cell) -> None:
+        """The trial broke off; another goes on from the cell's last checkpoint."""
+
     def ended(self, cell: Cell, failed: bool) -> None:
         """The cell has a result, or has failed for good."""
 
 
 class Relay(tune.Callback):
-    """Tells listeners of cells what Ray Tune tells of trials."""
+    """Tells listeners of cells what Ray Tune tells of trials.
+
+    An exception that Tune hears from a callback fails the trial. So training goes on, and ``error`` keeps
+    the first exception for :func:`run_cells` to raise when all is done.
+    """
 
     def __init__(self, study: Study, listeners: Sequence[Listener]) -> None:
         self.study, self.listeners = study, listeners
+        self.error: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Ray saves callbacks for a restore that no search ever does; listeners hold what cannot be saved."""
         return {}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        for listener in self.listeners:
-            listener.started(self.study.cell_at(trial.config))
+        self._tell("started", trial)
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        for listener in self.listeners:
-            listener.reported(self.study.cell_at(trial.config), result)
+        self._tell("reported", trial, result)
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._tell("lost", trial)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        for listener in self.listeners:
-            listener.ended(self.study.cell_at(trial.config), failed=False)
+        failed = self.study.cell_folder(self.study.cell_at(trial.config)).failure() is not None
+        self._tell("ended", trial, failed)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        for listener in self.listeners:
-            listener.ended(self.study.cell_at(trial.config), failed=True)
+        self._tell("ended", trial, True)
+
+    def _tell(self, word: str, trial: Any, *news: Any) -> None:
+        try:
+            for listener in self.listeners:
+                getattr(listener, word)(self.study.cell_at(trial.config), *news)
+        except Exception as error:
+            self.error = self.error or error
 
 
 def run_cells(
@@ -96,6 +112,10 @@ def run_cells(
 
     Ray must be initialised. The trials share ``footage`` through Ray's object store, without copies.
     """
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Tune's new output prints a banner even at verbosity 0
+    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # no CSV, JSON and TensorBoard beside our folders
+    os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"  # a cell may end without another epoch to report
+    relay = Relay(study, listeners)
     with tempfile.TemporaryDirectory(prefix="fernn-search-") as scratch:
         tuner = tune.Tuner(
             tune.with_resources(
@@ -112,12 +132,18 @@ def run_cells(
                 name=study.name,
                 storage_path=scratch,
                 failure_config=tune.FailureConfig(max_failures=2),
-                callbacks=[Relay(study, listeners)],
+                callbacks=[relay],
                 verbose=0,
             ),
         )
-        results = tuner.fit()
-    return [failure(study, results[index]) for index in range(len(results)) if results[index].error]
+        with warnings.catch_warnings():
+            # An epoch that is run again is reported again, and Optuna says that it ignores it.
+            warnings.filterwarnings("ignore", message="The reported value is ignored because this `step")
+            results = tuner.fit()
+    if relay.error is not None:
+        raise relay.error
+    ended = [results[index] for index in range(len(results))]
+    return [failed for result in ended if (failed := failure(study, result)) is not None]
 
 
 def propose(study: Study, cells: list[Cell]) -> OptunaSearch:
@@ -130,22 +156,25 @@ def propose(study: Study, cells: list[Cell]) -> OptunaSearch:
     return OptunaSearch(space, metric=METRIC, mode="max", points_to_evaluate=points)
 
 
-def failure(study: Study, result: tune.Result) -> Failure:
-    """The failed cell of a result, with its exception's own words."""
-    lines = [line for line in str(result.error).strip().splitlines() if line.strip()]
-    return Failure(study.cell_at(result.config or {}), lines[-1].strip())
+def failure(study: Study, result: tune.Result) -> Failure | None:
+    """Why the result's cell has none, in the cell's own words or the last line of its exception."""
+    cell = study.cell_at(result.config or {})
+    reason = study.cell_folder(cell).failure()
+    if reason is None and result.error is not None:
+        reason = [line.strip() for line in str(result.error).splitlines() if line.strip()][-1]
+    return None if reason is None else Failure(cell, reason)
 
 
 @contextmanager
 def ray_runtime(address: str | None) -> Iterator[None]:
     """Ray, connected to ``address`` or started on this machine, without its log in ours."""
-    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Tune's new output prints a banner even at verbosity 0
     ray.init(
-        address=address,
+        address=address or "local",  # without an address Ray would join any cluster that it finds
         include_dashboard=False if address is None else None,
         log_to_driver=False,
         logging_level=logging.ERROR,
     )
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # lost and failed trials are told in our own words
     try:
         yield
     finally:

@@ -14,7 +14,8 @@ RULE = (
 def choose_lr(accuracies: Mapping[float, Sequence[float]]) -> float:
     """The learning rate to report, from each one's best validation accuracies, one a finished seed."""
     most = max(len(seeds) for seeds in accuracies.values())
-    complete = {lr: np.mean(seeds) for lr, seeds in accuracies.items() if len(seeds) == most}
+    # Equal hits in another order of seeds differ in the last bit of their mean: that is a tie.
+    complete = {lr: round(float(np.mean(seeds)), 12) for lr, seeds in accuracies.items() if len(seeds) == most}
     return min(complete, key=lambda lr: (-complete[lr], lr))
 
 

@@ -8,6 +8,7 @@ Every file is written whole or not at all. A cell's folder holds
     last/, best/         checkpoints: to go on from, and the best epoch's weights
     predictions.parquet  one row a validation or test clip: split, id, person, label, logits
     done.json            the result; written last
+    failure.json         why there is none, where another attempt would fail alike
 """
 
 import json
@@ -16,13 +17,14 @@ import socket
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from fernn.checkpoint import pack, unpack
+from fernn.checkpoint import CheckpointError, Tensors, pack, unpack
 from fernn.train.loop import Row
 from fernn.train.run import Run, with_prefix
 
@@ -53,9 +55,18 @@ class Folder:
         path = f"{self._path}/{name}"
         temporary = f"{path}{TEMPORARY}{uuid.uuid4().hex[:8]}"
         self._fs.create_dir(os.path.dirname(path), recursive=True)
-        with self._fs.open_output_stream(temporary) as stream:
-            stream.write(content)
-        self._fs.move(temporary, path)
+        try:
+            with self._fs.open_output_stream(temporary) as stream:
+                stream.write(content)
+            self._fs.move(temporary, path)
+        except OSError:
+            with suppress(OSError):
+                self._fs.delete_file(temporary)
+            raise
+
+    def delete(self, name: str) -> None:
+        """Remove the file."""
+        self._fs.delete_file(f"{self._path}/{name}")
 
     def children(self, name: str) -> list[str]:
         """The names in a folder below this one, sorted; none where it does not exist."""
@@ -67,7 +78,8 @@ class Folder:
         selector = fs.FileSelector(self._path, allow_not_found=True, recursive=True)
         for info in self._fs.get_file_info(selector):
             if TEMPORARY in info.base_name:
-                self._fs.delete_file(info.path)
+                with suppress(FileNotFoundError):  # its writer still lives, and has just moved it into place
+                    self._fs.delete_file(info.path)
 
     def read_json(self, name: str) -> Any:
         """The parsed file, or None where there is no such file."""
@@ -104,6 +116,16 @@ class CellFolder:
         content = self.folder.read("metrics.jsonl") or b""
         return [json.loads(line) for line in content.splitlines()]
 
+    def failure(self) -> str | None:
+        """Why the last attempt ended without a result, or None where it did not say."""
+        said = self.folder.read_json("failure.json")
+        return None if said is None else said["reason"]
+
+    def fail(self, reason: str) -> None:
+        """Say why this attempt ends without a result, and would again."""
+        self._require_mine()
+        self.folder.write_json("failure.json", {"reason": reason})
+
     def plan(self, config: Mapping[str, Any]) -> None:
         """Say what the cell is, before its first attempt."""
         if self.config() is None:
@@ -120,8 +142,10 @@ class CellFolder:
         }
         self.folder.write_json("attempt.json", attempt)
         self.folder.sweep()
+        if self.failure() is not None:
+            self.folder.delete("failure.json")
         if (content := self.folder.read(LAST)) is not None:
-            run.load(*unpack(content))
+            run.load(*self._unpack(LAST, content))
             self._keep_best(run)
         self._rows = [row for row in self.history() if row["epoch"] <= run.epoch]
 
@@ -145,8 +169,15 @@ class CellFolder:
         content = self.folder.read(BEST)
         if content is None:
             raise FileNotFoundError(f"{self.folder.root} has no best checkpoint")
-        tensors, _ = unpack(content)
+        tensors, _ = self._unpack(BEST, content)
         run.model.load_state_dict(tensors)
+
+    def _unpack(self, name: str, content: bytes) -> tuple[Tensors, dict[str, Any]]:
+        try:
+            return unpack(content)
+        except CheckpointError as error:
+            path = f"{self.folder.root}/{name}"
+            raise CheckpointError(f"{path}: {error}; delete the cell's folder to train it anew") from error
 
     def finish(self, predictions: pa.Table, result: Mapping[str, Any]) -> None:
         """Keep the predictions, then the result."""

@@ -111,6 +111,10 @@ def plan_cells(
     for name in settings:
         if name not in known:
             raise KeyError(unknown_name(name, known, kind="field"))
+        if name in space or name == "model.name":
+            raise ValueError(
+                f"{name} is searched, so it cannot be set: give its values with --models, --lrs or --seeds"
+            )
     fields = {**defaults, **settings}
     cells = [Cell(with_fields(experiment, fields), data_hash) for experiment in experiments]
     return tuple({cell.key: cell for cell in cells}.values())
@@ -166,22 +170,23 @@ def grow(known: Space, more: Space) -> dict[str, list[Any]]:
 def load_study(folder: Folder) -> Study:
     """The study kept in ``folder`` with all it ever planned, in the order of its space.
 
-    Where a point was trained for fewer and later for more epochs, the cell with more of them counts.
+    Where a point is planned for several numbers of epochs, the finished cell with the most of them counts.
     """
     facts = folder.read_json("study.json")
     if facts is None:
         raise StudyError(f"{folder.root} holds no study: run its search first, or name another --storage")
     configs = [CellFolder(folder / f"cells/{name}").config() for name in folder.children("cells")]
-    cells = sorted((cell_of(config) for config in configs if config is not None), key=num_epochs)
+    known = [cell_of(config) for config in configs if config is not None]
+    cells = sorted(known, key=lambda cell: (is_done(folder, cell), cell.experiment.epochs))
     space = {name: tuple(values) for name, values in facts["space"].items()}
     at = {tuple(cell.point(tuple(space)).values()): cell for cell in cells}
     ordered = tuple(at[values] for values in product(*space.values()) if values in at)
     return Study(facts["name"], folder, space, ordered, facts["demo"], tuple(facts["partial"]), facts["data"])
 
 
-def num_epochs(cell: Cell) -> int:
-    """How long the cell is trained."""
-    return cell.experiment.epochs
+def is_done(folder: Folder, cell: Cell) -> bool:
+    """Whether the study in ``folder`` has the cell's result."""
+    return CellFolder(folder / f"cells/{cell.name}").done() is not None
 
 
 def cell_of(config: Mapping[str, Any]) -> Cell:

@@ -10,13 +10,14 @@ import json
 import logging
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 import torch
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import Metric, Param, Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
@@ -25,14 +26,19 @@ from fernn.train.loop import Row
 from tune.pictures import confusion_figure
 from tune.report import ModelRow
 from tune.store import BEST, CellFolder
-from tune.study import Cell, Study
+from tune.study import Cell, Study, StudyError
 
 NODE = "fernn.node"
 """The tag that says which run this is: "study", "model/grnn", "lr/grnn/0.001" or "cell/KEY"."""
 WATERMARK = "validation/accuracy"
 """Every row has this metric, and a batch is kept whole: its last step is the last epoch shipped."""
 ROWS_PER_BATCH = 50
+FOLDER = "fernn.folder"
+"""The tag that says whose study an experiment shows."""
 
+
+OUTAGES = (MlflowException, OSError)
+"""What MLflow's client raises where the server, the database or the artifacts cannot be reached."""
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 
@@ -47,14 +53,20 @@ class Tracker:
         self._runs = {run.data.tags[NODE]: run for run in self._known_runs()}
         self._running = {node for node, run in self._runs.items() if run.info.status == "RUNNING"}
         self._shipped: dict[str, int] = {}
+        self._marks = {"fernn.demo": str(study.demo), "fernn.partial": str(bool(study.partial))}
 
     def _experiment(self) -> str:
+        """The study's experiment; a server puts artifacts where it is told to, a database beside the study."""
         known = self.client.get_experiment_by_name(self.study.name)
-        if known is not None:
-            return known.experiment_id
-        return self.client.create_experiment(
-            self.study.name, artifact_location=f"{self.study.folder.root}/mlflow-artifacts"
-        )
+        if known is None:
+            beside = None if self.uri.startswith("http") else f"{self.study.folder.root}/mlflow-artifacts"
+            return self.client.create_experiment(self.study.name, beside, tags={FOLDER: self.study.folder.root})
+        if known.tags.get(FOLDER) != self.study.folder.root:
+            raise StudyError(
+                f"--tracking-uri {self.uri} has an experiment {self.study.name!r} of {known.tags.get(FOLDER)}, "
+                f"not of {self.study.folder.root}: give this study another name with --study"
+            )
+        return known.experiment_id
 
     def _known_runs(self) -> list[Run]:
         found, token = [], None
@@ -102,12 +114,13 @@ class Tracker:
         run, done = self._runs[f"cell/{cell.key}"], folder.done() or {}
         now = int(done["finished_at"] * 1000)
         best = [Metric(f"best/{name}", value, now, done["best_epoch"]) for name, value in done["metrics"].items()]
-        self.client.log_batch(run.info.run_id, metrics=best, tags=[RunTag("fernn.demo", str(self.study.demo))])
+        self.client.log_batch(run.info.run_id, metrics=best)
         self._log_artifacts(run, folder)
         self._set_status(run, "FINISHED")
 
     def fail(self, cell: Cell) -> None:
         """Mark the cell's run as failed."""
+        self.start(cell)
         self._set_status(self._runs[f"cell/{cell.key}"], "FAILED")
 
     def summarise(self, rows: Sequence[ModelRow]) -> None:
@@ -117,6 +130,10 @@ class Tracker:
             for lr, accuracy in row.validation_by_lr.items():
                 self._set_metrics(f"lr/{row.model}/{lr:g}", {"validation/accuracy_mean": accuracy})
 
+    def run(self, node: str) -> Run:
+        """The node's run as MLflow holds it now; raises KeyError where there is none."""
+        return self.client.get_run(self._runs[node].info.run_id)
+
     def close(self, complete: bool) -> None:
         """End every run that is still open: FINISHED where the study is complete, else KILLED."""
         for node in sorted(self._running):
@@ -125,7 +142,7 @@ class Tracker:
 
     def _node(self, node: str, name: str, parent: Run | None = None, params: Sequence[Param] = ()) -> Run:
         if node not in self._runs:
-            tags = {NODE: node} | ({MLFLOW_PARENT_RUN_ID: parent.info.run_id} if parent else {})
+            tags = {NODE: node} | self._marks | ({MLFLOW_PARENT_RUN_ID: parent.info.run_id} if parent else {})
             run = self.client.create_run(self.experiment_id, tags=tags, run_name=name)
             self.client.log_batch(run.info.run_id, params=params)
             self._runs[node] = run
@@ -180,18 +197,20 @@ class TrackingListener:
     """Ships every reported epoch, and closes a cell's run when its trial ends.
 
     Where MLflow does not answer, training goes on: the cells' folders hold everything, and
-    :meth:`Tracker.sync` ships it later. ``behind`` says what MLflow's last refusal was.
+    :meth:`Tracker.sync` ships it later.
     """
 
     def __init__(self, tracker: Tracker) -> None:
         self.tracker, self.study = tracker, tracker.study
-        self.behind: MlflowException | None = None
 
     def started(self, cell: Cell) -> None:
         self._try(self.tracker.start, cell)
 
     def reported(self, cell: Cell, row: Row) -> None:
         self._try(self.tracker.ship, cell, self.study.cell_folder(cell).history())
+
+    def lost(self, cell: Cell) -> None:
+        """The cell's run stays open: it goes on."""
 
     def ended(self, cell: Cell, failed: bool) -> None:
         if failed:
@@ -200,7 +219,5 @@ class TrackingListener:
             self._try(self.tracker.finish, cell, self.study.cell_folder(cell))
 
     def _try(self, call: Callable[..., None], *arguments: Any) -> None:
-        try:
+        with suppress(*OUTAGES):
             call(*arguments)
-        except MlflowException as error:
-            self.behind = error

@@ -16,7 +16,7 @@ from ray import tune
 from data.stream import ClipStream, Footage
 from fernn.experiment import Split
 from fernn.train.evaluate import Predictions, predict
-from fernn.train.loop import Row, fit
+from fernn.train.loop import DivergedError, Row, fit
 from fernn.train.run import Run
 from tune.store import CellFolder
 from tune.study import Cell, Study
@@ -28,7 +28,8 @@ def trial(point: Mapping[str, Any], *, study: Study, footage: Footage) -> None:
     """Train the cell at ``point`` of the study, from its last checkpoint, whoever wrote it and whenever.
 
     Reports one row an epoch to Ray Tune; everything else goes to the cell's folder. Test clips are
-    read once, at the end, with the weights of the best validation epoch.
+    read once, at the end, with the weights of the best validation epoch. What would fail again in the
+    same way is written down and not raised: Ray would try again.
     """
     cell = study.cell_at(point)
     reset_globals()
@@ -36,12 +37,20 @@ def trial(point: Mapping[str, Any], *, study: Study, footage: Footage) -> None:
     run = Run.start(experiment, "cuda" if torch.cuda.is_available() else "cpu")
     folder.begin(run)
     clips = ClipStream(footage, experiment.data, experiment.batch_size)
+    try:
+        train(run, folder, clips)
+    except DivergedError as error:
+        folder.fail(str(error))
+    else:
+        finish(cell, folder, run, clips)
+
+
+def train(run: Run, folder: CellFolder, clips: ClipStream) -> None:
+    """The epochs that are left, each recorded and reported."""
     for row in fit(run, clips):
         row["time/recorded_at"] = time.time()
         folder.record(row, run)
         tune.report(row)
-    finish(cell, folder, run, clips)
-    tune.report(folder.history()[-1])
 
 
 def reset_globals() -> None:

@@ -37,7 +37,8 @@ class StepBatchNorm(nn.BatchNorm2d):
     @torch.no_grad()
     def _update_running(self, means: Tensor, variances: Tensor) -> None:
         steps, momentum = len(means), float(self.momentum or 0.0)
-        weights = momentum * (1 - momentum) ** torch.arange(steps - 1, -1, -1, device=means.device)
+        ages = torch.arange(steps - 1, -1, -1, device=means.device, dtype=means.dtype)
+        weights = momentum * (1 - momentum) ** ages
         assert self.running_mean is not None and self.running_var is not None
         self.running_mean.mul_((1 - momentum) ** steps).add_(weights @ means)
         self.running_var.mul_((1 - momentum) ** steps).add_(weights @ variances)

@@ -64,6 +64,27 @@ def test_evaluation_clips_are_fixed_in_order_and_from_the_middle(two_cpus):
     assert np.array_equal(clips[0, :, 0].numpy(), footage().frames[start : start + 32 : 2])
 
 
+@pytest.mark.parametrize("velocities", [(1, -2), [(1, -2), (-4, 3)]])
+def test_evaluation_clips_can_be_given_other_velocities(two_cpus, velocities):
+    still, names = joined(stream().evaluation("test", (0, 0)))
+    moving, same = joined(stream().evaluation("test", velocities))
+    own, _ = joined(stream(velocity_range=0).evaluation("test"))
+    flow = TranslationFlow.box(0, 0)
+    expected = [
+        drift(flow, clip[None], velocity)[0]
+        for clip, velocity in zip(still, np.broadcast_to(velocities, (2, 2)).tolist(), strict=True)
+    ]
+    assert names == same and torch.equal(moving, torch.stack(expected)) and torch.equal(still, own)
+
+
+@pytest.mark.parametrize("protocol", ["default", "published"])
+def test_velocities_of_another_range_are_those_of_data_with_that_range(two_cpus, protocol):
+    clips = stream(velocity_range=1, protocol=protocol)
+    for k in (0, 1, 2):
+        expected, _ = joined(stream(velocity_range=k, protocol=protocol).evaluation("test"))
+        assert torch.equal(joined(clips.evaluation("test", clips.velocities("test", k)))[0], expected)
+
+
 def test_clips_are_flowed_and_then_mirrored(two_cpus):
     still, _ = joined(stream(velocity_range=0, flip=False).training(0, 1))
     moving, names = joined(stream(flip=False).training(0, 1))

@@ -52,11 +52,12 @@ CONFIGS = [
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
 @pytest.mark.parametrize("training", [True, False])
-def test_the_fast_path_equals_plain_loops(config, training):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_fast_path_equals_plain_loops(config, training, dtype):
     torch.manual_seed(0)
-    fast = config.build().train(training)
+    fast = config.build().to(dtype).train(training)
     plain = copy.deepcopy(fast)
-    clips, labels = torch.rand(3, 6, 1, 9, 8), torch.tensor([0, 3, 5])
+    clips, labels = torch.rand(3, 6, 1, 9, 8, dtype=dtype), torch.tensor([0, 3, 5])
     losses = [F.cross_entropy(fast(clips), labels), F.cross_entropy(plain_logits(plain, clips), labels)]
     for loss in losses:
         loss.backward()

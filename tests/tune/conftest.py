@@ -11,7 +11,7 @@ from data.kth.prepare import prepare
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--models", "fernn-v1", "grnn", "--lrs", "1e-3", "--seeds", "0", "1", "--epochs", "4", "--batch-size", "32"]
-SMALL += ["--set", "data.size=8", "model.hidden_channels=4", "model.embedding_channels=[4]"]
+SMALL += ["--set", "data.size=8", "--set", "model.hidden_channels=4", "--set", "model.embedding_channels=[4]"]
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,17 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+
+from tune.command import main
+from tune.kth_search import SEARCH
 
 STUDY = Path("studies/kth-paper")
 
@@ -86,9 +91,6 @@ def test_a_killed_search_goes_on_and_ends_in_the_same_numbers(search, tmp_path):
 
 
 def test_the_bare_command_plans_the_papers_sixty_cells(tmp_path):
-    import subprocess
-    import sys
-
     script = Path(__file__).parents[2] / "tune/kth_search.py"
     done = subprocess.run([sys.executable, script, "--plan"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "60 cells (5 model × 4 lr × 3 seed), 0 done, 60 to run" in done.stderr
@@ -102,16 +104,42 @@ def test_the_bare_command_plans_the_papers_sixty_cells(tmp_path):
         (["--models", "fern-v1"], "unknown model 'fern-v1': did you mean 'fernn-v1'"),
         (["--lrs", "0"], "optim.lr must be above 0, got 0"),
         (["--set", "model.widht=3"], "unknown field 'model.widht'"),
+        (["--set", "optim.lr=1e-4"], "optim.lr is searched, so it cannot be set"),
+        (["--set", "data.name=mnist"], "unknown data set 'mnist'"),
         (["--set", "nothing"], "--set must read FIELD=VALUE, got 'nothing'"),
+        (["--preset", "demo", "--videos", "there"], "--videos goes with --preset paper"),
         (["--study", "../elsewhere"], "--study must be a plain name without '/'"),
-        (["--cpus-per-trial", "4096"], "--cpus-per-trial must be at most the cluster's"),
-        (["--gpus-per-trial", "64"], "--gpus-per-trial must be at most the cluster's"),
+        (["--storage", "s3://bucket/studies"], "--storage must be a folder that this machine has mounted"),
+        (["--storage", "50%"], "--storage must be a path without %"),
+        (["--tracking-uri", "http://127.0.0.1:9"], "--tracking-uri must be a server that answers"),
+        (["--no-download"], "has no data: drop --no-download, or give --videos DIR or --preset demo"),
     ],
 )
-def test_a_command_that_cannot_run_is_refused_in_one_line(search, arguments, message):
+def test_a_command_that_cannot_run_is_refused_in_one_line(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ray.init", lambda **options: None)
+    monkeypatch.setattr("ray.shutdown", lambda: None)  # other tests' Ray lives in this process
+    monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 2.0})
+    monkeypatch.setattr("sys.argv", ["kth_search.py", "--set", "model.hidden_channels=4", *arguments])
+    assert main(SEARCH) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and message in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--cpus-per-trial", "4096"], "--cpus-per-trial must be 0 to the cluster's"),
+        (["--set", "data.num_frames=40"], "a clip needs 80 frames, the longest range of the train split has 33"),
+    ],
+)
+def test_what_the_cluster_or_the_data_cannot_give_is_refused_before_the_study_is_begun(
+    search, arguments, message, tmp_path
+):
     _, err = finished(search(*arguments), code=2)
     (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
     assert message in line and "Traceback" not in err
+    assert not (tmp_path / STUDY / "study.json").exists()
 
 
 def test_a_changed_protocol_is_another_study(search, tmp_path):

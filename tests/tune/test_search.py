@@ -1,6 +1,7 @@
 """The engine: every cell exactly once, on fractions of a GPU, at any concurrency; failures and reused workers."""
 
-import json
+import os
+import signal
 from collections import Counter
 
 import numpy as np
@@ -28,6 +29,9 @@ class Listener:
 
     def reported(self, cell, row):
         self.heard.append(("reported", cell.key, row["epoch"]))
+
+    def lost(self, cell):
+        self.heard.append(("lost", cell.key))
 
     def ended(self, cell, failed):
         self.heard.append(("failed" if failed else "done", cell.key))
@@ -59,7 +63,7 @@ def test_every_cell_runs_exactly_once_on_a_quarter_of_a_gpu(two_cpus, footage, t
     assert study.missing() == []
     assert Counter(word for word, *_ in listener.heard)["started"] == len(study.cells) == 8
     assert Counter(entry[1] for entry in listener.heard if entry[0] == "done") == {c.key: 1 for c in study.cells}
-    assert {tuple(json.loads(f"[{e[2]}]")) for e in listener.heard if e[0] == "reported"} == {(1,), (2,)}
+    assert {e[2] for e in listener.heard if e[0] == "reported"} == {1, 2}
 
 
 def test_a_reused_worker_gives_the_same_bits_as_a_fresh_one(two_cpus, footage, tmp_path):
@@ -81,6 +85,35 @@ def test_a_cell_that_fails_is_named_and_the_others_finish(two_cpus, footage, tmp
     assert failed.cell.experiment.optim.lr == 1e30 and "the training loss is" in failed.reason
     assert [word for word, key, *_ in listener.heard if key == failed.cell.key][-1] == "failed"
     assert study.missing() == [failed.cell]
+    assert Counter(word for word, key, *_ in listener.heard if key == failed.cell.key)["started"] == 1  # not retried
+
+
+def test_what_a_listener_raises_is_not_lost(two_cpus, footage, tmp_path):
+    class Broken(Listener):
+        def ended(self, cell, failed):
+            raise ZeroDivisionError("from a listener")
+
+    study = study_in(tmp_path, {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)})
+    with pytest.raises(ZeroDivisionError, match="from a listener"):
+        run_cells(study, study.missing(), footage, Resources(), [Broken()])
+    assert study.missing() == []
+
+
+def test_a_killed_worker_is_replaced_and_its_cell_goes_on(two_cpus, footage, tmp_path):
+    space = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
+
+    class Killer(Listener):
+        def reported(self, cell, row):
+            super().reported(cell, row)
+            if row["epoch"] == 1 and not any(word == "lost" for word, *_ in self.heard):
+                os.kill(study.cell_folder(cell).folder.read_json("attempt.json")["pid"], signal.SIGKILL)
+
+    study, listener = study_in(tmp_path / "killed", space), Killer()
+    assert run_cells(study, study.missing(), footage, Resources(), [listener]) == []
+    undisturbed = study_in(tmp_path / "undisturbed", space)
+    run_cells(undisturbed, undisturbed.missing(), footage, Resources(), [])
+    assert ("lost", study.cells[0].key) in listener.heard
+    assert results(study) == results(undisturbed)
 
 
 def test_a_second_driver_is_refused_with_the_firsts_name(tmp_path):

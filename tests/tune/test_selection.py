@@ -13,6 +13,11 @@ def test_of_equals_the_lower_is_chosen():
     assert choose_lr({1e-3: [0.5, 0.7], 1e-4: [0.7, 0.5], 3e-4: [0.6, 0.6]}) == 1e-4
 
 
+def test_equal_hits_are_a_tie_whatever_their_order():
+    high, low = ([hits / 380 for hits in seeds] for seeds in ((194, 213, 185), (185, 222, 185)))
+    assert choose_lr({1e-3: high, 1e-4: low}) == choose_lr({1e-3: low, 1e-4: high}) == 1e-4
+
+
 def test_a_rate_with_fewer_seeds_is_not_chosen():
     assert choose_lr({1e-3: [0.99], 1e-4: [0.5, 0.5]}) == 1e-4
 

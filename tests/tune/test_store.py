@@ -66,12 +66,12 @@ def test_a_best_checkpoint_that_a_kill_left_behind_is_written_again(folder):
     cell, run = begun(folder)
     advance(cell, run)
     old = folder.read(BEST)
-    with_new = run.model.head.bias.data.fill_(7.0)
+    run.model.head.bias.data.fill_(7.0)
     advance(cell, run, 0.9)
     expected = folder.read(BEST)
     folder.write(BEST, old)
     begun(folder)
-    assert folder.read(BEST) == expected != old and with_new is not None
+    assert folder.read(BEST) == expected != old
 
 
 def test_an_attempt_that_was_superseded_writes_no_more(folder):
@@ -96,5 +96,5 @@ def test_a_damaged_checkpoint_is_refused(folder):
     cell, run = begun(folder)
     advance(cell, run)
     folder.write(LAST, (folder.read(LAST) or b"")[:-1])
-    with pytest.raises(CheckpointError, match="cut short"):
+    with pytest.raises(CheckpointError, match="last/state.safetensors: .*cut short.*delete the cell's folder"):
         begun(folder)

@@ -1,0 +1,104 @@
+"""Velocity generalization: what is measured, resumed and averaged; where invariance is exact, it shows."""
+
+import numpy as np
+import pytest
+import torch
+
+from fernn.batch import Batch
+from fernn.experiment import Experiment
+from fernn.flows.translation import source_pixels
+from fernn.generalization import RANGES, VelocityAccuracy, accuracy_at, measure, num_readings, plan, velocities_of
+from fernn.seeding import generator
+from fernn.train.evaluate import predict
+from fernn.train.run import Run
+
+SMALL = {"model.hidden_channels": 4, "model.embedding_channels": (3,)}
+SIZE, NUM_CLIPS, NUM_FRAMES = 3, 24, 6
+
+
+class Noise:
+    """Noise in motion; ``asked`` remembers the velocities of every reading."""
+
+    def __init__(self):
+        pixels = generator("noise").integers(0, 256, (NUM_CLIPS, NUM_FRAMES, SIZE, SIZE), dtype=np.uint8)
+        self.still, self.labels, self.asked = torch.tensor(pixels), torch.arange(NUM_CLIPS) % 6, []
+
+    def velocities(self, split, velocity_range):
+        return generator(split, velocity_range).integers(-velocity_range, velocity_range + 1, size=(NUM_CLIPS, 2))
+
+    def evaluation(self, split, velocities=None):
+        assert split == "test"
+        self.asked.append(np.asarray(velocities).tolist())
+        moving = torch.tensor(np.broadcast_to(velocities, (NUM_CLIPS, 2)).copy())
+        y, x = source_pixels(moving, NUM_FRAMES, SIZE, SIZE)
+        clip, t = torch.arange(NUM_CLIPS)[:, None, None, None], torch.arange(NUM_FRAMES)[None, :, None, None]
+        clips = self.still[clip, t, y[..., :, None], x[..., None, :]][:, :, None]
+        return [Batch(clips[i : i + 10], self.labels[i : i + 10], [""] * len(clips[i : i + 10])) for i in (0, 10, 20)]
+
+
+def run_of(model, **fields):
+    return Run.start(Experiment().override({"model": model, **(fields if model == "3dcnn" else SMALL | fields)}))
+
+
+def measured(run, clips, radius, known=None, advance=lambda count: None):
+    return list(measure(run, clips, radius, known or {}, advance))
+
+
+def test_every_velocity_is_read_once_and_the_drawn_ones_first():
+    clips, counted = Noise(), []
+    *_, lines = measured(run_of("grnn"), clips, 1, advance=counted.append)
+    assert clips.asked[: len(RANGES)] == [clips.velocities("test", k).tolist() for k in RANGES]
+    assert clips.asked[len(RANGES) :] == [list(velocity) for velocity in velocities_of(1)]
+    assert sum(counted) == num_readings(1) == 12
+    assert VelocityAccuracy.from_lines(lines, 1).radius == 1
+
+
+def test_known_lines_are_not_measured_again():
+    run, clips = run_of("grnn"), Noise()
+    steps = measured(run, clips, 1)
+    assert [len(lines) for lines in steps] == [1, 2, 3, 4]
+    clips.asked.clear()
+    assert measured(run, clips, 1, known=steps[1])[-1] == steps[-1]
+    assert clips.asked == [[vy, vx] for vy in (0, 1) for vx in (-1, 0, 1)]
+    assert measured(run, clips, 1, known=steps[-1]) == []
+
+
+def test_names_say_which_velocity_an_accuracy_is_of():
+    run, clips = run_of("grnn"), Noise()
+    found = VelocityAccuracy.from_lines(measured(run, clips, 1)[-1], 1).by_name()
+    assert list(found)[:5] == ["V0", "V1", "V2", "vy_-1_vx_-1", "vy_-1_vx_0"]
+    assert found["vy_1_vx_-1"] == accuracy_at(run, clips, (1, -1))
+    assert found["V2"] == accuracy_at(run, clips, clips.velocities("test", 2))
+    assert found["V0"] == found["vy_0_vx_0"]
+
+
+def test_the_mean_over_models_is_taken_entry_by_entry():
+    one = VelocityAccuracy(((0.1, 0.2, 0.3),) * 3, (0.0, 0.5, 1.0))
+    other = VelocityAccuracy(((0.3, 0.2, 0.1),) * 3, (1.0, 0.5, 0.5))
+    mean = VelocityAccuracy.mean([one, other])
+    assert np.allclose(mean.grid, 0.2, rtol=0, atol=1e-15) and mean.drawn == (0.5, 0.5, 0.75)
+
+
+def test_the_plan_has_a_line_for_each_vy():
+    assert list(plan(Noise(), 2)) == ["drawn", "-2", "-1", "0", "1", "2"]
+
+
+def logits_at(run, clips, velocity):
+    return predict(run.model, clips.evaluation("test", velocity), run.device, "float32").logits
+
+
+@pytest.mark.parametrize("velocity", [(1, 0), (-1, 1), (2, -2), (4, 3)])
+def test_where_v_is_the_whole_group_every_velocity_gives_the_same_logits(velocity):
+    """On 3x3 pixels velocities repeat after 3, so that V_1 holds all: its maximum is exactly invariant."""
+    circular, clips = {"model.embedding_padding": "circular"}, Noise()
+    fernn, grnn = run_of("fernn-v1", **circular), run_of("grnn", **circular)
+    still = logits_at(fernn, clips, (0, 0))
+    torch.testing.assert_close(logits_at(fernn, clips, velocity), still, rtol=0, atol=1e-6)  # sums in another order
+    assert (logits_at(grnn, clips, velocity) - logits_at(grnn, clips, (0, 0))).abs().max() > 1e-3
+
+
+def test_velocities_repeat_after_the_size_of_a_frame():
+    """Also for a model that is not invariant: the clips are the same, bit for bit."""
+    found = VelocityAccuracy.from_lines(measured(run_of("3dcnn", **{"model.base": 2}), Noise(), 3)[-1], 3)
+    grid = np.array(found.grid)
+    assert np.array_equal(grid[:4], grid[3:]) and np.array_equal(grid[:, :4], grid[:, 3:])

@@ -1,0 +1,50 @@
+"""Studies made on disk without training: cells whose predictions hit as many clips as a test says."""
+
+import pyarrow as pa
+
+from fernn.experiment import Experiment
+from fernn.train.run import Run
+from tune.store import Folder
+from tune.study import Study, claim, plan_cells
+
+NARROW = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "model.base": 2}
+NUM_CLIPS = 10
+
+
+def planned_study(folder, space, *, settings=NARROW, demo=False, partial=()):
+    """A study that is claimed, without a result yet."""
+    cells = plan_cells(Experiment(), space, "hash", settings)
+    study = Study("s", Folder(str(folder)), space, cells, demo, partial)
+    claim(study)
+    return study
+
+
+def finish_cell(study, cell, hits):
+    """Give the cell a result in which ``hits`` (validation, test) of ten clips each are right."""
+    folder, run = study.cell_folder(cell), Run.start(cell.experiment)
+    folder.begin(run)
+    run.epoch = run.best_epoch = 1
+    folder.record({"epoch": 1, "validation/accuracy": hits[0] / NUM_CLIPS, "time/recorded_at": 1000.5}, run)
+    metrics = {"validation/accuracy": hits[0] / NUM_CLIPS, "test/accuracy": hits[1] / NUM_CLIPS}
+    facts = {"key": cell.key, "num_parameters": 1234, "best_epoch": 1, "finished_at": 1001.5, "metrics": metrics}
+    folder.finish(predictions(hits), facts)
+
+
+def predictions(hits):
+    """A table in which so many validation and test clips of label 1 are taken for 1, the others for 0."""
+    rows = [
+        {"split": split, "id": f"{split}-{i}", "person": 1, "label": 1, "logits": [1.0, 2.0 if i < right else 0.0]}
+        for split, right in zip(("validation", "test"), hits, strict=True)
+        for i in range(NUM_CLIPS)
+    ]
+    return pa.Table.from_pylist(rows)
+
+
+def finished_study(folder, space, hits, **facts):
+    """A study in which the cell of (model, learning rate, seed) has ``hits``; others have no result."""
+    study = planned_study(folder, space, **facts)
+    for cell in study.cells:
+        where = (cell.experiment.model.name, cell.experiment.optim.lr, cell.experiment.seed)
+        if where in hits:
+            finish_cell(study, cell, hits[where])
+    return study

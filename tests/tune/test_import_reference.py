@@ -1,0 +1,207 @@
+"""Weights of the published code as an evaluated cell: accepted, refused, and never twice."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from stored_study import finished_study, planned_study
+
+from data.files import sha256_of
+from data.stream import Footage
+from fernn.checkpoint import unpack
+from fernn.experiment import Experiment
+from fernn.models import MODELS
+from tune.import_reference import Options, bring, like_the_study, main
+from tune.imported import ImportedCell, imported_cells, imported_folder
+from tune.reference_weights import check_logits, first_mismatch, published_network, published_velocities, read_weights
+from tune.report import markdown, records
+from tune.store import BEST, Folder
+from tune.study import Cell, Study, StudyError, load_study
+from tune.table import Table
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "tune/import_reference.py"
+GOLDEN = ROOT / "tests/golden"
+CASES = {
+    "grnn": ("kth_grnn", {"model.hidden_channels": 16}),
+    "fernn-v1": ("kth_fernn_v1", {"model.hidden_channels": 16}),
+    "grnn-plus": ("kth_grnn_plus_v1", {"model.hidden_channels": 16, "model.velocity_range": (1, 1)}),
+    "3dcnn": ("kth_3dcnn", {"model.base": 4}),
+}
+TWO_LAYERS = ("kth_fernn_v1_two_layers", {"model.hidden_channels": 8, "model.num_layers": 2})
+SMALL = {"batch_size": 4, "data.size": 16, "data.num_frames": 4}
+
+
+def published(case):
+    """The state dict that the published code gave, and its ``v_list``."""
+    path = GOLDEN / f"{case}.safetensors"
+    weights = {name.removeprefix("weights."): w for name, w in load_file(path).items() if name.startswith("weights.")}
+    with safe_open(path, "pt") as file:
+        return weights, file.metadata().get("v_list_vy_vx")
+
+
+def config(model, settings):
+    return Experiment().override({"model": model, **settings}).model
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Writes the golden weights of a case as the published code does."""
+
+    def save(case, name="best_model.pth"):
+        torch.save(published(case)[0], tmp_path / name)
+        return tmp_path / name
+
+    return save
+
+
+@pytest.fixture(scope="module")
+def footage():
+    persons = np.array([1, 17, 18, 19, 21, 22])
+    num_frames = np.full(len(persons), 20)
+    frames = np.random.default_rng(0).integers(0, 256, (num_frames.sum(), 16, 16), dtype=np.uint8)
+    ids = tuple(f"clip-{person}" for person in persons)
+    return Footage(frames, ids, persons, persons % 6, np.cumsum(num_frames) - num_frames, num_frames, num_frames)
+
+
+def imported_into(folder, path, model, settings, data_hash="hash"):
+    """A new study and the cell that the file becomes in it."""
+    experiment = Experiment().override({"model": model, **SMALL, **settings})
+    return Study("s", Folder(str(folder)), {}, ()), ImportedCell(
+        Cell(experiment, data_hash), path.name, sha256_of(path)
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "case", "settings"), [(m, *c) for m, c in CASES.items()] + [("fernn-v1", *TWO_LAYERS)]
+)
+def test_published_weights_give_our_model_the_published_logits(model, case, settings):
+    weights, velocities = published(case)
+    ours = config(model, settings)
+    assert published_velocities(ours) == (tuple(eval(velocities)) if velocities else None)
+    assert first_mismatch(weights, ours) == ""
+    network, built = published_network(weights, ours), ours.build()
+    built.load_state_dict(network.state_dict())
+    check_logits(built, network, torch.rand(2, 5, 1, 16, 16))
+
+
+def test_a_model_that_pads_otherwise_is_refused():
+    weights, _ = published("kth_fernn_v1")
+    ours = config("fernn-v1-circular", {"model.hidden_channels": 16})
+    network, built = published_network(weights, ours), ours.build()
+    built.load_state_dict(network.state_dict())
+    with pytest.raises(StudyError, match="must give the logits of the published network"):
+        check_logits(built, network, torch.rand(2, 5, 1, 16, 16))
+
+
+@pytest.mark.parametrize(
+    ("case", "model", "settings", "reason"),
+    [
+        ("kth_fernn_v1", "fernn-v2", {"model.hidden_channels": 16}, r"'lstm.shift_kernels' has shape \(9, 1, 3, 3\)"),
+        ("kth_fernn_v1", "fernn-v1", {}, r"has shape .*, not \("),
+        ("kth_grnn_plus_v1", "fernn-v1", {"model.hidden_channels": 16}, "'lstm.learned_kernels' has no place there"),
+        ("kth_fernn_v1", "3dcnn", {}, "has no place there"),
+        ("kth_fernn_v1_two_layers", "fernn-v1", {"model.hidden_channels": 8}, "conv_[hu]_layers.* has no place"),
+        ("kth_fernn_v1", "fernn-v1", {"model.hidden_channels": 16, "model.num_layers": 2}, "is missing"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_with_the_first_that_does_not(case, model, settings, reason):
+    with pytest.raises(StudyError, match=f"the weights do not fit {model}: .*{reason}") as refusal:
+        published_network(published(case)[0], config(model, settings))
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_file_that_is_no_state_dict_is_refused_in_one_line(tmp_path):
+    (tmp_path / "text.pth").write_text("no weights")
+    torch.save([1, 2], tmp_path / "list.pth")
+    for name in ("text.pth", "list.pth"):
+        with pytest.raises(StudyError, match=f"{name} must be a state dict saved by torch.save") as refusal:
+            read_weights(tmp_path / name)
+        assert "\n" not in str(refusal.value)
+    with pytest.raises(FileNotFoundError):
+        read_weights(tmp_path / "nothing.pth")
+
+
+def test_an_imported_cell_is_evaluated_and_kept_beside_the_grid(two_cpus, footage, saved, tmp_path):
+    path = saved("kth_fernn_v1")
+    study, imported = imported_into(tmp_path / "s", path, "fernn-v1", CASES["fernn-v1"][1])
+    bring(study, imported, read_weights(path), footage)
+    folder, loaded = imported_folder(study, imported), load_study(study.folder)
+    done = folder.done()
+    assert (done["status"], done["epochs"], done["key"]) == ("imported", 0, imported.key)
+    assert folder.config()["imported"] == {"sha256": sha256_of(path), "name": "best_model.pth"}
+    assert folder.predictions()["split"].to_pylist() == ["validation"] * 3 + ["test"] * 2
+    assert loaded.cells == () and imported_cells(loaded) == (imported,)
+    weights, _ = unpack(folder.folder.read(BEST))
+    assert torch.equal(weights["head.weight"], published("kth_fernn_v1")[0]["fc.weight"])
+    (record,) = records(Table.of(loaded))
+    assert (record["validation_accuracy"], record["test_accuracy"]) == (
+        done["metrics"]["validation/accuracy"], done["metrics"]["test/accuracy"],
+    )  # fmt: skip
+    assert "fernn-v1 (imported, not trained here: best_model.pth)" in markdown(Table.of(loaded))
+    assert like_the_study(loaded, {"model": "grnn"}).data == imported.cell.experiment.data
+
+
+def test_weights_that_are_refused_leave_nothing(two_cpus, footage, saved, tmp_path):
+    path = saved("kth_fernn_v1")
+    study, imported = imported_into(tmp_path / "s", path, "fernn-v1-circular", CASES["fernn-v1"][1])
+    with pytest.raises(StudyError):
+        bring(study, imported, read_weights(path), footage)
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_key_depends_on_the_weights_and_not_on_the_files_name(saved, tmp_path):
+    path = saved("kth_grnn")
+    _, one = imported_into(tmp_path, path, "grnn", {})
+    assert replace(one, file_name="other.pth").key == one.key
+    others = [replace(one, sha256="0" * 64), imported_into(tmp_path, path, "grnn", {"seed": 1})[1]]
+    others.append(imported_into(tmp_path, path, "grnn", {}, data_hash="other")[1])
+    assert len({cell.key for cell in [one, *others]}) == 4 and one.key != one.cell.key
+
+
+def test_an_imported_row_stands_in_the_table_without_a_published_value(tmp_path, footage, saved, two_cpus):
+    space = {"model": ("fernn-v2",), "optim.lr": (1e-3,), "seed": (0,)}
+    study = finished_study(tmp_path / "s", space, {("fernn-v2", 1e-3, 0): (7, 7)}, settings={})
+    path = saved("kth_grnn")
+    _, imported = imported_into(tmp_path / "s", path, "grnn", CASES["grnn"][1])
+    bring(study, imported, read_weights(path), footage)
+    trained, brought = records(Table.of(load_study(study.folder)))
+    assert trained["published"] == 0.716 and "uncertain" in trained["certainty"]
+    assert brought["published"] is None and brought["origin"].startswith("imported, not trained here")
+
+
+def test_an_existing_study_keeps_its_protocol(tmp_path):
+    study = planned_study(tmp_path / "s", {"model": ("grnn",)}, settings={"data.size": 16, "precision": "bf16"})
+    found = like_the_study(study, {"model": "fernn-v1", "seed": 2, "model.hidden_channels": 4})
+    assert (found.data.size, found.precision, found.seed) == (16, "bf16", 2)
+    assert found.model == replace(MODELS["fernn-v1"], hidden_channels=4)
+    with pytest.raises(StudyError, match="'data.size' is its protocol"):
+        like_the_study(study, {"model": "grnn", "data.size": 8})
+
+
+def test_the_command_imports_once(prepared, saved, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    path = saved("kth_grnn")
+    known = Options(path, "grnn", "theirs", set=("model.hidden_channels=16",))
+    assert main(known) == 2
+    assert capsys.readouterr().err.endswith("; --data DIR begins a new study\n")
+
+    command = [sys.executable, SCRIPT, path, "--model", "grnn", "--study", "theirs", "--data", prepared]
+    done = subprocess.run(
+        [*command, "--set", "data.size=8", *known.set], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "best_model.pth is imported as grnn_" in done.stdout and "DEMO: rendered" in done.stdout
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "studies").rglob("*")}
+    assert main(known) == 0 and "was imported before as grnn_" in capsys.readouterr().out
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "studies").rglob("*")} == before
+
+    assert main(replace(known, set=())) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: the weights do not fit grnn: ")
+    assert main(replace(known, model="gru")) == 2 and "unknown model 'gru'" in capsys.readouterr().err

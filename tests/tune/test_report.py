@@ -1,0 +1,168 @@
+"""The table: its numbers by hand, what may stand beside it, and its files."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from stored_study import finished_study, planned_study
+
+from tune.report import (
+    COLUMNS,
+    Options,
+    csv_text,
+    json_text,
+    main,
+    markdown,
+    model_rows,
+    notes,
+    row_cells,
+    write,
+)  # fmt: skip
+from tune.store import Folder
+from tune.study import StudyError
+from tune.table import Table
+
+SCRIPT = Path(__file__).parents[2] / "tune/report.py"
+PAPER = {"model": ("3dcnn", "grnn-plus"), "optim.lr": (3e-3, 1e-3, 3e-4, 1e-4), "seed": (0, 1, 2)}
+HITS = {
+    ("3dcnn", 1e-3, 0): (8, 5), ("3dcnn", 1e-3, 1): (6, 7), ("3dcnn", 1e-3, 2): (7, 6),
+    ("3dcnn", 1e-4, 0): (9, 9), ("3dcnn", 1e-4, 1): (9, 9),
+    ("3dcnn", 3e-4, 0): (6, 9), ("3dcnn", 3e-4, 1): (6, 9), ("3dcnn", 3e-4, 2): (6, 9),
+    ("grnn-plus", 1e-3, 1): (4, 3),
+}  # fmt: skip
+
+
+def paper_study(folder, **facts):
+    return finished_study(folder, PAPER, HITS, **{"settings": {}, **facts})
+
+
+def lines(table):
+    return [[cell.strip() for cell in line[1:-1].split("|")] for line in table.splitlines() if line.startswith("|")]
+
+
+def test_mean_and_deviation_are_those_of_the_chosen_rates_seeds(tmp_path):
+    row, _ = model_rows(paper_study(tmp_path))
+    assert (row.lr, row.num_seeds, row.num_planned) == (1e-3, 3, 3)  # 1e-4 is better, but lacks a seed
+    assert row.validation == pytest.approx(0.7)
+    assert (row.test, row.test_deviation) == (pytest.approx(0.6), pytest.approx(0.1))
+    assert row.validation_by_lr == {1e-3: pytest.approx(0.7), 3e-4: pytest.approx(0.6), 1e-4: pytest.approx(0.9)}
+
+
+def test_published_values_stand_beside_the_papers_setting(tmp_path):
+    header, _, cnn, plus = lines(markdown(Table.of(paper_study(tmp_path))))
+    assert header == [*COLUMNS, "published", "source", "certainty"]
+    assert cnn == [
+        "3dcnn", "1,234", "0.001", "3", "0.700", "0.600 ± 0.100",
+        "0.626 ± 0.02", "third-party review of the paper", "second-hand",
+    ]  # fmt: skip
+    assert plus == ["grnn-plus", "1,234", "0.001", "1 of 3", "0.400", "0.300", "", "", ""]
+
+
+def test_the_remarks_name_rule_protocol_and_what_is_missing(tmp_path):
+    text = markdown(Table.of(paper_study(tmp_path)))
+    assert "ddof = 1" in text and "Protocol: default; split: paper." in text
+    assert "INCOMPLETE: 15 of 24 cells have no result yet." in text
+    assert "Published values not found: grnn-plus." in text
+    assert "- Annotations are read as 1-based" in text and "DEMO" not in text
+    published = paper_study(tmp_path / "published", settings={"data.protocol": "published"})
+    assert "1-based" not in markdown(Table.of(published))
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ({"demo": True}, "the clips are rendered (demo)"),
+        ({"partial": ("person01_boxing_d1",)}, "the data is partial"),
+        ({"settings": {"data.velocity_range": 1}}, "data.velocity_range is 1, the paper's is 2"),
+        ({"settings": {"data.size": 16}}, "data.size is 16, the paper's is 32"),
+        ({"settings": {"epochs": 50}}, "epochs is 50, the paper's is 500"),
+        ({"settings": {"data.split": "official"}}, "data.split is official, the paper's is paper"),
+    ],
+)
+def test_other_results_never_stand_beside_published_ones(tmp_path, facts, why):
+    table = Table.of(paper_study(tmp_path, **facts))
+    assert lines(markdown(table))[0] == list(COLUMNS)
+    assert f"No published values stand here: {why}." in markdown(table)
+    assert "0.626" not in markdown(table) + csv_text(table) + json_text(table)
+    assert "certainty" not in csv_text(table) + json_text(table)
+
+
+@pytest.mark.parametrize(("fact", "mark"), [({"demo": True}, "DEMO"), ({"partial": ("x",)}, "PARTIAL")])
+def test_demo_and_partial_are_marked_in_every_form(tmp_path, fact, mark):
+    table = Table.of(paper_study(tmp_path, **fact))
+    assert markdown(table).startswith(f"# Test accuracy, study s ({mark})\n") and f"- {mark}: " in markdown(table)
+    assert {row["marks"] for row in csv.DictReader(csv_text(table).splitlines())} == {mark}
+    assert json.loads(json_text(table))["demo" if mark == "DEMO" else "partial"]
+
+
+def test_a_model_of_other_width_has_no_published_value(tmp_path):
+    study = paper_study(tmp_path, settings={"model.base": 2})
+    header, _, cnn, _ = lines(markdown(Table.of(study)))
+    assert header[-1] == "certainty" and cnn[6:] == ["", "", ""]
+    assert "- 3dcnn has base 2, the registered model 16." in markdown(Table.of(study))
+
+
+def test_what_the_paper_does_not_have_is_said(tmp_path):
+    space = {"model": ("fernn-v1-circular",), "optim.lr": (1e-2,), "seed": (0, 1)}
+    hits = {("fernn-v1-circular", 1e-2, seed): (1, 1) for seed in (0, 1)}
+    text = markdown(Table.of(finished_study(tmp_path, space, hits, settings={"precision": "bf16"})))
+    assert "- fernn-v1-circular is not in the paper: its embedding pads circularly" in text
+    assert "- precision is bf16; the paper's is float32." in text
+    assert "- Learning rates searched: 0.01; the paper's: 0.003, 0.001, 0.0003, 0.0001." in text
+    assert "- Seeds for each learning rate: 2; the paper's: 3." in text
+    assert "not found" not in text
+
+
+def test_what_else_is_searched_makes_rows_of_its_own(tmp_path):
+    space = {"model": ("3dcnn",), "data.velocity_range": (0, 1), "optim.lr": (1e-3,), "seed": (0, 1)}
+    study = finished_study(tmp_path, space, {("3dcnn", 1e-3, 0): (5, 5)})
+    rows = model_rows(study)
+    assert [row.label for row in rows] == ["3dcnn, data.velocity_range 0", "3dcnn, data.velocity_range 1"]
+    assert [(row.num_seeds, row.num_planned) for row in rows] == [(1, 2), (1, 2)]
+
+
+def test_a_study_without_results_has_no_table(tmp_path):
+    with pytest.raises(StudyError, match="'s' has no finished cell yet"):
+        Table.of(planned_study(tmp_path, PAPER))
+
+
+def test_csv_and_json_hold_all_digits(tmp_path):
+    table = Table.of(paper_study(tmp_path))
+    first, second = csv.DictReader(csv_text(table).splitlines())
+    assert float(first["test_deviation"]) == table.rows[0].test_deviation and second["test_deviation"] == ""
+    assert (first["published"], first["published_deviation"], second["published"]) == ("0.626", "0.02", "")
+    content = json.loads(json_text(table))
+    assert content["rows"][0]["test_accuracy"] == table.rows[0].test and content["rows"][1]["published"] is None
+    assert content["remarks"][:2] == notes(table.study) and content["deviations"]
+
+
+def test_two_runs_write_the_same_bytes(tmp_path):
+    study = paper_study(tmp_path / "study")
+    for name in ("one", "two"):
+        write(Table.of(study), Folder(str(tmp_path / name)))
+    written = {name: (tmp_path / "one" / name).read_bytes() for name in ("table.md", "table.csv", "table.json")}
+    assert written == {path.name: path.read_bytes() for path in (tmp_path / "two").iterdir()}
+
+
+def test_the_terminal_shows_the_same_cells(tmp_path):
+    table = Table.of(paper_study(tmp_path))
+    shown = lines(markdown(table))[2:]
+    assert [list(row_cells(row)) for row in table.rows] == [line[: len(COLUMNS)] for line in shown]
+
+
+def test_the_command_writes_and_prints(tmp_path, monkeypatch, capsys):
+    paper_study(tmp_path / "studies/s", demo=True)
+    done = subprocess.run([sys.executable, SCRIPT, "--study", "s"], cwd=tmp_path, capture_output=True, check=True)
+    report = tmp_path / "studies/s/report"
+    assert done.stdout == (report / "table.md").read_bytes() and done.stderr == b""
+    assert sorted(path.name for path in report.iterdir()) == ["table.csv", "table.json", "table.md"]
+
+    monkeypatch.chdir(tmp_path)
+    assert main(Options("studies/s", json=True, out="elsewhere")) == 0
+    assert json.loads(capsys.readouterr().out)["study"] == "s"
+    assert (tmp_path / "elsewhere/table.md").read_bytes() == (report / "table.md").read_bytes()
+    assert main(Options("ss")) == 2
+    assert capsys.readouterr().err == "error: unknown study 'ss': did you mean 's'? it must be one of s (in studies)\n"

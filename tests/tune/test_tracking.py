@@ -1,0 +1,112 @@
+"""MLflow as a view: shipped again it stays the same, lost it is rebuilt, away it delays nothing."""
+
+import pytest
+from mlflow.exceptions import MlflowException
+from stored_study import finished_study
+
+from tune.report import model_rows
+from tune.study import StudyError
+from tune.tracking import NODE, Tracker, TrackingListener
+
+SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3,), "seed": (0, 1)}
+HITS = {(model, 1e-3, seed): (7 + seed, 5 - seed) for model in SPACE["model"] for seed in SPACE["seed"]}
+
+
+@pytest.fixture
+def study(tmp_path):
+    return finished_study(tmp_path / "studies/s", SPACE, HITS, demo=True)
+
+
+def uri(tmp_path, name="mlflow.db"):
+    return f"sqlite:///{tmp_path}/{name}"
+
+
+def shown(tracker):
+    """Every run by node: name, status, parameters, and each metric's steps and values."""
+    found = {}
+    for run in tracker.client.search_runs([tracker.experiment_id]):
+        names = sorted(run.data.metrics)
+        history = {name: tracker.client.get_metric_history(run.info.run_id, name) for name in names}
+        points = {name: [(metric.step, metric.value) for metric in metrics] for name, metrics in history.items()}
+        found[run.data.tags[NODE]] = (run.info.run_name, run.info.status, run.data.params, points)
+    return found
+
+
+def shipped(study, uri):
+    tracker = Tracker(study, uri)
+    tracker.sync()
+    tracker.summarise(model_rows(study))
+    tracker.close(complete=True)
+    return tracker
+
+
+def test_shipping_again_changes_nothing_and_a_lost_database_is_rebuilt(study, tmp_path):
+    first = shown(shipped(study, uri(tmp_path)))
+    assert len([node for node in first if node.startswith("cell/")]) == len(study.cells)
+    assert {status for _, status, *_ in first.values()} == {"FINISHED"}
+    assert shown(shipped(study, uri(tmp_path))) == first
+    assert shown(shipped(study, uri(tmp_path, "rebuilt.db"))) == first
+
+
+def test_a_cells_run_holds_parameters_history_checkpoint_and_picture(study, tmp_path):
+    tracker = shipped(study, uri(tmp_path))
+    cell = study.cells[0]
+    _, _, params, metrics = shown(tracker)[f"cell/{cell.key}"]
+    assert params["optim.lr"] == str(cell.experiment.optim.lr) and params["key"] == cell.key
+    rows = study.cell_folder(cell).history()
+    assert [step for step, _ in metrics["validation/accuracy"]] == [row["epoch"] for row in rows]
+    (run,) = tracker.client.search_runs([tracker.experiment_id], f"tags.`{NODE}` = 'cell/{cell.key}'")
+    artifacts = {item.path for item in tracker.client.list_artifacts(run.info.run_id)}
+    assert {"best", "config.json", "confusion-test.png", "predictions.parquet"} <= artifacts
+    assert run.data.tags["fernn.demo"] == str(study.demo)
+
+
+def test_runs_are_nested_study_model_rate_seed(study, tmp_path):
+    tracker = shipped(study, uri(tmp_path))
+    runs = {run.data.tags[NODE]: run for run in tracker.client.search_runs([tracker.experiment_id])}
+    names = {run.info.run_id: node for node, run in runs.items()}
+    parents = {node: names.get(run.data.tags.get("mlflow.parentRunId")) for node, run in runs.items()}
+    cell = study.cells[0]
+    model, lr = cell.experiment.model.name, f"{cell.experiment.optim.lr:g}"
+    assert parents[f"cell/{cell.key}"] == f"lr/{model}/{lr}"
+    assert parents[f"lr/{model}/{lr}"] == f"model/{model}"
+    assert parents[f"model/{model}"] == "study" and parents["study"] is None
+
+
+def test_an_outage_delays_and_loses_nothing(study, tmp_path, monkeypatch):
+    tracker = Tracker(study, uri(tmp_path))
+    listener, cell = TrackingListener(tracker), study.cells[0]
+
+    def away(*arguments, **options):
+        raise MlflowException("the server is away")
+
+    with monkeypatch.context() as outage:
+        for call in ("create_run", "log_batch", "update_run", "set_terminated"):
+            outage.setattr(tracker.client, call, away)
+        listener.started(cell)
+        listener.reported(cell, study.cell_folder(cell).history()[0])
+        listener.lost(cell)
+        listener.ended(cell, failed=True)
+        listener.ended(cell, failed=False)
+        with pytest.raises(MlflowException):
+            tracker.sync()
+    assert shown(shipped(study, uri(tmp_path))) == shown(shipped(study, uri(tmp_path, "undisturbed.db")))
+
+
+def test_a_failed_cell_and_an_unfinished_study_are_closed(study, tmp_path):
+    tracker = Tracker(study, uri(tmp_path))
+    listener = TrackingListener(tracker)
+    listener.started(study.cells[0])
+    listener.started(study.cells[1])
+    listener.ended(study.cells[0], failed=True)
+    tracker.close(complete=False)
+    found = {node: status for node, (_, status, *_) in shown(tracker).items()}
+    assert found[f"cell/{study.cells[0].key}"] == "FAILED" and found[f"cell/{study.cells[1].key}"] == "KILLED"
+    assert found["study"] == "KILLED"
+
+
+def test_another_study_of_the_same_name_is_refused(study, tmp_path):
+    shipped(study, uri(tmp_path))
+    other = finished_study(tmp_path / "elsewhere/s", SPACE, HITS)
+    with pytest.raises(StudyError, match="give this study another name with --study"):
+        Tracker(other, uri(tmp_path))

@@ -1,0 +1,262 @@
+"""Velocity generalization of a study: measured once, resumed, refused, and shown in MLflow once."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from data.kth.prepare import folder_of
+from data.manifest import Manifest
+from data.stream import ClipStream, Footage
+from fernn.experiment import Experiment
+from fernn.generalization import num_readings
+from fernn.train.run import Run
+from tune import velocity_eval
+from tune.results import model_rows
+from tune.store import BEST, Folder
+from tune.study import Study, StudyError, claim, plan_cells
+from tune.trial import finish
+from tune.velocity import PARTIAL, WHOLE, Measurement, measure_cell, measured
+from tune.velocity_eval import Options, best_cell, chosen_cells, find_data
+from tune.velocity_views import ModelVelocity, ship
+
+SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
+TINY = {
+    "epochs": 1, "batch_size": 4, "data.size": 8, "data.num_frames": 4, "data.velocity_range": 1,
+    "model.hidden_channels": 2, "model.embedding_channels": (2,), "model.base": 2,
+}  # fmt: skip
+RADIUS = 1
+SCRIPT = Path(__file__).parents[2] / "tune/velocity_eval.py"
+
+
+@pytest.fixture(scope="module")
+def footage():
+    persons = np.array([1, 17, *[21] * 30])
+    num_frames = np.full(len(persons), 20)
+    frames = np.random.default_rng(0).integers(0, 256, (num_frames.sum(), 8, 8), dtype=np.uint8)
+    ids = tuple(f"clip-{index}" for index in range(len(persons)))
+    labels = np.arange(len(persons)) % 6
+    return Footage(frames, ids, persons, labels, np.cumsum(num_frames) - num_frames, num_frames, num_frames)
+
+
+@pytest.fixture(scope="module")
+def original(two_cpus, footage, tmp_path_factory):
+    """Cells with initial weights, closed as trials close them; 3dcnn with the lower rate is not finished."""
+    folder = tmp_path_factory.mktemp("original") / "s"
+    made = Study("s", Folder(str(folder)), SPACE, plan_cells(Experiment(), SPACE, "hash", TINY), demo=True)
+    claim(made)
+    for cell in made.cells[:6]:
+        run, folder = Run.start(cell.experiment), made.cell_folder(cell)
+        folder.begin(run)
+        run.epoch = run.best_epoch = 1
+        row = {"epoch": 1, "validation/accuracy": 0.5, "time/train_seconds": 1.0, "time/validation_seconds": 1.0}
+        folder.record({**row, "time/recorded_at": 1.0}, run)
+        finish(cell, folder, run, ClipStream(footage, cell.experiment.data, 4))
+    return made
+
+
+@pytest.fixture
+def study(original, tmp_path):
+    """A copy of the study that a test may change."""
+    return replace(original, folder=Folder(str(shutil.copytree(original.folder.root, tmp_path / "s"))))
+
+
+def ignore(count):
+    pass
+
+
+def record_of(measurement):
+    record = measurement.folder.folder.read_json(WHOLE)
+    return {name: record[name] for name in ("subject", "grid", "drawn", "num_clips", "test_openings")}
+
+
+def models_of(study, radius=RADIUS):
+    return [ModelVelocity(study, row.label, measured(study, row, [], radius)) for row in model_rows(study)]
+
+
+def measure_every_seed(study, footage):
+    for row in model_rows(study):
+        for one in row.chosen:
+            measure_cell(Measurement.of(study, one.cell, RADIUS), footage, ignore)
+
+
+def test_a_measurement_says_what_was_read_and_agrees_with_the_table(study, footage):
+    one = Measurement.of(study, study.cells[0], RADIUS)
+    measure_cell(one, footage, ignore)
+    record = record_of(one)
+    assert record["grid"]["vy"] == record["grid"]["vx"] == [-1, 0, 1]
+    assert record["num_clips"] == 30 and record["test_openings"] == num_readings(RADIUS) == 12
+    assert record["drawn"]["V0"] == record["grid"]["accuracy"][1][1]
+    assert record["drawn"]["V1"] == one.folder.done()["metrics"]["test/accuracy"]  # trained on V_1, batches of 4
+    assert one.folder.folder.read(PARTIAL) is None
+
+
+def test_a_killed_measurement_goes_on_and_ends_in_the_same_numbers(study, footage, tmp_path):
+    one = Measurement.of(study, study.cells[0], RADIUS)
+    measure_cell(one, footage, ignore)
+    expected = record_of(one)
+    one.folder.folder.delete(WHOLE)
+
+    counted = []
+
+    def kill_in_the_third_line(count):
+        counted.append(count)
+        if sum(counted) == 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measure_cell(one, footage, kill_in_the_third_line)
+    assert list(one.lines()) == ["drawn", "-1"] and one.result() is None
+    counted.clear()
+    measure_cell(one, footage, counted.append)
+    assert sum(counted) == 6 and record_of(one) == expected
+
+
+def test_another_grid_and_other_weights_are_measured_anew(study, footage):
+    one, wider = (Measurement.of(study, study.cells[0], radius) for radius in (0, 1))
+    measure_cell(one, footage, ignore)
+    assert one.result() is not None and wider.result() is None
+    measure_cell(wider, footage, ignore)
+    assert one.result() is None and wider.result().found.radius == 1
+    assert record_of(wider)["test_openings"] == num_readings(0) + num_readings(1)
+    one.folder.folder.write(BEST, study.cell_folder(study.cells[1]).folder.read(BEST))
+    assert wider.result() is None
+
+
+def test_every_seed_of_the_chosen_learning_rate_is_measured(study):
+    rows = model_rows(study)
+    cells = chosen_cells(study, rows, Options("s"), None)
+    assert [(c.experiment.model.name, c.experiment.optim.lr, c.experiment.seed) for c in cells] == [
+        ("grnn", rows[0].lr, 0), ("grnn", rows[0].lr, 1), ("3dcnn", 1e-2, 0), ("3dcnn", 1e-2, 1),
+    ]  # fmt: skip
+    assert chosen_cells(study, rows, Options("s", models=("3dcnn",)), None) == cells[2:]
+
+
+def test_the_registered_cell_is_the_best_one(study, footage, tmp_path):
+    tracker = SimpleNamespace(client=MlflowClient(f"sqlite:///{tmp_path}/mlflow.db"))
+    with pytest.raises(StudyError, match="no model 's.grnn' with the alias 'best'"):
+        best_cell(study, "grnn", tracker)
+    tracker.client.create_registered_model("s.grnn")
+    row = model_rows(study)[0]
+    odd = next(cell for cell in study.cells[:4] if cell.experiment.optim.lr != row.lr)
+    for version, (key, expected) in enumerate([(odd.key, odd), ("missing", None)], start=1):
+        tracker.client.create_model_version("s.grnn", source=str(tmp_path), tags={"fernn.key": key})
+        tracker.client.set_registered_model_alias("s.grnn", "best", version)
+        if expected:
+            assert chosen_cells(study, [row], Options("s", which="best"), tracker) == [odd]
+        else:
+            with pytest.raises(StudyError, match="is cell missing, which study 's' has not finished"):
+                best_cell(study, "grnn", tracker)
+    measure_cell(Measurement.of(study, odd, RADIUS), footage, ignore)
+    assert [one.cell for one in measured(study, row, [odd], RADIUS)] == [odd]
+    assert measured(study, row, [], RADIUS) == []
+
+
+def test_data_of_another_hash_is_refused(study, prepared):
+    home = folder_of(prepared, 8)
+    left = [Measurement.of(study, study.cells[0], RADIUS)]
+    with pytest.raises(StudyError, match=f"has the hash {Manifest.read(home).hash}, study 's' was trained on hash:"):
+        find_data(study, left, Options("s", data=prepared))
+    with pytest.raises(StudyError, match="is not in .*nowhere.* say where it is with --data"):
+        find_data(study, left, Options("s", data=Path("nowhere")))
+
+
+def test_mlflow_shows_each_view_once(study, footage, tmp_path):
+    from tune.tracking import Tracker
+
+    measure_every_seed(study, footage)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    tracker = Tracker(study, uri)
+    tracker.sync()
+    assert ship(tracker, models_of(study)) == 4 + 2 + 1
+    runs, points = tracked(tmp_path / "mlflow.db")
+    assert ship(Tracker(study, uri), models_of(study)) == 0
+    assert tracked(tmp_path / "mlflow.db") == (runs, points) and set(points.values()) == {1}
+    model = models_of(study)[0]
+    shown = tracker.run("model/grnn").data.metrics
+    assert {name: shown[f"velocity/{name}"] for name in ("V2", "vy_1_vx_-1")} == {
+        name: model.statistics[name][0] for name in ("V2", "vy_1_vx_-1")
+    }
+    seed = model.seeds[0]
+    assert tracker.run(f"cell/{seed.cell.key}").data.metrics["velocity/V1"] == seed.found.drawn[1]
+    for node, picture in (("study", "curves"), ("model/3dcnn", "heatmap"), (f"cell/{seed.cell.key}", "heatmap")):
+        names = {entry.path for entry in tracker.client.list_artifacts(tracker.run(node).info.run_id, "velocity")}
+        assert names == {f"velocity/{name}" for name in ("velocity.csv", "velocity.json", f"{picture}.png")}
+
+
+def test_rows_of_one_model_have_views_of_their_own(study, footage):
+    one = Measurement.of(study, study.cells[0], RADIUS)
+    measure_cell(one, footage, ignore)
+    labels = ("grnn", "grnn, data.velocity_range 0", "grnn, data.velocity_range 1")
+    views = [ModelVelocity(study, label, [one.result()]).view for label in labels]
+    assert views == ["velocity", "velocity data.velocity_range 0", "velocity data.velocity_range 1"]
+
+
+def tracked(database):
+    """MLflow's runs with their status, and how often each (run, metric, step) stands there."""
+    with sqlite3.connect(database) as connection:
+        runs = connection.execute("select run_uuid, status from runs order by 1").fetchall()
+        points = connection.execute("select run_uuid, key, step, count(*) from metrics group by 1, 2, 3").fetchall()
+    return runs, {point[:3]: point[3] for point in points}
+
+
+def times(folder):
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.name != "driver.lock"]
+    return {path: path.stat().st_mtime_ns for path in paths}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--study", "t"], "unknown study 't': it must be one of s"),
+        (["--study", "s", "--models", "grn"], "unknown model with a finished cell 'grn': did you mean 'grnn'"),
+        (["--study", "s", "--range", "5"], "--range must be from 0 to 4 pixels per frame"),
+        (["--study", "s", "--range", "-1"], "--range must be from 0 to 4 pixels per frame"),
+        (["--study", "s", "--tracking-uri", "http://127.0.0.1:9"], "--tracking-uri must be a server that answers"),
+    ],
+)
+def test_a_command_that_cannot_run_is_refused_in_one_line(study, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.setattr(sys, "argv", ["velocity_eval.py", "--storage", str(tmp_path), *arguments])
+    assert velocity_eval.main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {message}")
+
+
+def test_a_study_without_a_finished_cell_is_refused(tmp_path):
+    claim(Study("s", Folder(str(tmp_path / "s")), SPACE, plan_cells(Experiment(), SPACE, "hash", TINY)))
+    with pytest.raises(StudyError, match="study 's' has no finished cell: run its search first"):
+        velocity_eval.open_study(Options("s", storage=str(tmp_path)))
+
+
+def finished(process):
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return out, err
+
+
+def test_the_command_measures_once_and_then_does_nothing(search, tmp_path, monkeypatch, capsys):
+    finished(search("--models", "grnn", "--epochs", "1", "--seeds", "0"))
+    arguments = ["--study", "kth-paper", "--range", "1"]
+    command = [sys.executable, SCRIPT, *arguments]
+    out, err = finished(
+        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    )
+    assert "DEMO" in out and "grnn" in out and "12 of 12 velocities" in err and "nothing to do" not in err
+    before, shown = times(tmp_path / "studies/kth-paper"), tracked(tmp_path / "studies/mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["velocity_eval.py", *arguments, "--json"])
+    assert velocity_eval.main() == 0
+    out, err = capsys.readouterr()
+    assert "nothing to do: 1 of 1 cells are measured" in err
+    (model,) = json.loads(out)["models"]
+    assert model["model"] == "grnn" and model["demo"] and model["training_range"] == 2
+    assert set(model["accuracy"]) >= {"V0", "V1", "V2", "vy_-1_vx_1"}
+    assert (times(tmp_path / "studies/kth-paper"), tracked(tmp_path / "studies/mlflow.db")) == (before, shown)

@@ -1,0 +1,187 @@
+"""Bring weights of the published code into a study: ``python tune/import_reference.py WEIGHTS.pth --model fernn-v2``.
+
+They become an evaluated, untrained cell with its origin, checkpoint and predictions, beside the study's
+grid. Before they are accepted, our network must give the same logits as the published one.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+import torch
+import tyro
+from rich.console import Console
+
+from data.files import sha256_of
+from data.manifest import Manifest
+from data.registry import DATASETS
+from data.stream import ClipStream, Footage, read_footage
+from fernn.checkpoint import pack
+from fernn.experiment import DataConfig, Experiment
+from fernn.train.evaluate import predict, to_unit
+from fernn.train.run import Run
+from tune.command import USER_ERRORS, refuse
+from tune.imported import STATUS, ImportedCell, experiments, imported_cells, imported_folder
+from tune.options import parse_setting
+from tune.reference_weights import Weights, check_logits, published_network, read_weights
+from tune.reuse import find_study, known_studies
+from tune.search import ray_runtime
+from tune.store import BEST, CellFolder, Folder
+from tune.study import Cell, Settings, Study, StudyError, claim, protocol
+from tune.trial import EVALUATED, prediction_table, result
+
+
+@dataclass(frozen=True)
+class Options:
+    """Bring weights that the published code saved into a study, and evaluate them there."""
+
+    weights: tyro.conf.Positional[Path]
+    """File that the published code wrote with torch.save."""
+    model: str
+    """The registered model that it holds."""
+    study: str
+    """Name of the study; a new one needs --data."""
+    storage: str = "studies"
+    """Folder in which studies are kept."""
+    data: Path | None = None
+    """Folder of the prepared data; by default the study's."""
+    seed: int = 0
+    """The seed under which the weights stand in the study."""
+    set: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FIELD=VALUE")] = ()
+    """Other fields of the experiment, as in model.hidden_channels=16."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where weights go: a study, and the data on which they are evaluated."""
+
+    study: Study
+    experiment: Experiment
+    home: Path
+    manifest: Manifest
+
+
+def main(options: Options) -> int:
+    """Import, evaluate and say in one line what came out; 2 for weights or a study that cannot be used."""
+    try:
+        target, weights = chosen_target(options), read_weights(options.weights)
+        cell = Cell(target.experiment, target.manifest.hash)
+        imported = ImportedCell(cell, options.weights.name, sha256_of(options.weights))
+        known = imported_folder(target.study, imported).done()
+        if known is None:
+            published_network(weights, target.experiment.model)  # before Ray is started
+            with ray_runtime(None):
+                bring(target.study, imported, weights, read_footage(target.home, target.manifest))
+    except USER_ERRORS as error:
+        return refuse(error, Console(stderr=True))
+    sys.stdout.write(summary(target.study, imported, already=known is not None))
+    return 0
+
+
+def chosen_target(options: Options) -> Target:
+    """Where the options send the weights; raises StudyError or DataError where nothing can be evaluated."""
+    settings = dict(parse_setting(text) for text in options.set)
+    if "/" in options.study or options.study in known_studies(options.storage) or options.data is None:
+        return _existing_target(options, settings)
+    if options.study in ("", ".", ".."):
+        raise StudyError(f"--study must be a plain name, got {options.study!r}")
+    experiment = Experiment().override({"model": options.model, "seed": options.seed, **settings})
+    home = _home(experiment.data, options.data)
+    manifest = _verified(home)
+    partial = (*manifest.missing, *(entry.name for entry in manifest.skipped))
+    folder = Folder(options.storage) / options.study
+    return Target(Study(options.study, folder, {}, (), manifest.demo, partial, str(home)), experiment, home, manifest)
+
+
+def _existing_target(options: Options, settings: Settings) -> Target:
+    study = _found(options)
+    experiment = like_the_study(study, {"model": options.model, "seed": options.seed, **settings})
+    home = _home(experiment.data, options.data) if options.data else Path(study.data)
+    manifest, expected = _verified(home), data_hash(study)
+    if manifest.hash != expected:
+        raise StudyError(f"study {study.name!r} stands on data {expected}, {home} holds {manifest.hash}")
+    return Target(study, experiment, home, manifest)
+
+
+def _found(options: Options) -> Study:
+    try:
+        return find_study(options.study, options.storage)
+    except StudyError as error:
+        raise StudyError(f"{error}; --data DIR begins a new study") from error
+
+
+def _home(data: DataConfig, folder: Path) -> Path:
+    return DATASETS[data.name].folder_of(folder, data.size)
+
+
+def _verified(home: Path) -> Manifest:
+    manifest = Manifest.read(home)
+    manifest.verify(home)
+    return manifest
+
+
+def like_the_study(study: Study, fields: Settings) -> Experiment:
+    """An experiment on the study's clips, evaluated as its cells are; what it searches may be set."""
+    for name in fields:
+        if not name.startswith("model") and name != "seed" and name not in study.space:
+            raise StudyError(f"--set may change model fields in an existing study, {name!r} is its protocol")
+    like = experiments(study)[0]
+    return Experiment(data=like.data, batch_size=like.batch_size, precision=like.precision).override(fields)
+
+
+def data_hash(study: Study) -> str:
+    """The data that the study stands on."""
+    return next(iter(study.cells or [imported.cell for imported in imported_cells(study)])).data_hash
+
+
+def bring(study: Study, imported: ImportedCell, weights: Weights, footage: Footage) -> None:
+    """Evaluate the weights on the validation and test clips and keep them as a cell of the study.
+
+    Raises StudyError, and writes nothing, where they do not fit the cell's model.
+    """
+    experiment, published = imported.cell.experiment, published_network(weights, imported.cell.experiment.model)
+    run = Run.start(experiment, "cuda" if torch.cuda.is_available() else "cpu")
+    run.model.load_state_dict(published.state_dict())
+    clips = ClipStream(footage, experiment.data, experiment.batch_size)
+    validation = list(clips.evaluation("validation"))
+    check_logits(run.model, published.to(run.device), to_unit(validation[0].clips, run.device))
+    keep(begin(study, imported, run), imported, run, clips)
+
+
+def begin(study: Study, imported: ImportedCell, run: Run) -> CellFolder:
+    """Write down what the cell is, and its study where that is new: its data is then the study's protocol."""
+    if study.folder.read("study.json") is None:
+        claim(study)
+        shared = protocol(Study(study.name, study.folder, {}, (imported.cell,)))
+        kept = {name: value for name, value in shared.items() if name.startswith(("data", "protocol_version"))}
+        study.folder.write_json("study.json", study.folder.read_json("study.json") | {"protocol": kept})
+    folder = imported_folder(study, imported)
+    folder.plan(imported.config())
+    folder.begin(run)
+    facts = {"epoch": 0, "imported": imported.sha256}
+    folder.folder.write(BEST, pack(run.model.state_dict(), facts))
+    return folder
+
+
+def keep(folder: CellFolder, imported: ImportedCell, run: Run, clips: ClipStream) -> None:
+    """Evaluate the cell's weights, and close it."""
+    precision = run.experiment.precision
+    found = {split: predict(run.model, clips.evaluation(split), run.device, precision) for split in EVALUATED}
+    table = pa.concat_tables(prediction_table(split, one, clips) for split, one in found.items())
+    done = result(imported.cell, run, [], found) | {"key": imported.key, "status": STATUS}
+    folder.finish(table, done)
+
+
+def summary(study: Study, imported: ImportedCell, already: bool) -> str:
+    """What the cell is called and how good it is, in one line."""
+    metrics: dict[str, Any] = (imported_folder(study, imported).done() or {})["metrics"]
+    accuracies = ", ".join(f"{split} accuracy {metrics[f'{split}/accuracy']:.3f}" for split in EVALUATED)
+    demo = ", DEMO: rendered, not KTH" if study.demo else ""
+    said = "was imported before as" if already else "is imported as"
+    return f"{imported.file_name} {said} {imported.name} into study {study.name}: {accuracies}{demo}\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(Options, description=__doc__)))

@@ -1,0 +1,126 @@
+"""Which published numbers may stand beside a study's own, and what differs from how they were made."""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from fernn.models import MODELS, ModelConfig
+from tune.imported import experiments
+from tune.options import Published, Search
+from tune.results import ModelRow
+from tune.study import Study
+
+SEARCHES = {"kth": "tune.kth_search"}
+"""By data set: the search whose published table a study on it belongs to."""
+
+FREE = ("data.name", "data.protocol", "optim.lr", "seed", "precision")
+"""Fields that may differ from the paper's beside a published number; the report says so where they do."""
+
+PROTOCOLS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "kth": {
+        "default": (
+            "Annotations are read as 1-based, as they are meant; the published code reads them as 0-based.",
+            "A clip's velocity comes from its split and name; the published code draws it by position in the list, "
+            "the same in every split.",
+        ),
+        "published": (),
+    },
+}
+"""By data set and ``data.protocol``: what differs from the published code."""
+
+ALWAYS = (
+    "Validation and test clips start at one fixed frame; the published code draws a new start at every evaluation.",
+    "Initial weights, order, starts and mirroring come from named seeds; the published code sets no seed.",
+)
+
+
+def search_of(study: Study) -> Search | None:
+    """The search that the study's data set belongs to, None for a data set without a published table."""
+    name = experiments(study)[0].data.name
+    return import_module(SEARCHES[name]).SEARCH if name in SEARCHES else None
+
+
+def obstacles(study: Study, search: Search | None) -> list[str]:
+    """Why no published number may stand beside the study's; nothing where one may."""
+    if search is None:
+        return [f"no published table is known for data.name {experiments(study)[0].data.name!r}"]
+    found = ["the clips are rendered (demo)"] if study.demo else []
+    found += ["the data is partial"] if study.partial else []
+    found += [] if study.cells else ["nothing was trained here"]
+    return found + [f"{name} is {ours}, the paper's is {paper}" for name, (ours, paper) in departures(study, search)]
+
+
+def departures(study: Study, search: Search) -> list[tuple[str, tuple[str, str]]]:
+    """Each field of the paper's setting that the study changed: its values here, and the paper's."""
+    fixed = {name: value for name, value in search.base.flatten().items() if _is_fixed(name)}
+    flat = [experiment.flatten() for experiment in experiments(study)]
+    values = {name: list(dict.fromkeys(one[name] for one in flat)) for name in fixed}
+    return [(name, (_listed(values[name]), str(paper))) for name, paper in fixed.items() if values[name] != [paper]]
+
+
+def _is_fixed(name: str) -> bool:
+    return not name.startswith("model.") and name not in FREE
+
+
+def published_value(row: ModelRow, search: Search) -> Published | None:
+    """The number published for the row's model, if that is known and the model is the registered one."""
+    return None if changed_fields(row.experiment.model) else search.published.get(row.model)
+
+
+def changed_fields(model: ModelConfig) -> dict[str, tuple[Any, Any]]:
+    """Each field in which a model differs from the one registered by its name: its value, the registered one."""
+    if model.name not in MODELS:
+        return {"name": (model.name, None)}
+    registered = MODELS[model.name].flatten()
+    return {
+        name: (value, registered.get(name)) for name, value in model.flatten().items() if value != registered.get(name)
+    }
+
+
+def deviations(study: Study, search: Search | None) -> list[str]:
+    """One sentence for each thing that differs from how the published numbers were made."""
+    if search is None:
+        return []
+    planned = experiments(study)
+    data = planned[0].data
+    found = [*PROTOCOLS[data.name][data.protocol], *ALWAYS]
+    if study.demo:
+        found.append("The clips are rendered stick figures, not recordings.")
+    found += [f"{name} is {ours}; the paper's is {paper}." for name, (ours, paper) in departures(study, search)]
+    if (precision := _listed([one.precision for one in planned])) != search.base.precision:
+        found.append(f"precision is {precision}; the paper's is {search.base.precision}.")
+    return found + _grid_deviations(study, search) + _model_deviations([one.model for one in planned], search)
+
+
+def _grid_deviations(study: Study, search: Search) -> list[str]:
+    """Where the study searched over something else than the paper."""
+    paper, found = search.presets["paper"].space, []
+    lrs, seeds = study.space.get("optim.lr", ()), study.space.get("seed", ())
+    if lrs and set(lrs) != set(paper["optim.lr"]):
+        found.append(f"Learning rates searched: {_listed(lrs)}; the paper's: {_listed(paper['optim.lr'])}.")
+    if seeds and len(seeds) != len(paper["seed"]):
+        found.append(f"Seeds for each learning rate: {len(seeds)}; the paper's: {len(paper['seed'])}.")
+    return found
+
+
+def _model_deviations(models: Sequence[ModelConfig], search: Search) -> list[str]:
+    """Models that the paper does not have, and fields in which one differs from the paper's."""
+    found = []
+    for model in dict.fromkeys(models):
+        if model.name not in search.presets["paper"].space["model"]:
+            circular = getattr(model, "embedding_padding", "") == "circular"
+            why = ": its embedding pads circularly, the paper's with zeros" if circular else ""
+            found.append(f"{model.name} is not in the paper{why}.")
+        for name, (ours, registered) in changed_fields(model).items():
+            found.append(f"{model.name} has {name} {ours}, the registered model {registered}.")
+    return found
+
+
+def missing_values(rows: Sequence[ModelRow], search: Search) -> list[str]:
+    """Models of the paper in the table whose published number could not be found."""
+    paper = search.presets["paper"].space["model"]
+    return list(dict.fromkeys(row.model for row in rows if row.model in paper and row.model not in search.published))
+
+
+def _listed(values: Sequence[Any]) -> str:
+    return ", ".join(dict.fromkeys(f"{value:g}" if isinstance(value, float) else str(value) for value in values))

@@ -1,0 +1,90 @@
+"""Weights that the published code saved, checked against a model of ours before they are trusted."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from fernn.models import CNN3DConfig, ModelConfig
+from fernn.models.fernn import GRNNPlusConfig
+from fernn.reference import from_reference, read_reference, renamed
+from tune.study import StudyError
+
+Weights = Mapping[str, Tensor]
+KERNELS, SHIFTS = "lstm.learned_kernels", "lstm.shift_kernels"
+TOLERANCE = 1e-4
+"""Largest difference of logits, as a share of the largest logit: the order of V changes float32 sums, no more."""
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The file's state dict; raises OSError for a file that cannot be read, StudyError for one that is none."""
+    path.stat()
+    try:
+        weights = read_reference(str(path))
+    except Exception as error:  # what torch.load raises depends on where the file is broken
+        reason = str(error).strip().partition("\n")[0]
+        raise StudyError(f"{path} must be a state dict saved by torch.save, it cannot be read: {reason}") from error
+    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise StudyError(f"{path} must be a state dict saved by torch.save, it holds a {type(weights).__name__}")
+    return weights
+
+
+def published_velocities(config: ModelConfig) -> tuple[tuple[int, int], ...] | None:
+    """The published ``v_list`` of (vy, vx) for the model's range, vx in the outer loop; None for the 3D-CNN."""
+    if isinstance(config, CNN3DConfig):
+        return None
+    range_y, range_x = config.velocity_range
+    return tuple((vy, vx) for vx in range(-range_x, range_x + 1) for vy in range(-range_y, range_y + 1))
+
+
+def published_network(weights: Weights, config: ModelConfig) -> nn.Module:
+    """The network that saved ``weights``; raises StudyError with the first part that does not fit ``config``."""
+    if mismatch := first_mismatch(weights, config):
+        raise StudyError(f"the weights do not fit {config.name}: {mismatch}")
+    return from_reference(weights, task="kth", velocities=published_velocities(config))
+
+
+def first_mismatch(weights: Weights, config: ModelConfig) -> str:
+    """The first weight that is too much, of another shape or missing, in one line; empty where all fit."""
+    expected = expected_shapes(config)
+    for name, weight in weights.items():
+        ours = own_name(name)
+        if ours not in expected:
+            return f"{name!r} has no place there"
+        if tuple(weight.shape) != expected[ours]:
+            return f"{name!r} has shape {tuple(weight.shape)}, not {expected[ours]}"
+    missing = expected.keys() - {own_name(name) for name in weights}
+    return f"{min(missing)!r} is missing" if missing else ""
+
+
+def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """By our names, the shape of every weight that a published file for the model holds.
+
+    The fixed shift kernels, saved with every FERNN, are among them: nothing else in a file tells
+    V_1 from V_2. Learned kernels stand once, however many layers share them.
+    """
+    shapes = {name: tuple(weight.shape) for name, weight in config.build().state_dict().items()}
+    shapes = {name: shape for name, shape in shapes.items() if own_name(KERNELS) == name or "kernels" not in name}
+    velocities = published_velocities(config)
+    if velocities is not None and not isinstance(config, GRNNPlusConfig):
+        height, width = (2 * radius + 1 for radius in config.velocity_range)  # type: ignore[union-attr]
+        shapes[SHIFTS] = (len(velocities), 1, height, width)
+    return shapes
+
+
+def own_name(name: str) -> str:
+    """Our name of a published weight; shift kernels, which are no weight of ours, keep theirs."""
+    return "cells.0.kernels.weight" if name == KERNELS else renamed(name)
+
+
+@torch.no_grad()
+def check_logits(ours: nn.Module, published: nn.Module, clips: Tensor) -> None:
+    """Raises StudyError where the two networks in eval mode do not give the same logits for the clips."""
+    expected, actual = published.eval()(clips), ours.eval()(clips)
+    difference, largest = (actual - expected).abs().max().item(), expected.abs().max().item()
+    if not difference <= TOLERANCE * largest:
+        raise StudyError(
+            f"the model must give the logits of the published network, they differ by {difference:.2g}: "
+            f"its fields are not the published ones"
+        )

@@ -1,0 +1,65 @@
+"""What a study found, for use elsewhere: ``tune.load_best("kth-paper", "fernn-v2")``."""
+
+from os import PathLike, fspath
+
+from torch import nn
+
+from fernn.config import unknown_name
+from fernn.experiment import Experiment
+from fernn.train.run import Run
+from tune.results import ModelRow, model_rows
+from tune.store import Folder
+from tune.study import Study, StudyError, load_study
+
+MARK = "study.json"
+
+
+def load_best(study: str | PathLike[str], model: str, *, storage: str = "studies") -> tuple[nn.Module, Experiment]:
+    """A model of a study in eval mode, on the CPU, with its best weights, and the experiment that made them.
+
+    It has the learning rate that the study's table reports, and of that rate's seeds the one with the
+    best validation accuracy, the lowest of equals. ``study`` is a name in ``storage``, or a study's folder.
+    Raises StudyError where there is no such study, KeyError where it has no result of that model.
+    """
+    found = find_study(study, storage)
+    best = max(row_of(found, model).chosen, key=lambda one: (one.validation, -one.cell.experiment.seed))
+    run = Run.start(best.cell.experiment)
+    found.cell_folder(best.cell).load_best(run)
+    return run.model.eval(), best.cell.experiment
+
+
+def find_study(study: str | PathLike[str], storage: str = "studies") -> Study:
+    """The study of that name in ``storage``, or in that folder; raises StudyError with the nearest name."""
+    name = fspath(study)
+    known = known_studies(storage)
+    if name in known:
+        return load_study(Folder(storage) / name)
+    if "/" in name or not known:
+        return load_study(Folder(name) if "/" in name else Folder(storage) / name)
+    raise StudyError(f"{unknown_name(name, known, kind='study')} (in {storage})")
+
+
+def known_studies(storage: str) -> list[str]:
+    """The names of the studies in ``storage``."""
+    home = Folder(storage)
+    return [name for name in home.children("") if _is_study(home / name)]
+
+
+def _is_study(folder: Folder) -> bool:
+    try:
+        return folder.read(MARK) is not None
+    except NotADirectoryError:  # a file beside the studies, as MLflow's database is
+        return False
+
+
+def row_of(study: Study, model: str) -> ModelRow:
+    """The model's row in the study's table."""
+    rows = model_rows(study)
+    mine = [row for row in rows if row.model == model]
+    if not mine:
+        if not rows:
+            raise KeyError(f"study {study.name!r} has no finished cell yet: run its search first")
+        raise KeyError(unknown_name(model, [row.model for row in rows], kind=f"model of study {study.name!r}"))
+    if len(mine) > 1:
+        raise StudyError(f"study {study.name!r} has {len(mine)} rows of {model!r}: {'; '.join(r.label for r in mine)}")
+    return mine[0]

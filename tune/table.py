@@ -1,0 +1,74 @@
+"""What a study's table says: its rows, and every remark that must stand under them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tune.imported import ImportedCell, experiments
+from tune.options import Published, Search
+from tune.published import missing_values, obstacles, published_value, search_of
+from tune.results import CellResult, ModelRow, imported_results, model_rows
+from tune.selection import RULE
+from tune.study import Study, StudyError
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table shows: trained rows, imported cells, and what they are measured against."""
+
+    study: Study
+    rows: Sequence[ModelRow]
+    imported: Sequence[tuple[ImportedCell, CellResult]]
+    search: Search | None
+    obstacles: Sequence[str]
+
+    @classmethod
+    def of(cls, study: Study) -> "Table":
+        """The table of all that is finished; raises StudyError where nothing is."""
+        rows, imported = model_rows(study), imported_results(study)
+        if not rows and not imported:
+            raise StudyError(f"study {study.name!r} has no finished cell yet: run its search first")
+        search = search_of(study)
+        return cls(study, rows, imported, search, obstacles(study, search))
+
+    def published(self, row: ModelRow) -> Published | None:
+        """The published value beside a row, where one may stand there."""
+        return None if self.obstacles or self.search is None else published_value(row, self.search)
+
+    def remarks(self) -> list[str]:
+        """What must stand under the table: rule, protocol, marks, what is missing and why."""
+        found = [*notes(self.study), *self._missing_cells(), *self._published_remarks()]
+        if self.imported:
+            found.append("Imported rows: weights brought from a file, not trained and not selected here.")
+        return found
+
+    def _missing_cells(self) -> list[str]:
+        planned, missing = len(self.study.cells), len(self.study.missing())
+        return [f"INCOMPLETE: {missing} of {planned} cells have no result yet."] if missing else []
+
+    def _published_remarks(self) -> list[str]:
+        if self.obstacles or self.search is None:
+            return [f"No published values stand here: {'; '.join(self.obstacles)}."]
+        missing = missing_values(self.rows, self.search)
+        return [f"Published values not found: {', '.join(missing)}."] if missing else []
+
+
+def notes(study: Study) -> list[str]:
+    """What must stand under every table of the study."""
+    data = experiments(study)[0].data
+    lines = [RULE, f"Protocol: {data.protocol}; split: {data.split}."]
+    if study.demo:
+        lines.append("DEMO: rendered stick figures, not KTH; these numbers compare with no published ones.")
+    if study.partial:
+        lines.append(f"PARTIAL: {absent(study.partial)}; these numbers compare with no published ones.")
+    return lines
+
+
+def absent(names: Sequence[str]) -> str:
+    """Which videos or clips are not there: the first few by name, and how many more."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more} missing or skipped"
+
+
+def marks(study: Study) -> str:
+    """What every form of the table is marked with: DEMO, PARTIAL, both or nothing."""
+    return " ".join(mark for mark, holds in (("DEMO", study.demo), ("PARTIAL", study.partial)) if holds)

@@ -1,0 +1,214 @@
+"""Velocity generalization of a study's models: test accuracy at velocities that training never showed.
+
+Takes the learning rate that the study's table reports, and of it every seed, or of every model the one
+checkpoint that MLflow's model registry calls "best". Measures test accuracy with all clips drifting at
+one velocity, for every velocity of a grid, and on V_0, V_1, V_2 (one velocity a clip), as in Figure 5 of
+Keller, "Flow Equivariant Recurrent Neural Networks", NeurIPS 2025. The numbers are kept in the cells'
+folders, then shown in MLflow: heat-maps, curves, tables and metrics on the runs of the search.
+
+    python tune/velocity_eval.py --study kth-paper
+    python tune/velocity_eval.py --study kth-demo --models fernn-v1 --range 2
+
+Stopped and started again it goes on; once all is measured it does nothing but show the table.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from data.errors import DataError
+from data.manifest import Manifest
+from data.progress import progress, say
+from data.registry import DATASETS
+from data.stream import read_footage
+from fernn.config import unknown_name
+from fernn.generalization import RANGES, num_readings
+from tune.command import USER_ERRORS, refuse
+from tune.options import Options as SearchOptions
+from tune.preflight import check_tracking, tracking_uri
+from tune.results import ModelRow, model_rows
+from tune.reuse import find_study
+from tune.search import driver_lock, ray_runtime
+from tune.study import Cell, Study, StudyError
+from tune.table import notes
+from tune.velocity import Measurement, measure_cell, measured, num_left, unmeasured
+
+if TYPE_CHECKING:
+    from tune.tracking import Tracker
+    from tune.velocity_views import ModelVelocity
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure."""
+
+    study: str
+    """Name of the study."""
+    storage: str = "studies"
+    """Folder in which studies are kept."""
+    tracking_uri: str | None = None
+    """MLflow server or database; by default SQLite inside the storage."""
+    models: tuple[str, ...] | None = None
+    """Models by name; by default every one that has a finished cell."""
+    which: Literal["seeds", "best"] = "seeds"
+    """Every seed of the chosen learning rate, or the one checkpoint under MLflow's alias "best"."""
+    range: int = 4
+    """The grid holds every (vy, vx) from -range to range on both axes, pixels per frame."""
+    data: Path | None = None
+    """Folder of the prepared data; by default where the study found it."""
+    json: bool = False
+    """Print the numbers as JSON instead of a table."""
+
+
+def main() -> int:
+    """Measure what is missing, show all; 0, or 2 for a command that cannot run."""
+    options = tyro.cli(Options, description=__doc__)
+    console = Console(stderr=True)
+    try:
+        study = open_study(options)
+    except USER_ERRORS as error:
+        return refuse(error, console)
+    try:
+        with driver_lock(Path(study.folder.root)), mlflow_refusals(uri_of(options)):
+            found = evaluate(study, options)
+    except (StudyError, DataError) as error:
+        return refuse(error, console)
+    show(study, found, options)
+    return 0
+
+
+def open_study(options: Options) -> Study:
+    """The study; raises StudyError or KeyError for options that do not fit it."""
+    study = find_study(options.study, options.storage)
+    known = [row.model for row in model_rows(study)]
+    if not known:
+        raise StudyError(f"study {study.name!r} has no finished cell: run its search first")
+    for name in options.models or ():
+        if name not in known:
+            raise KeyError(unknown_name(name, known, kind="model with a finished cell"))
+    size = study.cells[0].experiment.data.size
+    if not 0 <= options.range <= size // 2:
+        raise StudyError(
+            f"--range must be from 0 to {size // 2} pixels per frame, beyond which velocities repeat "
+            f"on {size}x{size} frames, got {options.range}"
+        )
+    check_tracking(uri_of(options))
+    return study
+
+
+def uri_of(options: Options) -> str:
+    """The MLflow server or database, as the search finds it."""
+    return tracking_uri(SearchOptions(storage=options.storage, tracking_uri=options.tracking_uri))
+
+
+@contextmanager
+def mlflow_refusals(uri: str) -> Iterator[None]:
+    """Whatever MLflow refuses becomes a StudyError; what was measured until then stays in the cells' folders."""
+    from mlflow.exceptions import MlflowException  # MLflow takes seconds to import: not for a refused option
+
+    try:
+        yield
+    except MlflowException as error:
+        reason = str(error).splitlines()[0]
+        raise StudyError(f"MLflow at {uri} refuses: {reason}; no number is lost, run the command again") from error
+
+
+def evaluate(study: Study, options: Options) -> list["ModelVelocity"]:
+    """Measure the chosen cells where they are not, and bring MLflow up to date; every model measured so far."""
+    from tune.tracking import Tracker
+    from tune.velocity_views import ModelVelocity, ship
+
+    tracker = Tracker(study, uri_of(options))
+    tracker.sync()
+    rows = model_rows(study)
+    cells = chosen_cells(study, rows, options, tracker)
+    if left := unmeasured(study, cells, options.range):
+        measure_all(study, left, options)
+    named = [(row.label, measured(study, row, cells, options.range)) for row in rows]
+    found = [ModelVelocity(study, label, seeds) for label, seeds in named if seeds]
+    changed = ship(tracker, found)
+    tracker.close(complete=not study.missing())
+    if not left and not changed:
+        say(f"nothing to do: {len(cells)} of {len(cells)} cells are measured, and MLflow shows them")
+    return found
+
+
+def chosen_cells(study: Study, rows: Sequence[ModelRow], options: Options, tracker: "Tracker") -> list[Cell]:
+    """The cells to measure: of the learning rates that the table reports, or those that are registered."""
+    asked = [row for row in rows if options.models is None or row.model in options.models]
+    if options.which == "seeds":
+        return [one.cell for row in asked for one in row.chosen]
+    return [best_cell(study, model, tracker) for model in dict.fromkeys(row.model for row in asked)]
+
+
+def best_cell(study: Study, model: str, tracker: "Tracker") -> Cell:
+    """The cell whose checkpoint is registered in MLflow as the model's best."""
+    from mlflow.exceptions import MlflowException
+
+    name = f"{study.name}.{model}"
+    try:
+        version = tracker.client.get_model_version_by_alias(name, "best")
+    except MlflowException as error:
+        way_out = "run the study's search again to register it, or choose --which seeds"
+        raise StudyError(f"MLflow has no model {name!r} with the alias 'best': {way_out}") from error
+    key = version.tags.get("fernn.key")
+    for cell in study.cells:
+        if cell.key == key and study.cell_folder(cell).done() is not None:
+            return cell
+    raise StudyError(f"MLflow's 'best' of {name!r} is cell {key}, which study {study.name!r} has not finished")
+
+
+def measure_all(study: Study, left: Sequence[Measurement], options: Options) -> None:
+    """Measure cell after cell, with progress; each goes on where it was stopped."""
+    home, manifest = find_data(study, left, options)
+    total = len(left) * num_readings(options.range)
+    done = total - sum(map(num_left, left))
+    title = f"{study.name}, {len(left)} cells"
+    with ray_runtime(None):
+        footage = read_footage(home, manifest)
+        with progress(title, total, "velocities", done=done) as advance:
+            for one in left:
+                measure_cell(one, footage, advance)
+
+
+def find_data(study: Study, left: Sequence[Measurement], options: Options) -> tuple[Path, Manifest]:
+    """Folder and manifest of the very data that the cells were trained on; else StudyError or DataError."""
+    data = left[0].cell.experiment.data
+    home = DATASETS[data.name].folder_of(options.data, data.size) if options.data else Path(study.data)
+    if not home.exists():
+        raise StudyError(f"the data of study {study.name!r} is not in {home}: say where it is with --data")
+    manifest = Manifest.read(home)
+    for one in left:
+        if one.cell.data_hash != manifest.hash:
+            raise StudyError(
+                f"the data in {home} has the hash {manifest.hash}, study {study.name!r} was trained on "
+                f"{one.cell.data_hash}: bring that back, or say where it is with --data"
+            )
+    manifest.verify(home)
+    return home, manifest
+
+
+def show(study: Study, found: Sequence["ModelVelocity"], options: Options) -> None:
+    """The accuracies on V_0, V_1, V_2 as a table, or all of it as JSON."""
+    if options.json:
+        print(json.dumps({"models": [model.document() for model in found], "notes": notes(study)}, indent=2))
+        return
+    out = Console()
+    columns = ("model", "learning rate", "n", *(f"test accuracy on V_{k}" for k in RANGES))
+    table = Table(*columns, title=f"{study.name}: velocity generalization", title_justify="left")
+    for model in found:
+        table.add_row(*model.text())
+    out.print(table)
+    out.print("\n".join(notes(study)), markup=False, highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
