@@ -51,6 +51,11 @@ class ModelRow:
         return self.chosen[0].cell.experiment
 
     @property
+    def best(self) -> Cell:
+        """Of the chosen learning rate's cells the one with the best validation accuracy, the lowest seed of equals."""
+        return max(self.chosen, key=lambda one: (one.validation, -one.cell.experiment.seed)).cell
+
+    @property
     def label(self) -> str:
         """The model, and what else tells its rows apart."""
         return ", ".join([self.model, *(f"{name} {value}" for name, value in self.where.items())])

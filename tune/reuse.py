@@ -22,10 +22,10 @@ def load_best(study: str | PathLike[str], model: str, *, storage: str = "studies
     Raises StudyError where there is no such study, KeyError where it has no result of that model.
     """
     found = find_study(study, storage)
-    best = max(row_of(found, model).chosen, key=lambda one: (one.validation, -one.cell.experiment.seed))
-    run = Run.start(best.cell.experiment)
-    found.cell_folder(best.cell).load_best(run)
-    return run.model.eval(), best.cell.experiment
+    best = row_of(found, model).best
+    run = Run.start(best.experiment)
+    found.cell_folder(best).load_best(run)
+    return run.model.eval(), best.experiment
 
 
 def find_study(study: str | PathLike[str], storage: str = "studies") -> Study:

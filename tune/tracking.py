@@ -33,6 +33,8 @@ NODE = "fernn.node"
 WATERMARK = "validation/accuracy"
 """Every row has this metric, and a batch is kept whole: its last step is the last epoch shipped."""
 ROWS_PER_BATCH = 50
+KEY = "fernn.key"
+"""The tag that says which cell a registered checkpoint is of."""
 FOLDER = "fernn.folder"
 """The tag that says whose study an experiment shows."""
 
@@ -126,6 +128,7 @@ class Tracker:
     def summarise(self, rows: Sequence[ModelRow]) -> None:
         """Put the table's numbers on the models' and learning rates' runs, where they are not yet."""
         for row in rows:
+            self.register(row)
             self._set_metrics(f"model/{row.model}", row.summary())
             for lr, accuracy in row.validation_by_lr.items():
                 self._set_metrics(f"lr/{row.model}/{lr:g}", {"validation/accuracy_mean": accuracy})
@@ -133,6 +136,24 @@ class Tracker:
     def run(self, node: str) -> Run:
         """The node's run as MLflow holds it now; raises KeyError where there is none."""
         return self.client.get_run(self._runs[node].info.run_id)
+
+    def register(self, row: ModelRow) -> None:
+        """Register the row's best checkpoint as a version of its model and give it the alias "best"."""
+        name, key = f"{self.study.name}.{row.model}", row.best.key
+        if self._registered(name) == key:
+            return
+        run_id = self._runs[f"cell/{key}"].info.run_id
+        with suppress(MlflowException):  # it is there already
+            self.client.create_registered_model(name)
+        version = self.client.create_model_version(name, f"runs:/{run_id}/best", run_id, tags={KEY: key})
+        self.client.set_registered_model_alias(name, "best", version.version)
+
+    def _registered(self, name: str) -> str | None:
+        """The key of the cell that has the alias, None where no version has."""
+        try:
+            return self.client.get_model_version_by_alias(name, "best").tags.get(KEY)
+        except MlflowException:
+            return None
 
     def close(self, complete: bool) -> None:
         """End every run that is still open: FINISHED where the study is complete, else KILLED."""

@@ -153,13 +153,15 @@ def best_cell(study: Study, model: str, tracker: "Tracker") -> Cell:
     """The cell whose checkpoint is registered in MLflow as the model's best."""
     from mlflow.exceptions import MlflowException
 
+    from tune.tracking import KEY
+
     name = f"{study.name}.{model}"
     try:
         version = tracker.client.get_model_version_by_alias(name, "best")
     except MlflowException as error:
         way_out = "run the study's search again to register it, or choose --which seeds"
         raise StudyError(f"MLflow has no model {name!r} with the alias 'best': {way_out}") from error
-    key = version.tags.get("fernn.key")
+    key = version.tags.get(KEY)
     for cell in study.cells:
         if cell.key == key and study.cell_folder(cell).done() is not None:
             return cell

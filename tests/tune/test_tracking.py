@@ -61,6 +61,16 @@ def test_a_cells_run_holds_parameters_history_checkpoint_and_picture(study, tmp_
     assert run.data.tags["fernn.demo"] == str(study.demo)
 
 
+def test_the_best_checkpoint_of_each_model_has_the_alias(study, tmp_path):
+    for tracker in (shipped(study, uri(tmp_path)), shipped(study, uri(tmp_path))):
+        for row in model_rows(study):
+            version = tracker.client.get_model_version_by_alias(f"s.{row.model}", "best")
+            assert version.tags["fernn.key"] == row.best.key and row.best.experiment.seed == 1
+            assert int(version.version) == 1 and "best/model.safetensors" in {
+                item.path for item in tracker.client.list_artifacts(version.run_id, "best")
+            }
+
+
 def test_runs_are_nested_study_model_rate_seed(study, tmp_path):
     tracker = shipped(study, uri(tmp_path))
     runs = {run.data.tags[NODE]: run for run in tracker.client.search_runs([tracker.experiment_id])}
