@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
@@ -18,7 +19,8 @@ from data.stream import ClipStream, Footage, read_footage
 from fernn.config import unknown_name
 from fernn.experiment import DataConfig
 from tune import report
-from tune.options import Options, Preset, Search, chosen_settings, chosen_space
+from tune.estimate import concurrency_of, describe_cost
+from tune.options import DEFAULT_GPUS, Options, Preset, Search, chosen_settings, chosen_space
 from tune.preflight import check_storage, check_storage_name, check_tracking, chosen_resources, tracking_uri
 from tune.progress import Progress, label
 from tune.search import Failure, Listener, Resources, driver_lock, ray_runtime, run_cells
@@ -36,7 +38,7 @@ def main(search: Search) -> int:
     try:
         planned = plan(search, options)
         if options.plan:
-            show_plan(planned, console)
+            show_plan(planned, options, console)
             return 0
     except USER_ERRORS as error:
         return refuse(error, console)
@@ -127,15 +129,24 @@ def bring(search: Search, planned: Planned, options: Options) -> Planned:
     return plan(search, replace(options, videos=None))
 
 
-def show_plan(planned: Planned, console: Console) -> None:
-    """What the study holds, what is done and what will run."""
+def show_plan(planned: Planned, options: Options, console: Console) -> None:
+    """What the study holds, what is done, what will run and what that costs."""
     study, missing = planned.study, planned.study.missing()
     grid = " × ".join(f"{len(values)} {name.removeprefix('optim.')}" for name, values in study.space.items())
     done = len(study.cells) - len(missing)
     lines = [f"study {study.name}: {len(study.cells)} cells ({grid}), {done} done, {len(missing)} to run"]
     lines.append(f"data: {describe_data(planned)}")
+    if missing and planned.manifest is not None:
+        lines.append(f"cost: {describe_cost(missing, planned.manifest, options.cpus_per_trial, at_once(options))}")
     lines += [f"  {label(cell)}" for cell in missing]
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+def at_once(options: Options) -> int:
+    """How many trials will run at once."""
+    gpus = float(torch.cuda.device_count())
+    share = options.gpus_per_trial if options.gpus_per_trial is not None else (DEFAULT_GPUS if gpus else 0.0)
+    return concurrency_of(options.cpus_per_trial, share, options.max_concurrent, gpus)
 
 
 def describe_data(planned: Planned) -> str:
@@ -155,12 +166,12 @@ def execute(search: Search, planned: Planned, options: Options, console: Console
     with driver_lock(Path(planned.study.folder.root)):
         is_ready = planned.manifest is not None and options.videos is None
         if is_ready and not planned.study.missing():
-            show_plan(planned, console)
+            show_plan(planned, options, console)
             return track(planned.study, options, lambda listener: [])
         with ray_runtime(options.address):
             resources = chosen_resources(options)
             ready = planned if is_ready else bring(search, planned, options)
-            show_plan(ready, console)
+            show_plan(ready, options, console)
             footage = ready.footage()
             check_clips(ready.study, footage)
             return track(ready.study, options, partial(train, ready.study, footage, resources, console))

@@ -11,6 +11,9 @@ import tyro
 from fernn.experiment import Experiment
 from tune.study import Settings, Space
 
+DEFAULT_GPUS = 0.25
+"""The share of a GPU that a trial holds where there is one and the user does not say."""
+
 
 @dataclass(frozen=True)
 class Preset:

@@ -194,7 +194,11 @@ def test_the_command_imports_once(prepared, saved, tmp_path, monkeypatch, capsys
 
     command = [sys.executable, SCRIPT, path, "--model", "grnn", "--study", "theirs", "--data", prepared]
     done = subprocess.run(
-        [*command, "--set", "data.size=8", *known.set], cwd=tmp_path, capture_output=True, text=True, check=True
+        [*command, "--set", "data.size=8", "--set", *known.set],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "best_model.pth is imported as grnn_" in done.stdout and "DEMO: rendered" in done.stdout
     before = {file: file.stat().st_mtime_ns for file in (tmp_path / "studies").rglob("*")}
