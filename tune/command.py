@@ -20,7 +20,7 @@ from fernn.config import unknown_name
 from fernn.experiment import DataConfig
 from tune import report
 from tune.estimate import concurrency_of, describe_cost
-from tune.options import DEFAULT_GPUS, Options, Preset, Search, chosen_settings, chosen_space
+from tune.options import Options, Preset, Search, chosen_settings, chosen_space, gpu_share
 from tune.preflight import check_storage, check_storage_name, check_tracking, chosen_resources, tracking_uri
 from tune.progress import Progress, label
 from tune.search import Failure, Listener, Resources, driver_lock, ray_runtime, run_cells
@@ -84,9 +84,8 @@ class Outcome:
 def plan(search: Search, options: Options) -> Planned:
     """The study that the options describe, on data that is ready; else on data that is still to be brought."""
     check_storage_name(options.storage)
-    preset, settings = search.presets[options.preset], chosen_settings(options)
-    space = chosen_space(preset, options)
-    data = plan_cells(search.base, space, "", preset.defaults, settings)[0].experiment.data
+    preset, sketch = search.presets[options.preset], make_study(search, options, "")
+    data = sketch.cells[0].experiment.data
     if data.name not in DATASETS:
         raise StudyError(unknown_name(data.name, list(DATASETS), kind="data set"))
     if preset.demo and options.videos is not None:
@@ -94,7 +93,7 @@ def plan(search: Search, options: Options) -> Planned:
     home = DATASETS[data.name].folder_of(data_folder(data, preset, options), data.size)
     manifest = Manifest.read(home) if home.exists() else None
     if manifest is None:
-        return Planned(make_study(search, options, ""), home, None)
+        return Planned(sketch, home, None)
     manifest.verify(home)
     study = make_study(search, options, manifest.hash)
     absent = (*manifest.missing, *(entry.name for entry in manifest.skipped))
@@ -103,7 +102,8 @@ def plan(search: Search, options: Options) -> Planned:
 
 def make_study(search: Search, options: Options, data_hash: str) -> Study:
     """The study's name, folder, space and cells."""
-    preset, space = search.presets[options.preset], chosen_space(search.presets[options.preset], options)
+    preset = search.presets[options.preset]
+    space = chosen_space(preset, options)
     cells = plan_cells(search.base, space, data_hash, preset.defaults, chosen_settings(options))
     name = options.study or f"{search.base.data.name}-{options.preset}"
     if "/" in name or name in ("", ".", ".."):
@@ -144,9 +144,8 @@ def show_plan(planned: Planned, options: Options, console: Console) -> None:
 
 def at_once(options: Options) -> int:
     """How many trials will run at once."""
-    gpus = float(torch.cuda.device_count())
-    share = options.gpus_per_trial if options.gpus_per_trial is not None else (DEFAULT_GPUS if gpus else 0.0)
-    return concurrency_of(options.cpus_per_trial, share, options.max_concurrent, gpus)
+    gpus = torch.cuda.device_count()
+    return concurrency_of(options.cpus_per_trial, gpu_share(options, gpus), options.max_concurrent, gpus)
 
 
 def describe_data(planned: Planned) -> str:

@@ -25,9 +25,9 @@ BYTES_PER_PARAMETER = 16
 
 def describe_cost(cells: Sequence[Cell], manifest: Manifest, cpus_per_trial: float, concurrency: int) -> str:
     """Time and disk that the cells will take with so many trials at once."""
-    probes = {probe_of(cell.experiment): (0.0, 0) for cell in cells}
-    for experiment in probes:
-        probes[experiment] = probe(experiment, cpus_per_trial)
+    probed = {probe_of(cell.experiment) for cell in cells}
+    probes = {experiment: probe(experiment, cpus_per_trial) for experiment in probed}
+    torch.cuda.empty_cache()  # the trials need what the probes held
     seconds = sum(cell_clips(cell.experiment, manifest) * probes[probe_of(cell.experiment)][0] for cell in cells)
     disk = sum(BYTES_PER_PARAMETER * probes[probe_of(cell.experiment)][1] for cell in cells)
     return (

@@ -93,6 +93,13 @@ def chosen_space(preset: Preset, options: Options) -> Space:
     return {**preset.space, **{name: values for name, values in given.items() if values is not None}}
 
 
+def gpu_share(options: Options, num_gpus: float) -> float:
+    """The part of a GPU that a trial holds where there are so many GPUs."""
+    if options.gpus_per_trial is not None:
+        return options.gpus_per_trial
+    return DEFAULT_GPUS if num_gpus else 0.0
+
+
 def chosen_settings(options: Options) -> dict[str, Any]:
     """The fields that the user gave, by an option of their own or by ``--set``."""
     given = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import ray
 
-from tune.options import DEFAULT_GPUS, Options
+from tune.options import Options, gpu_share
 from tune.search import Resources
 from tune.store import Folder
 from tune.study import StudyError
@@ -53,7 +53,7 @@ def tracking_uri(options: Options) -> str:
 def chosen_resources(options: Options) -> Resources:
     """What a trial holds; raises StudyError where the cluster that Ray is connected to cannot give it."""
     have = ray.cluster_resources()
-    gpus = options.gpus_per_trial if options.gpus_per_trial is not None else (DEFAULT_GPUS if have.get("GPU") else 0)
+    gpus = gpu_share(options, have.get("GPU", 0))
     for name, wanted in (("CPU", options.cpus_per_trial), ("GPU", gpus)):
         if wanted < 0 or wanted > have.get(name, 0):
             raise StudyError(
