@@ -15,6 +15,8 @@ class DataSet:
     prepare: Callable[..., Manifest]
     prepare_demo: Callable[[Path, int], Manifest]
     folder_of: Callable[[Path, int], Path]
+    num_clips: Callable[[bool], dict[str, dict[str, int]]]
+    """How many clips each split has when nothing is missing, of the data or of its demo."""
 
 
 def _kth_demo(out: Path, size: int) -> Manifest:
@@ -24,4 +26,14 @@ def _kth_demo(out: Path, size: int) -> Manifest:
     return prepare.prepare(out, videos=videos, size=size)
 
 
-DATASETS = {"kth": DataSet(prepare.prepare, _kth_demo, prepare.folder_of)}
+def _kth_clips(is_demo: bool) -> dict[str, dict[str, int]]:
+    return demo.num_clips() if is_demo else KTH_CLIPS
+
+
+KTH_CLIPS = {
+    "paper": {"train": 1517, "validation": 380, "test": 473},
+    "official": {"train": 754, "validation": 758, "test": 858},
+}
+"""Annotated ranges of at least 32 frames in KTH's 599 videos."""
+
+DATASETS = {"kth": DataSet(prepare.prepare, _kth_demo, prepare.folder_of, _kth_clips)}

@@ -1,19 +1,20 @@
 """What a plan will cost, from one probed training step a model."""
 
-import os
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 
-from data.manifest import Manifest
 from fernn.batch import Batch
 from fernn.experiment import Experiment
 from fernn.train.loop import train_step
 from fernn.train.run import Run
-from tune.progress import duration
-from tune.study import Cell
+from tune.growing import epochs_done
+from tune.options import Options, gpu_share
+from tune.preflight import Hardware
+from tune.study import Cell, Study
 
 CPU_CLIPS = 1
 """Clips of a probed step on a CPU, where the time of a step grows with them; a GPU is probed with the whole batch."""
@@ -22,31 +23,49 @@ FORWARD_SHARE = 1 / 3
 BYTES_PER_PARAMETER = 16
 """Weights and two moments of Adam in the last checkpoint, weights in the best, all float32."""
 
+NumClips = Mapping[str, Mapping[str, int]]
+"""How many clips each part of each split has."""
 
-def describe_cost(cells: Sequence[Cell], manifest: Manifest, cpus_per_trial: float, concurrency: int) -> str:
-    """Time and disk that the cells will take with so many trials at once."""
+
+@dataclass(frozen=True)
+class Cost:
+    """What cells will take: seconds with so many trials at once, bytes on disk."""
+
+    seconds: float
+    concurrency: int
+    num_bytes: int
+    epochs_done: Mapping[str, int]
+    """By key: the epochs that a cell need not train any more."""
+
+
+def cost_of(study: Study, cells: Sequence[Cell], num_clips: NumClips, options: Options, hardware: Hardware) -> Cost:
+    """Time and disk that the cells will take, trained to their last epoch."""
     probed = {probe_of(cell.experiment) for cell in cells}
-    probes = {experiment: probe(experiment, cpus_per_trial) for experiment in probed}
+    probes = {experiment: probe(experiment, options.cluster.cpus_per_trial) for experiment in probed}
     torch.cuda.empty_cache()  # the trials need what the probes held
-    seconds = sum(cell_clips(cell.experiment, manifest) * probes[probe_of(cell.experiment)][0] for cell in cells)
-    disk = sum(BYTES_PER_PARAMETER * probes[probe_of(cell.experiment)][1] for cell in cells)
-    return (
-        f"about {duration(seconds / concurrency)} with {concurrency} at once (from one probed step a model), "
-        f"{disk / 1e6:.1f} MB of checkpoints"
-    )
+    concurrency, done = concurrency_of(options, hardware), epochs_done(study, cells)
+    seconds = num_bytes = 0.0
+    for experiment, cell in ((cell.experiment, cell) for cell in cells):
+        seconds_per_clip, num_parameters = probes[probe_of(experiment)]
+        left = experiment.epochs - done[cell.key]
+        seconds += left * epoch_clips(experiment, num_clips) * seconds_per_clip
+        num_bytes += BYTES_PER_PARAMETER * num_parameters
+    return Cost(seconds / concurrency, concurrency, int(num_bytes), done)
 
 
 def probe_of(experiment: Experiment) -> Experiment:
     """The experiment with what the time of a step does not depend on put to one value."""
-    return replace(experiment, seed=0, epochs=1, optim=replace(experiment.optim, lr=1e-3))
+    still = replace(experiment.data, velocity_range=0)
+    return replace(experiment, seed=0, epochs=1, data=still, optim=replace(experiment.optim, lr=1e-3))
 
 
-def cell_clips(experiment: Experiment, manifest: Manifest) -> float:
-    """How many clips a cell trains on, validation clips counted by their work."""
-    clips = manifest.clips[experiment.data.split]
-    return experiment.epochs * (clips["train"] + FORWARD_SHARE * clips["validation"])
+def epoch_clips(experiment: Experiment, num_clips: NumClips) -> float:
+    """How many clips a cell trains on in an epoch, validation clips counted by their work."""
+    clips = num_clips[experiment.data.split]
+    return clips["train"] + FORWARD_SHARE * clips["validation"]
 
 
+@cache
 def probe(experiment: Experiment, cpus: float) -> tuple[float, int]:
     """Seconds for a clip in a training step, measured after one step to warm up; and the number of parameters."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -69,9 +88,10 @@ def blank_batch(experiment: Experiment, num_clips: int) -> Batch:
     return Batch(clips, torch.zeros(num_clips, dtype=torch.int64), [""] * num_clips)
 
 
-def concurrency_of(cpus_per_trial: float, gpus_per_trial: float, max_concurrent: int | None, gpus: float) -> int:
-    """How many trials run at once on this machine's CPUs and so many GPUs."""
-    fitting = [(os.cpu_count() or 1) / cpus_per_trial] if cpus_per_trial else []
-    fitting += [gpus / gpus_per_trial] if gpus_per_trial else []
-    fitting += [max_concurrent] if max_concurrent else []
+def concurrency_of(options: Options, hardware: Hardware) -> int:
+    """How many trials run at once."""
+    cluster, gpus = options.cluster, gpu_share(options, hardware.gpus)
+    fitting = [hardware.cpus / cluster.cpus_per_trial] if cluster.cpus_per_trial else []
+    fitting += [hardware.gpus / gpus] if gpus else []
+    fitting += [cluster.max_concurrent] if cluster.max_concurrent else []
     return max(1, int(min(fitting, default=1)))

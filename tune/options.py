@@ -1,7 +1,7 @@
 """What a search file declares, what a user can choose, and the grid and fields that both make."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,10 +9,13 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from fernn.experiment import Experiment
+from tune.sampling import Sampler
 from tune.study import Settings, Space
 
 DEFAULT_GPUS = 0.25
 """The share of a GPU that a trial holds where there is one and the user does not say."""
+DEFAULT_SAMPLES = 12
+VELOCITY = "data.velocity_range"
 
 
 @dataclass(frozen=True)
@@ -45,72 +48,168 @@ class Search:
     """The published table by model; a model without an entry has no number that could be found."""
 
 
+def _default(text: str, metavar: str | None = None) -> Any:
+    """What ``--help`` says about an option that is empty unless it is given."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {text})")
+
+
+PRESETS = "the preset's"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells: which models, learning rates and seeds, and how many epochs."""
+
+    preset: Literal["paper", "demo", "figure5"] = "paper"
+    """paper: the grid of Table 2. figure5: the same, trained on clips that stand still and on clips that drift with
+    up to 1 pixel per frame. demo: a small grid on rendered videos, three minutes on two cores."""
+    models: Annotated[tuple[str, ...] | None, _default(PRESETS, "NAME ...")] = None
+    """Models by name: fernn-v1, fernn-v2, grnn, grnn-plus, 3dcnn, or fernn-v1-circular and fernn-v2-circular, whose
+    embedding wraps as the flow does."""
+    lrs: Annotated[tuple[float, ...] | None, _default(PRESETS, "RATE ...")] = None
+    """Learning rates of the grid."""
+    seeds: Annotated[tuple[int, ...] | None, _default(PRESETS, "SEED ...")] = None
+    """Seeds, 0 or more; every learning rate is trained with each."""
+    epochs: Annotated[int | None, _default(PRESETS, "N")] = None
+    """Epochs of a cell. More of them go on from where the study's shorter cells ended."""
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """Which learning rates are tried, and for how long; by default all of the grid, each to its last epoch."""
+
+    sampler: Literal["grid", "tpe"] = "grid"
+    """tpe: Optuna's tree-structured Parzen estimator proposes learning rates for each model by itself, four at a
+    time, from the mean validation accuracy over the seeds of those before."""
+    num_samples: Annotated[int | None, _default("12", "N")] = None
+    """With tpe: how many learning rates each model tries in all."""
+    lr_range: Annotated[tuple[float, float] | None, _default("from the preset's lowest to its highest", "LOW HIGH")] = (
+        None
+    )
+    """With tpe: where learning rates are proposed, on a logarithmic scale."""
+    scheduler: Literal["none", "asha"] = "none"
+    """asha: successive halving. After 1/27, 1/9 and 1/3 of the epochs, a model goes on with the third of its learning
+    rates that have the best mean validation accuracy over seeds; the others stop with all their seeds. A rung is
+    decided when all have reached it, so the outcome does not depend on which worker is faster."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a cell is trained; a study keeps what it was begun with."""
+
+    batch_size: Annotated[int | None, _default(PRESETS, "N")] = None
+    """Clips in a batch."""
+    precision: Annotated[Literal["float32", "bf16"] | None, _default("float32", "{float32,bf16}")] = None
+    """bf16: matrix products in bfloat16; weights and sums stay float32."""
+    set: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FIELD=VALUE")] = ()
+    """Any other field of the experiment by its dotted name, as in data.split=official or model.hidden_channels=64."""
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Where the clips come from, and how they move."""
+
+    data: Annotated[Path | None, _default("datasets/NAME", "DIR")] = None
+    """Folder of the prepared data; where it has none of the resolution asked for, that is made in it."""
+    videos: Annotated[Path | None, _default("they are downloaded", "DIR")] = None
+    """Folder with the videos on disk."""
+    download: bool = True
+    """Whether data that is not there may be downloaded."""
+    data_velocity: Annotated[int | None, _default(PRESETS, "N")] = None
+    """Every clip drifts with up to N pixels per frame on each axis."""
+    protocol: Annotated[Literal["default", "published"] | None, _default("default", "{default,published}")] = None
+    """published: annotations are read and velocities are drawn as in the published code."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """What the study is called and where it is kept."""
+
+    study: Annotated[str | None, _default("the data's name and the preset's", "NAME")] = None
+    """Name of the study. Give one that exists to go on with it or to add cells to it."""
+    storage: Annotated[str, tyro.conf.arg(metavar="DIR")] = "studies"
+    """Folder in which studies are kept; on a cluster one that every node has mounted."""
+    tracking_uri: Annotated[str | None, _default("SQLite in the storage", "URI")] = None
+    """MLflow server or database."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where trials run, and what each holds."""
+
+    address: Annotated[str | None, _default("Ray is started on this machine", "ADDRESS")] = None
+    """A running Ray cluster."""
+    cpus_per_trial: Annotated[float, tyro.conf.arg(metavar="N")] = 1
+    """CPUs that a trial holds; its threads, too."""
+    gpus_per_trial: Annotated[float | None, _default("0.25 where the cluster has a GPU, else 0", "N")] = None
+    """GPUs that a trial holds, a fraction to pack several on one."""
+    max_concurrent: Annotated[int | None, _default("as many as fit", "N")] = None
+    """Trials that may run at once."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What a user can choose; without any option the search is the paper's."""
 
-    preset: Literal["paper", "demo"] = "paper"
-    """The paper's grid, or a small one on rendered videos that takes three minutes on two cores."""
-    models: tuple[str, ...] | None = None
-    """Models by name."""
-    lrs: tuple[float, ...] | None = None
-    """Learning rates."""
-    seeds: tuple[int, ...] | None = None
-    epochs: int | None = None
-    batch_size: int | None = None
-    precision: Literal["float32", "bf16"] | None = None
-    data: Path | None = None
-    """Folder of the prepared data; by default datasets/NAME here. It is filled where it is empty."""
-    videos: Path | None = None
-    """Folder with the videos on disk, instead of a download."""
-    download: bool = True
-    """Whether data that is not there may be downloaded."""
-    data_velocity: int | None = None
-    """Every clip drifts with up to this many pixels per frame on each axis."""
-    protocol: Literal["default", "published"] | None = None
-    """How annotations are read and velocities drawn; "published" repeats the published code."""
-    study: str | None = None
-    """Name of the study; by default the preset's name after the search's."""
-    storage: str = "studies"
-    """Folder in which studies are kept."""
-    tracking_uri: str | None = None
-    """MLflow server or database; by default SQLite inside the storage."""
-    address: str | None = None
-    """A running Ray cluster; by default Ray is started on this machine."""
-    cpus_per_trial: float = 1
-    gpus_per_trial: float | None = None
-    """By default a quarter of a GPU where the cluster has one, else none."""
-    max_concurrent: int | None = None
-    plan: bool = False
-    """Say what would run, and stop."""
-    set: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FIELD=VALUE")] = ()
-    """Any other field of the experiment by its dotted name, as in data.split=official; may be repeated."""
+    grid: Grid = Grid()
+    strategy: Strategy = Strategy()
+    training: Training = Training()
+    clips: Clips = Clips()
+    records: Records = Records()
+    cluster: Cluster = Cluster()
+    plan: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Say what would run and what it would cost, and stop."""
+    yes: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Do not ask before a search of the paper's size starts without a GPU."""
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print events and results as JSON, one object a line, instead of texts and tables."""
+
+
+def parse(description: str) -> Options:
+    """The options on the command line."""
+    return tyro.cli(Options, description=description, config=(tyro.conf.OmitArgPrefixes,))
+
+
+def chosen_sampler(preset: Preset, options: Options) -> Sampler | None:
+    """The sampler beyond the grid, None for the grid; raises ValueError for options that do not go together."""
+    strategy, rates = options.strategy, preset.space["optim.lr"]
+    if strategy.sampler == "grid":
+        for name in ("num_samples", "lr_range"):
+            if getattr(strategy, name) is not None:
+                raise ValueError(f"--{name.replace('_', '-')} goes with --sampler tpe: add that, or leave it out")
+        return None
+    if options.grid.lrs is not None:
+        raise ValueError("--lrs goes with --sampler grid: tpe takes --lr-range LOW HIGH")
+    return Sampler(strategy.num_samples or DEFAULT_SAMPLES, strategy.lr_range or (min(rates), max(rates)))
 
 
 def chosen_space(preset: Preset, options: Options) -> Space:
     """The preset's grid, with the dimensions that the user gave."""
-    given = {"model": options.models, "optim.lr": options.lrs, "seed": options.seeds}
+    grid, velocity = options.grid, options.clips.data_velocity
+    given: dict[str, Sequence[Any] | None] = {"model": grid.models, "optim.lr": grid.lrs, "seed": grid.seeds}
+    if VELOCITY in preset.space and velocity is not None:
+        given[VELOCITY] = (velocity,)
     return {**preset.space, **{name: values for name, values in given.items() if values is not None}}
 
 
 def gpu_share(options: Options, num_gpus: float) -> float:
     """The part of a GPU that a trial holds where there are so many GPUs."""
-    if options.gpus_per_trial is not None:
-        return options.gpus_per_trial
+    if options.cluster.gpus_per_trial is not None:
+        return options.cluster.gpus_per_trial
     return DEFAULT_GPUS if num_gpus else 0.0
 
 
-def chosen_settings(options: Options) -> dict[str, Any]:
+def chosen_settings(preset: Preset, options: Options) -> dict[str, Any]:
     """The fields that the user gave, by an option of their own or by ``--set``."""
     given = {
-        "epochs": options.epochs,
-        "batch_size": options.batch_size,
-        "precision": options.precision,
-        "data.velocity_range": options.data_velocity,
-        "data.protocol": options.protocol,
+        "epochs": options.grid.epochs,
+        "batch_size": options.training.batch_size,
+        "precision": options.training.precision,
+        VELOCITY: None if VELOCITY in preset.space else options.clips.data_velocity,
+        "data.protocol": options.clips.protocol,
     }
     named = {name: value for name, value in given.items() if value is not None}
-    return {**named, **dict(parse_setting(text) for text in options.set)}
+    return {**named, **dict(parse_setting(text) for text in options.training.set)}
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

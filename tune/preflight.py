@@ -1,10 +1,15 @@
 """What is checked before anything starts: storage, tracking server, resources. Each refusal is one line."""
 
+import os
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import ray
+import torch
+from ray._private.state import state as cluster_state
 
 from tune.options import Options, gpu_share
 from tune.search import Resources
@@ -47,18 +52,42 @@ def check_tracking(uri: str) -> None:
 
 def tracking_uri(options: Options) -> str:
     """The MLflow server or database."""
-    return options.tracking_uri or f"sqlite:///{Path(options.storage).resolve()}/mlflow.db"
+    records = options.records
+    return records.tracking_uri or f"sqlite:///{Path(records.storage).resolve()}/mlflow.db"
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """The CPUs and GPUs that a search can have."""
+
+    cpus: float
+    gpus: float
+
+
+def hardware() -> Hardware:
+    """What the cluster has that Ray is connected to, and what its autoscaler can bring; else what this machine has."""
+    if not ray.is_initialized():
+        return Hardware(os.cpu_count() or 1, torch.cuda.device_count())
+    have = ray.cluster_resources()
+    most = autoscaled()
+    return Hardware(*(max(have.get(name, 0), most.get(name, 0)) for name in ("CPU", "GPU")))
+
+
+def autoscaled() -> Mapping[str, float]:
+    """What the cluster has at the most that its autoscaler may make of it; nothing where it has no autoscaler.
+
+    Ray tells it through its state alone; its own libraries read it there.
+    """
+    return cluster_state.get_max_resources_from_cluster_config() or {}
 
 
 def chosen_resources(options: Options) -> Resources:
     """What a trial holds; raises StudyError where the cluster that Ray is connected to cannot give it."""
-    have = ray.cluster_resources()
-    gpus = gpu_share(options, have.get("GPU", 0))
-    for name, wanted in (("CPU", options.cpus_per_trial), ("GPU", gpus)):
-        if wanted < 0 or wanted > have.get(name, 0):
-            raise StudyError(
-                f"--{name.lower()}s-per-trial must be 0 to the cluster's {have.get(name, 0):g}, got {wanted:g}"
-            )
-    if options.max_concurrent is not None and options.max_concurrent < 1:
-        raise StudyError(f"--max-concurrent must be 1 or more, got {options.max_concurrent}")
-    return Resources(options.cpus_per_trial, gpus, options.max_concurrent)
+    have, cluster = hardware(), options.cluster
+    gpus = gpu_share(options, have.gpus)
+    for name, wanted, most in (("cpus", cluster.cpus_per_trial, have.cpus), ("gpus", gpus, have.gpus)):
+        if not 0 <= wanted <= most:
+            raise StudyError(f"--{name}-per-trial must be 0 to the cluster's {most:g}, got {wanted:g}")
+    if cluster.max_concurrent is not None and cluster.max_concurrent < 1:
+        raise StudyError(f"--max-concurrent must be 1 or more, got {cluster.max_concurrent}")
+    return Resources(cluster.cpus_per_trial, gpus, cluster.max_concurrent)

@@ -11,6 +11,7 @@ from fernn.train.loop import Row
 from tune.study import Cell, Study
 
 SECONDS_BETWEEN_LINES = 10.0
+SETTLED = ("done", "stopped early")
 
 
 @dataclass
@@ -32,8 +33,9 @@ class Progress:
     """Follows the trials of a search; use it as a context manager around the search."""
 
     def __init__(self, study: Study, cells: list[Cell], console: Console) -> None:
-        self.name, self.console = study.name, console
+        self.study, self.console = study, console
         self.states = {cell.key: CellState(cell) for cell in cells}
+        self._to_come = study.num_to_come
         self._began: float | None = None
         self._ran = 0
         self._last_line = 0.0
@@ -62,6 +64,19 @@ class Progress:
             self._last_line = time.monotonic()
             self._say(state)
 
+    def rested(self, cell: Cell) -> None:
+        self.states[cell.key].state = "waits for the others"
+
+    def stopped(self, cell: Cell) -> None:
+        state = self.states.setdefault(cell.key, CellState(cell))
+        state.state = "stopped early"
+        self._say(state)
+
+    def proposed(self, cell: Cell) -> None:
+        self.states[cell.key] = CellState(cell)
+        self._to_come = max(0, self._to_come - 1)
+        self._say(self.states[cell.key])
+
     def lost(self, cell: Cell) -> None:
         self.states[cell.key].state = "lost, goes on from its last checkpoint"
         self._say(self.states[cell.key])
@@ -73,9 +88,9 @@ class Progress:
 
     def _say(self, state: CellState) -> None:
         if not self.console.is_terminal:
-            done = sum(one.state == "done" for one in self.states.values())
+            done = sum(one.state in SETTLED for one in self.states.values())
             self.console.print(
-                f"[{done}/{len(self.states)} cells, {self.left()}] {describe(state)}",
+                f"[{done}/{len(self.states) + self._to_come} cells, {self.left()}] {self.describe(state)}",
                 markup=False,
                 soft_wrap=True,
             )
@@ -84,35 +99,30 @@ class Progress:
         """The time that the epochs left will take, at the rate of the epochs so far."""
         if self._began is None or not self._ran:
             return "time left unknown"
-        ahead = sum(state.epochs - state.epoch for state in self.states.values() if state.state != "failed")
+        going = [state for state in self.states.values() if state.state not in ("failed", "stopped early")]
+        ahead = sum(state.epochs - state.epoch for state in going) + self._to_come * going[0].epochs if going else 0
         return f"{duration((time.monotonic() - self._began) * ahead / self._ran)} left"
 
     def table(self) -> Table:
         """One row a cell."""
-        table = Table(title=f"{self.name}: {self.left()}", title_justify="left")
+        table = Table(title=f"{self.study.name}: {self.left()}", title_justify="left")
         for column in ("cell", "state", "epoch", "best validation accuracy", "clips/s"):
             table.add_column(column)
         for state in self.states.values():
             accuracy = "" if state.accuracy is None else f"{state.accuracy:.3f}"
             rate = "" if state.clips_per_second is None else f"{state.clips_per_second:.0f}"
-            table.add_row(label(state.cell), state.state, f"{state.epoch}/{state.epochs}", accuracy, rate)
+            table.add_row(self.study.label(state.cell), state.state, f"{state.epoch}/{state.epochs}", accuracy, rate)
         return table
 
-
-def label(cell: Cell) -> str:
-    """A cell's name for people."""
-    experiment = cell.experiment
-    return f"{experiment.model.name} lr {experiment.optim.lr:g} seed {experiment.seed}"
-
-
-def describe(state: CellState) -> str:
-    """A cell's state as one line."""
-    accuracy = "" if state.accuracy is None else f", best validation accuracy {state.accuracy:.3f}"
-    return f"{label(state.cell)}: {state.state}, epoch {state.epoch} of {state.epochs}{accuracy}"
+    def describe(self, state: CellState) -> str:
+        """A cell's state as one line."""
+        accuracy = "" if state.accuracy is None else f", best validation accuracy {state.accuracy:.3f}"
+        return f"{self.study.label(state.cell)}: {state.state}, epoch {state.epoch} of {state.epochs}{accuracy}"
 
 
 def duration(seconds: float) -> str:
     """Seconds in words that fit their size."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    for unit, name, digits in ((86400.0, "days", 0), (3600.0, "h", 1), (60.0, "min", 0)):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.{digits}f} {name}"
+    return f"{seconds:.0f} s"

@@ -96,8 +96,12 @@ def _grid_deviations(study: Study, search: Search) -> list[str]:
     """Where the study searched over something else than the paper."""
     paper, found = search.presets["paper"].space, []
     lrs, seeds = study.space.get("optim.lr", ()), study.space.get("seed", ())
-    if lrs and set(lrs) != set(paper["optim.lr"]):
+    if study.sampling:
+        found.append(f"Learning rates were sampled; the paper's: {_listed(paper['optim.lr'])}.")
+    elif lrs and set(lrs) != set(paper["optim.lr"]):
         found.append(f"Learning rates searched: {_listed(lrs)}; the paper's: {_listed(paper['optim.lr'])}.")
+    if study.scheduler == "asha":
+        found.append("Successive halving stopped learning rates early; the paper trains each to its last epoch.")
     if seeds and len(seeds) != len(paper["seed"]):
         found.append(f"Seeds for each learning rate: {len(seeds)}; the paper's: {len(paper['seed'])}.")
     return found

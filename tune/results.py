@@ -13,9 +13,6 @@ from tune.selection import choose_lr, mean_and_deviation
 from tune.store import CellFolder
 from tune.study import Cell, Study
 
-CHOSEN = ("model", "optim.lr", "seed")
-"""Dimensions of a space that have their own place in a row; every other one makes rows of its own."""
-
 
 @dataclass(frozen=True)
 class CellResult:
@@ -44,6 +41,8 @@ class ModelRow:
     """The finished cells of the chosen learning rate, one a seed."""
     where: Mapping[str, Any]
     """Values of searched fields that are neither model, learning rate nor seed."""
+    label: str
+    """The model, and what else tells its rows apart."""
 
     @property
     def experiment(self) -> Experiment:
@@ -54,11 +53,6 @@ class ModelRow:
     def best(self) -> Cell:
         """Of the chosen learning rate's cells the one with the best validation accuracy, the lowest seed of equals."""
         return max(self.chosen, key=lambda one: (one.validation, -one.cell.experiment.seed)).cell
-
-    @property
-    def label(self) -> str:
-        """The model, and what else tells its rows apart."""
-        return ", ".join([self.model, *(f"{name} {value}" for name, value in self.where.items())])
 
     def summary(self) -> dict[str, float]:
         """The row's numbers by name."""
@@ -100,18 +94,10 @@ def model_rows(study: Study) -> list[ModelRow]:
 
     A model has one row for each value of every further dimension that the study searches.
     """
-    groups: dict[tuple[Any, ...], list[CellResult]] = {}
+    groups: dict[str, list[CellResult]] = {}
     for found in results(study):
-        groups.setdefault(_group(study, found.cell), []).append(found)
+        groups.setdefault(study.model_label(found.cell), []).append(found)
     return [_model_row(study, found) for found in groups.values()]
-
-
-def _group(study: Study, cell: Cell) -> tuple[Any, ...]:
-    return cell.experiment.model.name, *_where(study, cell).items()
-
-
-def _where(study: Study, cell: Cell) -> dict[str, Any]:
-    return cell.point([name for name, values in study.space.items() if name not in CHOSEN and len(values) > 1])
 
 
 def _model_row(study: Study, found: Sequence[CellResult]) -> ModelRow:
@@ -125,11 +111,16 @@ def _model_row(study: Study, found: Sequence[CellResult]) -> ModelRow:
     first = chosen[0].cell
     return ModelRow(
         first.experiment.model.name, chosen[0].num_parameters, lr, len(chosen), _num_planned(study, first),
-        means[lr], test, deviation, means, tuple(chosen), _where(study, first),
+        means[lr], test, deviation, means, tuple(chosen), study.where(first), study.model_label(first),
     )  # fmt: skip
+
+
+def registered_name(study: Study, row: ModelRow) -> str:
+    """What the row's best checkpoint is called in MLflow's registry: "kth-figure5.grnn.velocity_range-1"."""
+    return f"{study.name}.{row.label.replace(', ', '.').replace(' ', '-')}"
 
 
 def _num_planned(study: Study, like: Cell) -> int:
     """How many seeds the study plans for the model and learning rate of a cell."""
-    group, lr = _group(study, like), like.experiment.optim.lr
-    return sum(_group(study, cell) == group and cell.experiment.optim.lr == lr for cell in study.cells)
+    label, lr = study.model_label(like), like.experiment.optim.lr
+    return sum(study.model_label(cell) == label and cell.experiment.optim.lr == lr for cell in study.cells)

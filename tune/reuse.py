@@ -1,6 +1,9 @@
 """What a study found, for use elsewhere: ``tune.load_best("kth-paper", "fernn-v2")``."""
 
+from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
+from types import MappingProxyType
+from typing import Any
 
 from torch import nn
 
@@ -12,17 +15,21 @@ from tune.store import Folder
 from tune.study import Study, StudyError, load_study
 
 MARK = "study.json"
+NOWHERE: Mapping[str, Any] = MappingProxyType({})
 
 
-def load_best(study: str | PathLike[str], model: str, *, storage: str = "studies") -> tuple[nn.Module, Experiment]:
+def load_best(
+    study: str | PathLike[str], model: str, *, where: Mapping[str, Any] = NOWHERE, storage: str = "studies"
+) -> tuple[nn.Module, Experiment]:
     """A model of a study in eval mode, on the CPU, with its best weights, and the experiment that made them.
 
     It has the learning rate that the study's table reports, and of that rate's seeds the one with the
     best validation accuracy, the lowest of equals. ``study`` is a name in ``storage``, or a study's folder.
+    ``where`` tells rows of one model apart, as ``{"data.velocity_range": 1}`` does in the study of Figure 5.
     Raises StudyError where there is no such study, KeyError where it has no result of that model.
     """
     found = find_study(study, storage)
-    best = row_of(found, model).best
+    best = row_of(found, model, where).best
     run = Run.start(best.experiment)
     found.cell_folder(best).load_best(run)
     return run.model.eval(), best.experiment
@@ -52,14 +59,21 @@ def _is_study(folder: Folder) -> bool:
         return False
 
 
-def row_of(study: Study, model: str) -> ModelRow:
+def row_of(study: Study, model: str, where: Mapping[str, Any] = NOWHERE) -> ModelRow:
     """The model's row in the study's table."""
     rows = model_rows(study)
-    mine = [row for row in rows if row.model == model]
+    mine = [row for row in rows if row.model == model and where.items() <= row.where.items()]
     if not mine:
         if not rows:
             raise KeyError(f"study {study.name!r} has no finished cell yet: run its search first")
-        raise KeyError(unknown_name(model, [row.model for row in rows], kind=f"model of study {study.name!r}"))
+        known = [row.model for row in rows]
+        if model in known:
+            raise KeyError(f"study {study.name!r} has no {model!r} where {dict(where)}: it has {_labels(rows)}")
+        raise KeyError(unknown_name(model, known, kind=f"model of study {study.name!r}"))
     if len(mine) > 1:
-        raise StudyError(f"study {study.name!r} has {len(mine)} rows of {model!r}: {'; '.join(r.label for r in mine)}")
+        raise StudyError(f"study {study.name!r} has {_labels(mine)}: say which with where={dict(mine[0].where)}")
     return mine[0]
+
+
+def _labels(rows: Sequence[ModelRow]) -> str:
+    return "; ".join(row.label for row in rows)

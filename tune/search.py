@@ -56,8 +56,17 @@ class Listener(Protocol):
     def lost(self, cell: Cell) -> None:
         """The trial broke off; another goes on from the cell's last checkpoint."""
 
+    def rested(self, cell: Cell) -> None:
+        """The trial has come to the epoch until which it was to go; the cell waits for what is decided there."""
+
+    def stopped(self, cell: Cell) -> None:
+        """The cell ends there, before its last epoch."""
+
     def ended(self, cell: Cell, failed: bool) -> None:
         """The cell has a result, or has failed for good."""
+
+    def proposed(self, cell: Cell) -> None:
+        """The search has grown by the cell."""
 
 
 class Relay(tune.Callback):
@@ -87,8 +96,12 @@ class Relay(tune.Callback):
         self._tell("lost", trial)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        failed = self.study.cell_folder(self.study.cell_at(trial.config)).failure() is not None
-        self._tell("ended", trial, failed)
+        folder = self.study.cell_folder(self.study.cell_at(trial.config))
+        failed = folder.failure() is not None
+        if failed or folder.done() is not None:
+            self._tell("ended", trial, failed)
+        else:
+            self._tell("rested", trial)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._tell("ended", trial, True)
@@ -107,8 +120,9 @@ def run_cells(
     footage: Footage,
     resources: Resources,
     listeners: Sequence[Listener],
+    until: int | None = None,
 ) -> list[Failure]:
-    """Run ``cells`` of the study, once each; the cells that failed.
+    """Run ``cells`` of the study, once each, to their last epoch or ``until`` an earlier one; the cells that failed.
 
     Ray must be initialised. The trials share ``footage`` through Ray's object store, without copies.
     """
@@ -119,7 +133,7 @@ def run_cells(
     with tempfile.TemporaryDirectory(prefix="fernn-search-") as scratch:
         tuner = tune.Tuner(
             tune.with_resources(
-                tune.with_parameters(trial, study=study, footage=footage),
+                tune.with_parameters(trial, study=study, footage=footage, until=until),
                 {"cpu": resources.cpus, "gpu": resources.gpus},
             ),
             tune_config=tune.TuneConfig(

@@ -9,6 +9,7 @@ Every file is written whole or not at all. A cell's folder holds
     predictions.parquet  one row a validation or test clip: split, id, person, label, logits
     done.json            the result; written last
     failure.json         why there is none, where another attempt would fail alike
+    stopped.json         why it was ended early, where it was
 """
 
 import json
@@ -126,6 +127,21 @@ class CellFolder:
         self._require_mine()
         self.folder.write_json("failure.json", {"reason": reason})
 
+    def stopped(self) -> str | None:
+        """Why the cell was ended before its last epoch, or None where it was not."""
+        said = self.folder.read_json("stopped.json")
+        return None if said is None else said["reason"]
+
+    def stop(self, reason: str) -> None:
+        """Say why the cell ends before its last epoch; another attempt may still go on with it."""
+        self.folder.write_json("stopped.json", {"reason": reason})
+
+    def adopt(self, shorter: Self) -> None:
+        """Take over what a cell with fewer epochs has, its last checkpoint at the end: training goes on from there."""
+        for name in ("metrics.jsonl", BEST, LAST):
+            if (content := shorter.folder.read(name)) is not None:
+                self.folder.write(name, content)
+
     def plan(self, config: Mapping[str, Any]) -> None:
         """Say what the cell is, before its first attempt."""
         if self.config() is None:
@@ -142,8 +158,9 @@ class CellFolder:
         }
         self.folder.write_json("attempt.json", attempt)
         self.folder.sweep()
-        if self.failure() is not None:
-            self.folder.delete("failure.json")
+        for name in ("failure.json", "stopped.json"):
+            if self.folder.read(name) is not None:
+                self.folder.delete(name)
         if (content := self.folder.read(LAST)) is not None:
             run.load(*self._unpack(LAST, content))
             self._keep_best(run)

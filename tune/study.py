@@ -15,6 +15,9 @@ from tune.store import CellFolder, Folder
 PROTOCOL_VERSION = 1
 """Raised when a change of code changes results: cells of different versions are different cells."""
 
+CHOSEN = ("model", "optim.lr", "seed")
+"""Dimensions of a space that every table has a place for; each value of another one makes rows of its own."""
+
 GROWING = ("optim.lr", "seed", "epochs")
 """What may grow inside one study, as models may; everything else is its protocol."""
 
@@ -79,6 +82,12 @@ class Study:
     """Names of the videos that the data lacks."""
     data: str = ""
     """Folder of the prepared data."""
+    scheduler: str = "none"
+    """Where it is "asha", a cell that was stopped counts as settled."""
+    sampling: Settings = field(default_factory=dict)
+    """How learning rates were proposed, empty for a grid."""
+    num_to_come: int = 0
+    """How many cells a sampler has still to propose."""
 
     def cell_folder(self, cell: Cell) -> CellFolder:
         """Where the cell is kept."""
@@ -92,9 +101,27 @@ class Study:
         """The cell at a point of the study's space."""
         return next(cell for cell in self.cells if self.point(cell) == dict(point))
 
+    def settled(self, cell: Cell) -> bool:
+        """Whether nothing is left to do: the cell has its result, or was stopped early and is to stay so."""
+        folder = self.cell_folder(cell)
+        return folder.done() is not None or (self.scheduler == "asha" and folder.stopped() is not None)
+
     def missing(self) -> list[Cell]:
-        """The cells without a result, in the order of the plan."""
-        return [cell for cell in self.cells if self.cell_folder(cell).done() is None]
+        """The cells that are not settled, in the order of the plan."""
+        return [cell for cell in self.cells if not self.settled(cell)]
+
+    def where(self, cell: Cell) -> dict[str, Any]:
+        """The cell's values of searched fields that are neither model, learning rate nor seed."""
+        return cell.point([name for name in self.space if name not in CHOSEN])
+
+    def model_label(self, cell: Cell) -> str:
+        """The cell's model, and what else is searched: "grnn" or "grnn, velocity_range 1"."""
+        others = (f"{name.rpartition('.')[2]} {value}" for name, value in self.where(cell).items())
+        return ", ".join([cell.experiment.model.name, *others])
+
+    def label(self, cell: Cell) -> str:
+        """The cell's name for people."""
+        return f"{self.model_label(cell)} lr {cell.experiment.optim.lr:g} seed {cell.experiment.seed}"
 
 
 def plan_cells(
@@ -155,6 +182,8 @@ def claim(study: Study) -> None:
             f"give the changed protocol another name with --study"
         )
     facts = {"name": study.name, "demo": study.demo, "partial": list(study.partial), "data": study.data}
+    facts["scheduler"] = "asha" if "asha" in (study.scheduler, known.get("scheduler")) else "none"
+    facts["sampling"] = dict(study.sampling) or known.get("sampling", {})
     grown = facts | {"space": grow(known.get("space", {}), study.space), "protocol": theirs | ours}
     if grown != known:
         study.folder.write_json("study.json", grown)
@@ -181,7 +210,10 @@ def load_study(folder: Folder) -> Study:
     space = {name: tuple(values) for name, values in facts["space"].items()}
     at = {tuple(cell.point(tuple(space)).values()): cell for cell in cells}
     ordered = tuple(at[values] for values in product(*space.values()) if values in at)
-    return Study(facts["name"], folder, space, ordered, facts["demo"], tuple(facts["partial"]), facts["data"])
+    return Study(
+        facts["name"], folder, space, ordered, facts["demo"], tuple(facts["partial"]), facts["data"],
+        facts["scheduler"], facts["sampling"],
+    )  # fmt: skip
 
 
 def is_done(folder: Folder, cell: Cell) -> bool:

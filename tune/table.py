@@ -55,12 +55,31 @@ class Table:
 def notes(study: Study) -> list[str]:
     """What must stand under every table of the study."""
     data = experiments(study)[0].data
-    lines = [RULE, f"Protocol: {data.protocol}; split: {data.split}."]
+    lines = [RULE, *strategy(study), f"Protocol: {data.protocol}; split: {data.split}."]
     if study.demo:
         lines.append("DEMO: rendered stick figures, not KTH; these numbers compare with no published ones.")
     if study.partial:
         lines.append(f"PARTIAL: {absent(study.partial)}; these numbers compare with no published ones.")
     return lines
+
+
+def strategy(study: Study) -> list[str]:
+    """What was done beyond training a whole grid to its last epoch."""
+    found = []
+    if study.sampling:
+        low, high = study.sampling["lr_range"]
+        found.append(
+            f"Learning rates: proposed for each model by Optuna's {study.sampling['sampler'].upper()} sampler from "
+            f"mean validation accuracy, log-uniform from {low:g} to {high:g}."
+        )
+    if study.scheduler == "asha":
+        stopped = [cell for cell in study.cells if study.cell_folder(cell).stopped() is not None]
+        rates = len({(study.model_label(cell), cell.experiment.optim.lr) for cell in stopped})
+        found.append(
+            f"Successive halving (--scheduler asha) was on: it stopped {rates} learning rates early, each with all its "
+            f"seeds ({len(stopped)} cells); they have no test accuracy and were not candidates."
+        )
+    return found
 
 
 def absent(names: Sequence[str]) -> str:

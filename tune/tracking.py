@@ -2,8 +2,9 @@
 
     study ─ model ─ learning rate ─ cell (one seed)
 
-Only the driver talks to MLflow. What it ships is read from the cells' folders, and only epochs that
-MLflow does not have yet, so that shipping again changes nothing.
+A model that is trained on several values of another searched field stands there once for each. Only the
+driver talks to MLflow. What it ships is read from the cells' folders, and only epochs that MLflow does not
+have yet, so that shipping again changes nothing.
 """
 
 import json
@@ -24,12 +25,14 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from fernn.metrics import confusion_matrix
 from fernn.train.loop import Row
 from tune.pictures import confusion_figure
-from tune.report import ModelRow
+from tune.results import ModelRow, registered_name
 from tune.store import BEST, CellFolder
 from tune.study import Cell, Study, StudyError
 
 NODE = "fernn.node"
 """The tag that says which run this is: "study", "model/grnn", "lr/grnn/0.001" or "cell/KEY"."""
+STOPPED = "fernn.stopped"
+"""The tag that says why a cell ended before its last epoch."""
 WATERMARK = "validation/accuracy"
 """Every row has this metric, and a batch is kept whole: its last step is the last epoch shipped."""
 ROWS_PER_BATCH = 50
@@ -79,23 +82,30 @@ class Tracker:
                 return found
 
     def sync(self) -> None:
-        """Ship every finished cell that MLflow does not show as finished; does nothing where none is left."""
+        """Ship every settled cell that MLflow does not show as such; does nothing where none is left."""
         for cell in self.study.cells:
-            node = f"cell/{cell.key}"
-            shipped = node in self._runs and self._runs[node].info.status == "FINISHED"
-            if not shipped and (folder := self.study.cell_folder(cell)).done() is not None:
-                self.finish(cell, folder)
+            folder, run = self.study.cell_folder(cell), self._runs.get(f"cell/{cell.key}")
+            if folder.done() is not None:
+                if run is None or run.info.status != "FINISHED":
+                    self.finish(cell, folder)
+            elif self.study.settled(cell) and (run is None or STOPPED not in run.data.tags):
+                self.stop(cell, folder)
 
     def start(self, cell: Cell) -> None:
         """Open the cell's run and those above it, creating what there is not."""
-        experiment = cell.experiment
-        model, lr = experiment.model.name, f"{experiment.optim.lr:g}"
+        model, lr = self.study.model_label(cell), f"{cell.experiment.optim.lr:g}"
         study = self._node("study", self.study.name)
         of_model = self._node(f"model/{model}", model, study)
         of_lr = self._node(f"lr/{model}/{lr}", f"{model} lr {lr}", of_model)
-        run = self._node(f"cell/{cell.key}", f"{model} lr {lr} seed {experiment.seed}", of_lr, params(cell))
+        run = self._node(f"cell/{cell.key}", self._cell_name(cell), of_lr, params(cell))
         for node in (study, of_model, of_lr, run):
             self._set_status(node, "RUNNING")
+
+    def _cell_name(self, cell: Cell) -> str:
+        """The cell's label, with its epochs where the study has the cell with other epochs too."""
+        label = self.study.label(cell)
+        names = {run.info.run_name for node, run in self._runs.items() if node != f"cell/{cell.key}"}
+        return f"{label}, {cell.experiment.epochs} epochs" if label in names else label
 
     def ship(self, cell: Cell, rows: Sequence[Row]) -> None:
         """Log the rows of epochs that MLflow does not have."""
@@ -120,6 +130,13 @@ class Tracker:
         self._log_artifacts(run, folder)
         self._set_status(run, "FINISHED")
 
+    def stop(self, cell: Cell, folder: CellFolder) -> None:
+        """Ship what a cell has that was stopped early, and why it was."""
+        self.ship(cell, folder.history())
+        run = self._runs[f"cell/{cell.key}"]
+        self.client.set_tag(run.info.run_id, STOPPED, folder.stopped() or "")
+        self._set_status(run, "KILLED")
+
     def fail(self, cell: Cell) -> None:
         """Mark the cell's run as failed."""
         self.start(cell)
@@ -129,9 +146,9 @@ class Tracker:
         """Put the table's numbers on the models' and learning rates' runs, where they are not yet."""
         for row in rows:
             self.register(row)
-            self._set_metrics(f"model/{row.model}", row.summary())
+            self._set_metrics(f"model/{row.label}", row.summary())
             for lr, accuracy in row.validation_by_lr.items():
-                self._set_metrics(f"lr/{row.model}/{lr:g}", {"validation/accuracy_mean": accuracy})
+                self._set_metrics(f"lr/{row.label}/{lr:g}", {"validation/accuracy_mean": accuracy})
 
     def run(self, node: str) -> Run:
         """The node's run as MLflow holds it now; raises KeyError where there is none."""
@@ -139,7 +156,7 @@ class Tracker:
 
     def register(self, row: ModelRow) -> None:
         """Register the row's best checkpoint as a version of its model and give it the alias "best"."""
-        name, key = f"{self.study.name}.{row.model}", row.best.key
+        name, key = registered_name(self.study, row), row.best.key
         if self._registered(name) == key:
             return
         run_id = self._runs[f"cell/{key}"].info.run_id
@@ -232,6 +249,15 @@ class TrackingListener:
 
     def lost(self, cell: Cell) -> None:
         """The cell's run stays open: it goes on."""
+
+    def rested(self, cell: Cell) -> None:
+        """The cell's run stays open: what comes next is decided."""
+
+    def proposed(self, cell: Cell) -> None:
+        """The cell's run is opened when it starts."""
+
+    def stopped(self, cell: Cell) -> None:
+        self._try(self.tracker.stop, cell, self.study.cell_folder(cell))
 
     def ended(self, cell: Cell, failed: bool) -> None:
         if failed:

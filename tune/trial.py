@@ -24,8 +24,10 @@ from tune.study import Cell, Study
 EVALUATED: tuple[Split, ...] = ("validation", "test")
 
 
-def trial(point: Mapping[str, Any], *, study: Study, footage: Footage) -> None:
+def trial(point: Mapping[str, Any], *, study: Study, footage: Footage, until: int | None) -> None:
     """Train the cell at ``point`` of the study, from its last checkpoint, whoever wrote it and whenever.
+
+    With ``until`` it rests after that epoch, and another trial goes on with it.
 
     Reports one row an epoch to Ray Tune; everything else goes to the cell's folder. Test clips are
     read once, at the end, with the weights of the best validation epoch. What would fail again in the
@@ -38,16 +40,17 @@ def trial(point: Mapping[str, Any], *, study: Study, footage: Footage) -> None:
     folder.begin(run)
     clips = ClipStream(footage, experiment.data, experiment.batch_size)
     try:
-        train(run, folder, clips)
+        train(run, folder, clips, until)
     except DivergedError as error:
         folder.fail(str(error))
     else:
-        finish(cell, folder, run, clips)
+        if run.epoch == experiment.epochs:
+            finish(cell, folder, run, clips)
 
 
-def train(run: Run, folder: CellFolder, clips: ClipStream) -> None:
+def train(run: Run, folder: CellFolder, clips: ClipStream, until: int | None) -> None:
     """The epochs that are left, each recorded and reported."""
-    for row in fit(run, clips):
+    for row in fit(run, clips, until):
         row["time/recorded_at"] = time.time()
         folder.record(row, run)
         tune.report(row)

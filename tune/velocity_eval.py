@@ -33,8 +33,9 @@ from fernn.config import unknown_name
 from fernn.generalization import RANGES, num_readings
 from tune.command import USER_ERRORS, refuse
 from tune.options import Options as SearchOptions
+from tune.options import Records
 from tune.preflight import check_tracking, tracking_uri
-from tune.results import ModelRow, model_rows
+from tune.results import ModelRow, model_rows, registered_name
 from tune.reuse import find_study
 from tune.search import driver_lock, ray_runtime
 from tune.study import Cell, Study, StudyError
@@ -106,7 +107,7 @@ def open_study(options: Options) -> Study:
 
 def uri_of(options: Options) -> str:
     """The MLflow server or database, as the search finds it."""
-    return tracking_uri(SearchOptions(storage=options.storage, tracking_uri=options.tracking_uri))
+    return tracking_uri(SearchOptions(records=Records(storage=options.storage, tracking_uri=options.tracking_uri)))
 
 
 @contextmanager
@@ -146,16 +147,16 @@ def chosen_cells(study: Study, rows: Sequence[ModelRow], options: Options, track
     asked = [row for row in rows if options.models is None or row.model in options.models]
     if options.which == "seeds":
         return [one.cell for row in asked for one in row.chosen]
-    return [best_cell(study, model, tracker) for model in dict.fromkeys(row.model for row in asked)]
+    return [best_cell(study, row, tracker) for row in asked]
 
 
-def best_cell(study: Study, model: str, tracker: "Tracker") -> Cell:
-    """The cell whose checkpoint is registered in MLflow as the model's best."""
+def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
+    """The cell whose checkpoint is registered in MLflow as the row's best."""
     from mlflow.exceptions import MlflowException
 
     from tune.tracking import KEY
 
-    name = f"{study.name}.{model}"
+    name = registered_name(study, row)
     try:
         version = tracker.client.get_model_version_by_alias(name, "best")
     except MlflowException as error:

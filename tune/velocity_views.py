@@ -4,7 +4,6 @@ import csv
 import hashlib
 import io
 import json
-import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,6 @@ from mlflow.entities import Metric
 
 from fernn.generalization import RANGES, VelocityAccuracy, velocities_of
 from tune.pictures import DEMO, PARTIAL, Curve, png, velocity_curves, velocity_heatmap
-from tune.progress import label
 from tune.selection import mean_and_deviation
 from tune.study import Cell, Study
 from tune.tracking import Tracker
@@ -55,11 +53,6 @@ class ModelVelocity:
     @property
     def training_range(self) -> int:
         return self.cell.experiment.data.velocity_range
-
-    @property
-    def view(self) -> str:
-        """What the row's metrics on the model's run begin with; a model with one row has plainly "velocity"."""
-        return re.sub(r"[^\w\-. ]", "", VIEW + self.label.removeprefix(self.model))
 
     @cached_property
     def statistics(self) -> dict[str, tuple[float, float | None]]:
@@ -116,10 +109,10 @@ def ship_cell(tracker: Tracker, study: Study, seed: Measured) -> bool:
 
     def write(folder: Path) -> None:
         table = [("name", "vy", "vx", "accuracy"), *rows(found.radius, {n: (a,) for n, a in by_name.items()})]
-        title = f"{label(cell)}: {seed.record['num_clips']} test clips"
+        title = f"{study.label(cell)}: {seed.record['num_clips']} test clips"
         write_files(folder, text, table, "heatmap", heatmap(study, cell, found, title))
 
-    return attach(tracker, f"cell/{cell.key}", VIEW, text, by_name, write)
+    return attach(tracker, f"cell/{cell.key}", text, by_name, write)
 
 
 def ship_model(tracker: Tracker, model: ModelVelocity) -> bool:
@@ -134,7 +127,7 @@ def ship_model(tracker: Tracker, model: ModelVelocity) -> bool:
         write_files(folder, text, table, "heatmap", heatmap(model.study, model.cell, mean, title))
 
     means = {name: mean for name, (mean, _) in statistics.items()}
-    return attach(tracker, f"model/{model.model}", model.view, text, means, write)
+    return attach(tracker, f"model/{model.label}", text, means, write)
 
 
 def ship_study(tracker: Tracker, models: Sequence[ModelVelocity]) -> bool:
@@ -146,7 +139,7 @@ def ship_study(tracker: Tracker, models: Sequence[ModelVelocity]) -> bool:
         table = [columns, *(row for model in models for row in drawn_rows(model))]
         write_files(folder, text, table, "curves", curves(models))
 
-    return attach(tracker, "study", VIEW, text, {}, write)
+    return attach(tracker, "study", text, {}, write)
 
 
 def drawn_rows(model: ModelVelocity) -> Table:
@@ -174,7 +167,7 @@ def curves(models: Sequence[ModelVelocity]) -> Figure:
     panels: dict[str, dict[str, Curve]] = {}
     for model in sorted(models, key=lambda one: one.training_range):
         panel = panels.setdefault(f"trained on $V_{{{model.training_range}}}$", {})
-        panel[model.label if model.model in panel else model.model] = model.curve()
+        panel[model.model] = model.curve()
     lines = [f"{study.name}; bars: sample standard deviation over seeds", *marks(study)]
     return velocity_curves(panels, "\n".join(lines))
 
@@ -199,19 +192,19 @@ def write_files(folder: Path, text: str, table: Table, name: str, figure: Figure
 
 
 def attach(
-    tracker: Tracker, node: str, view: str, content: str, values: Mapping[str, float], write: Callable[[Path], None]
+    tracker: Tracker, node: str, content: str, values: Mapping[str, float], write: Callable[[Path], None]
 ) -> bool:
     """Put the files that ``write`` makes, and ``values`` as metrics VIEW/NAME, on the node's run; whether it did.
 
     It does not where the run shows this ``content`` already: a tag holds the digest of what was put there.
     """
-    run, tag, digest = tracker.run(node), f"fernn.{view}", hashlib.sha256(content.encode()).hexdigest()
+    run, tag, digest = tracker.run(node), f"fernn.{VIEW}", hashlib.sha256(content.encode()).hexdigest()
     if run.data.tags.get(tag) == digest:
         return False
     with tempfile.TemporaryDirectory() as scratch:
         write(Path(scratch))
-        tracker.client.log_artifacts(run.info.run_id, scratch, view)
-    named, now = {f"{view}/{name}": value for name, value in values.items()}, int(time.time() * 1000)
+        tracker.client.log_artifacts(run.info.run_id, scratch, VIEW)
+    named, now = {f"{VIEW}/{name}": value for name, value in values.items()}, int(time.time() * 1000)
     fresh = [Metric(name, value, now, 0) for name, value in named.items() if run.data.metrics.get(name) != value]
     for first in range(0, len(fresh), METRICS_PER_BATCH):
         tracker.client.log_batch(run.info.run_id, metrics=fresh[first : first + METRICS_PER_BATCH])

@@ -31,13 +31,15 @@ class DivergedError(RuntimeError):
     """The training loss is no longer a finite number."""
 
 
-def fit(run: Run, clips: Clips) -> Iterator[Row]:
-    """Train until the experiment's last epoch, yielding one row an epoch, after the run has moved on.
+def fit(run: Run, clips: Clips, until: int | None = None) -> Iterator[Row]:
+    """Train until the experiment's last epoch, or until an earlier one; one row an epoch, after the run has moved on.
+
+    An epoch does not depend on how many are to come, so a run may be ended early and gone on with later.
 
     Names that start with "time/" depend on the machine; all others depend on the experiment and its
     data alone. Raises DivergedError where the loss is not finite.
     """
-    while run.epoch < run.experiment.epochs:
+    while run.epoch < min(until or run.experiment.epochs, run.experiment.epochs):
         torch.manual_seed(seed_of("epoch", run.experiment.seed, run.epoch + 1))
         row = train_epoch(run, clips) | validate(run, clips)
         run.epoch += 1

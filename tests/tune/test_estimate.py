@@ -3,27 +3,40 @@
 from dataclasses import replace
 
 import pytest
+from stored_study import finished_study
 
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 from tune import estimate
-from tune.study import plan_cells
+from tune.options import Cluster, Options
+from tune.preflight import Hardware
+from tune.store import Folder
+from tune.study import Study, plan_cells
 
 SMALL = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "data.size": 8, "data.num_frames": 2}
 
 
-class Clips:
-    """As much of a manifest as an estimate reads."""
-
-    clips = {"paper": {"train": 90, "validation": 30, "test": 30}}
+NUM_CLIPS = {"paper": {"train": 90, "validation": 30, "test": 30}}
 
 
-def test_time_and_disk_scale_with_cells_epochs_and_concurrency(monkeypatch):
+def test_time_and_disk_scale_with_cells_epochs_and_concurrency(monkeypatch, tmp_path):
     monkeypatch.setattr(estimate, "probe", lambda experiment, cpus: (0.5, 100_000))
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1, 2)}, "hash", settings={"epochs": 6})
-    assert estimate.describe_cost(cells, Clips(), 1, 1).startswith("about 15 min with 1 at once")  # 3 x 6 x 100 x 0.5 s
-    assert estimate.describe_cost(cells, Clips(), 1, 3).startswith("about 5 min with 3 at once")
-    assert estimate.describe_cost(cells, Clips(), 1, 1).endswith("4.8 MB of checkpoints")
+    study = Study("s", Folder(str(tmp_path)), {}, cells)
+    alone = estimate.cost_of(study, cells, NUM_CLIPS, Options(), Hardware(1, 0))
+    assert (alone.seconds, alone.num_bytes, alone.concurrency) == (3 * 6 * 100 * 0.5, 4_800_000, 1)
+    assert estimate.cost_of(study, cells, NUM_CLIPS, Options(), Hardware(3, 0)).seconds == alone.seconds / 3
+
+
+def test_epochs_that_are_done_cost_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr(estimate, "probe", lambda experiment, cpus: (0.5, 100_000))
+    study = finished_study(
+        tmp_path, {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}, {("grnn", 1e-3, 0): (5, 5)}
+    )
+    longer = tuple(replace(cell, experiment=replace(cell.experiment, epochs=501)) for cell in study.cells)
+    cost = estimate.cost_of(replace(study, cells=longer), longer, NUM_CLIPS, Options(), Hardware(1, 0))
+    assert list(cost.epochs_done.values()) == [1, 0]  # a finished cell has one recorded epoch in these studies
+    assert cost.seconds == (500 + 501) * 100 * 0.5
 
 
 def test_cells_that_differ_in_rate_seed_or_epochs_share_a_probe():
@@ -39,9 +52,14 @@ def test_a_probe_measures_a_step_and_counts_parameters():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [((1, 0, None, 0), 2), ((0.5, 0, 3, 0), 3), ((1, 0.25, None, 1), 2), ((8, 0, None, 0), 1)],
+    ("cluster", "hardware", "expected"),
+    [
+        (Cluster(), Hardware(2, 0), 2),
+        (Cluster(cpus_per_trial=0.5, max_concurrent=3), Hardware(2, 0), 3),
+        (Cluster(), Hardware(2, 1), 2),
+        (Cluster(), Hardware(16, 1), 4),
+        (Cluster(cpus_per_trial=8), Hardware(2, 0), 1),
+    ],
 )
-def test_the_scarcest_resource_decides_how_many_run_at_once(arguments, expected, monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
-    assert estimate.concurrency_of(*arguments) == expected
+def test_the_scarcest_resource_decides_how_many_run_at_once(cluster, hardware, expected):
+    assert estimate.concurrency_of(Options(cluster=cluster), hardware) == expected

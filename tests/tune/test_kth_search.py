@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from data.kth.prepare import prepare
 from tune.command import main
 from tune.kth_search import SEARCH
 
@@ -90,12 +89,52 @@ def test_a_killed_search_goes_on_and_ends_in_the_same_numbers(search, tmp_path):
     assert tracked(tmp_path) == (runs, steps)
 
 
-def test_the_bare_command_plans_the_papers_sixty_cells(tmp_path):
-    script = Path(__file__).parents[2] / "tune/kth_search.py"
-    done = subprocess.run([sys.executable, script, "--plan"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "60 cells (5 model × 4 lr × 3 seed), 0 done, 60 to run" in done.stderr
-    assert "fernn-v2 lr 0.0003 seed 2" in done.stderr and "not prepared yet" in done.stderr
+def command(tmp_path, monkeypatch, capsys, *arguments):
+    """What ``main`` returns and prints in this process, on a machine with two CPUs, without starting Ray."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ray.init", lambda **options: None)
+    monkeypatch.setattr("ray.shutdown", lambda: None)  # other tests' Ray lives in this process
+    monkeypatch.setattr("ray.is_initialized", lambda: True)
+    monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 2.0})
+    monkeypatch.setattr("tune.preflight.autoscaled", lambda: {})
+    monkeypatch.setattr("tune.estimate.probe", lambda experiment, cpus: (0.1, 1000))
+    monkeypatch.setattr("sys.argv", ["kth_search.py", *map(str, arguments)])
+    return main(SEARCH), capsys.readouterr()
+
+
+def test_the_bare_command_plans_the_papers_sixty_cells(tmp_path, monkeypatch, capsys):
+    code, said = command(tmp_path, monkeypatch, capsys, "--plan")
+    assert code == 0 and "60 cells (5 model × 4 lr × 3 seed), 0 done, 60 to run" in said.err
+    assert "fernn-v2 lr 0.0003 seed 2" in said.err and "not prepared yet" in said.err
+    hours = 60 * 500 * (1517 + 380 / 3) * 0.1 / 2 / 3600  # as if a training step took 0.1 s for a clip
+    assert f"cost: about {hours / 24:.0f} days with 2 at once" in said.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_figure_5_is_trained_without_motion_and_with_one_pixel(tmp_path, monkeypatch, capsys):
+    _, said = command(tmp_path, monkeypatch, capsys, "--preset", "figure5", "--plan")
+    assert "study kth-figure5: 120 cells (5 model × 2 velocity_range × 4 lr × 3 seed)" in said.err
+    assert "grnn, velocity_range 0 lr 0.001 seed 2" in said.err
+    _, said = command(tmp_path, monkeypatch, capsys, "--preset", "figure5", "--data-velocity", "1", "--plan")
+    assert "60 cells (5 model × 1 velocity_range × 4 lr × 3 seed)" in said.err
+
+
+def test_a_plan_can_be_read_by_a_program(tmp_path, monkeypatch, capsys):
+    _, said = command(tmp_path, monkeypatch, capsys, "--plan", "--json", "--sampler", "tpe", "--models", "grnn")
+    plan = json.loads(said.out)
+    assert (plan["event"], plan["num_cells"], plan["num_to_come"]) == ("plan", 12, 24)
+    assert len(plan["to_run"]) == 12 and plan["seconds"] > 0
+
+
+@pytest.mark.parametrize(("answer", "arguments"), [("n", []), (None, ["--yes"])])
+def test_a_search_that_wants_gpus_warns_and_asks_where_there_is_none(answer, arguments, tmp_path, monkeypatch, capsys):
+    for stream in ("stdin", "stderr"):
+        monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
+    monkeypatch.setattr("rich.console.Console.input", lambda *_, **__: answer)
+    code, said = command(tmp_path, monkeypatch, capsys, "--models", "grnn", "--no-download", *arguments)
+    assert code == 2 and "warning: this search wants GPUs, and there is none: about" in said.err
+    assert ("not started: give --address" in said.err) == (answer == "n")
+    assert ("has no data: drop --no-download" in said.err) == (answer is None)
 
 
 @pytest.mark.parametrize(
@@ -113,32 +152,43 @@ def test_the_bare_command_plans_the_papers_sixty_cells(tmp_path):
         (["--storage", "50%"], "--storage must be a path without %"),
         (["--tracking-uri", "http://127.0.0.1:9"], "--tracking-uri must be a server that answers"),
         (["--no-download"], "has no data: drop --no-download, or give --videos DIR or --preset demo"),
+        (["--num-samples", "3"], "--num-samples goes with --sampler tpe"),
+        (["--sampler", "tpe", "--lrs", "1e-3"], "--lrs goes with --sampler grid"),
+        (["--sampler", "tpe", "--lr-range", "1e-2", "1e-3"], "--lr-range must be LOW HIGH with 0 < LOW < HIGH"),
+        (["--cpus-per-trial", "3"], "--cpus-per-trial must be 0 to the cluster's 2, got 3"),
+        (["--gpus-per-trial", "1"], "--gpus-per-trial must be 0 to the cluster's 0, got 1"),
+        (["--max-concurrent", "0"], "--max-concurrent must be 1 or more, got 0"),
     ],
 )
 def test_a_command_that_cannot_run_is_refused_in_one_line(arguments, message, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ray.init", lambda **options: None)
-    monkeypatch.setattr("ray.shutdown", lambda: None)  # other tests' Ray lives in this process
-    monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 2.0})
-    monkeypatch.setattr("sys.argv", ["kth_search.py", "--set", "model.hidden_channels=4", *arguments])
-    assert main(SEARCH) == 2
-    (line,) = capsys.readouterr().err.splitlines()
+    code, said = command(tmp_path, monkeypatch, capsys, "--set", "model.hidden_channels=4", *arguments)
+    assert code == 2
+    (line,) = [line for line in said.err.splitlines() if not line.startswith(("warning: ", "measuring "))]
     assert line.startswith("error: ") and message in line
+    assert not list(tmp_path.rglob("study.json"))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--cpus-per-trial", "4096"], "--cpus-per-trial must be 0 to the cluster's"),
-        (["--set", "data.num_frames=40"], "a clip needs 80 frames, the longest range of the train split has 33"),
-    ],
-)
-def test_what_the_cluster_or_the_data_cannot_give_is_refused_before_the_study_is_begun(
-    search, arguments, message, tmp_path
+def test_data_of_another_resolution_is_refused_and_a_folder_of_one_resolution_is_found(
+    prepared, tmp_path, monkeypatch, capsys
 ):
-    _, err = finished(search(*arguments), code=2)
+    code, said = command(tmp_path, monkeypatch, capsys, "--data", prepared)
+    assert code == 2
+    assert f"data.size is 32, but {prepared} has clips of 8x8: give --set data.size=8, or --videos DIR" in said.err
+    code, said = command(tmp_path, monkeypatch, capsys, "--data", prepared / "8px", "--set", "data.size=8", "--plan")
+    assert code == 0 and f"{prepared}/8px, " in said.err
+
+
+def test_an_address_that_cannot_be_reached_names_the_ways_out(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(prepare.__kwdefaults__, "url", "http://127.0.0.1:9/")
+    monkeypatch.setattr("data.download.WAIT_S", 0)
+    code, said = command(tmp_path, monkeypatch, capsys)
+    assert code == 2 and "--videos DIR" in said.err and "--preset demo" in said.err
+
+
+def test_what_the_data_cannot_give_is_refused_before_the_study_is_begun(search, tmp_path):
+    _, err = finished(search("--set", "data.num_frames=40"), code=2)
     (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert message in line and "Traceback" not in err
+    assert "a clip needs 80 frames, the longest range of the train split has 33" in line and "Traceback" not in err
     assert not (tmp_path / STUDY / "study.json").exists()
 
 
@@ -147,5 +197,10 @@ def test_a_changed_protocol_is_another_study(search, tmp_path):
     finished(search(*small))
     _, err = finished(search(*small, "--protocol", "published"), code=2)
     assert "was begun with data.protocol = 'default', not 'published'" in err and "--study" in err
-    out, err = finished(search("--models", "grnn", "--seeds", "0", "1", "--epochs", "1"))
-    assert "1 done, 1 to run" in err and "±" in out
+    out, err = finished(search("--models", "grnn", "--seeds", "0", "1", "--epochs", "2", "--json"))
+    events = [json.loads(line) for line in out.splitlines()]
+    assert Counter(event["event"] for event in events) == {
+        "plan": 1, "started": 2, "epoch": 3, "done": 2, "table": 1, "end": 1,
+    }  # fmt: skip
+    (row,) = events[-2]["rows"]
+    assert row["n"] == 2 and 0 <= row["test_accuracy"] <= 1 and events[-1]["missing"] == []

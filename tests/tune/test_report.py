@@ -120,7 +120,7 @@ def test_what_else_is_searched_makes_rows_of_its_own(tmp_path):
     space = {"model": ("3dcnn",), "data.velocity_range": (0, 1), "optim.lr": (1e-3,), "seed": (0, 1)}
     study = finished_study(tmp_path, space, {("3dcnn", 1e-3, 0): (5, 5)})
     rows = model_rows(study)
-    assert [row.label for row in rows] == ["3dcnn, data.velocity_range 0", "3dcnn, data.velocity_range 1"]
+    assert [row.label for row in rows] == ["3dcnn, velocity_range 0", "3dcnn, velocity_range 1"]
     assert [(row.num_seeds, row.num_planned) for row in rows] == [(1, 2), (1, 2)]
 
 

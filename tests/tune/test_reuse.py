@@ -58,8 +58,13 @@ def test_a_study_without_results_has_no_best_model(tmp_path):
 def test_a_model_with_several_rows_is_not_chosen_silently(tmp_path):
     space = {**SPACE, "data.velocity_range": (0, 1)}
     finished_study(tmp_path / "s", space, HITS)
-    with pytest.raises(StudyError, match="has 2 rows of 'grnn': grnn, data.velocity_range 0; grnn"):
-        tune.load_best("s", "grnn", storage=str(tmp_path))
+    storage = str(tmp_path)
+    with pytest.raises(StudyError, match="has grnn, velocity_range 0; grnn, velocity_range 1: say which with where="):
+        tune.load_best("s", "grnn", storage=storage)
+    _, experiment = tune.load_best("s", "grnn", where={"data.velocity_range": 1}, storage=storage)
+    assert experiment.data.velocity_range == 1
+    with pytest.raises(KeyError, match="has no 'grnn' where .*: it has grnn, velocity_range 0; grnn"):
+        tune.load_best("s", "grnn", where={"data.velocity_range": 2}, storage=storage)
 
 
 def test_the_package_is_cheap_to_import():

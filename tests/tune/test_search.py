@@ -4,55 +4,17 @@ import os
 import signal
 from collections import Counter
 
-import numpy as np
 import pytest
+import tiny
+from tiny import Listener, results, study_in
 
-from data.stream import Footage
-from fernn.experiment import Experiment
 from tune.search import Resources, driver_lock, run_cells
-from tune.store import LAST, Folder
-from tune.study import Study, StudyError, plan_cells
-
-SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
-TINY = {
-    "epochs": 2, "batch_size": 4, "data.size": 6, "data.num_frames": 4,
-    "model.hidden_channels": 2, "model.embedding_channels": (2,), "model.base": 2,
-}  # fmt: skip
-
-
-class Listener:
-    def __init__(self):
-        self.heard = []
-
-    def started(self, cell):
-        self.heard.append(("started", cell.key))
-
-    def reported(self, cell, row):
-        self.heard.append(("reported", cell.key, row["epoch"]))
-
-    def lost(self, cell):
-        self.heard.append(("lost", cell.key))
-
-    def ended(self, cell, failed):
-        self.heard.append(("failed" if failed else "done", cell.key))
+from tune.study import Study, StudyError
 
 
 @pytest.fixture(scope="module")
 def footage():
-    persons = np.array([1, 2, 3, 4, 5, 17, 21])
-    num_frames = np.full(len(persons), 20)
-    frames = np.random.default_rng(0).integers(0, 256, (num_frames.sum(), 6, 6), dtype=np.uint8)
-    ids = tuple(f"clip-{person}" for person in persons)
-    return Footage(frames, ids, persons, persons % 6, np.cumsum(num_frames) - num_frames, num_frames, num_frames)
-
-
-def study_in(folder, space=SPACE):
-    return Study("s", Folder(str(folder)), space, plan_cells(Experiment(), space, "hash", TINY))
-
-
-def results(study):
-    folders = [study.cell_folder(cell) for cell in study.cells]
-    return [(cell.folder.read(LAST), cell.predictions().to_pydict(), cell.done()["metrics"]) for cell in folders]
+    return tiny.footage()
 
 
 @pytest.mark.parametrize("concurrency", [None, 1])

@@ -1,11 +1,14 @@
 """MLflow as a view: shipped again it stays the same, lost it is rebuilt, away it delays nothing."""
 
+from dataclasses import replace
+
 import pytest
 from mlflow.exceptions import MlflowException
-from stored_study import finished_study
+from stored_study import finished_study, planned_study
 
+from fernn.train.run import Run
 from tune.report import model_rows
-from tune.study import StudyError
+from tune.study import Cell, StudyError
 from tune.tracking import NODE, Tracker, TrackingListener
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3,), "seed": (0, 1)}
@@ -81,6 +84,41 @@ def test_runs_are_nested_study_model_rate_seed(study, tmp_path):
     assert parents[f"cell/{cell.key}"] == f"lr/{model}/{lr}"
     assert parents[f"lr/{model}/{lr}"] == f"model/{model}"
     assert parents[f"model/{model}"] == "study" and parents["study"] is None
+
+
+def test_what_else_is_searched_makes_models_of_their_own(tmp_path):
+    space = {"model": ("grnn",), "data.velocity_range": (0, 1), "optim.lr": (1e-3,), "seed": (0,)}
+    tracker = shipped(finished_study(tmp_path / "s", space, {("grnn", 1e-3, 0): (5, 5)}), uri(tmp_path))
+    names = {run.info.run_name for run in tracker.client.search_runs([tracker.experiment_id])}
+    assert {"grnn, velocity_range 0", "grnn, velocity_range 1", "grnn, velocity_range 1 lr 0.001 seed 0"} <= names
+    assert tracker.run("model/grnn, velocity_range 0").data.metrics["test/accuracy_mean"] == 0.5
+    for k in (0, 1):
+        version = tracker.client.get_model_version_by_alias(f"s.grnn.velocity_range-{k}", "best")
+        assert tracker.client.get_run(version.run_id).data.params["data.velocity_range"] == str(k)
+
+
+def test_a_longer_training_of_the_same_cell_has_a_name_of_its_own(study, tmp_path):
+    shipped(study, uri(tmp_path))
+    cell = study.cells[0]
+    longer = Cell(replace(cell.experiment, epochs=cell.experiment.epochs + 1), cell.data_hash)
+    tracker = Tracker(replace(study, cells=(longer,)), uri(tmp_path))
+    for _ in range(2):
+        tracker.start(longer)
+    names = [run.info.run_name for run in tracker.client.search_runs([tracker.experiment_id])]
+    assert len(names) == len(set(names)) and f"{study.label(cell)}, 501 epochs" in names
+
+
+def test_a_cell_that_was_stopped_early_shows_its_epochs_and_why(tmp_path):
+    halved = replace(planned_study(tmp_path / "studies/s", SPACE), scheduler="asha")
+    cell = halved.cells[0]
+    run, folder = Run.start(cell.experiment), halved.cell_folder(cell)
+    folder.begin(run)
+    folder.record({"epoch": 1, "validation/accuracy": 0.25, "best/accuracy": 0.25, "time/recorded_at": 1.0}, run)
+    folder.stop("not in the best 1 of 2 learning rates")
+    for _ in range(2):
+        shown_run = shipped(halved, uri(tmp_path)).run(f"cell/{cell.key}")
+        assert shown_run.info.status == "KILLED" and shown_run.data.metrics["validation/accuracy"] == 0.25
+        assert shown_run.data.tags["fernn.stopped"] == "not in the best 1 of 2 learning rates"
 
 
 def test_an_outage_delays_and_loses_nothing(study, tmp_path, monkeypatch):

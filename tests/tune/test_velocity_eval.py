@@ -142,10 +142,10 @@ def test_every_seed_of_the_chosen_learning_rate_is_measured(study):
 
 def test_the_registered_cell_is_the_best_one(study, footage, tmp_path):
     tracker = SimpleNamespace(client=MlflowClient(f"sqlite:///{tmp_path}/mlflow.db"))
-    with pytest.raises(StudyError, match="no model 's.grnn' with the alias 'best'"):
-        best_cell(study, "grnn", tracker)
-    tracker.client.create_registered_model("s.grnn")
     row = model_rows(study)[0]
+    with pytest.raises(StudyError, match="no model 's.grnn' with the alias 'best'"):
+        best_cell(study, row, tracker)
+    tracker.client.create_registered_model("s.grnn")
     odd = next(cell for cell in study.cells[:4] if cell.experiment.optim.lr != row.lr)
     for version, (key, expected) in enumerate([(odd.key, odd), ("missing", None)], start=1):
         tracker.client.create_model_version("s.grnn", source=str(tmp_path), tags={"fernn.key": key})
@@ -154,7 +154,7 @@ def test_the_registered_cell_is_the_best_one(study, footage, tmp_path):
             assert chosen_cells(study, [row], Options("s", which="best"), tracker) == [odd]
         else:
             with pytest.raises(StudyError, match="is cell missing, which study 's' has not finished"):
-                best_cell(study, "grnn", tracker)
+                best_cell(study, row, tracker)
     measure_cell(Measurement.of(study, odd, RADIUS), footage, ignore)
     assert [one.cell for one in measured(study, row, [odd], RADIUS)] == [odd]
     assert measured(study, row, [], RADIUS) == []
@@ -190,14 +190,6 @@ def test_mlflow_shows_each_view_once(study, footage, tmp_path):
     for node, picture in (("study", "curves"), ("model/3dcnn", "heatmap"), (f"cell/{seed.cell.key}", "heatmap")):
         names = {entry.path for entry in tracker.client.list_artifacts(tracker.run(node).info.run_id, "velocity")}
         assert names == {f"velocity/{name}" for name in ("velocity.csv", "velocity.json", f"{picture}.png")}
-
-
-def test_rows_of_one_model_have_views_of_their_own(study, footage):
-    one = Measurement.of(study, study.cells[0], RADIUS)
-    measure_cell(one, footage, ignore)
-    labels = ("grnn", "grnn, data.velocity_range 0", "grnn, data.velocity_range 1")
-    views = [ModelVelocity(study, label, [one.result()]).view for label in labels]
-    assert views == ["velocity", "velocity data.velocity_range 0", "velocity data.velocity_range 1"]
 
 
 def tracked(database):

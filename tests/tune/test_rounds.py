@@ -1,0 +1,80 @@
+"""Whole searches in rounds: sampled, halved, grown; and that each ends as an unbroken one does."""
+
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import tiny
+from tiny import Listener, results, study_in
+
+from fernn.experiment import Experiment
+from tune.planning import with_rates
+from tune.rounds import run_rounds
+from tune.sampling import Sampler
+from tune.search import Resources
+from tune.study import claim, load_study, plan_cells
+
+SPACE = {"model": ("grnn",), "optim.lr": (1e-1, 1e-2, 1e-3, 1e-4), "seed": (0, 1)}
+ONE_RATE = {**SPACE, "optim.lr": (1e-2,)}
+EPOCHS = 9
+
+
+@pytest.fixture(scope="module")
+def footage():
+    return tiny.footage()
+
+
+@pytest.fixture(scope="module")
+def unbroken(two_cpus, footage, tmp_path_factory):
+    """Each cell's results after a search without rounds, by key."""
+    study = study_in(tmp_path_factory.mktemp("unbroken"), SPACE, epochs=EPOCHS)
+    run(study, footage)
+    return by_key(study)
+
+
+def by_key(study):
+    return dict(zip((cell.key for cell in study.cells), results(study), strict=True))
+
+
+def run(study, footage, replan=None):
+    """What was heard, and the study as it ends."""
+    claim(study)
+    listener = Listener()
+    study, failures = run_rounds(study, replan or (lambda: study), footage, Resources(), [listener])
+    assert failures == [] and study.missing() == []
+    return Counter(word for word, *_ in listener.heard), study
+
+
+def test_more_epochs_go_on_where_the_shorter_training_ended(unbroken, footage, tmp_path):
+    run(study_in(tmp_path, ONE_RATE, epochs=2), footage)
+    longer = study_in(tmp_path, ONE_RATE, epochs=EPOCHS)
+    heard, _ = run(longer, footage)
+    assert heard["reported"] == 2 * (EPOCHS - 2)
+    assert by_key(longer) == {cell.key: unbroken[cell.key] for cell in longer.cells}
+    assert {cell.experiment.epochs for cell in load_study(longer.folder).cells} == {EPOCHS}
+
+
+def test_halving_stops_rates_early_and_changes_nothing_about_the_others(unbroken, footage, tmp_path):
+    halved = study_in(tmp_path, SPACE, epochs=EPOCHS, scheduler="asha")
+    heard, _ = run(halved, footage)
+    assert (heard["stopped"], heard["done"]) == (4, 4)
+    done = [cell for cell in halved.cells if halved.cell_folder(cell).done() is not None]
+    assert {cell.experiment.seed for cell in done} == {0, 1} and len({cell.experiment.optim.lr for cell in done}) == 2
+    assert by_key(replace(halved, cells=tuple(done))) == {cell.key: unbroken[cell.key] for cell in done}
+
+
+def sampled(folder, sampler):
+    def cells_of(space):
+        return plan_cells(Experiment(), space, "hash", tiny.TINY)
+
+    return with_rates(study_in(folder, {**SPACE, "optim.lr": ()}), sampler, cells_of)
+
+
+def test_a_sampler_proposes_until_each_model_has_its_rates(two_cpus, footage, tmp_path):
+    replan = partial(sampled, tmp_path, Sampler(5, (1e-4, 1e-1)))
+    heard, study = run(replan(), footage, replan)
+    assert (heard["done"], heard["proposed"], study.num_to_come) == (10, 2, 0)  # five rates, two seeds, the last later
+    assert run(replan(), footage, replan)[0] == {}
+    assert sampled(tmp_path, Sampler(6, (1e-4, 1e-1))).cells[:10] == study.cells
+    assert load_study(study.folder).sampling == {"sampler": "tpe", "lr_range": [1e-4, 1e-1]}

@@ -1,0 +1,168 @@
+"""From options to a study: its cells, its data, and what of both is there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from data.errors import DownloadError
+from data.manifest import MANIFEST, Manifest
+from data.registry import DATASETS
+from data.stream import Footage, read_footage
+from fernn.config import unknown_name
+from fernn.experiment import DataConfig
+from tune.options import Options, Preset, Search, chosen_sampler, chosen_settings, chosen_space
+from tune.preflight import check_storage_name
+from tune.sampling import Sampler
+from tune.selection import mean_and_deviation
+from tune.store import Folder
+from tune.study import Cell, Space, Study, StudyError, load_study, plan_cells
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A study and where its data is; without a manifest the data is not prepared yet."""
+
+    study: Study
+    home: Path
+    manifest: Manifest | None
+
+    def footage(self) -> Footage:
+        """The clips of the data."""
+        assert self.manifest is not None
+        return read_footage(self.home, self.manifest)
+
+    def num_clips(self) -> dict[str, dict[str, int]]:
+        """How many clips each split has: as prepared, or as the whole data set is known to have."""
+        if self.manifest is not None:
+            return {split: dict(parts) for split, parts in self.manifest.clips.items()}
+        return DATASETS[self.study.cells[0].experiment.data.name].num_clips(self.study.demo)
+
+
+def plan(search: Search, options: Options) -> Planned:
+    """The study that the options describe, on data that is ready; else on data that is still to be brought."""
+    check_storage_name(options.records.storage)
+    preset, sketch = search.presets[options.grid.preset], make_study(search, options, "")
+    data = sketch.cells[0].experiment.data
+    if data.name not in DATASETS:
+        raise StudyError(unknown_name(data.name, list(DATASETS), kind="data set"))
+    if preset.demo and options.clips.videos is not None:
+        raise StudyError("--videos goes with --preset paper: the demo renders its own")
+    folder = data_folder(data, preset, options)
+    home = DATASETS[data.name].folder_of(folder, data.size)
+    if not home.exists():
+        check_resolution(data, folder, preset, options)
+        return Planned(sketch, home, None)
+    manifest = Manifest.read(home)
+    manifest.verify(home)
+    study = make_study(search, options, manifest.hash)
+    absent = (*manifest.missing, *(entry.name for entry in manifest.skipped))
+    return Planned(replace(study, demo=manifest.demo, partial=absent, data=str(home)), home, manifest)
+
+
+def replan(search: Search, planned: Planned, options: Options) -> Study:
+    """The study after a round: a sampler may have more to propose."""
+    assert planned.manifest is not None
+    study, known = make_study(search, options, planned.manifest.hash), planned.study
+    return replace(study, demo=known.demo, partial=known.partial, data=known.data)
+
+
+def make_study(search: Search, options: Options, data_hash: str) -> Study:
+    """The study's name, folder, space and cells."""
+    preset = search.presets[options.grid.preset]
+    space, sampler = chosen_space(preset, options), chosen_sampler(preset, options)
+    name = options.records.study or f"{search.base.data.name}-{options.grid.preset}"
+    if "/" in name or name in ("", ".", ".."):
+        raise StudyError(f"--study must be a plain name without '/', got {name!r}")
+    folder, scheduler = Folder(options.records.storage) / name, options.strategy.scheduler
+    study = Study(name, folder, space, (), preset.demo, scheduler=scheduler)
+    settings = chosen_settings(preset, options)
+
+    def cells_of(space: Space) -> tuple[Cell, ...]:
+        return plan_cells(search.base, space, data_hash, preset.defaults, settings)
+
+    return replace(study, cells=cells_of(space)) if sampler is None else with_rates(study, sampler, cells_of)
+
+
+def with_rates(study: Study, sampler: Sampler, cells_of: Callable[[Space], tuple[Cell, ...]]) -> Study:
+    """The study with the learning rates that its models have tried and are to try now."""
+    at = partial(_space_at, study.space)
+    labels = list(dict.fromkeys(study.model_label(cell) for cell in cells_of(at([sampler.lr_range[0]]))))
+    tried = {label: _tried(study, label) for label in labels}
+    known = cells_of(at(_union(tried))) if any(tried.values()) else ()
+    rates = {label: sampler.plan(label, _values(study, known, label, tried[label])) for label in labels}
+    space, mine = at(_union(rates)), [(label, rate) for label in labels for rate in rates[label]]
+    cells = tuple(c for c in cells_of(space) if (study.model_label(c), c.experiment.optim.lr) in mine)
+    to_come = sum(max(0, sampler.num_samples - len(rates[label])) for label in labels) * len(space["seed"])
+    return replace(study, space=space, cells=cells, sampling=sampler.facts(), num_to_come=to_come)
+
+
+def _space_at(space: Space, rates: list[float]) -> Space:
+    return {**space, "optim.lr": tuple(rates)}
+
+
+def _union(rates: dict[str, list[float]]) -> list[float]:
+    return list(dict.fromkeys(rate for mine in rates.values() for rate in mine))
+
+
+def _tried(study: Study, label: str) -> list[float]:
+    """The learning rates that the study's folder has of a model, in the order in which they came."""
+    if study.folder.read("study.json") is None:
+        return []
+    known = load_study(study.folder)
+    mine = {cell.experiment.optim.lr for cell in known.cells if known.model_label(cell) == label}
+    return [rate for rate in known.space["optim.lr"] if rate in mine]
+
+
+def _values(study: Study, cells: tuple[Cell, ...], label: str, rates: list[float]) -> dict[float, float | None]:
+    """Each learning rate's mean validation accuracy over seeds, None where a seed has none yet."""
+    found: dict[float, float | None] = {}
+    for rate in rates:
+        mine = [c for c in cells if study.model_label(c) == label and c.experiment.optim.lr == rate]
+        values = [_value(study, cell) for cell in mine]
+        known = [value for value in values if value is not None]
+        found[rate] = mean_and_deviation(known)[0] if known and len(known) == len(values) else None
+    return found
+
+
+def _value(study: Study, cell: Cell) -> float | None:
+    """The best validation accuracy of a settled cell, 0 for one that diverged, None for any other."""
+    folder = study.cell_folder(cell)
+    if folder.failure() is not None:
+        return 0.0
+    return folder.history()[-1]["best/accuracy"] if study.settled(cell) else None
+
+
+def data_folder(data: DataConfig, preset: Preset, options: Options) -> Path:
+    """Where data of every size is kept; a folder of one size is taken for the one above it."""
+    given = options.clips.data
+    if given is None:
+        return Path("datasets") / (f"{data.name}-demo" if preset.demo else data.name)
+    return given.parent if (given / MANIFEST).exists() else given
+
+
+def check_resolution(data: DataConfig, folder: Path, preset: Preset, options: Options) -> None:
+    """Raises StudyError where the folder has clips of another resolution alone, and no videos to make them from."""
+    sizes = sorted(Manifest.read(path.parent).size for path in folder.glob(f"*/{MANIFEST}"))
+    if sizes and not preset.demo and options.clips.videos is None and not (folder / "raw/videos").exists():
+        known = " and ".join(f"{size}x{size}" for size in sizes)
+        raise StudyError(
+            f"data.size is {data.size}, but {folder} has clips of {known}: give --set data.size={sizes[0]}, "
+            f"or --videos DIR to make clips of {data.size}x{data.size} from"
+        )
+
+
+def bring(search: Search, planned: Planned, options: Options) -> Planned:
+    """The plan on data that was rendered, read from disk or downloaded."""
+    preset, data = search.presets[options.grid.preset], planned.study.cells[0].experiment.data
+    folder, dataset, clips = data_folder(data, preset, options), DATASETS[data.name], options.clips
+    if preset.demo:
+        dataset.prepare_demo(folder, data.size)
+    elif clips.videos is None and not clips.download:
+        raise StudyError(f"{planned.home} has no data: drop --no-download, or give --videos DIR or --preset demo")
+    else:
+        try:
+            dataset.prepare(folder, videos=clips.videos, size=data.size)
+        except DownloadError as error:
+            raise StudyError(f"{error}; or try the search without them: --preset demo") from error
+    return plan(search, replace(options, clips=replace(clips, videos=None)))

@@ -1,0 +1,46 @@
+"""The rounds of a search: what can be trained now is trained, then it is decided what comes next."""
+
+from collections.abc import Callable, Sequence
+
+from data.stream import Footage
+from tune.growing import adopt_shorter
+from tune.halving import next_segment
+from tune.search import Failure, Listener, Resources, run_cells
+from tune.study import Study, claim
+
+
+def run_rounds(
+    study: Study,
+    replan: Callable[[], Study],
+    footage: Footage,
+    resources: Resources,
+    listeners: Sequence[Listener],
+) -> tuple[Study, list[Failure]]:
+    """Run all that is missing, and what ``replan`` adds once that is done; the study as it ends, and what failed.
+
+    A grid takes one round. Successive halving takes one for each rung; a sampler one for each of its proposals.
+    """
+    failures: dict[str, Failure] = {}
+    while True:
+        segment = next_segment(study, failures)
+        for cell in segment.stopped:
+            for listener in listeners:
+                listener.stopped(cell)
+        if segment.cells:
+            adopt_shorter(study, segment.cells)
+            failed = run_cells(study, segment.cells, footage, resources, listeners, segment.until)
+            failures |= {one.cell.key: one for one in failed}
+        elif (grown := replan()).cells == study.cells:
+            return study, list(failures.values())
+        else:
+            study = extend(study, grown, listeners)
+
+
+def extend(study: Study, grown: Study, listeners: Sequence[Listener]) -> Study:
+    """Write down the cells that are new and tell of them; the grown study."""
+    claim(grown)
+    for cell in grown.cells:
+        if cell not in study.cells:
+            for listener in listeners:
+                listener.proposed(cell)
+    return grown

@@ -1,0 +1,200 @@
+"""How a search speaks: texts and tables for people, JSON lines for programs."""
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+from fernn.train.loop import Row
+from tune import report
+from tune.estimate import Cost
+from tune.planning import Planned
+from tune.progress import Progress, duration
+from tune.search import Failure, Listener
+from tune.study import Cell, Study
+from tune.table import Table
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a study's command."""
+
+    study: Study
+    failures: list[Failure]
+    behind: Exception | None = None
+    """What kept MLflow from being brought up to date."""
+
+
+class Voice(Protocol):
+    """Tells a user what a search does."""
+
+    def refused(self, error: Exception) -> int:
+        """The command cannot run, and why, in one line; 2."""
+
+    def warned(self, text: str) -> None:
+        """What the user should know before it starts."""
+
+    def planned(self, planned: Planned, cost: Cost | None) -> None:
+        """What the study holds, what is done, what will run and what that costs."""
+
+    def progress(self, study: Study, cells: list[Cell]) -> AbstractContextManager[Listener]:
+        """Follows the cells while they run."""
+
+    def results(self, study: Study, tracking_uri: str) -> None:
+        """The table."""
+
+    def left(self, outcome: Outcome) -> int:
+        """What has no result, why, and the way out; 1 where there is any, else 0."""
+
+
+def one_line(error: Exception) -> str:
+    """What the error says."""
+    return str(error.args[0] if isinstance(error, KeyError) else error)
+
+
+def describe_cost(cost: Cost | None) -> str:
+    """Time and disk in words."""
+    if cost is None:
+        return "nothing to run"
+    return (
+        f"about {duration(cost.seconds)} with {cost.concurrency} at once (from one probed step a model), "
+        f"{cost.num_bytes / 1e6:.1f} MB of checkpoints"
+    )
+
+
+def describe_data(planned: Planned) -> str:
+    """Where the clips are, how many, and what is wrong with them."""
+    study, manifest = planned.study, planned.manifest
+    if manifest is None:
+        return f"not prepared yet, goes to {planned.home}"
+    demo = ", DEMO: rendered, not KTH" if study.demo else ""
+    absent = f", PARTIAL: {report.absent(study.partial)}" if study.partial else ""
+    return f"{planned.home}, {manifest.num_clips} clips{demo}{absent}"
+
+
+def describe_grid(study: Study) -> str:
+    """How many values each dimension has; with a sampler, how many cells it will add."""
+    sizes = {name: len(values) for name, values in study.space.items() if name != "optim.lr" or not study.sampling}
+    grid = " × ".join(f"{size} {name.rpartition('.')[2]}" for name, size in sizes.items())
+    return f"{grid} × sampled lr, {study.num_to_come} more cells to come" if study.sampling else grid
+
+
+class Texts:
+    """For people: a live table on a terminal, plain lines elsewhere."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+
+    def refused(self, error: Exception) -> int:
+        self._say(f"error: {one_line(error)}")
+        return 2
+
+    def warned(self, text: str) -> None:
+        self._say(f"warning: {text}")
+
+    def planned(self, planned: Planned, cost: Cost | None) -> None:
+        study, missing = planned.study, planned.study.missing()
+        grid, done = describe_grid(study), len(study.cells) - len(missing)
+        self._say(f"study {study.name}: {len(study.cells)} cells ({grid}), {done} done, {len(missing)} to run")
+        self._say(f"data: {describe_data(planned)}")
+        if cost is not None:
+            self._say(f"cost: {describe_cost(cost)}")
+        for cell in missing:
+            begun = cost.epochs_done.get(cell.key) if cost is not None else 0
+            self._say(f"  {study.label(cell)}" + (f", goes on from epoch {begun}" if begun else ""))
+
+    def progress(self, study: Study, cells: list[Cell]) -> AbstractContextManager[Listener]:
+        return Progress(study, cells, self.console)
+
+    def results(self, study: Study, tracking_uri: str) -> None:
+        out = Console()
+        grid = Grid(title=study.name, title_justify="left")
+        for column in report.COLUMNS:
+            grid.add_column(column)
+        for row in report.model_rows(study):
+            grid.add_row(*report.row_cells(row))
+        out.print(grid)
+        ui = f"{Path(sys.executable).parent}/mlflow ui --backend-store-uri {shlex.quote(tracking_uri)}"
+        lines = [*report.notes(study), f"Compare the runs: {ui}"]
+        out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+    def left(self, outcome: Outcome) -> int:
+        study, num_left = outcome.study, len(outcome.study.missing())
+        for failed in outcome.failures:
+            self._say(f"{study.label(failed.cell)} failed: {failed.reason}")
+        if outcome.behind is not None:
+            self._say(f"MLflow is behind, run the same command again to bring it up to date: {outcome.behind}")
+        if num_left:
+            self._say(f"{num_left} of {len(study.cells)} cells have no result: run the same command again to go on")
+        return 1 if num_left or outcome.behind is not None else 0
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+class Events:
+    """For programs: one JSON object a line, each with the name of its event."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+
+    def refused(self, error: Exception) -> int:
+        self._tell("refused", reason=one_line(error))
+        return 2
+
+    def warned(self, text: str) -> None:
+        self._tell("warning", text=text)
+
+    def planned(self, planned: Planned, cost: Cost | None) -> None:
+        study, missing = planned.study, planned.study.missing()
+        facts = {"study": study.name, "folder": study.folder.root, "data": str(planned.home), "demo": study.demo}
+        facts |= {"partial": list(study.partial), "num_cells": len(study.cells), "num_to_come": study.num_to_come}
+        expected = {} if cost is None else {"seconds": cost.seconds, "num_bytes": cost.num_bytes}
+        self._tell("plan", **facts, **expected, to_run=[cell.name for cell in missing])
+
+    def progress(self, study: Study, cells: list[Cell]) -> AbstractContextManager[Listener]:
+        return nullcontext(self)
+
+    def started(self, cell: Cell) -> None:
+        self._tell("started", cell=cell.name)
+
+    def reported(self, cell: Cell, row: Row) -> None:
+        numbers = {name: value for name, value in row.items() if "/" in name and isinstance(value, int | float)}
+        self._tell("epoch", cell=cell.name, epoch=row["epoch"], metrics=numbers)
+
+    def lost(self, cell: Cell) -> None:
+        self._tell("lost", cell=cell.name)
+
+    def rested(self, cell: Cell) -> None:
+        self._tell("rested", cell=cell.name)
+
+    def stopped(self, cell: Cell) -> None:
+        self._tell("stopped", cell=cell.name)
+
+    def ended(self, cell: Cell, failed: bool) -> None:
+        self._tell("failed" if failed else "done", cell=cell.name)
+
+    def proposed(self, cell: Cell) -> None:
+        self._tell("proposed", cell=cell.name)
+
+    def results(self, study: Study, tracking_uri: str) -> None:
+        rows = report.records(Table.of(study)) if report.model_rows(study) else []
+        self._tell("table", rows=rows, notes=report.notes(study), tracking_uri=tracking_uri)
+
+    def left(self, outcome: Outcome) -> int:
+        missing = outcome.study.missing()
+        failed = {one.cell.name: one.reason for one in outcome.failures}
+        behind = None if outcome.behind is None else str(outcome.behind)
+        self._tell("end", failed=failed, missing=[cell.name for cell in missing], tracking_behind=behind)
+        return 1 if missing or behind is not None else 0
+
+    def _tell(self, event: str, **facts: Any) -> None:
+        content: Mapping[str, Any] = {"event": event} | facts
+        print(json.dumps(content), file=self.out, flush=True)
