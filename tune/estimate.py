@@ -1,5 +1,7 @@
 """What a plan will cost, from one probed training step a model."""
 
+import math
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +45,8 @@ def cost_of(study: Study, cells: Sequence[Cell], num_clips: NumClips, options: O
     probed = {probe_of(cell.experiment) for cell in cells}
     probes = {experiment: probe(experiment, options.cluster.cpus_per_trial) for experiment in probed}
     torch.cuda.empty_cache()  # the trials need what the probes held
-    concurrency, done = concurrency_of(options, hardware), epochs_done(study, cells)
+    concurrency = min(concurrency_of(options, hardware), len(cells))
+    done = epochs_done(study, cells)
     seconds = num_bytes = 0.0
     for experiment, cell in ((cell.experiment, cell) for cell in cells):
         seconds_per_clip, num_parameters = probes[probe_of(experiment)]
@@ -89,9 +92,10 @@ def blank_batch(experiment: Experiment, num_clips: int) -> Batch:
 
 
 def concurrency_of(options: Options, hardware: Hardware) -> int:
-    """How many trials run at once."""
+    """How many trials fit at once."""
     cluster, gpus = options.cluster, gpu_share(options, hardware.gpus)
     fitting = [hardware.cpus / cluster.cpus_per_trial] if cluster.cpus_per_trial else []
     fitting += [hardware.gpus / gpus] if gpus else []
     fitting += [cluster.max_concurrent] if cluster.max_concurrent else []
-    return max(1, int(min(fitting, default=1)))
+    most = min(fitting, default=1)
+    return sys.maxsize if math.isinf(most) else max(1, int(most))

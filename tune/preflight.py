@@ -1,5 +1,6 @@
 """What is checked before anything starts: storage, tracking server, resources. Each refusal is one line."""
 
+import math
 import os
 import urllib.error
 import urllib.request
@@ -57,37 +58,66 @@ def tracking_uri(options: Options) -> str:
 
 
 @dataclass(frozen=True)
-class Hardware:
-    """The CPUs and GPUs that a search can have."""
+class Node:
+    """The CPUs and GPUs of a machine, and how many machines of the kind there are or can be."""
 
     cpus: float
     gpus: float
+    count: float = 1
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a search can have: the machines that are there, and those that an autoscaler can bring."""
+
+    alive: tuple[Node, ...]
+    scaled: tuple[Node, ...] = ()
+
+    @property
+    def cpus(self) -> float:
+        """All CPUs at the most."""
+        return max(sum(node.cpus * node.count for node in nodes) for nodes in (self.alive, self.scaled))
+
+    @property
+    def gpus(self) -> float:
+        """All GPUs at the most."""
+        return max(sum(node.gpus * node.count for node in nodes) for nodes in (self.alive, self.scaled))
+
+    def holds(self, cpus: float, gpus: float) -> bool:
+        """Whether one machine has so much."""
+        return any(cpus <= node.cpus and gpus <= node.gpus for node in (*self.alive, *self.scaled))
 
 
 def hardware() -> Hardware:
-    """What the cluster has that Ray is connected to, and what its autoscaler can bring; else what this machine has."""
+    """What the cluster has that Ray is connected to, or can have; else what this machine has."""
     if not ray.is_initialized():
-        return Hardware(os.cpu_count() or 1, torch.cuda.device_count())
-    have = ray.cluster_resources()
-    most = autoscaled()
-    return Hardware(*(max(have.get(name, 0), most.get(name, 0)) for name in ("CPU", "GPU")))
+        return Hardware((Node(os.cpu_count() or 1, torch.cuda.device_count()),))
+    alive = tuple(_node(node["Resources"]) for node in ray.nodes() if node["Alive"])
+    config = cluster_state.get_cluster_config()  # Ray tells it nowhere else; its own libraries read it there
+    if config is None:
+        return Hardware(alive)
+    groups = config.node_group_configs
+    return Hardware(alive, tuple(_node(group.resources, group.max_count) for group in groups if group.max_count))
 
 
-def autoscaled() -> Mapping[str, float]:
-    """What the cluster has at the most that its autoscaler may make of it; nothing where it has no autoscaler.
-
-    Ray tells it through its state alone; its own libraries read it there.
-    """
-    return cluster_state.get_max_resources_from_cluster_config() or {}
+def _node(resources: Mapping[str, float], count: float = 1) -> Node:
+    unlimited = count < 0
+    return Node(resources.get("CPU", 0), resources.get("GPU", 0), math.inf if unlimited else count)
 
 
 def chosen_resources(options: Options) -> Resources:
-    """What a trial holds; raises StudyError where the cluster that Ray is connected to cannot give it."""
+    """What a trial holds; raises StudyError where no machine of the cluster that Ray is connected to can give it."""
     have, cluster = hardware(), options.cluster
-    gpus = gpu_share(options, have.gpus)
-    for name, wanted, most in (("cpus", cluster.cpus_per_trial, have.cpus), ("gpus", gpus, have.gpus)):
-        if not 0 <= wanted <= most:
-            raise StudyError(f"--{name}-per-trial must be 0 to the cluster's {most:g}, got {wanted:g}")
+    cpus, gpus = cluster.cpus_per_trial, gpu_share(options, have.gpus)
+    for name, wanted in (("cpus", cpus), ("gpus", gpus)):
+        if wanted < 0:
+            raise StudyError(f"--{name}-per-trial must be 0 or more, got {wanted:g}")
+    if not have.holds(cpus, gpus):
+        kinds = dict.fromkeys(f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in (*have.alive, *have.scaled))
+        raise StudyError(
+            f"--cpus-per-trial and --gpus-per-trial must fit on one machine, got {cpus:g} and {gpus:g}: "
+            f"the cluster has or can bring machines with {'; '.join(kinds)}"
+        )
     if cluster.max_concurrent is not None and cluster.max_concurrent < 1:
         raise StudyError(f"--max-concurrent must be 1 or more, got {cluster.max_concurrent}")
-    return Resources(cluster.cpus_per_trial, gpus, cluster.max_concurrent)
+    return Resources(cpus, gpus, cluster.max_concurrent)

@@ -1,5 +1,6 @@
 """What a running search shows: one live table on a terminal, plain lines elsewhere."""
 
+import sys
 import time
 from dataclasses import dataclass
 
@@ -118,6 +119,11 @@ class Progress:
         """A cell's state as one line."""
         accuracy = "" if state.accuracy is None else f", best validation accuracy {state.accuracy:.3f}"
         return f"{self.study.label(state.cell)}: {state.state}, epoch {state.epoch} of {state.epochs}{accuracy}"
+
+
+def tables() -> Console:
+    """Where tables go: as wide as the terminal, or as wide as they need where the output is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else 160)
 
 
 def duration(seconds: float) -> str:

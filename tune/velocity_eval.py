@@ -35,6 +35,7 @@ from tune.command import USER_ERRORS, refuse
 from tune.options import Options as SearchOptions
 from tune.options import Records
 from tune.preflight import check_tracking, tracking_uri
+from tune.progress import tables
 from tune.results import ModelRow, model_rows, registered_name
 from tune.reuse import find_study
 from tune.search import driver_lock, ray_runtime
@@ -204,9 +205,9 @@ def show(study: Study, found: Sequence["ModelVelocity"], options: Options) -> No
     if options.json:
         print(json.dumps({"models": [model.document() for model in found], "notes": notes(study)}, indent=2))
         return
-    out = Console()
-    columns = ("model", "learning rate", "n", *(f"test accuracy on V_{k}" for k in RANGES))
-    table = Table(*columns, title=f"{study.name}: velocity generalization", title_justify="left")
+    out = tables()
+    columns = ("model", "learning rate", "n", *(f"V_{k}" for k in RANGES))
+    table = Table(*columns, title=f"{study.name}: test accuracy with velocities from V_k", title_justify="left")
     for model in found:
         table.add_row(*model.text())
     out.print(table)

@@ -16,7 +16,7 @@ from fernn.train.loop import Row
 from tune import report
 from tune.estimate import Cost
 from tune.planning import Planned
-from tune.progress import Progress, duration
+from tune.progress import Progress, duration, tables
 from tune.search import Failure, Listener
 from tune.study import Cell, Study
 from tune.table import Table
@@ -114,10 +114,10 @@ class Texts:
         return Progress(study, cells, self.console)
 
     def results(self, study: Study, tracking_uri: str) -> None:
-        out = Console()
+        out = tables()
         grid = Grid(title=study.name, title_justify="left")
         for column in report.COLUMNS:
-            grid.add_column(column)
+            grid.add_column(column, overflow="fold")
         for row in report.model_rows(study):
             grid.add_row(*report.row_cells(row))
         out.print(grid)

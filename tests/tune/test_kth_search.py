@@ -14,6 +14,7 @@ import pytest
 from data.kth.prepare import prepare
 from tune.command import main
 from tune.kth_search import SEARCH
+from tune.preflight import Hardware, Node
 
 STUDY = Path("studies/kth-paper")
 
@@ -94,9 +95,8 @@ def command(tmp_path, monkeypatch, capsys, *arguments):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ray.init", lambda **options: None)
     monkeypatch.setattr("ray.shutdown", lambda: None)  # other tests' Ray lives in this process
-    monkeypatch.setattr("ray.is_initialized", lambda: True)
-    monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 2.0})
-    monkeypatch.setattr("tune.preflight.autoscaled", lambda: {})
+    for module in ("command", "preflight"):
+        monkeypatch.setattr(f"tune.{module}.hardware", lambda: Hardware((Node(cpus=2, gpus=0),)))
     monkeypatch.setattr("tune.estimate.probe", lambda experiment, cpus: (0.1, 1000))
     monkeypatch.setattr("sys.argv", ["kth_search.py", *map(str, arguments)])
     return main(SEARCH), capsys.readouterr()
@@ -155,8 +155,12 @@ def test_a_search_that_wants_gpus_warns_and_asks_where_there_is_none(answer, arg
         (["--num-samples", "3"], "--num-samples goes with --sampler tpe"),
         (["--sampler", "tpe", "--lrs", "1e-3"], "--lrs goes with --sampler grid"),
         (["--sampler", "tpe", "--lr-range", "1e-2", "1e-3"], "--lr-range must be LOW HIGH with 0 < LOW < HIGH"),
-        (["--cpus-per-trial", "3"], "--cpus-per-trial must be 0 to the cluster's 2, got 3"),
-        (["--gpus-per-trial", "1"], "--gpus-per-trial must be 0 to the cluster's 0, got 1"),
+        (
+            ["--cpus-per-trial", "3"],
+            "got 3 and 0: the cluster has or can bring machines with 2 CPUs and 0 GPUs",
+        ),
+        (["--gpus-per-trial", "1"], "must fit on one machine, got 1 and 1"),
+        (["--gpus-per-trial", "-1"], "--gpus-per-trial must be 0 or more, got -1"),
         (["--max-concurrent", "0"], "--max-concurrent must be 1 or more, got 0"),
     ],
 )
