@@ -17,6 +17,7 @@ from tune.estimate import Cost, cost_of
 from tune.options import Options, Search, parse
 from tune.planning import Planned, bring, plan, replan
 from tune.preflight import check_storage, check_tracking, chosen_resources, hardware, tracking_uri
+from tune.progress import Pace
 from tune.rounds import run_rounds
 from tune.search import Failure, Listener, Resources, driver_lock, ray_runtime
 from tune.study import Study, StudyError, claim, load_study
@@ -81,11 +82,12 @@ def execute(search: Search, planned: Planned, options: Options, voice: Voice) ->
             resources = chosen_resources(options)
             confirm(planned, options, voice)
             ready = planned if is_ready else bring(search, planned, options)
-            voice.planned(ready, cost(ready, options))
+            expected = cost(ready, options)
+            voice.planned(ready, expected)
             footage = ready.footage()
             check_clips(ready.study, footage)
             again = partial(replan, search, ready, options)
-            return track(ready.study, options, partial(train, ready.study, again, footage, resources, voice))
+            return track(ready.study, options, partial(train, ready.study, again, footage, resources, voice, expected))
 
 
 def confirm(planned: Planned, options: Options, voice: Voice) -> None:
@@ -111,10 +113,11 @@ def train(
     footage: Footage,
     resources: Resources,
     voice: Voice,
+    expected: Cost | None,
     listener: Listener,
 ) -> tuple[Study, list[Failure]]:
     """Run what is missing, with progress shown; the study as it ends, and the cells that failed."""
-    with voice.progress(study, study.missing()) as progress:
+    with voice.progress(study, study.missing(), expected.pace if expected else Pace()) as progress:
         return run_rounds(study, again, footage, resources, [listener, progress])
 
 

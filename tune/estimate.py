@@ -16,6 +16,7 @@ from fernn.train.run import Run
 from tune.growing import epochs_done
 from tune.options import Options, gpu_share
 from tune.preflight import Hardware
+from tune.progress import Pace
 from tune.study import Cell, Study
 
 CPU_CLIPS = 1
@@ -36,8 +37,7 @@ class Cost:
     seconds: float
     concurrency: int
     num_bytes: int
-    epochs_done: Mapping[str, int]
-    """By key: the epochs that a cell need not train any more."""
+    pace: Pace
 
 
 def cost_of(study: Study, cells: Sequence[Cell], num_clips: NumClips, options: Options, hardware: Hardware) -> Cost:
@@ -47,13 +47,13 @@ def cost_of(study: Study, cells: Sequence[Cell], num_clips: NumClips, options: O
     torch.cuda.empty_cache()  # the trials need what the probes held
     concurrency = min(concurrency_of(options, hardware), len(cells))
     done = epochs_done(study, cells)
-    seconds = num_bytes = 0.0
+    seconds, num_bytes, paces = 0.0, 0, {}
     for experiment, cell in ((cell.experiment, cell) for cell in cells):
         seconds_per_clip, num_parameters = probes[probe_of(experiment)]
-        left = experiment.epochs - done[cell.key]
-        seconds += left * epoch_clips(experiment, num_clips) * seconds_per_clip
+        of_epoch = paces[study.model_label(cell)] = epoch_clips(experiment, num_clips) * seconds_per_clip
+        seconds += (experiment.epochs - done[cell.key]) * of_epoch
         num_bytes += BYTES_PER_PARAMETER * num_parameters
-    return Cost(seconds / concurrency, concurrency, int(num_bytes), done)
+    return Cost(seconds / concurrency, concurrency, num_bytes, Pace(paces, done))
 
 
 def probe_of(experiment: Experiment) -> Experiment:

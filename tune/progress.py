@@ -2,7 +2,9 @@
 
 import sys
 import time
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.live import Live
@@ -13,6 +15,18 @@ from tune.study import Cell, Study
 
 SECONDS_BETWEEN_LINES = 10.0
 SETTLED = ("done", "stopped early")
+ORDER = {"failed": 1, "waits for the others": 2, "waiting": 3, "done": 4, "stopped early": 5}
+"""Where a cell stands in the live table; what runs or was lost stands first."""
+LINES_AROUND = 8
+"""Lines of a terminal that the live table needs beside its rows."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What the plan knows of the cells: seconds for an epoch by model, and epochs that are done, by key."""
+
+    epoch_seconds: Mapping[str, float] = field(default_factory=dict)
+    epochs_done: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -33,12 +47,12 @@ class CellState:
 class Progress:
     """Follows the trials of a search; use it as a context manager around the search."""
 
-    def __init__(self, study: Study, cells: list[Cell], console: Console) -> None:
-        self.study, self.console = study, console
-        self.states = {cell.key: CellState(cell) for cell in cells}
+    def __init__(self, study: Study, cells: list[Cell], console: Console, pace: Pace) -> None:
+        self.study, self.console, self.pace = study, console, pace
+        self.states = {cell.key: CellState(cell, epoch=pace.epochs_done.get(cell.key, 0)) for cell in cells}
         self._to_come = study.num_to_come
         self._began: float | None = None
-        self._ran = 0
+        self._ran = 0.0
         self._last_line = 0.0
         self._live = Live(console=console, get_renderable=self.table, refresh_per_second=2, transient=True)
 
@@ -55,12 +69,12 @@ class Progress:
 
     def reported(self, cell: Cell, row: Row) -> None:
         state = self.states[cell.key]
-        state.epoch, state.accuracy = int(row["epoch"]), row["best/accuracy"]
+        state.state, state.epoch, state.accuracy = "running", int(row["epoch"]), row["best/accuracy"]
         state.clips_per_second = row["time/clips_per_second"]
         if self._began is None:
             self._began = time.monotonic()  # start-up does not count
         else:
-            self._ran += 1
+            self._ran += self._weight(cell)
         if time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             self._say(state)
@@ -97,19 +111,31 @@ class Progress:
             )
 
     def left(self) -> str:
-        """The time that the epochs left will take, at the rate of the epochs so far."""
+        """The time that the epochs left will take at the rate so far, slow models counted as the plan does."""
         if self._began is None or not self._ran:
             return "time left unknown"
-        going = [state for state in self.states.values() if state.state not in ("failed", "stopped early")]
-        ahead = sum(state.epochs - state.epoch for state in going) + self._to_come * going[0].epochs if going else 0
+        states = self.states.values()
+        going = [state for state in states if state.state not in ("failed", "stopped early")]
+        ahead = sum((state.epochs - state.epoch) * self._weight(state.cell) for state in going)
+        whole = sum(state.epochs * self._weight(state.cell) for state in states)
+        ahead += self._to_come * whole / len(states)
         return f"{duration((time.monotonic() - self._began) * ahead / self._ran)} left"
 
+    def _weight(self, cell: Cell) -> float:
+        return self.pace.epoch_seconds.get(self.study.model_label(cell), 1.0)
+
     def table(self) -> Table:
-        """One row a cell."""
-        table = Table(title=f"{self.study.name}: {self.left()}", title_justify="left")
+        """One row a cell: those that run first, and as many as the terminal has lines for."""
+        states = sorted(self.states.values(), key=lambda state: ORDER.get(state.state, 0))
+        shown = states[: max(1, self.console.height - LINES_AROUND)]
+        counts = Counter(state.state for state in states)
+        summary = ", ".join(f"{count} {state}" for state, count in counts.items())
+        table = Table(title=f"{self.study.name}: {summary}; {self.left()}", title_justify="left")
         for column in ("cell", "state", "epoch", "best validation accuracy", "clips/s"):
             table.add_column(column)
-        for state in self.states.values():
+        if len(shown) < len(states):
+            table.caption = f"and {len(states) - len(shown)} more"
+        for state in shown:
             accuracy = "" if state.accuracy is None else f"{state.accuracy:.3f}"
             rate = "" if state.clips_per_second is None else f"{state.clips_per_second:.0f}"
             table.add_row(self.study.label(state.cell), state.state, f"{state.epoch}/{state.epochs}", accuracy, rate)

@@ -16,7 +16,7 @@ from fernn.train.loop import Row
 from tune import report
 from tune.estimate import Cost
 from tune.planning import Planned
-from tune.progress import Progress, duration, tables
+from tune.progress import Pace, Progress, duration, tables
 from tune.search import Failure, Listener
 from tune.study import Cell, Study
 from tune.table import Table
@@ -44,7 +44,7 @@ class Voice(Protocol):
     def planned(self, planned: Planned, cost: Cost | None) -> None:
         """What the study holds, what is done, what will run and what that costs."""
 
-    def progress(self, study: Study, cells: list[Cell]) -> AbstractContextManager[Listener]:
+    def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[Listener]:
         """Follows the cells while they run."""
 
     def results(self, study: Study, tracking_uri: str) -> None:
@@ -107,11 +107,11 @@ class Texts:
         if cost is not None:
             self._say(f"cost: {describe_cost(cost)}")
         for cell in missing:
-            begun = cost.epochs_done.get(cell.key) if cost is not None else 0
+            begun = cost.pace.epochs_done.get(cell.key) if cost is not None else 0
             self._say(f"  {study.label(cell)}" + (f", goes on from epoch {begun}" if begun else ""))
 
-    def progress(self, study: Study, cells: list[Cell]) -> AbstractContextManager[Listener]:
-        return Progress(study, cells, self.console)
+    def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[Listener]:
+        return Progress(study, cells, self.console, pace)
 
     def results(self, study: Study, tracking_uri: str) -> None:
         out = tables()
@@ -159,7 +159,7 @@ class Events:
         expected = {} if cost is None else {"seconds": cost.seconds, "num_bytes": cost.num_bytes}
         self._tell("plan", **facts, **expected, to_run=[cell.name for cell in missing])
 
-    def progress(self, study: Study, cells: list[Cell]) -> AbstractContextManager[Listener]:
+    def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[Listener]:
         return nullcontext(self)
 
     def started(self, cell: Cell) -> None:

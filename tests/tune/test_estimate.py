@@ -39,7 +39,7 @@ def test_epochs_that_are_done_cost_nothing(monkeypatch, tmp_path):
     )
     longer = tuple(replace(cell, experiment=replace(cell.experiment, epochs=501)) for cell in study.cells)
     cost = estimate.cost_of(replace(study, cells=longer), longer, NUM_CLIPS, Options(), machine(1, 0))
-    assert list(cost.epochs_done.values()) == [1, 0]  # a finished cell has one recorded epoch in these studies
+    assert list(cost.pace.epochs_done.values()) == [1, 0]  # a finished cell has one recorded epoch in these studies
     assert cost.seconds == (500 + 501) * 100 * 0.5
 
 
