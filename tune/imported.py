@@ -40,7 +40,7 @@ class ImportedCell:
     @property
     def name(self) -> str:
         """The name of its folder."""
-        return f"{self.cell.experiment.model.name}_{self.key}"
+        return f"{self.cell.experiment.model.label}_{self.key}"
 
 
 def imported_folder(study: Study, imported: ImportedCell) -> CellFolder:

@@ -64,8 +64,8 @@ class Grid:
     """paper: the grid of Table 2. figure5: the same, trained on clips that stand still and on clips that drift with
     up to 1 pixel per frame. demo: a small grid on rendered videos, three minutes on two cores."""
     models: Annotated[tuple[str, ...] | None, _default(PRESETS, "NAME ...")] = None
-    """Models by name: fernn-v1, fernn-v2, grnn, grnn-plus, 3dcnn, or fernn-v1-circular and fernn-v2-circular, whose
-    embedding wraps as the flow does."""
+    """Models by name: fernn-v1, fernn-v2, grnn, grnn-plus, 3dcnn; fernn-v1-circular and fernn-v2-circular, whose
+    embedding wraps as the flow does; or package.module:ConfigClass for one of your own."""
     lrs: Annotated[tuple[float, ...] | None, _default(PRESETS, "RATE ...")] = None
     """Learning rates of the grid."""
     seeds: Annotated[tuple[int, ...] | None, _default(PRESETS, "SEED ...")] = None

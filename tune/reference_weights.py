@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from fernn.models import CNN3DConfig, ModelConfig
-from fernn.models.fernn import GRNNPlusConfig
+from fernn.models import ModelConfig
+from fernn.models.cnn3d import CNN3DConfig
+from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
 from fernn.reference import from_reference, read_reference, renamed
 from tune.study import StudyError
 
@@ -32,7 +33,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 def published_velocities(config: ModelConfig) -> tuple[tuple[int, int], ...] | None:
     """The published ``v_list`` of (vy, vx) for the model's range, vx in the outer loop; None for the 3D-CNN."""
-    if isinstance(config, CNN3DConfig):
+    if not isinstance(config, FERNNConfig | GRNNPlusConfig):
         return None
     range_y, range_x = config.velocity_range
     return tuple((vy, vx) for vx in range(-range_x, range_x + 1) for vy in range(-range_y, range_y + 1))
@@ -40,6 +41,8 @@ def published_velocities(config: ModelConfig) -> tuple[tuple[int, int], ...] | N
 
 def published_network(weights: Weights, config: ModelConfig) -> nn.Module:
     """The network that saved ``weights``; raises StudyError with the first part that does not fit ``config``."""
+    if not isinstance(config, FERNNConfig | GRNNPlusConfig | CNN3DConfig):
+        raise StudyError(f"{config.name} is no model of the published code: its weights cannot be read from a file")
     if mismatch := first_mismatch(weights, config):
         raise StudyError(f"the weights do not fit {config.name}: {mismatch}")
     return from_reference(weights, task="kth", velocities=published_velocities(config))
@@ -66,10 +69,9 @@ def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """
     shapes = {name: tuple(weight.shape) for name, weight in config.build().state_dict().items()}
     shapes = {name: shape for name, shape in shapes.items() if own_name(KERNELS) == name or "kernels" not in name}
-    velocities = published_velocities(config)
-    if velocities is not None and not isinstance(config, GRNNPlusConfig):
-        height, width = (2 * radius + 1 for radius in config.velocity_range)  # type: ignore[union-attr]
-        shapes[SHIFTS] = (len(velocities), 1, height, width)
+    if isinstance(config, FERNNConfig):
+        height, width = (2 * radius + 1 for radius in config.velocity_range)
+        shapes[SHIFTS] = (height * width, 1, height, width)
     return shapes
 
 

@@ -57,7 +57,7 @@ def row_cells(row: ModelRow) -> tuple[str, ...]:
 
 def imported_row_cells(imported: ImportedCell, result: CellResult) -> tuple[str, ...]:
     """An imported cell as text; it has no chosen learning rate."""
-    model = f"{imported.cell.experiment.model.name} (imported, not trained here: {imported.file_name})"
+    model = f"{imported.cell.experiment.model.label} (imported, not trained here: {imported.file_name})"
     return model, f"{result.num_parameters:,}", "", "1", f"{result.validation:.3f}", f"{result.test:.3f}"
 
 

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import socket
+import sys
 import tempfile
 import time
 import warnings
@@ -130,6 +131,7 @@ def run_cells(
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # no CSV, JSON and TensorBoard beside our folders
     os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"  # a cell may end without another epoch to report
     relay = Relay(study, listeners)
+    ship_models(cells)
     with tempfile.TemporaryDirectory(prefix="fernn-search-") as scratch:
         tuner = tune.Tuner(
             tune.with_resources(
@@ -158,6 +160,12 @@ def run_cells(
         raise relay.error
     ended = [results[index] for index in range(len(results))]
     return [failed for result in ended if (failed := failure(study, result)) is not None]
+
+
+def ship_models(cells: Sequence[Cell]) -> None:
+    """Send modules of users' own models to the workers with the trial: no node needs to have them installed."""
+    for module in {type(cell.experiment.model).__module__ for cell in cells if ":" in cell.experiment.model.name}:
+        ray.cloudpickle.register_pickle_by_value(sys.modules[module])
 
 
 def propose(study: Study, cells: list[Cell]) -> OptunaSearch:

@@ -53,7 +53,7 @@ class Cell:
     def name(self) -> str:
         """A name that reads well and is the cell's own: its folder and its trial carry it."""
         experiment = self.experiment
-        return f"{experiment.model.name}_lr{experiment.optim.lr:g}_seed{experiment.seed}_{self.key}"
+        return f"{experiment.model.label}_lr{experiment.optim.lr:g}_seed{experiment.seed}_{self.key}"
 
 
 Settings = Mapping[str, Any]
@@ -117,7 +117,7 @@ class Study:
     def model_label(self, cell: Cell) -> str:
         """The cell's model, and what else is searched: "grnn" or "grnn, velocity_range 1"."""
         others = (f"{name.rpartition('.')[2]} {value}" for name, value in self.where(cell).items())
-        return ", ".join([cell.experiment.model.name, *others])
+        return ", ".join([cell.experiment.model.label, *others])
 
     def label(self, cell: Cell) -> str:
         """The cell's name for people."""

@@ -1,10 +1,16 @@
-"""Models by name: a new one is a file here and a line below."""
+"""Models by name: a new one is a file here and a line below; one from elsewhere is named by where it is."""
+
+import os
+import sys
+from dataclasses import replace
+from importlib import import_module
 
 from fernn.config import unknown_name
+from fernn.models.base import ModelConfig
 from fernn.models.cnn3d import CNN3DConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
 
-ModelConfig = FERNNConfig | GRNNPlusConfig | CNN3DConfig
+__all__ = ["MODELS", "ModelConfig", "model_config"]
 
 MODELS: dict[str, ModelConfig] = {
     config.name: config
@@ -21,7 +27,29 @@ MODELS: dict[str, ModelConfig] = {
 
 
 def model_config(name: str) -> ModelConfig:
-    """The config registered as ``name``; raises KeyError with the nearest name."""
+    """The config registered as ``name``, or the one that "package.module:ConfigClass" names.
+
+    The module is imported from where Python finds it, the current folder at last. Raises KeyError with the
+    nearest name, ValueError for a class that is no config.
+    """
+    if ":" in name:
+        return _imported(name)
     if name not in MODELS:
-        raise KeyError(unknown_name(name, list(MODELS), kind="model"))
+        raise KeyError(f"{unknown_name(name, list(MODELS), kind='model')}, or package.module:ConfigClass")
     return MODELS[name]
+
+
+def _imported(name: str) -> ModelConfig:
+    module, _, attribute = name.partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"model {name!r} cannot be imported ({error}): install it, or run from its folder") from error
+    if not (isinstance(found, type) and issubclass(found, ModelConfig)):
+        raise ValueError(f"model {name!r} must be a class derived from fernn.models.ModelConfig, got {found!r}")
+    try:
+        return replace(found(), name=name)  # type: ignore[call-arg]
+    except TypeError as error:
+        raise ValueError(f"model {name!r} must have a default for every field: {error}") from error

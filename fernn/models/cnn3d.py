@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from fernn.config import Config
+from fernn.models.base import ModelConfig
 from fernn.models.fernn import require_positive
 
 
@@ -37,7 +37,7 @@ def block(c_in: int, c_out: int, stride: tuple[int, int, int] = (1, 1, 1)) -> nn
 
 
 @dataclass(frozen=True)
-class CNN3DConfig(Config):
+class CNN3DConfig(ModelConfig):
     """The 3D-CNN of width ``base``, 2 ``base`` and 4 ``base``."""
 
     name: str = "3dcnn"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fernn.config import Config
 from fernn.flows import TranslationFlow
 from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels
 from fernn.layers.embedding import FrameEmbedding, Padding
 from fernn.layers.pooling import pool_velocities
+from fernn.models.base import ModelConfig
 
 
 class RecurrentClassifier(nn.Module):
@@ -58,7 +58,7 @@ def embed_states(embedding: FrameEmbedding, states: Sequence[Tensor]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class FERNNConfig(Config):
+class FERNNConfig(ModelConfig):
     """A FERNN for translations; with ``velocity_range`` (0, 0) it is the G-RNN."""
 
     name: str = "fernn-v1"
@@ -82,7 +82,7 @@ class FERNNConfig(Config):
 
 
 @dataclass(frozen=True)
-class GRNNPlusConfig(Config):
+class GRNNPlusConfig(ModelConfig):
     """G-RNN+: as many learned kernels as the FERNN of ``velocity_range`` has velocities."""
 
     name: str = "grnn-plus"

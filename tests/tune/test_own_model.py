@@ -1,0 +1,58 @@
+"""A user's own model, as the README shows it: searched, reported and loaded beside the others."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import tune
+from fernn.experiment import Experiment
+from fernn.models import model_config
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """The README's module in a folder that Python knows nothing of, from which the test is started."""
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (code,) = [block for block in blocks if "class MineConfig" in block]
+    (tmp_path / "mine.py").write_text(code, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield tmp_path
+    sys.modules.pop("mine", None)
+
+
+def test_it_is_searched_reported_and_loaded_beside_the_others(search, mine):
+    started = search("--models", "grnn", "mine:MineConfig", "--seeds", "0", "--epochs", "1", "--set", "model.width=4")
+    out, err = started.communicate(timeout=250)
+    assert started.returncode == 0, err
+    assert re.search(r"MineConfig +│ 282 ", out)
+    network, experiment = tune.load_best("kth-paper", "mine:MineConfig")
+    assert network(torch.rand(2, 16, 1, 8, 8)).shape == (2, 6) and experiment.model.width == 4
+    assert [path.name for path in (mine / "studies/kth-paper/cells").glob("MineConfig_lr0.001_seed0_*")]
+
+
+def test_its_fields_are_fields_of_the_experiment(mine):
+    experiment = Experiment().override({"model": "mine:MineConfig", "model.width": 8})
+    assert experiment.flatten()["model.name"] == "mine:MineConfig" and experiment.model.label == "MineConfig"
+    assert Experiment().override(experiment.flatten()) == experiment
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere:Config", r"cannot be imported \(No module named 'nowhere'\): install it, or run from its folder"),
+        ("mine:Missing", "has no attribute 'Missing'"),
+        ("mine:MeanFrame", "must be a class derived from fernn.models.ModelConfig"),
+        ("needy:NeedyConfig", "must have a default for every field"),
+    ],
+)
+def test_what_is_no_model_is_refused_by_name(name, message, mine):
+    lines = ["from dataclasses import dataclass", "from fernn.models import ModelConfig", "@dataclass(frozen=True)"]
+    (mine / "needy.py").write_text("\n".join([*lines, "class NeedyConfig(ModelConfig):", "    width: int"]))
+    with pytest.raises(ValueError, match=message):
+        model_config(name)
