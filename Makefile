@@ -1,12 +1,13 @@
 # make demo   set up .venv and run the demo search
 # make test   set up .venv and run the tests
 # make lint   ruff and mypy
+# make ui-test   MLflow's pages in headless Chromium; needs Debian's chromium and chromium-driver
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test lint setup clean
+.PHONY: demo test lint ui-test setup clean
 
 demo: setup
 	$(BIN)/python tune/kth_search.py --preset demo
@@ -18,6 +19,9 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+ui-test: setup
+	$(BIN)/python -m pytest -m ui tests/ui
 
 setup: $(READY)
 

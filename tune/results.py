@@ -54,6 +54,14 @@ class ModelRow:
         """Of the chosen learning rate's cells the one with the best validation accuracy, the lowest seed of equals."""
         return max(self.chosen, key=lambda one: (one.validation, -one.cell.experiment.seed)).cell
 
+    def sentence(self) -> str:
+        """The row in words."""
+        spread = "" if self.test_deviation is None else f" ± {self.test_deviation:.3f} (sample standard deviation)"
+        return (
+            f"Test accuracy {self.test:.3f}{spread} over {self.num_seeds} of {self.num_planned} seeds at learning rate "
+            f"{self.lr:g}, chosen by validation accuracy ({self.validation:.3f})."
+        )
+
     def summary(self) -> dict[str, float]:
         """The row's numbers by name."""
         values = {

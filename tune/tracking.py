@@ -20,7 +20,7 @@ import torch
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 
 from fernn.metrics import confusion_matrix
 from fernn.train.loop import Row
@@ -28,6 +28,7 @@ from tune.pictures import confusion_figure
 from tune.results import ModelRow, registered_name
 from tune.store import BEST, CellFolder
 from tune.study import Cell, Study, StudyError
+from tune.table import notes
 
 NODE = "fernn.node"
 """The tag that says which run this is: "study", "model/grnn", "lr/grnn/0.001" or "cell/KEY"."""
@@ -96,16 +97,17 @@ class Tracker:
         model, lr = self.study.model_label(cell), f"{cell.experiment.optim.lr:g}"
         study = self._node("study", self.study.name)
         of_model = self._node(f"model/{model}", model, study)
-        of_lr = self._node(f"lr/{model}/{lr}", f"{model} lr {lr}", of_model)
+        of_lr = self._node(f"lr/{model}/{lr}", f"lr{lr} · {model}", of_model)
         run = self._node(f"cell/{cell.key}", self._cell_name(cell), of_lr, params(cell))
         for node in (study, of_model, of_lr, run):
             self._set_status(node, "RUNNING")
 
     def _cell_name(self, cell: Cell) -> str:
-        """The cell's label, with its epochs where the study has the cell with other epochs too."""
-        label = self.study.label(cell)
-        names = {run.info.run_name for node, run in self._runs.items() if node != f"cell/{cell.key}"}
-        return f"{label}, {cell.experiment.epochs} epochs" if label in names else label
+        """What tells it from its neighbours comes first, since lists of runs cut the end of a name."""
+        experiment = cell.experiment
+        name = f"seed{experiment.seed} · lr{experiment.optim.lr:g} · {self.study.model_label(cell)}"
+        others = {run.info.run_name for node, run in self._runs.items() if node != f"cell/{cell.key}"}
+        return f"{name} · {experiment.epochs} epochs" if name in others else name
 
     def ship(self, cell: Cell, rows: Sequence[Row]) -> None:
         """Log the rows of epochs that MLflow does not have."""
@@ -144,8 +146,10 @@ class Tracker:
 
     def summarise(self, rows: Sequence[ModelRow]) -> None:
         """Put the table's numbers on the models' and learning rates' runs, where they are not yet."""
+        self._describe("study", "\n".join(f"- {note}" for note in notes(self.study)))
         for row in rows:
             self.register(row)
+            self._describe(f"model/{row.label}", row.sentence())
             self._set_metrics(f"model/{row.label}", row.summary())
             for lr, accuracy in row.validation_by_lr.items():
                 self._set_metrics(f"lr/{row.label}/{lr:g}", {"validation/accuracy_mean": accuracy})
@@ -205,6 +209,11 @@ class Tracker:
                 if run.data.metrics.get(name) != value:
                     self.client.log_metric(run.info.run_id, name, value)
 
+    def _describe(self, node: str, text: str) -> None:
+        """What MLflow shows as the run's description."""
+        if node in self._runs and self.run(node).data.tags.get(MLFLOW_RUN_NOTE) != text:
+            self.client.set_tag(self._runs[node].info.run_id, MLFLOW_RUN_NOTE, text)
+
     def _log_artifacts(self, run: Run, folder: CellFolder) -> None:
         table = folder.predictions()
         with tempfile.TemporaryDirectory() as scratch:
@@ -228,7 +237,9 @@ def params(cell: Cell) -> list[Param]:
 def metrics(row: Row) -> list[Metric]:
     """A row as MLflow's metrics: the epoch is the step, the row's own time the timestamp."""
     step, stamp = int(row["epoch"]), int(row["time/recorded_at"] * 1000)
-    return [Metric(name, value, stamp, step) for name, value in row.items() if name != "epoch"]
+    return [
+        Metric(name, value, stamp, step) for name, value in row.items() if name not in ("epoch", "time/recorded_at")
+    ]
 
 
 class TrackingListener:

@@ -1,0 +1,191 @@
+"""MLflow's own pages show a study as it is: found by name, nested, with its curves, pictures and checkpoints.
+
+Needs Chromium; ``make ui-test`` runs it. Every step leaves a picture in tests/ui/screenshots.
+"""
+
+import json
+
+import pytest
+
+pytestmark = [pytest.mark.ui, pytest.mark.timeout(600)]  # the first test waits for the study, too
+
+STUDY, EPOCHS = "kth-paper", 4
+TREE = {
+    STUDY: {"fernn-v1", "grnn"},
+    "grnn": {"lr0.001 · grnn"},
+    "lr0.001 · grnn": {"seed0 · lr0.001 · grnn", "seed1 · lr0.001 · grnn"},
+    "fernn-v1": {"lr0.001 · fernn-v1"},
+    "lr0.001 · fernn-v1": {"seed0 · lr0.001 · fernn-v1", "seed1 · lr0.001 · fernn-v1"},
+}
+MODEL, CELL, OTHER = "grnn", "seed0 · lr0.001 · grnn", "seed0 · lr0.001 · fernn-v1"
+CURVE = "validation/accuracy"
+PARAMETERS = {"model.name": "grnn", "optim.lr": "0.001", "data.velocity_range": "2", "seed": "0", "epochs": "4"}
+
+
+def link(text):
+    return f"//a[normalize-space()={text!r}]"
+
+
+def button(text):
+    return f"//button[normalize-space()={text!r}]"
+
+
+def row(name):
+    """The row of a table with a link of that name; of the list of runs, the part with name and check-box."""
+    return f"//*[@role='row'][.//a[normalize-space()={name!r}]]"
+
+
+def route(run, tab=""):
+    return f"experiments/{run.info.experiment_id}/runs/{run.info.run_id}{tab}"
+
+
+def listed(page):
+    """The names in the list of runs."""
+    return {name.text for name in page.all("//*[@role='row']//a[contains(@href, '/runs/')]")}
+
+
+def expand(page, parent, children):
+    """Open a run in the list; its children appear, and nothing else does."""
+    before = listed(page)
+    assert not before & children
+    page.click(f"{row(parent)}//*[@role='gridcell'][.//a]//button")
+    page.until(lambda: listed(page) == before | children, f"{children} below {parent}")
+
+
+def artifact(page, *path):
+    """Open a file in the tree of a run's artifacts."""
+    for name in path:
+        page.click(f"//*[@data-testid='artifact-tree-node'][normalize-space()={name!r}]")
+    page.see(f"//*[normalize-space()={'/'.join(path)!r}]")
+
+
+def history(client, run, name):
+    """A metric's values by epoch, as MLflow stores them."""
+    return {point.step: point.value for point in client.get_metric_history(run.info.run_id, name)}
+
+
+@pytest.fixture
+def tree(page):
+    """The list of runs with every run open."""
+    page.open("experiments")
+    page.click(link(STUDY))
+    page.see(row(STUDY))
+    for parent, children in TREE.items():
+        if not children <= listed(page):
+            expand(page, parent, children)
+    return page
+
+
+def test_the_experiment_has_the_studys_name(page):
+    page.open("experiments")
+    page.see(link(STUDY))
+    page.save("01-experiments")
+
+
+def test_runs_nest_as_study_model_learning_rate_cell(page):
+    page.open("experiments")
+    page.click(link(STUDY))
+    page.see(row(STUDY))
+    assert listed(page) == {STUDY}
+    page.save("02-runs-closed")
+    for parent, children in TREE.items():
+        expand(page, parent, children)
+    page.save("03-runs-open")
+
+
+def test_a_name_in_the_tree_leads_to_the_cell(tree):
+    tree.click(link(CELL))
+    tree.see(f"//h1[normalize-space()={CELL!r}] | //h2[normalize-space()={CELL!r}]")
+    tree.see(link(CURVE))
+
+
+def test_a_cell_shows_its_parameters_and_metrics(page, runs):
+    page.open(route(runs[CELL]))
+    page.see(link(CURVE))
+    page.save("04-cell-overview")
+    for name, value in runs[CELL].data.metrics.items():
+        assert float(page.see(row(name)).text.split()[-1]) == pytest.approx(value)
+    for name, value in PARAMETERS.items():
+        page.see(f"//*[@role='row'][*[normalize-space()={name!r}]][*[normalize-space()={value!r}]]")
+    page.save("05-cell-parameters")
+
+
+def test_a_cells_curve_has_a_point_an_epoch(page, client, runs):
+    page.open(route(runs[CELL], "/model-metrics"))
+    charts = "//*[@data-testid='experiment-view-compare-runs-card']"
+    page.until(lambda: page.curves(charts), "charts")
+    page.save("06-cell-charts")
+    page.see("//input[@placeholder='Search metric charts']").send_keys(CURVE)
+    card = f"{charts}[.//*[contains(text(), '({CURVE})')]]"
+    points = f"{card}//*[contains(concat(' ', @class, ' '), ' point ')]"
+    page.until(lambda: len(page.all(points)) == EPOCHS, f"{EPOCHS} points of {CURVE}")
+    assert page.curves(card)[CELL] == pytest.approx(history(client, runs[CELL], CURVE))
+    page.save("07-cell-curve")
+
+
+def test_a_cell_has_its_checkpoint_confusion_matrix_and_configuration(page, runs):
+    page.open(route(runs[CELL], "/artifacts"))
+    artifact(page, "confusion-test.png")
+    page.see_image("confusion-test.png")
+    page.save("08-cell-confusion")
+    artifact(page, "config.json")
+    text = page.see("//*[contains(text(), 'data_hash')]/ancestor-or-self::pre").text
+    assert json.loads(text)["experiment"]["model.name"] == "grnn"
+    page.save("09-cell-config")
+    artifact(page, "best", "model.safetensors")
+    page.save("10-cell-checkpoint")
+
+
+def test_a_model_shows_its_summary_and_its_heat_map(page, runs):
+    page.open(route(runs[MODEL]))
+    for name in ("test/accuracy_mean", "test/accuracy_deviation", "validation/accuracy_mean", "velocity/V0"):
+        page.see(link(name))
+    page.save("11-model-summary")
+    page.open(route(runs[MODEL], "/artifacts"))
+    artifact(page, "velocity", "heatmap.png")
+    page.see_image("velocity/heatmap.png")
+    page.save("12-model-heatmap")
+
+
+def test_the_study_shows_its_velocity_curves(page, runs):
+    page.open(route(runs[STUDY]))
+    page.see(link(MODEL))
+    page.save("13-study-overview")
+    page.open(route(runs[STUDY], "/artifacts"))
+    artifact(page, "velocity", "curves.png")
+    page.see_image("velocity/curves.png")
+    page.save("14-study-curves")
+
+
+def test_each_models_best_checkpoint_is_registered(page):
+    page.open("models")
+    page.click(button("Try it now"))
+    for model in ("fernn-v1", "grnn"):
+        name = f"{STUDY}.{model}"
+        assert "best" in page.see(row(name)).text
+    page.save("15-models")
+    page.click(link(f"{STUDY}.{MODEL}"))
+    page.click(link("Version 1"))
+    page.see(f"//a[contains(normalize-space(), '· lr0.001 · {MODEL}')]")
+    page.save("16-model-version")
+
+
+def test_two_cells_are_compared(tree, client, runs):
+    for name in (CELL, OTHER):
+        tree.click(f"{row(name)}//input[contains(@aria-label, 'row selection')]/..")
+    tree.click(button("Compare"))
+    tree.see("//*[normalize-space()='Comparing 2 Runs from 1 Experiment']")
+    tree.until(lambda: tree.all("//*[contains(@class, 'js-plotly-plot')]"), "parallel coordinates")
+    tree.save("17-comparison")
+    tree.scroll_to(link(CURVE), along="//a[contains(@href, '/metric')]")
+    tree.click(link(CURVE))
+    tree.until(lambda: {CELL, OTHER} <= tree.curves().keys(), "the curves of both runs")
+    for name in (CELL, OTHER):
+        assert tree.curves()[name] == pytest.approx(history(client, runs[name], CURVE))
+    tree.save("18-comparison-curves")
+
+
+def test_charts_of_all_runs(tree, runs):
+    tree.open(f"experiments/{runs[STUDY].info.experiment_id}/runs?compareRunsMode=CHART")
+    tree.until(lambda: {CELL, OTHER} <= tree.curves().keys(), "a line for each cell")
+    tree.save("19-charts")
