@@ -4,8 +4,9 @@ import pyarrow as pa
 
 from fernn.experiment import Experiment
 from fernn.train.run import Run
+from tune.claims import claim
 from tune.store import Folder
-from tune.study import Study, claim, plan_cells
+from tune.study import Study, plan_cells
 
 NARROW = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "model.base": 2}
 NUM_CLIPS = 10

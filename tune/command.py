@@ -13,6 +13,7 @@ from data.errors import DataError
 from data.progress import say
 from data.stream import ClipStream, Footage
 from tune import report
+from tune.claims import claim, load_study
 from tune.estimate import Cost, cost_of
 from tune.options import Options, Search, parse
 from tune.planning import Planned, bring, plan, replan
@@ -20,7 +21,7 @@ from tune.preflight import check_storage, check_tracking, chosen_resources, hard
 from tune.progress import Pace
 from tune.rounds import run_rounds
 from tune.search import Failure, Listener, Resources, driver_lock, ray_runtime
-from tune.study import Study, StudyError, claim, load_study
+from tune.study import Study, StudyError
 from tune.voice import Events, Outcome, Texts, Voice, describe_cost
 
 USER_ERRORS = (StudyError, DataError, KeyError, TypeError, ValueError, OSError)
@@ -57,6 +58,7 @@ def refuse(error: Exception, console: Console) -> int:
 def show_plan(planned: Planned, options: Options, voice: Voice) -> None:
     """Say what would run, counting the CPUs and GPUs of the cluster where one is named."""
     with ray_runtime(options.cluster.address) if options.cluster.address else nullcontext():
+        chosen_resources(options)
         voice.planned(planned, cost(planned, options))
 
 
@@ -126,13 +128,19 @@ def track(study: Study, options: Options, work: Work) -> Outcome:
     from tune.tracking import OUTAGES, Tracker, TrackingListener  # MLflow takes seconds to import: not for a refusal
 
     claim(study)
-    tracker = Tracker(study, tracking_uri(options))
+    try:
+        tracker = Tracker(load_study(study.folder), tracking_uri(options))
+    except (*OUTAGES, ImportError) as error:
+        reason = str(error).splitlines()[0]
+        raise StudyError(
+            f"--tracking-uri must be usable by MLflow, {tracking_uri(options)} is not: {reason}"
+        ) from error
     tracker.sync()
     study, failures = work(TrackingListener(tracker))
     try:
-        tracker.study = study
+        tracker.study = load_study(study.folder)
         tracker.sync()
-        tracker.summarise(report.model_rows(load_study(study.folder)))
+        tracker.summarise(report.model_rows(tracker.study))
         tracker.close(complete=not study.missing())
     except OUTAGES as error:
         return Outcome(study, failures, error)

@@ -32,7 +32,7 @@ NumClips = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class Cost:
-    """What cells will take: seconds with so many trials at once, bytes on disk."""
+    """What cells will take at the most: seconds with so many trials at once, bytes on disk."""
 
     seconds: float
     concurrency: int
@@ -53,6 +53,9 @@ def cost_of(study: Study, cells: Sequence[Cell], num_clips: NumClips, options: O
         of_epoch = paces[study.model_label(cell)] = epoch_clips(experiment, num_clips) * seconds_per_clip
         seconds += (experiment.epochs - done[cell.key]) * of_epoch
         num_bytes += BYTES_PER_PARAMETER * num_parameters
+    to_come = study.num_to_come / len(cells)  # cells that are still to be proposed, like those that are
+    seconds += to_come * sum(cell.experiment.epochs * paces[study.model_label(cell)] for cell in cells)
+    num_bytes += int(to_come * num_bytes)
     return Cost(seconds / concurrency, concurrency, num_bytes, Pace(paces, done))
 
 

@@ -22,6 +22,7 @@ from fernn.checkpoint import pack
 from fernn.experiment import DataConfig, Experiment
 from fernn.train.evaluate import predict, to_unit
 from fernn.train.run import Run
+from tune.claims import claim, protocol
 from tune.command import USER_ERRORS, refuse
 from tune.imported import STATUS, ImportedCell, experiments, imported_cells, imported_folder
 from tune.options import parse_setting
@@ -29,7 +30,7 @@ from tune.reference_weights import Weights, check_logits, published_network, rea
 from tune.reuse import find_study, known_studies
 from tune.search import ray_runtime
 from tune.store import BEST, CellFolder, Folder
-from tune.study import Cell, Settings, Study, StudyError, claim, protocol
+from tune.study import Cell, Settings, Study, StudyError
 from tune.trial import EVALUATED, prediction_table, result
 
 

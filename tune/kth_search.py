@@ -7,7 +7,7 @@ Hardware there: A100 and H100 GPUs, hours not published. Not yet run at full siz
 
     python tune/kth_search.py                    the paper's 60 cells, 500 epochs each
     python tune/kth_search.py --plan             what would run, and what it would cost
-    python tune/kth_search.py --preset demo      three minutes on two cores, rendered videos
+    python tune/kth_search.py --preset demo      two minutes on two cores, rendered videos
     python tune/kth_search.py --preset figure5   velocity generalization: trained on V_0 and on V_1
     python tune/kth_search.py --sampler tpe --lr-range 1e-5 1e-2 --num-samples 20 --study kth-tpe
 

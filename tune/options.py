@@ -62,7 +62,7 @@ class Grid:
 
     preset: Literal["paper", "demo", "figure5"] = "paper"
     """paper: the grid of Table 2. figure5: the same, trained on clips that stand still and on clips that drift with
-    up to 1 pixel per frame. demo: a small grid on rendered videos, three minutes on two cores."""
+    up to 1 pixel per frame. demo: a small grid on rendered videos, two minutes on two cores."""
     models: Annotated[tuple[str, ...] | None, _default(PRESETS, "NAME ...")] = None
     """Models by name: fernn-v1, fernn-v2, grnn, grnn-plus, 3dcnn; fernn-v1-circular and fernn-v2-circular, whose
     embedding wraps as the flow does; or package.module:ConfigClass for one of your own."""
@@ -88,9 +88,10 @@ class Strategy:
     )
     """With tpe: where learning rates are proposed, on a logarithmic scale."""
     scheduler: Literal["none", "asha"] = "none"
-    """asha: successive halving. After 1/27, 1/9 and 1/3 of the epochs, a model goes on with the third of its learning
-    rates that have the best mean validation accuracy over seeds; the others stop with all their seeds. A rung is
-    decided when all have reached it, so the outcome does not depend on which worker is faster."""
+    """asha: successive halving. After 1/27, 1/9 and 1/3 of the epochs, but not before the third, a model goes on with
+    the third (rounded up) of its learning rates that have the best mean validation accuracy over seeds; the others
+    stop with all their seeds. A rung is decided when all have reached it, so the outcome does not depend on which
+    worker is faster."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,8 @@ def chosen_sampler(preset: Preset, options: Options) -> Sampler | None:
         return None
     if options.grid.lrs is not None:
         raise ValueError("--lrs goes with --sampler grid: tpe takes --lr-range LOW HIGH")
-    return Sampler(strategy.num_samples or DEFAULT_SAMPLES, strategy.lr_range or (min(rates), max(rates)))
+    number = DEFAULT_SAMPLES if strategy.num_samples is None else strategy.num_samples
+    return Sampler(number, strategy.lr_range or (min(rates), max(rates)))
 
 
 def chosen_space(preset: Preset, options: Options) -> Space:
@@ -189,6 +191,9 @@ def chosen_space(preset: Preset, options: Options) -> Space:
     given: dict[str, Sequence[Any] | None] = {"model": grid.models, "optim.lr": grid.lrs, "seed": grid.seeds}
     if VELOCITY in preset.space and velocity is not None:
         given[VELOCITY] = (velocity,)
+    for option, values in (("--models", grid.models), ("--lrs", grid.lrs), ("--seeds", grid.seeds)):
+        if values == ():
+            raise ValueError(f"{option} must name at least one value, or be left out")
     return {**preset.space, **{name: values for name, values in given.items() if values is not None}}
 
 

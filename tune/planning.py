@@ -11,12 +11,13 @@ from data.registry import DATASETS
 from data.stream import Footage, read_footage
 from fernn.config import unknown_name
 from fernn.experiment import DataConfig
+from tune.claims import check, load_study, num_to_come
 from tune.options import Options, Preset, Search, chosen_sampler, chosen_settings, chosen_space
 from tune.preflight import check_storage_name
 from tune.sampling import Sampler
 from tune.selection import mean_and_deviation
 from tune.store import Folder
-from tune.study import Cell, Space, Study, StudyError, load_study, plan_cells
+from tune.study import Cell, Space, Study, StudyError, plan_cells
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,12 @@ def plan(search: Search, options: Options) -> Planned:
     home = DATASETS[data.name].folder_of(folder, data.size)
     if not home.exists():
         check_resolution(data, folder, preset, options)
+        check(sketch)
         return Planned(sketch, home, None)
     manifest = Manifest.read(home)
     manifest.verify(home)
     study = make_study(search, options, manifest.hash)
+    check(study)
     absent = (*manifest.missing, *(entry.name for entry in manifest.skipped))
     return Planned(replace(study, demo=manifest.demo, partial=absent, data=str(home)), home, manifest)
 
@@ -93,8 +96,8 @@ def with_rates(study: Study, sampler: Sampler, cells_of: Callable[[Space], tuple
     rates = {label: sampler.plan(label, _values(study, known, label, tried[label])) for label in labels}
     space, mine = at(_union(rates)), [(label, rate) for label in labels for rate in rates[label]]
     cells = tuple(c for c in cells_of(space) if (study.model_label(c), c.experiment.optim.lr) in mine)
-    to_come = sum(max(0, sampler.num_samples - len(rates[label])) for label in labels) * len(space["seed"])
-    return replace(study, space=space, cells=cells, sampling=sampler.facts(), num_to_come=to_come)
+    study = replace(study, space=space, cells=cells, sampling=sampler.facts())
+    return replace(study, num_to_come=num_to_come(study))
 
 
 def _space_at(space: Space, rates: list[float]) -> Space:
@@ -115,11 +118,15 @@ def _tried(study: Study, label: str) -> list[float]:
 
 
 def _values(study: Study, cells: tuple[Cell, ...], label: str, rates: list[float]) -> dict[float, float | None]:
-    """Each learning rate's mean validation accuracy over seeds, None where a seed has none yet."""
+    """Each learning rate's mean validation accuracy over seeds, None where a seed has none yet.
+
+    A seed that was stopped before its first epoch, with the others of its learning rate, does not count.
+    """
     found: dict[float, float | None] = {}
     for rate in rates:
         mine = [c for c in cells if study.model_label(c) == label and c.experiment.optim.lr == rate]
-        values = [_value(study, cell) for cell in mine]
+        begun = [cell for cell in mine if not (study.settled(cell) and not study.cell_folder(cell).history())]
+        values = [_value(study, cell) for cell in begun]
         known = [value for value in values if value is not None]
         found[rate] = mean_and_deviation(known)[0] if known and len(known) == len(values) else None
     return found

@@ -76,12 +76,12 @@ class Hardware:
     @property
     def cpus(self) -> float:
         """All CPUs at the most."""
-        return max(sum(node.cpus * node.count for node in nodes) for nodes in (self.alive, self.scaled))
+        return max(sum(node.cpus * node.count for node in nodes if node.cpus) for nodes in (self.alive, self.scaled))
 
     @property
     def gpus(self) -> float:
         """All GPUs at the most."""
-        return max(sum(node.gpus * node.count for node in nodes) for nodes in (self.alive, self.scaled))
+        return max(sum(node.gpus * node.count for node in nodes if node.gpus) for nodes in (self.alive, self.scaled))
 
     def holds(self, cpus: float, gpus: float) -> bool:
         """Whether one machine has so much."""

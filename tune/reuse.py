@@ -10,9 +10,10 @@ from torch import nn
 from fernn.config import unknown_name
 from fernn.experiment import Experiment
 from fernn.train.run import Run
+from tune.claims import load_study
 from tune.results import ModelRow, model_rows
 from tune.store import Folder
-from tune.study import Study, StudyError, load_study
+from tune.study import Study, StudyError
 
 MARK = "study.json"
 NOWHERE: Mapping[str, Any] = MappingProxyType({})

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from data.stream import Footage
+from tune.claims import claim
 from tune.growing import adopt_shorter
 from tune.halving import next_segment
 from tune.search import Failure, Listener, Resources, run_cells
-from tune.study import Study, claim
+from tune.study import Cell, Study
 
 
 def run_rounds(
@@ -30,10 +31,19 @@ def run_rounds(
             adopt_shorter(study, segment.cells)
             failed = run_cells(study, segment.cells, footage, resources, listeners, segment.until)
             failures |= {one.cell.key: one for one in failed}
+            if any(interrupted(study, cell, segment.until) for cell in segment.cells if cell.key not in failures):
+                return study, list(failures.values())
         elif (grown := replan()).cells == study.cells:
             return study, list(failures.values())
         else:
             study = extend(study, grown, listeners)
+
+
+def interrupted(study: Study, cell: Cell, until: int | None) -> bool:
+    """Whether the cell did not come as far as it was to: Ray ends early, and says nothing, after a Ctrl-C."""
+    if until is None:
+        return not study.settled(cell)
+    return not study.settled(cell) and len(study.cell_folder(cell).history()) < until
 
 
 def extend(study: Study, grown: Study, listeners: Sequence[Listener]) -> Study:

@@ -34,7 +34,7 @@ class Sampler:
 
     def facts(self) -> dict[str, object]:
         """What a study writes down about it."""
-        return {"sampler": "tpe", "lr_range": list(self.lr_range)}
+        return {"sampler": "tpe", "num_samples": self.num_samples, "lr_range": list(self.lr_range)}
 
     def plan(self, model: str, tried: Mapping[float, float | None]) -> list[float]:
         """The learning rates of ``model`` that are to be trained now: those tried, and the next round's.

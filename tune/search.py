@@ -131,7 +131,7 @@ def run_cells(
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # no CSV, JSON and TensorBoard beside our folders
     os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"  # a cell may end without another epoch to report
     relay = Relay(study, listeners)
-    ship_models(cells)
+    ship_models(study.cells)
     with tempfile.TemporaryDirectory(prefix="fernn-search-") as scratch:
         tuner = tune.Tuner(
             tune.with_resources(
@@ -163,7 +163,7 @@ def run_cells(
 
 
 def ship_models(cells: Sequence[Cell]) -> None:
-    """Send modules of users' own models to the workers with the trial: no node needs to have them installed."""
+    """Send the modules of users' own models with the trial; what such a module imports, each node must have."""
     for module in {type(cell.experiment.model).__module__ for cell in cells if ":" in cell.experiment.model.name}:
         ray.cloudpickle.register_pickle_by_value(sys.modules[module])
 
@@ -190,12 +190,16 @@ def failure(study: Study, result: tune.Result) -> Failure | None:
 @contextmanager
 def ray_runtime(address: str | None) -> Iterator[None]:
     """Ray, connected to ``address`` or started on this machine, without its log in ours."""
-    ray.init(
-        address=address or "local",  # without an address Ray would join any cluster that it finds
-        include_dashboard=False if address is None else None,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
+    try:
+        ray.init(
+            address=address or "local",  # without an address Ray would join any cluster that it finds
+            include_dashboard=False if address is None else None,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except (ConnectionError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise StudyError(f"--address must be a running Ray cluster, {address} is none: {reason}") from error
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # lost and failed trials are told in our own words
     try:
         yield

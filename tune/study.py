@@ -10,6 +10,7 @@ from typing import Any
 
 from fernn.config import unknown_name
 from fernn.experiment import Experiment
+from fernn.models import source_hash
 from tune.store import CellFolder, Folder
 
 PROTOCOL_VERSION = 1
@@ -17,9 +18,6 @@ PROTOCOL_VERSION = 1
 
 CHOSEN = ("model", "optim.lr", "seed")
 """Dimensions of a space that every table has a place for; each value of another one makes rows of its own."""
-
-GROWING = ("optim.lr", "seed", "epochs")
-"""What may grow inside one study, as models may; everything else is its protocol."""
 
 
 class StudyError(ValueError):
@@ -32,10 +30,13 @@ class Cell:
 
     experiment: Experiment
     data_hash: str
+    model_source: str = ""
+    """SHA-256 of the module of a user's own model: other code, another cell."""
 
     def config(self) -> dict[str, Any]:
         """Everything that decides the cell's result, by name."""
         facts = {"data_hash": self.data_hash, "protocol_version": PROTOCOL_VERSION}
+        facts |= {"model_source": self.model_source} if self.model_source else {}
         return facts | {"experiment": self.experiment.flatten()}
 
     @property
@@ -139,12 +140,27 @@ def plan_cells(
         if name not in known:
             raise KeyError(unknown_name(name, known, kind="field"))
         if name in space or name == "model.name":
-            raise ValueError(
-                f"{name} is searched, so it cannot be set: give its values with --models, --lrs or --seeds"
-            )
+            raise ValueError(f"{name} is searched, so it cannot be set: use {SEARCHED_BY.get(name, '--models')}")
     fields = {**defaults, **settings}
-    cells = [Cell(with_fields(experiment, fields), data_hash) for experiment in experiments]
+    cells = [make_cell(with_fields(experiment, fields), data_hash) for experiment in experiments]
+    check_labels(cells)
     return tuple({cell.key: cell for cell in cells}.values())
+
+
+def make_cell(experiment: Experiment, data_hash: str) -> Cell:
+    """The experiment on the data, with what its model's code is now."""
+    return Cell(experiment, data_hash, source_hash(experiment.model.name))
+
+
+def check_labels(cells: Sequence[Cell]) -> None:
+    """Raises ValueError for two models that tables could not tell apart."""
+    names: dict[str, str] = {}
+    for model in (cell.experiment.model for cell in cells):
+        if names.setdefault(model.label, model.name) != model.name:
+            raise ValueError(f"models must have names of their own, got {names[model.label]} and {model.name}")
+
+
+SEARCHED_BY = {"optim.lr": "--lrs or --lr-range", "seed": "--seeds", "data.velocity_range": "--data-velocity"}
 
 
 def with_fields(experiment: Experiment, fields: Settings) -> Experiment:
@@ -153,74 +169,6 @@ def with_fields(experiment: Experiment, fields: Settings) -> Experiment:
     return experiment.override({name: value for name, value in fields.items() if name in known})
 
 
-def protocol(study: Study) -> dict[str, Any]:
-    """What all cells of a study share, by field: each model's own fields, and all that is not searched."""
-    shared: dict[str, Any] = {"protocol_version": PROTOCOL_VERSION}
-    for cell in study.cells:
-        model = cell.experiment.model.name
-        shared["data_hash"] = cell.data_hash
-        for name, value in cell.experiment.flatten().items():
-            if name.startswith("model."):
-                shared[name.replace("model.", f"{model}.", 1)] = value
-            elif name not in study.space and name not in GROWING:
-                shared[name] = value
-    return json.loads(json.dumps(shared))
-
-
-def claim(study: Study) -> None:
-    """Write down what the study is and which cells it plans; raises StudyError for another protocol.
-
-    A study can grow by models, learning rates, seeds and epochs; a changed protocol is another study.
-    """
-    ours, known = protocol(study), study.folder.read_json("study.json") or {}
-    theirs = known.get("protocol", {})
-    changed = [name for name in ours if name in theirs and theirs[name] != ours[name]]
-    if changed:
-        name = changed[0]
-        raise StudyError(
-            f"study {study.name!r} was begun with {name} = {theirs[name]!r}, not {ours[name]!r}: "
-            f"give the changed protocol another name with --study"
-        )
-    facts = {"name": study.name, "demo": study.demo, "partial": list(study.partial), "data": study.data}
-    facts["scheduler"] = "asha" if "asha" in (study.scheduler, known.get("scheduler")) else "none"
-    facts["sampling"] = dict(study.sampling) or known.get("sampling", {})
-    grown = facts | {"space": grow(known.get("space", {}), study.space), "protocol": theirs | ours}
-    if grown != known:
-        study.folder.write_json("study.json", grown)
-    for cell in study.cells:
-        study.cell_folder(cell).plan(cell.config())
-
-
-def grow(known: Space, more: Space) -> dict[str, list[Any]]:
-    """Each dimension with the values of both, in the order in which they came."""
-    return {name: list(dict.fromkeys([*known.get(name, ()), *values])) for name, values in more.items()}
-
-
-def load_study(folder: Folder) -> Study:
-    """The study kept in ``folder`` with all it ever planned, in the order of its space.
-
-    Where a point is planned for several numbers of epochs, the finished cell with the most of them counts.
-    """
-    facts = folder.read_json("study.json")
-    if facts is None:
-        raise StudyError(f"{folder.root} holds no study: run its search first, or name another --storage")
-    configs = [CellFolder(folder / f"cells/{name}").config() for name in folder.children("cells")]
-    known = [cell_of(config) for config in configs if config is not None]
-    cells = sorted(known, key=lambda cell: (is_done(folder, cell), cell.experiment.epochs))
-    space = {name: tuple(values) for name, values in facts["space"].items()}
-    at = {tuple(cell.point(tuple(space)).values()): cell for cell in cells}
-    ordered = tuple(at[values] for values in product(*space.values()) if values in at)
-    return Study(
-        facts["name"], folder, space, ordered, facts["demo"], tuple(facts["partial"]), facts["data"],
-        facts["scheduler"], facts["sampling"],
-    )  # fmt: skip
-
-
-def is_done(folder: Folder, cell: Cell) -> bool:
-    """Whether the study in ``folder`` has the cell's result."""
-    return CellFolder(folder / f"cells/{cell.name}").done() is not None
-
-
 def cell_of(config: Mapping[str, Any]) -> Cell:
     """The cell that wrote ``config`` as its :meth:`Cell.config`."""
-    return Cell(Experiment().override(config["experiment"]), config["data_hash"])
+    return make_cell(Experiment().override(config["experiment"]), config["data_hash"])

@@ -36,14 +36,10 @@ class Table:
 
     def remarks(self) -> list[str]:
         """What must stand under the table: rule, protocol, marks, what is missing and why."""
-        found = [*notes(self.study), *self._missing_cells(), *self._published_remarks()]
+        found = [*notes(self.study), *self._published_remarks()]
         if self.imported:
             found.append("Imported rows: weights brought from a file, not trained and not selected here.")
         return found
-
-    def _missing_cells(self) -> list[str]:
-        planned, missing = len(self.study.cells), len(self.study.missing())
-        return [f"INCOMPLETE: {missing} of {planned} cells have no result yet."] if missing else []
 
     def _published_remarks(self) -> list[str]:
         if self.obstacles or self.search is None:
@@ -60,7 +56,15 @@ def notes(study: Study) -> list[str]:
         lines.append("DEMO: rendered stick figures, not KTH; these numbers compare with no published ones.")
     if study.partial:
         lines.append(f"PARTIAL: {absent(study.partial)}; these numbers compare with no published ones.")
-    return lines
+    return lines + incomplete(study)
+
+
+def incomplete(study: Study) -> list[str]:
+    """How many cells have no result yet, where there are any."""
+    missing, to_come = len(study.missing()), study.num_to_come
+    more = f", and {to_come} more are to be proposed" if to_come else ""
+    found = f"INCOMPLETE: {missing} of {len(study.cells)} cells have no result yet{more}."
+    return [found] if missing or to_come else []
 
 
 def strategy(study: Study) -> list[str]:

@@ -130,6 +130,8 @@ class Tracker:
         best = [Metric(f"best/{name}", value, now, done["best_epoch"]) for name, value in done["metrics"].items()]
         self.client.log_batch(run.info.run_id, metrics=best)
         self._log_artifacts(run, folder)
+        if STOPPED in run.data.tags:  # it went on later
+            self.client.delete_tag(run.info.run_id, STOPPED)
         self._set_status(run, "FINISHED")
 
     def stop(self, cell: Cell, folder: CellFolder) -> None:

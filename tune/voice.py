@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -166,7 +167,7 @@ class Events:
         self._tell("started", cell=cell.name)
 
     def reported(self, cell: Cell, row: Row) -> None:
-        numbers = {name: value for name, value in row.items() if "/" in name and isinstance(value, int | float)}
+        numbers = {name: value if isfinite(value) else None for name, value in row.items() if "/" in name}
         self._tell("epoch", cell=cell.name, epoch=row["epoch"], metrics=numbers)
 
     def lost(self, cell: Cell) -> None:
@@ -197,4 +198,4 @@ class Events:
 
     def _tell(self, event: str, **facts: Any) -> None:
         content: Mapping[str, Any] = {"event": event} | facts
-        print(json.dumps(content), file=self.out, flush=True)
+        print(json.dumps(content, allow_nan=False), file=self.out, flush=True)

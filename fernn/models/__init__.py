@@ -1,16 +1,18 @@
 """Models by name: a new one is a file here and a line below; one from elsewhere is named by where it is."""
 
+import hashlib
 import os
 import sys
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 
 from fernn.config import unknown_name
 from fernn.models.base import ModelConfig
 from fernn.models.cnn3d import CNN3DConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
 
-__all__ = ["MODELS", "ModelConfig", "model_config"]
+__all__ = ["MODELS", "ModelConfig", "model_config", "source_hash"]
 
 MODELS: dict[str, ModelConfig] = {
     config.name: config
@@ -45,11 +47,18 @@ def _imported(name: str) -> ModelConfig:
         sys.path.append(os.getcwd())
     try:
         found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # a user's module may raise anything
         raise ValueError(f"model {name!r} cannot be imported ({error}): install it, or run from its folder") from error
     if not (isinstance(found, type) and issubclass(found, ModelConfig)):
         raise ValueError(f"model {name!r} must be a class derived from fernn.models.ModelConfig, got {found!r}")
     try:
-        return replace(found(), name=name)  # type: ignore[call-arg]
+        config = found()  # type: ignore[call-arg]
+        return replace(config.override(config.flatten()), name=name)  # 0 becomes 0.0 where a float stands
     except TypeError as error:
         raise ValueError(f"model {name!r} must have a default for every field: {error}") from error
+
+
+def source_hash(name: str) -> str:
+    """SHA-256 of the module that "package.module:ConfigClass" names; nothing for a registered model."""
+    path = getattr(sys.modules.get(name.partition(":")[0]), "__file__", None) if ":" in name else None
+    return "" if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()

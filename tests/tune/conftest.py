@@ -34,3 +34,28 @@ def search(prepared, tmp_path):
         )
 
     return start
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Runs the search in this process: its exit code and what it prints.
+
+    It counts two CPUs and no GPU. Ray is not started: a test that trains asks for ``two_cpus`` and gets that Ray.
+    """
+    from tune.command import main
+    from tune.kth_search import SEARCH
+    from tune.preflight import Hardware, Node
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ray.init", lambda **options: None)
+    monkeypatch.setattr("ray.shutdown", lambda: None)  # other tests' Ray lives in this process
+    for module in ("command", "preflight"):
+        monkeypatch.setattr(f"tune.{module}.hardware", lambda: Hardware((Node(cpus=2, gpus=0),)))
+    monkeypatch.setattr("tune.estimate.probe", lambda experiment, cpus: (0.1, 1000))
+
+    def run(*arguments):
+        capsys.readouterr()
+        monkeypatch.setattr("sys.argv", ["kth_search.py", *map(str, arguments)])
+        return main(SEARCH), capsys.readouterr()
+
+    return run

@@ -12,10 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from data.kth.prepare import prepare
-from tune.command import main
-from tune.kth_search import SEARCH
-from tune.preflight import Hardware, Node
 
+SMALL = ["--lrs", "1e-3", "--batch-size", "32", "--set", "data.size=8"]
+SMALL += ["--set", "model.hidden_channels=4", "--set", "model.embedding_channels=[4]"]
 STUDY = Path("studies/kth-paper")
 
 
@@ -90,20 +89,8 @@ def test_a_killed_search_goes_on_and_ends_in_the_same_numbers(search, tmp_path):
     assert tracked(tmp_path) == (runs, steps)
 
 
-def command(tmp_path, monkeypatch, capsys, *arguments):
-    """What ``main`` returns and prints in this process, on a machine with two CPUs, without starting Ray."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ray.init", lambda **options: None)
-    monkeypatch.setattr("ray.shutdown", lambda: None)  # other tests' Ray lives in this process
-    for module in ("command", "preflight"):
-        monkeypatch.setattr(f"tune.{module}.hardware", lambda: Hardware((Node(cpus=2, gpus=0),)))
-    monkeypatch.setattr("tune.estimate.probe", lambda experiment, cpus: (0.1, 1000))
-    monkeypatch.setattr("sys.argv", ["kth_search.py", *map(str, arguments)])
-    return main(SEARCH), capsys.readouterr()
-
-
-def test_the_bare_command_plans_the_papers_sixty_cells(tmp_path, monkeypatch, capsys):
-    code, said = command(tmp_path, monkeypatch, capsys, "--plan")
+def test_the_bare_command_plans_the_papers_sixty_cells(command, tmp_path):
+    code, said = command("--plan")
     assert code == 0 and "60 cells (5 model × 4 lr × 3 seed), 0 done, 60 to run" in said.err
     assert "fernn-v2 lr 0.0003 seed 2" in said.err and "not prepared yet" in said.err
     hours = 60 * 500 * (1517 + 380 / 3) * 0.1 / 2 / 3600  # as if a training step took 0.1 s for a clip
@@ -111,27 +98,27 @@ def test_the_bare_command_plans_the_papers_sixty_cells(tmp_path, monkeypatch, ca
     assert list(tmp_path.iterdir()) == []
 
 
-def test_figure_5_is_trained_without_motion_and_with_one_pixel(tmp_path, monkeypatch, capsys):
-    _, said = command(tmp_path, monkeypatch, capsys, "--preset", "figure5", "--plan")
+def test_figure_5_is_trained_without_motion_and_with_one_pixel(command):
+    _, said = command("--preset", "figure5", "--plan")
     assert "study kth-figure5: 120 cells (5 model × 2 velocity_range × 4 lr × 3 seed)" in said.err
     assert "grnn, velocity_range 0 lr 0.001 seed 2" in said.err
-    _, said = command(tmp_path, monkeypatch, capsys, "--preset", "figure5", "--data-velocity", "1", "--plan")
+    _, said = command("--preset", "figure5", "--data-velocity", "1", "--plan")
     assert "60 cells (5 model × 1 velocity_range × 4 lr × 3 seed)" in said.err
 
 
-def test_a_plan_can_be_read_by_a_program(tmp_path, monkeypatch, capsys):
-    _, said = command(tmp_path, monkeypatch, capsys, "--plan", "--json", "--sampler", "tpe", "--models", "grnn")
+def test_a_plan_can_be_read_by_a_program(command):
+    _, said = command("--plan", "--json", "--sampler", "tpe", "--models", "grnn")
     plan = json.loads(said.out)
     assert (plan["event"], plan["num_cells"], plan["num_to_come"]) == ("plan", 12, 24)
     assert len(plan["to_run"]) == 12 and plan["seconds"] > 0
 
 
 @pytest.mark.parametrize(("answer", "arguments"), [("n", []), (None, ["--yes"])])
-def test_a_search_that_wants_gpus_warns_and_asks_where_there_is_none(answer, arguments, tmp_path, monkeypatch, capsys):
+def test_a_search_that_wants_gpus_warns_and_asks_where_there_is_none(answer, arguments, command, monkeypatch):
     for stream in ("stdin", "stderr"):
         monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
     monkeypatch.setattr("rich.console.Console.input", lambda *_, **__: answer)
-    code, said = command(tmp_path, monkeypatch, capsys, "--models", "grnn", "--no-download", *arguments)
+    code, said = command("--models", "grnn", "--no-download", *arguments)
     assert code == 2 and "warning: this search wants GPUs, and there is none: about" in said.err
     assert ("not started: give --address" in said.err) == (answer == "n")
     assert ("has no data: drop --no-download" in said.err) == (answer is None)
@@ -152,6 +139,9 @@ def test_a_search_that_wants_gpus_warns_and_asks_where_there_is_none(answer, arg
         (["--storage", "50%"], "--storage must be a path without %"),
         (["--tracking-uri", "http://127.0.0.1:9"], "--tracking-uri must be a server that answers"),
         (["--no-download"], "has no data: drop --no-download, or give --videos DIR or --preset demo"),
+        (["--seeds"], "--seeds must name at least one value"),
+        (["--sampler", "tpe", "--num-samples", "0"], "--num-samples must be 1 or more, got 0"),
+        (["--preset", "figure5", "--set", "data.velocity_range=1"], "cannot be set: use --data-velocity"),
         (["--num-samples", "3"], "--num-samples goes with --sampler tpe"),
         (["--sampler", "tpe", "--lrs", "1e-3"], "--lrs goes with --sampler grid"),
         (["--sampler", "tpe", "--lr-range", "1e-2", "1e-3"], "--lr-range must be LOW HIGH with 0 < LOW < HIGH"),
@@ -164,46 +154,50 @@ def test_a_search_that_wants_gpus_warns_and_asks_where_there_is_none(answer, arg
         (["--max-concurrent", "0"], "--max-concurrent must be 1 or more, got 0"),
     ],
 )
-def test_a_command_that_cannot_run_is_refused_in_one_line(arguments, message, tmp_path, monkeypatch, capsys):
-    code, said = command(tmp_path, monkeypatch, capsys, "--set", "model.hidden_channels=4", *arguments)
+def test_a_command_that_cannot_run_is_refused_in_one_line(arguments, message, command, tmp_path):
+    code, said = command("--set", "model.hidden_channels=4", *arguments)
     assert code == 2
     (line,) = [line for line in said.err.splitlines() if not line.startswith(("warning: ", "measuring "))]
     assert line.startswith("error: ") and message in line
     assert not list(tmp_path.rglob("study.json"))
 
 
-def test_data_of_another_resolution_is_refused_and_a_folder_of_one_resolution_is_found(
-    prepared, tmp_path, monkeypatch, capsys
-):
-    code, said = command(tmp_path, monkeypatch, capsys, "--data", prepared)
+def test_a_plan_for_what_the_hardware_cannot_hold_is_refused(command):
+    code, said = command("--plan", "--gpus-per-trial", "9")
+    assert code == 2 and "must fit on one machine, got 1 and 9" in said.err
+
+
+def test_data_of_another_resolution_is_refused_and_a_folder_of_one_resolution_is_found(command, prepared):
+    code, said = command("--data", prepared)
     assert code == 2
     assert f"data.size is 32, but {prepared} has clips of 8x8: give --set data.size=8, or --videos DIR" in said.err
-    code, said = command(tmp_path, monkeypatch, capsys, "--data", prepared / "8px", "--set", "data.size=8", "--plan")
+    code, said = command("--data", prepared / "8px", "--set", "data.size=8", "--plan")
     assert code == 0 and f"{prepared}/8px, " in said.err
 
 
-def test_an_address_that_cannot_be_reached_names_the_ways_out(tmp_path, monkeypatch, capsys):
+def test_an_address_that_cannot_be_reached_names_the_ways_out(command, monkeypatch):
     monkeypatch.setitem(prepare.__kwdefaults__, "url", "http://127.0.0.1:9/")
     monkeypatch.setattr("data.download.WAIT_S", 0)
-    code, said = command(tmp_path, monkeypatch, capsys)
+    code, said = command()
     assert code == 2 and "--videos DIR" in said.err and "--preset demo" in said.err
 
 
-def test_what_the_data_cannot_give_is_refused_before_the_study_is_begun(search, tmp_path):
-    _, err = finished(search("--set", "data.num_frames=40"), code=2)
-    (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert "a clip needs 80 frames, the longest range of the train split has 33" in line and "Traceback" not in err
+def test_what_the_data_cannot_give_is_refused_before_the_study_is_begun(two_cpus, command, prepared, tmp_path):
+    code, said = command("--data", prepared, *SMALL, "--set", "data.num_frames=40")
+    (line,) = [line for line in said.err.splitlines() if line.startswith("error: ")]
+    assert code == 2 and "a clip needs 80 frames, the longest range of the train split has 33" in line
     assert not (tmp_path / STUDY / "study.json").exists()
 
 
-def test_a_changed_protocol_is_another_study(search, tmp_path):
-    small = ["--models", "grnn", "--seeds", "0", "--epochs", "1"]
-    finished(search(*small))
-    _, err = finished(search(*small, "--protocol", "published"), code=2)
-    assert "was begun with data.protocol = 'default', not 'published'" in err and "--study" in err
-    out, err = finished(search("--models", "grnn", "--seeds", "0", "1", "--epochs", "2", "--json"))
-    events = [json.loads(line) for line in out.splitlines()]
-    assert Counter(event["event"] for event in events) == {
+def test_a_study_grows_and_a_changed_protocol_is_another_study(two_cpus, command, prepared):
+    one = ["--data", prepared, *SMALL, "--models", "grnn", "--seeds", "0", "--epochs", "1"]
+    assert command(*one)[0] == 0
+    for flag in ([], ["--plan"]):
+        code, said = command(*one, "--protocol", "published", *flag)
+        assert code == 2 and "was begun with data.protocol = 'default', not 'published'" in said.err
+    code, said = command(*one, "--seeds", "0", "1", "--epochs", "2", "--json")
+    events = [json.loads(line) for line in said.out.splitlines()]
+    assert code == 0 and Counter(event["event"] for event in events) == {
         "plan": 1, "started": 2, "epoch": 3, "done": 2, "table": 1, "end": 1,
     }  # fmt: skip
     (row,) = events[-2]["rows"]

@@ -1,5 +1,6 @@
 """A user's own model, as the README shows it: searched, reported and loaded beside the others."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ import torch
 import tune
 from fernn.experiment import Experiment
 from fernn.models import model_config
+from tune.study import cell_of, make_cell, plan_cells
 
+SMALL = ["--lrs", "1e-3", "--set", "data.size=8", "--set", "model.hidden_channels=4"]
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -26,20 +29,38 @@ def mine(tmp_path, monkeypatch):
     sys.modules.pop("mine", None)
 
 
-def test_it_is_searched_reported_and_loaded_beside_the_others(search, mine):
-    started = search("--models", "grnn", "mine:MineConfig", "--seeds", "0", "--epochs", "1", "--set", "model.width=4")
-    out, err = started.communicate(timeout=250)
-    assert started.returncode == 0, err
+def test_it_is_searched_reported_and_loaded_beside_the_others(two_cpus, command, prepared, mine):
+    both = ["--models", "grnn", "mine:MineConfig", "--seeds", "0", "--epochs", "1", "--set", "model.width=4"]
+    code, (out, err) = command("--data", prepared, *SMALL, *both)
+    assert code == 0, err
     assert re.search(r"MineConfig +│ 282 ", out)
     network, experiment = tune.load_best("kth-paper", "mine:MineConfig")
     assert network(torch.rand(2, 16, 1, 8, 8)).shape == (2, 6) and experiment.model.width == 4
     assert [path.name for path in (mine / "studies/kth-paper/cells").glob("MineConfig_lr0.001_seed0_*")]
 
 
+def test_changed_code_is_another_cell_and_equal_names_are_refused(mine):
+    def cells(*models):
+        return plan_cells(Experiment(), {"model": models, "seed": (0,)}, "hash")
+
+    before = cells("mine:MineConfig")[0]
+    text = (mine / "mine.py").read_text(encoding="utf-8")
+    (mine / "mine.py").write_text(text.replace("padding=2", "padding=0"), encoding="utf-8")
+    assert cells("mine:MineConfig")[0].key != before.key
+    (mine / "other.py").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match="names of their own, got mine:MineConfig and other:MineConfig"):
+        cells("mine:MineConfig", "other:MineConfig")
+
+
 def test_its_fields_are_fields_of_the_experiment(mine):
     experiment = Experiment().override({"model": "mine:MineConfig", "model.width": 8})
     assert experiment.flatten()["model.name"] == "mine:MineConfig" and experiment.model.label == "MineConfig"
     assert Experiment().override(experiment.flatten()) == experiment
+    text = (mine / "mine.py").read_text(encoding="utf-8")
+    text = text.replace("    width: int = 32", "    dropout: float = 0\n    width: int = 32")
+    (mine / "dropping.py").write_text(text, encoding="utf-8")
+    made = make_cell(Experiment().override({"model": "dropping:MineConfig"}), "hash")
+    assert cell_of(json.loads(json.dumps(made.config()))).key == made.key
 
 
 @pytest.mark.parametrize(
@@ -48,11 +69,13 @@ def test_its_fields_are_fields_of_the_experiment(mine):
         ("nowhere:Config", r"cannot be imported \(No module named 'nowhere'\): install it, or run from its folder"),
         ("mine:Missing", "has no attribute 'Missing'"),
         ("mine:MeanFrame", "must be a class derived from fernn.models.ModelConfig"),
+        ("broken:Config", r"cannot be imported \(division by zero\)"),
         ("needy:NeedyConfig", "must have a default for every field"),
     ],
 )
 def test_what_is_no_model_is_refused_by_name(name, message, mine):
     lines = ["from dataclasses import dataclass", "from fernn.models import ModelConfig", "@dataclass(frozen=True)"]
     (mine / "needy.py").write_text("\n".join([*lines, "class NeedyConfig(ModelConfig):", "    width: int"]))
+    (mine / "broken.py").write_text("1 / 0")
     with pytest.raises(ValueError, match=message):
         model_config(name)

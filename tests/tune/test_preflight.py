@@ -1,11 +1,14 @@
 """What a cluster has, and what its autoscaler can bring."""
 
+import math
+
 import pytest
 import ray
 from ray.core.generated import autoscaler_pb2
 
 from tune.options import Cluster, Options
-from tune.preflight import chosen_resources, hardware
+from tune.preflight import Hardware, Node, chosen_resources, hardware
+from tune.search import ray_runtime
 from tune.study import StudyError
 
 
@@ -30,6 +33,21 @@ def test_a_cluster_has_what_its_nodes_have(two_cpus):
     assert resources().gpus == 0.25
     with pytest.raises(StudyError, match="must fit on one machine, got 8 and 0.25: .* with 2 CPUs and 1 GPUs"):
         resources(cpus_per_trial=8)
+
+
+def test_machines_without_a_limit_to_their_number_have_no_less():
+    unlimited = Hardware((Node(4, 0),), (Node(8, 0, math.inf), Node(8, 1, math.inf)))
+    assert unlimited.gpus == unlimited.cpus == math.inf
+
+
+def test_an_address_without_a_cluster_is_refused(monkeypatch):
+    def init(**options):
+        raise ConnectionError("ray cluster at 127.0.0.1:9 does not answer")
+
+    monkeypatch.setattr("ray.init", init)
+    refused = pytest.raises(StudyError, match="--address must be a running Ray cluster, 127.0.0.1:9 is none: ray clu")
+    with refused, ray_runtime("127.0.0.1:9"):
+        pass
 
 
 def test_what_an_autoscaler_can_bring_counts_machine_by_machine(autoscaler):

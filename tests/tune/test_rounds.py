@@ -9,11 +9,12 @@ import tiny
 from tiny import Listener, results, study_in
 
 from fernn.experiment import Experiment
+from tune.claims import claim, load_study
 from tune.planning import with_rates
 from tune.rounds import run_rounds
 from tune.sampling import Sampler
 from tune.search import Resources
-from tune.study import claim, load_study, plan_cells
+from tune.study import plan_cells
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-1, 1e-2, 1e-3, 1e-4), "seed": (0, 1)}
 ONE_RATE = {**SPACE, "optim.lr": (1e-2,)}
@@ -64,6 +65,14 @@ def test_halving_stops_rates_early_and_changes_nothing_about_the_others(unbroken
     assert by_key(replace(halved, cells=tuple(done))) == {cell.key: unbroken[cell.key] for cell in done}
 
 
+def test_a_search_that_ray_ended_early_is_not_begun_again(footage, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr("tune.rounds.run_cells", lambda *arguments: calls.append(arguments) or [])
+    study = study_in(tmp_path, ONE_RATE)
+    assert run_rounds(study, lambda: study, footage, Resources(), []) == (study, [])  # as after a Ctrl-C
+    assert len(calls) == 1
+
+
 def sampled(folder, sampler):
     def cells_of(space):
         return plan_cells(Experiment(), space, "hash", tiny.TINY)
@@ -77,4 +86,4 @@ def test_a_sampler_proposes_until_each_model_has_its_rates(two_cpus, footage, tm
     assert (heard["done"], heard["proposed"], study.num_to_come) == (10, 2, 0)  # five rates, two seeds, the last later
     assert run(replan(), footage, replan)[0] == {}
     assert sampled(tmp_path, Sampler(6, (1e-4, 1e-1))).cells[:10] == study.cells
-    assert load_study(study.folder).sampling == {"sampler": "tpe", "lr_range": [1e-4, 1e-1]}
+    assert load_study(study.folder).sampling == {"sampler": "tpe", "num_samples": 5, "lr_range": [1e-4, 1e-1]}

@@ -20,9 +20,10 @@ from fernn.experiment import Experiment
 from fernn.generalization import num_readings
 from fernn.train.run import Run
 from tune import velocity_eval
+from tune.claims import claim
 from tune.results import model_rows
 from tune.store import BEST, Folder
-from tune.study import Study, StudyError, claim, plan_cells
+from tune.study import Study, StudyError, plan_cells
 from tune.trial import finish
 from tune.velocity import PARTIAL, WHOLE, Measurement, measure_cell, measured
 from tune.velocity_eval import Options, best_cell, chosen_cells, find_data

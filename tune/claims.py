@@ -1,0 +1,133 @@
+"""What a study's folder says the study is: checked against what is asked, written down, read again."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+from tune.store import CellFolder, Folder
+from tune.study import CHOSEN, PROTOCOL_VERSION, Cell, Space, Study, StudyError, cell_of
+
+GROWING = ("optim.lr", "seed", "epochs")
+"""What may grow inside one study, as models may; everything else is its protocol."""
+
+
+def protocol(study: Study) -> dict[str, Any]:
+    """What all cells of a study share, by field: each model's own fields, and all that is not searched."""
+    shared: dict[str, Any] = {"protocol_version": PROTOCOL_VERSION}
+    for cell in study.cells:
+        model = cell.experiment.model.name
+        shared["data_hash"] = cell.data_hash
+        for name, value in cell.experiment.flatten().items():
+            if name.startswith("model."):
+                shared[name.replace("model.", f"{model}.", 1)] = value
+            elif name not in study.space and name not in GROWING:
+                shared[name] = value
+    return json.loads(json.dumps(shared))
+
+
+def check(study: Study) -> None:
+    """Raises StudyError where the folder holds a study that this one cannot be a part of.
+
+    A study can grow by models, learning rates, seeds and epochs. A changed protocol, other searched fields
+    and fewer epochs are another study. Data that is not there yet is not compared.
+    """
+    known = study.folder.read_json("study.json")
+    if known is not None:
+        _check_space(study, known["space"])
+        _check_protocol(study, known["protocol"])
+        if max_epochs(study) < known["epochs"]:
+            raise _another(study, f"trains {known['epochs']} epochs, not {max_epochs(study)}", "the shorter training")
+
+
+def _check_space(study: Study, space: Space) -> None:
+    ours, theirs = ([name for name in one if name not in CHOSEN] for one in (study.space, space))
+    if ours != theirs:
+        raise _another(study, f"searches {_listed(theirs)}, not {_listed(ours)}", "the other search")
+
+
+def _check_protocol(study: Study, theirs: Mapping[str, Any]) -> None:
+    ours = protocol(study)
+    unknown = {"data_hash"} if not ours["data_hash"] else set()
+    for name in [name for name in ours if name in theirs and name not in unknown]:
+        if theirs[name] != ours[name]:
+            raise _another(
+                study, f"was begun with {name} = {theirs[name]!r}, not {ours[name]!r}", "the changed protocol"
+            )
+
+
+def _listed(dimensions: list[str]) -> str:
+    return ", ".join(dimensions) or "models, learning rates and seeds alone"
+
+
+def _another(study: Study, difference: str, what: str) -> StudyError:
+    return StudyError(f"study {study.name!r} {difference}: give {what} another name with --study")
+
+
+def max_epochs(study: Study) -> int:
+    """How long the study's cells are trained."""
+    return max(cell.experiment.epochs for cell in study.cells)
+
+
+def claim(study: Study) -> None:
+    """Write down what the study is and which cells it plans; raises StudyError as :func:`check` does."""
+    check(study)
+    known = study.folder.read_json("study.json") or {}
+    facts = {"name": study.name, "demo": study.demo, "partial": list(study.partial), "data": study.data}
+    facts["scheduler"] = "asha" if "asha" in (study.scheduler, known.get("scheduler")) else "none"
+    facts["sampling"] = dict(study.sampling) or known.get("sampling", {})
+    facts["epochs"] = max_epochs(study)
+    grown = facts | {
+        "space": grow(known.get("space", {}), study.space),
+        "protocol": known.get("protocol", {}) | protocol(study),
+    }
+    if grown != known:
+        study.folder.write_json("study.json", grown)
+    for cell in study.cells:
+        study.cell_folder(cell).plan(cell.config())
+
+
+def grow(known: Space, more: Space) -> dict[str, list[Any]]:
+    """Each dimension with the values of both, in the order in which they came."""
+    return {name: list(dict.fromkeys([*known.get(name, ()), *values])) for name, values in more.items()}
+
+
+def load_study(folder: Folder) -> Study:
+    """The study kept in ``folder`` with all it ever planned, in the order of its space.
+
+    All of it is to be trained for as many epochs as the longest: a cell that was only planned for fewer is missing.
+    """
+    facts = folder.read_json("study.json")
+    if facts is None:
+        raise StudyError(f"{folder.root} holds no study: run its search first, or name another --storage")
+    space = {name: tuple(values) for name, values in facts["space"].items()}
+    at = {tuple(cell.point(tuple(space)).values()): cell for cell in _planned(folder, facts["epochs"])}
+    ordered = tuple(at[values] for values in product(*space.values()) if values in at)
+    study = Study(
+        facts["name"], folder, space, ordered, facts["demo"], tuple(facts["partial"]), facts["data"],
+        facts["scheduler"], facts["sampling"],
+    )  # fmt: skip
+    return replace(study, num_to_come=num_to_come(study))
+
+
+def _planned(folder: Folder, epochs: int) -> list[Cell]:
+    configs = [CellFolder(folder / f"cells/{name}").config() for name in folder.children("cells")]
+    try:
+        cells = [cell_of(config) for config in configs if config is not None]
+    except (KeyError, TypeError, ValueError) as error:
+        raise StudyError(f"a cell of {folder.root} cannot be read: {error}") from error
+    return [replace(cell, experiment=replace(cell.experiment, epochs=epochs)) for cell in cells]
+
+
+def num_to_come(study: Study) -> int:
+    """How many cells a sampler has still to propose until each model has tried its learning rates."""
+    if not study.sampling:
+        return 0
+    low, high = study.sampling["lr_range"]
+    rates: dict[str, set[float]] = {}
+    for cell in study.cells:
+        mine, rate = rates.setdefault(study.model_label(cell), set()), cell.experiment.optim.lr
+        mine |= {rate} if low <= rate <= high else set()
+    left = sum(max(0, study.sampling["num_samples"] - len(mine)) for mine in rates.values())
+    return left * len(study.space["seed"])
