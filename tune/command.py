@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
 
 from rich.console import Console
 from rich.prompt import Confirm
@@ -15,12 +14,13 @@ from data.stream import ClipStream, Footage
 from tune import report
 from tune.claims import claim, load_study
 from tune.estimate import Cost, cost_of
+from tune.lock import driver_lock
 from tune.options import Options, Search, parse
 from tune.planning import Planned, bring, plan, replan
 from tune.preflight import check_storage, check_tracking, chosen_resources, hardware, tracking_uri
 from tune.progress import Pace
 from tune.rounds import run_rounds
-from tune.search import Failure, Listener, Resources, driver_lock, ray_runtime
+from tune.search import Failure, Listener, Resources, ray_runtime
 from tune.study import Study, StudyError
 from tune.voice import Events, Outcome, Texts, Voice, describe_cost
 
@@ -74,8 +74,8 @@ def cost(planned: Planned, options: Options) -> Cost | None:
 def execute(search: Search, planned: Planned, options: Options, voice: Voice) -> Outcome:
     """Run the missing cells under the study's lock, with MLflow following."""
     check_storage(planned.study.folder)
-    check_tracking(tracking_uri(options))
-    with driver_lock(Path(planned.study.folder.root)):
+    check_tracking(tracking_uri(options), options.records.storage)
+    with driver_lock(planned.study.folder):
         is_ready = planned.manifest is not None and options.clips.videos is None
         if is_ready and not planned.study.missing():
             voice.planned(planned, None)

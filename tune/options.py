@@ -128,10 +128,11 @@ class Records:
 
     study: Annotated[str | None, _default("the data's name and the preset's", "NAME")] = None
     """Name of the study. Give one that exists to go on with it or to add cells to it."""
-    storage: Annotated[str, tyro.conf.arg(metavar="DIR")] = "studies"
-    """Folder in which studies are kept; on a cluster one that every node has mounted."""
+    storage: Annotated[str, tyro.conf.arg(metavar="DIR|URL")] = "studies"
+    """Where studies are kept: a folder, on a cluster one that every node has mounted, or a bucket as in
+    s3://bucket/studies (AWS_ENDPOINT_URL names a server that is not Amazon's)."""
     tracking_uri: Annotated[str | None, _default("SQLite in the storage", "URI")] = None
-    """MLflow server or database."""
+    """MLflow server or database; must be given where the storage is a bucket."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import ray
@@ -18,6 +19,8 @@ from tune.store import Folder
 from tune.study import StudyError
 
 SECONDS_FOR_AN_ANSWER = 5.0
+BUCKETS = ("s3", "gs", "abfs")
+"""Schemes of object stores that pyarrow opens, and in which an object is written whole or not at all."""
 
 
 def check_storage(folder: Folder) -> None:
@@ -30,16 +33,20 @@ def check_storage(folder: Folder) -> None:
 
 
 def check_storage_name(storage: str) -> None:
-    """Raises StudyError for a storage that is no folder, or whose path a database address could not hold."""
-    if "://" in storage:
-        raise StudyError(f"--storage must be a folder that this machine has mounted, got {storage!r}")
-    if found := set("#%?") & set(str(Path(storage).resolve())):
-        raise StudyError(f"--storage must be a path without {' '.join(sorted(found))}, got {storage!r}")
+    """Raises StudyError for a storage that is neither a folder nor a bucket, or that a URL could not hold."""
+    scheme, separator, path = storage.partition("://")
+    if separator and scheme not in ("file", *BUCKETS):
+        known = ", ".join(f"{name}://" for name in BUCKETS)
+        raise StudyError(f"--storage must be a folder or a URL that begins with {known}, got {storage!r}")
+    if found := set("#%?") & set(path if separator else str(Path(storage).resolve())):
+        raise StudyError(f"--storage must be without {' '.join(sorted(found))}, got {storage!r}")
 
 
-def check_tracking(uri: str) -> None:
+def check_tracking(uri: str, storage: str) -> None:
     """Raises StudyError where a tracking server does not answer; a database is opened when it is used."""
     if not uri.startswith(("http://", "https://")):
+        if storage.startswith("s3://") and find_spec("boto3") is None:
+            raise StudyError(f"MLflow keeps files in {storage} through boto3, which is missing: pip install boto3")
         return
     try:
         urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=SECONDS_FOR_AN_ANSWER).close()
@@ -52,9 +59,14 @@ def check_tracking(uri: str) -> None:
 
 
 def tracking_uri(options: Options) -> str:
-    """The MLflow server or database."""
+    """The MLflow server or database; raises StudyError where there is none to be guessed."""
     records = options.records
-    return records.tracking_uri or f"sqlite:///{Path(records.storage).resolve()}/mlflow.db"
+    if records.tracking_uri is not None:
+        return records.tracking_uri
+    home = Folder(records.storage)
+    if not home.is_local:
+        raise StudyError(f"--tracking-uri must be given where --storage is a bucket, as {records.storage} is")
+    return f"sqlite:///{home.root}/mlflow.db"
 
 
 @dataclass(frozen=True)

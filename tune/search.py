@@ -1,18 +1,13 @@
 """The search: Ray Tune runs the missing cells of a study, Optuna proposes them, each exactly once."""
 
-import fcntl
-import json
 import logging
 import os
-import socket
 import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import optuna
@@ -205,29 +200,3 @@ def ray_runtime(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
-
-
-@contextmanager
-def driver_lock(folder: Path) -> Iterator[None]:
-    """Hold the study for this process; raises StudyError where another driver holds it.
-
-    The lock goes with the process that holds it, however that ends.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "driver.lock", "a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise StudyError(f"study {folder.name!r} is held by a running driver: {describe(file.read())}") from None
-        file.truncate(0)
-        file.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "started": time.time()}))
-        file.flush()
-        yield
-
-
-def describe(holder: str) -> str:
-    """The lock's content in words."""
-    facts: dict[str, Any] = json.loads(holder or "{}")
-    started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(facts.get("started", 0)))
-    return f"pid {facts.get('pid')} on {facts.get('host')} since {started}; wait for it or stop it"

@@ -34,11 +34,22 @@ TEMPORARY = ".tmp-"
 
 
 class Folder:
-    """Files below one root, which is a path or a URL that pyarrow knows (``s3://bucket/path``)."""
+    """Files below one root, which is a path or the URL of a bucket (``s3://bucket/path``)."""
 
     def __init__(self, root: str) -> None:
-        self.root = root if "://" in root else os.path.abspath(root)
-        self._fs, self._path = fs.FileSystem.from_uri(self.root)
+        root = root if "://" in root else os.path.abspath(root)
+        self._fs, self._path = fs.FileSystem.from_uri(root)
+        self.is_local = isinstance(self._fs, fs.LocalFileSystem)
+        self.root = self._path if self.is_local else root
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        """Another process opens it anew, with its own credentials."""
+        return type(self), (self.root,)
+
+    @property
+    def name(self) -> str:
+        """The last part of the root."""
+        return self.root.rstrip("/").rpartition("/")[2]
 
     def __truediv__(self, name: str) -> Self:
         return type(self)(f"{self.root}/{name}")
@@ -52,8 +63,15 @@ class Folder:
             return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Write the file whole or not at all: to a temporary name first, then moved over the old one."""
+        """Write the file whole or not at all: to a temporary name first, then moved over the old one.
+
+        A bucket shows an object when it is complete, and needs no temporary name.
+        """
         path = f"{self._path}/{name}"
+        if not self.is_local:
+            with self._fs.open_output_stream(path) as stream:
+                stream.write(content)
+            return
         temporary = f"{path}{TEMPORARY}{uuid.uuid4().hex[:8]}"
         self._fs.create_dir(os.path.dirname(path), recursive=True)
         try:

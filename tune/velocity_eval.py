@@ -32,13 +32,14 @@ from data.stream import read_footage
 from fernn.config import unknown_name
 from fernn.generalization import RANGES, num_readings
 from tune.command import USER_ERRORS, refuse
+from tune.lock import driver_lock
 from tune.options import Options as SearchOptions
 from tune.options import Records
 from tune.preflight import check_tracking, tracking_uri
 from tune.progress import tables
 from tune.results import ModelRow, model_rows, registered_name
 from tune.reuse import find_study
-from tune.search import driver_lock, ray_runtime
+from tune.search import ray_runtime
 from tune.study import Cell, Study, StudyError
 from tune.table import notes
 from tune.velocity import Measurement, measure_cell, measured, num_left, unmeasured
@@ -79,7 +80,7 @@ def main() -> int:
     except USER_ERRORS as error:
         return refuse(error, console)
     try:
-        with driver_lock(Path(study.folder.root)), mlflow_refusals(uri_of(options)):
+        with driver_lock(study.folder), mlflow_refusals(uri_of(options)):
             found = evaluate(study, options)
     except (StudyError, DataError) as error:
         return refuse(error, console)
@@ -102,7 +103,7 @@ def open_study(options: Options) -> Study:
             f"--range must be from 0 to {size // 2} pixels per frame, beyond which velocities repeat "
             f"on {size}x{size} frames, got {options.range}"
         )
-    check_tracking(uri_of(options))
+    check_tracking(uri_of(options), options.storage)
     return study
 
 

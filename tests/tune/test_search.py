@@ -8,8 +8,8 @@ import pytest
 import tiny
 from tiny import Listener, results, study_in
 
-from tune.search import Resources, driver_lock, run_cells
-from tune.study import Study, StudyError
+from tune.search import Resources, run_cells
+from tune.study import Study
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +76,3 @@ def test_a_killed_worker_is_replaced_and_its_cell_goes_on(two_cpus, footage, tmp
     run_cells(undisturbed, undisturbed.missing(), footage, Resources(), [])
     assert ("lost", study.cells[0].key) in listener.heard
     assert results(study) == results(undisturbed)
-
-
-def test_a_second_driver_is_refused_with_the_firsts_name(tmp_path):
-    refused = pytest.raises(StudyError, match=r"study 's' is held by a running driver: pid \d+ on")
-    with driver_lock(tmp_path / "s"), refused, driver_lock(tmp_path / "s"):
-        pass
-    with driver_lock(tmp_path / "s"):
-        pass

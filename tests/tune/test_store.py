@@ -1,5 +1,7 @@
 """Folders and cells on disk: whole files, recovery, one writer."""
 
+import pickle
+
 import pytest
 
 from fernn.checkpoint import CheckpointError
@@ -23,21 +25,27 @@ def advance(cell, run, accuracy=0.5):
     cell.record({"epoch": run.epoch, "validation/accuracy": accuracy}, run)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    return Folder(str(tmp_path / "cell"))
+@pytest.fixture(params=["path", "url"])
+def folder(request, tmp_path):
+    return Folder(str(tmp_path / "cell") if request.param == "path" else request.getfixturevalue("bucket"))
 
 
-def test_a_file_is_replaced_whole_and_leaves_nothing_beside_it(folder, tmp_path):
+def test_a_file_is_replaced_whole_and_leaves_nothing_beside_it(folder):
     folder.write("a/b.txt", b"one")
     folder.write("a/b.txt", b"two")
     assert folder.read("a/b.txt") == b"two" and folder.read("a/c.txt") is None
-    assert [path.name for path in (tmp_path / "cell/a").iterdir()] == ["b.txt"]
+    assert folder.children("a") == ["b.txt"] and folder.children("b") == []
+    folder.delete("a/b.txt")
+    assert folder.read("a/b.txt") is None
 
 
-def test_a_url_names_the_same_folder_as_its_path(folder, tmp_path):
+def test_another_process_opens_the_same_folder(folder):
     folder.write("x", b"1")
-    assert Folder(f"file://{tmp_path}/cell").read("x") == b"1"
+    assert pickle.loads(pickle.dumps(folder)).read("x") == b"1"
+
+
+def test_a_files_url_names_the_same_folder_as_its_path(tmp_path):
+    assert Folder(f"file://{tmp_path}/cell").root == Folder(str(tmp_path / "cell")).root == str(tmp_path / "cell")
 
 
 def test_a_new_attempt_goes_on_from_the_last_checkpoint(folder):
@@ -84,7 +92,8 @@ def test_an_attempt_that_was_superseded_writes_no_more(folder):
     assert folder.read("metrics.jsonl") == before
 
 
-def test_leftovers_of_a_killed_writer_are_swept(folder, tmp_path):
+def test_leftovers_of_a_killed_writer_are_swept(tmp_path):
+    folder = Folder(str(tmp_path / "cell"))
     folder.write("last/x", b"1")
     leftover = tmp_path / "cell/last/x.tmp-123"
     leftover.write_bytes(b"half")

@@ -1,0 +1,113 @@
+"""One driver a study: a lock on a folder, a lease in a bucket."""
+
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from _thread import interrupt_main
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from data.progress import say
+from tune.store import Folder
+from tune.study import StudyError
+
+LEASE = "driver.json"
+RENEWAL_S = 5.0
+"""A driver renews its lease so often; three renewals missed, and it counts as dead."""
+
+
+def driver_lock(folder: Folder) -> AbstractContextManager[None]:
+    """Hold the study for this process; raises StudyError where another driver holds it, with who that is."""
+    return _locked(Path(folder.root)) if folder.is_local else _leased(folder)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """The lock goes with the process that holds it, however that ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "driver.lock", "a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise _held(folder.name, json.loads(file.read() or "{}")) from None
+        file.truncate(0)
+        file.write(json.dumps(_myself()))
+        file.flush()
+        yield
+
+
+@contextmanager
+def _leased(folder: Folder) -> Iterator[None]:
+    """A bucket has no locks: a file says who holds the study, renewed as long as the holder lives."""
+    mine, ended = _myself() | {"id": uuid.uuid4().hex, "renewals": 0}, threading.Event()
+    _require_free(folder)
+    folder.write_json(LEASE, mine)
+    time.sleep(RENEWAL_S / 5)  # of two that found it free at once, the later writer has it
+    if not _is_mine(folder, mine):
+        raise _held(folder.name, folder.read_json(LEASE) or {})
+    keeper = threading.Thread(target=_renew, args=(folder, mine, ended), daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        keeper.join()
+        if _is_mine(folder, mine):
+            folder.delete(LEASE)
+
+
+def _require_free(folder: Folder) -> None:
+    """Raises StudyError where the lease's holder lives: it is renewed while this process looks at it."""
+    known = folder.read_json(LEASE)
+    if known is None or _is_dead_here(known):
+        return
+    say(f"study {folder.name!r} was held by pid {known['pid']} on {known['host']}: looking whether it still lives")
+    for _ in range(3):
+        time.sleep(RENEWAL_S)
+        if folder.read_json(LEASE) not in (None, known):
+            raise _held(folder.name, known)
+
+
+def _is_dead_here(holder: Mapping[str, Any]) -> bool:
+    if holder["host"] != socket.gethostname():
+        return False
+    try:
+        os.kill(holder["pid"], 0)
+    except OSError as error:
+        return isinstance(error, ProcessLookupError)
+    return False
+
+
+def _renew(folder: Folder, mine: Mapping[str, Any], ended: threading.Event) -> None:
+    """Renew the lease until the search ends; where another driver took the study over, end as after a Ctrl-C."""
+    renewals = 0
+    while not ended.wait(RENEWAL_S):
+        renewals += 1
+        try:
+            if not _is_mine(folder, mine):
+                say(f"study {folder.name!r} was taken over by another driver: this one stops")
+                return interrupt_main()
+            folder.write_json(LEASE, {**mine, "renewals": renewals})
+        except OSError:  # the bucket is away: the next renewal tries again
+            continue
+
+
+def _is_mine(folder: Folder, mine: Mapping[str, Any]) -> bool:
+    return (folder.read_json(LEASE) or {}).get("id") == mine["id"]
+
+
+def _myself() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": os.getpid(), "started": time.time()}
+
+
+def _held(name: str, holder: Mapping[str, Any]) -> StudyError:
+    started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(holder.get("started", 0)))
+    who = f"pid {holder.get('pid')} on {holder.get('host')} since {started}"
+    return StudyError(f"study {name!r} is held by a running driver: {who}; wait for it or stop it")
