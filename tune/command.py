@@ -36,6 +36,14 @@ def main(search: Search) -> int:
     options = parse(search.description)
     voice: Voice = Events(sys.stdout) if options.json else Texts()
     try:
+        return run(search, options, voice)
+    except KeyboardInterrupt:
+        return voice.interrupted()
+
+
+def run(search: Search, options: Options, voice: Voice) -> int:
+    """Plan, then do it; the exit code."""
+    try:
         planned = plan(search, options)
         if options.plan:
             show_plan(planned, options, voice)
@@ -136,7 +144,10 @@ def track(study: Study, options: Options, work: Work) -> Outcome:
             f"--tracking-uri must be usable by MLflow, {tracking_uri(options)} is not: {reason}"
         ) from error
     tracker.sync()
-    study, failures = work(TrackingListener(tracker))
+    try:
+        study, failures = work(TrackingListener(tracker))
+    except KeyboardInterrupt:  # Ray ends well after a first Ctrl-C; this is a second, or one at another moment
+        failures = []
     try:
         tracker.study = load_study(study.folder)
         tracker.sync()

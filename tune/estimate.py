@@ -17,10 +17,11 @@ from tune.growing import epochs_done
 from tune.options import Options, gpu_share
 from tune.preflight import Hardware
 from tune.progress import Pace
-from tune.study import Cell, Study
+from tune.study import Cell, Study, StudyError
 
-CPU_CLIPS = 1
-"""Clips of a probed step on a CPU, where the time of a step grows with them; a GPU is probed with the whole batch."""
+CPU_CLIPS = 2
+"""Clips of a probed step on a CPU, where the time of a step grows with them; a GPU is probed with the whole batch.
+A single clip would not do: batch normalisation of a feature vector needs two."""
 FORWARD_SHARE = 1 / 3
 """A validation clip needs the forward pass, about a third of a training clip's work."""
 BYTES_PER_PARAMETER = 16
@@ -41,9 +42,9 @@ class Cost:
 
 
 def cost_of(study: Study, cells: Sequence[Cell], num_clips: NumClips, options: Options, hardware: Hardware) -> Cost:
-    """Time and disk that the cells will take, trained to their last epoch."""
+    """Time and disk that the cells will take, trained to their last epoch; StudyError for a model that fails."""
     probed = {probe_of(cell.experiment) for cell in cells}
-    probes = {experiment: probe(experiment, options.cluster.cpus_per_trial) for experiment in probed}
+    probes = {experiment: _try(experiment, options.cluster.cpus_per_trial) for experiment in probed}
     torch.cuda.empty_cache()  # the trials need what the probes held
     concurrency = min(concurrency_of(options, hardware), len(cells))
     done = epochs_done(study, cells)
@@ -69,6 +70,14 @@ def epoch_clips(experiment: Experiment, num_clips: NumClips) -> float:
     """How many clips a cell trains on in an epoch, validation clips counted by their work."""
     clips = num_clips[experiment.data.split]
     return clips["train"] + FORWARD_SHARE * clips["validation"]
+
+
+def _try(experiment: Experiment, cpus: float) -> tuple[float, int]:
+    try:
+        return probe(experiment, cpus)
+    except Exception as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise StudyError(f"model {experiment.model.name!r} fails in its first training step: {first_line}") from error
 
 
 @cache

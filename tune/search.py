@@ -74,6 +74,7 @@ class Relay(tune.Callback):
 
     def __init__(self, study: Study, listeners: Sequence[Listener]) -> None:
         self.study, self.listeners = study, listeners
+        self.failures: list[Failure] = []
         self.error: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -93,13 +94,20 @@ class Relay(tune.Callback):
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         folder = self.study.cell_folder(self.study.cell_at(trial.config))
-        failed = folder.failure() is not None
-        if failed or folder.done() is not None:
-            self._tell("ended", trial, failed)
+        if (reason := folder.failure()) is not None:
+            self._fail(trial, reason)
+        elif folder.done() is not None:
+            self._tell("ended", trial, False)
         else:
             self._tell("rested", trial)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        said = [line.strip() for line in str(trial.get_error()).splitlines() if line.strip()]
+        self._fail(trial, said[-1])
+
+    def _fail(self, trial: Any, reason: str) -> None:
+        """A trial may fail before its first report, so Ray's results do not tell which cell it was."""
+        self.failures.append(Failure(self.study.cell_at(trial.config), reason))
         self._tell("ended", trial, True)
 
     def _tell(self, word: str, trial: Any, *news: Any) -> None:
@@ -150,11 +158,10 @@ def run_cells(
         with warnings.catch_warnings():
             # An epoch that is run again is reported again, and Optuna says that it ignores it.
             warnings.filterwarnings("ignore", message="The reported value is ignored because this `step")
-            results = tuner.fit()
+            tuner.fit()
     if relay.error is not None:
         raise relay.error
-    ended = [results[index] for index in range(len(results))]
-    return [failed for result in ended if (failed := failure(study, result)) is not None]
+    return relay.failures
 
 
 def ship_models(cells: Sequence[Cell]) -> None:
@@ -171,15 +178,6 @@ def propose(study: Study, cells: list[Cell]) -> OptunaSearch:
     }
     points = [study.point(cell) for cell in cells]
     return OptunaSearch(space, metric=METRIC, mode="max", points_to_evaluate=points)
-
-
-def failure(study: Study, result: tune.Result) -> Failure | None:
-    """Why the result's cell has none, in the cell's own words or the last line of its exception."""
-    cell = study.cell_at(result.config or {})
-    reason = study.cell_folder(cell).failure()
-    if reason is None and result.error is not None:
-        reason = [line.strip() for line in str(result.error).splitlines() if line.strip()][-1]
-    return None if reason is None else Failure(cell, reason)
 
 
 @contextmanager

@@ -39,6 +39,9 @@ class Voice(Protocol):
     def refused(self, error: Exception) -> int:
         """The command cannot run, and why, in one line; 2."""
 
+    def interrupted(self) -> int:
+        """The command was stopped before its search began; 130."""
+
     def warned(self, text: str) -> None:
         """What the user should know before it starts."""
 
@@ -97,6 +100,10 @@ class Texts:
         self._say(f"error: {one_line(error)}")
         return 2
 
+    def interrupted(self) -> int:
+        self._say("stopped: run the same command again to go on")
+        return 130
+
     def warned(self, text: str) -> None:
         self._say(f"warning: {text}")
 
@@ -115,11 +122,13 @@ class Texts:
         return Progress(study, cells, self.console, pace)
 
     def results(self, study: Study, tracking_uri: str) -> None:
-        out = tables()
+        rows, out = report.model_rows(study), tables()
+        if not rows:
+            return self._say("no cell is finished yet")
         grid = Grid(title=study.name, title_justify="left")
         for column in report.COLUMNS:
             grid.add_column(column, overflow="fold")
-        for row in report.model_rows(study):
+        for row in rows:
             grid.add_row(*report.row_cells(row))
         out.print(grid)
         ui = f"{Path(sys.executable).parent}/mlflow ui --backend-store-uri {shlex.quote(tracking_uri)}"
@@ -149,6 +158,10 @@ class Events:
     def refused(self, error: Exception) -> int:
         self._tell("refused", reason=one_line(error))
         return 2
+
+    def interrupted(self) -> int:
+        self._tell("interrupted")
+        return 130
 
     def warned(self, text: str) -> None:
         self._tell("warning", text=text)

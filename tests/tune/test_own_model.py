@@ -11,6 +11,7 @@ import torch
 import tune
 from fernn.experiment import Experiment
 from fernn.models import model_config
+from tune.estimate import probe
 from tune.study import cell_of, make_cell, plan_cells
 
 SMALL = ["--lrs", "1e-3", "--set", "data.size=8", "--set", "model.hidden_channels=4"]
@@ -26,7 +27,8 @@ def mine(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield tmp_path
-    sys.modules.pop("mine", None)
+    for name in ("mine", "failing"):
+        sys.modules.pop(name, None)
 
 
 def test_it_is_searched_reported_and_loaded_beside_the_others(two_cpus, command, prepared, mine):
@@ -37,6 +39,42 @@ def test_it_is_searched_reported_and_loaded_beside_the_others(two_cpus, command,
     network, experiment = tune.load_best("kth-paper", "mine:MineConfig")
     assert network(torch.rand(2, 16, 1, 8, 8)).shape == (2, 6) and experiment.model.width == 4
     assert [path.name for path in (mine / "studies/kth-paper/cells").glob("MineConfig_lr0.001_seed0_*")]
+
+
+BROKEN = """
+import torch
+from dataclasses import dataclass
+from fernn.models import ModelConfig
+
+
+class Broken(torch.nn.Linear):
+    def forward(self, clips):
+        raise RuntimeError("five is right out")
+
+
+@dataclass(frozen=True)
+class BrokenConfig(ModelConfig):
+    name: str = "failing:BrokenConfig"
+
+    def build(self, *, in_channels=1, num_classes=6):
+        return Broken(1, 1)
+"""
+
+
+def test_a_model_that_fails_is_refused_before_it_is_trained(mine, command, prepared, monkeypatch):
+    (mine / "failing.py").write_text(BROKEN, encoding="utf-8")
+    monkeypatch.setattr("tune.estimate.probe", probe)
+    code, (_, err) = command("--data", prepared, *SMALL[:-2], "--models", "failing:BrokenConfig", "--seeds", "0")
+    assert code == 2
+    assert err.splitlines()[-1] == (
+        "error: model 'failing:BrokenConfig' fails in its first training step: five is right out"
+    )
+
+
+def test_a_model_that_fails_in_its_trial_is_named(mine, command, prepared, two_cpus):
+    (mine / "failing.py").write_text(BROKEN, encoding="utf-8")
+    code, (_, err) = command("--data", prepared, *SMALL[:-2], "--models", "failing:BrokenConfig", "--seeds", "0")
+    assert code == 1 and "BrokenConfig lr 0.001 seed 0 failed: RuntimeError: five is right out" in err
 
 
 def test_changed_code_is_another_cell_and_equal_names_are_refused(mine):
