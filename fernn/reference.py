@@ -1,34 +1,39 @@
 """Networks of the published FERNN code (akandykeller/FERNN, commit 7def7bc) as networks of ours."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from fernn.flows import TranslationFlow
+from fernn.flows import RotationFlow, TranslationFlow
 from fernn.flows.translation import parse_velocities
-from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels
+from fernn.layers.cell import CircularConvolution, FERNNCell, LearnedKernelCell, LearnedKernels
 from fernn.models.cnn3d import CNN3D
 from fernn.models.fernn import build_recurrent
+from fernn.models.predictor import SequencePredictor, build_decoder
 
 Weights = Mapping[str, Tensor]
-Velocities = Sequence[Sequence[int]] | None
+Velocities = Sequence[Sequence[int]] | Sequence[float] | None
 
+DERIVED = r"^lstm\.shift_kernels$|\.filter$|\.expanded_bias$|_basisexpansion"
+"""Buffers that the published code saves beside the weights that they are made of."""
 STAGES_3D = {"st1": 0, "st2.0": 1, "st2.1": 2, "st3.0": 3, "st3.1": 4}
 
 
 def from_reference(state_dict: Weights, *, task: str, velocities: Velocities = None) -> nn.Module:
     """Our network with the weights of one that the published code saved.
 
-    ``task`` is "kth". ``velocities`` is the published model's ``v_list`` of (vy, vx) pairs, None for
-    the 3D-CNN. Widths and depth are read from the shapes. The published KTH code moves a slice by
-    -v, ours by +v: the slices here are those of the negated list, in the same order.
+    ``velocities`` is the published model's ``v_list``: for ``task`` "kth" (vy, vx) pairs, None for the 3D-CNN;
+    for "translating_mnist" (vx, vy) pairs; for "rotating_mnist" degrees. Widths, depth and group order are read
+    from the shapes. The published KTH code moves a slice by -v, ours by +v: its slices here are those of the
+    negated list, in the same order; the MNIST codes move as ours do.
     Raises ValueError where weights and arguments do not fit each other.
     """
-    if task != "kth":
-        raise ValueError(f"task must be 'kth', got {task!r}")
-    model = _cnn3d(state_dict) if velocities is None else _recurrent(state_dict, velocities)
+    if task not in READERS:
+        raise ValueError(f"task must be one of {', '.join(READERS)}, got {task!r}")
+    model = READERS[task](state_dict, velocities)
     dtype = next(weight.dtype for weight in state_dict.values() if weight.is_floating_point())
     return _loaded(model.to(dtype), state_dict)
 
@@ -36,6 +41,41 @@ def from_reference(state_dict: Weights, *, task: str, velocities: Velocities = N
 def read_reference(path: str) -> dict[str, Tensor]:
     """The state dict that the published code saved with ``torch.save``: tensors only, never code."""
     return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _kth(weights: Weights, velocities: Any) -> nn.Module:
+    return _cnn3d(weights) if velocities is None else _recurrent(weights, velocities)
+
+
+def _translating(weights: Weights, velocities: Any) -> nn.Module:
+    lift = _need(weights, "cell.conv_u.weight")
+    flow = TranslationFlow(tuple((vy, vx) for vx, vy in parse_velocities(velocities or ())))
+    widths = _decoder_widths(weights)
+    cell = FERNNCell(flow, CircularConvolution(widths[0], widths[0]), "relu")
+    decoder = build_decoder(widths, lift.shape[1], "circular")
+    return SequencePredictor(CircularConvolution(lift.shape[1], widths[0]), cell, decoder)
+
+
+def _rotating(weights: Weights, velocities: Any) -> nn.Module:
+    from fernn.layers.steerable import SteerableConvolution, kernel_basis  # which imports escnn
+
+    widths, num_lift = _decoder_widths(weights), len(_need(weights, "cell.conv_u.weights"))
+    order = next((n for n in range(1, widths[0] + 1) if _fits(n, widths[0], num_lift, kernel_basis)), None)
+    if order is None:
+        raise ValueError(f"no group order fits {widths[0]} channels and {num_lift} weights of cell.conv_u")
+    fields = widths[0] // order
+    cell = FERNNCell(RotationFlow(tuple(velocities or ()), order), SteerableConvolution(fields, fields, order), "relu")
+    return SequencePredictor(SteerableConvolution(None, fields, order), cell, build_decoder(widths, 1, "zeros"))
+
+
+def _fits(order: int, channels: int, num_lift: int, basis: Callable[[bool, int, int], Tensor]) -> bool:
+    """Whether ``channels`` are fields of C_order whose lifting has so many weights."""
+    return channels % order == 0 and channels // order * len(basis(False, order, 3)) == num_lift
+
+
+def _decoder_widths(weights: Weights) -> list[int]:
+    _need(weights, "decoder_conv.0.weight")
+    return [weight.shape[1] for name, weight in weights.items() if name.startswith("decoder_conv.")]
 
 
 def _cnn3d(weights: Weights) -> nn.Module:
@@ -60,7 +100,7 @@ def _cells(
             raise ValueError(f"velocities must have {len(weights[name])} entries, as {name}, got {len(velocities)}")
     if "lstm.learned_kernels" not in weights:
         flow = TranslationFlow(tuple((-vy, -vx) for vy, vx in parse_velocities(velocities)))
-        return [FERNNCell(flow, channels) for _ in range(depth)]
+        return [FERNNCell(flow, CircularConvolution(channels, channels)) for _ in range(depth)]
     num_kernels, _, height, width = weights["lstm.learned_kernels"].shape
     kernels = LearnedKernels(num_kernels, height, width)
     return [LearnedKernelCell(kernels, channels) for _ in range(depth)]
@@ -72,7 +112,7 @@ def _loaded(model: nn.Module, weights: Weights) -> nn.Module:
     for name, weight in weights.items():
         if name == "lstm.learned_kernels":
             ours |= {key: weight for key in model.state_dict() if key.endswith(".kernels.weight")}
-        elif name != "lstm.shift_kernels":
+        elif not re.search(DERIVED, name):
             ours[renamed(name)] = weight
     try:
         model.load_state_dict(ours)
@@ -91,7 +131,9 @@ def renamed(name: str) -> str:
         return f"cells.{match[1]}.convolution.weight"
     if match := re.fullmatch(r"(st1|st[23]\.[01])\.(\d)\.(\w+)", name):
         return f"stages.{STAGES_3D[match[1]]}.{match[2]}.{match[3]}"
-    return re.sub(r"^fc\.", "head.", name)
+    if match := re.fullmatch(r"cell\.conv_([uh])\.(weights?)", name):
+        return f"{'lift' if match[1] == 'u' else 'cell.convolution'}.{match[2]}"
+    return re.sub(r"^decoder_conv\.", "decoder.", re.sub(r"^fc\.", "head.", name))
 
 
 def _embedding_name(prefix: str, position: int, leaf: str) -> str:
@@ -102,5 +144,12 @@ def _embedding_name(prefix: str, position: int, leaf: str) -> str:
 
 def _need(weights: Weights, name: str) -> Tensor:
     if name not in weights:
-        raise ValueError(f"the weights have no {name!r}: give velocities for a recurrent network, None for the 3D-CNN")
+        raise ValueError(
+            f"the weights have no {name!r}: they are of another task, or KTH's velocities are missing or too many"
+        )
     return weights[name]
+
+
+READERS: Mapping[str, Callable[[Weights, Any], nn.Module]] = {
+    "kth": _kth, "translating_mnist": _translating, "rotating_mnist": _rotating,
+}  # fmt: skip

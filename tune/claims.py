@@ -37,7 +37,7 @@ def check(study: Study) -> None:
     if known is not None:
         _check_space(study, known["space"])
         _check_protocol(study, known["protocol"])
-        if max_epochs(study) < known["epochs"]:
+        if study.cells and max_epochs(study) < known["epochs"]:
             raise _another(study, f"trains {known['epochs']} epochs, not {max_epochs(study)}", "the shorter training")
 
 
@@ -66,8 +66,8 @@ def _another(study: Study, difference: str, what: str) -> StudyError:
 
 
 def max_epochs(study: Study) -> int:
-    """How long the study's cells are trained."""
-    return max(cell.experiment.epochs for cell in study.cells)
+    """How long the study's cells are trained, 0 where it has none."""
+    return max((cell.experiment.epochs for cell in study.cells), default=0)
 
 
 def claim(study: Study) -> None:
@@ -77,7 +77,7 @@ def claim(study: Study) -> None:
     facts = {"name": study.name, "demo": study.demo, "partial": list(study.partial), "data": study.data}
     facts["scheduler"] = "asha" if "asha" in (study.scheduler, known.get("scheduler")) else "none"
     facts["sampling"] = dict(study.sampling) or known.get("sampling", {})
-    facts["epochs"] = max_epochs(study)
+    facts["epochs"] = max(max_epochs(study), known.get("epochs", 0))
     grown = facts | {
         "space": grow(known.get("space", {}), study.space),
         "protocol": known.get("protocol", {}) | protocol(study),

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import signal
 import socket
 import threading
 import time
@@ -17,6 +18,8 @@ from data.progress import say
 from tune.store import Folder
 from tune.study import StudyError
 
+TAKEN_OVER = signal.SIGUSR2
+"""Ends the search as Ctrl-C does, also where that is ignored, as it is in a job in the background."""
 LEASE = "driver.json"
 RENEWAL_S = 5.0
 """A driver renews its lease so often; three renewals missed, and it counts as dead."""
@@ -54,10 +57,12 @@ def _leased(folder: Folder) -> Iterator[None]:
         raise _held(folder.name, folder.read_json(LEASE) or {})
     keeper = threading.Thread(target=_renew, args=(folder, mine, ended), daemon=True)
     keeper.start()
+    handler = signal.signal(TAKEN_OVER, signal.default_int_handler)
     try:
         yield
     finally:
         ended.set()
+        signal.signal(TAKEN_OVER, handler)
         keeper.join()
         if _is_mine(folder, mine):
             folder.delete(LEASE)
@@ -93,7 +98,7 @@ def _renew(folder: Folder, mine: Mapping[str, Any], ended: threading.Event) -> N
         try:
             if not _is_mine(folder, mine):
                 say(f"study {folder.name!r} was taken over by another driver: this one stops")
-                return interrupt_main()
+                return interrupt_main(TAKEN_OVER)
             folder.write_json(LEASE, {**mine, "renewals": renewals})
         except OSError:  # the bucket is away: the next renewal tries again
             continue

@@ -1,8 +1,9 @@
 """Families of flows, by name."""
 
 from fernn.flows.flow import Flow
+from fernn.flows.rotation import RotationFlow
 from fernn.flows.translation import TranslationFlow
 
-FLOWS: dict[str, type] = {"translation": TranslationFlow}
+FLOWS: dict[str, type] = {"translation": TranslationFlow, "rotation": RotationFlow}
 
-__all__ = ["FLOWS", "Flow", "TranslationFlow"]
+__all__ = ["FLOWS", "Flow", "RotationFlow", "TranslationFlow"]

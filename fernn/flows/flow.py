@@ -22,5 +22,12 @@ class Flow(Protocol):
     def act(self, images: Tensor, velocity: Any, time: int = 1) -> Tensor:
         """psi_time(velocity) applied to images (..., h, w); any velocity of the family, also outside V."""
 
+    def act_hidden(self, state: Tensor, velocity: Any, time: int = 1) -> Tensor:
+        """psi_time(velocity) applied to a hidden state (..., c, h, w), whose channels may turn with the picture."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the flow permutes pixels: its laws then hold exactly, else up to interpolation."""
+
     def difference(self, velocity: Any, other: Any) -> Any:
         """velocity - other."""

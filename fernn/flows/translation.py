@@ -25,6 +25,8 @@ class TranslationFlow:
 
     velocities: tuple[Velocity, ...]
 
+    is_exact = True
+
     def __post_init__(self) -> None:
         if not self.velocities or len(set(self.velocities)) != len(self.velocities):
             raise ValueError(f"velocities must be one or more different (vy, vx), got {self.velocities}")
@@ -41,6 +43,8 @@ class TranslationFlow:
     def act(self, images: Tensor, velocity: Velocity, time: int = 1) -> Tensor:
         """psi_time(velocity) applied to images (..., h, w)."""
         return torch.roll(images, (time * velocity[0], time * velocity[1]), dims=(-2, -1))
+
+    act_hidden = act
 
     def difference(self, velocity: Velocity, other: Velocity) -> Velocity:
         """velocity - other."""

@@ -2,63 +2,114 @@
 
 from collections import deque
 from collections.abc import Iterator
+from typing import Literal, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fernn.flows import TranslationFlow
+from fernn.flows import Flow
+
+Activation = Literal["tanh", "relu"]
 
 
 class FERNNCell(nn.Module):
     """The flow equivariant recurrent layer.
 
-        h_t(v) = tanh(u_t + W * psi_1(v) h_{t-1}(v)),      h_{-1} = 0,      for every v in V
+        h_t(v) = act(u_t + W * psi_1(v) h_{t-1}(v)),      h_{-1} = 0,      for every v in V
 
-    with a circular convolution W shared by all slices. If a clip drifts with velocity w, its states
-    follow: h[psi(w) f]_t(v) = psi_t(w) h[f]_t(v - w), exact wherever v - w is in V and the inputs u
+    with a convolution W that commutes with the flow, shared by all slices. If a clip drifts with velocity w, its
+    states follow: h[psi(w) f]_t(v) = psi_t(w) h[f]_t(v - w), exact wherever v - w is in V and the inputs u
     are equivariant themselves. With V = {0} this is the G-RNN.
 
-    Computed in the moving frame g_t(v) = psi_{-t}(v) h_t(v), where the convolution commutes with the
-    flow and no hidden map is ever shifted:
+    Where the flow permutes pixels, it is computed in the moving frame g_t(v) = psi_{-t}(v) h_t(v), in which the
+    convolution commutes with the flow and no hidden map is ever shifted:
 
-        g_0 = tanh(u_0)      g_t(v) = tanh(psi_{-t}(v) u_t + W * g_{t-1}(v))
+        g_0 = act(u_0)      g_t(v) = act(psi_{-t}(v) u_t + W * g_{t-1}(v))
+
+    A flow that interpolates is applied to the state at every step, as the published code does.
 
     Source: Keller, "Flow Equivariant Recurrent Neural Networks", 2025, section 4.
     """
 
-    def __init__(self, flow: TranslationFlow, channels: int, kernel_size: int = 3) -> None:
+    def __init__(self, flow: Flow, convolution: "Convolution", activation: Activation = "tanh") -> None:
         super().__init__()
         self.flow = flow
-        self.convolution = circular_convolution(channels, kernel_size)
+        self.convolution = convolution
+        self._act, self._act_in_place = getattr(torch, activation), getattr(torch, f"{activation}_")
 
     def states(self, inputs: Tensor) -> Iterator[Tensor]:
         """h_t for t = 0, 1, ... as (v, b, c, h, w).
 
         ``inputs`` u is (t, 1, b, c, h, w), the same for every velocity, or (t, v, b, c, h, w).
         """
-        for time, state in enumerate(self._moving_states(inputs)):
-            yield self._shift(state, time)
+        for time, state in enumerate(self._frames(inputs)):
+            yield self.hidden(state, time)
 
     def last_state(self, inputs: Tensor) -> Tensor:
         """h_{T-1} as (v, b, c, h, w); ``inputs`` as in :meth:`states`."""
-        return self._shift(final(self._moving_states(inputs)), len(inputs) - 1)
+        return self.hidden(final(self._frames(inputs)), len(inputs) - 1)
 
-    def _moving_states(self, inputs: Tensor) -> Iterator[Tensor]:
-        state = torch.tanh(inputs[0])
-        yield state
-        for time in range(1, len(inputs)):
-            drive = self._shift(inputs[time], -time)
-            state = (convolve_slices(self.convolution, state) + drive).tanh_()
+    def _frames(self, inputs: Tensor) -> Iterator[Tensor]:
+        state, kernel = None, self.convolution.kernel()
+        for time, drive in enumerate(inputs):
+            state = self.step(state, time, drive, kernel)
             yield state
+
+    def step(self, state: Tensor | None, time: int, drive: Tensor, kernel: Tensor) -> Tensor:
+        """The state at ``time`` from the one before (None: zero) and u_time, in the frame that it is computed in.
+
+        States are (v, b, c, h, w), or (1, b, c, h, w) where all slices are still alike; ``kernel`` is the
+        convolution's. :meth:`hidden` makes h of it.
+        """
+        if state is None:
+            return self._act(drive)
+        if self.flow.is_exact:
+            drive = self._shift(drive, -time)
+        else:
+            state = self._shift(state, 1)
+        return self._act_in_place(convolve_slices(self.convolution, state, kernel) + drive)
+
+    def hidden(self, state: Tensor, time: int) -> Tensor:
+        """h_time as (v, b, c, h, w) of a state in the frame that it is computed in."""
+        if self.flow.is_exact:
+            return self._shift(state, time)
+        return state.expand(len(self.flow.velocities), *state.shape[1:])
 
     def _shift(self, slices: Tensor, time: int) -> Tensor:
         """psi_time(v) applied to each slice (v, ...), or to the one slice (1, ...) for every v."""
         velocities = self.flow.velocities
-        if len(velocities) == 1:
-            return self.flow.act(slices, velocities[0], time) if any(velocities[0]) else slices
+        if len(velocities) == 1 and velocities[0] in (0, (0, 0)):
+            return slices
         shared = len(slices) == 1
-        return torch.stack([self.flow.act(slices[0 if shared else i], v, time) for i, v in enumerate(velocities)])
+        moved = [self.flow.act_hidden(slices[0 if shared else i], v, time) for i, v in enumerate(velocities)]
+        return torch.stack(moved) if len(moved) > 1 else moved[0][None]
+
+
+class Convolution(Protocol):
+    """A convolution whose kernel is made once and used at every time step."""
+
+    def kernel(self) -> Tensor:
+        """The kernel (out, in, k, k)."""
+
+    def __call__(self, maps: Tensor, kernel: Tensor) -> Tensor:
+        """Maps (b, out, h, w) of maps (b, in, h, w)."""
+
+
+class CircularConvolution(nn.Conv2d):
+    """A convolution on the periodic grid, without bias: it commutes with translation flows."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 3) -> None:
+        super().__init__(
+            in_channels, out_channels, kernel_size, padding=kernel_size // 2, padding_mode="circular", bias=False
+        )
+
+    def kernel(self) -> Tensor:
+        return self.weight
+
+    def forward(self, maps: Tensor, kernel: Tensor | None = None) -> Tensor:
+        """Maps (b, out, h, w) of maps (b, in, h, w)."""
+        return self._conv_forward(maps, self.weight if kernel is None else kernel, None)
 
 
 class LearnedKernels(nn.Module):
@@ -90,7 +141,7 @@ class LearnedKernelCell(nn.Module):
 
     def __init__(self, kernels: LearnedKernels, channels: int, kernel_size: int = 3) -> None:
         super().__init__()
-        self.convolution = circular_convolution(channels, kernel_size)
+        self.convolution = CircularConvolution(channels, channels, kernel_size)
         self.kernels = kernels
 
     def states(self, inputs: Tensor) -> Iterator[Tensor]:
@@ -102,7 +153,7 @@ class LearnedKernelCell(nn.Module):
         yield state
         for drive in inputs[1:]:
             # The two convolutions commute, so the state that all slices share is convolved once.
-            state = (self.kernels(convolve_slices(self.convolution, state)) + drive).tanh_()
+            state = (self.kernels(convolve_slices(self.convolution, state, self.convolution.kernel())) + drive).tanh_()
             yield state
 
     def last_state(self, inputs: Tensor) -> Tensor:
@@ -115,11 +166,6 @@ def final(states: Iterator[Tensor]) -> Tensor:
     return deque(states, maxlen=1).pop()
 
 
-def circular_convolution(channels: int, kernel_size: int) -> nn.Conv2d:
-    """The recurrent convolution: circular, without bias, as many channels out as in."""
-    return nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2, padding_mode="circular", bias=False)
-
-
-def convolve_slices(convolution: nn.Conv2d, slices: Tensor) -> Tensor:
+def convolve_slices(convolution: Convolution, slices: Tensor, kernel: Tensor) -> Tensor:
     """The same convolution applied to every slice (v, b, c, h, w)."""
-    return convolution(slices.flatten(0, 1)).unflatten(0, slices.shape[:2])
+    return convolution(slices.flatten(0, 1), kernel).unflatten(0, slices.shape[:2])

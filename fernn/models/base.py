@@ -19,6 +19,17 @@ class ModelConfig(Config):
         """The name for people, and for folders."""
         return self.name.rpartition(":")[2]
 
-    def build(self, *, in_channels: int = 1, num_classes: int = 6) -> nn.Module:
-        """The network, freshly initialised: clips (b, t, c, h, w) in [0, 1] to logits (b, classes)."""
+    def build(self) -> nn.Module:
+        """The network, freshly initialised.
+
+        A classifier maps clips (b, t, c, h, w) in [0, 1] to logits (b, classes); a predictor maps frames
+        (b, t, c, h, w) in [0, 1] and a horizon to the frames (b, horizon, c, h, w) that follow.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define build()")
+
+
+def require_positive(**fields: int) -> None:
+    """ValueError for the first field that is not 1 or more."""
+    for name, value in fields.items():
+        if value < 1:
+            raise ValueError(f"{name} must be 1 or more, got {value}")

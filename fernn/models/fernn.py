@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from fernn.flows import TranslationFlow
-from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels
+from fernn.layers.cell import CircularConvolution, FERNNCell, LearnedKernelCell, LearnedKernels
 from fernn.layers.embedding import FrameEmbedding, Padding
 from fernn.layers.pooling import pool_velocities
-from fernn.models.base import ModelConfig
+from fernn.models.base import ModelConfig, require_positive
 
 
 class RecurrentClassifier(nn.Module):
@@ -76,7 +76,10 @@ class FERNNConfig(ModelConfig):
     def build(self, *, in_channels: int = 1, num_classes: int = 6) -> RecurrentClassifier:
         """The network, with PyTorch's default initial weights."""
         flow = TranslationFlow.box(*self.velocity_range)
-        cells = [FERNNCell(flow, self.hidden_channels) for _ in range(self.num_layers)]
+        cells = [
+            FERNNCell(flow, CircularConvolution(self.hidden_channels, self.hidden_channels))
+            for _ in range(self.num_layers)
+        ]
         widths = (in_channels, *self.embedding_channels, self.hidden_channels)
         return build_recurrent(widths, cells, num_classes, self.embedding_padding)
 
@@ -129,10 +132,3 @@ def check_recurrent(config: FERNNConfig | GRNNPlusConfig) -> None:
         num_layers=config.num_layers,
         embedding_channels=min(config.embedding_channels, default=1),
     )
-
-
-def require_positive(**fields: int) -> None:
-    """ValueError for the first field that is not 1 or more."""
-    for name, value in fields.items():
-        if value < 1:
-            raise ValueError(f"{name} must be 1 or more, got {value}")

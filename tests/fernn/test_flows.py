@@ -8,22 +8,45 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from fernn.flows import FLOWS, TranslationFlow
+from fernn.flows import FLOWS, RotationFlow, TranslationFlow
 from fernn.flows.translation import parse_velocities, source_pixels
 from fernn.testing import drift
 
 velocities = st.tuples(st.integers(-5, 5), st.integers(-5, 5))
 times = st.integers(-20, 20)
-BOXES = {"translation": TranslationFlow.box(1, 2)}
+KINDS = {
+    "translation": (TranslationFlow.box(1, 2), velocities, (0, 0), (2, 6, 7)),
+    "rotation": (RotationFlow((0, 90), 4), st.integers(-5, 5).map(lambda turns: 90 * turns), 0, (8, 7, 7)),
+}
 
 
 @pytest.mark.parametrize("name", FLOWS)
-@given(v=velocities, s=times, t=times)
-def test_flows_keep_the_laws(name, v, s, t):
-    flow, image = BOXES[name], torch.rand(2, 6, 7)
-    assert torch.equal(flow.act(image, v, 0), image)
-    assert torch.equal(flow.act(flow.act(image, v, t), v, s), flow.act(image, v, s + t))
-    assert torch.equal(flow.act(flow.act(image, v, t), flow.difference((0, 0), v), t), image)
+@given(data=st.data(), s=times, t=times)
+def test_flows_keep_the_laws(name, data, s, t):
+    flow, kinds, zero, shape = KINDS[name]
+    v, image = data.draw(kinds), torch.rand(*shape)
+    for act in (flow.act, flow.act_hidden):
+        assert torch.equal(act(image, v, 0), image)
+        assert torch.equal(act(act(image, v, t), v, s), act(image, v, s + t))
+        assert torch.equal(act(act(image, v, t), flow.difference(zero, v), t), image)
+
+
+def test_positive_angles_turn_counter_clockwise_and_interpolate():
+    image = torch.zeros(15, 15)
+    image[7, 11] = 1  # right of the centre
+    flow = RotationFlow((10,))
+    assert flow.act(image, 90)[3, 7] == 1
+    around = flow.act(image, 30)
+    lit = around.nonzero().float().mean(dim=0) - 7
+    torch.testing.assert_close(lit, 4 * torch.tensor([-0.5, 0.75**0.5]), rtol=0, atol=0.5)
+    near = torch.stack([flow.act(image, 10, 9), flow.act(image, 89.999999, 1)])
+    torch.testing.assert_close(near[0], near[1], rtol=0, atol=1e-5)
+
+
+def test_orientations_roll_with_the_picture():
+    state = torch.zeros(2 * 4, 3, 3)
+    state[4 + 1, 0, 1] = 1  # field 1, orientation 1, above the centre
+    assert RotationFlow((90,), 4).act_hidden(state, 90)[4 + 2, 1, 0] == 1
 
 
 def test_positive_velocities_move_down_and_right():

@@ -71,7 +71,7 @@ def test_weights_keep_their_precision():
 @pytest.mark.parametrize(
     ("name", "task", "velocities", "message"),
     [
-        ("kth_fernn_v1", "mnist", [(0, 0)], "task must be 'kth', got 'mnist'"),
+        ("kth_fernn_v1", "mnist", [(0, 0)], "task must be one of kth, translating_mnist, rotating_mnist, got 'mnist'"),
         ("kth_fernn_v1", "kth", [(0, 0), (0, 1)], "velocities must have 9 entries, as lstm.shift_kernels, got 2"),
         ("kth_grnn_plus_v1", "kth", [(0, 0)], "velocities must have 9 entries, as lstm.learned_kernels, got 1"),
         ("kth_fernn_v1", "kth", None, "the weights have no 'st1.0.weight'"),

@@ -1,0 +1,181 @@
+"""Frame predictors with a recurrent hidden state: FERNN for translating and for rotating pictures, and G-RNN."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from fernn.flows import RotationFlow, TranslationFlow
+from fernn.layers.cell import CircularConvolution, Convolution, FERNNCell
+from fernn.layers.pooling import pool_velocities
+from fernn.models.base import ModelConfig, require_positive
+
+Rollout = Literal["published", "equivariant"]
+Kernels = tuple[Tensor, Tensor]
+
+
+class SequencePredictor(nn.Module):
+    """A FERNN that reads frames and predicts those that follow.
+
+    Every frame is lifted by a convolution to the same input for every velocity. After the last given frame the
+    state goes on; each prediction is decoded from its maximum over V. The rollout is "published": the input of a
+    step is the last given frame, then the prediction before, without gradient, both one step late, so that the
+    predictions keep no law; or "equivariant": no input, so that the hidden states keep the law to the end.
+    Source: Keller, 2025, section 5.1 and appendix B.
+    """
+
+    def __init__(
+        self,
+        lift: Convolution,
+        cell: FERNNCell,
+        decoder: nn.Module,
+        rollout: Rollout = "published",
+        recompute_steps: int = 0,
+    ) -> None:
+        super().__init__()
+        self.lift, self.cell, self.decoder = lift, cell, decoder
+        self.rollout, self.recompute_steps = rollout, recompute_steps
+
+    def forward(self, frames: Tensor, horizon: int) -> Tensor:
+        """The ``horizon`` frames (b, horizon, c, h, w) that follow ``frames`` (b, t, c, h, w) in [0, 1]."""
+        kernels = self.lift.kernel(), self.cell.convolution.kernel()
+        inputs, last, state = self._lifted(frames, kernels), frames[:, -1], None
+        predictions: list[Tensor] = []
+        for times in self._segments(len(inputs) + horizon):
+            state, fresh = self._run(state, last, inputs, times, kernels)
+            predictions += fresh
+            last = predictions[-1].detach() if predictions else last
+        return torch.stack(predictions, dim=1)
+
+    def hidden_states(self, frames: Tensor, horizon: int = 0) -> Iterator[Tensor]:
+        """The states h_t (v, b, c, h, w) of the frames (b, t, c, h, w), one by one, and of ``horizon`` steps more."""
+        kernels = self.lift.kernel(), self.cell.convolution.kernel()
+        inputs, last, state = self._lifted(frames, kernels), frames[:, -1], None
+        for time in range(len(inputs) + horizon):
+            state, fresh = self._steps(state, last, inputs, range(time, time + 1), kernels)
+            last = fresh[-1].detach() if fresh else last
+            yield self.cell.hidden(state, time)
+
+    def _lifted(self, frames: Tensor, kernels: Kernels) -> Tensor:
+        """The inputs (t, 1, b, c', h, w) of all frames."""
+        return self.lift(frames.flatten(0, 1), kernels[0]).unflatten(0, frames.shape[:2]).transpose(0, 1)[:, None]
+
+    def _segments(self, num_steps: int) -> list[range]:
+        """The steps, in as many parts as are computed again for their gradients; one where none is."""
+        size = self.recompute_steps if self.recompute_steps and torch.is_grad_enabled() else num_steps
+        return [range(first, min(first + size, num_steps)) for first in range(0, num_steps, size)]
+
+    def _run(
+        self, state: Tensor | None, last: Tensor, inputs: Tensor, times: range, kernels: Kernels
+    ) -> tuple[Tensor, list[Tensor]]:
+        if self.recompute_steps and torch.is_grad_enabled():
+            return checkpoint(
+                self._steps, state, last, inputs, times, kernels, use_reentrant=False, preserve_rng_state=False
+            )  # type: ignore[return-value]
+        return self._steps(state, last, inputs, times, kernels)
+
+    def _steps(
+        self, state: Tensor | None, last: Tensor, inputs: Tensor, times: range, kernels: Kernels
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The state after ``times``, and the predictions made on the way."""
+        predictions: list[Tensor] = []
+        for time in times:
+            drive = inputs[time] if time < len(inputs) else self._feedback(last, kernels)
+            state = self.cell.step(state, time, drive, kernels[1])
+            if time >= len(inputs):
+                predictions.append(self.decoder(pool_velocities(self.cell.hidden(state, time))))
+                last = predictions[-1].detach()
+        assert state is not None
+        return state, predictions
+
+    def _feedback(self, last: Tensor, kernels: Kernels) -> Tensor:
+        """The input of a step beyond the given frames."""
+        if self.rollout == "equivariant":
+            return last.new_zeros(1, 1, 1, 1, 1)
+        return self._lifted(last[:, None], kernels)[0]
+
+
+@dataclass(frozen=True)
+class TranslatingConfig(ModelConfig):
+    """A FERNN for pictures that drift; with ``velocity_range`` (0, 0) it is the G-RNN."""
+
+    name: str = "fernn-v2"
+    velocity_range: tuple[int, int] = (2, 2)
+    """V holds every (vy, vx) with |vy|, |vx| up to these, in pixels per frame."""
+    hidden_channels: int = 128
+    decoder_layers: int = 4
+    """Convolutions with ReLU before the last one."""
+    rollout: Rollout = "published"
+    recompute_steps: int = 0
+    """Time steps of which only the last state is kept for the gradients, the others computed again; 0: keep all."""
+
+    def __post_init__(self) -> None:
+        TranslationFlow.box(*self.velocity_range)
+        require_predictor(self, hidden_channels=self.hidden_channels)
+
+    @property
+    def flow(self) -> TranslationFlow:
+        """The flow and its V."""
+        return TranslationFlow.box(*self.velocity_range)
+
+    def build(self, *, in_channels: int = 1) -> SequencePredictor:
+        """The network, with PyTorch's default initial weights."""
+        cell = FERNNCell(self.flow, CircularConvolution(self.hidden_channels, self.hidden_channels), "relu")
+        decoder = build_decoder([self.hidden_channels] * (self.decoder_layers + 1), in_channels, "circular")
+        lift = CircularConvolution(in_channels, self.hidden_channels)
+        return SequencePredictor(lift, cell, decoder, self.rollout, self.recompute_steps)
+
+
+@dataclass(frozen=True)
+class RotatingConfig(ModelConfig):
+    """A FERNN for pictures that turn, on regular fields of C_N; with ``velocities`` (0,) it is the G-RNN."""
+
+    name: str = "fernn-v4"
+    velocities: tuple[float, ...] = (-40, -30, -20, -10, 0, 10, 20, 30, 40)
+    """V in degrees per frame, positive counter-clockwise: multiples of 360 / N."""
+    group_order: int = 36
+    """N: orientations of a field."""
+    hidden_fields: int = 32
+    decoder_layers: int = 4
+    rollout: Rollout = "published"
+    recompute_steps: int = 0
+
+    def __post_init__(self) -> None:
+        RotationFlow(self.velocities, self.group_order)
+        require_predictor(self, hidden_fields=self.hidden_fields)
+
+    @property
+    def flow(self) -> RotationFlow:
+        """The flow and its V."""
+        return RotationFlow(self.velocities, self.group_order)
+
+    def build(self) -> SequencePredictor:
+        """The network; steerable weights drawn as escnn does, the decoder's by PyTorch's default."""
+        from fernn.layers.steerable import SteerableConvolution  # which imports escnn
+
+        cell = FERNNCell(
+            self.flow, SteerableConvolution(self.hidden_fields, self.hidden_fields, self.group_order), "relu"
+        )
+        widths = [self.hidden_fields * self.group_order] * (self.decoder_layers + 1)
+        lift = SteerableConvolution(None, self.hidden_fields, self.group_order)
+        return SequencePredictor(lift, cell, build_decoder(widths, 1, "zeros"), self.rollout, self.recompute_steps)
+
+
+def build_decoder(widths: Sequence[int], out_channels: int, padding_mode: str) -> nn.Sequential:
+    """3x3 convolutions without bias, a ReLU between them: maps of ``widths[0]`` to pictures."""
+    layers: list[nn.Module] = []
+    for width, following in zip(widths[:-1], widths[1:], strict=True):
+        layers += [nn.Conv2d(width, following, 3, padding=1, padding_mode=padding_mode, bias=False), nn.ReLU()]
+    last = nn.Conv2d(widths[-1], out_channels, 3, padding=1, padding_mode=padding_mode, bias=False)
+    return nn.Sequential(*layers, last)
+
+
+def require_predictor(config: TranslatingConfig | RotatingConfig, **widths: int) -> None:
+    """ValueError for sizes below 1, and for counts below 0."""
+    require_positive(**widths)
+    for name in ("decoder_layers", "recompute_steps"):
+        if (value := getattr(config, name)) < 0:
+            raise ValueError(f"{name} must be 0 or more, got {value}")

@@ -1,0 +1,132 @@
+"""Frame predictors: parity with the published code, the law on their hidden states, rollout and recomputation."""
+
+import ast
+from functools import partial
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from fernn.flows import RotationFlow, TranslationFlow
+from fernn.models.predictor import RotatingConfig, TranslatingConfig
+from fernn.reference import from_reference, renamed
+from fernn.testing import assert_flow_equivariant, equivariance_error
+
+CASES = [
+    "translating_mnist_grnn", "translating_mnist_fernn_v1", "rotating_mnist_grnn", "rotating_mnist_fernn_v2",
+    "rotating_mnist_fernn_c4_quarter_turns",
+]  # fmt: skip
+SMALL = TranslatingConfig(velocity_range=(1, 1), hidden_channels=4, decoder_layers=1)
+
+
+@pytest.fixture(params=CASES)
+def case(request, golden_folder):
+    path = golden_folder / f"{request.param}.safetensors"
+    with safe_open(path, "pt") as file:
+        facts = file.metadata()
+    values, task = load_file(path), request.param[: request.param.index("_mnist") + len("_mnist")]
+    velocities = ast.literal_eval(facts["v_list_vx_vy" if task == "translating_mnist" else "v_list_degrees"])
+    weights = {name.removeprefix("weights."): value for name, value in values.items() if name.startswith("weights.")}
+    return values, from_reference(weights, task=task, velocities=velocities)
+
+
+def assert_same(actual, expected, tolerance):
+    assert (actual - expected).abs().max() <= tolerance * expected.abs().max()
+
+
+def test_predictions_and_states_equal_the_published_ones(case):
+    values, model = case
+    with torch.no_grad():
+        horizon = values["in.target"].shape[1]
+        assert_same(model.eval()(values["in.frames"], horizon), values["out.eval_prediction"], 1e-5)
+        *_, hidden = model.hidden_states(values["in.frames"], horizon)
+    assert_same(hidden.transpose(0, 1), values["out.eval_last_hidden_b_v_c_h_w"], 1e-5)
+
+
+def test_loss_and_gradients_equal_the_published_ones(case):
+    values, model = case
+    loss = F.mse_loss(model.train()(values["in.frames"], values["in.target"].shape[1]), values["in.target"])
+    loss.backward()
+    assert_same(loss.detach(), values["out.train_loss"], 1e-5)
+    parameters, gradients = dict(model.named_parameters()), [name for name in values if name.startswith("grad.")]
+    assert len(gradients) == len(parameters)
+    for name in gradients:
+        assert_same(parameters[renamed(name.removeprefix("grad."))].grad, values[name], 1e-4)
+
+
+@pytest.mark.parametrize("size", [(0, 0), (1, 1), (2, 2)])
+def test_translating_models_have_the_published_number_of_parameters(size):
+    model = TranslatingConfig(velocity_range=size).build()
+    assert sum(parameter.numel() for parameter in model.parameters()) == 739_584
+
+
+def test_the_rotating_model_has_the_published_number_of_parameters():
+    model = RotatingConfig().build()
+    counts = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    assert sum(counts.values()) == 48_007_488
+    assert counts["lift.weights"] + counts["cell.convolution.weights"] == 192 + 221_184
+
+
+def test_the_law_holds_exactly_on_a_drifting_pictures_states():
+    model = SMALL.build()
+    clips = torch.rand(2, 6, 1, 9, 8)
+    for velocity in ((0, 1), (-1, 1), (2, -1)):
+        assert equivariance_error(model.hidden_states, TranslationFlow.box(1, 1), clips, velocity) == 0
+
+
+def test_the_law_holds_on_a_turning_pictures_states():
+    quarter = RotatingConfig(velocities=(-90, 0, 90, 180), group_order=4, hidden_fields=3, decoder_layers=0)
+    clips = torch.rand(2, 5, 1, 10, 10)
+    assert_flow_equivariant(quarter.build().hidden_states, quarter.flow, clips, 90, 1e-5)
+    tens = RotatingConfig(velocities=(-10, 0, 10), hidden_fields=1, decoder_layers=0)
+    smooth = F.interpolate(clips[:, :, 0, :4, :4], size=20, mode="bilinear")[:, :, None]
+    error = equivariance_error(tens.build().hidden_states, tens.flow, F.pad(smooth, (6, 6, 6, 6)), 10)
+    assert 1e-3 < error < 0.3  # bilinear interpolation at every step
+
+
+@pytest.mark.parametrize("rollout", ["published", "equivariant"])
+def test_only_the_equivariant_rollout_keeps_the_law_beyond_the_given_frames(rollout):
+    model = TranslatingConfig(velocity_range=(1, 1), hidden_channels=4, rollout=rollout).build()
+
+    states = partial(model.hidden_states, horizon=4)
+    error = equivariance_error(states, TranslationFlow.box(1, 1), torch.rand(1, 3, 1, 8, 8), (0, 1))
+    assert (error == 0) if rollout == "equivariant" else (error > 0.01)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 100])
+def test_recomputed_steps_give_the_same_gradients(steps):
+    frames, target = torch.rand(2, 4, 1, 8, 8), torch.rand(2, 5, 1, 8, 8)
+    found = []
+    for recompute in (0, steps):
+        torch.manual_seed(0)
+        model = SMALL.override({"recompute_steps": recompute}).build()
+        F.mse_loss(model(frames, 5), target).backward()
+        found.append([parameter.grad for parameter in model.parameters()])
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
+def test_a_static_shift_of_the_frames_shifts_the_predictions():
+    model, frames = SMALL.build(), torch.rand(1, 3, 1, 8, 8)
+    shifted = model(frames.roll((2, 3), dims=(-2, -1)), 4)
+    assert torch.equal(shifted, model(frames, 4).roll((2, 3), dims=(-2, -1)))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"velocities": [0, 15]}, "velocity must be a multiple of 360/36 = 10 degrees, got 15"),
+        ({"velocities": []}, "velocities must be one or more different angles"),
+        ({"hidden_fields": 0}, "hidden_fields must be 1 or more, got 0"),
+        ({"recompute_steps": -1}, "recompute_steps must be 0 or more, got -1"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_by_name(changed, message):
+    with pytest.raises(ValueError, match=message):
+        RotatingConfig().override(changed)
+
+
+def test_pictures_that_turn_are_square():
+    with pytest.raises(ValueError, match="images must be square"):
+        RotationFlow((10,)).act(torch.rand(1, 4, 5), 10)
