@@ -13,7 +13,7 @@ demo: setup
 	$(BIN)/python tune/kth_search.py --preset demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check .

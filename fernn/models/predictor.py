@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from fernn.flows import RotationFlow, TranslationFlow
 from fernn.layers.cell import CircularConvolution, Convolution, FERNNCell
+from fernn.layers.embedding import Padding
 from fernn.layers.pooling import pool_velocities
 from fernn.models.base import ModelConfig, require_positive
 
@@ -74,7 +75,7 @@ class SequencePredictor(nn.Module):
         if self.recompute_steps and torch.is_grad_enabled():
             return checkpoint(
                 self._steps, state, last, inputs, times, kernels, use_reentrant=False, preserve_rng_state=False
-            )  # type: ignore[return-value]
+            )
         return self._steps(state, last, inputs, times, kernels)
 
     def _steps(
@@ -164,7 +165,7 @@ class RotatingConfig(ModelConfig):
         return SequencePredictor(lift, cell, build_decoder(widths, 1, "zeros"), self.rollout, self.recompute_steps)
 
 
-def build_decoder(widths: Sequence[int], out_channels: int, padding_mode: str) -> nn.Sequential:
+def build_decoder(widths: Sequence[int], out_channels: int, padding_mode: Padding) -> nn.Sequential:
     """3x3 convolutions without bias, a ReLU between them: maps of ``widths[0]`` to pictures."""
     layers: list[nn.Module] = []
     for width, following in zip(widths[:-1], widths[1:], strict=True):
