@@ -6,7 +6,7 @@ It is written last, so a folder without one is not finished.
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from data.errors import ManifestError
 from data.files import sha256_of, write_atomically
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -40,29 +40,23 @@ class Manifest:
     """What a prepared folder holds.
 
     ``hash`` depends on the clips alone (see :func:`data.schema.content_hash`): equal hash, equal data.
-    ``source_sha256`` covers everything that the folder was made from. ``skipped`` names videos and clips
-    left out because they could not be used, ``clipped`` those cut at their video's end, ``short`` the
-    ranges too short to be clips. ``clips`` counts by split and part.
+    ``source_sha256`` covers everything that the folder was made from. ``missing`` and ``skipped`` name what
+    is not in it, though it should be. ``clips`` counts by split and part. ``details`` holds what only this
+    data set has to say.
     """
 
     dataset: str
     demo: bool
     size: int
-    grey: str
     origin: str
-    annotation_sha256: str
     source_sha256: str
-    num_videos_annotated: int
-    num_videos: int
     missing: tuple[str, ...]
     skipped: tuple[Remark, ...]
-    clipped: tuple[Remark, ...]
-    short: tuple[str, ...]
-    archives: Mapping[str, str]
     clips: Mapping[str, Mapping[str, int]]
     files: tuple[DataFile, ...]
     versions: Mapping[str, str]
     hash: str
+    details: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
     @property
@@ -115,9 +109,8 @@ def _from_json(content: dict[str, Any]) -> Manifest:
     if content.get("format") != FORMAT:
         raise ValueError(f"format must be {FORMAT}, got {content.get('format')!r}")
     partial = content.pop("partial")
-    content["missing"], content["short"] = tuple(content["missing"]), tuple(content["short"])
-    for field in ("skipped", "clipped"):
-        content[field] = tuple(Remark(**entry) for entry in content[field])
+    content["missing"] = tuple(content["missing"])
+    content["skipped"] = tuple(Remark(**entry) for entry in content["skipped"])
     content["files"] = tuple(DataFile(**entry) for entry in content["files"])
     manifest = Manifest(**content)
     if manifest.partial != partial:

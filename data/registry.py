@@ -1,33 +1,56 @@
-"""Data sets by name: how each is brought to disk, and how its demo is made."""
+"""Data sets by name: how each is brought to disk and read, and how its demo is made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from data.kth import demo, prepare
+from data.kth import demo as kth_demo
+from data.kth import prepare as kth
+from data.kth.stream import read_footage
 from data.manifest import Manifest
+from data.mnist import demo as mnist_demo
+from data.mnist import prepare as mnist
+from data.mnist.stream import read_digits
+from data.stream import Corpus
+from fernn.data_config import DATA, DataConfig, DigitsConfig
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """How to get a data set ready in a folder; both do nothing where it is ready."""
+    """How to get a data set ready in a folder; preparing does nothing where it is ready."""
 
-    prepare: Callable[..., Manifest]
-    prepare_demo: Callable[[Path, int], Manifest]
-    folder_of: Callable[[Path, int], Path]
-    num_clips: Callable[[bool], dict[str, dict[str, int]]]
-    """How many clips each split has when nothing is missing, of the data or of its demo."""
+    folder: str
+    """Its folder's name, which data sets share that are made of the same files."""
+    prepare: Callable[[Path, DataConfig, Path | None], Manifest]
+    """Into a folder, for a config, from files on disk or, without them, from a download."""
+    prepare_demo: Callable[[Path, DataConfig], Manifest]
+    folder_of: Callable[[Path, DataConfig], Path]
+    """Where in the folder the data of a config is."""
+    num_clips: Callable[[DataConfig, Manifest | None, bool], Mapping[str, int]]
+    """How many clips each split has, by the manifest or, without one, of all the data or of its demo."""
+    read: Callable[[Path, Manifest], Corpus]
+    has_sizes: bool = False
+    """Whether data of every size is prepared by itself."""
+    demo_may_be_real: bool = False
+    """Whether the demo takes the real data where that is on disk."""
 
 
-def _kth_demo(out: Path, size: int) -> Manifest:
+def _kth_demo(out: Path, data: DataConfig) -> Manifest:
     """Rendered videos in KTH's own format, decoded and annotated as the real ones are."""
     videos = out / "videos"
-    demo.render(videos)
-    return prepare.prepare(out, videos=videos, size=size)
+    kth_demo.render(videos)
+    return kth.prepare(out, videos=videos, size=data.size)
 
 
-def _kth_clips(is_demo: bool) -> dict[str, dict[str, int]]:
-    return demo.num_clips() if is_demo else KTH_CLIPS
+def _kth_clips(data: Any, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
+    if manifest is not None:
+        return manifest.clips[data.split]
+    return kth_demo.num_clips()[data.split] if is_demo else KTH_CLIPS[data.split]
+
+
+def _sequences(data: Any, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
+    return dict(zip(("train", "validation", "test"), data.num_sequences, strict=True))
 
 
 KTH_CLIPS = {
@@ -36,4 +59,19 @@ KTH_CLIPS = {
 }
 """Annotated ranges of at least 32 frames in KTH's 599 videos."""
 
-DATASETS = {"kth": DataSet(prepare.prepare, _kth_demo, prepare.folder_of, _kth_clips)}
+KTH = DataSet(
+    "kth", lambda out, data, files: kth.prepare(out, videos=files, size=data.size), _kth_demo,
+    lambda out, data: kth.folder_of(out, data.size), _kth_clips, read_footage,
+    has_sizes=True,
+)  # fmt: skip
+MNIST = DataSet(
+    "mnist", lambda out, data, files: mnist.prepare(out, files=files), lambda out, data: mnist_demo.prepare(out),
+    lambda out, data: mnist.folder_of(out), _sequences, read_digits,
+    demo_may_be_real=True,
+)  # fmt: skip
+DATASETS = {name: MNIST if isinstance(config, DigitsConfig) else KTH for name, config in DATA.items()}
+
+
+def read_corpus(data: DataConfig, home: Path, manifest: Manifest) -> Corpus:
+    """The prepared data in memory."""
+    return DATASETS[data.name].read(home, manifest)

@@ -1,66 +1,47 @@
-"""Flowed clips, streamed by Ray Data: deterministic, shuffled per epoch, never waiting for a CPU.
+"""Batches streamed by Ray Data: deterministic, in the order given, never waiting for a CPU.
 
-Prepared clips are read once, in the driver. Trials share their frames as one array without copying
-(:class:`Footage` is passed through Ray's object store). An epoch is a data set of small rows, one a
-clip, that Ray Data's iterator cuts into batches; while the step before runs, its collate function
-gathers the frames, with the flow and the mirror in the same gather. No Ray task is started, so a trial
-that streams never waits for a CPU that another one holds.
+An epoch is a table of small rows, one a clip, that Ray Data's iterator cuts into batches; while the step before
+runs, a collate function makes the clips that the rows name. No Ray task is started, so a trial that streams never
+waits for a CPU that another one holds.
 """
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
 import pyarrow as pa
 import ray.data
-import torch
 from numpy.typing import ArrayLike, NDArray
 from ray.data.collate_fn import NumpyBatchCollateFn
 
-from data.errors import DataError
-from data.kth.splits import split_of
-from data.manifest import Manifest
 from fernn.batch import Batch
-from fernn.experiment import DataConfig, Split
-from fernn.flows.translation import source_pixels
-from fernn.seeding import generator, seed_of
-
-Integers = NDArray[np.int64]
+from fernn.experiment import Split
 
 
-@dataclass(frozen=True)
-class Footage:
-    """All prepared frames (n, h, w) as one uint8 array, and for every clip where its frames lie in it."""
+class Stream(Protocol):
+    """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for, and more."""
 
-    frames: NDArray[np.uint8]
-    ids: tuple[str, ...]
-    persons: Integers
-    labels: Integers
-    offsets: Integers
-    num_frames: Integers
-    num_annotated: Integers
-    """Frames inside the annotated range; ``num_frames`` may be one more (see data/schema.py)."""
+    def training(self, seed: int, epoch: int) -> Iterator[Batch]:
+        """The epoch's shuffled training batches: the same for the same seed and epoch."""
+
+    def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
+        """The split's fixed clips in a fixed order; ``velocities`` replaces their own."""
+
+    def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
+        """One velocity for each of the split's clips, drawn from V_velocity_range: (n, k)."""
+
+    def num_clips(self, split: Split) -> int:
+        """How many clips the split has."""
+
+    def facts(self, ids: list[str]) -> dict[str, list[Any]]:
+        """What else is known of the clips named by ``ids``, by column."""
 
 
-def read_footage(folder: Path, manifest: Manifest) -> Footage:
-    """Every clip of a prepared folder, read by Ray Data; call it before trials hold the CPUs."""
-    configure_ray_data()
-    clips = ray.data.read_parquet([str(path) for path in manifest.paths(folder)])
-    rows = list(clips.select_columns(["id", "person", "label", "first", "last", "frames"]).iter_rows())
-    frames = [row["frames"] for row in rows]
-    num_frames = np.array([len(part) for part in frames])
-    return Footage(
-        frames=np.concatenate(frames),
-        ids=tuple(row["id"] for row in rows),
-        persons=_column(rows, "person"),
-        labels=_column(rows, "label"),
-        offsets=np.cumsum(num_frames) - num_frames,
-        num_frames=num_frames,
-        num_annotated=_column(rows, "last") - _column(rows, "first") + 1,
-    )
+class Corpus(Protocol):
+    """Prepared data in memory, which trials share without copying it."""
+
+    def stream(self, data: Any, batch_size: int) -> Stream:
+        """The data's batches; raises DataError where it has none in one of its splits."""
 
 
 def configure_ray_data() -> None:
@@ -71,135 +52,8 @@ def configure_ray_data() -> None:
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
-class ClipStream:
-    """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
-
-    def __init__(self, footage: Footage, data: DataConfig, batch_size: int) -> None:
-        configure_ray_data()
-        self.footage, self.data, self.batch_size = footage, data, batch_size
-        self._splits = {split: _split_clips(footage, data, split) for split in ("train", "validation", "test")}
-        self._gather = GatherClips(footage, data)
-
-    def training(self, seed: int, epoch: int) -> Iterator[Batch]:
-        """Training clips in the order of (seed, epoch), starts and mirrors from (seed, epoch, clip id)."""
-        clips = self._splits["train"]
-        names = [self.footage.ids[clip] for clip in clips.clips]
-        draws = np.array([seed_of("clip-start", seed, epoch, name) for name in names])
-        flips = np.array([seed_of("flip", seed, epoch, name) & 1 for name in names]) * int(self.data.flip)
-        order = generator("order", seed, epoch).permutation(len(names))
-        return self._batches(clips.rows(draws % clips.num_starts, flips, order))
-
-    def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
-        """The split's clips in the order of the annotation, each from the middle of its range.
-
-        ``velocities`` replaces the clips' own: one (vy, vx) for all, or (n, 2) with one for each clip,
-        in pixels per frame, positive down and right.
-        """
-        clips = self._splits[split]
-        if velocities is not None:
-            clips = replace(clips, velocities=np.broadcast_to(velocities, clips.velocities.shape))
-        middle = (clips.num_starts - 1) // 2
-        return self._batches(clips.rows(middle, np.zeros_like(middle), np.arange(len(middle))))
-
-    def velocities(self, split: Split, velocity_range: int) -> Integers:
-        """The (vy, vx) that the split's clips would have if the data's velocity range were this one: (n, 2)."""
-        names = [self.footage.ids[clip] for clip in self._splits[split].clips]
-        return clip_velocities(names, replace(self.data, velocity_range=velocity_range), split)
-
-    def num_clips(self, split: Split) -> int:
-        """How many clips the split has."""
-        return len(self._splits[split].clips)
-
-    def persons(self, ids: list[str]) -> list[int]:
-        """The persons seen in the clips named by ``ids``."""
-        known = dict(zip(self.footage.ids, self.footage.persons.tolist(), strict=True))
-        return [known[name] for name in ids]
-
-    def _batches(self, rows: pa.Table) -> Iterator[Batch]:
-        data = ray.data.from_blocks([rows])
-        batches = data.iter_torch_batches(batch_size=self.batch_size, collate_fn=self._gather, prefetch_batches=2)
-        return iter(batches)
-
-
-@dataclass(frozen=True)
-class _SplitClips:
-    """One split: positions in the footage, first usable frames, how many starts, velocities (n, 2)."""
-
-    clips: Integers
-    labels: Integers
-    firsts: Integers
-    num_starts: Integers
-    velocities: Integers
-
-    def rows(self, starts: Integers, flips: Integers, order: Integers) -> pa.Table:
-        columns = {
-            "clip": self.clips,
-            "label": self.labels,
-            "start": self.firsts + starts,
-            "vy": self.velocities[:, 0],
-            "vx": self.velocities[:, 1],
-            "flip": flips,
-        }
-        return pa.table({name: column[order] for name, column in columns.items()})
-
-
-def _split_clips(footage: Footage, data: DataConfig, split: Split) -> _SplitClips:
-    """The split's clips that are long enough, as the protocol reads the annotation."""
-    published = data.protocol == "published"
-    usable = footage.num_frames - 1 if published else np.minimum(footage.num_frames, footage.num_annotated)
-    mine = np.array([split_of(int(person), data.split) == split for person in footage.persons])
-    clips = np.flatnonzero(mine & (usable >= data.span))
-    if not mine.any():
-        raise DataError(f"the {split} split has no clips: the data must hold videos of its persons")
-    if not len(clips):
-        longest = usable[mine].max()
-        raise DataError(f"a clip needs {data.span} frames, the longest range of the {split} split has {longest}")
-    return _SplitClips(
-        clips,
-        footage.labels[clips],
-        footage.offsets[clips] + published,
-        usable[clips] - data.span + 1,
-        clip_velocities([footage.ids[clip] for clip in clips], data, split),
-    )
-
-
-def clip_velocities(ids: list[str], data: DataConfig, split: Split) -> Integers:
-    """One constant (vy, vx) in pixels per frame for every clip, positive down and right: (n, 2).
-
-    By default drawn from (split, clip id). ``protocol="published"`` repeats the published draws:
-    by position in the list, the same in every split, vx before vy, and content moves by -v.
-    """
-    high = data.velocity_range
-    if data.protocol == "published":
-        draws = np.random.RandomState(42).randint(-high, high + 1, size=(len(ids), 2))
-        return -draws[:, ::-1].astype(np.int64)
-    draw = [generator("velocity", split, name).integers(-high, high + 1, size=2) for name in ids]
-    return np.array(draw, dtype=np.int64)
-
-
-class GatherClips(NumpyBatchCollateFn):
-    """Turns rows of an epoch into a batch: the frames that they name, set in motion, then mirrored."""
-
-    def __init__(self, footage: Footage, data: DataConfig) -> None:
-        self.footage, self.data = footage, data
-        self._pixels = footage.frames.reshape(-1)
-
-    def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
-        """Rows hold clip, label, start, vy, vx and flip."""
-        clips = self._pixels.take(self._sources(rows))
-        ids = [self.footage.ids[clip] for clip in rows["clip"]]
-        return Batch(torch.from_numpy(clips)[:, :, None], torch.from_numpy(rows["label"].copy()), ids)
-
-    def _sources(self, rows: dict[str, NDArray[Any]]) -> Integers:
-        """Where in all pixels each pixel of the clips (b, t, h, w) comes from."""
-        height, width = self.footage.frames.shape[1:]
-        velocities = torch.from_numpy(np.stack([rows["vy"], rows["vx"]], axis=1))
-        sources = source_pixels(velocities, self.data.num_frames, height, width)
-        lines, columns = (part.numpy() for part in sources)
-        columns = np.where(rows["flip"][:, None, None] == 1, columns[..., ::-1], columns)
-        frames = rows["start"][:, None] + self.data.frame_step * np.arange(self.data.num_frames)
-        return ((frames[:, :, None] * height + lines) * width)[..., None] + columns[:, :, None, :]
-
-
-def _column(rows: list[dict[str, Any]], name: str) -> Integers:
-    return np.array([row[name] for row in rows], dtype=np.int64)
+def batches(rows: pa.Table, batch_size: int, collate: NumpyBatchCollateFn) -> Iterator[Batch]:
+    """The rows in their order, as the batches that ``collate`` makes of them."""
+    configure_ray_data()
+    data = ray.data.from_blocks([rows])
+    return iter(data.iter_torch_batches(batch_size=batch_size, collate_fn=collate, prefetch_batches=2))

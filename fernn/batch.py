@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """Clips (b, t, c, h, w) as uint8 grey levels, their labels (b,) and names."""
+    """Clips (b, t, c, h, w) as uint8 grey levels or float32 in [0, 1], their labels (b, ...) and names."""
 
     clips: Tensor
     labels: Tensor

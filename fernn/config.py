@@ -21,29 +21,31 @@ class Config:
         return flat
 
     def override(self, values: Mapping[str, Any]) -> Self:
-        """A copy with the named fields changed.
+        """A copy with the named fields changed, all at once.
 
         Raises KeyError for a name that does not exist and TypeError or ValueError for a value that
         does not fit its field.
         """
-        changed = self
+        own: dict[str, Any] = {}
+        parts: dict[str, dict[str, Any]] = {}
         for name, value in values.items():
-            changed = changed._override_one(name, value)
-        return changed
+            head, _, rest = name.partition(".")
+            self._require_field(name, head, rest)
+            if rest:
+                parts.setdefault(head, {})[rest] = value
+            else:
+                own[head] = fitted(name, value, get_type_hints(type(self))[head])
+        return replace(self, **own, **{head: getattr(self, head).override(inner) for head, inner in parts.items()})
 
-    def _override_one(self, name: str, value: Any) -> Self:
-        head, _, rest = name.partition(".")
+    def _require_field(self, name: str, head: str, rest: str) -> None:
         if head not in {field.name for field in fields(self)}:
             raise KeyError(unknown_name(name, self.flatten(), kind="field"))
         if not rest:
-            return replace(self, **{head: fitted(name, value, get_type_hints(type(self))[head])})
-        inner = getattr(self, head)
-        if not isinstance(inner, Config):
+            return
+        if not isinstance(getattr(self, head), Config):
             raise KeyError(f"field {head!r} has no parts, so {name!r} names nothing")
-        try:
-            return replace(self, **{head: inner.override({rest: value})})
-        except KeyError:
-            raise KeyError(unknown_name(name, self.flatten(), kind="field")) from None
+        if name not in self.flatten():
+            raise KeyError(unknown_name(name, self.flatten(), kind="field"))
 
 
 def unknown_name(name: str, known: Mapping[str, Any] | list[str], *, kind: str) -> str:

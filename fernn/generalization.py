@@ -18,7 +18,6 @@ from numpy.typing import ArrayLike, NDArray
 from fernn.batch import Batch
 from fernn.experiment import Split
 from fernn.flows.translation import Velocity
-from fernn.train.evaluate import predict
 from fernn.train.run import Run
 
 RANGES = (0, 1, 2)
@@ -121,5 +120,4 @@ def plan(clips: MovingClips, radius: int) -> dict[str, list[ArrayLike]]:
 
 def accuracy_at(run: Run, clips: MovingClips, velocities: ArrayLike) -> float:
     """Accuracy of the run's model on the test clips that drift with ``velocities``: (vy, vx) or (n, 2)."""
-    batches = clips.evaluation("test", velocities)
-    return predict(run.model, batches, run.device, run.experiment.precision).metrics()["accuracy"]
+    return run.predict(clips.evaluation("test", velocities)).metrics()[run.task.metric.name]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data.stream import Footage
+from data.kth.stream import Footage
 from fernn.experiment import Experiment
 from tune.store import LAST, Folder
 from tune.study import Study, plan_cells

@@ -10,12 +10,12 @@ from rich.prompt import Confirm
 
 from data.errors import DataError
 from data.progress import say
-from data.stream import ClipStream, Footage
+from data.stream import Corpus
 from tune import report
 from tune.claims import claim, load_study
 from tune.estimate import Cost, cost_of
 from tune.lock import driver_lock
-from tune.options import Options, Search, parse
+from tune.options import Options, Preset, Search, parse
 from tune.planning import Planned, bring, plan, replan
 from tune.preflight import check_storage, check_tracking, chosen_resources, hardware, tracking_uri
 from tune.progress import Pace
@@ -76,7 +76,7 @@ def cost(planned: Planned, options: Options) -> Cost | None:
     if not missing:
         return None
     say("measuring one training step of each model")
-    return cost_of(planned.study, missing, planned.num_clips(), options, hardware())
+    return cost_of(planned.study, missing, planned.num_clips, options, hardware())
 
 
 def execute(search: Search, planned: Planned, options: Options, voice: Voice) -> Outcome:
@@ -90,19 +90,19 @@ def execute(search: Search, planned: Planned, options: Options, voice: Voice) ->
             return track(planned.study, options, lambda listener: (planned.study, []))
         with ray_runtime(options.cluster.address):
             resources = chosen_resources(options)
-            confirm(planned, options, voice)
+            confirm(planned, search.presets[options.grid.preset], options, voice)
             ready = planned if is_ready else bring(search, planned, options)
             expected = cost(ready, options)
             voice.planned(ready, expected)
-            footage = ready.footage()
-            check_clips(ready.study, footage)
+            corpus = ready.corpus()
+            check_clips(ready.study, corpus)
             again = partial(replan, search, ready, options)
-            return track(ready.study, options, partial(train, ready.study, again, footage, resources, voice, expected))
+            return track(ready.study, options, partial(train, ready.study, again, corpus, resources, voice, expected))
 
 
-def confirm(planned: Planned, options: Options, voice: Voice) -> None:
+def confirm(planned: Planned, preset: Preset, options: Options, voice: Voice) -> None:
     """Warn before a search that wants GPUs starts without one; on a terminal, ask. Raises StudyError for a no."""
-    if planned.study.demo or hardware().gpus or not planned.study.missing():
+    if preset.demo or planned.study.demo or hardware().gpus or not planned.study.missing():
         return
     voice.warned(f"this search wants GPUs, and there is none: {describe_cost(cost(planned, options))}")
     if options.yes or options.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -111,16 +111,16 @@ def confirm(planned: Planned, options: Options, voice: Voice) -> None:
         raise StudyError("not started: give --address of a cluster with GPUs, --yes, or --preset demo")
 
 
-def check_clips(study: Study, footage: Footage) -> None:
+def check_clips(study: Study, corpus: Corpus) -> None:
     """Raises DataError where a cell of the study would find no clips in one of its splits."""
     for data in {cell.experiment.data for cell in study.cells}:
-        ClipStream(footage, data, batch_size=1)
+        corpus.stream(data, 1)
 
 
 def train(
     study: Study,
     again: Callable[[], Study],
-    footage: Footage,
+    corpus: Corpus,
     resources: Resources,
     voice: Voice,
     expected: Cost | None,
@@ -128,7 +128,7 @@ def train(
 ) -> tuple[Study, list[Failure]]:
     """Run what is missing, with progress shown; the study as it ends, and the cells that failed."""
     with voice.progress(study, study.missing(), expected.pace if expected else Pace()) as progress:
-        return run_rounds(study, again, footage, resources, [listener, progress])
+        return run_rounds(study, again, corpus, resources, [listener, progress])
 
 
 def track(study: Study, options: Options, work: Work) -> Outcome:

@@ -3,13 +3,14 @@
 import math
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
 import torch
 
 from fernn.batch import Batch
+from fernn.data_config import DataConfig
 from fernn.experiment import Experiment
 from fernn.train.loop import train_step
 from fernn.train.run import Run
@@ -27,8 +28,8 @@ FORWARD_SHARE = 1 / 3
 BYTES_PER_PARAMETER = 16
 """Weights and two moments of Adam in the last checkpoint, weights in the best, all float32."""
 
-NumClips = Mapping[str, Mapping[str, int]]
-"""How many clips each part of each split has."""
+NumClips = Callable[[DataConfig], Mapping[str, int]]
+"""How many clips each split of the data has."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def probe_of(experiment: Experiment) -> Experiment:
 
 def epoch_clips(experiment: Experiment, num_clips: NumClips) -> float:
     """How many clips a cell trains on in an epoch, validation clips counted by their work."""
-    clips = num_clips[experiment.data.split]
+    clips = num_clips(experiment.data)
     return clips["train"] + FORWARD_SHARE * clips["validation"]
 
 

@@ -38,8 +38,8 @@ def rungs(epochs: int) -> list[int]:
 def next_segment(study: Study, failed: Collection[str]) -> Segment:
     """What to train next of the cells that have not ``failed``, after stopping what is to be stopped.
 
-    A cell that diverged counts with accuracy 0 on its rungs. One that failed otherwise ends the search: the
-    next one tries it again, and decides then.
+    A cell that diverged counts with the metric's worst value on its rungs. One that failed otherwise ends the
+    search: the next one tries it again, and decides then.
     """
     if study.scheduler == "none":
         return Segment([cell for cell in study.missing() if cell.key not in failed])
@@ -79,11 +79,13 @@ def _decide(study: Study, rung: int) -> list[Cell]:
     stopped = []
     for rates in _by_model(study).values():
         means = {rate: mean for rate, cells in rates.items() if (mean := _mean_at(study, cells, rung)) is not None}
-        best = sorted(means, key=lambda rate: (-round(means[rate], 12), rate))[: ceil(len(means) / REDUCTION)]
+        num_best = ceil(len(means) / REDUCTION)
+        best = sorted(means, key=lambda rate: (-study.metric.rank(round(means[rate], 12)), rate))[:num_best]
         for rate in means:
             if rate not in best and not any(_epoch(study, cell) > rung for cell in rates[rate]):
-                reason = f"mean validation accuracy {means[rate]:.3f} at epoch {rung}, not in the best {len(best)} of "
-                stopped += _stop(study, rates[rate], f"{reason}{len(means)} learning rates")
+                value = f"mean validation {study.metric.title} {study.metric.text(means[rate])} at epoch {rung}"
+                reason = f"{value}, not in the best {num_best} of {len(means)} learning rates"
+                stopped += _stop(study, rates[rate], reason)
     return stopped
 
 
@@ -95,7 +97,7 @@ def _stop(study: Study, cells: list[Cell], reason: str) -> list[Cell]:
 
 
 def _mean_at(study: Study, cells: list[Cell], rung: int) -> float | None:
-    """The mean over seeds of the best validation accuracy up to the rung; None where a seed is not there yet."""
+    """The mean over seeds of the best validation metric up to the rung; None where a seed is not there yet."""
     values = [_value_at(study, cell, rung) for cell in cells]
     known = [value for value in values if value is not None]
     return mean_and_deviation(known)[0] if len(known) == len(values) else None
@@ -105,8 +107,8 @@ def _value_at(study: Study, cell: Cell, rung: int) -> float | None:
     folder = study.cell_folder(cell)
     rows = folder.history()
     if len(rows) >= rung:
-        return rows[rung - 1]["best/accuracy"]
-    return None if folder.failure() is None else 0.0  # it can come no further
+        return rows[rung - 1][f"best/{study.metric.name}"]
+    return None if folder.failure() is None else study.metric.worst  # it can come no further
 
 
 def _epoch(study: Study, cell: Cell) -> int:

@@ -16,12 +16,14 @@ from rich.console import Console
 
 from data.files import sha256_of
 from data.manifest import Manifest
-from data.registry import DATASETS
-from data.stream import ClipStream, Footage, read_footage
+from data.registry import DATASETS, read_corpus
+from data.stream import Corpus, Stream
 from fernn.checkpoint import pack
-from fernn.experiment import DataConfig, Experiment
-from fernn.train.evaluate import predict, to_unit
+from fernn.data_config import DataConfig
+from fernn.experiment import Experiment
+from fernn.train.evaluate import to_unit
 from fernn.train.run import Run
+from fernn.train.task import task_of
 from tune.claims import claim, protocol
 from tune.command import USER_ERRORS, refuse
 from tune.imported import STATUS, ImportedCell, experiments, imported_cells, imported_folder
@@ -74,7 +76,8 @@ def main(options: Options) -> int:
         if known is None:
             published_network(weights, target.experiment.model)  # before Ray is started
             with ray_runtime(None):
-                bring(target.study, imported, weights, read_footage(target.home, target.manifest))
+                corpus = read_corpus(target.experiment.data, target.home, target.manifest)
+                bring(target.study, imported, weights, corpus)
     except USER_ERRORS as error:
         return refuse(error, Console(stderr=True))
     sys.stdout.write(summary(target.study, imported, already=known is not None))
@@ -114,7 +117,7 @@ def _found(options: Options) -> Study:
 
 
 def _home(data: DataConfig, folder: Path) -> Path:
-    return DATASETS[data.name].folder_of(folder, data.size)
+    return DATASETS[data.name].folder_of(folder, data)
 
 
 def _verified(home: Path) -> Manifest:
@@ -137,7 +140,7 @@ def data_hash(study: Study) -> str:
     return next(iter(study.cells or [imported.cell for imported in imported_cells(study)])).data_hash
 
 
-def bring(study: Study, imported: ImportedCell, weights: Weights, footage: Footage) -> None:
+def bring(study: Study, imported: ImportedCell, weights: Weights, corpus: Corpus) -> None:
     """Evaluate the weights on the validation and test clips and keep them as a cell of the study.
 
     Raises StudyError, and writes nothing, where they do not fit the cell's model.
@@ -145,7 +148,7 @@ def bring(study: Study, imported: ImportedCell, weights: Weights, footage: Foota
     experiment, published = imported.cell.experiment, published_network(weights, imported.cell.experiment.model)
     run = Run.start(experiment, "cuda" if torch.cuda.is_available() else "cpu")
     run.model.load_state_dict(published.state_dict())
-    clips = ClipStream(footage, experiment.data, experiment.batch_size)
+    clips = corpus.stream(experiment.data, experiment.batch_size)
     validation = list(clips.evaluation("validation"))
     check_logits(run.model, published.to(run.device), to_unit(validation[0].clips, run.device))
     keep(begin(study, imported, run), imported, run, clips)
@@ -166,10 +169,9 @@ def begin(study: Study, imported: ImportedCell, run: Run) -> CellFolder:
     return folder
 
 
-def keep(folder: CellFolder, imported: ImportedCell, run: Run, clips: ClipStream) -> None:
+def keep(folder: CellFolder, imported: ImportedCell, run: Run, clips: Stream) -> None:
     """Evaluate the cell's weights, and close it."""
-    precision = run.experiment.precision
-    found = {split: predict(run.model, clips.evaluation(split), run.device, precision) for split in EVALUATED}
+    found = {split: run.predict(clips.evaluation(split)) for split in EVALUATED}
     table = pa.concat_tables(prediction_table(split, one, clips) for split, one in found.items())
     done = result(imported.cell, run, [], found) | {"key": imported.key, "status": STATUS}
     folder.finish(table, done)
@@ -178,10 +180,12 @@ def keep(folder: CellFolder, imported: ImportedCell, run: Run, clips: ClipStream
 def summary(study: Study, imported: ImportedCell, already: bool) -> str:
     """What the cell is called and how good it is, in one line."""
     metrics: dict[str, Any] = (imported_folder(study, imported).done() or {})["metrics"]
-    accuracies = ", ".join(f"{split} accuracy {metrics[f'{split}/accuracy']:.3f}" for split in EVALUATED)
-    demo = ", DEMO: rendered, not KTH" if study.demo else ""
+    data = imported.cell.experiment.data
+    metric = task_of(data).metric
+    values = ", ".join(f"{s} {metric.title} {metric.text(metrics[f'{s}/{metric.name}'])}" for s in EVALUATED)
+    demo = f", DEMO: {data.demo_note}" if study.demo else ""
     said = "was imported before as" if already else "is imported as"
-    return f"{imported.file_name} {said} {imported.name} into study {study.name}: {accuracies}{demo}\n"
+    return f"{imported.file_name} {said} {imported.name} into study {study.name}: {values}{demo}\n"
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class Preset:
 
 @dataclass(frozen=True)
 class Published:
-    """A published test accuracy, mean ± deviation: where it was read, and how far it can be relied on."""
+    """A published test result, mean ± deviation: where it was read, and how far it can be relied on."""
 
     mean: float
     deviation: float
@@ -48,9 +48,9 @@ class Search:
     """The published table by model; a model without an entry has no number that could be found."""
 
 
-def _default(text: str, metavar: str | None = None) -> Any:
+def _default(text: str, metavar: str | None = None, aliases: tuple[str, ...] = ()) -> Any:
     """What ``--help`` says about an option that is empty unless it is given."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {text})")
+    return tyro.conf.arg(metavar=metavar, aliases=aliases or None, help_behavior_hint=f"(default: {text})")
 
 
 PRESETS = "the preset's"
@@ -60,12 +60,12 @@ PRESETS = "the preset's"
 class Grid:
     """The cells: which models, learning rates and seeds, and how many epochs."""
 
-    preset: Literal["paper", "demo", "figure5"] = "paper"
-    """paper: the grid of Table 2. figure5: the same, trained on clips that stand still and on clips that drift with
-    up to 1 pixel per frame. demo: a small grid on rendered videos, two minutes on two cores."""
+    preset: Literal["paper", "demo", "figure5", "figure4"] = "paper"
+    """paper: the grid of the paper's table. figure5 (KTH), figure4 (MNIST): the same, trained on fewer velocities than
+    are tested. demo: a small grid on data that is made here, two minutes on two cores."""
     models: Annotated[tuple[str, ...] | None, _default(PRESETS, "NAME ...")] = None
-    """Models by name: fernn-v1, fernn-v2, grnn, grnn-plus, 3dcnn; fernn-v1-circular and fernn-v2-circular, whose
-    embedding wraps as the flow does; or package.module:ConfigClass for one of your own."""
+    """Models by name (KTH: fernn-v1, fernn-v2, grnn, grnn-plus, 3dcnn; fernn-v1-circular and fernn-v2-circular, whose
+    embedding wraps as the flow does), or package.module:ConfigClass for one of your own."""
     lrs: Annotated[tuple[float, ...] | None, _default(PRESETS, "RATE ...")] = None
     """Learning rates of the grid."""
     seeds: Annotated[tuple[int, ...] | None, _default(PRESETS, "SEED ...")] = None
@@ -80,7 +80,7 @@ class Strategy:
 
     sampler: Literal["grid", "tpe"] = "grid"
     """tpe: Optuna's tree-structured Parzen estimator proposes learning rates for each model by itself, four at a
-    time, from the mean validation accuracy over the seeds of those before."""
+    time, from the mean validation metric over the seeds of those before."""
     num_samples: Annotated[int | None, _default("12", "N")] = None
     """With tpe: how many learning rates each model tries in all."""
     lr_range: Annotated[tuple[float, float] | None, _default("from the preset's lowest to its highest", "LOW HIGH")] = (
@@ -89,7 +89,7 @@ class Strategy:
     """With tpe: where learning rates are proposed, on a logarithmic scale."""
     scheduler: Literal["none", "asha"] = "none"
     """asha: successive halving. After 1/27, 1/9 and 1/3 of the epochs, but not before the third, a model goes on with
-    the third (rounded up) of its learning rates that have the best mean validation accuracy over seeds; the others
+    the third (rounded up) of its learning rates that have the best mean validation metric over seeds; the others
     stop with all their seeds. A rung is decided when all have reached it, so the outcome does not depend on which
     worker is faster."""
 
@@ -112,12 +112,12 @@ class Clips:
 
     data: Annotated[Path | None, _default("datasets/NAME", "DIR")] = None
     """Folder of the prepared data; where it has none of the resolution asked for, that is made in it."""
-    videos: Annotated[Path | None, _default("they are downloaded", "DIR")] = None
-    """Folder with the videos on disk."""
+    videos: Annotated[Path | None, _default("they are downloaded", "DIR", aliases=("--files",))] = None
+    """Folder with the original files on disk: KTH's videos, or MNIST's four idx files."""
     download: bool = True
     """Whether data that is not there may be downloaded."""
     data_velocity: Annotated[int | None, _default(PRESETS, "N")] = None
-    """Every clip drifts with up to N pixels per frame on each axis."""
+    """Velocities are drawn from V_N: up to N pixels per frame on each axis, or N steps of 10 degrees per frame."""
     protocol: Annotated[Literal["default", "published"] | None, _default("default", "{default,published}")] = None
     """published: annotations are read and velocities are drawn as in the published code."""
 

@@ -11,9 +11,11 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from data.kth.annotations import ACTIONS
+from fernn.data_config import DataConfig
 from fernn.generalization import RANGES, VelocityAccuracy, span
+from fernn.metrics import confusion_matrix
+from fernn.train.task import FrameErrors, Logits, Predictions
 
-DEMO = "demo: rendered figures, not KTH"
 PARTIAL = "partial: videos or clips missing"
 CELL_INCHES = 0.62
 
@@ -41,7 +43,33 @@ def png(figure: Figure) -> bytes:
     return sink.getvalue()
 
 
-def confusion_figure(counts: Tensor, demo: bool) -> Figure:
+def demo_mark(data: DataConfig) -> str:
+    """What stands on every picture of a demo's data."""
+    return f"demo: {data.demo_note}"
+
+
+def test_figure(predictions: Predictions, mark: str) -> tuple[str, Figure]:
+    """What shows a cell's test predictions best, and what that is called."""
+    if isinstance(predictions, FrameErrors):
+        return "error-by-step", steps_figure(predictions.errors, mark)
+    assert isinstance(predictions, Logits)
+    return "confusion", confusion_figure(confusion_matrix(predictions.logits, predictions.labels), mark)
+
+
+def steps_figure(errors: Tensor, mark: str) -> Figure:
+    """Mean error of every predicted frame over the test sequences (n, horizon), with its standard deviation."""
+    figure = blank_figure(6, 4)
+    axes = figure.add_subplot()
+    steps, mean, deviation = range(1, errors.shape[1] + 1), errors.mean(dim=0), errors.std(dim=0, correction=0)
+    axes.plot(steps, mean, marker="o", markersize=3)
+    axes.fill_between(steps, (mean - deviation).clamp(min=0), mean + deviation, alpha=0.2)
+    axes.set(xlabel="predicted frame", ylabel="MSE per pixel", ylim=(0, None))
+    axes.set_title(f"Test sequences, band: standard deviation{f' ({mark})' if mark else ''}", fontsize=10)
+    axes.grid(alpha=0.3)
+    return figure
+
+
+def confusion_figure(counts: Tensor, mark: str) -> Figure:
     """Label against prediction, clips counted, shaded by the share of each label's clips."""
     figure = blank_figure(6, 5)
     axes = figure.add_subplot()
@@ -52,7 +80,7 @@ def confusion_figure(counts: Tensor, demo: bool) -> Figure:
         axes.text(column, row, str(int(counts[row, column])), ha="center", va="center", color=color)
     axes.set_xticks(range(len(ACTIONS)), ACTIONS, rotation=30, ha="right")
     axes.set_yticks(range(len(ACTIONS)), ACTIONS)
-    axes.set(xlabel="prediction", ylabel="label", title="Test clips" + (f" ({DEMO})" if demo else ""))
+    axes.set(xlabel="prediction", ylabel="label", title="Test clips" + (f" ({mark})" if mark else ""))
     return figure
 
 

@@ -1,16 +1,15 @@
 """From options to a study: its cells, its data, and what of both is there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from data.errors import DownloadError
 from data.manifest import MANIFEST, Manifest
-from data.registry import DATASETS
-from data.stream import Footage, read_footage
-from fernn.config import unknown_name
-from fernn.experiment import DataConfig
+from data.registry import DATASETS, read_corpus
+from data.stream import Corpus
+from fernn.data_config import DataConfig
 from tune.claims import check, load_study, num_to_come
 from tune.options import Options, Preset, Search, chosen_sampler, chosen_settings, chosen_space
 from tune.preflight import check_storage_name
@@ -28,29 +27,29 @@ class Planned:
     home: Path
     manifest: Manifest | None
 
-    def footage(self) -> Footage:
+    def corpus(self) -> Corpus:
         """The clips of the data."""
         assert self.manifest is not None
-        return read_footage(self.home, self.manifest)
+        return read_corpus(self.study.cells[0].experiment.data, self.home, self.manifest)
 
-    def num_clips(self) -> dict[str, dict[str, int]]:
+    def num_clips(self, data: DataConfig) -> Mapping[str, int]:
         """How many clips each split has: as prepared, or as the whole data set is known to have."""
-        if self.manifest is not None:
-            return {split: dict(parts) for split, parts in self.manifest.clips.items()}
-        return DATASETS[self.study.cells[0].experiment.data.name].num_clips(self.study.demo)
+        return DATASETS[data.name].num_clips(data, self.manifest, self.study.demo)
 
 
 def plan(search: Search, options: Options) -> Planned:
     """The study that the options describe, on data that is ready; else on data that is still to be brought."""
     check_storage_name(options.records.storage)
+    if options.grid.preset not in search.presets:
+        known = ", ".join(search.presets)
+        raise StudyError(f"--preset must be one of {known} in this search, got {options.grid.preset!r}")
     preset, sketch = search.presets[options.grid.preset], make_study(search, options, "")
     data = sketch.cells[0].experiment.data
-    if data.name not in DATASETS:
-        raise StudyError(unknown_name(data.name, list(DATASETS), kind="data set"))
-    if preset.demo and options.clips.videos is not None:
+    dataset = DATASETS[data.name]
+    if preset.demo and options.clips.videos is not None and not dataset.demo_may_be_real:
         raise StudyError("--videos goes with --preset paper: the demo renders its own")
     folder = data_folder(data, preset, options)
-    home = DATASETS[data.name].folder_of(folder, data.size)
+    home = dataset.folder_of(folder, data)
     if not home.exists():
         check_resolution(data, folder, preset, options)
         check(sketch)
@@ -118,7 +117,7 @@ def _tried(study: Study, label: str) -> list[float]:
 
 
 def _values(study: Study, cells: tuple[Cell, ...], label: str, rates: list[float]) -> dict[float, float | None]:
-    """Each learning rate's mean validation accuracy over seeds, None where a seed has none yet.
+    """How each learning rate's mean validation metric over seeds ranks, None where a seed has none yet.
 
     A seed that was stopped before its first epoch, with the others of its learning rate, does not count.
     """
@@ -128,28 +127,40 @@ def _values(study: Study, cells: tuple[Cell, ...], label: str, rates: list[float
         begun = [cell for cell in mine if not (study.settled(cell) and not study.cell_folder(cell).history())]
         values = [_value(study, cell) for cell in begun]
         known = [value for value in values if value is not None]
-        found[rate] = mean_and_deviation(known)[0] if known and len(known) == len(values) else None
+        found[rate] = (
+            cells[0].metric.rank(mean_and_deviation(known)[0]) if known and len(known) == len(values) else None
+        )
     return found
 
 
 def _value(study: Study, cell: Cell) -> float | None:
-    """The best validation accuracy of a settled cell, 0 for one that diverged, None for any other."""
+    """The best validation metric of a settled cell, its worst value for one that diverged, None for any other."""
     folder = study.cell_folder(cell)
     if folder.failure() is not None:
-        return 0.0
-    return folder.history()[-1]["best/accuracy"] if study.settled(cell) else None
+        return cell.metric.worst
+    return folder.history()[-1][f"best/{cell.metric.name}"] if study.settled(cell) else None
 
 
 def data_folder(data: DataConfig, preset: Preset, options: Options) -> Path:
     """Where data of every size is kept; a folder of one size is taken for the one above it."""
-    given = options.clips.data
-    if given is None:
-        return Path("datasets") / (f"{data.name}-demo" if preset.demo else data.name)
-    return given.parent if (given / MANIFEST).exists() else given
+    given, dataset = options.clips.data, DATASETS[data.name]
+    if given is not None:
+        return given.parent if (given / MANIFEST).exists() else given
+    real = Path("datasets") / dataset.folder
+    return Path("datasets") / f"{dataset.folder}-demo" if renders(data, preset, real, options) else real
+
+
+def renders(data: DataConfig, preset: Preset, real: Path, options: Options) -> bool:
+    """Whether the search is a demo that has to make its data: some take the real data where that is on disk."""
+    dataset = DATASETS[data.name]
+    on_disk = options.clips.videos is not None or dataset.folder_of(real, data).exists()
+    return preset.demo and not (dataset.demo_may_be_real and on_disk)
 
 
 def check_resolution(data: DataConfig, folder: Path, preset: Preset, options: Options) -> None:
     """Raises StudyError where the folder has clips of another resolution alone, and no videos to make them from."""
+    if not DATASETS[data.name].has_sizes:
+        return
     sizes = sorted(Manifest.read(path.parent).size for path in folder.glob(f"*/{MANIFEST}"))
     if sizes and not preset.demo and options.clips.videos is None and not (folder / "raw/videos").exists():
         known = " and ".join(f"{size}x{size}" for size in sizes)
@@ -163,13 +174,13 @@ def bring(search: Search, planned: Planned, options: Options) -> Planned:
     """The plan on data that was rendered, read from disk or downloaded."""
     preset, data = search.presets[options.grid.preset], planned.study.cells[0].experiment.data
     folder, dataset, clips = data_folder(data, preset, options), DATASETS[data.name], options.clips
-    if preset.demo:
-        dataset.prepare_demo(folder, data.size)
+    if renders(data, preset, folder, options):
+        dataset.prepare_demo(folder, data)
     elif clips.videos is None and not clips.download:
         raise StudyError(f"{planned.home} has no data: drop --no-download, or give --videos DIR or --preset demo")
     else:
         try:
-            dataset.prepare(folder, videos=clips.videos, size=data.size)
+            dataset.prepare(folder, data, clips.videos)
         except DownloadError as error:
             raise StudyError(f"{error}; or try the search without them: --preset demo") from error
     return plan(search, replace(options, clips=replace(clips, videos=None)))

@@ -36,7 +36,8 @@ class CellState:
     cell: Cell
     state: str = "waiting"
     epoch: int = 0
-    accuracy: float | None = None
+    value: float | None = None
+    """The best validation metric so far."""
     clips_per_second: float | None = None
 
     @property
@@ -69,7 +70,8 @@ class Progress:
 
     def reported(self, cell: Cell, row: Row) -> None:
         state = self.states[cell.key]
-        state.state, state.epoch, state.accuracy = "running", int(row["epoch"]), row["best/accuracy"]
+        state.state, state.epoch = "running", int(row["epoch"])
+        state.value = row[f"best/{self.study.metric.name}"]
         state.clips_per_second = row["time/clips_per_second"]
         if self._began is None:
             self._began = time.monotonic()  # start-up does not count
@@ -130,21 +132,23 @@ class Progress:
         shown = states[: max(1, self.console.height - LINES_AROUND)]
         counts = Counter(state.state for state in states)
         summary = ", ".join(f"{count} {state}" for state, count in counts.items())
+        metric = self.study.metric
         table = Table(title=f"{self.study.name}: {summary}; {self.left()}", title_justify="left")
-        for column in ("cell", "state", "epoch", "best validation accuracy", "clips/s"):
+        for column in ("cell", "state", "epoch", f"best validation {metric.title}", "clips/s"):
             table.add_column(column)
         if len(shown) < len(states):
             table.caption = f"and {len(states) - len(shown)} more"
         for state in shown:
-            accuracy = "" if state.accuracy is None else f"{state.accuracy:.3f}"
+            value = "" if state.value is None else metric.text(state.value)
             rate = "" if state.clips_per_second is None else f"{state.clips_per_second:.0f}"
-            table.add_row(self.study.label(state.cell), state.state, f"{state.epoch}/{state.epochs}", accuracy, rate)
+            table.add_row(self.study.label(state.cell), state.state, f"{state.epoch}/{state.epochs}", value, rate)
         return table
 
     def describe(self, state: CellState) -> str:
         """A cell's state as one line."""
-        accuracy = "" if state.accuracy is None else f", best validation accuracy {state.accuracy:.3f}"
-        return f"{self.study.label(state.cell)}: {state.state}, epoch {state.epoch} of {state.epochs}{accuracy}"
+        metric = self.study.metric
+        value = "" if state.value is None else f", best validation {metric.title} {metric.text(state.value)}"
+        return f"{self.study.label(state.cell)}: {state.state}, epoch {state.epoch} of {state.epochs}{value}"
 
 
 def tables() -> Console:

@@ -10,13 +10,28 @@ from tune.options import Published, Search
 from tune.results import ModelRow
 from tune.study import Study
 
-SEARCHES = {"kth": "tune.kth_search"}
+SEARCHES = {
+    "kth": "tune.kth_search",
+    "translating-mnist": "tune.translating_mnist_search",
+    "rotating-mnist": "tune.rotating_mnist_search",
+}
 """By data set: the search whose published table a study on it belongs to."""
 
 FREE = ("data.name", "data.protocol", "optim.lr", "seed", "precision")
 """Fields that may differ from the paper's beside a published number; the report says so where they do."""
 
-PROTOCOLS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+Sentences = tuple[str, ...]
+DIGITS: Mapping[str, Sentences] = {
+    "default": (
+        "Training, validation and test digits are disjoint; the published code validates on training digits.",
+        "Validation and test sequences are fixed; the published code draws them anew at every evaluation.",
+    ),
+    "published": (
+        "Validation and test sequences are those of the published generators at seed 42; in the published code "
+        "all but the seeded sets are drawn anew at every evaluation.",
+    ),
+}
+PROTOCOLS: Mapping[str, Mapping[str, Sentences]] = {
     "kth": {
         "default": (
             "Annotations are read as 1-based, as they are meant; the published code reads them as 0-based.",
@@ -25,13 +40,23 @@ PROTOCOLS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
         "published": (),
     },
+    "translating-mnist": DIGITS,
+    "rotating-mnist": DIGITS,
 }
 """By data set and ``data.protocol``: what differs from the published code."""
 
-ALWAYS = (
-    "Validation and test clips start at one fixed frame; the published code draws a new start at every evaluation.",
-    "Initial weights, order, starts and mirroring come from named seeds; the published code sets no seed.",
+NAMED_DRAWS = (
+    "Initial weights and training sequences come from named seeds; the published code has one global state.",
 )
+ALWAYS: Mapping[str, Sentences] = {
+    "kth": (
+        "Validation and test clips start at one fixed frame; the published code draws a new start at every evaluation.",
+        "Initial weights, order, starts and mirroring come from named seeds; the published code sets no seed.",
+    ),
+    "translating-mnist": NAMED_DRAWS,
+    "rotating-mnist": NAMED_DRAWS,
+}
+"""By data set: what differs under any protocol."""
 
 
 def search_of(study: Study) -> Search | None:
@@ -64,14 +89,14 @@ def _is_fixed(name: str) -> bool:
 
 def published_value(row: ModelRow, search: Search) -> Published | None:
     """The number published for the row's model, if that is known and the model is the registered one."""
-    return None if changed_fields(row.experiment.model) else search.published.get(row.model)
+    return None if changed_fields(row.experiment.model, row.experiment.data.name) else search.published.get(row.model)
 
 
-def changed_fields(model: ModelConfig) -> dict[str, tuple[Any, Any]]:
+def changed_fields(model: ModelConfig, data: str) -> dict[str, tuple[Any, Any]]:
     """Each field in which a model differs from the one registered by its name: its value, the registered one."""
-    if model.name not in MODELS:
+    if model.name not in MODELS[data]:
         return {"name": (model.name, None)}
-    registered = MODELS[model.name].flatten()
+    registered = MODELS[data][model.name].flatten()
     return {
         name: (value, registered.get(name)) for name, value in model.flatten().items() if value != registered.get(name)
     }
@@ -83,9 +108,9 @@ def deviations(study: Study, search: Search | None) -> list[str]:
         return []
     planned = experiments(study)
     data = planned[0].data
-    found = [*PROTOCOLS[data.name][data.protocol], *ALWAYS]
+    found = [*PROTOCOLS[data.name][data.protocol], *ALWAYS[data.name]]
     if study.demo:
-        found.append("The clips are rendered stick figures, not recordings.")
+        found.append(f"The data is a demo: {data.demo_note}.")
     found += [f"{name} is {ours}; the paper's is {paper}." for name, (ours, paper) in departures(study, search)]
     if (precision := _listed([one.precision for one in planned])) != search.base.precision:
         found.append(f"precision is {precision}; the paper's is {search.base.precision}.")
@@ -115,7 +140,8 @@ def _model_deviations(models: Sequence[ModelConfig], search: Search) -> list[str
             circular = getattr(model, "embedding_padding", "") == "circular"
             why = ": its embedding pads circularly, the paper's with zeros" if circular else ""
             found.append(f"{model.name} is not in the paper{why}.")
-        changed = changed_fields(model) if model.name in MODELS else {}
+        known = model.name in MODELS[search.base.data.name]
+        changed = changed_fields(model, search.base.data.name) if known else {}
         for name, (ours, registered) in changed.items():
             found.append(f"{model.name} has {name} {ours}, the registered model {registered}.")
     return found

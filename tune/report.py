@@ -15,6 +15,7 @@ from typing import Any
 import tyro
 from rich.console import Console
 
+from fernn.train.task import Metric, task_of
 from tune.imported import ImportedCell
 from tune.options import Published
 from tune.published import deviations
@@ -24,11 +25,10 @@ from tune.store import Folder
 from tune.table import Table, absent, marks, notes
 
 __all__ = [
-    "COLUMNS", "CellResult", "ModelRow", "absent", "cell_result", "markdown", "model_rows", "notes", "results",
+    "CellResult", "ModelRow", "absent", "cell_result", "columns", "markdown", "model_rows", "notes", "results",
     "row_cells",
 ]  # fmt: skip
 
-COLUMNS = ("model", "parameters", "learning rate", "n", "validation accuracy", "test accuracy")
 PUBLISHED_COLUMNS = ("published", "source", "certainty")
 
 
@@ -46,26 +46,32 @@ class Options:
     """Print the table as JSON, not as Markdown."""
 
 
+def columns(metric: Metric) -> tuple[str, ...]:
+    """The table's header."""
+    return "model", "parameters", "learning rate", "n", f"validation {metric.title}", f"test {metric.title}"
+
+
 def row_cells(row: ModelRow) -> tuple[str, ...]:
     """A row as text."""
-    spread = "" if row.test_deviation is None else f" ± {row.test_deviation:.3f}"
+    metric, test = row.metric, row.metric.spread(row.test, row.test_deviation)
     seeds = str(row.num_seeds) if row.num_seeds == row.num_planned else f"{row.num_seeds} of {row.num_planned}"
     return (
-        row.label, f"{row.num_parameters:,}", f"{row.lr:g}", seeds, f"{row.validation:.3f}", f"{row.test:.3f}{spread}",
+        row.label, f"{row.num_parameters:,}", f"{row.lr:g}", seeds, metric.text(row.validation), test,
     )  # fmt: skip
 
 
 def imported_row_cells(imported: ImportedCell, result: CellResult) -> tuple[str, ...]:
     """An imported cell as text; it has no chosen learning rate."""
     model = f"{imported.cell.experiment.model.label} (imported, not trained here: {imported.file_name})"
-    return model, f"{result.num_parameters:,}", "", "1", f"{result.validation:.3f}", f"{result.test:.3f}"
+    metric = task_of(imported.cell.experiment.data).metric
+    return model, f"{result.num_parameters:,}", "", "1", metric.text(result.validation), metric.text(result.test)
 
 
 def published_cells(published: Published | None) -> tuple[str, ...]:
     """A published value as text, empty where there is none."""
     if published is None:
         return ("",) * len(PUBLISHED_COLUMNS)
-    return f"{published.mean:.3f} ± {published.deviation:.2f}", published.source, published.certainty
+    return f"{published.mean:g} ± {published.deviation:g}", published.source, published.certainty
 
 
 def markdown(table: Table) -> str:
@@ -73,9 +79,9 @@ def markdown(table: Table) -> str:
     study = table.study
     lines = [(*row_cells(row), *published_cells(table.published(row))) for row in table.rows]
     lines += [(*imported_row_cells(*one), *published_cells(None)) for one in table.imported]
-    header = (*COLUMNS, *([] if table.obstacles else PUBLISHED_COLUMNS))
+    header = (*columns(table.metric), *([] if table.obstacles else PUBLISHED_COLUMNS))
     drawn = [_table_line(line[: len(header)]) for line in (header, ("---",) * len(header), *lines)]
-    title = f"# Test accuracy, study {study.name}" + (f" ({marks(study)})" if marks(study) else "")
+    title = f"# Test {table.metric.title}, study {study.name}" + (f" ({marks(study)})" if marks(study) else "")
     parts = [[title], drawn, _bullets(table.remarks())]
     if differs := deviations(study, table.search):
         parts += [["What differs from the published protocol:"], _bullets(differs)]
@@ -100,7 +106,7 @@ def _record(row: ModelRow) -> dict[str, Any]:
     return {
         "model": row.model, "where": dict(row.where), "origin": "trained here", "parameters": row.num_parameters,
         "learning_rate": row.lr, "n": row.num_seeds, "n_planned": row.num_planned,
-        "validation_accuracy": row.validation, "test_accuracy": row.test, "test_deviation": row.test_deviation,
+        **_numbers(row.metric, row.validation, row.test), "test_deviation": row.test_deviation,
     }  # fmt: skip
 
 
@@ -109,8 +115,13 @@ def _imported_record(imported: ImportedCell, result: CellResult) -> dict[str, An
     return {
         "model": imported.cell.experiment.model.name, "where": {}, "origin": origin,
         "parameters": result.num_parameters, "learning_rate": None, "n": 1, "n_planned": 1,
-        "validation_accuracy": result.validation, "test_accuracy": result.test, "test_deviation": None,
+        **_numbers(task_of(imported.cell.experiment.data).metric, result.validation, result.test),
+        "test_deviation": None,
     }  # fmt: skip
+
+
+def _numbers(metric: Metric, validation: float, test: float) -> dict[str, float]:
+    return {f"validation_{metric.name}": validation, f"test_{metric.name}": test}
 
 
 def _published_record(table: Table, value: Published | None) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from fernn.experiment import Experiment
-from fernn.metrics import accuracy
+from fernn.train.task import Metric, Predictions, task_of
 from tune.imported import ImportedCell, imported_cells, imported_folder
 from tune.selection import choose_lr, mean_and_deviation
 from tune.store import CellFolder
@@ -16,7 +17,7 @@ from tune.study import Cell, Study
 
 @dataclass(frozen=True)
 class CellResult:
-    """One finished cell: accuracies of the best validation epoch, recomputed from its predictions."""
+    """One finished cell: the metric of the best validation epoch, recomputed from its predictions."""
 
     cell: Cell
     num_parameters: int
@@ -51,15 +52,22 @@ class ModelRow:
 
     @property
     def best(self) -> Cell:
-        """Of the chosen learning rate's cells the one with the best validation accuracy, the lowest seed of equals."""
-        return max(self.chosen, key=lambda one: (one.validation, -one.cell.experiment.seed)).cell
+        """Of the chosen learning rate's cells the one with the best validation metric, the lowest seed of equals."""
+        rank = self.metric.rank
+        return max(self.chosen, key=lambda one: (rank(one.validation), -one.cell.experiment.seed)).cell
+
+    @property
+    def metric(self) -> Metric:
+        """What the numbers are."""
+        return task_of(self.experiment.data).metric
 
     def sentence(self) -> str:
         """The row in words."""
-        spread = "" if self.test_deviation is None else f" ± {self.test_deviation:.3f} (sample standard deviation)"
+        metric, spread = self.metric, "" if self.test_deviation is None else " (sample standard deviation)"
         return (
-            f"Test accuracy {self.test:.3f}{spread} over {self.num_seeds} of {self.num_planned} seeds at learning rate "
-            f"{self.lr:g}, chosen by validation accuracy ({self.validation:.3f})."
+            f"Test {metric.title} {metric.spread(self.test, self.test_deviation)}{spread} over {self.num_seeds} of "
+            f"{self.num_planned} seeds at learning rate {self.lr:g}, chosen by validation {metric.title} "
+            f"({metric.text(self.validation)})."
         )
 
     def summary(self) -> dict[str, float]:
@@ -67,9 +75,9 @@ class ModelRow:
         values = {
             "lr": self.lr,
             "num_seeds": float(self.num_seeds),
-            "validation/accuracy_mean": self.validation,
-            "test/accuracy_mean": self.test,
-            "test/accuracy_deviation": self.test_deviation,
+            f"validation/{self.metric.name}_mean": self.validation,
+            f"test/{self.metric.name}_mean": self.test,
+            f"test/{self.metric.name}_deviation": self.test_deviation,
         }
         return {name: value for name, value in values.items() if value is not None}
 
@@ -80,21 +88,29 @@ def results(study: Study) -> list[CellResult]:
 
 
 def imported_results(study: Study) -> list[tuple[ImportedCell, CellResult]]:
-    """The imported cells of the study with their accuracies."""
+    """The imported cells of the study with their results."""
     return [(one, cell_result(one.cell, imported_folder(study, one))) for one in imported_cells(study)]
 
 
 def cell_result(cell: Cell, folder: CellFolder) -> CellResult:
-    """A finished cell's accuracies, from the logits it kept."""
-    table = folder.predictions().to_pydict()
-    found = {split: _accuracy(table, split) for split in ("validation", "test")}
+    """A finished cell's metric, from the predictions it kept."""
+    table = folder.predictions()
+    found = {split: _value(cell, table, split) for split in ("validation", "test")}
     return CellResult(cell, (folder.done() or {})["num_parameters"], found["validation"], found["test"])
 
 
-def _accuracy(table: dict[str, list], split: str) -> float:
-    mine = [index for index, name in enumerate(table["split"]) if name == split]
-    logits = torch.tensor([table["logits"][index] for index in mine])
-    return accuracy(logits, torch.tensor([table["label"][index] for index in mine]))
+def _value(cell: Cell, table: pa.Table, split: str) -> float:
+    return _predictions(cell, table, split).metrics()[task_of(cell.experiment.data).metric.name]
+
+
+def _predictions(cell: Cell, table: pa.Table, split: str) -> Predictions:
+    mine = table.filter(pc.equal(table["split"], split)).to_pydict()
+    return task_of(cell.experiment.data).predictions(mine["id"], mine)
+
+
+def test_predictions(cell: Cell, folder: CellFolder) -> Predictions:
+    """What a finished cell says of the test clips."""
+    return _predictions(cell, folder.predictions(), "test")
 
 
 def model_rows(study: Study) -> list[ModelRow]:
@@ -113,7 +129,7 @@ def _model_row(study: Study, found: Sequence[CellResult]) -> ModelRow:
     for one in found:
         by_lr.setdefault(one.cell.experiment.optim.lr, []).append(one)
     validation = {lr: [one.validation for one in ones] for lr, ones in by_lr.items()}
-    lr = choose_lr(validation)
+    lr = choose_lr(validation, study.metric)
     chosen, means = by_lr[lr], {rate: mean_and_deviation(values)[0] for rate, values in validation.items()}
     test, deviation = mean_and_deviation([one.test for one in chosen])
     first = chosen[0].cell

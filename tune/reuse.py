@@ -25,7 +25,7 @@ def load_best(
     """A model of a study in eval mode, on the CPU, with its best weights, and the experiment that made them.
 
     It has the learning rate that the study's table reports, and of that rate's seeds the one with the
-    best validation accuracy, the lowest of equals. ``study`` is a name in ``storage``, or a study's folder.
+    best validation metric, the lowest of equals. ``study`` is a name in ``storage``, or a study's folder.
     ``where`` tells rows of one model apart, as ``{"data.velocity_range": 1}`` does in the study of Figure 5.
     Raises StudyError where there is no such study, KeyError where it has no result of that model.
     """

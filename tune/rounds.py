@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from data.stream import Footage
+from data.stream import Corpus
 from tune.claims import claim
 from tune.growing import adopt_shorter
 from tune.halving import next_segment
@@ -13,7 +13,7 @@ from tune.study import Cell, Study
 def run_rounds(
     study: Study,
     replan: Callable[[], Study],
-    footage: Footage,
+    corpus: Corpus,
     resources: Resources,
     listeners: Sequence[Listener],
 ) -> tuple[Study, list[Failure]]:
@@ -29,7 +29,7 @@ def run_rounds(
                 listener.stopped(cell)
         if segment.cells:
             adopt_shorter(study, segment.cells)
-            failed = run_cells(study, segment.cells, footage, resources, listeners, segment.until)
+            failed = run_cells(study, segment.cells, corpus, resources, listeners, segment.until)
             failures |= {one.cell.key: one for one in failed}
             if any(interrupted(study, cell, segment.until) for cell in segment.cells if cell.key not in failures):
                 return study, list(failures.values())

@@ -15,12 +15,10 @@ import ray
 from ray import tune
 from ray.tune.search.optuna import OptunaSearch
 
-from data.stream import Footage
+from data.stream import Corpus
 from fernn.train.loop import Row
 from tune.study import Cell, Study, StudyError
 from tune.trial import trial
-
-METRIC = "best/accuracy"
 
 
 @dataclass(frozen=True)
@@ -121,14 +119,14 @@ class Relay(tune.Callback):
 def run_cells(
     study: Study,
     cells: list[Cell],
-    footage: Footage,
+    corpus: Corpus,
     resources: Resources,
     listeners: Sequence[Listener],
     until: int | None = None,
 ) -> list[Failure]:
     """Run ``cells`` of the study, once each, to their last epoch or ``until`` an earlier one; the cells that failed.
 
-    Ray must be initialised. The trials share ``footage`` through Ray's object store, without copies.
+    Ray must be initialised. The trials share ``corpus`` through Ray's object store, without copies.
     """
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Tune's new output prints a banner even at verbosity 0
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # no CSV, JSON and TensorBoard beside our folders
@@ -138,7 +136,7 @@ def run_cells(
     with tempfile.TemporaryDirectory(prefix="fernn-search-") as scratch:
         tuner = tune.Tuner(
             tune.with_resources(
-                tune.with_parameters(trial, study=study, footage=footage, until=until),
+                tune.with_parameters(trial, study=study, corpus=corpus, until=until),
                 {"cpu": resources.cpus, "gpu": resources.gpus},
             ),
             tune_config=tune.TuneConfig(
@@ -177,7 +175,12 @@ def propose(study: Study, cells: list[Cell]) -> OptunaSearch:
         name: optuna.distributions.CategoricalDistribution(tuple(values)) for name, values in study.space.items()
     }
     points = [study.point(cell) for cell in cells]
-    return OptunaSearch(space, metric=METRIC, mode="max", points_to_evaluate=points)
+    return OptunaSearch(
+        space,
+        metric=f"best/{study.metric.name}",
+        mode="max" if study.metric.higher_is_better else "min",
+        points_to_evaluate=points,
+    )
 
 
 @contextmanager

@@ -1,22 +1,27 @@
-"""Which learning rate a model is reported with: by validation accuracy alone."""
+"""Which learning rate a model is reported with: by the validation metric alone."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-RULE = (
-    "Epoch: best validation accuracy, the earliest of equals. Learning rate: best mean over seeds of that "
-    "accuracy, the lower of equals, among those with the most finished seeds. ± is the sample standard "
-    "deviation over seeds (ddof = 1)."
-)
+from fernn.train.task import Metric
 
 
-def choose_lr(accuracies: Mapping[float, Sequence[float]]) -> float:
-    """The learning rate to report, from each one's best validation accuracies, one a finished seed."""
-    most = max(len(seeds) for seeds in accuracies.values())
+def rule(metric: Metric) -> str:
+    """How epoch and learning rate are chosen, in words."""
+    return (
+        f"Epoch: best validation {metric.title}, the earliest of equals. Learning rate: best mean over seeds of "
+        "that, the lower of equals, among those with the most finished seeds. ± is the sample standard "
+        "deviation over seeds (ddof = 1)."
+    )
+
+
+def choose_lr(values: Mapping[float, Sequence[float]], metric: Metric) -> float:
+    """The learning rate to report, from each one's best validation values, one a finished seed."""
+    most = max(len(seeds) for seeds in values.values())
     # Equal hits in another order of seeds differ in the last bit of their mean: that is a tie.
-    complete = {lr: round(float(np.mean(seeds)), 12) for lr, seeds in accuracies.items() if len(seeds) == most}
-    return min(complete, key=lambda lr: (-complete[lr], lr))
+    complete = {lr: round(float(np.mean(seeds)), 12) for lr, seeds in values.items() if len(seeds) == most}
+    return min(complete, key=lambda lr: (-metric.rank(complete[lr]), lr))
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:

@@ -11,6 +11,7 @@ from typing import Any
 from fernn.config import unknown_name
 from fernn.experiment import Experiment
 from fernn.models import source_hash
+from fernn.train.task import Metric, task_of
 from tune.store import CellFolder, Folder
 
 PROTOCOL_VERSION = 1
@@ -32,6 +33,11 @@ class Cell:
     data_hash: str
     model_source: str = ""
     """SHA-256 of the module of a user's own model: other code, another cell."""
+
+    @property
+    def metric(self) -> Metric:
+        """What its epochs are chosen by."""
+        return task_of(self.experiment.data).metric
 
     def config(self) -> dict[str, Any]:
         """Everything that decides the cell's result, by name."""
@@ -89,6 +95,11 @@ class Study:
     """How learning rates were proposed, empty for a grid."""
     num_to_come: int = 0
     """How many cells a sampler has still to propose."""
+
+    @property
+    def metric(self) -> Metric:
+        """What the study's cells are chosen by."""
+        return self.cells[0].metric
 
     def cell_folder(self, cell: Cell) -> CellFolder:
         """Where the cell is kept."""

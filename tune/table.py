@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fernn.train.task import Metric, task_of
 from tune.imported import ImportedCell, experiments
 from tune.options import Published, Search
 from tune.published import missing_values, obstacles, published_value, search_of
 from tune.results import CellResult, ModelRow, imported_results, model_rows
-from tune.selection import RULE
+from tune.selection import rule
 from tune.study import Study, StudyError
 
 
@@ -30,6 +31,11 @@ class Table:
         search = search_of(study)
         return cls(study, rows, imported, search, obstacles(study, search))
 
+    @property
+    def metric(self) -> Metric:
+        """What the numbers are."""
+        return task_of(experiments(self.study)[0].data).metric
+
     def published(self, row: ModelRow) -> Published | None:
         """The published value beside a row, where one may stand there."""
         return None if self.obstacles or self.search is None else published_value(row, self.search)
@@ -51,9 +57,9 @@ class Table:
 def notes(study: Study) -> list[str]:
     """What must stand under every table of the study."""
     data = experiments(study)[0].data
-    lines = [RULE, *strategy(study), f"Protocol: {data.protocol}; split: {data.split}."]
+    lines = [rule(task_of(data).metric), *strategy(study), data.note()]
     if study.demo:
-        lines.append("DEMO: rendered stick figures, not KTH; these numbers compare with no published ones.")
+        lines.append(f"DEMO: {data.demo_note}; these numbers compare with no published ones.")
     if study.partial:
         lines.append(f"PARTIAL: {absent(study.partial)}; these numbers compare with no published ones.")
     return lines + incomplete(study)
@@ -74,14 +80,14 @@ def strategy(study: Study) -> list[str]:
         low, high = study.sampling["lr_range"]
         found.append(
             f"Learning rates: proposed for each model by Optuna's {study.sampling['sampler'].upper()} sampler from "
-            f"mean validation accuracy, log-uniform from {low:g} to {high:g}."
+            f"mean validation {study.metric.title}, log-uniform from {low:g} to {high:g}."
         )
     if study.scheduler == "asha":
         stopped = [cell for cell in study.cells if study.cell_folder(cell).stopped() is not None]
         rates = len({(study.model_label(cell), cell.experiment.optim.lr) for cell in stopped})
         found.append(
             f"Successive halving (--scheduler asha) was on: it stopped {rates} learning rates early, each with all its "
-            f"seeds ({len(stopped)} cells); they have no test accuracy and were not candidates."
+            f"seeds ({len(stopped)} cells); they have no test result and were not candidates."
         )
     return found
 

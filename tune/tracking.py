@@ -15,17 +15,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
-import torch
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 
-from fernn.metrics import confusion_matrix
 from fernn.train.loop import Row
-from tune.pictures import confusion_figure
-from tune.results import ModelRow, registered_name
+from tune.pictures import demo_mark, png, test_figure
+from tune.results import ModelRow, registered_name, test_predictions
 from tune.store import BEST, CellFolder
 from tune.study import Cell, Study, StudyError
 from tune.table import notes
@@ -34,7 +31,7 @@ NODE = "fernn.node"
 """The tag that says which run this is: "study", "model/grnn", "lr/grnn/0.001" or "cell/KEY"."""
 STOPPED = "fernn.stopped"
 """The tag that says why a cell ended before its last epoch."""
-WATERMARK = "validation/accuracy"
+WATERMARK = "best/epoch"
 """Every row has this metric, and a batch is kept whole: its last step is the last epoch shipped."""
 ROWS_PER_BATCH = 50
 KEY = "fernn.key"
@@ -129,7 +126,7 @@ class Tracker:
         now = int(done["finished_at"] * 1000)
         best = [Metric(f"best/{name}", value, now, done["best_epoch"]) for name, value in done["metrics"].items()]
         self.client.log_batch(run.info.run_id, metrics=best)
-        self._log_artifacts(run, folder)
+        self._log_artifacts(run, cell, folder)
         if STOPPED in run.data.tags:  # it went on later
             self.client.delete_tag(run.info.run_id, STOPPED)
         self._set_status(run, "FINISHED")
@@ -153,8 +150,8 @@ class Tracker:
             self.register(row)
             self._describe(f"model/{row.label}", row.sentence())
             self._set_metrics(f"model/{row.label}", row.summary())
-            for lr, accuracy in row.validation_by_lr.items():
-                self._set_metrics(f"lr/{row.label}/{lr:g}", {"validation/accuracy_mean": accuracy})
+            for lr, value in row.validation_by_lr.items():
+                self._set_metrics(f"lr/{row.label}/{lr:g}", {f"validation/{row.metric.name}_mean": value})
 
     def run(self, node: str) -> Run:
         """The node's run as MLflow holds it now; raises KeyError where there is none."""
@@ -216,16 +213,15 @@ class Tracker:
         if node in self._runs and self.run(node).data.tags.get(MLFLOW_RUN_NOTE) != text:
             self.client.set_tag(self._runs[node].info.run_id, MLFLOW_RUN_NOTE, text)
 
-    def _log_artifacts(self, run: Run, folder: CellFolder) -> None:
-        table = folder.predictions()
+    def _log_artifacts(self, run: Run, cell: Cell, folder: CellFolder) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             for name in (BEST, "config.json", "predictions.parquet", "done.json"):
                 path = Path(scratch) / name
                 path.parent.mkdir(exist_ok=True)
                 path.write_bytes(folder.folder.read(name) or b"")
-            test = table.filter(pc.equal(table["split"], "test")).to_pydict()
-            counts = confusion_matrix(torch.tensor(test["logits"]), torch.tensor(test["label"]))
-            confusion_figure(counts, self.study.demo).savefig(Path(scratch) / "confusion-test.png")
+            mark = demo_mark(cell.experiment.data) if self.study.demo else ""
+            name, figure = test_figure(test_predictions(cell, folder), mark)
+            (Path(scratch) / f"{name}-test.png").write_bytes(png(figure))
             self.client.log_artifacts(run.info.run_id, scratch)
 
 

@@ -13,18 +13,18 @@ import ray
 import torch
 from ray import tune
 
-from data.stream import ClipStream, Footage
+from data.stream import Corpus, Stream
 from fernn.experiment import Split
-from fernn.train.evaluate import Predictions, predict
 from fernn.train.loop import DivergedError, Row, fit
 from fernn.train.run import Run
+from fernn.train.task import Predictions
 from tune.store import CellFolder
 from tune.study import Cell, Study
 
 EVALUATED: tuple[Split, ...] = ("validation", "test")
 
 
-def trial(point: Mapping[str, Any], *, study: Study, footage: Footage, until: int | None) -> None:
+def trial(point: Mapping[str, Any], *, study: Study, corpus: Corpus, until: int | None) -> None:
     """Train the cell at ``point`` of the study, from its last checkpoint, whoever wrote it and whenever.
 
     With ``until`` it rests after that epoch, and another trial goes on with it.
@@ -38,7 +38,7 @@ def trial(point: Mapping[str, Any], *, study: Study, footage: Footage, until: in
     experiment, folder = cell.experiment, study.cell_folder(cell)
     run = Run.start(experiment, "cuda" if torch.cuda.is_available() else "cpu")
     folder.begin(run)
-    clips = ClipStream(footage, experiment.data, experiment.batch_size)
+    clips = corpus.stream(experiment.data, experiment.batch_size)
     try:
         train(run, folder, clips, until)
     except DivergedError as error:
@@ -48,7 +48,7 @@ def trial(point: Mapping[str, Any], *, study: Study, footage: Footage, until: in
             finish(cell, folder, run, clips)
 
 
-def train(run: Run, folder: CellFolder, clips: ClipStream, until: int | None) -> None:
+def train(run: Run, folder: CellFolder, clips: Stream, until: int | None) -> None:
     """The epochs that are left, each recorded and reported."""
     for row in fit(run, clips, until):
         row["time/recorded_at"] = time.time()
@@ -69,12 +69,10 @@ def reset_globals() -> None:
     torch.backends.cudnn.benchmark = False
 
 
-def finish(cell: Cell, folder: CellFolder, run: Run, clips: ClipStream) -> None:
+def finish(cell: Cell, folder: CellFolder, run: Run, clips: Stream) -> None:
     """Evaluate the best epoch's weights on the validation and test clips, and close the cell."""
     folder.load_best(run)
-    predictions = {
-        split: predict(run.model, clips.evaluation(split), run.device, run.experiment.precision) for split in EVALUATED
-    }
+    predictions = {split: run.predict(clips.evaluation(split)) for split in EVALUATED}
     rows = folder.history()
     table = pa.concat_tables(prediction_table(split, found, clips) for split, found in predictions.items())
     folder.finish(table, result(cell, run, rows, predictions))
@@ -111,15 +109,7 @@ def machine(device: torch.device) -> dict[str, Any]:
     }
 
 
-def prediction_table(split: Split, predictions: Predictions, clips: ClipStream) -> pa.Table:
-    """One row a clip: split, id, person, label, logits."""
-    persons = clips.persons(predictions.ids)
-    return pa.table(
-        {
-            "split": [split] * len(predictions.ids),
-            "id": predictions.ids,
-            "person": persons,
-            "label": predictions.labels.numpy(),
-            "logits": predictions.logits.tolist(),
-        }
-    )
+def prediction_table(split: Split, predictions: Predictions, clips: Stream) -> pa.Table:
+    """One row a clip: split, id, what is known of it (KTH: person), what the task keeps (label and logits)."""
+    ids = predictions.ids
+    return pa.table({"split": [split] * len(ids), "id": ids} | clips.facts(ids) | predictions.columns())

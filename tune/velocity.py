@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from data.stream import ClipStream, Footage
+from data.stream import Corpus
 from fernn.generalization import DRAWN, RANGES, Lines, VelocityAccuracy, measure, num_readings, span
 from fernn.train.run import Run
 from tune.results import ModelRow
@@ -99,12 +99,12 @@ def num_left(measurement: Measurement) -> int:
     return num_readings(measurement.radius) - num_measured(measurement.lines())
 
 
-def measure_cell(measurement: Measurement, footage: Footage, advance: Callable[[int], None]) -> None:
+def measure_cell(measurement: Measurement, corpus: Corpus, advance: Callable[[int], None]) -> None:
     """Measure what is missing with the best epoch's weights; ``velocity.json`` is written when all is there."""
     experiment, folder = measurement.cell.experiment, measurement.folder
     run = Run.start(experiment, "cuda" if torch.cuda.is_available() else "cpu")
     folder.load_best(run)
-    clips = ClipStream(footage, experiment.data, BATCH_SIZE)
+    clips = corpus.stream(experiment.data, BATCH_SIZE)
     keep_partial(measurement, measure(run, clips, measurement.radius, measurement.lines(), advance))
     facts = {**measurement.spent(), "num_clips": clips.num_clips("test"), "machine": machine(run.device)}
     numbers = readable(measurement.lines(), measurement.radius)

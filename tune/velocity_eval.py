@@ -27,8 +27,7 @@ from rich.table import Table
 from data.errors import DataError
 from data.manifest import Manifest
 from data.progress import progress, say
-from data.registry import DATASETS
-from data.stream import read_footage
+from data.registry import DATASETS, read_corpus
 from fernn.config import unknown_name
 from fernn.generalization import RANGES, num_readings
 from tune.command import USER_ERRORS, refuse
@@ -97,7 +96,12 @@ def open_study(options: Options) -> Study:
     for name in options.models or ():
         if name not in known:
             raise KeyError(unknown_name(name, known, kind="model with a finished cell"))
-    size = study.cells[0].experiment.data.size
+    data = study.cells[0].experiment.data
+    if data.task != "classification":
+        raise StudyError(
+            f"velocity generalization is measured on KTH's clips so far, study {study.name!r} is on {data.name}"
+        )
+    size = data.size
     if not 0 <= options.range <= size // 2:
         raise StudyError(
             f"--range must be from 0 to {size // 2} pixels per frame, beyond which velocities repeat "
@@ -178,16 +182,16 @@ def measure_all(study: Study, left: Sequence[Measurement], options: Options) -> 
     done = total - sum(map(num_left, left))
     title = f"{study.name}, {len(left)} cells"
     with ray_runtime(None):
-        footage = read_footage(home, manifest)
+        corpus = read_corpus(left[0].cell.experiment.data, home, manifest)
         with progress(title, total, "velocities", done=done) as advance:
             for one in left:
-                measure_cell(one, footage, advance)
+                measure_cell(one, corpus, advance)
 
 
 def find_data(study: Study, left: Sequence[Measurement], options: Options) -> tuple[Path, Manifest]:
     """Folder and manifest of the very data that the cells were trained on; else StudyError or DataError."""
     data = left[0].cell.experiment.data
-    home = DATASETS[data.name].folder_of(options.data, data.size) if options.data else Path(study.data)
+    home = DATASETS[data.name].folder_of(options.data, data) if options.data else Path(study.data)
     if not home.exists():
         raise StudyError(f"the data of study {study.name!r} is not in {home}: say where it is with --data")
     manifest = Manifest.read(home)

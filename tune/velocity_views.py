@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from mlflow.entities import Metric
 
 from fernn.generalization import RANGES, VelocityAccuracy, velocities_of
-from tune.pictures import DEMO, PARTIAL, Curve, png, velocity_curves, velocity_heatmap
+from tune.pictures import PARTIAL, Curve, demo_mark, png, velocity_curves, velocity_heatmap
 from tune.selection import mean_and_deviation
 from tune.study import Cell, Study
 from tune.tracking import Tracker
@@ -174,7 +174,8 @@ def curves(models: Sequence[ModelVelocity]) -> Figure:
 
 def marks(study: Study) -> list[str]:
     """What must stand on every picture of data that compares with no published numbers."""
-    return [text for text, applies in ((DEMO, study.demo), (PARTIAL, bool(study.partial))) if applies]
+    demo = demo_mark(study.cells[0].experiment.data)
+    return [text for text, applies in ((demo, study.demo), (PARTIAL, bool(study.partial))) if applies]
 
 
 def as_json(document: Any) -> str:

@@ -78,7 +78,7 @@ def describe_data(planned: Planned) -> str:
     study, manifest = planned.study, planned.manifest
     if manifest is None:
         return f"not prepared yet, goes to {planned.home}"
-    demo = ", DEMO: rendered, not KTH" if study.demo else ""
+    demo = f", DEMO: {study.cells[0].experiment.data.demo_note}" if study.demo else ""
     absent = f", PARTIAL: {report.absent(study.partial)}" if study.partial else ""
     return f"{planned.home}, {manifest.num_clips} clips{demo}{absent}"
 
@@ -126,7 +126,7 @@ class Texts:
         if not rows:
             return self._say("no cell is finished yet")
         grid = Grid(title=study.name, title_justify="left")
-        for column in report.COLUMNS:
+        for column in report.columns(study.metric):
             grid.add_column(column, overflow="fold")
         for row in rows:
             grid.add_row(*report.row_cells(row))

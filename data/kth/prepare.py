@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import tyro
 
@@ -149,22 +150,29 @@ def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest
         dataset=source.dataset,
         demo=source.demo,
         size=size,
-        grey=GREY,
         origin=source.origin,
-        annotation_sha256=sha256_of(source.annotation),
         source_sha256=fingerprint,
-        num_videos_annotated=len(annotated),
-        num_videos=len(found),
         missing=tuple(video.name for video in annotated if video.name not in source.videos),
         skipped=tuple(cut.skipped),
-        clipped=tuple(cut.clipped),
-        short=tuple(cut.short),
-        archives=source.archives,
         clips=count_by_split(row["person"] for row in rows),
         files=tuple(files),
         versions={"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
         hash=content_hash(source.dataset, size, rows),
+        details=_details(source, len(annotated), len(found), cut),
     )
+
+
+def _details(source: Source, num_annotated: int, num_videos: int, cut: Cut) -> dict[str, Any]:
+    """Among others ``clipped``, what was cut at its video's end, and ``short``, the ranges too short to be clips."""
+    return {
+        "grey": GREY,
+        "annotation_sha256": sha256_of(source.annotation),
+        "num_videos_annotated": num_annotated,
+        "num_videos": num_videos,
+        "clipped": {entry.name: entry.reason for entry in cut.clipped},
+        "short": list(cut.short),
+        "archives": dict(source.archives),
+    }
 
 
 def _clips(videos: list[Video], source: Source, size: int, cut: Cut) -> Iterator[ClipRow]:
@@ -175,7 +183,7 @@ def _clips(videos: list[Video], source: Source, size: int, cut: Cut) -> Iterator
 
 
 def _summary(manifest: Manifest, folder: Path) -> str:
-    videos = f"{manifest.num_videos} of {manifest.num_videos_annotated} videos"
+    videos = f"{manifest.details['num_videos']} of {manifest.details['num_videos_annotated']} videos"
     text = f"{folder}: {manifest.dataset}, {manifest.num_clips} clips of {videos}"
     if manifest.partial:
         text += f"; partial: {len(manifest.missing)} videos missing, {len(manifest.skipped)} entries skipped"

@@ -11,34 +11,48 @@ from fernn.config import unknown_name
 from fernn.models.base import ModelConfig
 from fernn.models.cnn3d import CNN3DConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
+from fernn.models.predictor import RotatingConfig, TranslatingConfig
 
 __all__ = ["MODELS", "ModelConfig", "model_config", "source_hash"]
 
-MODELS: dict[str, ModelConfig] = {
-    config.name: config
-    for config in (
-        FERNNConfig("fernn-v1", velocity_range=(1, 1)),
-        FERNNConfig("fernn-v2", velocity_range=(2, 2)),
-        FERNNConfig("fernn-v1-circular", velocity_range=(1, 1), embedding_padding="circular"),
-        FERNNConfig("fernn-v2-circular", velocity_range=(2, 2), embedding_padding="circular"),
-        FERNNConfig("grnn", velocity_range=(0, 0)),
-        GRNNPlusConfig("grnn-plus"),
-        CNN3DConfig("3dcnn"),
-    )
+KTH = (
+    FERNNConfig("fernn-v1", velocity_range=(1, 1)),
+    FERNNConfig("fernn-v2", velocity_range=(2, 2)),
+    FERNNConfig("fernn-v1-circular", velocity_range=(1, 1), embedding_padding="circular"),
+    FERNNConfig("fernn-v2-circular", velocity_range=(2, 2), embedding_padding="circular"),
+    FERNNConfig("grnn", velocity_range=(0, 0)),
+    GRNNPlusConfig("grnn-plus"),
+    CNN3DConfig("3dcnn"),
+)
+TRANSLATING = (
+    TranslatingConfig("grnn", velocity_range=(0, 0)),
+    TranslatingConfig("fernn-v1", velocity_range=(1, 1)),
+    TranslatingConfig("fernn-v2", velocity_range=(2, 2)),
+)
+ROTATING = (
+    RotatingConfig("grnn", velocities=(0.0,)),
+    RotatingConfig("fernn-v2", velocities=(-20.0, -10.0, 0.0, 10.0, 20.0)),
+    RotatingConfig("fernn-v4"),
+)
+MODELS: dict[str, dict[str, ModelConfig]] = {
+    data: {config.name: config for config in configs}
+    for data, configs in (("kth", KTH), ("translating-mnist", TRANSLATING), ("rotating-mnist", ROTATING))
 }
+"""By data set: its models by name."""
 
 
-def model_config(name: str) -> ModelConfig:
-    """The config registered as ``name``, or the one that "package.module:ConfigClass" names.
+def model_config(name: str, data: str = "kth") -> ModelConfig:
+    """The config registered as ``name`` for a data set, or the one that "package.module:ConfigClass" names.
 
     The module is imported from where Python finds it, the current folder at last. Raises KeyError with the
     nearest name, ValueError for a class that is no config.
     """
     if ":" in name:
         return _imported(name)
-    if name not in MODELS:
-        raise KeyError(f"{unknown_name(name, list(MODELS), kind='model')}, or package.module:ConfigClass")
-    return MODELS[name]
+    known = MODELS.get(data, {})
+    if name not in known:
+        raise KeyError(f"{unknown_name(name, list(known), kind='model')}, or package.module:ConfigClass")
+    return known[name]
 
 
 def _imported(name: str) -> ModelConfig:

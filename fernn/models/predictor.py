@@ -135,7 +135,7 @@ class RotatingConfig(ModelConfig):
     """A FERNN for pictures that turn, on regular fields of C_N; with ``velocities`` (0,) it is the G-RNN."""
 
     name: str = "fernn-v4"
-    velocities: tuple[float, ...] = (-40, -30, -20, -10, 0, 10, 20, 30, 40)
+    velocities: tuple[float, ...] = (-40.0, -30.0, -20.0, -10.0, 0.0, 10.0, 20.0, 30.0, 40.0)
     """V in degrees per frame, positive counter-clockwise: multiples of 360 / N."""
     group_order: int = 36
     """N: orientations of a field."""

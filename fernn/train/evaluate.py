@@ -1,51 +1,39 @@
-"""Evaluation of a classifier on fixed clips."""
+"""Evaluation on fixed clips."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from fernn.batch import Batch
 from fernn.experiment import Precision
-from fernn.metrics import accuracy, cross_entropy
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Logits (n, classes) in float32 and labels (n,) of the clips named by ``ids``."""
-
-    logits: Tensor
-    labels: Tensor
-    ids: list[str]
-
-    def metrics(self) -> dict[str, float]:
-        """Accuracy and mean cross-entropy."""
-        return {
-            "loss": cross_entropy(self.logits, self.labels),
-            "accuracy": accuracy(self.logits, self.labels),
-        }
+from fernn.train.task import Predictions, Task
 
 
 @torch.no_grad()
-def predict(model: nn.Module, batches: Iterable[Batch], device: torch.device, precision: Precision) -> Predictions:
-    """The model's logits for every clip, in eval mode; the mode it was in is restored."""
+def predict(
+    model: nn.Module, batches: Iterable[Batch], task: Task, device: torch.device, precision: Precision
+) -> Predictions:
+    """What the model says of every clip, in eval mode; the mode it was in is restored."""
     was_training = model.training
     model.eval()
-    logits, labels, ids = [], [], []
+    kept: dict[str, list[Tensor]] = {}
+    ids: list[str] = []
     for batch in batches:
         with autocast(device, precision):
-            logits.append(model(to_unit(batch.clips, device)).float().cpu())
-        labels.append(batch.labels)
+            found = task.evaluate(model, to_unit(batch.clips, device), batch.labels.to(device))
+        for name, values in found.items():
+            kept.setdefault(name, []).append(values.cpu())
         ids += batch.ids
     model.train(was_training)
-    return Predictions(torch.cat(logits), torch.cat(labels), ids)
+    return task.predictions(ids, {name: torch.cat(values) for name, values in kept.items()})
 
 
 def to_unit(clips: Tensor, device: torch.device) -> Tensor:
-    """uint8 clips on the device as float32 in [0, 1]."""
-    return clips.to(device, non_blocking=True).float().div_(255)
+    """Clips on the device as float32 in [0, 1]: uint8 grey levels are divided by 255."""
+    moved = clips.to(device, non_blocking=True)
+    return moved.float().div_(255) if clips.dtype == torch.uint8 else moved
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[None]:

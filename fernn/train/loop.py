@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 
 from fernn.batch import Batch
 from fernn.experiment import Split
 from fernn.seeding import seed_of
-from fernn.train.evaluate import autocast, predict, to_unit
+from fernn.train.evaluate import autocast, to_unit
 from fernn.train.run import Run
 
 Row = dict[str, float]
@@ -43,9 +42,11 @@ def fit(run: Run, clips: Clips, until: int | None = None) -> Iterator[Row]:
         torch.manual_seed(seed_of("epoch", run.experiment.seed, run.epoch + 1))
         row = train_epoch(run, clips) | validate(run, clips)
         run.epoch += 1
-        if row["validation/accuracy"] > run.best_accuracy:
-            run.best_epoch, run.best_accuracy = run.epoch, row["validation/accuracy"]
-        yield {"epoch": run.epoch, **row, "best/epoch": run.best_epoch, "best/accuracy": run.best_accuracy}
+        metric = run.task.metric
+        value = row[f"validation/{metric.name}"]
+        if not run.best_epoch or metric.rank(value) > metric.rank(run.best_value):
+            run.best_epoch, run.best_value = run.epoch, value
+        yield {"epoch": run.epoch, **row, "best/epoch": run.best_epoch, f"best/{metric.name}": run.best_value}
 
 
 def train_epoch(run: Run, clips: Clips) -> Row:
@@ -61,13 +62,13 @@ def train_epoch(run: Run, clips: Clips) -> Row:
         waiting += time.perf_counter() - asked
         totals += train_step(run, batch)
         num_clips, num_steps = num_clips + len(batch.ids), num_steps + 1
-    loss, correct, norm = totals.tolist()
+    loss, value, norm = totals.tolist()
     seconds = time.perf_counter() - started
     if not math.isfinite(loss):
         raise DivergedError(f"the training loss is {loss} in epoch {run.epoch + 1}: lower optim.lr")
     return {
         "train/loss": loss / num_clips,
-        "train/accuracy": correct / num_clips,
+        f"train/{run.task.metric.name}": value / num_clips,
         "train/gradient_norm": norm / num_steps,
         "time/train_seconds": seconds,
         "time/clips_per_second": num_clips / seconds,
@@ -76,22 +77,21 @@ def train_epoch(run: Run, clips: Clips) -> Row:
 
 
 def train_step(run: Run, batch: Batch) -> torch.Tensor:
-    """One update; the sums of loss and of hits over the batch, and the gradient norm, on the device."""
-    images, labels = to_unit(batch.clips, run.device), batch.labels.to(run.device)
+    """One update; the sums of loss and of metric over the batch, and the gradient norm, on the device."""
+    clips, labels = to_unit(batch.clips, run.device), batch.labels.to(run.device)
     run.optimizer.zero_grad(set_to_none=True)
     with autocast(run.device, run.experiment.precision):
-        logits = run.model(images)
-        loss = F.cross_entropy(logits.float(), labels)
+        loss, value = run.task.loss(run.model, clips, labels)
     loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), run.experiment.optim.clip_norm)
+    limit = run.experiment.optim.clip_norm
+    norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), math.inf if limit is None else limit)
     run.optimizer.step()
-    hits = (logits.argmax(dim=1) == labels).sum()
-    return torch.stack([loss.detach().double() * len(labels), hits.double(), norm.double()])
+    return torch.stack([loss.detach().double() * len(clips), value.double(), norm.double()])
 
 
 def validate(run: Run, clips: Clips) -> Row:
-    """Loss and accuracy on the validation clips."""
+    """The metrics on the validation clips."""
     started = time.perf_counter()
-    predictions = predict(run.model, clips.evaluation("validation"), run.device, run.experiment.precision)
+    predictions = run.predict(clips.evaluation("validation"))
     metrics = {f"validation/{name}": value for name, value in predictions.metrics().items()}
     return metrics | {"time/validation_seconds": time.perf_counter() - started}

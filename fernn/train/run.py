@@ -1,14 +1,18 @@
 """A run: the state of one experiment in training, and how it is saved and loaded."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from fernn.batch import Batch
 from fernn.experiment import Experiment
 from fernn.seeding import seed_of
+from fernn.train.evaluate import predict
+from fernn.train.task import Predictions, Task, task_of
 
 
 @dataclass
@@ -21,7 +25,8 @@ class Run:
     optimizer: torch.optim.Adam
     epoch: int = 0
     best_epoch: int = 0
-    best_accuracy: float = -1.0
+    best_value: float = math.nan
+    """The best validation metric, none before the first epoch."""
 
     @classmethod
     def start(cls, experiment: Experiment, device: torch.device | str = "cpu") -> Self:
@@ -31,12 +36,21 @@ class Run:
         optimizer = torch.optim.Adam(model.parameters(), lr=experiment.optim.lr)
         return cls(experiment, device, model, optimizer)
 
+    @property
+    def task(self) -> Task:
+        """What the model is trained for."""
+        return task_of(self.experiment.data)
+
+    def predict(self, batches: Iterable[Batch]) -> Predictions:
+        """What the model says of every clip."""
+        return predict(self.model, batches, self.task, self.device, self.experiment.precision)
+
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and facts from which :meth:`load` restores the run, bit for bit."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         for index, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{slot}": torch.as_tensor(value) for slot, value in slots.items()}
-        facts = {"epoch": self.epoch, "best_epoch": self.best_epoch, "best_accuracy": self.best_accuracy}
+        facts = {"epoch": self.epoch, "best_epoch": self.best_epoch, "best_value": self.best_value}
         return tensors, facts
 
     def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -49,7 +63,7 @@ class Run:
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
         self.epoch, self.best_epoch = facts["epoch"], facts["best_epoch"]
-        self.best_accuracy = facts["best_accuracy"]
+        self.best_value = facts["best_value"]
 
 
 def initial_model(experiment: Experiment) -> nn.Module:

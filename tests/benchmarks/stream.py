@@ -14,8 +14,8 @@ import ray
 import torch
 from hardware import describe, show
 
-from data.stream import ClipStream, Footage
-from fernn.experiment import DataConfig
+from data.kth.stream import ClipStream, Footage
+from fernn.data_config import KTHConfig
 from fernn.flows import TranslationFlow
 
 NUM_CLIPS, NUM_FRAMES, SIZE, BATCH = 1517, 95, 32, 32
@@ -66,7 +66,7 @@ def main():
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     torch.set_num_threads(1)
     footage = kth_like_footage()
-    stream = ClipStream(footage, DataConfig(), BATCH)
+    stream = ClipStream(footage, KTHConfig(), BATCH)
     found = {
         "Ray Data stream": measure(lambda e: (b.clips for b in stream.training(0, e)), arguments.epochs),
         "plain loop": measure(lambda e: plain_epoch(footage, e), arguments.epochs),

@@ -21,21 +21,15 @@ def manifest(folder):
         dataset="kth",
         demo=False,
         size=32,
-        grey="opencv",
         origin="videos on disk",
-        annotation_sha256="a",
         source_sha256="b",
-        num_videos_annotated=3,
-        num_videos=2,
         missing=("person01_boxing_d1",),
         skipped=(Remark("person02_boxing_d1", "damaged"),),
-        clipped=(Remark("person03_boxing_d1-0", "too long"),),
-        short=("person03_boxing_d1-1",),
-        archives={"boxing.zip": "c"},
         clips={"paper": {"train": 5}},
         files=(DataFile(path.name, 5, path.stat().st_size, sha256_of(path)),),
         versions={"av": "1"},
         hash="d",
+        details={"short": ["person03_boxing_d1-1"]},
     )
 
 
@@ -79,7 +73,7 @@ def test_a_folder_without_a_manifest_is_not_finished(folder):
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
-        ({"format": 99}, "format must be 1, got 99"),
+        ({"format": 99}, "format must be 2, got 99"),
         ({"partial": False}, "partial must be True by what it lists, got False"),
         ({"unheard_of": 1}, "unheard_of"),
         ({"files": [{"name": "x"}]}, "rows"),
@@ -89,7 +83,7 @@ def test_a_manifest_that_breaks_its_rules_is_refused(folder, manifest, change, r
     manifest.write(folder)
     path = folder / MANIFEST
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(ManifestError, match=f"is not a manifest of format 1: .*{rule}"):
+    with pytest.raises(ManifestError, match=f"is not a manifest of format 2: .*{rule}"):
         Manifest.read(folder)
 
 

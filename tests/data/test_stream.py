@@ -12,9 +12,9 @@ from safetensors.numpy import load_file
 
 from data.errors import DataError
 from data.kth.prepare import folder_of, prepare
+from data.kth.stream import ClipStream, Footage, clip_velocities, read_footage
 from data.schema import frames_of
-from data.stream import ClipStream, Footage, clip_velocities, read_footage
-from fernn.experiment import DataConfig
+from fernn.data_config import KTHConfig
 from fernn.flows import TranslationFlow
 from fernn.testing import drift
 
@@ -32,7 +32,7 @@ def footage(extra=1):
 
 
 def stream(batch_size=2, **changes):
-    return ClipStream(footage(), DataConfig().override({"size": 6, **changes}), batch_size)
+    return ClipStream(footage(), KTHConfig().override({"size": 6, **changes}), batch_size)
 
 
 def joined(batches):
@@ -89,7 +89,7 @@ def test_clips_are_flowed_and_then_mirrored(two_cpus):
     still, _ = joined(stream(velocity_range=0, flip=False).training(0, 1))
     moving, names = joined(stream(flip=False).training(0, 1))
     both, _ = joined(stream().training(0, 1))
-    velocities = clip_velocities(names, DataConfig(), "train")
+    velocities = clip_velocities(names, KTHConfig(), "train")
     flow, mirrored = TranslationFlow.box(0, 0), 0
     for clip, velocity, expected, final in zip(still, velocities.tolist(), moving, both, strict=True):
         assert torch.equal(drift(flow, clip[None], velocity)[0], expected)
@@ -99,7 +99,7 @@ def test_clips_are_flowed_and_then_mirrored(two_cpus):
 
 
 def test_a_clip_keeps_its_velocity_over_epochs_and_seeds():
-    data, names = DataConfig(), [f"clip-{i}" for i in range(400)]
+    data, names = KTHConfig(), [f"clip-{i}" for i in range(400)]
     velocities = clip_velocities(names, data, "train")
     assert np.array_equal(velocities[::-1], clip_velocities(names[::-1], data, "train"))
     assert not np.array_equal(velocities, clip_velocities(names, data, "test"))
@@ -108,7 +108,7 @@ def test_a_clip_keeps_its_velocity_over_epochs_and_seeds():
 
 def test_published_velocities_are_the_published_ones_with_our_sign(golden_folder):
     golden = load_file(golden_folder / "kth_velocities_range2.safetensors")["out.vy_vx"]
-    data = DataConfig(protocol="published")
+    data = KTHConfig(protocol="published")
     for split in ("train", "validation", "test"):
         ours = clip_velocities([str(i) for i in range(64)], data, split)
         assert np.array_equal(ours, -golden)
@@ -120,7 +120,7 @@ def test_the_published_protocol_reads_one_frame_later(two_cpus):
     clips, names = joined(stream(**changes).evaluation("test"))
     start = footage().offsets[4] + 1 + (41 - 32) // 2
     assert np.array_equal(clips[0, :, 0].numpy(), footage().frames[start : start + 32 : 2])
-    at_the_end = ClipStream(footage(extra=0), DataConfig().override({"size": 6, **changes}), 2)
+    at_the_end = ClipStream(footage(extra=0), KTHConfig().override({"size": 6, **changes}), 2)
     _, names = joined(at_the_end.training(0, 1))
     assert sorted(names) == sorted(footage().ids[:2])  # the third has 32 frames, 31 without its first
 
@@ -129,13 +129,13 @@ def test_a_split_without_clips_is_refused():
     whole = footage()
     no_test = Footage(whole.frames, whole.ids, np.minimum(whole.persons, 20), *list(vars(whole).values())[3:])
     with pytest.raises(DataError, match="the test split has no clips"):
-        ClipStream(no_test, DataConfig(size=6), 2)
+        ClipStream(no_test, KTHConfig(size=6), 2)
 
 
 def test_a_trial_streams_while_others_hold_every_cpu(two_cpus):
     @ray.remote(num_cpus=2)
     def consume(shared):
-        return joined(ClipStream(shared, DataConfig(size=6), 2).training(0, 1))
+        return joined(ClipStream(shared, KTHConfig(size=6), 2).training(0, 1))
 
     clips, names = ray.get(consume.remote(ray.put(footage())), timeout=60)
     expected, order = joined(stream().training(0, 1))

@@ -9,8 +9,8 @@ from fernn.models import MODELS
 
 
 def test_an_experiment_is_rebuilt_from_its_flat_form():
-    for name in MODELS:
-        experiment = Experiment().override({"model": name, "optim.lr": 1e-4, "seed": 7})
+    for data, name in [(data, name) for data, models in MODELS.items() for name in models]:
+        experiment = Experiment().override({"data.name": data, "model": name, "optim.lr": 1e-4, "seed": 7})
         flat = json.loads(json.dumps(experiment.flatten()))
         assert Experiment().override(flat) == experiment
 
@@ -40,7 +40,7 @@ def test_the_model_is_chosen_before_its_fields():
         ({"epochs": True}, TypeError, "epochs must be of type int"),
         ({"seed": -1}, ValueError, "seed must be 0 or more, got -1"),
         ({"precision": "fp8"}, ValueError, "precision must be one of float32, bf16, got 'fp8'"),
-        ({"data.velocity_range": -1}, ValueError, "data.velocity_range must be 0 or more pixels per frame"),
+        ({"data.velocity_range": -1}, ValueError, "data.velocity_range must be 0 or more, got"),
         ({"model.velocity_range": [1]}, ValueError, "must have 2 entries"),
         ({"model.embedding_channels": 8}, TypeError, "must be a list, got 8"),
     ],

@@ -9,7 +9,6 @@ from fernn.experiment import Experiment
 from fernn.flows.translation import source_pixels
 from fernn.generalization import RANGES, VelocityAccuracy, accuracy_at, measure, num_readings, plan, velocities_of
 from fernn.seeding import generator
-from fernn.train.evaluate import predict
 from fernn.train.run import Run
 
 SMALL = {"model.hidden_channels": 4, "model.embedding_channels": (3,)}
@@ -84,7 +83,7 @@ def test_the_plan_has_a_line_for_each_vy():
 
 
 def logits_at(run, clips, velocity):
-    return predict(run.model, clips.evaluation("test", velocity), run.device, "float32").logits
+    return run.predict(clips.evaluation("test", velocity)).logits
 
 
 @pytest.mark.parametrize("velocity", [(1, 0), (-1, 1), (2, -2), (4, 3)])

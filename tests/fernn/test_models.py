@@ -25,10 +25,10 @@ def count(model):
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", MODELS["kth"])
 def test_parameter_counts_are_the_published_ones(name):
-    assert count(MODELS[name].build()) == PARAMETERS[name]
-    assert MODELS[name].name == name
+    assert count(MODELS["kth"][name].build()) == PARAMETERS[name]
+    assert MODELS["kth"][name].name == name
 
 
 def test_the_smaller_grnn_plus_and_the_larger_3dcnn_have_their_published_counts():
@@ -36,9 +36,9 @@ def test_the_smaller_grnn_plus_and_the_larger_3dcnn_have_their_published_counts(
     assert count(model_config("3dcnn").override({"base": 32}).build()) == 831_910
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", MODELS["kth"])
 def test_every_model_maps_clips_to_logits(name):
-    logits = MODELS[name].build()(torch.rand(2, 4, 1, 8, 8))
+    logits = MODELS["kth"][name].build()(torch.rand(2, 4, 1, 8, 8))
     assert logits.shape == (2, 6)
 
 
@@ -113,7 +113,7 @@ def test_the_law_holds_through_two_layers_with_circular_padding(dtype, tolerance
 
 def test_zero_padding_breaks_the_law_measurably():
     torch.manual_seed(0)
-    model = MODELS["fernn-v1"].override(SMALL).build().double().eval()
+    model = MODELS["kth"]["fernn-v1"].override(SMALL).build().double().eval()
     clips = torch.rand(1, 8, 1, 16, 16, dtype=torch.float64)
     assert equivariance_error(model.hidden_states, TranslationFlow.box(1, 1), clips, (0, 1)) > 1e-3
 

@@ -45,8 +45,8 @@ def command(tmp_path, monkeypatch, capsys):
 
     It counts two CPUs and no GPU. Ray is not started: a test that trains asks for ``two_cpus`` and gets that Ray.
     """
+    from tune import kth_search
     from tune.command import main
-    from tune.kth_search import SEARCH
     from tune.preflight import Hardware, Node
 
     monkeypatch.chdir(tmp_path)
@@ -56,10 +56,10 @@ def command(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(f"tune.{module}.hardware", lambda: Hardware((Node(cpus=2, gpus=0),)))
     monkeypatch.setattr("tune.estimate.probe", lambda experiment, cpus: (0.1, 1000))
 
-    def run(*arguments):
+    def run(*arguments, search=kth_search.SEARCH):
         capsys.readouterr()
-        monkeypatch.setattr("sys.argv", ["kth_search.py", *map(str, arguments)])
-        return main(SEARCH), capsys.readouterr()
+        monkeypatch.setattr("sys.argv", ["search.py", *map(str, arguments)])
+        return main(search), capsys.readouterr()
 
     return run
 

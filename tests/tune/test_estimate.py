@@ -20,16 +20,17 @@ def machine(cpus, gpus):
     return Hardware((Node(cpus, gpus),))
 
 
-NUM_CLIPS = {"paper": {"train": 90, "validation": 30, "test": 30}}
+def num_clips(data):
+    return {"train": 90, "validation": 30, "test": 30}
 
 
 def test_time_and_disk_scale_with_cells_epochs_and_concurrency(monkeypatch, tmp_path):
     monkeypatch.setattr(estimate, "probe", lambda experiment, cpus: (0.5, 100_000))
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1, 2)}, "hash", settings={"epochs": 6})
     study = Study("s", Folder(str(tmp_path)), {}, cells)
-    alone = estimate.cost_of(study, cells, NUM_CLIPS, Options(), machine(1, 0))
+    alone = estimate.cost_of(study, cells, num_clips, Options(), machine(1, 0))
     assert (alone.seconds, alone.num_bytes, alone.concurrency) == (3 * 6 * 100 * 0.5, 4_800_000, 1)
-    assert estimate.cost_of(study, cells, NUM_CLIPS, Options(), machine(3, 0)).seconds == alone.seconds / 3
+    assert estimate.cost_of(study, cells, num_clips, Options(), machine(3, 0)).seconds == alone.seconds / 3
 
 
 def test_epochs_that_are_done_cost_nothing(monkeypatch, tmp_path):
@@ -38,7 +39,7 @@ def test_epochs_that_are_done_cost_nothing(monkeypatch, tmp_path):
         tmp_path, {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}, {("grnn", 1e-3, 0): (5, 5)}
     )
     longer = tuple(replace(cell, experiment=replace(cell.experiment, epochs=501)) for cell in study.cells)
-    cost = estimate.cost_of(replace(study, cells=longer), longer, NUM_CLIPS, Options(), machine(1, 0))
+    cost = estimate.cost_of(replace(study, cells=longer), longer, num_clips, Options(), machine(1, 0))
     assert list(cost.pace.epochs_done.values()) == [1, 0]  # a finished cell has one recorded epoch in these studies
     assert cost.seconds == (500 + 501) * 100 * 0.5
 
@@ -47,7 +48,7 @@ def test_cells_that_differ_in_rate_seed_or_epochs_share_a_probe():
     base = Experiment()
     changes = ({"seed": 3}, {"optim.lr": 1e-4}, {"epochs": 7})
     assert {estimate.probe_of(base.override(change)) for change in changes} == {estimate.probe_of(base)}
-    assert estimate.probe_of(replace(base, model=MODELS["grnn"])) != estimate.probe_of(base)
+    assert estimate.probe_of(replace(base, model=MODELS["kth"]["grnn"])) != estimate.probe_of(base)
 
 
 def test_a_probe_measures_a_step_and_counts_parameters():

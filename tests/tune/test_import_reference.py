@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from stored_study import finished_study, planned_study
 
 from data.files import sha256_of
-from data.stream import Footage
+from data.kth.stream import Footage
 from fernn.checkpoint import unpack
 from fernn.experiment import Experiment
 from fernn.models import MODELS
@@ -181,7 +181,7 @@ def test_an_existing_study_keeps_its_protocol(tmp_path):
     study = planned_study(tmp_path / "s", {"model": ("grnn",)}, settings={"data.size": 16, "precision": "bf16"})
     found = like_the_study(study, {"model": "fernn-v1", "seed": 2, "model.hidden_channels": 4})
     assert (found.data.size, found.precision, found.seed) == (16, "bf16", 2)
-    assert found.model == replace(MODELS["fernn-v1"], hidden_channels=4)
+    assert found.model == replace(MODELS["kth"]["fernn-v1"], hidden_channels=4)
     with pytest.raises(StudyError, match="'data.size' is its protocol"):
         like_the_study(study, {"model": "grnn", "data.size": 8})
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from stored_study import finished_study, planned_study
 
+from fernn.train.task import ACCURACY
 from tune.report import (
-    COLUMNS,
     Options,
+    columns,
     csv_text,
     json_text,
     main,
@@ -53,7 +54,7 @@ def test_mean_and_deviation_are_those_of_the_chosen_rates_seeds(tmp_path):
 
 def test_published_values_stand_beside_the_papers_setting(tmp_path):
     header, _, cnn, plus = lines(markdown(Table.of(paper_study(tmp_path))))
-    assert header == [*COLUMNS, "published", "source", "certainty"]
+    assert header == [*columns(ACCURACY), "published", "source", "certainty"]
     assert cnn == [
         "3dcnn", "1,234", "0.001", "3", "0.700", "0.600 ± 0.100",
         "0.626 ± 0.02", "third-party review of the paper", "second-hand",
@@ -84,7 +85,7 @@ def test_the_remarks_name_rule_protocol_and_what_is_missing(tmp_path):
 )
 def test_other_results_never_stand_beside_published_ones(tmp_path, facts, why):
     table = Table.of(paper_study(tmp_path, **facts))
-    assert lines(markdown(table))[0] == list(COLUMNS)
+    assert lines(markdown(table))[0] == list(columns(ACCURACY))
     assert f"No published values stand here: {why}." in markdown(table)
     assert "0.626" not in markdown(table) + csv_text(table) + json_text(table)
     assert "certainty" not in csv_text(table) + json_text(table)
@@ -150,7 +151,7 @@ def test_two_runs_write_the_same_bytes(tmp_path):
 def test_the_terminal_shows_the_same_cells(tmp_path):
     table = Table.of(paper_study(tmp_path))
     shown = lines(markdown(table))[2:]
-    assert [list(row_cells(row)) for row in table.rows] == [line[: len(COLUMNS)] for line in shown]
+    assert [list(row_cells(row)) for row in table.rows] == [line[: len(columns(ACCURACY))] for line in shown]
 
 
 def test_the_command_writes_and_prints(tmp_path, monkeypatch, capsys):

@@ -20,8 +20,8 @@ def begun(folder):
 
 def advance(cell, run, accuracy=0.5):
     run.epoch += 1
-    if accuracy > run.best_accuracy:
-        run.best_epoch, run.best_accuracy = run.epoch, accuracy
+    if not run.best_epoch or accuracy > run.best_value:
+        run.best_epoch, run.best_value = run.epoch, accuracy
     cell.record({"epoch": run.epoch, "validation/accuracy": accuracy}, run)
 
 
@@ -53,7 +53,7 @@ def test_a_new_attempt_goes_on_from_the_last_checkpoint(folder):
     advance(cell, run)
     advance(cell, run, 0.4)
     again, resumed = begun(folder)
-    assert (resumed.epoch, resumed.best_epoch, resumed.best_accuracy) == (2, 1, 0.5)
+    assert (resumed.epoch, resumed.best_epoch, resumed.best_value) == (2, 1, 0.5)
     assert [row["epoch"] for row in again.history()] == [1, 2]
 
 

@@ -14,8 +14,8 @@ import pytest
 from mlflow import MlflowClient
 
 from data.kth.prepare import folder_of
+from data.kth.stream import ClipStream, Footage
 from data.manifest import Manifest
-from data.stream import ClipStream, Footage
 from fernn.experiment import Experiment
 from fernn.generalization import num_readings
 from fernn.train.run import Run

@@ -68,7 +68,11 @@ def test_the_manifest_says_what_there_is(prepared):
     assert Manifest.read(folder) == manifest
     manifest.verify(folder)
     assert (manifest.dataset, manifest.demo, manifest.partial, manifest.size) == ("kth-demo", True, False, 32)
-    assert (manifest.num_videos, manifest.num_videos_annotated, manifest.num_clips) == (12, 12, 24)
+    assert (manifest.details["num_videos"], manifest.details["num_videos_annotated"], manifest.num_clips) == (
+        12,
+        12,
+        24,
+    )
     assert manifest.clips["paper"] == {"train": 24, "validation": 0, "test": 0}
     assert manifest.origin == "videos on disk"
     assert visible(folder) == ["clips-00000.parquet", "manifest.json"]
@@ -130,15 +134,15 @@ def test_a_corrupt_video_is_skipped_and_named(videos, tmp_path):
     assert manifest.partial
     assert [entry.name for entry in manifest.skipped] == [VICTIM]
     assert "it ends after 5000 of" in manifest.skipped[0].reason
-    assert (manifest.num_videos, manifest.num_clips) == (12, 22)
+    assert (manifest.details["num_videos"], manifest.num_clips) == (12, 22)
 
 
 def test_an_annotation_past_the_end_is_clipped_and_named(videos, tmp_path):
     annotate(videos, f"{VICTIM}\t\tframes\t1-33, 34-66", f"{VICTIM}\t\tframes\t1-90, 60-99, 10-20")
     manifest = prepare(tmp_path / "out", videos=videos)
-    assert [entry.name for entry in manifest.clipped] == [f"{VICTIM}-0"]
+    assert list(manifest.details["clipped"]) == [f"{VICTIM}-0"]
     assert [entry.name for entry in manifest.skipped] == [f"{VICTIM}-1"]
-    assert manifest.short == (f"{VICTIM}-2",)
+    assert manifest.details["short"] == [f"{VICTIM}-2"]
     assert pq.read_table(manifest.paths(tmp_path / "out" / "32px"))["last"][0].as_py() == 65
 
 
@@ -250,5 +254,5 @@ def test_real_videos_are_prepared_and_marked_partial(real_videos, tmp_path):
     assert (manifest.dataset, manifest.demo) == ("kth", False)
     assert set(manifest.missing) == {video.name for video in annotated if not video.missing} - found
     assert manifest.partial == bool(manifest.missing)
-    assert manifest.skipped == manifest.clipped == ()
+    assert manifest.skipped == () and manifest.details["clipped"] == {}
     assert manifest.num_clips == sum(video.name in found for video, _ in clips_of(annotated))

@@ -47,9 +47,9 @@ def url(served, monkeypatch):
 
 def test_archives_are_fetched_extracted_prepared_and_recorded(url, served, tmp_path, monkeypatch):
     manifest = prepare(tmp_path, url=url)
-    assert (manifest.num_videos, manifest.num_clips, manifest.partial) == (12, 24, False)
+    assert (manifest.details["num_videos"], manifest.num_clips, manifest.partial) == (12, 24, False)
     assert manifest.origin == f"{url}/"
-    assert manifest.archives == {f"{action}.zip": sha256_of(served / f"{action}.zip") for action in ACTIONS}
+    assert manifest.details["archives"] == {f"{action}.zip": sha256_of(served / f"{action}.zip") for action in ACTIONS}
     monkeypatch.setattr("data.kth.source.download", lambda *_, **__: pytest.fail("asked the server again"))
     assert prepare(tmp_path, url=url) == manifest == Manifest.read(tmp_path / "32px")
 

@@ -10,7 +10,6 @@ from fernn.batch import Batch
 from fernn.checkpoint import pack, unpack
 from fernn.experiment import Experiment
 from fernn.seeding import generator
-from fernn.train.evaluate import predict
 from fernn.train.loop import DivergedError, fit
 from fernn.train.run import Run, initial_model
 
@@ -90,6 +89,6 @@ def test_a_loss_that_is_no_number_ends_the_run():
 def test_prediction_restores_the_mode_and_keeps_the_order():
     run = Run.start(experiment())
     run.model.train()
-    found = predict(run.model, Noise().evaluation("test"), run.device, "float32")
+    found = run.predict(Noise().evaluation("test"))
     assert run.model.training and found.ids == ["100", "101", "102", "103"]
     assert found.logits.shape == (4, 6) and found.labels.tolist() == [4, 5, 0, 1]

@@ -1,0 +1,1 @@
+"""MNIST: digits as Arrow, and sequences of digits that move."""

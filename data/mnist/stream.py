@@ -1,0 +1,192 @@
+"""Sequences of moving digits, made batch by batch from an epoch's draws.
+
+Every row of an epoch names the digits of a sequence, where each starts and how it moves. The rows of a training
+epoch come from the stream ("sequences", "train", seed, epoch), those of the evaluation sets from ("sequences",
+split): the same for every model, epoch and seed. The training digits are cut in two, so that the splits share none.
+
+``protocol="published"`` repeats the published generators: digits of training and validation come from all training
+digits; draws are those of a ``numpy.random.RandomState``, in the published order: seed 42 for the evaluation sets,
+(seed, epoch) for training, whose published seed is the state of a global generator.
+Source: Keller, "Flow Equivariant Recurrent Neural Networks", NeurIPS 2025, section 5.1 and appendix B.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import ArrayLike, NDArray
+from ray.data.collate_fn import NumpyBatchCollateFn
+
+from data.errors import DataError
+from data.manifest import Manifest
+from data.mnist.render import draw_rotating, draw_translating
+from data.mnist.schema import Part, Pictures, read_parts
+from data.stream import batches
+from fernn.batch import Batch
+from fernn.data_config import DigitsConfig, RotatingConfig
+from fernn.experiment import Split
+from fernn.seeding import generator, seed_of
+
+VALIDATION_SHARE = 0.1
+"""Of the training digits; MNIST's last 6,000."""
+PUBLISHED_SEED = 42
+PARTS = {"train": "train", "validation": "train", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Digits:
+    """All prepared digits, by part."""
+
+    parts: dict[str, Part]
+
+    def stream(self, data: DigitsConfig, batch_size: int) -> "DigitStream":
+        """The sequences' batches."""
+        return DigitStream(self, data, batch_size)
+
+
+def read_digits(folder: Path, manifest: Manifest) -> Digits:
+    """The digits of a prepared folder."""
+    return Digits(read_parts(folder, manifest))
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What decides n sequences of d digits: which digits (n, d), velocities (n, d, k) and starts (n, d, k).
+
+    Translation: k = 2, (vy, vx) in pixels per frame and (y, x) in pixels. Rotation: k = 1, degrees.
+    """
+
+    digits: NDArray[np.int64]
+    velocities: NDArray[Any]
+    starts: NDArray[Any]
+
+    def moving(self, velocities: ArrayLike) -> "Draws":
+        """The same sequences, all of whose digits have the velocity given: one, or one a sequence."""
+        given = np.asarray(velocities, dtype=self.velocities.dtype).reshape(-1, 1, self.velocities.shape[-1])
+        return replace(self, velocities=np.broadcast_to(given, self.velocities.shape))
+
+    def rows(self) -> pa.Table:
+        """One row a sequence."""
+        columns = {"index": np.arange(len(self.digits))}
+        for name in ("digits", "velocities", "starts"):
+            values = getattr(self, name).reshape(len(self.digits), -1)
+            columns |= {f"{name}_{i}": np.ascontiguousarray(values[:, i]) for i in range(values.shape[1])}
+        return pa.table(columns)
+
+
+class DigitStream:
+    """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
+
+    def __init__(self, corpus: Digits, data: DigitsConfig, batch_size: int) -> None:
+        self.corpus, self.data, self.batch_size = corpus, data, batch_size
+        if not min(len(part.labels) for part in corpus.parts.values()) >= 1 / VALIDATION_SHARE:
+            raise DataError("the data must have 10 digits or more in each part")
+
+    def training(self, seed: int, epoch: int) -> Iterator[Batch]:
+        """Fresh sequences of training digits for every (seed, epoch)."""
+        return self._batches("train", self._draws("train", seed, epoch))
+
+    def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
+        """The split's fixed sequences; ``velocities`` replaces their own, the same for all digits of a sequence."""
+        draws = self._draws(split)
+        return self._batches(split, draws if velocities is None else draws.moving(velocities))
+
+    def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
+        """One velocity (n, k) for each of the split's sequences, drawn from V_velocity_range."""
+        data = replace(self.data, velocity_range=velocity_range, num_digits=1)
+        return draw(data, generator("velocities", split), self.num_clips(split), 1).velocities[:, 0]
+
+    def num_clips(self, split: Split) -> int:
+        """How many sequences the split has."""
+        return self.data.num_sequences[("train", "validation", "test").index(split)]
+
+    def facts(self, ids: list[str]) -> dict[str, list[Any]]:
+        """Nothing is known of a sequence beyond its name."""
+        return {}
+
+    def part(self, split: Split) -> Part:
+        """The split's digits."""
+        whole = self.corpus.parts[PARTS[split]]
+        if split == "test" or self.data.protocol == "published":
+            return whole
+        cut = len(whole.labels) - int(len(whole.labels) * VALIDATION_SHARE)
+        mine = slice(0, cut) if split == "train" else slice(cut, None)
+        return Part(whole.pictures[mine], whole.labels[mine])
+
+    def _draws(self, split: Split, *names: int) -> Draws:
+        count, num_digits = self.num_clips(split), len(self.part(split).labels)
+        if self.data.protocol == "published":
+            seed = seed_of("sequences", split, *names) % 2**32 if names else PUBLISHED_SEED
+            return draw_published(self.data, np.random.RandomState(seed), count, num_digits)
+        return draw(self.data, generator("sequences", split, *names), count, num_digits)
+
+    def _batches(self, split: Split, draws: Draws) -> Iterator[Batch]:
+        return batches(draws.rows(), self.batch_size, MakeSequences(self.part(split), self.data, split))
+
+
+def draw(data: DigitsConfig, random: np.random.Generator, count: int, num_digits: int) -> Draws:
+    """The draws of ``count`` sequences; the first n are the same whatever the count."""
+    if isinstance(data, RotatingConfig):
+        uniform = random.random((count, data.num_digits, 3))
+        turns = _whole(uniform[..., 1:2], -data.velocity_range, data.velocity_range) * data.angle_step
+        return Draws(_whole(uniform[..., 0], 0, num_digits - 1), turns, 360 * uniform[..., 2:3])
+    uniform = random.random((count, data.num_digits, 5))
+    velocities = _whole(uniform[..., 1:3], -data.velocity_range, data.velocity_range)
+    return Draws(_whole(uniform[..., 0], 0, num_digits - 1), velocities, _whole(uniform[..., 3:5], 0, data.size - 1))
+
+
+def _whole(uniform: NDArray[np.float64], low: int, high: int) -> NDArray[np.int64]:
+    """Whole numbers from ``low`` to ``high``, both included."""
+    return low + np.floor(uniform * (high - low + 1)).astype(np.int64)
+
+
+def draw_published(data: DigitsConfig, random: np.random.RandomState, count: int, num_digits: int) -> Draws:
+    """The draws of the published generators, sequence after sequence: all digits first, then how each moves."""
+    one = _published_turn if isinstance(data, RotatingConfig) else _published_drift
+    digits, velocities, starts = [], [], []
+    for _ in range(count):
+        digits.append([random.randint(0, num_digits) for _ in range(data.num_digits)])
+        moves = [one(data, random) for _ in range(data.num_digits)]
+        velocities.append([velocity for velocity, _ in moves])
+        starts.append([start for _, start in moves])
+    return Draws(np.array(digits), np.array(velocities), np.array(starts))
+
+
+def _published_drift(data: DigitsConfig, random: np.random.RandomState) -> tuple[list[int], list[int]]:
+    high = data.velocity_range
+    vx, vy = random.randint(-high, high + 1), random.randint(-high, high + 1)
+    x, y = random.randint(0, data.size), random.randint(0, data.size)
+    return [vy, vx], [y, x]
+
+
+def _published_turn(data: Any, random: np.random.RandomState) -> tuple[list[float], list[float]]:
+    steps = np.arange(-data.velocity_range, data.velocity_range + 1) * data.angle_step
+    return [float(random.choice(steps))], [random.uniform(0, 360)]
+
+
+class MakeSequences(NumpyBatchCollateFn):
+    """Turns rows of an epoch into a batch of sequences."""
+
+    def __init__(self, part: Part, data: DigitsConfig, split: Split) -> None:
+        self.pictures: Pictures = part.pictures
+        self.labels = part.labels
+        self.data, self.split = data, split
+
+    def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
+        """Rows hold what :meth:`Draws.rows` writes."""
+        digits = _matrix(rows, "digits")
+        shape = (*digits.shape, -1)
+        velocities, starts = _matrix(rows, "velocities").reshape(shape), _matrix(rows, "starts").reshape(shape)
+        make = draw_rotating if isinstance(self.data, RotatingConfig) else draw_translating
+        clips = make(self.pictures[digits], velocities, starts, self.data.num_frames, self.data.size)
+        ids = [f"{self.split}-{index}" for index in rows["index"]]
+        return Batch(clips[:, :, None], torch.from_numpy(self.labels[digits]), ids)
+
+
+def _matrix(rows: dict[str, NDArray[Any]], name: str) -> NDArray[Any]:
+    mine = [column for column in rows if column.startswith(f"{name}_")]
+    return np.stack([rows[column] for column in sorted(mine, key=lambda column: int(column.rpartition("_")[2]))], 1)

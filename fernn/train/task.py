@@ -1,0 +1,155 @@
+"""What a model is trained for: the loss, the metric that selects, and what is kept of an evaluation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fernn.data_config import DataConfig, DigitsConfig
+from fernn.metrics import accuracy, cross_entropy
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The number by which epochs and learning rates are chosen."""
+
+    name: str
+    title: str
+    """The name in a sentence."""
+    higher_is_better: bool
+    worst: float
+    """What a cell that diverged counts with."""
+    form: str = ".3f"
+    """How a value is written in tables."""
+
+    def rank(self, value: float) -> float:
+        """A number that is larger where the value is better."""
+        return value if self.higher_is_better else -value
+
+    def text(self, value: float) -> str:
+        """The value in tables."""
+        return f"{value:{self.form}}"
+
+    def spread(self, mean: float, deviation: float | None) -> str:
+        """mean ± deviation in tables; the mean alone where there is no deviation."""
+        return self.text(mean) + ("" if deviation is None else f" ± {self.text(deviation)}")
+
+
+ACCURACY = Metric("accuracy", "accuracy", True, 0.0)
+ERROR = Metric("mse", "error (MSE)", False, float("inf"), ".3g")
+
+
+class Predictions(Protocol):
+    """What a model says of clips."""
+
+    @property
+    def ids(self) -> list[str]:
+        """The clips' names."""
+
+    def metrics(self) -> dict[str, float]:
+        """Means over clips by name."""
+
+    def columns(self) -> dict[str, list[Any]]:
+        """What is kept of every clip, from which :meth:`Task.predictions` makes the predictions again."""
+
+
+class Task(Protocol):
+    """One kind of training."""
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that selects."""
+
+    def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss (a mean over clips) and the sum of the metric over clips."""
+
+    def evaluate(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
+        """What is kept of a batch, by column."""
+
+    def predictions(self, ids: list[str], columns: Mapping[str, Any]) -> Predictions:
+        """Predictions from what was kept."""
+
+
+@dataclass(frozen=True)
+class Logits:
+    """Logits (n, classes) in float32 and labels (n,) of the clips named by ``ids``."""
+
+    logits: Tensor
+    labels: Tensor
+    ids: list[str]
+
+    def metrics(self) -> dict[str, float]:
+        """Accuracy and mean cross-entropy."""
+        return {
+            "loss": cross_entropy(self.logits, self.labels),
+            "accuracy": accuracy(self.logits, self.labels),
+        }
+
+    def columns(self) -> dict[str, list[Any]]:
+        return {"label": self.labels.tolist(), "logits": self.logits.tolist()}
+
+
+class Classification:
+    """Clips to classes, by cross-entropy."""
+
+    metric = ACCURACY
+
+    def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        logits = model(clips)
+        return F.cross_entropy(logits.float(), labels), (logits.argmax(dim=1) == labels).sum()
+
+    def evaluate(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
+        return {"label": labels, "logits": model(clips).float()}
+
+    def predictions(self, ids: list[str], columns: Mapping[str, Any]) -> Logits:
+        return Logits(torch.as_tensor(columns["logits"]), torch.as_tensor(columns["label"]), ids)
+
+
+@dataclass(frozen=True)
+class FrameErrors:
+    """Mean squared error of every predicted frame (n, horizon) of the sequences named by ``ids``."""
+
+    errors: Tensor
+    ids: list[str]
+
+    def metrics(self) -> dict[str, float]:
+        """The mean over frames and sequences."""
+        return {"mse": self.errors.double().mean().item()}
+
+    def columns(self) -> dict[str, list[Any]]:
+        return {"errors": self.errors.tolist()}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The first frames to those that follow, by mean squared error per pixel, without teacher forcing.
+
+    Source: Keller, 2025, section 5.1.
+    """
+
+    input_frames: int
+
+    metric = ERROR
+
+    def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        given, target = clips[:, : self.input_frames], clips[:, self.input_frames :]
+        loss = F.mse_loss(model(given, target.shape[1]).float(), target)
+        return loss, loss.detach() * len(clips)
+
+    def evaluate(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
+        given, target = clips[:, : self.input_frames], clips[:, self.input_frames :]
+        predicted = model(given, target.shape[1]).float()
+        return {"errors": (predicted - target).square().mean(dim=(-3, -2, -1))}
+
+    def predictions(self, ids: list[str], columns: Mapping[str, Any]) -> FrameErrors:
+        return FrameErrors(torch.as_tensor(columns["errors"]), ids)
+
+
+def task_of(data: DataConfig) -> Task:
+    """The task that the data is for."""
+    if isinstance(data, DigitsConfig):
+        return Prediction(data.input_frames)
+    return Classification()

@@ -1,0 +1,106 @@
+"""MNIST on disk becomes Parquet once; what is damaged or missing is named; the demo's digits are made here."""
+
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.errors import DataError, DownloadError, ManifestError
+from data.manifest import Manifest
+from data.mnist import demo
+from data.mnist.prepare import NAMES, folder_of, prepare
+from data.mnist.schema import read_parts
+
+SIZES = {"train": 60, "test": 20}
+
+
+def idx(values):
+    header = [0x0800 + values.ndim, *values.shape]
+    return np.array(header, ">u4").tobytes() + values.astype(np.uint8).tobytes()
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Four idx files, two of them compressed."""
+    folder, random = tmp_path / "files", np.random.default_rng(0)
+    folder.mkdir()
+    for part, (pictures, labels) in NAMES.items():
+        (folder / f"{pictures}.gz").write_bytes(gzip.compress(idx(random.integers(0, 256, (SIZES[part], 28, 28)))))
+        (folder / labels).write_bytes(idx(random.integers(0, 10, SIZES[part])))
+    return folder
+
+
+def test_the_digits_are_read_back_as_the_files_have_them(files, tmp_path):
+    manifest = prepare(tmp_path / "out", files=files)
+    parts = read_parts(folder_of(tmp_path / "out"), manifest)
+    assert {name: part.pictures.shape for name, part in parts.items()} == {"train": (60, 28, 28), "test": (20, 28, 28)}
+    random = np.random.default_rng(0)
+    assert (parts["train"].pictures == random.integers(0, 256, (60, 28, 28))).all()
+    assert (parts["train"].labels == random.integers(0, 10, 60)).all()
+    assert (manifest.dataset, manifest.demo, manifest.num_clips) == ("mnist", False, 80)
+
+
+def test_a_second_call_changes_nothing_and_damage_is_made_good(files, tmp_path):
+    first = prepare(tmp_path / "out", files=files)
+    path = folder_of(tmp_path / "out") / first.files[0].name
+    before = path.stat().st_mtime_ns
+    assert prepare(tmp_path / "out", files=files) == first and path.stat().st_mtime_ns == before
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ManifestError, match=r"digits.parquet has \d+ bytes"):
+        Manifest.read(path.parent).verify(path.parent)
+    assert prepare(tmp_path / "out", files=files).hash == first.hash
+
+
+def test_another_layout_of_the_files_gives_the_same_hash(files, tmp_path):
+    first = prepare(tmp_path / "one", files=files)
+    for path in files.glob("*.gz"):
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+    assert prepare(tmp_path / "two", files=files).hash == first.hash
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.unlink(), "has neither train-labels-idx1-ubyte nor train-labels-idx1-ubyte.gz"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "is cut short: 59 bytes of 60 entries"),
+        (lambda path: path.write_bytes(b"no idx"), "is no idx file of n bytes"),
+    ],
+)
+def test_a_damaged_file_is_named_and_nothing_is_left(damage, message, files, tmp_path):
+    damage(files / NAMES["train"][1])
+    with pytest.raises(DataError, match=message):
+        prepare(tmp_path / "out", files=files)
+    assert not folder_of(tmp_path / "out").exists()
+
+
+def test_a_failed_download_names_the_way_out(tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
+
+    monkeypatch.setattr("torchvision.datasets.MNIST.download", refuse)
+    with pytest.raises(DownloadError, match=r"MNIST cannot be downloaded .*: give --files DIR"):
+        prepare(tmp_path / "out")
+
+
+def test_rendered_digits_are_marked_deterministic_and_unlike_each_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "NUM_DIGITS", {"train": 40, "test": 20})
+    manifest = demo.prepare(tmp_path / "one")
+    assert (
+        manifest.demo and manifest.dataset == "rendered-digits" and manifest.hash == demo.prepare(tmp_path / "two").hash
+    )
+    pictures = read_parts(folder_of(tmp_path / "one"), manifest)["train"].pictures
+    assert len(np.unique(pictures.reshape(40, -1), axis=0)) == 40
+    assert pictures.max() > 200 and (pictures[:, [0, -1]] == 0).all() and pictures.mean() > 10
+    with pytest.raises(DataError, match="holds rendered-digits, asked for is mnist"):
+        prepare(tmp_path / "one")
+
+
+@pytest.mark.skipif("FERNN_MNIST" not in os.environ, reason="FERNN_MNIST names a folder with MNIST's files")
+def test_mnist_itself(tmp_path):
+    manifest = prepare(tmp_path, files=Path(os.environ["FERNN_MNIST"]))
+    parts = read_parts(folder_of(tmp_path), manifest)
+    assert [len(parts[name].labels) for name in ("train", "test")] == [60_000, 10_000]
+    assert parts["train"].labels[:5].tolist() == [5, 0, 4, 1, 9]

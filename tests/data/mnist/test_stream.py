@@ -1,0 +1,136 @@
+"""Sequences of moving digits: as a plain loop makes them, from named seeds, in splits that share no digit."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+
+from data.mnist.prepare import folder_of, prepare
+from data.mnist.render import draw_rotating, draw_translating
+from data.mnist.schema import Part
+from data.mnist.stream import Digits, draw, read_digits
+from fernn.data_config import RotatingConfig, TranslatingConfig
+from fernn.flows import RotationFlow
+from fernn.seeding import generator
+
+COUNTS = (12, 4, 6)
+TRANSLATING = TranslatingConfig(num_sequences=COUNTS, num_frames=6, input_frames=3)
+ROTATING = RotatingConfig(num_sequences=COUNTS, num_frames=6, input_frames=3)
+BOTH = pytest.mark.parametrize("data", [TRANSLATING, ROTATING], ids=["translating", "rotating"])
+
+
+@pytest.fixture(scope="module")
+def digits():
+    random = np.random.default_rng(0)
+    parts = {"train": 100, "test": 40}
+    return Digits(
+        {n: Part(random.integers(0, 256, (k, 28, 28)).astype(np.uint8), np.arange(k)) for n, k in parts.items()}
+    )
+
+
+def joined(batches):
+    batches = list(batches)
+    return torch.cat([batch.clips for batch in batches]), torch.cat([batch.labels for batch in batches])
+
+
+@pytest.mark.parametrize("size", [28, 31])
+def test_drifting_digits_equal_a_plain_loop(size):
+    random = np.random.default_rng(1)
+    pictures = random.integers(0, 256, (3, 2, 28, 28)).astype(np.uint8)
+    velocities, starts = random.integers(-3, 4, (3, 2, 2)), random.integers(0, size, (3, 2, 2))
+    found = draw_translating(pictures, velocities, starts, 7, size)
+    extra = size - 28
+    for sample in range(3):
+        for time in range(7):
+            planes = []
+            for digit in range(2):
+                pad = (extra // 2, extra - extra // 2)
+                plane = torch.from_numpy(np.pad(pictures[sample, digit], (pad, pad)))
+                move = tuple((starts[sample, digit] + time * velocities[sample, digit]).tolist())
+                planes.append(torch.roll(plane.int(), move, (0, 1)))
+            assert torch.equal(found[sample, time].int(), sum(planes).clamp(max=255))
+
+
+@pytest.mark.parametrize("size", [40, 28, 44])
+def test_turning_digits_equal_a_plain_loop(size):
+    random = np.random.default_rng(2)
+    pictures = random.integers(0, 256, (2, 2, 28, 28)).astype(np.uint8)
+    velocities, starts = np.array([[[10.0], [-40.0]], [[0.0], [90.0]]]), random.uniform(0, 360, (2, 2, 1))
+    found = draw_rotating(pictures, velocities, starts, 4, size)
+    flow, cut = RotationFlow((0,), 1), (size - 40) // 2
+    for sample in range(2):
+        for time in range(4):
+            still = [F.pad(torch.from_numpy(pictures[sample, digit]) / 255, [6] * 4) for digit in range(2)]
+            angles = (starts[sample] + time * velocities[sample])[:, 0]
+            planes = [F.pad(flow.act(plane, angle), [cut] * 4) for plane, angle in zip(still, angles, strict=True)]
+            torch.testing.assert_close(found[sample, time], sum(planes).clamp(max=1), rtol=0, atol=2e-5)
+
+
+@BOTH
+def test_evaluation_is_fixed_and_training_is_fresh_every_epoch(data, digits):
+    stream = digits.stream(data, 5)
+    test, labels = joined(stream.evaluation("test"))
+    again, _ = joined(digits.stream(data, 3).evaluation("test"))
+    assert test.shape == (6, 6, 1, data.size, data.size) and labels.shape == (6, 2) and torch.equal(test, again)
+    first, second, other = (joined(stream.training(*names))[0] for names in ((0, 1), (0, 2), (1, 1)))
+    assert torch.equal(first, joined(stream.training(0, 1))[0])
+    assert not torch.equal(first, second) and not torch.equal(first, other)
+    assert [batch.ids[0] for batch in stream.evaluation("test")] == ["test-0", "test-5"]
+
+
+@BOTH
+def test_fewer_sequences_are_the_first_of_more(data, digits):
+    few = joined(digits.stream(replace(data, num_sequences=(4, 4, 3)), 3).evaluation("test"))[0]
+    assert torch.equal(few, joined(digits.stream(data, 3).evaluation("test"))[0][:3])
+
+
+@BOTH
+def test_the_splits_share_no_digit_unless_published(data, digits):
+    stream = digits.stream(replace(data, num_sequences=(300, 100, 50)), 100)
+    train, validation = (
+        set(joined(b)[1].flatten().tolist()) for b in (stream.training(0, 1), stream.evaluation("validation"))
+    )
+    assert train <= set(range(90)) and validation <= set(range(90, 100))
+    published = digits.stream(replace(data, num_sequences=(9, 100, 9), protocol="published"), 100)
+    assert min(joined(published.evaluation("validation"))[1].flatten().tolist()) < 90
+
+
+@BOTH
+def test_given_velocities_replace_their_own_and_nothing_else(data, digits):
+    stream = digits.stream(data, 6)
+    zero = (0, 0) if data is TRANSLATING else (0.0,)
+    still = joined(stream.evaluation("test", zero))[0]
+    assert torch.equal(still[:, 0], joined(stream.evaluation("test"))[0][:, 0])
+    assert all(torch.allclose(still[:, 0], still[:, time], atol=1e-6) for time in range(6))
+    drawn = stream.velocities("test", 0)
+    assert drawn.shape == (6, len(zero)) and torch.equal(joined(stream.evaluation("test", drawn))[0], still)
+    assert np.abs(stream.velocities("test", 3)).max() <= (3 if data is TRANSLATING else 30)
+
+
+def test_velocities_and_places_reach_all_their_values():
+    drawn = draw(TranslatingConfig(velocity_range=1), generator("x"), 4000, 7)
+    assert {tuple(v) for v in drawn.velocities.reshape(-1, 2).tolist()} == {
+        (y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)
+    }
+    assert set(drawn.digits.flatten()) == set(range(7)) and set(drawn.starts.flatten()) == set(range(28))
+    turning = draw(RotatingConfig(velocity_range=2), generator("x"), 4000, 7)
+    assert set(turning.velocities.flatten()) == {-20, -10, 0, 10, 20}
+    assert 0 <= turning.starts.min() < 1 and 359 < turning.starts.max() < 360
+
+
+@pytest.mark.skipif("FERNN_MNIST" not in os.environ, reason="FERNN_MNIST names a folder with MNIST's files")
+@pytest.mark.parametrize("name", ["translating", "rotating"])
+def test_published_draws_are_repeated(name, tmp_path, golden_folder):
+    manifest = prepare(tmp_path, files=Path(os.environ["FERNN_MNIST"]))
+    values = load_file(golden_folder / f"{name}_mnist_sequences.safetensors")
+    expected = values.get("out.sequences_u8", values.get("out.sequences"))
+    data = TRANSLATING if name == "translating" else replace(ROTATING, size=28)
+    data = replace(data, num_frames=expected.shape[1], protocol="published", num_sequences=(1, 1, len(expected)))
+    clips, labels = joined(read_digits(folder_of(tmp_path), manifest).stream(data, 4).evaluation("test"))
+    assert torch.equal(labels, values["out.labels"])
+    torch.testing.assert_close(clips, expected, rtol=0, atol=1e-5)

@@ -1,0 +1,23 @@
+"""Every search file: its cells are read back as they were planned, and its published models are its own."""
+
+import json
+
+import pytest
+
+from tune import kth_search, rotating_mnist_search, translating_mnist_search
+from tune.study import cell_of, plan_cells
+
+SEARCHES = [module.SEARCH for module in (kth_search, rotating_mnist_search, translating_mnist_search)]
+PRESETS = [(search, preset) for search in SEARCHES for preset in search.presets.values()]
+
+
+@pytest.mark.parametrize(("search", "preset"), PRESETS)
+def test_a_planned_cell_is_read_back_with_its_key(search, preset):
+    for cell in plan_cells(search.base, preset.space, "hash", preset.defaults):
+        again = cell_of(json.loads(json.dumps(cell.config())))
+        assert again == cell and again.key == cell.key
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_published_numbers_are_of_the_papers_models(search):
+    assert set(search.published) <= set(search.presets["paper"].space["model"])

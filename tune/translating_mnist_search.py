@@ -1,0 +1,62 @@
+"""Search learning rates and seeds for FERNN and G-RNN on translating MNIST: predict how two digits drift on.
+
+Paper: Keller, "Flow Equivariant Recurrent Neural Networks", NeurIPS 2025, section 5.1, Table 1.
+Expected there, test error on V_2 (MSE per pixel): G-RNN 8.1e-3 ± 6e-4, FERNN-V1 5.3e-4 ± 8e-5, FERNN-V2
+1.5e-4 ± 2e-5 (read in a third-party reading note, not in the paper itself).
+Hardware there: A100 and H100 GPUs, hours not published. Not yet run at full size by this project.
+
+    python tune/translating_mnist_search.py                    the paper's 27 cells, 50 epochs each
+    python tune/translating_mnist_search.py --plan             what would run, and what it would cost
+    python tune/translating_mnist_search.py --preset demo      two minutes on two cores, few small sequences
+    python tune/translating_mnist_search.py --preset figure4   trained on V_1, to be tested on V_2
+    python tune/translating_mnist_search.py --files DIR        from MNIST's files on disk, without a download
+
+FERNN-V2 at batch 128 keeps some 60 GB of activations in float32: --set model.recompute_steps=5 computes most of
+them again, --precision bf16 halves them. The published code trains at 1e-3 by default, the paper at 1e-4.
+"""
+
+import sys
+
+from fernn.data_config import TranslatingConfig
+from fernn.experiment import Experiment, OptimConfig
+from fernn.models import MODELS
+from tune.command import main
+from tune.options import Preset, Published, Search
+
+RATES = (1e-3, 3e-4, 1e-4)
+PAPER = Preset(space={"model": ("fernn-v1", "fernn-v2", "grnn"), "optim.lr": RATES, "seed": (0, 1, 2)})
+FIGURE4 = Preset(
+    space={"model": ("fernn-v2", "grnn"), "optim.lr": RATES, "seed": (0, 1, 2)}, defaults={"data.velocity_range": 1}
+)
+DEMO = Preset(
+    space={"model": ("fernn-v1", "grnn"), "optim.lr": (3e-3, 1e-3), "seed": (0, 1)},
+    defaults={
+        "epochs": 4,
+        "batch_size": 16,
+        "data.velocity_range": 1,
+        "data.num_digits": 1,
+        "data.num_frames": 8,
+        "data.input_frames": 4,
+        "data.num_sequences": (384, 64, 64),
+        "model.hidden_channels": 8,
+        "model.decoder_layers": 1,
+    },
+    demo=True,
+)
+NOTE = "third-party reading note of the paper, quoting Table 1"
+PUBLISHED = {
+    "grnn": Published(8.1e-3, 6e-4, NOTE, "second-hand"),
+    "fernn-v1": Published(5.3e-4, 8e-5, NOTE, "second-hand"),
+    "fernn-v2": Published(1.5e-4, 2e-5, NOTE, "second-hand"),
+}
+SEARCH = Search(
+    base=Experiment(
+        MODELS["translating-mnist"]["fernn-v2"], TranslatingConfig(), OptimConfig(lr=1e-4), epochs=50, batch_size=128
+    ),
+    presets={"paper": PAPER, "figure4": FIGURE4, "demo": DEMO},
+    description=__doc__ or "",
+    published=PUBLISHED,
+)
+
+if __name__ == "__main__":
+    sys.exit(main(SEARCH))
