@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import tyro
 from rich.console import Console
@@ -46,6 +46,18 @@ from tune.velocity import Measurement, measure_cell, measured, num_left, unmeasu
 if TYPE_CHECKING:
     from tune.tracking import Tracker
     from tune.velocity_views import ModelVelocity
+
+
+class Kept(Protocol):
+    """Options that say where a study is kept."""
+
+    @property
+    def storage(self) -> str:
+        """Folder in which studies are kept."""
+
+    @property
+    def tracking_uri(self) -> str | None:
+        """MLflow server or database."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +123,7 @@ def open_study(options: Options) -> Study:
     return study
 
 
-def uri_of(options: Options) -> str:
+def uri_of(options: Kept) -> str:
     """The MLflow server or database, as the search finds it."""
     return tracking_uri(SearchOptions(records=Records(storage=options.storage, tracking_uri=options.tracking_uri)))
 
@@ -177,7 +189,7 @@ def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
 
 def measure_all(study: Study, left: Sequence[Measurement], options: Options) -> None:
     """Measure cell after cell, with progress; each goes on where it was stopped."""
-    home, manifest = find_data(study, left, options)
+    home, manifest = find_data(study, [one.cell for one in left], options.data)
     total = len(left) * num_readings(options.range)
     done = total - sum(map(num_left, left))
     title = f"{study.name}, {len(left)} cells"
@@ -188,18 +200,18 @@ def measure_all(study: Study, left: Sequence[Measurement], options: Options) -> 
                 measure_cell(one, corpus, advance)
 
 
-def find_data(study: Study, left: Sequence[Measurement], options: Options) -> tuple[Path, Manifest]:
+def find_data(study: Study, cells: Sequence[Cell], folder: Path | None) -> tuple[Path, Manifest]:
     """Folder and manifest of the very data that the cells were trained on; else StudyError or DataError."""
-    data = left[0].cell.experiment.data
-    home = DATASETS[data.name].folder_of(options.data, data) if options.data else Path(study.data)
+    data = cells[0].experiment.data
+    home = DATASETS[data.name].folder_of(folder, data) if folder else Path(study.data)
     if not home.exists():
         raise StudyError(f"the data of study {study.name!r} is not in {home}: say where it is with --data")
     manifest = Manifest.read(home)
-    for one in left:
-        if one.cell.data_hash != manifest.hash:
+    for cell in cells:
+        if cell.data_hash != manifest.hash:
             raise StudyError(
                 f"the data in {home} has the hash {manifest.hash}, study {study.name!r} was trained on "
-                f"{one.cell.data_hash}: bring that back, or say where it is with --data"
+                f"{cell.data_hash}: bring that back, or say where it is with --data"
             )
     manifest.verify(home)
     return home, manifest

@@ -112,7 +112,7 @@ def ship_cell(tracker: Tracker, study: Study, seed: Measured) -> bool:
         title = f"{study.label(cell)}: {seed.record['num_clips']} test clips"
         write_files(folder, text, table, "heatmap", heatmap(study, cell, found, title))
 
-    return attach(tracker, f"cell/{cell.key}", text, by_name, write)
+    return attach(tracker, f"cell/{cell.key}", text, named(by_name), write)
 
 
 def ship_model(tracker: Tracker, model: ModelVelocity) -> bool:
@@ -127,7 +127,7 @@ def ship_model(tracker: Tracker, model: ModelVelocity) -> bool:
         write_files(folder, text, table, "heatmap", heatmap(model.study, model.cell, mean, title))
 
     means = {name: mean for name, (mean, _) in statistics.items()}
-    return attach(tracker, f"model/{model.label}", text, means, write)
+    return attach(tracker, f"model/{model.label}", text, named(means), write)
 
 
 def ship_study(tracker: Tracker, models: Sequence[ModelVelocity]) -> bool:
@@ -139,7 +139,7 @@ def ship_study(tracker: Tracker, models: Sequence[ModelVelocity]) -> bool:
         table = [columns, *(row for model in models for row in drawn_rows(model))]
         write_files(folder, text, table, "curves", curves(models))
 
-    return attach(tracker, "study", text, {}, write)
+    return attach(tracker, "study", text, [], write)
 
 
 def drawn_rows(model: ModelVelocity) -> Table:
@@ -192,21 +192,31 @@ def write_files(folder: Path, text: str, table: Table, name: str, figure: Figure
     (folder / f"{name}.png").write_bytes(png(figure))
 
 
+def named(values: Mapping[str, float]) -> list[Metric]:
+    """The values as metrics VIEW/NAME."""
+    return [Metric(f"{VIEW}/{name}", value, 0, 0) for name, value in values.items()]
+
+
 def attach(
-    tracker: Tracker, node: str, content: str, values: Mapping[str, float], write: Callable[[Path], None]
+    tracker: Tracker,
+    node: str,
+    content: str,
+    metrics: Sequence[Metric],
+    write: Callable[[Path], None],
+    view: str = VIEW,
 ) -> bool:
-    """Put the files that ``write`` makes, and ``values`` as metrics VIEW/NAME, on the node's run; whether it did.
+    """Put the files that ``write`` makes into the node's run's folder ``view``, and its ``metrics``; whether it did.
 
     It does not where the run shows this ``content`` already: a tag holds the digest of what was put there.
     """
-    run, tag, digest = tracker.run(node), f"fernn.{VIEW}", hashlib.sha256(content.encode()).hexdigest()
+    run, tag, digest = tracker.run(node), f"fernn.{view}", hashlib.sha256(content.encode()).hexdigest()
     if run.data.tags.get(tag) == digest:
         return False
     with tempfile.TemporaryDirectory() as scratch:
         write(Path(scratch))
-        tracker.client.log_artifacts(run.info.run_id, scratch, VIEW)
-    named, now = {f"{VIEW}/{name}": value for name, value in values.items()}, int(time.time() * 1000)
-    fresh = [Metric(name, value, now, 0) for name, value in named.items() if run.data.metrics.get(name) != value]
+        tracker.client.log_artifacts(run.info.run_id, scratch, view)
+    now, known = int(time.time() * 1000), run.data.metrics
+    fresh = [Metric(m.key, m.value, now, m.step) for m in metrics if m.step or known.get(m.key) != m.value]
     for first in range(0, len(fresh), METRICS_PER_BATCH):
         tracker.client.log_batch(run.info.run_id, metrics=fresh[first : first + METRICS_PER_BATCH])
     tracker.client.set_tag(run.info.run_id, tag, digest)

@@ -3,11 +3,17 @@
 import json
 import re
 
+import pyarrow as pa
 import pytest
+from stored_study import finished_study
 
 import tune
 from data.mnist import demo
-from tune import report, rotating_mnist_search, translating_mnist_search, velocity_eval
+from fernn.train.run import Run
+from tune import length_eval, report, rotating_mnist_search, translating_mnist_search, velocity_eval
+from tune.claims import claim
+from tune.store import Folder
+from tune.study import Study, StudyError, plan_cells
 
 TRANSLATING, ROTATING = translating_mnist_search.SEARCH, rotating_mnist_search.SEARCH
 FEW = ["--preset", "demo", "--lrs", "1e-3", "--seeds", "0", "--epochs", "2", "--batch-size", "8"]
@@ -24,7 +30,7 @@ def test_a_rotating_demo_runs(command, two_cpus):
     assert code == 0 and re.search(r"fernn-v2 +│ 12,210", out), err
 
 
-def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_path):
+def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_path, monkeypatch, capsys):
     search = TRANSLATING
     model = search.presets["demo"].space["model"][0]
     code, (out, err) = command(*FEW, "--models", model, search=search)
@@ -45,8 +51,45 @@ def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_pat
     table = (tmp_path / f"studies/{name}/report/table.md").read_text()
     assert re.search(rf"\| {model} \| [\d,]+ \| 0.001 \| 1 \| 0\.\d+ \| 0\.\d+ \|", table)
     assert "the paper's is 50" in table and "The data is a demo: digits rendered from fonts" in table
-    with pytest.raises(tune.study.StudyError, match="measured on KTH's clips so far"):
+    with pytest.raises(StudyError, match="measured on KTH's clips so far"):
         velocity_eval.open_study(velocity_eval.Options(name))
+
+    done = json.loads((cell / "done.json").read_text())
+    for _ in range(2):
+        monkeypatch.setattr("sys.argv", ["length_eval.py", "--study", name, "--horizon", "7", "--json"])
+        capsys.readouterr()
+        assert length_eval.main() == 0
+    said = capsys.readouterr()
+    assert "nothing to do: 1 cells are measured, and MLflow shows them" in said.err
+    (found,) = json.loads(said.out)["models"]
+    assert (found["label"], found["n"], len(found["mean"])) == (model, 1, 7)
+    assert sum(found["mean"][:4]) / 4 == pytest.approx(done["metrics"]["test/mse"])  # it was trained to predict four
+    pictures = sorted(path.parent.name for path in (tmp_path / f"studies/{name}").rglob("curves.png"))
+    assert pictures == ["length"] * 3  # the cell's, the model's, the study's
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"study": "kth"}, "length generalization is of frame predictors, study 's' on kth has none"),
+        ({"study": "digits", "horizon": 0}, "--horizon must be 1 or more, got 0"),
+        ({"study": "digits", "models": ("grn",)}, "did you mean 'grnn'"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(options, message, tmp_path):
+    finished_study(
+        tmp_path / "kth", {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}, {("grnn", 1e-3, 0): (5, 5)}
+    )
+    space = {"model": ("grnn",), "seed": (0,)}
+    cells = plan_cells(TRANSLATING.base, space, "hash", {"model.hidden_channels": 2})
+    study = Study("digits", Folder(str(tmp_path / "digits")), space, cells)
+    claim(study)
+    table = pa.Table.from_pylist([{"split": s, "id": "0", "errors": [0.5]} for s in ("validation", "test")])
+    folder = study.cell_folder(cells[0])
+    folder.begin(Run.start(cells[0].experiment))
+    folder.finish(table, {"num_parameters": 1})
+    with pytest.raises((StudyError, KeyError), match=message):
+        length_eval.open_study(length_eval.Options(storage=str(tmp_path), **options))
 
 
 def test_the_bare_commands_plan_the_papers_cells(command):

@@ -1,0 +1,97 @@
+"""Tasks: frame prediction is trained, chosen by its lowest error, resumed bit for bit; predictions are kept whole."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fernn.batch import Batch
+from fernn.checkpoint import pack, unpack
+from fernn.data_config import data_config
+from fernn.experiment import Experiment
+from fernn.seeding import generator
+from fernn.train.evaluate import to_unit
+from fernn.train.loop import fit
+from fernn.train.run import Run
+from fernn.train.task import ACCURACY, ERROR, Classification, Prediction, task_of
+
+FIELDS = {
+    "data.name": "translating-mnist", "model": "fernn-v1", "model.hidden_channels": 2, "model.decoder_layers": 0,
+    "data.num_frames": 5, "data.input_frames": 3, "epochs": 3, "optim.lr": 1e-2, "optim.clip_norm": None,
+}  # fmt: skip
+
+
+class Noise:
+    """Eight sequences of noise for training, four for evaluation, as floats."""
+
+    def training(self, seed, epoch):
+        return [self.batch("train", seed, epoch, part) for part in (0, 1)]
+
+    def evaluation(self, split):
+        return iter([self.batch(split)])
+
+    def batch(self, *names):
+        clips = torch.from_numpy(generator(*names).random((4, 5, 1, 8, 8), dtype=np.float32))
+        return Batch(clips, torch.zeros(4, 2, dtype=torch.int64), [f"{names}-{i}" for i in range(4)])
+
+
+class Last(nn.Module):
+    """Predicts that the last given frame stays."""
+
+    def forward(self, frames, horizon):
+        return frames[:, -1:].expand(-1, horizon, -1, -1, -1)
+
+
+def rows_of(run):
+    return [{name: value for name, value in row.items() if "time/" not in name} for row in fit(run, Noise())]
+
+
+def test_the_best_epoch_has_the_lowest_error_and_a_resumed_run_equals_an_unbroken_one():
+    unbroken = Run.start(Experiment().override(FIELDS))
+    rows = rows_of(unbroken)
+    errors = [row["validation/mse"] for row in rows]
+    assert rows[-1]["best/mse"] == min(errors) and rows[-1]["best/epoch"] == 1 + errors.index(min(errors))
+    assert [row["train/loss"] for row in rows] == [row["train/mse"] for row in rows]
+    first, resumed = (Run.start(Experiment().override(FIELDS)) for _ in range(2))
+    next(fit(first, Noise()))
+    resumed.load(*unpack(pack(*first.state())))
+    assert rows_of(resumed) == rows[1:] and pack(*resumed.state()) == pack(*unbroken.state())
+
+
+def test_errors_are_means_over_the_pixels_of_every_predicted_frame():
+    clips = torch.rand(3, 5, 1, 4, 4)
+    task, model = Prediction(3), Last()
+    loss, total = task.loss(model, clips, torch.zeros(3))
+    kept = task.evaluate(model, clips, torch.zeros(3))
+    expected = torch.stack([(clips[:, t] - clips[:, 2]).square().mean(dim=(1, 2, 3)) for t in (3, 4)], dim=1)
+    torch.testing.assert_close(kept["errors"], expected)
+    found = task.predictions(["a", "b", "c"], kept)
+    assert found.metrics()["mse"] == pytest.approx(loss.item()) == pytest.approx(total.item() / 3)
+
+
+@pytest.mark.parametrize(
+    ("task", "columns"),
+    [
+        (Classification(), {"logits": torch.randn(2, 6), "label": torch.tensor([1, 5])}),
+        (Prediction(1), {"errors": torch.rand(2, 7)}),
+    ],
+)
+def test_what_is_kept_makes_the_predictions_again(task, columns):
+    found = task.predictions(["a", "b"], columns)
+    assert task.predictions(["a", "b"], found.columns()).metrics() == pytest.approx(found.metrics())
+
+
+def test_metrics_know_which_way_is_better():
+    assert ACCURACY.rank(0.7) > ACCURACY.rank(0.6) > ACCURACY.rank(ACCURACY.worst)
+    assert ERROR.rank(0.1) > ERROR.rank(0.2) > ERROR.rank(ERROR.worst)
+    assert ACCURACY.spread(0.5, 0.25) == "0.500 ± 0.250" and ERROR.spread(1.5e-4, None) == "0.00015"
+
+
+def test_grey_levels_are_divided_and_floats_are_not():
+    device = torch.device("cpu")
+    assert to_unit(torch.tensor([255], dtype=torch.uint8), device) == 1 and to_unit(torch.tensor([0.5]), device) == 0.5
+
+
+def test_every_data_set_has_its_task():
+    assert task_of(data_config("kth")).metric == ACCURACY
+    assert task_of(data_config("rotating-mnist").override({"input_frames": 7})) == Prediction(7)

@@ -1,0 +1,82 @@
+"""A cell's length generalization: the test error of every predicted frame, far beyond those that training asked for.
+
+Beside what tune/store.py names, a finished cell's folder then holds ``length.json``: mean and standard deviation
+over the test sequences (n in the denominator, as published) for every frame, and of which weights.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from data.stream import Corpus, Stream
+from fernn.batch import Batch
+from fernn.data_config import DigitsConfig
+from fernn.train.run import Run
+from fernn.train.task import FrameErrors
+from tune.store import BEST, CellFolder
+from tune.study import Cell, Study
+from tune.trial import machine
+
+FILE = "length.json"
+
+
+@dataclass(frozen=True)
+class LengthMeasurement:
+    """One finished cell of a prediction task, to be measured over ``horizon`` frames."""
+
+    cell: Cell
+    folder: CellFolder
+    horizon: int
+
+    @classmethod
+    def of(cls, study: Study, cell: Cell, horizon: int) -> "LengthMeasurement":
+        """The measurement of a cell of the study."""
+        return cls(cell, study.cell_folder(cell), horizon)
+
+    @property
+    def data(self) -> DigitsConfig:
+        """The cell's test set with as many frames more as are asked for: the first ones are the same."""
+        data = self.cell.experiment.data
+        assert isinstance(data, DigitsConfig)
+        return replace(data, num_frames=data.input_frames + self.horizon)
+
+    def subject(self) -> dict[str, Any]:
+        """What decides the result."""
+        weights = self.folder.folder.read(BEST)
+        if weights is None:
+            raise FileNotFoundError(f"{self.folder.folder.root} has no best checkpoint")
+        digest = hashlib.sha256(weights).hexdigest()
+        return {"key": self.cell.key, "weights_sha256": digest, "horizon": self.horizon}
+
+    def result(self) -> dict[str, Any] | None:
+        """What is measured, or None where that is of other weights or another horizon."""
+        content = self.folder.folder.read_json(FILE)
+        return content if content is not None and content["subject"] == self.subject() else None
+
+    def measure(self, corpus: Corpus, advance: Callable[[int], None]) -> None:
+        """Predict the test set's frames with the best epoch's weights and write down the errors."""
+        experiment, began = self.cell.experiment, time.monotonic()
+        run = Run.start(replace(experiment, data=self.data), "cuda" if torch.cuda.is_available() else "cpu")
+        self.folder.load_best(run)
+        found = run.predict(_counted(corpus.stream(self.data, experiment.batch_size), advance))
+        assert isinstance(found, FrameErrors)
+        errors = found.errors.double()
+        content = {
+            "subject": self.subject(),
+            "mean": errors.mean(dim=0).tolist(),
+            "deviation": errors.std(dim=0, correction=0).tolist(),
+            "num_sequences": len(errors),
+            "seconds": time.monotonic() - began,
+            "machine": machine(run.device),
+        }
+        self.folder.folder.write_json(FILE, content)
+
+
+def _counted(clips: Stream, advance: Callable[[int], None]) -> Iterator[Batch]:
+    for batch in clips.evaluation("test"):
+        yield batch
+        advance(len(batch.ids))
