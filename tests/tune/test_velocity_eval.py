@@ -163,11 +163,10 @@ def test_the_registered_cell_is_the_best_one(study, footage, tmp_path):
 
 def test_data_of_another_hash_is_refused(study, prepared):
     home = folder_of(prepared, 8)
-    left = [Measurement.of(study, study.cells[0], RADIUS)]
     with pytest.raises(StudyError, match=f"has the hash {Manifest.read(home).hash}, study 's' was trained on hash:"):
-        find_data(study, left, Options("s", data=prepared))
+        find_data(study, study.cells[:1], prepared)
     with pytest.raises(StudyError, match="is not in .*nowhere.* say where it is with --data"):
-        find_data(study, left, Options("s", data=Path("nowhere")))
+        find_data(study, study.cells[:1], Path("nowhere"))
 
 
 def test_mlflow_shows_each_view_once(study, footage, tmp_path):
