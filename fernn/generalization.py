@@ -1,123 +1,159 @@
-"""Velocity generalization: how a trained model does on clips that drift otherwise than those it learnt from.
+"""Velocity generalization: how a trained model does on clips that move otherwise than those it learnt from.
 
 Two readings of the test clips, both with one constant velocity a clip:
 
-    the grid    every clip drifts with the same v, for every v = (vy, vx) with |vy|, |vx| <= radius
-    V_k         every clip drifts with its own v drawn from V_k, for k = 0, 1, 2
+    the grid    every clip moves with the same v, for every v of a grid
+    V_k         every clip moves with its own v drawn from V_k, for some k
 
-Source of the second: Keller, "Flow Equivariant Recurrent Neural Networks", NeurIPS 2025, Figure 5.
+Source: Keller, "Flow Equivariant Recurrent Neural Networks", NeurIPS 2025, Figures 4 and 5.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from itertools import product
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fernn.batch import Batch
+from fernn.data_config import DataConfig, RotatingConfig
 from fernn.experiment import Split
-from fernn.flows.translation import Velocity
 from fernn.train.run import Run
 
-RANGES = (0, 1, 2)
-"""The k of V_k in Figure 5."""
 DRAWN = "drawn"
-"""The line of a measurement that holds V_0, V_1, V_2; the others are named after their vy."""
+"""The line of a measurement that holds the V_k; the others are the grid's rows, named after their vy."""
+DEFAULT_RADIUS = {"kth": 4, "translating-mnist": 2, "rotating-mnist": 5}
+"""Of the grids in the paper's figures."""
 
 Lines = Mapping[str, Sequence[float]]
-"""A measurement as far as it is: accuracies by line."""
+"""A measurement as far as it is: the metric by line."""
 
 
 class MovingClips(Protocol):
     """Clips that can be asked for with other velocities than their own."""
 
     def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterable[Batch]:
-        """The split's fixed clips, all with one (vy, vx) or each with its row of (n, 2)."""
+        """The split's fixed clips, all with one velocity (k,) or each with its row of (n, k)."""
 
-    def velocities(self, split: Split, velocity_range: int) -> NDArray[np.int64]:
-        """One (vy, vx) for each of the split's clips, drawn from V_velocity_range."""
+    def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
+        """One velocity (n, k) for each of the split's clips, drawn from V_velocity_range."""
 
 
 @dataclass(frozen=True)
-class VelocityAccuracy:
-    """Test accuracies by velocity, of one model or as a mean over several."""
+class VelocityGrid:
+    """Velocities of so many steps either way on each axis, row by row; and the V_k that are read besides."""
 
-    grid: tuple[tuple[float, ...], ...]
-    """Row i, column j: all clips drift with (vy, vx) = (i - radius, j - radius) pixels per frame."""
-    drawn: tuple[float, ...]
-    """On V_0, V_1, V_2, in the order of :data:`RANGES`."""
-
-    @property
-    def radius(self) -> int:
-        """The largest |vy| and |vx| of the grid."""
-        return len(self.grid) // 2
+    axes: tuple[str, ...]
+    """("vy", "vx"), or ("angle",): one row."""
+    radius: int
+    """Steps from 0 to the outermost velocity."""
+    ranges: tuple[int, ...] = (0, 1, 2)
+    """The k of the V_k."""
+    step: float = 1
+    unit: str = "pixels per frame"
 
     @classmethod
-    def from_lines(cls, lines: Lines, radius: int) -> Self:
-        """The accuracies that :func:`measure` ended with."""
-        return cls(tuple(tuple(lines[str(vy)]) for vy in span(radius)), tuple(lines[DRAWN]))
+    def of(cls, data: DataConfig, radius: int | None = None) -> Self:
+        """The grid that a data set's clips are read on; raises ValueError where it is too wide for them."""
+        radius = DEFAULT_RADIUS[data.name] if radius is None else radius
+        if isinstance(data, RotatingConfig):
+            grid = cls(("angle",), radius, tuple(range(radius + 1)), data.angle_step, "degrees per frame")
+            most, unit = int(180 / data.angle_step), f"steps of {data.angle_step:g} degrees"
+        else:
+            grid = cls(("vy", "vx"), radius)
+            most, unit = data.size // 2, "pixels per frame"
+        if not 0 <= radius <= most:
+            raise ValueError(
+                f"range must be from 0 to {most} {unit}, beyond which velocities repeat "
+                f"on {data.size}x{data.size} frames, got {radius}"
+            )
+        return grid
+
+    @property
+    def axis(self) -> list[float]:
+        """The velocities along an axis, in its unit."""
+        return [steps * self.step for steps in range(-self.radius, self.radius + 1)]
+
+    def rows(self) -> dict[str, list[tuple[float, ...]]]:
+        """The grid's velocities by row: vy outside, vx inside; or the angles."""
+        if len(self.axes) == 1:
+            return {self.axes[0]: [(angle,) for angle in self.axis]}
+        return {f"{vy:g}": [(vy, vx) for vx in self.axis] for vy in self.axis}
+
+    def velocities(self) -> list[tuple[float, ...]]:
+        """All of the grid, row by row."""
+        return list(product(self.axis, repeat=len(self.axes)))
+
+    def velocity_name(self, velocity: Sequence[float]) -> str:
+        """ "vy_1_vx_-2" for (1, -2), "angle_-30" for (-30,)."""
+        return "_".join(f"{axis}_{value:g}" for axis, value in zip(self.axes, velocity, strict=True))
+
+    def names(self) -> list[str]:
+        """The names of all readings in order: "V0", "V1", ..., then those of the grid's velocities."""
+        return [f"V{k}" for k in self.ranges] + [self.velocity_name(velocity) for velocity in self.velocities()]
+
+    @property
+    def num_readings(self) -> int:
+        """How often a measurement reads the test clips."""
+        return len(self.names())
+
+
+@dataclass(frozen=True)
+class VelocityReadings:
+    """The test metric by velocity, of one model or as a mean over several."""
+
+    grid: VelocityGrid
+    lines: Lines
+    """All that :func:`measure` ended with."""
+
+    @property
+    def rows(self) -> list[Sequence[float]]:
+        """Row i, column j: the metric at the grid's velocity (i, j)."""
+        return [self.lines[name] for name in self.grid.rows()]
+
+    @property
+    def drawn(self) -> Sequence[float]:
+        """The metric on each V_k, in the order of the grid's ranges."""
+        return self.lines[DRAWN]
 
     def by_name(self) -> dict[str, float]:
-        """The accuracies by name: "V0", "V1", "V2", then "vy_-4_vx_-4", "vy_-4_vx_-3" and so on."""
-        flat = [accuracy for row in self.grid for accuracy in row]
-        names = [velocity_name(velocity) for velocity in velocities_of(self.radius)]
-        drawn = {f"V{k}": accuracy for k, accuracy in zip(RANGES, self.drawn, strict=True)}
-        return drawn | dict(zip(names, flat, strict=True))
+        """The metric by the name of its reading, see :meth:`VelocityGrid.names`."""
+        values = [*self.drawn, *(value for row in self.rows for value in row)]
+        return dict(zip(self.grid.names(), values, strict=True))
 
     @classmethod
     def mean(cls, several: Sequence[Self]) -> Self:
         """The mean over models, entry by entry; all must have the same grid."""
-        grid = np.mean([one.grid for one in several], axis=0)
-        drawn = np.mean([one.drawn for one in several], axis=0)
-        return cls(tuple(map(tuple, grid.tolist())), tuple(drawn.tolist()))
-
-
-def span(radius: int) -> range:
-    """-radius, ..., radius."""
-    return range(-radius, radius + 1)
-
-
-def velocities_of(radius: int) -> list[Velocity]:
-    """The grid's velocities row by row: vy outside, vx inside."""
-    return [(vy, vx) for vy in span(radius) for vx in span(radius)]
-
-
-def velocity_name(velocity: Velocity) -> str:
-    """ "vy_1_vx_-2" for (1, -2)."""
-    return f"vy_{velocity[0]}_vx_{velocity[1]}"
-
-
-def num_readings(radius: int) -> int:
-    """How often a measurement reads the test clips."""
-    return len(RANGES) + len(span(radius)) ** 2
+        lines = {name: np.mean([one.lines[name] for one in several], axis=0).tolist() for name in several[0].lines}
+        return cls(several[0].grid, lines)
 
 
 def measure(
-    run: Run, clips: MovingClips, radius: int, known: Lines, advance: Callable[[int], None]
+    run: Run, clips: MovingClips, grid: VelocityGrid, known: Lines, advance: Callable[[int], None]
 ) -> Iterator[dict[str, Sequence[float]]]:
     """Measure the lines that ``known`` lacks; yields what is known after each of them.
 
     ``advance`` is told of every single reading.
     """
     lines = dict(known)
-    for name, velocities in plan(clips, radius).items():
+    for name, velocities in plan(clips, grid).items():
         if name in lines:
             continue
         line = []
         for moving in velocities:
-            line.append(accuracy_at(run, clips, moving))
+            line.append(metric_at(run, clips, moving))
             advance(1)
         lines[name] = line
         yield dict(lines)
 
 
-def plan(clips: MovingClips, radius: int) -> dict[str, list[ArrayLike]]:
+def plan(clips: MovingClips, grid: VelocityGrid) -> dict[str, list[ArrayLike]]:
     """The velocities of every line's readings."""
-    drawn: list[ArrayLike] = [clips.velocities("test", k) for k in RANGES]
-    return {DRAWN: drawn} | {str(vy): [(vy, vx) for vx in span(radius)] for vy in span(radius)}
+    drawn: list[ArrayLike] = [clips.velocities("test", k) for k in grid.ranges]
+    return {DRAWN: drawn} | {name: list(row) for name, row in grid.rows().items()}
 
 
-def accuracy_at(run: Run, clips: MovingClips, velocities: ArrayLike) -> float:
-    """Accuracy of the run's model on the test clips that drift with ``velocities``: (vy, vx) or (n, 2)."""
+def metric_at(run: Run, clips: MovingClips, velocities: ArrayLike) -> float:
+    """The metric of the run's model on the test clips that move with ``velocities``: (k,) or (n, k)."""
     return run.predict(clips.evaluation("test", velocities)).metrics()[run.task.metric.name]

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from fernn.flows import RotationFlow, TranslationFlow
 from fernn.flows.translation import parse_velocities
-from fernn.layers.cell import CircularConvolution, FERNNCell, LearnedKernelCell, LearnedKernels
+from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels
+from fernn.layers.convolution import CircularConvolution
 from fernn.models.cnn3d import CNN3D
 from fernn.models.fernn import build_recurrent
 from fernn.models.predictor import SequencePredictor, build_decoder
@@ -112,13 +113,18 @@ def _loaded(model: nn.Module, weights: Weights) -> nn.Module:
     for name, weight in weights.items():
         if name == "lstm.learned_kernels":
             ours |= {key: weight for key in model.state_dict() if key.endswith(".kernels.weight")}
-        elif not re.search(DERIVED, name):
+        elif not is_derived(name):
             ours[renamed(name)] = weight
     try:
         model.load_state_dict(ours)
     except RuntimeError as error:
         raise ValueError(f"the weights do not fit the published {type(model).__name__}: {error}") from error
     return model
+
+
+def is_derived(name: str) -> bool:
+    """Whether a saved buffer is made of the weights beside it."""
+    return re.search(DERIVED, name) is not None
 
 
 def renamed(name: str) -> str:

@@ -1,5 +1,6 @@
 """The law of flow equivariance, as a measured error and as an assertion: for our tests and for users."""
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -39,7 +40,9 @@ def equivariance_error(hidden_states: HiddenStates, flow: Flow, clips: Tensor, v
         expected = flow.act_hidden(still[list(sources)], velocity, time)
         largest = max(largest, (moving[list(targets)] - expected).abs().max().item())
         scale = max(scale, still.abs().max().item())
-    return largest / scale
+    if largest == 0:
+        return 0.0
+    return largest / scale if scale else math.inf
 
 
 def assert_flow_equivariant(

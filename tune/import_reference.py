@@ -1,7 +1,7 @@
 """Bring weights of the published code into a study: ``python tune/import_reference.py WEIGHTS.pth --model fernn-v2``.
 
 They become an evaluated, untrained cell with its origin, checkpoint and predictions, beside the study's
-grid. Before they are accepted, our network must give the same logits as the published one.
+grid. Before they are accepted, our network must give the same outputs as the published one.
 """
 
 import sys
@@ -28,7 +28,7 @@ from tune.claims import claim, protocol
 from tune.command import USER_ERRORS, refuse
 from tune.imported import STATUS, ImportedCell, experiments, imported_cells, imported_folder
 from tune.options import parse_setting
-from tune.reference_weights import Weights, check_logits, published_network, read_weights
+from tune.reference_weights import Weights, check_outputs, published_network, read_weights
 from tune.reuse import find_study, known_studies
 from tune.search import ray_runtime
 from tune.store import BEST, CellFolder, Folder
@@ -150,7 +150,7 @@ def bring(study: Study, imported: ImportedCell, weights: Weights, corpus: Corpus
     run.model.load_state_dict(published.state_dict())
     clips = corpus.stream(experiment.data, experiment.batch_size)
     validation = list(clips.evaluation("validation"))
-    check_logits(run.model, published.to(run.device), to_unit(validation[0].clips, run.device))
+    check_outputs(run.model, published.to(run.device), run.task.inputs(to_unit(validation[0].clips, run.device)))
     keep(begin(study, imported, run), imported, run, clips)
 
 
@@ -174,7 +174,7 @@ def keep(folder: CellFolder, imported: ImportedCell, run: Run, clips: Stream) ->
     found = {split: run.predict(clips.evaluation(split)) for split in EVALUATED}
     table = pa.concat_tables(prediction_table(split, one, clips) for split, one in found.items())
     done = result(imported.cell, run, [], found) | {"key": imported.key, "status": STATUS}
-    folder.finish(table, done)
+    folder.finish(table, done, run.look_at(clips.evaluation("test")))
 
 
 def summary(study: Study, imported: ImportedCell, already: bool) -> str:

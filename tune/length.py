@@ -1,7 +1,8 @@
 """A cell's length generalization: the test error of every predicted frame, far beyond those that training asked for.
 
 Beside what tune/store.py names, a finished cell's folder then holds ``length.json``: mean and standard deviation
-over the test sequences (n in the denominator, as published) for every frame, and of which weights.
+over the test sequences (n in the denominator, as published) for every frame, and of which weights; and
+``length.safetensors``: a few of the sequences with the frames predicted.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ import torch
 
 from data.stream import Corpus, Stream
 from fernn.batch import Batch
+from fernn.checkpoint import Tensors, pack, unpack
 from fernn.data_config import DigitsConfig
 from fernn.train.run import Run
 from fernn.train.task import FrameErrors
@@ -21,7 +23,7 @@ from tune.store import BEST, CellFolder
 from tune.study import Cell, Study
 from tune.trial import machine
 
-FILE = "length.json"
+FILE, EXAMPLES = "length.json", "length.safetensors"
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,19 @@ class LengthMeasurement:
         content = self.folder.folder.read_json(FILE)
         return content if content is not None and content["subject"] == self.subject() else None
 
+    def examples(self) -> Tensors:
+        """A few clips with the frames predicted, as measured last."""
+        content = self.folder.folder.read(EXAMPLES)
+        return {} if content is None else unpack(content)[0]
+
     def measure(self, corpus: Corpus, advance: Callable[[int], None]) -> None:
         """Predict the test set's frames with the best epoch's weights and write down the errors."""
         experiment, began = self.cell.experiment, time.monotonic()
         run = Run.start(replace(experiment, data=self.data), "cuda" if torch.cuda.is_available() else "cpu")
         self.folder.load_best(run)
-        found = run.predict(_counted(corpus.stream(self.data, experiment.batch_size), advance))
+        clips = corpus.stream(self.data, experiment.batch_size)
+        self.folder.folder.write(EXAMPLES, pack(run.look_at(clips.evaluation("test")), {}))
+        found = run.predict(_counted(clips, advance))
         assert isinstance(found, FrameErrors)
         errors = found.errors.double()
         content = {
@@ -74,6 +83,12 @@ class LengthMeasurement:
             "machine": machine(run.device),
         }
         self.folder.folder.write_json(FILE, content)
+
+
+def measured_horizon(folder: CellFolder) -> int | None:
+    """How far a cell was measured last, None where it was not."""
+    content = folder.folder.read_json(FILE)
+    return None if content is None else int(content["subject"]["horizon"])
 
 
 def _counted(clips: Stream, advance: Callable[[int], None]) -> Iterator[Batch]:

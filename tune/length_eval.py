@@ -12,10 +12,9 @@ Stopped and started again it goes on with the next cell; once all is measured it
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import tyro
 from rich.console import Console
@@ -27,13 +26,13 @@ from fernn.config import unknown_name
 from fernn.train.task import ERROR
 from tune.command import USER_ERRORS, refuse
 from tune.length import LengthMeasurement
+from tune.length_views import ModelLength
 from tune.lock import driver_lock
 from tune.preflight import check_tracking
 from tune.progress import tables
-from tune.results import ModelRow, model_rows
+from tune.results import model_rows
 from tune.reuse import find_study
 from tune.search import ray_runtime
-from tune.selection import mean_and_deviation
 from tune.study import Study, StudyError
 from tune.table import notes
 from tune.velocity_eval import find_data, mlflow_refusals, uri_of
@@ -57,38 +56,6 @@ class Options:
     """Folder of the prepared data; by default where the study found it."""
     json: bool = False
     """Print the numbers as JSON instead of a table."""
-
-
-@dataclass(frozen=True)
-class ModelLength:
-    """What is measured of one row of the study's table: one curve a seed."""
-
-    row: ModelRow
-    curves: Mapping[int, Mapping[str, Any]]
-    """By seed: the content of its ``length.json``."""
-
-    @property
-    def mean(self) -> list[float]:
-        """The mean over seeds for every frame."""
-        return [mean_and_deviation(values)[0] for values in self._by_frame()]
-
-    @property
-    def deviation(self) -> list[float | None]:
-        """The sample standard deviation over seeds for every frame."""
-        return [mean_and_deviation(values)[1] for values in self._by_frame()]
-
-    def _by_frame(self) -> list[list[float]]:
-        return [list(values) for values in zip(*(curve["mean"] for curve in self.curves.values()), strict=True)]
-
-    def document(self) -> dict[str, Any]:
-        """All of it, for a reader that is a program."""
-        seeds = {
-            str(seed): {name: curve[name] for name in ("mean", "deviation")} for seed, curve in self.curves.items()
-        }
-        return {
-            "label": self.row.label, "learning_rate": self.row.lr, "n": len(self.curves), "mean": self.mean,
-            "deviation": self.deviation, "seeds": seeds,
-        }  # fmt: skip
 
 
 def main() -> int:
@@ -125,7 +92,7 @@ def open_study(options: Options) -> Study:
 
 def evaluate(study: Study, options: Options) -> list[ModelLength]:
     """Measure the chosen cells where they are not, and bring MLflow up to date; every model measured so far."""
-    from tune.length_views import ship
+    from tune.length_tracking import ship
     from tune.tracking import Tracker
 
     tracker = Tracker(study, uri_of(options))
@@ -135,16 +102,12 @@ def evaluate(study: Study, options: Options) -> list[ModelLength]:
     left = [one for ones in wanted.values() for one in ones if one.result() is None]
     if left:
         measure_all(study, left, options)
-    found = [ModelLength(row, _curves(wanted[row.label])) for row in rows]
+    found = [ModelLength.of(study, row, options.horizon) for row in rows]
     changed = ship(tracker, study, found)
     tracker.close(complete=not study.missing())
     if not left and not changed:
         say(f"nothing to do: {sum(map(len, wanted.values()))} cells are measured, and MLflow shows them")
     return found
-
-
-def _curves(measurements: Sequence[LengthMeasurement]) -> dict[int, Mapping[str, Any]]:
-    return {one.cell.experiment.seed: result for one in measurements if (result := one.result()) is not None}
 
 
 def measure_all(study: Study, left: Sequence[LengthMeasurement], options: Options) -> None:

@@ -1,53 +1,76 @@
-"""Length generalization as pictures and numbers on the study's runs in MLflow."""
+"""Length generalization as numbers and pictures."""
 
 import csv
 import io
-import json
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 from matplotlib.figure import Figure
-from mlflow.entities import Metric
 
-from tune.pictures import PARTIAL, blank_figure, demo_mark, png
+from fernn.checkpoint import Tensors
+from tune.length import LengthMeasurement, measured_horizon
+from tune.pictures import blank_figure, marks
+from tune.results import ModelRow
+from tune.rollout_pictures import rollout_figure
+from tune.selection import mean_and_deviation
 from tune.study import Study
-from tune.tracking import Tracker
-from tune.velocity_views import attach
-
-if TYPE_CHECKING:
-    from tune.length_eval import ModelLength
 
 TINY = 1e-12
 """Where a band ends that would reach below zero: a logarithmic axis has none."""
-VIEW = "length"
-"""Folder of the artifacts, and what the metrics' names begin with; a metric's step is the predicted frame."""
 
 
-def ship(tracker: Tracker, study: Study, models: Sequence["ModelLength"]) -> int:
-    """Put every cell's, every model's and the study's curves on its run; how many runs changed."""
-    changed = 0
-    for model in models:
-        for one in model.row.chosen:
-            curve = model.curves[one.cell.experiment.seed]
-            changed += _attach(tracker, study, f"cell/{one.cell.key}", curve["mean"], [model])
-        changed += _attach(tracker, study, f"model/{model.row.label}", model.mean, [model])
-    return changed + _attach(tracker, study, "study", [], models)
+@dataclass(frozen=True)
+class ModelLength:
+    """What is measured of one row of the study's table: one curve a seed."""
+
+    row: ModelRow
+    curves: Mapping[int, Mapping[str, Any]]
+    """By seed: the content of its ``length.json``."""
+    examples: Tensors
+    """A few test clips and what the first seed's model predicts of them."""
+
+    @classmethod
+    def of(cls, study: Study, row: ModelRow, horizon: int) -> Self:
+        """What is measured of the row's cells so far."""
+        asked = [LengthMeasurement.of(study, one.cell, horizon) for one in row.chosen]
+        found = {one.cell.experiment.seed: (one, result) for one in asked if (result := one.result()) is not None}
+        examples = next((one.examples() for one, _ in found.values()), {})
+        return cls(row, {seed: result for seed, (_, result) in found.items()}, examples)
+
+    @property
+    def mean(self) -> list[float]:
+        """The mean over seeds for every frame."""
+        return [mean_and_deviation(values)[0] for values in self._by_frame()]
+
+    @property
+    def deviation(self) -> list[float | None]:
+        """The sample standard deviation over seeds for every frame."""
+        return [mean_and_deviation(values)[1] for values in self._by_frame()]
+
+    def _by_frame(self) -> list[list[float]]:
+        return [list(values) for values in zip(*(curve["mean"] for curve in self.curves.values()), strict=True)]
+
+    def document(self) -> dict[str, Any]:
+        """All of it, for a reader that is a program."""
+        seeds = {
+            str(seed): {name: curve[name] for name in ("mean", "deviation")} for seed, curve in self.curves.items()
+        }
+        return {
+            "label": self.row.label, "learning_rate": self.row.lr, "n": len(self.curves), "mean": self.mean,
+            "deviation": self.deviation, "seeds": seeds,
+        }  # fmt: skip
 
 
-def _attach(tracker: Tracker, study: Study, node: str, mean: Sequence[float], models: Sequence["ModelLength"]) -> bool:
-    text = json.dumps([model.document() for model in models], indent=2) + "\n"
-
-    def write(folder: Path) -> None:
-        (folder / "length.json").write_text(text, encoding="utf-8")
-        (folder / "length.csv").write_text(csv_text(models), encoding="utf-8")
-        (folder / "curves.png").write_bytes(png(curves(study, models)))
-
-    metrics = [Metric(f"{VIEW}/mse", value, 0, frame) for frame, value in enumerate(mean, start=1)]
-    return attach(tracker, node, text, metrics, write, VIEW)
+def measured_lengths(study: Study, rows: Sequence[ModelRow]) -> list[ModelLength]:
+    """What is measured of each row over the longest horizon that any cell was measured over."""
+    cells = [one.cell for row in rows for one in row.chosen]
+    horizons = [measured for cell in cells if (measured := measured_horizon(study.cell_folder(cell))) is not None]
+    found = [ModelLength.of(study, row, max(horizons)) for row in rows] if horizons else []
+    return [model for model in found if model.curves]
 
 
-def csv_text(models: Sequence["ModelLength"]) -> str:
+def csv_text(models: Sequence[ModelLength]) -> str:
     """A row for each model and frame."""
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
@@ -58,7 +81,7 @@ def csv_text(models: Sequence["ModelLength"]) -> str:
     return sink.getvalue()
 
 
-def curves(study: Study, models: Sequence["ModelLength"]) -> Figure:
+def curves(study: Study, models: Sequence[ModelLength]) -> Figure:
     """Mean test error of every predicted frame; the band is the sample standard deviation over seeds."""
     figure = blank_figure(7, 4.6)
     axes = figure.add_subplot()
@@ -76,6 +99,11 @@ def curves(study: Study, models: Sequence["ModelLength"]) -> Figure:
     axes.set_ylim(bottom=0.5 * min(value for model in models for value in model.mean))
     axes.grid(alpha=0.3)
     axes.legend()
-    marks = [demo_mark(data)] * study.demo + [PARTIAL] * bool(study.partial)
-    figure.suptitle("\n".join([f"{study.name}; band: sample standard deviation over seeds", *marks]), fontsize=10)
+    title = [f"{study.name}; band: sample standard deviation over seeds", *marks(study)]
+    figure.suptitle("\n".join(title), fontsize=10)
     return figure
+
+
+def rollouts(study: Study, models: Sequence[ModelLength]) -> Figure:
+    """A few frames of the predictions, from the given ones to the last, beside the true ones."""
+    return rollout_figure(study, {model.row.label: model.examples for model in models})

@@ -1,7 +1,9 @@
 """Weights that the published code saved, checked against a model of ours before they are trusted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,13 +11,19 @@ from torch import Tensor, nn
 from fernn.models import ModelConfig
 from fernn.models.cnn3d import CNN3DConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
-from fernn.reference import from_reference, read_reference, renamed
+from fernn.models.predictor import RotatingConfig, TranslatingConfig
+from fernn.reference import Velocities, from_reference, is_derived, read_reference, renamed
 from tune.study import StudyError
 
 Weights = Mapping[str, Tensor]
+TASKS = {
+    FERNNConfig: "kth", GRNNPlusConfig: "kth", CNN3DConfig: "kth",
+    TranslatingConfig: "translating_mnist", RotatingConfig: "rotating_mnist",
+}  # fmt: skip
+"""The published code that saved a model's weights."""
 KERNELS, SHIFTS = "lstm.learned_kernels", "lstm.shift_kernels"
 TOLERANCE = 1e-4
-"""Largest difference of logits, as a share of the largest logit: the order of V changes float32 sums, no more."""
+"""Largest difference of outputs, as a share of the largest: the order of V changes float32 sums, no more."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -31,41 +39,48 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return weights
 
 
-def published_velocities(config: ModelConfig) -> tuple[tuple[int, int], ...] | None:
-    """The published ``v_list`` of (vy, vx) for the model's range, vx in the outer loop; None for the 3D-CNN."""
-    if not isinstance(config, FERNNConfig | GRNNPlusConfig):
+def published_velocities(config: ModelConfig) -> Velocities:
+    """The published ``v_list`` of the model's V, vx in the outer loop; None for the 3D-CNN.
+
+    KTH: (vy, vx); translating MNIST: (vx, vy); rotating MNIST: degrees.
+    """
+    if isinstance(config, RotatingConfig):
+        return config.velocities
+    if not isinstance(config, FERNNConfig | GRNNPlusConfig | TranslatingConfig):
         return None
     range_y, range_x = config.velocity_range
-    return tuple((vy, vx) for vx in range(-range_x, range_x + 1) for vy in range(-range_y, range_y + 1))
+    pairs = product(range(-range_x, range_x + 1), range(-range_y, range_y + 1))
+    return tuple((vx, vy) if isinstance(config, TranslatingConfig) else (vy, vx) for vx, vy in pairs)
 
 
 def published_network(weights: Weights, config: ModelConfig) -> nn.Module:
     """The network that saved ``weights``; raises StudyError with the first part that does not fit ``config``."""
-    if not isinstance(config, FERNNConfig | GRNNPlusConfig | CNN3DConfig):
+    if type(config) not in TASKS:
         raise StudyError(f"{config.name} is no model of the published code: its weights cannot be read from a file")
     if mismatch := first_mismatch(weights, config):
         raise StudyError(f"the weights do not fit {config.name}: {mismatch}")
-    return from_reference(weights, task="kth", velocities=published_velocities(config))
+    return from_reference(weights, task=TASKS[type(config)], velocities=published_velocities(config))
 
 
 def first_mismatch(weights: Weights, config: ModelConfig) -> str:
     """The first weight that is too much, of another shape or missing, in one line; empty where all fit."""
     expected = expected_shapes(config)
-    for name, weight in weights.items():
+    given = {name: weight for name, weight in weights.items() if name == SHIFTS or not is_derived(name)}
+    for name, weight in given.items():
         ours = own_name(name)
         if ours not in expected:
             return f"{name!r} has no place there"
         if tuple(weight.shape) != expected[ours]:
             return f"{name!r} has shape {tuple(weight.shape)}, not {expected[ours]}"
-    missing = expected.keys() - {own_name(name) for name in weights}
+    missing = expected.keys() - {own_name(name) for name in given}
     return f"{min(missing)!r} is missing" if missing else ""
 
 
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """By our names, the shape of every weight that a published file for the model holds.
 
-    The fixed shift kernels, saved with every FERNN, are among them: nothing else in a file tells
-    V_1 from V_2. Learned kernels stand once, however many layers share them.
+    The fixed shift kernels, saved with every FERNN of KTH, are among them: nothing else in a file tells
+    V_1 from V_2; MNIST's files do not tell. Learned kernels stand once, however many layers share them.
     """
     shapes = {name: tuple(weight.shape) for name, weight in config.build().state_dict().items()}
     shapes = {name: shape for name, shape in shapes.items() if own_name(KERNELS) == name or "kernels" not in name}
@@ -81,12 +96,12 @@ def own_name(name: str) -> str:
 
 
 @torch.no_grad()
-def check_logits(ours: nn.Module, published: nn.Module, clips: Tensor) -> None:
-    """Raises StudyError where the two networks in eval mode do not give the same logits for the clips."""
-    expected, actual = published.eval()(clips), ours.eval()(clips)
+def check_outputs(ours: nn.Module, published: nn.Module, inputs: Sequence[Any]) -> None:
+    """Raises StudyError where the two networks in eval mode do not give the same outputs for the same inputs."""
+    expected, actual = published.eval()(*inputs), ours.eval()(*inputs)
     difference, largest = (actual - expected).abs().max().item(), expected.abs().max().item()
     if not difference <= TOLERANCE * largest:
         raise StudyError(
-            f"the model must give the logits of the published network, they differ by {difference:.2g}: "
+            f"the model must give the outputs of the published network, they differ by {difference:.2g}: "
             f"its fields are not the published ones"
         )

@@ -1,28 +1,40 @@
-"""The table of a study, from stored predictions: ``python tune/report.py --study NAME``.
+"""The table and pictures of a study, from what its cells keep: ``python tune/report.py --study NAME``.
 
-Writes ``table.md``, ``table.csv`` and ``table.json`` into the study's folder and prints the first. It needs
-the study's folder alone: no GPU, no data set, no MLflow. The same folder gives the same bytes.
+Writes into the study's folder report/: ``table.md``, ``table.csv`` and ``table.json``, and prints the first;
+``validation.png``, the curves of training; of frame predictors ``rollouts.png``, predictions beside the truth;
+and where they are measured ``length.png`` and ``velocity.png``, see tune/length_eval.py and tune/velocity_eval.py.
+It needs the study's folder alone: no GPU, no data set, no MLflow. The same folder gives the same bytes.
 """
 
 import csv
 import io
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tyro
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from fernn.train.task import Metric, task_of
 from tune.imported import ImportedCell
+from tune.length_views import curves as length_curves
+from tune.length_views import measured_lengths
+from tune.length_views import rollouts as length_rollouts
 from tune.options import Published
+from tune.pictures import png
 from tune.published import deviations
 from tune.results import CellResult, ModelRow, cell_result, model_rows, results
 from tune.reuse import find_study
+from tune.rollout_pictures import rollout_figure
 from tune.store import Folder
+from tune.study import Study
 from tune.table import Table, absent, marks, notes
+from tune.validation_pictures import validation_figure
+from tune.velocity_views import curves as velocity_curves
+from tune.velocity_views import measured_velocities
 
 __all__ = [
     "CellResult", "ModelRow", "absent", "cell_result", "columns", "markdown", "model_rows", "notes", "results",
@@ -34,14 +46,14 @@ PUBLISHED_COLUMNS = ("published", "source", "certainty")
 
 @dataclass(frozen=True)
 class Options:
-    """Write the table of a study from its stored predictions."""
+    """Write the table and pictures of a study from what its cells keep."""
 
     study: str
     """Name of the study, or its folder."""
     storage: str = "studies"
     """Folder in which studies are kept."""
     out: str | None = None
-    """Folder for the table; by default report/ in the study's folder."""
+    """Folder for them; by default report/ in the study's folder."""
     json: bool = False
     """Print the table as JSON, not as Markdown."""
 
@@ -162,6 +174,27 @@ def write(table: Table, folder: Folder) -> None:
         folder.write(f"table.{ending}", form(table).encode())
 
 
+def draw(table: Table, folder: Folder) -> None:
+    """Write every picture that there is something to draw of."""
+    for name, figure in figures(table.study, table.rows):
+        folder.write(f"{name}.png", png(figure))
+
+
+def figures(study: Study, rows: Sequence[ModelRow]) -> Iterator[tuple[str, Figure]]:
+    """The pictures by name."""
+    if not rows:
+        return
+    yield "validation", validation_figure(study, rows)
+    kept = {row.label: study.cell_folder(row.best).examples() for row in rows}
+    if examples := {label: found for label, found in kept.items() if found}:
+        yield "rollouts", rollout_figure(study, examples)
+    if lengths := measured_lengths(study, rows):
+        yield "length", length_curves(study, lengths)
+        yield "length-rollouts", length_rollouts(study, lengths)
+    if velocities := measured_velocities(study, rows):
+        yield "velocity", velocity_curves(velocities)
+
+
 def main(options: Options) -> int:
     """Write and print the table; 2 for a study that has none."""
     from tune.command import USER_ERRORS, refuse  # which shows its own table with this module
@@ -169,7 +202,9 @@ def main(options: Options) -> int:
     try:
         study = find_study(options.study, options.storage)
         table = Table.of(study)
-        write(table, Folder(options.out) if options.out else study.folder / "report")
+        folder = Folder(options.out) if options.out else study.folder / "report"
+        write(table, folder)
+        draw(table, folder)
     except USER_ERRORS as error:
         return refuse(error, Console(stderr=True))
     sys.stdout.write(json_text(table) if options.json else markdown(table))

@@ -7,6 +7,7 @@ Every file is written whole or not at all. A cell's folder holds
     metrics.jsonl        one row an epoch
     last/, best/         checkpoints: to go on from, and the best epoch's weights
     predictions.parquet  one row a validation or test clip: split, id, person, label, logits
+    examples.safetensors of frame predictors: a few test clips, and the frames predicted
     done.json            the result; written last
     failure.json         why there is none, where another attempt would fail alike
     stopped.json         why it was ended early, where it was
@@ -30,6 +31,7 @@ from fernn.train.loop import Row
 from fernn.train.run import Run, with_prefix
 
 LAST, BEST = "last/state.safetensors", "best/model.safetensors"
+EXAMPLES = "examples.safetensors"
 TEMPORARY = ".tmp-"
 
 
@@ -214,13 +216,20 @@ class CellFolder:
             path = f"{self.folder.root}/{name}"
             raise CheckpointError(f"{path}: {error}; delete the cell's folder to train it anew") from error
 
-    def finish(self, predictions: pa.Table, result: Mapping[str, Any]) -> None:
-        """Keep the predictions, then the result."""
+    def finish(self, predictions: pa.Table, result: Mapping[str, Any], examples: Tensors | None = None) -> None:
+        """Keep the predictions and examples, then the result."""
         self._require_mine()
         sink = pa.BufferOutputStream()
         pq.write_table(predictions, sink)
         self.folder.write("predictions.parquet", sink.getvalue().to_pybytes())
+        if examples:
+            self.folder.write(EXAMPLES, pack(examples, {}))
         self.folder.write_json("done.json", dict(result))
+
+    def examples(self) -> Tensors:
+        """What was kept to be looked at; empty where nothing was."""
+        content = self.folder.read(EXAMPLES)
+        return {} if content is None else self._unpack(EXAMPLES, content)[0]
 
     def predictions(self) -> pa.Table:
         """The stored predictions of a finished cell."""

@@ -23,6 +23,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 from fernn.train.loop import Row
 from tune.pictures import demo_mark, png, test_figure
 from tune.results import ModelRow, registered_name, test_predictions
+from tune.rollout_pictures import rollout_figure
 from tune.store import BEST, CellFolder
 from tune.study import Cell, Study, StudyError
 from tune.table import notes
@@ -222,6 +223,9 @@ class Tracker:
             mark = demo_mark(cell.experiment.data) if self.study.demo else ""
             name, figure = test_figure(test_predictions(cell, folder), mark)
             (Path(scratch) / f"{name}-test.png").write_bytes(png(figure))
+            if examples := folder.examples():
+                picture = rollout_figure(self.study, {self.study.label(cell): examples})
+                (Path(scratch) / "rollouts-test.png").write_bytes(png(picture))
             self.client.log_artifacts(run.info.run_id, scratch)
 
 

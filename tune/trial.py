@@ -75,7 +75,8 @@ def finish(cell: Cell, folder: CellFolder, run: Run, clips: Stream) -> None:
     predictions = {split: run.predict(clips.evaluation(split)) for split in EVALUATED}
     rows = folder.history()
     table = pa.concat_tables(prediction_table(split, found, clips) for split, found in predictions.items())
-    folder.finish(table, result(cell, run, rows, predictions))
+    examples = run.look_at(clips.evaluation("test"))
+    folder.finish(table, result(cell, run, rows, predictions), examples)
 
 
 def result(cell: Cell, run: Run, rows: list[Row], predictions: Mapping[Split, Predictions]) -> dict[str, Any]:

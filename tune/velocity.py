@@ -2,7 +2,7 @@
 
 Beside what tune/store.py names, a finished cell's folder then holds
 
-    velocity.json           accuracy at each velocity of a grid and on V_0, V_1, V_2, and of which weights
+    velocity.json           test metric at each velocity of a grid and on V_0, V_1, ..., and of which weights
     velocity.partial.json   the lines measured so far; gone when the measurement is complete
 
 Another grid, or other weights, are measured anew and take the place of the old.
@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from data.stream import Corpus
-from fernn.generalization import DRAWN, RANGES, Lines, VelocityAccuracy, measure, num_readings, span
+from fernn.generalization import DRAWN, Lines, VelocityGrid, VelocityReadings, measure
 from fernn.train.run import Run
 from tune.results import ModelRow
 from tune.store import BEST, CellFolder
@@ -36,25 +36,28 @@ class Measured:
     cell: Cell
     record: Mapping[str, Any]
 
+    grid: VelocityGrid
+
     @property
-    def found(self) -> VelocityAccuracy:
-        """The accuracies."""
-        grid = tuple(tuple(row) for row in self.record["grid"]["accuracy"])
-        return VelocityAccuracy(grid, tuple(self.record["drawn"].values()))
+    def found(self) -> VelocityReadings:
+        """The test metric by velocity."""
+        rows = self.record["grid"][self.cell.metric.name]
+        lines = {DRAWN: list(self.record["drawn"].values()), **dict(zip(self.grid.rows(), rows, strict=True))}
+        return VelocityReadings(self.grid, lines)
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One finished cell, to be measured on the grid of |vy|, |vx| <= radius."""
+    """One finished cell, to be measured on a grid of velocities."""
 
     cell: Cell
     folder: CellFolder
-    radius: int
+    grid: VelocityGrid
 
     @classmethod
-    def of(cls, study: Study, cell: Cell, radius: int) -> "Measurement":
-        """The measurement of a cell of the study."""
-        return cls(cell, study.cell_folder(cell), radius)
+    def of(cls, study: Study, cell: Cell, radius: int | None) -> "Measurement":
+        """The measurement of a cell of the study; ``radius`` None: the paper's."""
+        return cls(cell, study.cell_folder(cell), VelocityGrid.of(cell.experiment.data, radius))
 
     def subject(self) -> dict[str, Any]:
         """What decides the result: the weights, by epoch and digest, and the grid."""
@@ -65,14 +68,14 @@ class Measurement:
             "key": self.cell.key,
             "best_epoch": (self.folder.done() or {})["best_epoch"],
             "weights_sha256": hashlib.sha256(weights).hexdigest(),
-            "radius": self.radius,
-            "ranges": list(RANGES),
+            "radius": self.grid.radius,
+            "ranges": list(self.grid.ranges),
         }
 
     def result(self) -> Measured | None:
         """What is measured, or None where that is of other weights or another grid, or not complete."""
         record = self._mine(WHOLE)
-        return None if record is None else Measured(self.cell, record)
+        return None if record is None else Measured(self.cell, record, self.grid)
 
     def lines(self) -> Lines:
         """The lines that an interrupted measurement left."""
@@ -96,7 +99,7 @@ def num_measured(lines: Lines) -> int:
 
 def num_left(measurement: Measurement) -> int:
     """How many readings of the test clips are still to come."""
-    return num_readings(measurement.radius) - num_measured(measurement.lines())
+    return measurement.grid.num_readings - num_measured(measurement.lines())
 
 
 def measure_cell(measurement: Measurement, corpus: Corpus, advance: Callable[[int], None]) -> None:
@@ -105,9 +108,9 @@ def measure_cell(measurement: Measurement, corpus: Corpus, advance: Callable[[in
     run = Run.start(experiment, "cuda" if torch.cuda.is_available() else "cpu")
     folder.load_best(run)
     clips = corpus.stream(experiment.data, BATCH_SIZE)
-    keep_partial(measurement, measure(run, clips, measurement.radius, measurement.lines(), advance))
+    keep_partial(measurement, measure(run, clips, measurement.grid, measurement.lines(), advance))
     facts = {**measurement.spent(), "num_clips": clips.num_clips("test"), "machine": machine(run.device)}
-    numbers = readable(measurement.lines(), measurement.radius)
+    numbers = readable(measurement.grid, measurement.lines(), run.task.metric.name)
     folder.folder.write_json(WHOLE, {"subject": measurement.subject(), **numbers, **facts})
     folder.folder.delete(PARTIAL)
 
@@ -123,20 +126,25 @@ def keep_partial(measurement: Measurement, growing: Iterable[Lines]) -> None:
         measurement.folder.folder.write_json(PARTIAL, content)
 
 
-def readable(lines: Lines, radius: int) -> dict[str, Any]:
+def readable(grid: VelocityGrid, lines: Lines, metric: str) -> dict[str, Any]:
     """Complete lines as ``velocity.json`` holds them: a matrix with its axes, and V_k by name."""
-    axis = list(span(radius))
-    grid = {"vy": axis, "vx": axis, "accuracy": [lines[str(vy)] for vy in axis]}
-    return {"grid": grid, "drawn": {f"V{k}": accuracy for k, accuracy in zip(RANGES, lines[DRAWN], strict=True)}}
+    matrix = dict.fromkeys(grid.axes, grid.axis) | {metric: [lines[name] for name in grid.rows()]}
+    return {"grid": matrix, "drawn": {f"V{k}": value for k, value in zip(grid.ranges, lines[DRAWN], strict=True)}}
 
 
-def unmeasured(study: Study, cells: Sequence[Cell], radius: int) -> list[Measurement]:
+def measured_radius(folder: CellFolder) -> int | None:
+    """The radius of the grid that a cell was measured on last, None where it was not."""
+    content = folder.folder.read_json(WHOLE)
+    return None if content is None else int(content["subject"]["radius"])
+
+
+def unmeasured(study: Study, cells: Sequence[Cell], radius: int | None) -> list[Measurement]:
     """The measurements that have no result."""
     wanted = [Measurement.of(study, cell, radius) for cell in cells]
     return [one for one in wanted if one.result() is None]
 
 
-def measured(study: Study, row: ModelRow, asked: Sequence[Cell], radius: int) -> list[Measured]:
+def measured(study: Study, row: ModelRow, asked: Sequence[Cell], radius: int | None) -> list[Measured]:
     """What is measured of the row's cells on this grid, whether this time or earlier.
 
     Where the registered cell that was asked for has another learning rate, it alone stands for the row.

@@ -1,9 +1,10 @@
-"""Velocity generalization of a study's models: test accuracy at velocities that training never showed.
+"""Velocity generalization of a study's models: test metric at velocities that training never showed.
 
 Takes the learning rate that the study's table reports, and of it every seed, or of every model the one
-checkpoint that MLflow's model registry calls "best". Measures test accuracy with all clips drifting at
-one velocity, for every velocity of a grid, and on V_0, V_1, V_2 (one velocity a clip), as in Figure 5 of
-Keller, "Flow Equivariant Recurrent Neural Networks", NeurIPS 2025. The numbers are kept in the cells'
+checkpoint that MLflow's model registry calls "best". Measures accuracy, or the error of frame predictors,
+with all test clips moving at one velocity, for every velocity of a grid, and on V_0, V_1, ... (one velocity
+a clip), as in Figures 4 and 5 of Keller, "Flow Equivariant Recurrent Neural Networks", NeurIPS 2025. The
+grids: (vy, vx) for what drifts, degrees for what turns. The numbers are kept in the cells'
 folders, then shown in MLflow: heat-maps, curves, tables and metrics on the runs of the search.
 
     python tune/velocity_eval.py --study kth-paper
@@ -29,7 +30,7 @@ from data.manifest import Manifest
 from data.progress import progress, say
 from data.registry import DATASETS, read_corpus
 from fernn.config import unknown_name
-from fernn.generalization import RANGES, num_readings
+from fernn.generalization import VelocityGrid
 from tune.command import USER_ERRORS, refuse
 from tune.lock import driver_lock
 from tune.options import Options as SearchOptions
@@ -42,10 +43,10 @@ from tune.search import ray_runtime
 from tune.study import Cell, Study, StudyError
 from tune.table import notes
 from tune.velocity import Measurement, measure_cell, measured, num_left, unmeasured
+from tune.velocity_views import ModelVelocity
 
 if TYPE_CHECKING:
     from tune.tracking import Tracker
-    from tune.velocity_views import ModelVelocity
 
 
 class Kept(Protocol):
@@ -74,8 +75,9 @@ class Options:
     """Models by name; by default every one that has a finished cell."""
     which: Literal["seeds", "best"] = "seeds"
     """Every seed of the chosen learning rate, or the one checkpoint under MLflow's alias "best"."""
-    range: int = 4
-    """The grid holds every (vy, vx) from -range to range on both axes, pixels per frame."""
+    range: int | None = None
+    """The grid goes from -range to range on each axis: pixels per frame, or steps of the data's angle; by default
+    as in the paper's figures, 4 on KTH, 2 on translating MNIST, 5 (50 degrees) on rotating MNIST."""
     data: Path | None = None
     """Folder of the prepared data; by default where the study found it."""
     json: bool = False
@@ -108,17 +110,10 @@ def open_study(options: Options) -> Study:
     for name in options.models or ():
         if name not in known:
             raise KeyError(unknown_name(name, known, kind="model with a finished cell"))
-    data = study.cells[0].experiment.data
-    if data.task != "classification":
-        raise StudyError(
-            f"velocity generalization is measured on KTH's clips so far, study {study.name!r} is on {data.name}"
-        )
-    size = data.size
-    if not 0 <= options.range <= size // 2:
-        raise StudyError(
-            f"--range must be from 0 to {size // 2} pixels per frame, beyond which velocities repeat "
-            f"on {size}x{size} frames, got {options.range}"
-        )
+    try:
+        VelocityGrid.of(study.cells[0].experiment.data, options.range)
+    except ValueError as error:
+        raise StudyError(f"--{error}") from error
     check_tracking(uri_of(options), options.storage)
     return study
 
@@ -143,7 +138,7 @@ def mlflow_refusals(uri: str) -> Iterator[None]:
 def evaluate(study: Study, options: Options) -> list["ModelVelocity"]:
     """Measure the chosen cells where they are not, and bring MLflow up to date; every model measured so far."""
     from tune.tracking import Tracker
-    from tune.velocity_views import ModelVelocity, ship
+    from tune.velocity_tracking import ship
 
     tracker = Tracker(study, uri_of(options))
     tracker.sync()
@@ -190,7 +185,7 @@ def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
 def measure_all(study: Study, left: Sequence[Measurement], options: Options) -> None:
     """Measure cell after cell, with progress; each goes on where it was stopped."""
     home, manifest = find_data(study, [one.cell for one in left], options.data)
-    total = len(left) * num_readings(options.range)
+    total = sum(one.grid.num_readings for one in left)
     done = total - sum(map(num_left, left))
     title = f"{study.name}, {len(left)} cells"
     with ray_runtime(None):
@@ -218,13 +213,15 @@ def find_data(study: Study, cells: Sequence[Cell], folder: Path | None) -> tuple
 
 
 def show(study: Study, found: Sequence["ModelVelocity"], options: Options) -> None:
-    """The accuracies on V_0, V_1, V_2 as a table, or all of it as JSON."""
+    """The metric on V_0, V_1, ... as a table, or all of it as JSON."""
     if options.json:
         print(json.dumps({"models": [model.document() for model in found], "notes": notes(study)}, indent=2))
         return
     out = tables()
-    columns = ("model", "learning rate", "n", *(f"V_{k}" for k in RANGES))
-    table = Table(*columns, title=f"{study.name}: test accuracy with velocities from V_k", title_justify="left")
+    grid = VelocityGrid.of(study.cells[0].experiment.data, options.range)
+    columns = ("model", "learning rate", "n", *(f"V_{k}" for k in grid.ranges))
+    title = f"{study.name}: test {study.metric.title} with velocities from V_k"
+    table = Table(*columns, title=title, title_justify="left")
     for model in found:
         table.add_row(*model.text())
     out.print(table)

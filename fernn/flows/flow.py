@@ -25,6 +25,9 @@ class Flow(Protocol):
     def act_hidden(self, state: Tensor, velocity: Any, time: int = 1) -> Tensor:
         """psi_time(velocity) applied to a hidden state (..., c, h, w), whose channels may turn with the picture."""
 
+    def act_slices(self, slices: Tensor, time: int = 1) -> Tensor:
+        """psi_time(v) applied to slice v of a hidden state (v, ..., c, h, w), or to the one (1, ...) for every v."""
+
     @property
     def is_exact(self) -> bool:
         """Whether the flow permutes pixels: its laws then hold exactly, else up to interpolation."""

@@ -53,6 +53,11 @@ class RotationFlow:
         turned = torch.roll(fields, time * self._orientations(velocity), dims=-3).flatten(-4, -3)
         return rotate(turned, velocity * time)
 
+    def act_slices(self, slices: Tensor, time: int = 1) -> Tensor:
+        """psi_time(v) applied to slice v of (v, ..., fields * N, h, w), or to the one (1, ...) for every v."""
+        each = slices.expand(len(self.velocities), *slices.shape[1:])
+        return torch.stack([self.act_hidden(one, v, time) for one, v in zip(each, self.velocities, strict=True)])
+
     def difference(self, velocity: float, other: float) -> float:
         """velocity - other."""
         return velocity - other

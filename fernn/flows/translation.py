@@ -8,6 +8,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from fernn.flows.periodic import shift_slices
+
 Velocity = tuple[int, int]
 
 
@@ -45,6 +47,10 @@ class TranslationFlow:
         return torch.roll(images, (time * velocity[0], time * velocity[1]), dims=(-2, -1))
 
     act_hidden = act
+
+    def act_slices(self, slices: Tensor, time: int = 1) -> Tensor:
+        """psi_time(v) applied to slice v of (v, ..., h, w), or to the one (1, ..., h, w) for every v."""
+        return shift_slices(slices, [(time * vy, time * vx) for vy, vx in self.velocities])
 
     def difference(self, velocity: Velocity, other: Velocity) -> Velocity:
         """velocity - other."""

@@ -2,13 +2,15 @@
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fernn.flows import Flow
+from fernn.flows.periodic import pad_periodic
+from fernn.layers.convolution import CircularConvolution, Convolution
 
 Activation = Literal["tanh", "relu"]
 
@@ -78,38 +80,9 @@ class FERNNCell(nn.Module):
 
     def _shift(self, slices: Tensor, time: int) -> Tensor:
         """psi_time(v) applied to each slice (v, ...), or to the one slice (1, ...) for every v."""
-        velocities = self.flow.velocities
-        if len(velocities) == 1 and velocities[0] in (0, (0, 0)):
+        if self.flow.velocities in ((0,), ((0, 0),)):
             return slices
-        shared = len(slices) == 1
-        moved = [self.flow.act_hidden(slices[0 if shared else i], v, time) for i, v in enumerate(velocities)]
-        return torch.stack(moved) if len(moved) > 1 else moved[0][None]
-
-
-class Convolution(Protocol):
-    """A convolution whose kernel is made once and used at every time step."""
-
-    def kernel(self) -> Tensor:
-        """The kernel (out, in, k, k)."""
-
-    def __call__(self, maps: Tensor, kernel: Tensor) -> Tensor:
-        """Maps (b, out, h, w) of maps (b, in, h, w)."""
-
-
-class CircularConvolution(nn.Conv2d):
-    """A convolution on the periodic grid, without bias: it commutes with translation flows."""
-
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 3) -> None:
-        super().__init__(
-            in_channels, out_channels, kernel_size, padding=kernel_size // 2, padding_mode="circular", bias=False
-        )
-
-    def kernel(self) -> Tensor:
-        return self.weight
-
-    def forward(self, maps: Tensor, kernel: Tensor | None = None) -> Tensor:
-        """Maps (b, out, h, w) of maps (b, in, h, w)."""
-        return self._conv_forward(maps, self.weight if kernel is None else kernel, None)
+        return self.flow.act_slices(slices, time)
 
 
 class LearnedKernels(nn.Module):
@@ -125,8 +98,7 @@ class LearnedKernels(nn.Module):
         num_slices, batch, channels, *_ = slices.shape
         height, width = self.weight.shape[-2:]
         planes = slices.flatten(1, 2).transpose(0, 1)
-        padded = F.pad(planes, (width // 2, width // 2, height // 2, height // 2), mode="circular")
-        moved = F.conv2d(padded, self.weight, groups=num_slices)
+        moved = F.conv2d(pad_periodic(planes, height // 2, width // 2), self.weight, groups=num_slices)
         return moved.transpose(0, 1).unflatten(1, (batch, channels))
 
 

@@ -1,13 +1,12 @@
 """The embedding of frames: a stack of convolutions applied to all frames of a clip at once."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Padding = Literal["zeros", "circular"]
+from fernn.layers.convolution import Padding, plane_convolution
 
 
 class StepBatchNorm(nn.BatchNorm2d):
@@ -56,9 +55,7 @@ class FrameEmbedding(nn.Module):
     def __init__(self, channels: Sequence[int], kernel_sizes: Sequence[int], padding_mode: Padding) -> None:
         super().__init__()
         pairs = list(zip(channels[:-1], channels[1:], kernel_sizes, strict=True))
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(c_in, c_out, k, padding=k // 2, padding_mode=padding_mode, bias=False) for c_in, c_out, k in pairs
-        )
+        self.convolutions = nn.ModuleList(plane_convolution(c_in, c_out, k, padding_mode) for c_in, c_out, k in pairs)
         self.norms = nn.ModuleList(StepBatchNorm(width) for width in channels[1:])
 
     def forward(self, frames: Tensor) -> Tensor:

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from fernn.flows import TranslationFlow
-from fernn.layers.cell import CircularConvolution, FERNNCell, LearnedKernelCell, LearnedKernels
-from fernn.layers.embedding import FrameEmbedding, Padding
+from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels
+from fernn.layers.convolution import CircularConvolution, Padding
+from fernn.layers.embedding import FrameEmbedding
 from fernn.layers.pooling import pool_velocities
 from fernn.models.base import ModelConfig, require_positive
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from fernn.flows import RotationFlow, TranslationFlow
-from fernn.layers.cell import CircularConvolution, Convolution, FERNNCell
-from fernn.layers.embedding import Padding
+from fernn.layers.cell import FERNNCell
+from fernn.layers.convolution import CircularConvolution, Convolution, Padding, plane_convolution
 from fernn.layers.pooling import pool_velocities
 from fernn.models.base import ModelConfig, require_positive
 
@@ -165,13 +165,12 @@ class RotatingConfig(ModelConfig):
         return SequencePredictor(lift, cell, build_decoder(widths, 1, "zeros"), self.rollout, self.recompute_steps)
 
 
-def build_decoder(widths: Sequence[int], out_channels: int, padding_mode: Padding) -> nn.Sequential:
+def build_decoder(widths: Sequence[int], out_channels: int, padding: Padding) -> nn.Sequential:
     """3x3 convolutions without bias, a ReLU between them: maps of ``widths[0]`` to pictures."""
     layers: list[nn.Module] = []
     for width, following in zip(widths[:-1], widths[1:], strict=True):
-        layers += [nn.Conv2d(width, following, 3, padding=1, padding_mode=padding_mode, bias=False), nn.ReLU()]
-    last = nn.Conv2d(widths[-1], out_channels, 3, padding=1, padding_mode=padding_mode, bias=False)
-    return nn.Sequential(*layers, last)
+        layers += [plane_convolution(width, following, 3, padding), nn.ReLU()]
+    return nn.Sequential(*layers, plane_convolution(widths[-1], out_channels, 3, padding))
 
 
 def require_predictor(config: TranslatingConfig | RotatingConfig, **widths: int) -> None:

@@ -10,6 +10,9 @@ from fernn.batch import Batch
 from fernn.experiment import Precision
 from fernn.train.task import Predictions, Task
 
+NUM_EXAMPLES = 4
+"""Clips that are kept to be looked at."""
+
 
 @torch.no_grad()
 def predict(
@@ -28,6 +31,20 @@ def predict(
         ids += batch.ids
     model.train(was_training)
     return task.predictions(ids, {name: torch.cat(values) for name, values in kept.items()})
+
+
+@torch.no_grad()
+def look_at(
+    model: nn.Module, batches: Iterable[Batch], task: Task, device: torch.device, precision: Precision
+) -> dict[str, Tensor]:
+    """The task's examples of the first clips, in eval mode; the mode the model was in is restored."""
+    was_training = model.training
+    model.eval()
+    clips = next(iter(batches)).clips[:NUM_EXAMPLES]
+    with autocast(device, precision):
+        found = task.examples(model, to_unit(clips, device))
+    model.train(was_training)
+    return {name: tensor.cpu() for name, tensor in found.items()}
 
 
 def to_unit(clips: Tensor, device: torch.device) -> Tensor:

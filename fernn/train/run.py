@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from fernn.batch import Batch
 from fernn.experiment import Experiment
 from fernn.seeding import seed_of
-from fernn.train.evaluate import predict
+from fernn.train.evaluate import look_at, predict
 from fernn.train.task import Predictions, Task, task_of
 
 
@@ -44,6 +44,10 @@ class Run:
     def predict(self, batches: Iterable[Batch]) -> Predictions:
         """What the model says of every clip."""
         return predict(self.model, batches, self.task, self.device, self.experiment.precision)
+
+    def look_at(self, batches: Iterable[Batch]) -> dict[str, Tensor]:
+        """What is to be looked at of the first clips, see :meth:`fernn.train.task.Task.examples`."""
+        return look_at(self.model, batches, self.task, self.device, self.experiment.precision)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and facts from which :meth:`load` restores the run, bit for bit."""

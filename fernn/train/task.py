@@ -63,6 +63,9 @@ class Task(Protocol):
     def metric(self) -> Metric:
         """The metric that selects."""
 
+    def inputs(self, clips: Tensor) -> tuple[Any, ...]:
+        """What the model is called with."""
+
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The loss (a mean over clips) and the sum of the metric over clips."""
 
@@ -71,6 +74,9 @@ class Task(Protocol):
 
     def predictions(self, ids: list[str], columns: Mapping[str, Any]) -> Predictions:
         """Predictions from what was kept."""
+
+    def examples(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
+        """What is to be looked at of a few clips, by name; empty where numbers say it all."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,9 @@ class Classification:
 
     metric = ACCURACY
 
+    def inputs(self, clips: Tensor) -> tuple[Tensor]:
+        return (clips,)
+
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         logits = model(clips)
         return F.cross_entropy(logits.float(), labels), (logits.argmax(dim=1) == labels).sum()
@@ -106,6 +115,9 @@ class Classification:
 
     def predictions(self, ids: list[str], columns: Mapping[str, Any]) -> Logits:
         return Logits(torch.as_tensor(columns["logits"]), torch.as_tensor(columns["label"]), ids)
+
+    def examples(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
+        return {}
 
 
 @dataclass(frozen=True)
@@ -134,18 +146,30 @@ class Prediction:
 
     metric = ERROR
 
+    def inputs(self, clips: Tensor) -> tuple[Tensor, int]:
+        """The given frames, and how many are to be predicted."""
+        return clips[:, : self.input_frames], clips.shape[1] - self.input_frames
+
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        given, target = clips[:, : self.input_frames], clips[:, self.input_frames :]
-        loss = F.mse_loss(model(given, target.shape[1]).float(), target)
+        loss = F.mse_loss(model(*self.inputs(clips)).float(), clips[:, self.input_frames :])
         return loss, loss.detach() * len(clips)
 
     def evaluate(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
-        given, target = clips[:, : self.input_frames], clips[:, self.input_frames :]
-        predicted = model(given, target.shape[1]).float()
-        return {"errors": (predicted - target).square().mean(dim=(-3, -2, -1))}
+        errors = model(*self.inputs(clips)).float() - clips[:, self.input_frames :]
+        return {"errors": errors.square().mean(dim=(-3, -2, -1))}
 
     def predictions(self, ids: list[str], columns: Mapping[str, Any]) -> FrameErrors:
         return FrameErrors(torch.as_tensor(columns["errors"]), ids)
+
+    def examples(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
+        """ "clips" (n, t, c, h, w) and the "predicted" last of their frames, as grey levels."""
+        predicted = model(*self.inputs(clips)).float()
+        return {name: to_grey(frames) for name, frames in (("clips", clips), ("predicted", predicted))}
+
+
+def to_grey(frames: Tensor) -> Tensor:
+    """Frames in [0, 1] as grey levels from 0 to 255; what is beyond is cut off."""
+    return (frames.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def task_of(data: DataConfig) -> Task:

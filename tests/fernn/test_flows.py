@@ -4,11 +4,13 @@ import re
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from fernn.flows import FLOWS, RotationFlow, TranslationFlow
+from fernn.flows.periodic import pad_periodic, shift_slices
 from fernn.flows.translation import parse_velocities, source_pixels
 from fernn.testing import drift
 
@@ -47,6 +49,22 @@ def test_orientations_roll_with_the_picture():
     state = torch.zeros(2 * 4, 3, 3)
     state[4 + 1, 0, 1] = 1  # field 1, orientation 1, above the centre
     assert RotationFlow((90,), 4).act_hidden(state, 90)[4 + 2, 1, 0] == 1
+
+
+@pytest.mark.parametrize("num_slices", [1, 4])
+def test_shifted_slices_and_their_gradients_are_those_of_rolls(num_slices):
+    slices, shifts = torch.rand(num_slices, 2, 5, 6, dtype=torch.float64), [(0, 0), (-1, 2), (7, 0), (3, -11)]
+    rolled = [torch.roll(slices[i % num_slices], shift, dims=(-2, -1)) for i, shift in enumerate(shifts)]
+    assert torch.equal(shift_slices(slices, shifts), torch.stack(rolled))
+    torch.autograd.gradcheck(lambda x: shift_slices(x, shifts), slices.requires_grad_())
+
+
+@pytest.mark.parametrize("pads", [(1, 1), (0, 2), (3, 1)])
+def test_periodic_padding_and_its_gradient_are_those_of_circular_padding(pads):
+    maps = torch.rand(2, 3, 4, 5, dtype=torch.float64)
+    rows, columns = pads
+    assert torch.equal(pad_periodic(maps, *pads), F.pad(maps, (columns, columns, rows, rows), mode="circular"))
+    torch.autograd.gradcheck(lambda x: pad_periodic(x, *pads), maps.requires_grad_())
 
 
 def test_positive_velocities_move_down_and_right():

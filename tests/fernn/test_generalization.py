@@ -5,13 +5,15 @@ import pytest
 import torch
 
 from fernn.batch import Batch
+from fernn.data_config import KTHConfig, RotatingConfig, TranslatingConfig
 from fernn.experiment import Experiment
 from fernn.flows.translation import source_pixels
-from fernn.generalization import RANGES, VelocityAccuracy, accuracy_at, measure, num_readings, plan, velocities_of
+from fernn.generalization import VelocityGrid, VelocityReadings, measure, metric_at, plan
 from fernn.seeding import generator
 from fernn.train.run import Run
 
 SMALL = {"model.hidden_channels": 4, "model.embedding_channels": (3,)}
+AROUND = VelocityGrid(("vy", "vx"), 1)
 SIZE, NUM_CLIPS, NUM_FRAMES = 3, 24, 6
 
 
@@ -39,47 +41,66 @@ def run_of(model, **fields):
     return Run.start(Experiment().override({"model": model, **(fields if model == "3dcnn" else SMALL | fields)}))
 
 
-def measured(run, clips, radius, known=None, advance=lambda count: None):
-    return list(measure(run, clips, radius, known or {}, advance))
+def measured(run, clips, grid, known=None, advance=lambda count: None):
+    return list(measure(run, clips, grid, known or {}, advance))
 
 
 def test_every_velocity_is_read_once_and_the_drawn_ones_first():
     clips, counted = Noise(), []
-    *_, lines = measured(run_of("grnn"), clips, 1, advance=counted.append)
-    assert clips.asked[: len(RANGES)] == [clips.velocities("test", k).tolist() for k in RANGES]
-    assert clips.asked[len(RANGES) :] == [list(velocity) for velocity in velocities_of(1)]
-    assert sum(counted) == num_readings(1) == 12
-    assert VelocityAccuracy.from_lines(lines, 1).radius == 1
+    *_, lines = measured(run_of("grnn"), clips, AROUND, advance=counted.append)
+    assert clips.asked[:3] == [clips.velocities("test", k).tolist() for k in (0, 1, 2)]
+    assert clips.asked[3:] == [list(velocity) for velocity in AROUND.velocities()]
+    assert sum(counted) == AROUND.num_readings == 12
+    assert list(VelocityReadings(AROUND, lines).by_name()) == AROUND.names()
 
 
 def test_known_lines_are_not_measured_again():
     run, clips = run_of("grnn"), Noise()
-    steps = measured(run, clips, 1)
+    steps = measured(run, clips, AROUND)
     assert [len(lines) for lines in steps] == [1, 2, 3, 4]
     clips.asked.clear()
-    assert measured(run, clips, 1, known=steps[1])[-1] == steps[-1]
+    assert measured(run, clips, AROUND, known=steps[1])[-1] == steps[-1]
     assert clips.asked == [[vy, vx] for vy in (0, 1) for vx in (-1, 0, 1)]
-    assert measured(run, clips, 1, known=steps[-1]) == []
+    assert measured(run, clips, AROUND, known=steps[-1]) == []
 
 
 def test_names_say_which_velocity_an_accuracy_is_of():
     run, clips = run_of("grnn"), Noise()
-    found = VelocityAccuracy.from_lines(measured(run, clips, 1)[-1], 1).by_name()
+    found = VelocityReadings(AROUND, measured(run, clips, AROUND)[-1]).by_name()
     assert list(found)[:5] == ["V0", "V1", "V2", "vy_-1_vx_-1", "vy_-1_vx_0"]
-    assert found["vy_1_vx_-1"] == accuracy_at(run, clips, (1, -1))
-    assert found["V2"] == accuracy_at(run, clips, clips.velocities("test", 2))
+    assert found["vy_1_vx_-1"] == metric_at(run, clips, (1, -1))
+    assert found["V2"] == metric_at(run, clips, clips.velocities("test", 2))
     assert found["V0"] == found["vy_0_vx_0"]
 
 
 def test_the_mean_over_models_is_taken_entry_by_entry():
-    one = VelocityAccuracy(((0.1, 0.2, 0.3),) * 3, (0.0, 0.5, 1.0))
-    other = VelocityAccuracy(((0.3, 0.2, 0.1),) * 3, (1.0, 0.5, 0.5))
-    mean = VelocityAccuracy.mean([one, other])
-    assert np.allclose(mean.grid, 0.2, rtol=0, atol=1e-15) and mean.drawn == (0.5, 0.5, 0.75)
+    rows = ("-1", "0", "1")
+    one = VelocityReadings(AROUND, dict.fromkeys(rows, (0.1, 0.2, 0.3)) | {"drawn": (0.0, 0.5, 1.0)})
+    other = VelocityReadings(AROUND, dict.fromkeys(rows, (0.3, 0.2, 0.1)) | {"drawn": (1.0, 0.5, 0.5)})
+    mean = VelocityReadings.mean([one, other])
+    assert np.allclose(mean.rows, 0.2, rtol=0, atol=1e-15) and mean.drawn == [0.5, 0.5, 0.75]
 
 
 def test_the_plan_has_a_line_for_each_vy():
-    assert list(plan(Noise(), 2)) == ["drawn", "-2", "-1", "0", "1", "2"]
+    assert list(plan(Noise(), VelocityGrid(("vy", "vx"), 2))) == ["drawn", "-2", "-1", "0", "1", "2"]
+
+
+def test_every_data_set_has_the_grid_of_the_papers_figure():
+    assert VelocityGrid.of(KTHConfig()).axis == [-4, -3, -2, -1, 0, 1, 2, 3, 4]
+    assert VelocityGrid.of(TranslatingConfig()).num_readings == 3 + 25
+    turns = VelocityGrid.of(RotatingConfig())
+    assert list(turns.rows()) == ["angle"] and turns.ranges == (0, 1, 2, 3, 4, 5)
+    assert turns.names()[5:8] == ["V5", "angle_-50", "angle_-40"] and turns.velocities()[-1] == (50,)
+    assert VelocityGrid.of(RotatingConfig(angle_step=20), 9).axis[-1] == 180
+
+
+@pytest.mark.parametrize(
+    ("data", "radius", "rule"),
+    [(TranslatingConfig(), 15, "0 to 14 pixels per frame"), (RotatingConfig(), -1, "0 to 18 steps of 10 degrees")],
+)
+def test_a_grid_beyond_which_velocities_repeat_is_refused(data, radius, rule):
+    with pytest.raises(ValueError, match=f"range must be from {rule}, beyond which .* got {radius}"):
+        VelocityGrid.of(data, radius)
 
 
 def logits_at(run, clips, velocity):
@@ -98,6 +119,6 @@ def test_where_v_is_the_whole_group_every_velocity_gives_the_same_logits(velocit
 
 def test_velocities_repeat_after_the_size_of_a_frame():
     """Also for a model that is not invariant: the clips are the same, bit for bit."""
-    found = VelocityAccuracy.from_lines(measured(run_of("3dcnn", **{"model.base": 2}), Noise(), 3)[-1], 3)
-    grid = np.array(found.grid)
+    wide = VelocityGrid(("vy", "vx"), 3)
+    grid = np.array(VelocityReadings(wide, measured(run_of("3dcnn", **{"model.base": 2}), Noise(), wide)[-1]).rows)
     assert np.array_equal(grid[:4], grid[3:]) and np.array_equal(grid[:, :4], grid[:, 3:])

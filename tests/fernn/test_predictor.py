@@ -83,7 +83,7 @@ def test_the_law_holds_on_a_turning_pictures_states():
     tens = RotatingConfig(velocities=(-10, 0, 10), hidden_fields=1, decoder_layers=0)
     smooth = F.interpolate(clips[:, :, 0, :4, :4], size=20, mode="bilinear")[:, :, None]
     error = equivariance_error(tens.build().hidden_states, tens.flow, F.pad(smooth, (6, 6, 6, 6)), 10)
-    assert 1e-3 < error < 0.3  # bilinear interpolation at every step
+    assert 1e-3 < error < 0.6  # 3x3 kernels on square pixels: tests/benchmarks/law.py
 
 
 @pytest.mark.parametrize("rollout", ["published", "equivariant"])

@@ -14,13 +14,14 @@ from stored_study import finished_study, planned_study
 
 from data.files import sha256_of
 from data.kth.stream import Footage
+from data.mnist import demo
 from fernn.checkpoint import unpack
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 from tune.claims import load_study
 from tune.import_reference import Options, bring, like_the_study, main
 from tune.imported import ImportedCell, imported_cells, imported_folder
-from tune.reference_weights import check_logits, first_mismatch, published_network, published_velocities, read_weights
+from tune.reference_weights import check_outputs, first_mismatch, published_network, published_velocities, read_weights
 from tune.report import markdown, records
 from tune.store import BEST, Folder
 from tune.study import Cell, Study, StudyError
@@ -82,14 +83,54 @@ def imported_into(folder, path, model, settings, data_hash="hash"):
 @pytest.mark.parametrize(
     ("model", "case", "settings"), [(m, *c) for m, c in CASES.items()] + [("fernn-v1", *TWO_LAYERS)]
 )
-def test_published_weights_give_our_model_the_published_logits(model, case, settings):
+def test_published_weights_give_our_model_the_published_outputs(model, case, settings):
     weights, velocities = published(case)
     ours = config(model, settings)
     assert published_velocities(ours) == (tuple(eval(velocities)) if velocities else None)
     assert first_mismatch(weights, ours) == ""
     network, built = published_network(weights, ours), ours.build()
     built.load_state_dict(network.state_dict())
-    check_logits(built, network, torch.rand(2, 5, 1, 16, 16))
+    check_outputs(built, network, [torch.rand(2, 5, 1, 16, 16)])
+
+
+DRIFT = {"data.name": "translating-mnist", "model.hidden_channels": 8, "model.decoder_layers": 2}
+TURN = {"data.name": "rotating-mnist", "model.hidden_fields": 1, "model.decoder_layers": 1}
+
+
+@pytest.mark.parametrize(
+    ("model", "case", "settings"),
+    [
+        ("fernn-v1", "translating_mnist_fernn_v1", DRIFT),
+        ("grnn", "translating_mnist_grnn", DRIFT),
+        ("fernn-v2", "rotating_mnist_fernn_v2", TURN),
+    ],
+)
+def test_published_predictors_give_our_model_the_published_outputs(model, case, settings):
+    with safe_open(GOLDEN / f"{case}.safetensors", "pt") as file:
+        facts = file.metadata()
+    ours = config(model, settings)
+    expected = eval(facts.get("v_list_vx_vy") or facts["v_list_degrees"])
+    assert list(published_velocities(ours)) == expected
+    network, built = published_network(published(case)[0], ours), ours.build()
+    built.load_state_dict(network.state_dict())
+    inputs = torch.rand(2, 3, 1, 14, 14), 2
+    check_outputs(built, network, inputs)
+    other = replace(ours, rollout="equivariant").build()
+    other.load_state_dict(network.state_dict())
+    with pytest.raises(StudyError, match="must give the outputs of the published network"):
+        check_outputs(other, network, inputs)
+
+
+def test_a_published_predictor_becomes_a_study(saved, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(demo, "NUM_DIGITS", {"train": 40, "test": 20})
+    demo.prepare(tmp_path / "data")
+    few = ("data.num_sequences=[8,4,4]", *(f"{name}={value}" for name, value in DRIFT.items()))
+    options = Options(saved("translating_mnist_fernn_v1"), "fernn-v1", "theirs", data=tmp_path / "data", set=few)
+    assert main(options) == 0, capsys.readouterr().err
+    assert "validation error (MSE) 0." in capsys.readouterr().out
+    (folder,) = (tmp_path / "studies/theirs/imported").iterdir()
+    assert (folder / "examples.safetensors").exists()
 
 
 def test_a_model_that_pads_otherwise_is_refused():
@@ -97,8 +138,8 @@ def test_a_model_that_pads_otherwise_is_refused():
     ours = config("fernn-v1-circular", {"model.hidden_channels": 16})
     network, built = published_network(weights, ours), ours.build()
     built.load_state_dict(network.state_dict())
-    with pytest.raises(StudyError, match="must give the logits of the published network"):
-        check_logits(built, network, torch.rand(2, 5, 1, 16, 16))
+    with pytest.raises(StudyError, match="must give the outputs of the published network"):
+        check_outputs(built, network, [torch.rand(2, 5, 1, 16, 16)])
 
 
 @pytest.mark.parametrize(

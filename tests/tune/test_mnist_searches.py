@@ -5,10 +5,12 @@ import re
 
 import pyarrow as pa
 import pytest
+import torch
 from stored_study import finished_study
 
 import tune
 from data.mnist import demo
+from fernn.checkpoint import unpack
 from fernn.train.run import Run
 from tune import length_eval, report, rotating_mnist_search, translating_mnist_search, velocity_eval
 from tune.claims import claim
@@ -25,9 +27,21 @@ def few_digits(monkeypatch):
     monkeypatch.setattr(demo, "NUM_DIGITS", {"train": 40, "test": 20})
 
 
-def test_a_rotating_demo_runs(command, two_cpus):
+def test_a_rotating_demo_runs(command, two_cpus, tmp_path, monkeypatch, capsys):
     code, (out, err) = command(*FEW, "--models", "fernn-v2", "--set", "data.angle_step=20", search=ROTATING)
     assert code == 0 and re.search(r"fernn-v2 +│ 12,210", out), err
+    found = velocities(monkeypatch, capsys, "rotating-mnist-demo", "2")
+    assert found["training_range"] == 2 and {"V2", "angle_-40", "angle_40"} <= set(found["mse"])
+    assert len(list(tmp_path.rglob("velocity/curve.png"))) == 2  # the cell's and the model's
+
+
+def velocities(monkeypatch, capsys, study, radius):
+    """The model's document, as ``velocity_eval.py`` prints it."""
+    monkeypatch.setattr("sys.argv", ["velocity_eval.py", "--study", study, "--range", radius, "--json"])
+    capsys.readouterr()
+    assert velocity_eval.main() == 0
+    (model,) = json.loads(capsys.readouterr().out)["models"]
+    return model
 
 
 def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_path, monkeypatch, capsys):
@@ -51,8 +65,6 @@ def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_pat
     table = (tmp_path / f"studies/{name}/report/table.md").read_text()
     assert re.search(rf"\| {model} \| [\d,]+ \| 0.001 \| 1 \| 0\.\d+ \| 0\.\d+ \|", table)
     assert "the paper's is 50" in table and "The data is a demo: digits rendered from fonts" in table
-    with pytest.raises(StudyError, match="measured on KTH's clips so far"):
-        velocity_eval.open_study(velocity_eval.Options(name))
 
     done = json.loads((cell / "done.json").read_text())
     for _ in range(2):
@@ -64,8 +76,19 @@ def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_pat
     (found,) = json.loads(said.out)["models"]
     assert (found["label"], found["n"], len(found["mean"])) == (model, 1, 7)
     assert sum(found["mean"][:4]) / 4 == pytest.approx(done["metrics"]["test/mse"])  # it was trained to predict four
-    pictures = sorted(path.parent.name for path in (tmp_path / f"studies/{name}").rglob("curves.png"))
-    assert pictures == ["length"] * 3  # the cell's, the model's, the study's
+    for picture in ("length/curves.png", "length/rollouts.png"):
+        assert len(list(tmp_path.rglob(picture))) == 3  # the cell's, the model's, the study's
+    error = velocities(monkeypatch, capsys, name, "1")["mse"]
+    assert error["V0"] == error["vy_0_vx_0"] and len(error) == 3 + 9
+    assert len(list(tmp_path.rglob("velocity/heatmap.png"))) == 2
+    assert len(list(tmp_path.rglob("rollouts-test.png"))) == 1
+    assert report.main(report.Options(name)) == 0
+    pictures = {path.stem for path in (tmp_path / f"studies/{name}/report").glob("*.png")}
+    assert pictures == {"validation", "rollouts", "length", "length-rollouts", "velocity"}
+    examples = unpack((cell / "examples.safetensors").read_bytes())[0]
+    assert examples["clips"].shape == (4, 8, 1, 28, 28) and examples["predicted"].shape == (4, 4, 1, 28, 28)
+    longer = unpack((cell / "length.safetensors").read_bytes())[0]
+    assert torch.equal(longer["predicted"][:, :4], examples["predicted"])
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from tune.report import (
     Options,
     columns,
     csv_text,
+    draw,
     json_text,
     main,
     markdown,
@@ -144,7 +145,9 @@ def test_two_runs_write_the_same_bytes(tmp_path):
     study = paper_study(tmp_path / "study")
     for name in ("one", "two"):
         write(Table.of(study), Folder(str(tmp_path / name)))
-    written = {name: (tmp_path / "one" / name).read_bytes() for name in ("table.md", "table.csv", "table.json")}
+        draw(Table.of(study), Folder(str(tmp_path / name)))
+    files = ("table.md", "table.csv", "table.json", "validation.png")
+    written = {name: (tmp_path / "one" / name).read_bytes() for name in files}
     assert written == {path.name: path.read_bytes() for path in (tmp_path / "two").iterdir()}
 
 
@@ -159,7 +162,7 @@ def test_the_command_writes_and_prints(tmp_path, monkeypatch, capsys):
     done = subprocess.run([sys.executable, SCRIPT, "--study", "s"], cwd=tmp_path, capture_output=True, check=True)
     report = tmp_path / "studies/s/report"
     assert done.stdout == (report / "table.md").read_bytes() and done.stderr == b""
-    assert sorted(path.name for path in report.iterdir()) == ["table.csv", "table.json", "table.md"]
+    assert sorted(path.name for path in report.iterdir()) == ["table.csv", "table.json", "table.md", "validation.png"]
 
     monkeypatch.chdir(tmp_path)
     assert main(Options("studies/s", json=True, out="elsewhere")) == 0

@@ -17,7 +17,7 @@ from data.kth.prepare import folder_of
 from data.kth.stream import ClipStream, Footage
 from data.manifest import Manifest
 from fernn.experiment import Experiment
-from fernn.generalization import num_readings
+from fernn.generalization import VelocityGrid
 from fernn.train.run import Run
 from tune import velocity_eval
 from tune.claims import claim
@@ -27,7 +27,8 @@ from tune.study import Study, StudyError, plan_cells
 from tune.trial import finish
 from tune.velocity import PARTIAL, WHOLE, Measurement, measure_cell, measured
 from tune.velocity_eval import Options, best_cell, chosen_cells, find_data
-from tune.velocity_views import ModelVelocity, ship
+from tune.velocity_tracking import ship
+from tune.velocity_views import ModelVelocity
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
 TINY = {
@@ -94,7 +95,7 @@ def test_a_measurement_says_what_was_read_and_agrees_with_the_table(study, foota
     measure_cell(one, footage, ignore)
     record = record_of(one)
     assert record["grid"]["vy"] == record["grid"]["vx"] == [-1, 0, 1]
-    assert record["num_clips"] == 30 and record["test_openings"] == num_readings(RADIUS) == 12
+    assert record["num_clips"] == 30 and record["test_openings"] == one.grid.num_readings == 12
     assert record["drawn"]["V0"] == record["grid"]["accuracy"][1][1]
     assert record["drawn"]["V1"] == one.folder.done()["metrics"]["test/accuracy"]  # trained on V_1, batches of 4
     assert one.folder.folder.read(PARTIAL) is None
@@ -126,8 +127,8 @@ def test_another_grid_and_other_weights_are_measured_anew(study, footage):
     measure_cell(one, footage, ignore)
     assert one.result() is not None and wider.result() is None
     measure_cell(wider, footage, ignore)
-    assert one.result() is None and wider.result().found.radius == 1
-    assert record_of(wider)["test_openings"] == num_readings(0) + num_readings(1)
+    assert one.result() is None and wider.result().found.grid == VelocityGrid(("vy", "vx"), 1)
+    assert record_of(wider)["test_openings"] == one.grid.num_readings + wider.grid.num_readings
     one.folder.folder.write(BEST, study.cell_folder(study.cells[1]).folder.read(BEST))
     assert wider.result() is None
 

@@ -69,6 +69,14 @@ def test_errors_are_means_over_the_pixels_of_every_predicted_frame():
     assert found.metrics()["mse"] == pytest.approx(loss.item()) == pytest.approx(total.item() / 3)
 
 
+def test_examples_are_clips_and_predictions_as_grey_levels():
+    clips = torch.tensor([0.0, 0.2, 0.5, 1.0, 0.1]).view(1, 5, 1, 1, 1)
+    found = Prediction(3).examples(Last(), clips)
+    assert found["clips"].flatten().tolist() == [0, 51, 128, 255, 26]
+    assert found["predicted"].flatten().tolist() == [128, 128]
+    assert Classification().examples(Last(), clips) == {}
+
+
 @pytest.mark.parametrize(
     ("task", "columns"),
     [
