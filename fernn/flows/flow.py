@@ -1,5 +1,6 @@
 """What a flow is: the protocol that every family of flows keeps, and its laws."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -28,9 +29,8 @@ class Flow(Protocol):
     def act_slices(self, slices: Tensor, time: int = 1) -> Tensor:
         """psi_time(v) applied to slice v of a hidden state (v, ..., c, h, w), or to the one (1, ...) for every v."""
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether the flow permutes pixels: its laws then hold exactly, else up to interpolation."""
+    def shifts(self, time: int) -> Sequence[tuple[int, int]] | None:
+        """psi_time(v) for every v of V as shifts (dy, dx) of the periodic grid; None where it is no shift."""
 
     def difference(self, velocity: Any, other: Any) -> Any:
         """velocity - other."""

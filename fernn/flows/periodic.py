@@ -24,6 +24,23 @@ def pad_periodic(maps: Tensor, rows: int, columns: int) -> Tensor:
     return _Pad.apply(maps, rows, columns)
 
 
+def sum_of_shifted(slices: Tensor, shifts: Sequence[tuple[int, int]]) -> Tensor:
+    """The sum (1, ..., h, w) of what :func:`shift_slices` would give; without a gradient."""
+    total = torch.zeros_like(slices[:1])
+    for moved, shift in zip(slices, shifts, strict=True):
+        for to, source in quadrants(slices.shape, shift):
+            total[0][to].add_(moved[source])
+    return total
+
+
+def fill_border(padded: Tensor, rows: int, columns: int) -> None:
+    """Continue what stands inside round the border, in place."""
+    for axis, pad in ((-1, columns), (-2, rows)):
+        size = padded.shape[axis] - 2 * pad
+        padded.narrow(axis, 0, pad).copy_(padded.narrow(axis, size, pad))
+        padded.narrow(axis, size + pad, pad).copy_(padded.narrow(axis, pad, pad))
+
+
 class _Shift(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, slices: Tensor, shifts: tuple[tuple[int, int], ...]) -> Tensor:
@@ -31,7 +48,7 @@ class _Shift(torch.autograd.Function):
         moved = slices.new_empty(len(shifts), *slices.shape[1:])
         for index, shift in enumerate(shifts):
             image = slices[index if len(slices) > 1 else 0]
-            for to, source in _quadrants(moved.shape, shift):
+            for to, source in quadrants(moved.shape, shift):
                 moved[index][to].copy_(image[source])
         return moved
 
@@ -41,11 +58,7 @@ class _Shift(torch.autograd.Function):
         back = [(-dy, -dx) for dy, dx in context.shifts]
         if context.num_slices > 1 or len(back) == 1:
             return shift_slices(gradient, back), None
-        total = gradient.new_zeros(1, *gradient.shape[1:])
-        for moved, shift in zip(gradient, back, strict=True):
-            for to, source in _quadrants(gradient.shape, shift):
-                total[0][to].add_(moved[source])
-        return total, None
+        return sum_of_shifted(gradient, back), None
 
 
 class _Pad(torch.autograd.Function):
@@ -55,9 +68,7 @@ class _Pad(torch.autograd.Function):
         *others, height, width = maps.shape
         padded = maps.new_empty(*others, height + 2 * rows, width + 2 * columns)
         padded[..., rows : rows + height, columns : columns + width].copy_(maps)
-        for axis, pad, size in ((-1, columns, width), (-2, rows, height)):
-            padded.narrow(axis, 0, pad).copy_(padded.narrow(axis, size, pad))
-            padded.narrow(axis, size + pad, pad).copy_(padded.narrow(axis, pad, pad))
+        fill_border(padded, rows, columns)
         return padded
 
     @staticmethod
@@ -72,7 +83,7 @@ class _Pad(torch.autograd.Function):
         return gradient, None, None
 
 
-def _quadrants(shape: torch.Size, shift: tuple[int, int]) -> Iterator[tuple[Any, Any]]:
+def quadrants(shape: torch.Size, shift: tuple[int, int]) -> Iterator[tuple[Any, Any]]:
     """Where the parts of an image that is moved round the border go, and where they come from."""
     rows, columns = (_parts(size, by) for size, by in zip(shape[-2:], shift, strict=True))
     for (row_to, row_from), (column_to, column_from) in product(rows, columns):

@@ -26,8 +26,6 @@ class RotationFlow:
     group_order: int = 36
     """N: orientations of a regular field."""
 
-    is_exact = False
-
     def __post_init__(self) -> None:
         if not self.velocities or len(set(self.velocities)) != len(self.velocities):
             raise ValueError(f"velocities must be one or more different angles, got {self.velocities}")
@@ -57,6 +55,9 @@ class RotationFlow:
         """psi_time(v) applied to slice v of (v, ..., fields * N, h, w), or to the one (1, ...) for every v."""
         each = slices.expand(len(self.velocities), *slices.shape[1:])
         return torch.stack([self.act_hidden(one, v, time) for one, v in zip(each, self.velocities, strict=True)])
+
+    def shifts(self, time: int) -> None:
+        """A turn is no shift."""
 
     def difference(self, velocity: float, other: float) -> float:
         """velocity - other."""

@@ -27,8 +27,6 @@ class TranslationFlow:
 
     velocities: tuple[Velocity, ...]
 
-    is_exact = True
-
     def __post_init__(self) -> None:
         if not self.velocities or len(set(self.velocities)) != len(self.velocities):
             raise ValueError(f"velocities must be one or more different (vy, vx), got {self.velocities}")
@@ -50,7 +48,11 @@ class TranslationFlow:
 
     def act_slices(self, slices: Tensor, time: int = 1) -> Tensor:
         """psi_time(v) applied to slice v of (v, ..., h, w), or to the one (1, ..., h, w) for every v."""
-        return shift_slices(slices, [(time * vy, time * vx) for vy, vx in self.velocities])
+        return shift_slices(slices, self.shifts(time))
+
+    def shifts(self, time: int) -> list[Velocity]:
+        """time * v for every v."""
+        return [(time * vy, time * vx) for vy, vx in self.velocities]
 
     def difference(self, velocity: Velocity, other: Velocity) -> Velocity:
         """velocity - other."""

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -11,8 +10,7 @@ from torch import Tensor, nn
 from fernn.flows import Flow
 from fernn.flows.periodic import pad_periodic
 from fernn.layers.convolution import CircularConvolution, Convolution
-
-Activation = Literal["tanh", "relu"]
+from fernn.layers.moving_frame import Activation, advance, inner
 
 
 class FERNNCell(nn.Module):
@@ -24,7 +22,7 @@ class FERNNCell(nn.Module):
     states follow: h[psi(w) f]_t(v) = psi_t(w) h[f]_t(v - w), exact wherever v - w is in V and the inputs u
     are equivariant themselves. With V = {0} this is the G-RNN.
 
-    Where the flow permutes pixels, it is computed in the moving frame g_t(v) = psi_{-t}(v) h_t(v), in which the
+    Where the flow is a shift, it is computed in the moving frame g_t(v) = psi_{-t}(v) h_t(v), in which the
     convolution commutes with the flow and no hidden map is ever shifted:
 
         g_0 = act(u_0)      g_t(v) = act(psi_{-t}(v) u_t + W * g_{t-1}(v))
@@ -38,7 +36,7 @@ class FERNNCell(nn.Module):
         super().__init__()
         self.flow = flow
         self.convolution = convolution
-        self._act, self._act_in_place = getattr(torch, activation), getattr(torch, f"{activation}_")
+        self.activation = activation
 
     def states(self, inputs: Tensor) -> Iterator[Tensor]:
         """h_t for t = 0, 1, ... as (v, b, c, h, w).
@@ -59,26 +57,32 @@ class FERNNCell(nn.Module):
             yield state
 
     def step(self, state: Tensor | None, time: int, drive: Tensor, kernel: Tensor) -> Tensor:
-        """The state at ``time`` from the one before (None: zero) and u_time, in the frame that it is computed in.
+        """The state at ``time`` from the one before (None: zero) and u_time, in the form that it is computed in.
 
-        States are (v, b, c, h, w), or (1, b, c, h, w) where all slices are still alike; ``kernel`` is the
-        convolution's. :meth:`hidden` makes h of it.
+        ``kernel`` is the convolution's. :meth:`hidden` makes h of the state.
         """
+        if self.flow.shifts(0) is not None:
+            return self._step_in_moving_frame(state, time, drive, kernel)
         if state is None:
-            return self._act(drive)
-        if self.flow.is_exact:
-            drive = self._shift(drive, -time)
-        else:
-            state = self._shift(state, 1)
-        return self._act_in_place(convolve_slices(self.convolution, state, kernel) + drive)
+            return getattr(torch, self.activation)(drive)
+        carried = convolve_slices(self.convolution, self._carry(state, 1), kernel)
+        return getattr(torch, f"{self.activation}_")(carried + drive)
+
+    def _step_in_moving_frame(self, state: Tensor | None, time: int, drive: Tensor, kernel: Tensor) -> Tensor:
+        """States are g, one slice where all are still alike, continued round the border for the convolution."""
+        pad = kernel.shape[-1] // 2
+        if state is None:
+            return advance(None, drive, [(0, 0)] * len(drive), self.activation, pad)
+        convolved = F.conv2d(state.flatten(0, 1), kernel).unflatten(0, state.shape[:2])
+        return advance(convolved, drive, self.flow.shifts(-time) or (), self.activation, pad)
 
     def hidden(self, state: Tensor, time: int) -> Tensor:
-        """h_time as (v, b, c, h, w) of a state in the frame that it is computed in."""
-        if self.flow.is_exact:
-            return self._shift(state, time)
+        """h_time as (v, b, c, h, w) of a state in the form that it is computed in."""
+        if self.flow.shifts(0) is not None:
+            return self._carry(inner(state, self.convolution.kernel().shape[-1] // 2), time)
         return state.expand(len(self.flow.velocities), *state.shape[1:])
 
-    def _shift(self, slices: Tensor, time: int) -> Tensor:
+    def _carry(self, slices: Tensor, time: int) -> Tensor:
         """psi_time(v) applied to each slice (v, ...), or to the one slice (1, ...) for every v."""
         if self.flow.velocities in ((0,), ((0, 0),)):
             return slices

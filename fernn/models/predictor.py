@@ -95,7 +95,7 @@ class SequencePredictor(nn.Module):
     def _feedback(self, last: Tensor, kernels: Kernels) -> Tensor:
         """The input of a step beyond the given frames."""
         if self.rollout == "equivariant":
-            return last.new_zeros(1, 1, 1, 1, 1)
+            return last.new_zeros(1).expand(1, len(last), len(kernels[0]), *last.shape[-2:])
         return self._lifted(last[:, None], kernels)[0]
 
 
