@@ -171,23 +171,32 @@ class GatherClips(NumpyBatchCollateFn):
 
     def __init__(self, footage: Footage, data: KTHConfig) -> None:
         self.footage, self.data = footage, data
-        self._pixels = footage.frames.reshape(-1)
+        self._rows = as_items(footage.frames.reshape(-1), footage.frames.shape[-1])
 
     def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
         """Rows hold clip, label, start, vy, vx and flip."""
-        clips = self._pixels.take(self._sources(rows))
+        clips = self._moved(rows)
+        mirrored = rows["flip"] == 1
+        clips[mirrored] = clips[mirrored][..., ::-1]
         ids = [self.footage.ids[clip] for clip in rows["clip"]]
         return Batch(torch.from_numpy(clips)[:, :, None], torch.from_numpy(rows["label"].copy()), ids)
 
-    def _sources(self, rows: dict[str, NDArray[Any]]) -> Integers:
-        """Where in all pixels each pixel of the clips (b, t, h, w) comes from."""
+    def _moved(self, rows: dict[str, NDArray[Any]]) -> NDArray[np.uint8]:
+        """Clips (b, t, h, w) in motion: whole rows of pixels are fetched, then each from its own column on."""
         height, width = self.footage.frames.shape[1:]
         velocities = torch.from_numpy(np.stack([rows["vy"], rows["vx"]], axis=1))
-        sources = source_pixels(velocities, self.data.num_frames, height, width)
-        lines, columns = (part.numpy() for part in sources)
-        columns = np.where(rows["flip"][:, None, None] == 1, columns[..., ::-1], columns)
+        lines, columns = (part.numpy() for part in source_pixels(velocities, self.data.num_frames, height, width))
         frames = rows["start"][:, None] + self.data.frame_step * np.arange(self.data.num_frames)
-        return ((frames[:, :, None] * height + lines) * width)[..., None] + columns[:, :, None, :]
+        still = self._rows[::width][frames[:, :, None] * height + lines]
+        twice = np.repeat(still[..., None], 2, axis=-1)  # a row from any column on, round the border
+        places = 2 * width * np.arange(still.size).reshape(still.shape) + columns[..., 0:1]
+        moved = as_items(twice.view(np.uint8).reshape(-1), width)[places]
+        return moved[..., None].view(np.uint8)
+
+
+def as_items(pixels: NDArray[np.uint8], width: int) -> NDArray[Any]:
+    """Every run of ``width`` pixels as one item, so that whole runs are fetched by one index: overlapping, no copy."""
+    return np.ndarray((len(pixels) - width + 1,), f"V{width}", buffer=pixels, strides=(1,))
 
 
 def _column(rows: list[dict[str, Any]], name: str) -> Integers:

@@ -1,0 +1,86 @@
+"""Training steps timed side by side: what the step benchmarks share."""
+
+import argparse
+import json
+import statistics
+import time
+
+import torch
+import torch.nn.functional as F
+from hardware import describe, show
+
+
+class Floor:
+    """Convolutions alone, forward and backward, on zero-padded maps that stand ready."""
+
+    def __init__(self, calls, device, dtype):
+        """``calls`` names each convolution: how many maps, of which size, the weight, whether maps want a gradient."""
+        self.calls = []
+        for count, size, weight, wanted in calls:
+            maps = torch.rand(count, weight.shape[1], size, size, device=device, dtype=dtype, requires_grad=wanted)
+            self.calls.append((maps, weight.detach().to(dtype).requires_grad_()))
+
+    def __call__(self):
+        for maps, weight in self.calls:
+            found = F.conv2d(maps, weight, padding=weight.shape[-1] // 2)
+            found.backward(found.detach())
+            maps.grad = weight.grad = None
+
+
+def training_step(loss_of, device, dtype):
+    """Forward and backward of what ``loss_of()`` gives."""
+
+    def step():
+        with torch.autocast(device, dtype, enabled=dtype != torch.float32):
+            loss = loss_of()
+        loss.backward()
+
+    return step
+
+
+def seconds(step, device):
+    began = time.perf_counter()
+    step()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
+
+
+def alternate(steps, device, repeats):
+    """Medians of alternating runs after one to warm up, and how they compare."""
+    for step in steps.values():
+        seconds(step, device)
+    runs = [{kind: seconds(step, device) for kind, step in steps.items()} for _ in range(repeats)]
+    middle = {kind: statistics.median(run[kind] for run in runs) for kind in steps}
+    ratios = [run["ours"] / run["floor"] for run in runs]
+    return {
+        **{f"{kind} s": f"{value:.3g}" for kind, value in middle.items()},
+        "ours/floor": f"{middle['ours'] / middle['floor']:.2f}",
+        "spread": f"{min(ratios):.2f}-{max(ratios):.2f}",
+        "published/ours": f"{middle['published'] / middle['ours']:.2f}",
+    }
+
+
+def main(title, description, measure, batches):
+    """Measure the models asked for in the precisions asked for, and show one table."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--batch", type=int, help=f"one batch size for all models; by default {batches}")
+    parser.add_argument("--models", nargs="+", default=list(batches))
+    parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    rows = []
+    for precision in asked.precisions:
+        for name in asked.models:
+            batch = asked.batch or batches[name]
+            found = measure(name, batch, getattr(torch, precision), asked.device, asked.repeats)
+            rows.append({"model": name, "batch": batch, "precision": precision, **found})
+    hardware = describe("torch") | {"threads": torch.get_num_threads()}
+    if asked.device == "cuda":
+        hardware["gpu"] = torch.cuda.get_device_name()
+    if asked.json:
+        print(json.dumps({"hardware": hardware, "rows": rows}))
+    else:
+        show(title, rows, hardware)
