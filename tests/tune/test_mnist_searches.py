@@ -75,7 +75,7 @@ def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_pat
     assert "nothing to do: 1 cells are measured, and MLflow shows them" in said.err
     (found,) = json.loads(said.out)["models"]
     assert (found["label"], found["n"], len(found["mean"])) == (model, 1, 7)
-    assert sum(found["mean"][:4]) / 4 == pytest.approx(done["metrics"]["test/mse"])  # it was trained to predict four
+    assert sum(found["mean"][:6]) / 6 == pytest.approx(done["metrics"]["test/mse"])  # it was trained to predict six
     for picture in ("length/curves.png", "length/rollouts.png"):
         assert len(list(tmp_path.rglob(picture))) == 3  # the cell's, the model's, the study's
     error = velocities(monkeypatch, capsys, name, "1")["mse"]
@@ -86,9 +86,9 @@ def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_pat
     pictures = {path.stem for path in (tmp_path / f"studies/{name}/report").glob("*.png")}
     assert pictures == {"validation", "rollouts", "length", "length-rollouts", "velocity"}
     examples = unpack((cell / "examples.safetensors").read_bytes())[0]
-    assert examples["clips"].shape == (4, 8, 1, 28, 28) and examples["predicted"].shape == (4, 4, 1, 28, 28)
+    assert examples["clips"].shape == (4, 12, 1, 28, 28) and examples["predicted"].shape == (4, 6, 1, 28, 28)
     longer = unpack((cell / "length.safetensors").read_bytes())[0]
-    assert torch.equal(longer["predicted"][:, :4], examples["predicted"])
+    assert torch.equal(longer["predicted"][:, :6], examples["predicted"])
 
 
 @pytest.mark.parametrize(
