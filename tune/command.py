@@ -65,18 +65,35 @@ def refuse(error: Exception, console: Console) -> int:
 
 def show_plan(planned: Planned, options: Options, voice: Voice) -> None:
     """Say what would run, counting the CPUs and GPUs of the cluster where one is named."""
-    with ray_runtime(options.cluster.address) if options.cluster.address else nullcontext():
-        chosen_resources(options)
-        voice.planned(planned, cost(planned, options))
+    with ray_runtime(options.cluster.address) if options.cluster.address or is_auto(options) else nullcontext():
+        resources = arranged(planned, options, voice, chosen_resources(options), kept=False)
+        voice.planned(planned, cost(planned, resources))
 
 
-def cost(planned: Planned, options: Options) -> Cost | None:
+def is_auto(options: Options) -> bool:
+    """Whether what trials hold is to be measured."""
+    return options.cluster.gpus_per_trial == "auto"
+
+
+def arranged(planned: Planned, options: Options, voice: Voice, held: Resources, kept: bool = True) -> Resources:
+    """What trials hold, measured where the user asks for that; ``kept``: in the study's folder."""
+    missing = planned.study.missing()
+    if not is_auto(options) or not missing:
+        return held
+    from tune.packing import pack, packed
+
+    packing = pack(planned.study, missing, held, hardware(), planned.study.folder if kept else None)
+    voice.packed(packing)
+    return packed(held, packing)
+
+
+def cost(planned: Planned, resources: Resources) -> Cost | None:
     """What the missing cells will take, None where none are missing."""
     missing = planned.study.missing()
     if not missing:
         return None
     say("measuring one training step of each model")
-    return cost_of(planned.study, missing, planned.num_clips, options, hardware())
+    return cost_of(planned.study, missing, planned.num_clips, resources, hardware())
 
 
 def execute(search: Search, planned: Planned, options: Options, voice: Voice) -> Outcome:
@@ -90,9 +107,10 @@ def execute(search: Search, planned: Planned, options: Options, voice: Voice) ->
             return track(planned.study, options, lambda listener: (planned.study, []))
         with ray_runtime(options.cluster.address):
             resources = chosen_resources(options)
-            confirm(planned, search.presets[options.grid.preset], options, voice)
+            confirm(planned, search.presets[options.grid.preset], resources, options, voice)
             ready = planned if is_ready else bring(search, planned, options)
-            expected = cost(ready, options)
+            resources = arranged(ready, options, voice, resources)
+            expected = cost(ready, resources)
             voice.planned(ready, expected)
             corpus = ready.corpus()
             check_clips(ready.study, corpus)
@@ -100,11 +118,11 @@ def execute(search: Search, planned: Planned, options: Options, voice: Voice) ->
             return track(ready.study, options, partial(train, ready.study, again, corpus, resources, voice, expected))
 
 
-def confirm(planned: Planned, preset: Preset, options: Options, voice: Voice) -> None:
+def confirm(planned: Planned, preset: Preset, resources: Resources, options: Options, voice: Voice) -> None:
     """Warn before a search that wants GPUs starts without one; on a terminal, ask. Raises StudyError for a no."""
     if preset.demo or planned.study.demo or hardware().gpus or not planned.study.missing():
         return
-    voice.warned(f"this search wants GPUs, and there is none: {describe_cost(cost(planned, options))}")
+    voice.warned(f"this search wants GPUs, and there is none: {describe_cost(cost(planned, resources))}")
     if options.yes or options.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     if not Confirm.ask("Start all the same (--yes does not ask)?", default=False, console=Console(stderr=True)):

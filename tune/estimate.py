@@ -15,9 +15,9 @@ from fernn.experiment import Experiment
 from fernn.train.loop import train_step
 from fernn.train.run import Run
 from tune.growing import epochs_done
-from tune.options import Options, gpu_share
 from tune.preflight import Hardware
 from tune.progress import Pace
+from tune.search import Resources
 from tune.study import Cell, Study, StudyError
 
 CPU_CLIPS = 2
@@ -42,23 +42,24 @@ class Cost:
     pace: Pace
 
 
-def cost_of(study: Study, cells: Sequence[Cell], num_clips: NumClips, options: Options, hardware: Hardware) -> Cost:
+def cost_of(study: Study, cells: Sequence[Cell], num_clips: NumClips, resources: Resources, hardware: Hardware) -> Cost:
     """Time and disk that the cells will take, trained to their last epoch; StudyError for a model that fails."""
-    probed = {probe_of(cell.experiment) for cell in cells}
-    probes = {experiment: _try(experiment, options.cluster.cpus_per_trial) for experiment in probed}
+    held = {cell: resources.of(study.model_label(cell)) for cell in cells}
+    probed = {(probe_of(cell.experiment), cpus) for cell, (cpus, _) in held.items()}
+    probes = {(experiment, cpus): _try(experiment, cpus) for experiment, cpus in probed}
     torch.cuda.empty_cache()  # the trials need what the probes held
-    concurrency = min(concurrency_of(options, hardware), len(cells))
+    at_once = {cell: min(concurrency_of(*share, resources, hardware), len(cells)) for cell, share in held.items()}
     done = epochs_done(study, cells)
     seconds, num_bytes, paces = 0.0, 0, {}
     for experiment, cell in ((cell.experiment, cell) for cell in cells):
-        seconds_per_clip, num_parameters = probes[probe_of(experiment)]
+        seconds_per_clip, num_parameters = probes[probe_of(experiment), held[cell][0]]
         of_epoch = paces[study.model_label(cell)] = epoch_clips(experiment, num_clips) * seconds_per_clip
-        seconds += (experiment.epochs - done[cell.key]) * of_epoch
+        seconds += (experiment.epochs - done[cell.key]) * of_epoch / at_once[cell]
         num_bytes += BYTES_PER_PARAMETER * num_parameters
     to_come = study.num_to_come / len(cells)  # cells that are still to be proposed, like those that are
-    seconds += to_come * sum(cell.experiment.epochs * paces[study.model_label(cell)] for cell in cells)
+    seconds += to_come * sum(c.experiment.epochs * paces[study.model_label(c)] / at_once[c] for c in cells)
     num_bytes += int(to_come * num_bytes)
-    return Cost(seconds / concurrency, concurrency, num_bytes, Pace(paces, done))
+    return Cost(seconds, max(at_once.values()), num_bytes, Pace(paces, done))
 
 
 def probe_of(experiment: Experiment) -> Experiment:
@@ -104,11 +105,10 @@ def blank_batch(experiment: Experiment, num_clips: int) -> Batch:
     return Batch(clips, torch.zeros(num_clips, dtype=torch.int64), [""] * num_clips)
 
 
-def concurrency_of(options: Options, hardware: Hardware) -> int:
-    """How many trials fit at once."""
-    cluster, gpus = options.cluster, gpu_share(options, hardware.gpus)
-    fitting = [hardware.cpus / cluster.cpus_per_trial] if cluster.cpus_per_trial else []
+def concurrency_of(cpus: float, gpus: float, resources: Resources, hardware: Hardware) -> int:
+    """How many trials that hold so many CPUs and GPUs fit at once."""
+    fitting = [hardware.cpus / cpus] if cpus else []
     fitting += [hardware.gpus / gpus] if gpus else []
-    fitting += [cluster.max_concurrent] if cluster.max_concurrent else []
+    fitting += [resources.max_concurrent] if resources.max_concurrent else []
     most = min(fitting, default=1)
     return sys.maxsize if math.isinf(most) else max(1, int(most))

@@ -143,8 +143,12 @@ class Cluster:
     """A running Ray cluster."""
     cpus_per_trial: Annotated[float, tyro.conf.arg(metavar="N")] = 1
     """CPUs that a trial holds; its threads, too."""
-    gpus_per_trial: Annotated[float | None, _default("0.25 where the cluster has a GPU, else 0", "N")] = None
-    """GPUs that a trial holds, a fraction to pack several on one."""
+    gpus_per_trial: Annotated[
+        float | Literal["auto"] | None, _default("0.25 where the cluster has a GPU, else 0", "N|auto")
+    ] = None
+    """GPUs that a trial holds, a fraction to pack several on one. auto: measured for each model before the search,
+    and without a GPU the CPUs of a trial, too. A trial that runs out of the GPU's memory goes on with twice the
+    share."""
     max_concurrent: Annotated[int | None, _default("as many as fit", "N")] = None
     """Trials that may run at once."""
 
@@ -199,9 +203,10 @@ def chosen_space(preset: Preset, options: Options) -> Space:
 
 
 def gpu_share(options: Options, num_gpus: float) -> float:
-    """The part of a GPU that a trial holds where there are so many GPUs."""
-    if options.cluster.gpus_per_trial is not None:
-        return options.cluster.gpus_per_trial
+    """The part of a GPU that a trial holds where there are so many GPUs; before it is measured, the default's."""
+    given = options.cluster.gpus_per_trial
+    if given is not None and given != "auto":
+        return given
     return DEFAULT_GPUS if num_gpus else 0.0
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from data.progress import say
 from data.stream import Corpus
 from tune.claims import claim
 from tune.growing import adopt_shorter
@@ -29,7 +30,7 @@ def run_rounds(
                 listener.stopped(cell)
         if segment.cells:
             adopt_shorter(study, segment.cells)
-            failed = run_cells(study, segment.cells, corpus, resources, listeners, segment.until)
+            failed = run_with_room(study, segment.cells, corpus, resources, listeners, segment.until)
             failures |= {one.cell.key: one for one in failed}
             if any(interrupted(study, cell, segment.until) for cell in segment.cells if cell.key not in failures):
                 return study, list(failures.values())
@@ -37,6 +38,26 @@ def run_rounds(
             return study, list(failures.values())
         else:
             study = extend(study, grown, listeners)
+
+
+def run_with_room(
+    study: Study,
+    cells: list[Cell],
+    corpus: Corpus,
+    resources: Resources,
+    listeners: Sequence[Listener],
+    until: int | None,
+) -> list[Failure]:
+    """Run the cells; those that run out of a GPU's memory once more, with twice the share, as long as there is more."""
+    failed = run_cells(study, cells, corpus, resources, listeners, until)
+    cramped, wider = [one for one in failed if one.is_cramped], resources.wider()
+    if not cramped or wider is None:
+        return failed
+    for one in cramped:
+        label = study.model_label(one.cell)
+        say(f"{study.label(one.cell)}: {one.reason}; goes on with {wider.of(label)[1]:g} of a GPU")
+    others = [one for one in failed if one not in cramped]
+    return others + run_with_room(study, [one.cell for one in cramped], corpus, wider, listeners, until)
 
 
 def interrupted(study: Study, cell: Cell, until: int | None) -> bool:

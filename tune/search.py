@@ -5,20 +5,21 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, Self
 
 import optuna
 import ray
 from ray import tune
+from ray.tune.execution.placement_groups import resource_dict_to_pg_factory
 from ray.tune.search.optuna import OptunaSearch
 
 from data.stream import Corpus
 from fernn.train.loop import Row
 from tune.study import Cell, Study, StudyError
-from tune.trial import trial
+from tune.trial import OUT_OF_MEMORY, trial
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,24 @@ class Resources:
     cpus: float = 1
     gpus: float = 0
     max_concurrent: int | None = None
+    by_model: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """CPUs and GPUs of the models that hold others, by label."""
+
+    def of(self, label: str) -> tuple[float, float]:
+        """CPUs and GPUs of a trial of the model."""
+        return self.by_model.get(label, (self.cpus, self.gpus))
+
+    def wider(self) -> Self | None:
+        """Twice the share of a GPU for every trial, a whole one at the most; None where all hold that."""
+        if all(gpus in (0, 1) for _, gpus in (*self.by_model.values(), (self.cpus, self.gpus))):
+            return None
+        shares = {label: (cpus, widened(gpus)) for label, (cpus, gpus) in self.by_model.items()}
+        return replace(self, gpus=widened(self.gpus), by_model=shares)
+
+
+def widened(gpus: float) -> float:
+    """Twice the share of a GPU, a whole one at the most; whole GPUs stay."""
+    return min(1.0, 2 * gpus) if gpus < 1 else gpus
 
 
 @dataclass(frozen=True)
@@ -36,6 +55,11 @@ class Failure:
 
     cell: Cell
     reason: str
+
+    @property
+    def is_cramped(self) -> bool:
+        """Whether a larger share of a GPU may help."""
+        return self.reason.startswith(OUT_OF_MEMORY)
 
 
 class Listener(Protocol):
@@ -70,8 +94,9 @@ class Relay(tune.Callback):
     the first exception for :func:`run_cells` to raise when all is done.
     """
 
-    def __init__(self, study: Study, listeners: Sequence[Listener]) -> None:
-        self.study, self.listeners = study, listeners
+    def __init__(self, study: Study, listeners: Sequence[Listener], may_widen: bool = False) -> None:
+        """``may_widen``: a trial that ran out of memory is followed by another with a larger share of a GPU."""
+        self.study, self.listeners, self.may_widen = study, listeners, may_widen
         self.failures: list[Failure] = []
         self.error: Exception | None = None
 
@@ -105,8 +130,9 @@ class Relay(tune.Callback):
 
     def _fail(self, trial: Any, reason: str) -> None:
         """A trial may fail before its first report, so Ray's results do not tell which cell it was."""
-        self.failures.append(Failure(self.study.cell_at(trial.config), reason))
-        self._tell("ended", trial, True)
+        failure = Failure(self.study.cell_at(trial.config), reason)
+        self.failures.append(failure)
+        self._tell("lost", trial) if self.may_widen and failure.is_cramped else self._tell("ended", trial, True)
 
     def _tell(self, word: str, trial: Any, *news: Any) -> None:
         try:
@@ -131,13 +157,18 @@ def run_cells(
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Tune's new output prints a banner even at verbosity 0
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # no CSV, JSON and TensorBoard beside our folders
     os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"  # a cell may end without another epoch to report
-    relay = Relay(study, listeners)
+    relay = Relay(study, listeners, may_widen=resources.wider() is not None)
+
+    def held(point: dict[str, Any]) -> tune.PlacementGroupFactory:
+        cpus, gpus = resources.of(study.model_label(study.cell_at(point)))
+        return resource_dict_to_pg_factory({"cpu": cpus, "gpu": gpus})
+
     ship_models(study.cells)
     with tempfile.TemporaryDirectory(prefix="fernn-search-") as scratch:
         tuner = tune.Tuner(
             tune.with_resources(
                 tune.with_parameters(trial, study=study, corpus=corpus, until=until),
-                {"cpu": resources.cpus, "gpu": resources.gpus},
+                held,
             ),
             tune_config=tune.TuneConfig(
                 search_alg=propose(study, cells),

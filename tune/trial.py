@@ -21,6 +21,8 @@ from fernn.train.task import Predictions
 from tune.store import CellFolder
 from tune.study import Cell, Study
 
+OUT_OF_MEMORY = "the GPU's memory ran out"
+"""What the reason begins with of a trial that a larger share of a GPU may help."""
 EVALUATED: tuple[Split, ...] = ("validation", "test")
 
 
@@ -41,11 +43,12 @@ def trial(point: Mapping[str, Any], *, study: Study, corpus: Corpus, until: int 
     clips = corpus.stream(experiment.data, experiment.batch_size)
     try:
         train(run, folder, clips, until)
-    except DivergedError as error:
-        folder.fail(str(error))
-    else:
         if run.epoch == experiment.epochs:
             finish(cell, folder, run, clips)
+    except DivergedError as error:
+        folder.fail(str(error))
+    except torch.OutOfMemoryError as error:
+        folder.fail(f"{OUT_OF_MEMORY}: {str(error).splitlines()[0]}")
 
 
 def train(run: Run, folder: CellFolder, clips: Stream, until: int | None) -> None:

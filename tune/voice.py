@@ -16,6 +16,7 @@ from rich.table import Table as Grid
 from fernn.train.loop import Row
 from tune import report
 from tune.estimate import Cost
+from tune.packing import Packing, records
 from tune.planning import Planned
 from tune.progress import Pace, Progress, duration, tables
 from tune.search import Failure, Listener
@@ -47,6 +48,9 @@ class Voice(Protocol):
 
     def planned(self, planned: Planned, cost: Cost | None) -> None:
         """What the study holds, what is done, what will run and what that costs."""
+
+    def packed(self, packing: Packing) -> None:
+        """How many trials share a GPU or a machine, as measured."""
 
     def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[Listener]:
         """Follows the cells while they run."""
@@ -118,6 +122,16 @@ class Texts:
             begun = cost.pace.epochs_done.get(cell.key) if cost is not None else 0
             self._say(f"  {study.label(cell)}" + (f", goes on from epoch {begun}" if begun else ""))
 
+    def packed(self, packing: Packing) -> None:
+        grid = Grid(title="trials side by side, measured", title_justify="left")
+        for column in ("model", "trials", "CPUs each", "GPUs each", "clips/s in all", "memory", ""):
+            grid.add_column(column)
+        for line in records(packing):
+            mark = "chosen" if line["chosen"] else ""
+            numbers = (str(line["trials"]), f"{line['cpus']:g}", f"{line['gpus']:g}", f"{line['clips_per_second']:.1f}")
+            grid.add_row(line["model"], *numbers, f"{line['memory']:.0%}", mark)
+        self.console.print(grid)
+
     def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[Listener]:
         return Progress(study, cells, self.console, pace)
 
@@ -172,6 +186,9 @@ class Events:
         facts |= {"partial": list(study.partial), "num_cells": len(study.cells), "num_to_come": study.num_to_come}
         expected = {} if cost is None else {"seconds": cost.seconds, "num_bytes": cost.num_bytes}
         self._tell("plan", **facts, **expected, to_run=[cell.name for cell in missing])
+
+    def packed(self, packing: Packing) -> None:
+        self._tell("packing", readings=records(packing))
 
     def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[Listener]:
         return nullcontext(self)

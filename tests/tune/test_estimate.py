@@ -8,8 +8,8 @@ from stored_study import finished_study
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 from tune import estimate
-from tune.options import Cluster, Options
 from tune.preflight import Hardware, Node
+from tune.search import Resources
 from tune.store import Folder
 from tune.study import Study, plan_cells
 
@@ -28,9 +28,9 @@ def test_time_and_disk_scale_with_cells_epochs_and_concurrency(monkeypatch, tmp_
     monkeypatch.setattr(estimate, "probe", lambda experiment, cpus: (0.5, 100_000))
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1, 2)}, "hash", settings={"epochs": 6})
     study = Study("s", Folder(str(tmp_path)), {}, cells)
-    alone = estimate.cost_of(study, cells, num_clips, Options(), machine(1, 0))
+    alone = estimate.cost_of(study, cells, num_clips, Resources(), machine(1, 0))
     assert (alone.seconds, alone.num_bytes, alone.concurrency) == (3 * 6 * 100 * 0.5, 4_800_000, 1)
-    assert estimate.cost_of(study, cells, num_clips, Options(), machine(3, 0)).seconds == alone.seconds / 3
+    assert estimate.cost_of(study, cells, num_clips, Resources(), machine(3, 0)).seconds == alone.seconds / 3
 
 
 def test_epochs_that_are_done_cost_nothing(monkeypatch, tmp_path):
@@ -39,7 +39,7 @@ def test_epochs_that_are_done_cost_nothing(monkeypatch, tmp_path):
         tmp_path, {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}, {("grnn", 1e-3, 0): (5, 5)}
     )
     longer = tuple(replace(cell, experiment=replace(cell.experiment, epochs=501)) for cell in study.cells)
-    cost = estimate.cost_of(replace(study, cells=longer), longer, num_clips, Options(), machine(1, 0))
+    cost = estimate.cost_of(replace(study, cells=longer), longer, num_clips, Resources(), machine(1, 0))
     assert list(cost.pace.epochs_done.values()) == [1, 0]  # a finished cell has one recorded epoch in these studies
     assert cost.seconds == (500 + 501) * 100 * 0.5
 
@@ -57,15 +57,24 @@ def test_a_probe_measures_a_step_and_counts_parameters():
 
 
 @pytest.mark.parametrize(
-    ("cluster", "hardware", "expected"),
+    ("held", "hardware", "expected"),
     [
-        (Cluster(), machine(2, 0), 2),
-        (Cluster(cpus_per_trial=0.5, max_concurrent=3), machine(2, 0), 3),
-        (Cluster(), machine(2, 1), 2),
-        (Cluster(), machine(16, 1), 4),
-        (Cluster(cpus_per_trial=8), machine(2, 0), 1),
-        (Cluster(), Hardware((Node(2, 0),), (Node(8, 1, count=3),)), 12),
+        (Resources(1, 0), machine(2, 0), 2),
+        (Resources(0.5, 0, max_concurrent=3), machine(2, 0), 3),
+        (Resources(1, 0.25), machine(2, 1), 2),
+        (Resources(1, 0.25), machine(16, 1), 4),
+        (Resources(8, 0), machine(2, 0), 1),
+        (Resources(1, 0.25), Hardware((Node(2, 0),), (Node(8, 1, count=3),)), 12),
     ],
 )
-def test_the_scarcest_resource_decides_how_many_run_at_once(cluster, hardware, expected):
-    assert estimate.concurrency_of(Options(cluster=cluster), hardware) == expected
+def test_the_scarcest_resource_decides_how_many_run_at_once(held, hardware, expected):
+    assert estimate.concurrency_of(held.cpus, held.gpus, held, hardware) == expected
+
+
+def test_each_model_costs_by_what_its_trials_hold(monkeypatch, tmp_path):
+    monkeypatch.setattr(estimate, "probe", lambda experiment, cpus: (0.5 / cpus, 100_000))
+    cells = plan_cells(Experiment(), {"model": ("grnn", "3dcnn"), "seed": (0, 1)}, "hash", settings={"epochs": 6})
+    study = Study("s", Folder(str(tmp_path)), {"model": ("grnn", "3dcnn"), "seed": (0, 1)}, cells)
+    held = Resources(by_model={"3dcnn": (4, 0)})
+    cost = estimate.cost_of(study, cells, num_clips, held, machine(4, 0))
+    assert cost.seconds == 2 * 6 * 100 * 0.5 / 4 + 2 * 6 * 100 * 0.125 and cost.concurrency == 4
