@@ -24,7 +24,7 @@ from fernn.batch import Batch
 from fernn.data_config import KTHConfig
 from fernn.experiment import Split
 from fernn.flows.translation import source_pixels
-from fernn.seeding import generator, seed_of
+from fernn.seeding import generator, seeds_of
 
 Integers = NDArray[np.int64]
 
@@ -77,8 +77,8 @@ class ClipStream:
         """Training clips in the order of (seed, epoch), starts and mirrors from (seed, epoch, clip id)."""
         clips = self._splits["train"]
         names = [self.footage.ids[clip] for clip in clips.clips]
-        draws = np.array([seed_of("clip-start", seed, epoch, name) for name in names])
-        flips = np.array([seed_of("flip", seed, epoch, name) & 1 for name in names]) * int(self.data.flip)
+        draws = np.array(seeds_of("clip-start", seed, epoch, each=names))
+        flips = (np.array(seeds_of("flip", seed, epoch, each=names)) & 1) * int(self.data.flip)
         order = generator("order", seed, epoch).permutation(len(names))
         return batches(clips.rows(draws % clips.num_starts, flips, order), self.batch_size, self._gather)
 
