@@ -25,12 +25,12 @@ def pad_periodic(maps: Tensor, rows: int, columns: int) -> Tensor:
 
 
 def sum_of_shifted(slices: Tensor, shifts: Sequence[tuple[int, int]]) -> Tensor:
-    """The sum (1, ..., h, w) of what :func:`shift_slices` would give; without a gradient."""
-    total = torch.zeros_like(slices[:1])
+    """The sum (1, ..., h, w) of what :func:`shift_slices` would give, added up in float32 or finer; no gradient."""
+    total = torch.zeros_like(slices[:1], dtype=torch.promote_types(slices.dtype, torch.float32))
     for moved, shift in zip(slices, shifts, strict=True):
         for to, source in quadrants(slices.shape, shift):
             total[0][to].add_(moved[source])
-    return total
+    return total.to(slices.dtype)
 
 
 def fill_border(padded: Tensor, rows: int, columns: int) -> None:

@@ -6,13 +6,14 @@
     floor       the convolutions that algebra cannot remove, forward and backward, on zero-padded maps of the same
                 shapes and dtype: the embedding of all frames, one slice at the second step, |V| at all others
 
-Forward and backward of one batch, same weights and clips, medians of alternating runs. 128 channels, 16 frames of
+Forward and backward of one batch, same weights and clips, medians of alternating runs; and the megabytes that the
+forward pass keeps for the backward pass. 128 channels, 16 frames of
 32x32 pixels. It needs PyTorch and NumPy alone.
 """
 
 import torch
 import torch.nn.functional as F
-from steps import Floor, alternate, main, training_step
+from steps import Floor, TrainingStep, alternate, main
 
 from fernn.models import MODELS
 
@@ -71,8 +72,8 @@ def measure(name, batch, dtype, device, repeats):
         return F.cross_entropy(logits.float(), labels)
 
     steps = {
-        "published": training_step(lambda: loss_of(published_logits(model, clips)), device, dtype),
-        "ours": training_step(lambda: loss_of(model(clips)), device, dtype),
+        "published": TrainingStep(lambda: loss_of(published_logits(model, clips)), device, dtype),
+        "ours": TrainingStep(lambda: loss_of(model(clips)), device, dtype),
         "floor": Floor(convolutions(model, batch), device, dtype),
     }
     return alternate(steps, device, repeats)

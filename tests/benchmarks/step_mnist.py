@@ -4,6 +4,7 @@
                 for turns the steerable kernel is made anew at every step
     ours        the model that the search trains
     floor       the convolutions that algebra cannot remove, forward and backward, zero-padded, same shapes and dtype
+    MB          what the forward pass keeps for the backward pass
 
 Names are those of the searches behind "drift-" and "turn-". Drift: 28x28 pixels, ten frames to ten, as published but
 for the batch. Turn: 40x40 pixels, 4 of the 32 fields (a full step takes minutes on a CPU), five frames to five.
@@ -11,7 +12,7 @@ for the batch. Turn: 40x40 pixels, 4 of the 32 fields (a full step takes minutes
 
 import torch
 import torch.nn.functional as F
-from steps import Floor, alternate, main, training_step
+from steps import Floor, TrainingStep, alternate, main
 
 from fernn.flows.rotation import rotate
 from fernn.models import MODELS
@@ -68,8 +69,8 @@ def measure(name, batch, dtype, device, repeats):
         return F.mse_loss(predicted.float(), target)
 
     steps = {
-        "published": training_step(lambda: loss_of(published_predictions(model, frames, num_frames)), device, dtype),
-        "ours": training_step(lambda: loss_of(model(frames, num_frames)), device, dtype),
+        "published": TrainingStep(lambda: loss_of(published_predictions(model, frames, num_frames)), device, dtype),
+        "ours": TrainingStep(lambda: loss_of(model(frames, num_frames)), device, dtype),
         "floor": Floor(convolutions(model, batch, size, num_frames), device, dtype),
     }
     return alternate(steps, device, repeats)

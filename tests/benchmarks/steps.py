@@ -27,15 +27,31 @@ class Floor:
             maps.grad = weight.grad = None
 
 
-def training_step(loss_of, device, dtype):
+class TrainingStep:
     """Forward and backward of what ``loss_of()`` gives."""
 
-    def step():
-        with torch.autocast(device, dtype, enabled=dtype != torch.float32):
-            loss = loss_of()
-        loss.backward()
+    def __init__(self, loss_of, device, dtype):
+        self.loss_of, self.device, self.dtype = loss_of, device, dtype
 
-    return step
+    def loss(self):
+        with torch.autocast(self.device, self.dtype, enabled=self.dtype != torch.float32):
+            return self.loss_of()
+
+    def __call__(self):
+        self.loss().backward()
+
+    def kept(self):
+        """Bytes of the tensors that the forward pass keeps for the backward pass."""
+        storages = {}
+
+        def keep(tensor):
+            storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss = self.loss()
+        del loss
+        return sum(storages.values())
 
 
 def seconds(step, device):
@@ -58,6 +74,8 @@ def alternate(steps, device, repeats):
         "ours/floor": f"{middle['ours'] / middle['floor']:.2f}",
         "spread": f"{min(ratios):.2f}-{max(ratios):.2f}",
         "published/ours": f"{middle['published'] / middle['ours']:.2f}",
+        "published MB": f"{steps['published'].kept() / 1e6:.0f}",
+        "ours MB": f"{steps['ours'].kept() / 1e6:.0f}",
     }
 
 
