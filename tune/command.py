@@ -82,7 +82,7 @@ def arranged(planned: Planned, options: Options, voice: Voice, held: Resources, 
         return held
     from tune.packing import pack, packed
 
-    packing = pack(planned.study, missing, held, hardware(), planned.study.folder if kept else None)
+    packing = pack(planned.study, missing, held, hardware(), kept)
     voice.packed(packing)
     return packed(held, packing)
 

@@ -43,7 +43,7 @@ def next_segment(study: Study, failed: Collection[str]) -> Segment:
     """
     if study.scheduler == "none":
         return Segment([cell for cell in study.missing() if cell.key not in failed])
-    if any(cell.key in failed and study.cell_folder(cell).failure() is None for cell in study.cells):
+    if any(cell.key in failed and not study.cell_folder(cell).diverged() for cell in study.cells):
         return Segment([])  # a lost worker's cell has no place on its rung yet
     stopped = _stop_incomplete(study)
     for rung in rungs(study.cells[0].experiment.epochs):
@@ -108,7 +108,7 @@ def _value_at(study: Study, cell: Cell, rung: int) -> float | None:
     rows = folder.history()
     if len(rows) >= rung:
         return rows[rung - 1][f"best/{study.metric.name}"]
-    return None if folder.failure() is None else study.metric.worst  # it can come no further
+    return study.metric.worst if folder.diverged() else None  # it can come no further
 
 
 def _epoch(study: Study, cell: Cell) -> int:

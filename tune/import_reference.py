@@ -33,7 +33,7 @@ from tune.reuse import find_study, known_studies
 from tune.search import ray_runtime
 from tune.store import BEST, CellFolder, Folder
 from tune.study import Cell, Settings, Study, StudyError
-from tune.trial import EVALUATED, prediction_table, result
+from tune.trial import EVALUATED, evaluated, prediction_table, result
 
 
 @dataclass(frozen=True)
@@ -171,10 +171,10 @@ def begin(study: Study, imported: ImportedCell, run: Run) -> CellFolder:
 
 def keep(folder: CellFolder, imported: ImportedCell, run: Run, clips: Stream) -> None:
     """Evaluate the cell's weights, and close it."""
-    found = {split: run.predict(clips.evaluation(split)) for split in EVALUATED}
+    found, examples = evaluated(run, clips)
     table = pa.concat_tables(prediction_table(split, one, clips) for split, one in found.items())
     done = result(imported.cell, run, [], found) | {"key": imported.key, "status": STATUS}
-    folder.finish(table, done, run.look_at(clips.evaluation("test")))
+    folder.finish(table, done, examples)
 
 
 def summary(study: Study, imported: ImportedCell, already: bool) -> str:

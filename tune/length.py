@@ -21,7 +21,7 @@ from fernn.train.run import Run
 from fernn.train.task import FrameErrors
 from tune.store import BEST, CellFolder
 from tune.study import Cell, Study
-from tune.trial import machine
+from tune.trial import keep_first, machine
 
 FILE, EXAMPLES = "length.json", "length.safetensors"
 
@@ -60,18 +60,18 @@ class LengthMeasurement:
         return content if content is not None and content["subject"] == self.subject() else None
 
     def examples(self) -> Tensors:
-        """A few clips with the frames predicted, as measured last."""
+        """A few clips with the frames predicted; empty where those are of other weights or another horizon."""
         content = self.folder.folder.read(EXAMPLES)
-        return {} if content is None else unpack(content)[0]
+        tensors, facts = ({}, {}) if content is None else unpack(content)
+        return tensors if facts == self.subject() else {}
 
     def measure(self, corpus: Corpus, advance: Callable[[int], None]) -> None:
         """Predict the test set's frames with the best epoch's weights and write down the errors."""
         experiment, began = self.cell.experiment, time.monotonic()
         run = Run.start(replace(experiment, data=self.data), "cuda" if torch.cuda.is_available() else "cpu")
         self.folder.load_best(run)
-        clips = corpus.stream(self.data, experiment.batch_size)
-        self.folder.folder.write(EXAMPLES, pack(run.look_at(clips.evaluation("test")), {}))
-        found = run.predict(_counted(clips, advance))
+        clips, first = corpus.stream(self.data, experiment.batch_size), list[Batch]()
+        found = run.predict(keep_first(_counted(clips, advance), first))
         assert isinstance(found, FrameErrors)
         errors = found.errors.double()
         content = {
@@ -82,6 +82,7 @@ class LengthMeasurement:
             "seconds": time.monotonic() - began,
             "machine": machine(run.device),
         }
+        self.folder.folder.write(EXAMPLES, pack(run.look_at(first[0]), self.subject()))
         self.folder.folder.write_json(FILE, content)
 
 

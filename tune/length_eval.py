@@ -97,16 +97,17 @@ def evaluate(study: Study, options: Options) -> list[ModelLength]:
 
     tracker = Tracker(study, uri_of(options))
     tracker.sync()
-    rows = [row for row in model_rows(study) if options.models is None or row.model in options.models]
-    wanted = {row.label: [LengthMeasurement.of(study, one.cell, options.horizon) for one in row.chosen] for row in rows}
-    left = [one for ones in wanted.values() for one in ones if one.result() is None]
+    rows = model_rows(study)
+    asked = [row for row in rows if options.models is None or row.model in options.models]
+    wanted = [LengthMeasurement.of(study, one.cell, options.horizon) for row in asked for one in row.chosen]
+    left = [one for one in wanted if one.result() is None]
     if left:
         measure_all(study, left, options)
-    found = [ModelLength.of(study, row, options.horizon) for row in rows]
+    found = [model for row in rows if (model := ModelLength.of(study, row, options.horizon)).curves]
     changed = ship(tracker, study, found)
     tracker.close(complete=not study.missing())
     if not left and not changed:
-        say(f"nothing to do: {sum(map(len, wanted.values()))} cells are measured, and MLflow shows them")
+        say(f"nothing to do: {len(wanted)} cells are measured, and MLflow shows them")
     return found
 
 

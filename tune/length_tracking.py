@@ -21,8 +21,8 @@ def ship(tracker: Tracker, study: Study, models: Sequence[ModelLength]) -> int:
     changed = 0
     for model in models:
         for one in model.row.chosen:
-            curve = model.curves[one.cell.experiment.seed]
-            changed += _attach(tracker, study, f"cell/{one.cell.key}", curve["mean"], [model])
+            if (curve := model.curves.get(one.cell.experiment.seed)) is not None:
+                changed += _attach(tracker, study, f"cell/{one.cell.key}", curve["mean"], [model])
         changed += _attach(tracker, study, f"model/{model.row.label}", model.mean, [model])
     return changed + _attach(tracker, study, "study", [], models)
 
@@ -34,7 +34,8 @@ def _attach(tracker: Tracker, study: Study, node: str, mean: Sequence[float], mo
         (folder / "length.json").write_text(text, encoding="utf-8")
         (folder / "length.csv").write_text(csv_text(models), encoding="utf-8")
         (folder / "curves.png").write_bytes(png(curves(study, models)))
-        (folder / "rollouts.png").write_bytes(png(rollouts(study, models)))
+        if (picture := rollouts(study, models)) is not None:
+            (folder / "rollouts.png").write_bytes(png(picture))
 
     metrics = [Metric(f"{VIEW}/mse", value, 0, frame) for frame, value in enumerate(mean, start=1)]
     return attach(tracker, node, text, metrics, write, VIEW)

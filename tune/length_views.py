@@ -104,6 +104,7 @@ def curves(study: Study, models: Sequence[ModelLength]) -> Figure:
     return figure
 
 
-def rollouts(study: Study, models: Sequence[ModelLength]) -> Figure:
-    """A few frames of the predictions, from the given ones to the last, beside the true ones."""
-    return rollout_figure(study, {model.row.label: model.examples for model in models})
+def rollouts(study: Study, models: Sequence[ModelLength]) -> Figure | None:
+    """A few frames of the predictions, from the given ones to the last, beside the true ones; None without any."""
+    examples = {model.row.label: model.examples for model in models if model.examples}
+    return rollout_figure(study, examples) if examples else None

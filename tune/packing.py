@@ -1,8 +1,8 @@
 """How many trials share a GPU, or where there is none, how many CPUs each holds: measured before the search.
 
-For each model 1, 2, 4 and 8 training processes run side by side for a moment, on one GPU or on the CPUs of one machine.
-The number with the most clips a second in all is taken, among those that leave a tenth of the memory free; the study's
-folder keeps the readings in ``packing.json``.
+For each model 1, 2, 4, ... training processes run side by side for a moment, up to 8 on one GPU, or as many as one
+machine has CPUs. The number with the most clips a second in all is taken, among those that leave a tenth of the memory
+free; the study's folder keeps the readings in ``packing.json``.
 """
 
 import hashlib
@@ -12,11 +12,12 @@ import resource
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import ray
 import torch
-from ray.exceptions import RayError
+from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
@@ -27,8 +28,8 @@ from fernn.train.run import Run
 from tune.estimate import blank_batch, probe, probe_of
 from tune.preflight import Hardware
 from tune.search import Resources, ship_models
-from tune.store import Folder
 from tune.study import Cell, Study, StudyError
+from tune.trial import is_out_of_memory
 
 FILE = "packing.json"
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
@@ -39,6 +40,8 @@ ALIKE = 0.98
 """Fewer trials are taken where they train at least so many of the best number's clips."""
 SECONDS = 2.0
 """How long each number of trials is measured, after two steps to warm up."""
+PATIENCE = 600.0
+"""Seconds after which a search does not wait any longer for a machine to measure on."""
 
 
 @dataclass(frozen=True)
@@ -60,34 +63,39 @@ class Reading:
         return self.memory <= 1 - FREE
 
 
+Layout = tuple[int, float, float]
+"""A number of trials, the CPUs of each, and the share of a GPU of each."""
 Packing = Mapping[str, Sequence[Reading]]
 """The readings of every model, by its label in the study."""
 
 
-def pack(study: Study, cells: Sequence[Cell], held: Resources, have: Hardware, folder: Folder | None) -> Packing:
-    """Measure the models of the cells, but for those whose readings on such machines ``folder`` has.
+def pack(study: Study, cells: Sequence[Cell], held: Resources, have: Hardware, kept: bool) -> Packing:
+    """Measure the models of the cells, but for those whose readings on such machines the study's folder has.
 
-    Raises StudyError for a model of which not one trial fits.
+    ``kept``: write them down there. Raises StudyError for a model of which not one trial fits.
     """
     ship_models(cells)
-    known = (folder.read_json(FILE) if folder else None) or {}
+    places, known = layouts(held, have, len(cells)), study.folder.read_json(FILE) or {}
     packing: dict[str, Sequence[Reading]] = {}
     for cell in cells:
-        label, subject = study.model_label(cell), digest(cell.experiment, held, have)
-        if label not in packing and known.get(label, {}).get("subject") != subject:
+        label, subject = study.model_label(cell), digest(cell, places)
+        if label in packing:
+            continue
+        if known.get(label, {}).get("subject") != subject:
             say(f"measuring how {label} packs")
-            readings = measure(probe_of(cell.experiment), held, have)
+            readings = measure(probe_of(cell.experiment), places)
             known[label] = {"subject": subject, "readings": [asdict(reading) for reading in readings]}
-            if folder:
-                folder.write_json(FILE, known)
         packing[label] = [Reading(**reading) for reading in known[label]["readings"]]
         best(label, packing[label])
+        if kept:
+            study.folder.write_json(FILE, known)
     return packing
 
 
-def digest(experiment: Experiment, held: Resources, have: Hardware) -> str:
-    """What decides the readings, as a short name."""
-    facts = [probe_of(experiment).flatten(), asdict(replace(held, by_model={})), asdict(have)]
+def digest(cell: Cell, places: Sequence[Layout]) -> str:
+    """What decides the readings, as a short name: the model, its code, where it runs."""
+    kinds = sorted(name for name in ray.cluster_resources() if name.startswith("accelerator_type"))
+    facts = [probe_of(cell.experiment).flatten(), cell.config().get("model_source"), places, kinds]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -108,11 +116,11 @@ def packed(held: Resources, packing: Packing) -> Resources:
     return replace(held, by_model={label: (one.cpus, one.gpus) for label, one in chosen.items()})
 
 
-def measure(experiment: Experiment, held: Resources, have: Hardware) -> list[Reading]:
-    """Ever more trials side by side, until the memory is short or the machine is full."""
+def measure(experiment: Experiment, places: Sequence[Layout]) -> list[Reading]:
+    """Ever more trials side by side, as long as enough memory stays free."""
     readings: list[Reading] = []
-    for trials, cpus, gpus in layouts(held, have):
-        if readings and trials / readings[-1].trials * readings[-1].memory > 1:
+    for trials, cpus, gpus in places:
+        if readings and trials / readings[-1].trials * readings[-1].memory > 1 - FREE:
             break
         found = side_by_side(experiment, trials, cpus, gpus)
         if found is None:
@@ -121,29 +129,45 @@ def measure(experiment: Experiment, held: Resources, have: Hardware) -> list[Rea
     return readings
 
 
-def layouts(held: Resources, have: Hardware) -> list[tuple[int, float, float]]:
-    """Numbers of trials with the CPUs and the share of a GPU that each then holds."""
-    with_gpu = [node for node in have.alive if node.gpus]
-    most = max((with_gpu or have.alive), key=lambda node: node.cpus).cpus
-    if with_gpu:
-        return [(n, held.cpus, 1 / n) for n in COUNTS if n <= MOST_ON_A_GPU and (n == 1 or n * held.cpus <= most)]
-    return [(n, float(most // n), 0.0) for n in COUNTS if n <= most]
+def layouts(held: Resources, have: Hardware, num_cells: int) -> list[Layout]:
+    """Numbers of trials with the CPUs and the share of a GPU that each then holds.
+
+    No more than there are cells for; with GPUs, no more than each GPU has its part of the CPUs for; else on the
+    smallest machine, so that all can be used. Raises StudyError where there is no machine to train on.
+    """
+    nodes = [node for node in (*have.alive, *have.scaled) if node.cpus]
+    if not nodes:
+        raise StudyError("--gpus-per-trial auto needs a machine with CPUs, and the cluster has none")
+    gpus = have.gpus
+    cpus = min(node.cpus / node.gpus for node in nodes if node.gpus) if gpus else min(node.cpus for node in nodes)
+    most = max(1, num_cells / (gpus or len(nodes)))
+    counts = [n for n in COUNTS if n < 2 * most]
+    if gpus:
+        return [(n, held.cpus, 1 / n) for n in counts if n <= MOST_ON_A_GPU and (n == 1 or n * held.cpus <= cpus)]
+    return [(n, float(max(1, cpus // n)), 0.0) for n in counts if n <= max(1, cpus)]
 
 
 def side_by_side(experiment: Experiment, trials: int, cpus: float, gpus: float) -> Reading | None:
     """The reading of so many trials on one machine; None where they run out of memory."""
     bundle = {"CPU": trials * cpus} | ({"GPU": trials * gpus} if gpus else {})
     place = placement_group([bundle])
-    ray.get(place.ready())
     remote: Any = ray.remote(Prober)
     remote = remote.options(num_cpus=cpus, num_gpus=gpus, scheduling_strategy=PlacementGroupSchedulingStrategy(place))
-    probers = [remote.remote(experiment, cpus) for _ in range(trials)]
+    probers: list[Any] = []
     try:
+        ray.get(place.ready(), timeout=PATIENCE)
+        probers += [remote.remote(experiment, cpus) for _ in range(trials)]
         ray.get([prober.warm_up.remote() for prober in probers])
         rates = ray.get([prober.work.remote(SECONDS) for prober in probers])
         memory = [ray.get(prober.memory.remote()) for prober in probers]
+    except GetTimeoutError as error:
+        wanted = f"{trials * cpus:g} CPUs" + (" and a GPU" if gpus else "")
+        raise StudyError(
+            f"no machine had {wanted} free for {PATIENCE:.0f} s to measure {experiment.model.name} on: "
+            f"wait for what runs there, or give --gpus-per-trial a number"
+        ) from error
     except RayError as error:
-        if "OutOfMemory" in str(error):
+        if isinstance(error, OutOfMemoryError) or is_out_of_memory(error):
             return None
         reason = [line.strip() for line in str(error).splitlines() if line.strip()][-1]
         raise StudyError(f"model {experiment.model.name!r} fails in training: {reason}") from error
@@ -159,6 +183,7 @@ class Prober:
 
     def __init__(self, experiment: Experiment, cpus: float) -> None:
         torch.set_num_threads(max(1, int(cpus)))
+        self.experiment, self.before = experiment, held_memory()
         self.run = Run.start(experiment, "cuda" if torch.cuda.is_available() else "cpu")
         self.num_clips = experiment.batch_size
         if self.run.device.type == "cpu":  # a second's work is enough
@@ -179,12 +204,24 @@ class Prober:
         return steps * self.num_clips / (time.perf_counter() - begun)
 
     def memory(self) -> float:
-        """The share taken of the GPU, by all that use it; or of the machine, by this process."""
+        """The share taken of the GPU, by all that use it; or of the machine, by this process with a whole batch."""
         if self.run.device.type == "cuda":
             free, total = torch.cuda.mem_get_info()
             return 1 - free / total
-        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / whole
+        grown = (held_memory() - self.before) * self.experiment.batch_size / self.num_clips
+        return (self.before + grown) / whole_memory()
+
+
+def held_memory() -> int:
+    """The most that this process has held so far, bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def whole_memory() -> int:
+    """The machine's memory, or what a container may have of it, bytes."""
+    whole, limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), Path("/sys/fs/cgroup/memory.max")
+    said = limit.read_text().strip() if limit.is_file() else "max"
+    return whole if said == "max" else min(whole, int(said))
 
 
 def records(packing: Packing) -> list[dict[str, Any]]:

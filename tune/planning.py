@@ -136,7 +136,7 @@ def _values(study: Study, cells: tuple[Cell, ...], label: str, rates: list[float
 def _value(study: Study, cell: Cell) -> float | None:
     """The best validation metric of a settled cell, its worst value for one that diverged, None for any other."""
     folder = study.cell_folder(cell)
-    if folder.failure() is not None:
+    if folder.diverged():
         return cell.metric.worst
     return folder.history()[-1][f"best/{cell.metric.name}"] if study.settled(cell) else None
 

@@ -2,7 +2,8 @@
 
 Writes into the study's folder report/: ``table.md``, ``table.csv`` and ``table.json``, and prints the first;
 ``validation.png``, the curves of training; of frame predictors ``rollouts.png``, predictions beside the truth;
-and where they are measured ``length.png`` and ``velocity.png``, see tune/length_eval.py and tune/velocity_eval.py.
+and where they are measured ``length.png``, ``length-rollouts.png`` and ``velocity.png``, see tune/length_eval.py and
+tune/velocity_eval.py.
 It needs the study's folder alone: no GPU, no data set, no MLflow. The same folder gives the same bytes.
 """
 
@@ -190,7 +191,8 @@ def figures(study: Study, rows: Sequence[ModelRow]) -> Iterator[tuple[str, Figur
         yield "rollouts", rollout_figure(study, examples)
     if lengths := measured_lengths(study, rows):
         yield "length", length_curves(study, lengths)
-        yield "length-rollouts", length_rollouts(study, lengths)
+        if (picture := length_rollouts(study, lengths)) is not None:
+            yield "length-rollouts", picture
     if velocities := measured_velocities(study, rows):
         yield "velocity", velocity_curves(velocities)
 

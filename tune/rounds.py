@@ -30,7 +30,7 @@ def run_rounds(
                 listener.stopped(cell)
         if segment.cells:
             adopt_shorter(study, segment.cells)
-            failed = run_with_room(study, segment.cells, corpus, resources, listeners, segment.until)
+            failed, resources = run_with_room(study, segment.cells, corpus, resources, listeners, segment.until)
             failures |= {one.cell.key: one for one in failed}
             if any(interrupted(study, cell, segment.until) for cell in segment.cells if cell.key not in failures):
                 return study, list(failures.values())
@@ -47,17 +47,24 @@ def run_with_room(
     resources: Resources,
     listeners: Sequence[Listener],
     until: int | None,
-) -> list[Failure]:
-    """Run the cells; those that run out of a GPU's memory once more, with twice the share, as long as there is more."""
+) -> tuple[list[Failure], Resources]:
+    """Run the cells; those that run out of a GPU's memory once more, with twice the share, as long as there is more.
+
+    Also says what trials hold in the end: later rounds begin with that.
+    """
     failed = run_cells(study, cells, corpus, resources, listeners, until)
-    cramped, wider = [one for one in failed if one.is_cramped], resources.wider()
-    if not cramped or wider is None:
-        return failed
+    labels = {one.cell.key: study.model_label(one.cell) for one in failed if one.is_cramped}
+    cramped = [one for one in failed if one.is_cramped and resources.can_widen(labels[one.cell.key])]
+    ended = {one.cell.key for one in failed}
+    if not cramped or any(interrupted(study, cell, until) for cell in cells if cell.key not in ended):
+        return failed, resources
+    wider = resources.widened(labels[one.cell.key] for one in cramped)
     for one in cramped:
-        label = study.model_label(one.cell)
-        say(f"{study.label(one.cell)}: {one.reason}; goes on with {wider.of(label)[1]:g} of a GPU")
+        share = wider.of(labels[one.cell.key])[1]
+        say(f"{study.label(one.cell)}: {one.reason}; goes on with {share:g} of a GPU")
     others = [one for one in failed if one not in cramped]
-    return others + run_with_room(study, [one.cell for one in cramped], corpus, wider, listeners, until)
+    again, widest = run_with_room(study, [one.cell for one in cramped], corpus, wider, listeners, until)
+    return others + again, widest
 
 
 def interrupted(study: Study, cell: Cell, until: int | None) -> bool:

@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
@@ -36,17 +36,14 @@ class Resources:
         """CPUs and GPUs of a trial of the model."""
         return self.by_model.get(label, (self.cpus, self.gpus))
 
-    def wider(self) -> Self | None:
-        """Twice the share of a GPU for every trial, a whole one at the most; None where all hold that."""
-        if all(gpus in (0, 1) for _, gpus in (*self.by_model.values(), (self.cpus, self.gpus))):
-            return None
-        shares = {label: (cpus, widened(gpus)) for label, (cpus, gpus) in self.by_model.items()}
-        return replace(self, gpus=widened(self.gpus), by_model=shares)
+    def can_widen(self, label: str) -> bool:
+        """Whether a trial of the model holds a part of a GPU."""
+        return 0 < self.of(label)[1] < 1
 
-
-def widened(gpus: float) -> float:
-    """Twice the share of a GPU, a whole one at the most; whole GPUs stay."""
-    return min(1.0, 2 * gpus) if gpus < 1 else gpus
+    def widened(self, labels: Iterable[str]) -> Self:
+        """Twice the share of a GPU for the models, a whole one at the most."""
+        shares = {label: (self.of(label)[0], min(1.0, 2 * self.of(label)[1])) for label in labels}
+        return replace(self, by_model={**self.by_model, **shares})
 
 
 @dataclass(frozen=True)
@@ -94,9 +91,8 @@ class Relay(tune.Callback):
     the first exception for :func:`run_cells` to raise when all is done.
     """
 
-    def __init__(self, study: Study, listeners: Sequence[Listener], may_widen: bool = False) -> None:
-        """``may_widen``: a trial that ran out of memory is followed by another with a larger share of a GPU."""
-        self.study, self.listeners, self.may_widen = study, listeners, may_widen
+    def __init__(self, study: Study, listeners: Sequence[Listener], resources: Resources) -> None:
+        self.study, self.listeners, self.resources = study, listeners, resources
         self.failures: list[Failure] = []
         self.error: Exception | None = None
 
@@ -129,10 +125,14 @@ class Relay(tune.Callback):
         self._fail(trial, said[-1])
 
     def _fail(self, trial: Any, reason: str) -> None:
-        """A trial may fail before its first report, so Ray's results do not tell which cell it was."""
+        """A trial may fail before its first report, so Ray's results do not tell which cell it was.
+
+        One that ran out of memory is followed by another where a larger share of a GPU is to be had.
+        """
         failure = Failure(self.study.cell_at(trial.config), reason)
         self.failures.append(failure)
-        self._tell("lost", trial) if self.may_widen and failure.is_cramped else self._tell("ended", trial, True)
+        goes_on = failure.is_cramped and self.resources.can_widen(self.study.model_label(failure.cell))
+        self._tell("lost", trial) if goes_on else self._tell("ended", trial, True)
 
     def _tell(self, word: str, trial: Any, *news: Any) -> None:
         try:
@@ -157,7 +157,7 @@ def run_cells(
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Tune's new output prints a banner even at verbosity 0
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # no CSV, JSON and TensorBoard beside our folders
     os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"  # a cell may end without another epoch to report
-    relay = Relay(study, listeners, may_widen=resources.wider() is not None)
+    relay = Relay(study, listeners, resources)
 
     def held(point: dict[str, Any]) -> tune.PlacementGroupFactory:
         cpus, gpus = resources.of(study.model_label(study.cell_at(point)))

@@ -9,7 +9,7 @@ Every file is written whole or not at all. A cell's folder holds
     predictions.parquet  one row a validation or test clip: split, id, person, label, logits
     examples.safetensors of frame predictors: a few test clips, and the frames predicted
     done.json            the result; written last
-    failure.json         why there is none, where another attempt would fail alike
+    failure.json         why there is none: the cell diverged, and would again; or a GPU's memory ran out
     stopped.json         why it was ended early, where it was
 """
 
@@ -142,10 +142,15 @@ class CellFolder:
         said = self.folder.read_json("failure.json")
         return None if said is None else said["reason"]
 
-    def fail(self, reason: str) -> None:
-        """Say why this attempt ends without a result, and would again."""
+    def diverged(self) -> bool:
+        """Whether the last attempt ended in a loss that is no number: another would, too."""
+        said = self.folder.read_json("failure.json")
+        return said is not None and said.get("diverged", True)
+
+    def fail(self, reason: str, diverged: bool) -> None:
+        """Say why this attempt ends without a result."""
         self._require_mine()
-        self.folder.write_json("failure.json", {"reason": reason})
+        self.folder.write_json("failure.json", {"reason": reason, "diverged": diverged})
 
     def stopped(self) -> str | None:
         """Why the cell was ended before its last epoch, or None where it was not."""
@@ -167,8 +172,8 @@ class CellFolder:
         if self.config() is None:
             self.folder.write_json("config.json", dict(config))
 
-    def begin(self, run: Run) -> None:
-        """Take the cell over and put ``run`` where the last checkpoint stands, or leave it new."""
+    def take_over(self) -> None:
+        """Make this attempt the one that may write."""
         self._attempt = uuid.uuid4().hex
         attempt = {
             "id": self._attempt,
@@ -181,6 +186,11 @@ class CellFolder:
         for name in ("failure.json", "stopped.json"):
             if self.folder.read(name) is not None:
                 self.folder.delete(name)
+
+    def begin(self, run: Run) -> None:
+        """Take the cell over, if that is not done; put ``run`` where the last checkpoint stands, or leave it new."""
+        if not self._attempt:
+            self.take_over()
         if (content := self.folder.read(LAST)) is not None:
             run.load(*self._unpack(LAST, content))
             self._keep_best(run)

@@ -4,7 +4,7 @@ import os
 import platform
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,10 @@ import pyarrow as pa
 import ray
 import torch
 from ray import tune
+from torch import Tensor
 
 from data.stream import Corpus, Stream
+from fernn.batch import Batch
 from fernn.experiment import Split
 from fernn.train.loop import DivergedError, Row, fit
 from fernn.train.run import Run
@@ -33,22 +35,31 @@ def trial(point: Mapping[str, Any], *, study: Study, corpus: Corpus, until: int 
 
     Reports one row an epoch to Ray Tune; everything else goes to the cell's folder. Test clips are
     read once, at the end, with the weights of the best validation epoch. What would fail again in the
-    same way is written down and not raised: Ray would try again.
+    same way on the same share of a GPU is written down and not raised: Ray would try again.
     """
     cell = study.cell_at(point)
     reset_globals()
     experiment, folder = cell.experiment, study.cell_folder(cell)
-    run = Run.start(experiment, "cuda" if torch.cuda.is_available() else "cpu")
-    folder.begin(run)
     clips = corpus.stream(experiment.data, experiment.batch_size)
+    folder.take_over()
     try:
+        run = Run.start(experiment, "cuda" if torch.cuda.is_available() else "cpu")
+        folder.begin(run)
         train(run, folder, clips, until)
         if run.epoch == experiment.epochs:
             finish(cell, folder, run, clips)
     except DivergedError as error:
-        folder.fail(str(error))
-    except torch.OutOfMemoryError as error:
-        folder.fail(f"{OUT_OF_MEMORY}: {str(error).splitlines()[0]}")
+        folder.fail(str(error), diverged=True)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        folder.fail(f"{OUT_OF_MEMORY}: {str(error).splitlines()[0]}", diverged=False)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a GPU's memory ran out, as PyTorch, CUDA or one of its libraries says it."""
+    text = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "ALLOC_FAILED" in text
 
 
 def train(run: Run, folder: CellFolder, clips: Stream, until: int | None) -> None:
@@ -70,16 +81,30 @@ def reset_globals() -> None:
     torch.set_default_dtype(torch.float32)
     torch.set_grad_enabled(True)
     torch.backends.cudnn.benchmark = False
+    torch.cuda.empty_cache()
 
 
 def finish(cell: Cell, folder: CellFolder, run: Run, clips: Stream) -> None:
     """Evaluate the best epoch's weights on the validation and test clips, and close the cell."""
     folder.load_best(run)
-    predictions = {split: run.predict(clips.evaluation(split)) for split in EVALUATED}
-    rows = folder.history()
+    predictions, examples = evaluated(run, clips)
     table = pa.concat_tables(prediction_table(split, found, clips) for split, found in predictions.items())
-    examples = run.look_at(clips.evaluation("test"))
-    folder.finish(table, result(cell, run, rows, predictions), examples)
+    folder.finish(table, result(cell, run, folder.history(), predictions), examples)
+
+
+def evaluated(run: Run, clips: Stream) -> tuple[dict[Split, Predictions], dict[str, Tensor]]:
+    """Predictions of the validation and test clips, each read once; and examples of the first test clips."""
+    first: list[Batch] = []
+    predictions = {split: run.predict(keep_first(clips.evaluation(split), first)) for split in EVALUATED}
+    return predictions, run.look_at(first[-1])
+
+
+def keep_first(batches: Iterable[Batch], kept: list[Batch]) -> Iterator[Batch]:
+    """The batches, of which the first is added to ``kept``."""
+    for number, batch in enumerate(batches):
+        if number == 0:
+            kept.append(batch)
+        yield batch
 
 
 def result(cell: Cell, run: Run, rows: list[Row], predictions: Mapping[Split, Predictions]) -> dict[str, Any]:

@@ -35,12 +35,12 @@ def predict(
 
 @torch.no_grad()
 def look_at(
-    model: nn.Module, batches: Iterable[Batch], task: Task, device: torch.device, precision: Precision
+    model: nn.Module, batch: Batch, task: Task, device: torch.device, precision: Precision
 ) -> dict[str, Tensor]:
-    """The task's examples of the first clips, in eval mode; the mode the model was in is restored."""
+    """The task's examples of the batch's first clips, in eval mode; the mode the model was in is restored."""
     was_training = model.training
     model.eval()
-    clips = next(iter(batches)).clips[:NUM_EXAMPLES]
+    clips = batch.clips[:NUM_EXAMPLES]
     with autocast(device, precision):
         found = task.examples(model, to_unit(clips, device))
     model.train(was_training)

@@ -45,9 +45,9 @@ class Run:
         """What the model says of every clip."""
         return predict(self.model, batches, self.task, self.device, self.experiment.precision)
 
-    def look_at(self, batches: Iterable[Batch]) -> dict[str, Tensor]:
+    def look_at(self, batch: Batch) -> dict[str, Tensor]:
         """What is to be looked at of the first clips, see :meth:`fernn.train.task.Task.examples`."""
-        return look_at(self.model, batches, self.task, self.device, self.experiment.precision)
+        return look_at(self.model, batch, self.task, self.device, self.experiment.precision)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and facts from which :meth:`load` restores the run, bit for bit."""

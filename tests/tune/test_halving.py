@@ -71,7 +71,10 @@ def test_a_diverged_seed_counts_as_zero_and_a_lost_one_ends_the_search(tmp_path)
     reach(one, one.cells[:7], 3)
     failed = {one.cells[7].key}
     assert next_segment(one, failed).cells == [] and stopped(one) == set()
-    one.cell_folder(one.cells[7]).folder.write_json("failure.json", {"reason": "the training loss is nan"})
+    folder = one.cell_folder(one.cells[7]).folder
+    folder.write_json("failure.json", {"reason": "the GPU's memory ran out", "diverged": False})
+    assert next_segment(one, failed).cells == [] and stopped(one) == set()  # which says nothing about the rate
+    folder.write_json("failure.json", {"reason": "the training loss is nan", "diverged": True})
     next_segment(one, failed)
     assert stopped(one) == {1e-3, 1e-4}  # 1e-4 has 0.7 and 0
 

@@ -10,7 +10,7 @@ from stored_study import finished_study
 
 import tune
 from data.mnist import demo
-from fernn.checkpoint import unpack
+from fernn.checkpoint import pack, unpack
 from fernn.train.run import Run
 from tune import length_eval, report, rotating_mnist_search, translating_mnist_search, velocity_eval
 from tune.claims import claim
@@ -87,8 +87,12 @@ def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_pat
     assert pictures == {"validation", "rollouts", "length", "length-rollouts", "velocity"}
     examples = unpack((cell / "examples.safetensors").read_bytes())[0]
     assert examples["clips"].shape == (4, 12, 1, 28, 28) and examples["predicted"].shape == (4, 6, 1, 28, 28)
-    longer = unpack((cell / "length.safetensors").read_bytes())[0]
-    assert torch.equal(longer["predicted"][:, :6], examples["predicted"])
+    longer, subject = unpack((cell / "length.safetensors").read_bytes())
+    assert torch.equal(longer["predicted"][:, :6], examples["predicted"]) and subject["horizon"] == 7
+    (cell / "length.safetensors").write_bytes(pack(longer, {**subject, "horizon": 8}))
+    (tmp_path / f"studies/{name}/report/length-rollouts.png").unlink()
+    assert report.main(report.Options(name)) == 0  # those of another horizon are not shown
+    assert not (tmp_path / f"studies/{name}/report/length-rollouts.png").exists()
 
 
 @pytest.mark.parametrize(
