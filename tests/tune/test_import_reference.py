@@ -121,8 +121,10 @@ def test_published_predictors_give_our_model_the_published_outputs(model, case, 
         check_outputs(other, network, inputs)
 
 
-def test_a_published_predictor_becomes_a_study(saved, tmp_path, monkeypatch, capsys):
+def test_a_published_predictor_becomes_a_study(two_cpus, saved, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ray.init", lambda **options: None)
+    monkeypatch.setattr("ray.shutdown", lambda: None)  # other tests' Ray lives in this process
     monkeypatch.setattr(demo, "NUM_DIGITS", {"train": 40, "test": 20})
     demo.prepare(tmp_path / "data")
     few = ("data.num_sequences=[8,4,4]", *(f"{name}={value}" for name, value in DRIFT.items()))
