@@ -7,7 +7,7 @@ Hardware there: A100 and H100 GPUs, hours not published. Not yet run at full siz
 
     python tune/translating_mnist_search.py                    the paper's 27 cells, 50 epochs each
     python tune/translating_mnist_search.py --plan             what would run, and what it would cost
-    python tune/translating_mnist_search.py --preset demo      two minutes on two cores, few small sequences
+    python tune/translating_mnist_search.py --preset demo      2.5 minutes on two cores, few small sequences
     python tune/translating_mnist_search.py --preset figure4   trained on V_1, to be tested on V_2
     python tune/translating_mnist_search.py --files DIR        from MNIST's files on disk, without a download
     python tune/length_eval.py --study translating-mnist-paper then: errors far beyond the trained frames
