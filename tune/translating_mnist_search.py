@@ -12,7 +12,7 @@ Hardware there: A100 and H100 GPUs, hours not published. Not yet run at full siz
     python tune/translating_mnist_search.py --files DIR        from MNIST's files on disk, without a download
     python tune/length_eval.py --study translating-mnist-paper then: errors far beyond the trained frames
 
-FERNN-V2 at batch 128 keeps some 60 GB of activations in float32: --set model.recompute_steps=5 computes most of
+FERNN-V2 at batch 128 keeps some 35 GB of activations in float32: --set model.recompute_steps=5 computes most of
 them again, --precision bf16 halves them. The published code trains at 1e-3 by default, the paper at 1e-4.
 """
 
