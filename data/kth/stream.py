@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import ray.data
+import pyarrow.parquet as pq
 import torch
 from numpy.typing import ArrayLike, NDArray
 from ray.data.collate_fn import NumpyBatchCollateFn
@@ -19,7 +19,8 @@ from ray.data.collate_fn import NumpyBatchCollateFn
 from data.errors import DataError
 from data.kth.splits import split_of
 from data.manifest import Manifest
-from data.stream import batches, configure_ray_data
+from data.schema import frames_of
+from data.stream import batches
 from fernn.batch import Batch
 from fernn.data_config import KTHConfig
 from fernn.experiment import Split
@@ -48,20 +49,19 @@ class Footage:
 
 
 def read_footage(folder: Path, manifest: Manifest) -> Footage:
-    """Every clip of a prepared folder, read by Ray Data; call it before trials hold the CPUs."""
-    configure_ray_data()
-    clips = ray.data.read_parquet([str(path) for path in manifest.paths(folder)])
-    rows = list(clips.select_columns(["id", "person", "label", "first", "last", "frames"]).iter_rows())
-    frames = [row["frames"] for row in rows]
+    """Every clip of a prepared folder."""
+    columns = ["id", "person", "label", "first", "last", "frames"]
+    table = pa.concat_tables(pq.read_table(path, columns=columns) for path in manifest.paths(folder))
+    frames = frames_of(table["frames"])
     num_frames = np.array([len(part) for part in frames])
     return Footage(
         frames=np.concatenate(frames),
-        ids=tuple(row["id"] for row in rows),
-        persons=_column(rows, "person"),
-        labels=_column(rows, "label"),
+        ids=tuple(table["id"].to_pylist()),
+        persons=_column(table, "person"),
+        labels=_column(table, "label"),
         offsets=np.cumsum(num_frames) - num_frames,
         num_frames=num_frames,
-        num_annotated=_column(rows, "last") - _column(rows, "first") + 1,
+        num_annotated=_column(table, "last") - _column(table, "first") + 1,
     )
 
 
@@ -199,5 +199,5 @@ def as_items(pixels: NDArray[np.uint8], width: int) -> NDArray[Any]:
     return np.ndarray((len(pixels) - width + 1,), f"V{width}", buffer=pixels, strides=(1,))
 
 
-def _column(rows: list[dict[str, Any]], name: str) -> Integers:
-    return np.array([row[name] for row in rows], dtype=np.int64)
+def _column(table: pa.Table, name: str) -> Integers:
+    return table[name].to_numpy().astype(np.int64)
