@@ -75,7 +75,7 @@ def pack(study: Study, cells: Sequence[Cell], held: Resources, have: Hardware, k
     ``kept``: write them down there. Raises StudyError for a model of which not one trial fits.
     """
     ship_models(cells)
-    places, known = layouts(held, have, len(cells)), study.folder.read_json(FILE) or {}
+    places, known = layouts(held, have, len(study.cells)), study.folder.read_json(FILE) or {}
     packing: dict[str, Sequence[Reading]] = {}
     for cell in cells:
         label, subject = study.model_label(cell), digest(cell, places)
