@@ -17,7 +17,7 @@ def seed_of(*names: str | int) -> int:
 
 
 def seeds_of(*names: str | int, each: Iterable[str]) -> list[int]:
-    """``seed_of(*names, last)`` for each last name, at a quarter of the time."""
+    """``seed_of(*names, last)`` for each last name, at half the time."""
     start = json.dumps(names)[:-1]
     return [_seed(f"{start}, {json.dumps(last)}]") for last in each]
 

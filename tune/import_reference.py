@@ -23,7 +23,6 @@ from fernn.data_config import DataConfig
 from fernn.experiment import Experiment
 from fernn.train.evaluate import to_unit
 from fernn.train.run import Run
-from fernn.train.task import task_of
 from tune.claims import claim, protocol
 from tune.command import USER_ERRORS, refuse
 from tune.imported import STATUS, ImportedCell, experiments, imported_cells, imported_folder
@@ -181,7 +180,7 @@ def summary(study: Study, imported: ImportedCell, already: bool) -> str:
     """What the cell is called and how good it is, in one line."""
     metrics: dict[str, Any] = (imported_folder(study, imported).done() or {})["metrics"]
     data = imported.cell.experiment.data
-    metric = task_of(data).metric
+    metric = imported.cell.metric
     values = ", ".join(f"{s} {metric.title} {metric.text(metrics[f'{s}/{metric.name}'])}" for s in EVALUATED)
     demo = f", DEMO: {data.demo_note}" if study.demo else ""
     said = "was imported before as" if already else "is imported as"

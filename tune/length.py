@@ -5,7 +5,6 @@ over the test sequences (n in the denominator, as published) for every frame, an
 ``length.safetensors``: a few of the sequences with the frames predicted.
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from fernn.checkpoint import Tensors, pack, unpack
 from fernn.data_config import DigitsConfig
 from fernn.train.run import Run
 from fernn.train.task import FrameErrors
-from tune.store import BEST, CellFolder
+from tune.store import CellFolder
 from tune.study import Cell, Study
 from tune.trial import keep_first, machine
 
@@ -48,11 +47,7 @@ class LengthMeasurement:
 
     def subject(self) -> dict[str, Any]:
         """What decides the result."""
-        weights = self.folder.folder.read(BEST)
-        if weights is None:
-            raise FileNotFoundError(f"{self.folder.folder.root} has no best checkpoint")
-        digest = hashlib.sha256(weights).hexdigest()
-        return {"key": self.cell.key, "weights_sha256": digest, "horizon": self.horizon}
+        return {"key": self.cell.key, "weights_sha256": self.folder.best_sha256(), "horizon": self.horizon}
 
     def result(self) -> dict[str, Any] | None:
         """What is measured, or None where that is of other weights or another horizon."""

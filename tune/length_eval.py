@@ -22,7 +22,6 @@ from rich.table import Table
 
 from data.progress import progress, say
 from data.registry import read_corpus
-from fernn.config import unknown_name
 from fernn.train.task import ERROR
 from tune.command import USER_ERRORS, refuse
 from tune.length import LengthMeasurement
@@ -31,11 +30,10 @@ from tune.lock import driver_lock
 from tune.preflight import check_tracking
 from tune.progress import tables
 from tune.results import model_rows
-from tune.reuse import find_study
 from tune.search import ray_runtime
 from tune.study import Study, StudyError
 from tune.table import notes
-from tune.velocity_eval import find_data, mlflow_refusals, uri_of
+from tune.velocity_eval import find_data, finished_study, mlflow_refusals, uri_of
 
 
 @dataclass(frozen=True)
@@ -74,16 +72,10 @@ def main() -> int:
 
 def open_study(options: Options) -> Study:
     """The study; raises StudyError or KeyError for options that do not fit it."""
-    study = find_study(options.study, options.storage)
-    known = [row.model for row in model_rows(study)]
-    if not known:
-        raise StudyError(f"study {study.name!r} has no finished cell: run its search first")
+    study = finished_study(options.study, options.storage, options.models)
     data = study.cells[0].experiment.data
     if data.task != "prediction":
         raise StudyError(f"length generalization is of frame predictors, study {study.name!r} on {data.name} has none")
-    for name in options.models or ():
-        if name not in known:
-            raise KeyError(unknown_name(name, known, kind="model with a finished cell"))
     if options.horizon < 1:
         raise StudyError(f"--horizon must be 1 or more, got {options.horizon}")
     check_tracking(uri_of(options), options.storage)

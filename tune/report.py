@@ -19,7 +19,7 @@ import tyro
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from fernn.train.task import Metric, task_of
+from fernn.train.task import Metric
 from tune.imported import ImportedCell
 from tune.length_views import curves as length_curves
 from tune.length_views import measured_lengths
@@ -76,7 +76,7 @@ def row_cells(row: ModelRow) -> tuple[str, ...]:
 def imported_row_cells(imported: ImportedCell, result: CellResult) -> tuple[str, ...]:
     """An imported cell as text; it has no chosen learning rate."""
     model = f"{imported.cell.experiment.model.label} (imported, not trained here: {imported.file_name})"
-    metric = task_of(imported.cell.experiment.data).metric
+    metric = imported.cell.metric
     return model, f"{result.num_parameters:,}", "", "1", metric.text(result.validation), metric.text(result.test)
 
 
@@ -128,7 +128,7 @@ def _imported_record(imported: ImportedCell, result: CellResult) -> dict[str, An
     return {
         "model": imported.cell.experiment.model.name, "where": {}, "origin": origin,
         "parameters": result.num_parameters, "learning_rate": None, "n": 1, "n_planned": 1,
-        **_numbers(task_of(imported.cell.experiment.data).metric, result.validation, result.test),
+        **_numbers(imported.cell.metric, result.validation, result.test),
         "test_deviation": None,
     }  # fmt: skip
 

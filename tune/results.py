@@ -59,7 +59,7 @@ class ModelRow:
     @property
     def metric(self) -> Metric:
         """What the numbers are."""
-        return task_of(self.experiment.data).metric
+        return self.chosen[0].cell.metric
 
     def sentence(self) -> str:
         """The row in words."""
@@ -100,7 +100,7 @@ def cell_result(cell: Cell, folder: CellFolder) -> CellResult:
 
 
 def _value(cell: Cell, table: pa.Table, split: str) -> float:
-    return _predictions(cell, table, split).metrics()[task_of(cell.experiment.data).metric.name]
+    return _predictions(cell, table, split).metrics()[cell.metric.name]
 
 
 def _predictions(cell: Cell, table: pa.Table, split: str) -> Predictions:

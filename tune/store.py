@@ -13,6 +13,7 @@ Every file is written whole or not at all. A cell's folder holds
     stopped.json         why it was ended early, where it was
 """
 
+import hashlib
 import json
 import os
 import socket
@@ -213,11 +214,18 @@ class CellFolder:
 
     def load_best(self, run: Run) -> None:
         """Put the best epoch's weights into the run's model."""
+        tensors, _ = self._unpack(BEST, self._best())
+        run.model.load_state_dict(tensors)
+
+    def best_sha256(self) -> str:
+        """Which weights the best epoch's are: the SHA-256 of their checkpoint."""
+        return hashlib.sha256(self._best()).hexdigest()
+
+    def _best(self) -> bytes:
         content = self.folder.read(BEST)
         if content is None:
             raise FileNotFoundError(f"{self.folder.root} has no best checkpoint")
-        tensors, _ = self._unpack(BEST, content)
-        run.model.load_state_dict(tensors)
+        return content
 
     def _unpack(self, name: str, content: bytes) -> tuple[Tensors, dict[str, Any]]:
         try:

@@ -8,7 +8,6 @@ Beside what tune/store.py names, a finished cell's folder then holds
 Another grid, or other weights, are measured anew and take the place of the old.
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from data.stream import Corpus
 from fernn.generalization import DRAWN, Lines, VelocityGrid, VelocityReadings, measure
 from fernn.train.run import Run
 from tune.results import ModelRow
-from tune.store import BEST, CellFolder
+from tune.store import CellFolder
 from tune.study import Cell, Study
 from tune.trial import machine
 
@@ -61,13 +60,10 @@ class Measurement:
 
     def subject(self) -> dict[str, Any]:
         """What decides the result: the weights, by epoch and digest, and the grid."""
-        weights = self.folder.folder.read(BEST)
-        if weights is None:
-            raise FileNotFoundError(f"{self.folder.folder.root} has no best checkpoint")
         return {
             "key": self.cell.key,
             "best_epoch": (self.folder.done() or {})["best_epoch"],
-            "weights_sha256": hashlib.sha256(weights).hexdigest(),
+            "weights_sha256": self.folder.best_sha256(),
             "radius": self.grid.radius,
             "ranges": list(self.grid.ranges),
         }

@@ -103,18 +103,24 @@ def main() -> int:
 
 def open_study(options: Options) -> Study:
     """The study; raises StudyError or KeyError for options that do not fit it."""
-    study = find_study(options.study, options.storage)
-    known = [row.model for row in model_rows(study)]
-    if not known:
-        raise StudyError(f"study {study.name!r} has no finished cell: run its search first")
-    for name in options.models or ():
-        if name not in known:
-            raise KeyError(unknown_name(name, known, kind="model with a finished cell"))
+    study = finished_study(options.study, options.storage, options.models)
     try:
         VelocityGrid.of(study.cells[0].experiment.data, options.range)
     except ValueError as error:
         raise StudyError(f"--{error}") from error
     check_tracking(uri_of(options), options.storage)
+    return study
+
+
+def finished_study(name: str, storage: str, models: Sequence[str] | None) -> Study:
+    """The study; raises StudyError where it has no finished cell, KeyError where one of ``models`` has none."""
+    study = find_study(name, storage)
+    known = [row.model for row in model_rows(study)]
+    if not known:
+        raise StudyError(f"study {study.name!r} has no finished cell: run its search first")
+    for model in models or ():
+        if model not in known:
+            raise KeyError(unknown_name(model, known, kind="model with a finished cell"))
     return study
 
 

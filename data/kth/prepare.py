@@ -5,9 +5,7 @@ The clips go to ``DIR/32px`` (or the size asked for), its manifest last. A folde
 made from the same videos is verified and left as it is.
 """
 
-import os
 import platform
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from typing import Any
 import tyro
 
 from data.errors import DataError, ManifestError
-from data.files import locked, room_in, sha256_of
+from data.files import locked, room_in, sha256_of, whole_folder
 from data.kth.annotations import MIN_FRAMES, Video
 from data.kth.clips import Cut, decoded, write_clips
 from data.kth.decode import GREY
@@ -123,17 +121,10 @@ def _absolute(path: Path | str) -> Path:
 
 
 def _build(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest:
-    temporary = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed: the lock is ours
-    try:
-        temporary.mkdir()
+    with whole_folder(folder) as temporary:
         manifest = _fill(temporary, source, size, fingerprint)
         manifest.write(temporary)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
-        return manifest
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    return manifest
 
 
 def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest:

@@ -1,9 +1,7 @@
 """Digits as they stand on disk, and how they are written there with a manifest."""
 
 import hashlib
-import os
 import platform
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from data.files import sha256_of
+from data.files import sha256_of, whole_folder
 from data.manifest import DataFile, Manifest
 from fernn.data_config import DIGIT
 
@@ -44,10 +42,7 @@ def write_digits(
     folder: Path, parts: Mapping[str, Part], dataset: str, demo: bool, origin: str, source: str, details: Any
 ) -> Manifest:
     """Write all parts and the manifest, the folder whole or not at all; ``source`` is the origin's SHA-256."""
-    temporary = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed: the lock is the caller's
-    try:
-        temporary.mkdir(parents=True)
+    with whole_folder(folder) as temporary:
         table = pa.concat_tables(_table(name, part) for name, part in parts.items())
         pq.write_table(table, temporary / FILE, compression="zstd")
         path = temporary / FILE
@@ -58,11 +53,7 @@ def write_digits(
             dataset, demo, DIGIT, origin, source, (), (), clips, files, versions, content_hash(parts), details
         )
         manifest.write(temporary)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
-        return manifest
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    return manifest
 
 
 def read_parts(folder: Path, manifest: Manifest) -> dict[str, Part]:

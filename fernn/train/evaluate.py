@@ -1,7 +1,7 @@
 """Evaluation on fixed clips."""
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -19,17 +19,15 @@ def predict(
     model: nn.Module, batches: Iterable[Batch], task: Task, device: torch.device, precision: Precision
 ) -> Predictions:
     """What the model says of every clip, in eval mode; the mode it was in is restored."""
-    was_training = model.training
-    model.eval()
     kept: dict[str, list[Tensor]] = {}
     ids: list[str] = []
-    for batch in batches:
-        with autocast(device, precision):
-            found = task.evaluate(model, to_unit(batch.clips, device), batch.labels.to(device))
-        for name, values in found.items():
-            kept.setdefault(name, []).append(values.cpu())
-        ids += batch.ids
-    model.train(was_training)
+    with evaluating(model):
+        for batch in batches:
+            with autocast(device, precision):
+                found = task.evaluate(model, to_unit(batch.clips, device), batch.labels.to(device))
+            for name, values in found.items():
+                kept.setdefault(name, []).append(values.cpu())
+            ids += batch.ids
     return task.predictions(ids, {name: torch.cat(values) for name, values in kept.items()})
 
 
@@ -38,13 +36,21 @@ def look_at(
     model: nn.Module, batch: Batch, task: Task, device: torch.device, precision: Precision
 ) -> dict[str, Tensor]:
     """The task's examples of the batch's first clips, in eval mode; the mode the model was in is restored."""
+    clips = batch.clips[:NUM_EXAMPLES]
+    with evaluating(model), autocast(device, precision):
+        found = task.examples(model, to_unit(clips, device))
+    return {name: tensor.cpu() for name, tensor in found.items()}
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in eval mode, then in the mode that it was in."""
     was_training = model.training
     model.eval()
-    clips = batch.clips[:NUM_EXAMPLES]
-    with autocast(device, precision):
-        found = task.examples(model, to_unit(clips, device))
-    model.train(was_training)
-    return {name: tensor.cpu() for name, tensor in found.items()}
+    try:
+        yield
+    finally:
+        model.train(was_training)
 
 
 def to_unit(clips: Tensor, device: torch.device) -> Tensor:
