@@ -10,13 +10,14 @@ Source: Keller, "Flow Equivariant Recurrent Neural Networks", NeurIPS 2025, Figu
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fernn.batch import Batch
+from fernn.by_law import DriftLogits, broadcast, follows_law
 from fernn.data_config import DataConfig, RotatingConfig
 from fernn.experiment import Split
 from fernn.train.run import Run
@@ -28,6 +29,9 @@ DEFAULT_RADIUS = {"kth": 4, "translating-mnist": 2, "rotating-mnist": 5}
 
 Lines = Mapping[str, Sequence[float]]
 """A measurement as far as it is: the metric by line."""
+Line = tuple[str, Sequence[float]]
+Plan = dict[str, list[ArrayLike]]
+"""The velocities of every reading, by line."""
 
 
 class MovingClips(Protocol):
@@ -134,21 +138,48 @@ def measure(
 ) -> Iterator[dict[str, Sequence[float]]]:
     """Measure the lines that ``known`` lacks; yields what is known after each of them.
 
-    ``advance`` is told of every single reading.
+    ``advance`` is told of readings that are done. Where the model is exactly equivariant, one pass over clips that
+    stand still gives all readings (:mod:`fernn.by_law`).
     """
+    missing = {name: line for name, line in plan(clips, grid).items() if name not in known}
+    found = by_law(run, clips, missing, advance) if follows_law(run.model) else one_by_one(run, clips, missing, advance)
     lines = dict(known)
-    for name, velocities in plan(clips, grid).items():
-        if name in lines:
-            continue
-        line = []
-        for moving in velocities:
-            line.append(metric_at(run, clips, moving))
-            advance(1)
+    for name, line in found:
         lines[name] = line
         yield dict(lines)
 
 
-def plan(clips: MovingClips, grid: VelocityGrid) -> dict[str, list[ArrayLike]]:
+def one_by_one(run: Run, clips: MovingClips, plan: Plan, advance: Callable[[int], None]) -> Iterator[Line]:
+    """The plan's lines, the clips read once for each reading."""
+    for name, velocities in plan.items():
+        line = []
+        for moving in velocities:
+            line.append(metric_at(run, clips, moving))
+            advance(1)
+        yield name, line
+
+
+def by_law(run: Run, clips: MovingClips, plan: Plan, advance: Callable[[int], None]) -> Iterator[Line]:
+    """The plan's lines, the clips read once."""
+    still = list(clips.evaluation("test", (0, 0)))
+    asked = [readings for line in plan.values() for readings in line]
+    each = [broadcast(velocities, sum(len(batch.ids) for batch in still)) for velocities in asked]
+    said = 0
+
+    def told(share: float) -> None:
+        nonlocal said
+        advance(int(share * len(asked)) - said)
+        said = int(share * len(asked))
+
+    logits = DriftLogits.of(run, still, list(dict.fromkeys(chain.from_iterable(each))), told)
+    for name, velocities in plan.items():
+        yield (
+            name,
+            [run.task.predictions(logits.ids, logits.at(one)).metrics()[run.task.metric.name] for one in velocities],
+        )
+
+
+def plan(clips: MovingClips, grid: VelocityGrid) -> Plan:
     """The velocities of every line's readings."""
     drawn: list[ArrayLike] = [clips.velocities("test", k) for k in grid.ranges]
     return {DRAWN: drawn} | {name: list(row) for name, row in grid.rows().items()}

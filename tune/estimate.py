@@ -13,7 +13,7 @@ from fernn.batch import Batch
 from fernn.data_config import DataConfig
 from fernn.experiment import Experiment
 from fernn.train.loop import train_step
-from fernn.train.run import Run
+from fernn.train.run import Run, available_device
 from tune.growing import epochs_done
 from tune.preflight import Hardware
 from tune.progress import Pace
@@ -85,7 +85,7 @@ def _try(experiment: Experiment, cpus: float) -> tuple[float, int]:
 @cache
 def probe(experiment: Experiment, cpus: float) -> tuple[float, int]:
     """Seconds for a clip in a training step, measured after one step to warm up; and the number of parameters."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = available_device()
     num_clips = experiment.batch_size if device == "cuda" else CPU_CLIPS
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, int(cpus)))

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow as pa
-import torch
 import tyro
 from rich.console import Console
 
@@ -22,7 +21,7 @@ from fernn.checkpoint import pack
 from fernn.data_config import DataConfig
 from fernn.experiment import Experiment
 from fernn.train.evaluate import to_unit
-from fernn.train.run import Run
+from fernn.train.run import Run, available_device
 from tune.claims import claim, protocol
 from tune.command import USER_ERRORS, refuse
 from tune.imported import STATUS, ImportedCell, experiments, imported_cells, imported_folder
@@ -145,9 +144,9 @@ def bring(study: Study, imported: ImportedCell, weights: Weights, corpus: Corpus
     Raises StudyError, and writes nothing, where they do not fit the cell's model.
     """
     experiment, published = imported.cell.experiment, published_network(weights, imported.cell.experiment.model)
-    run = Run.start(experiment, "cuda" if torch.cuda.is_available() else "cpu")
+    run = Run.start(experiment, available_device())
     run.model.load_state_dict(published.state_dict())
-    clips = corpus.stream(experiment.data, experiment.batch_size)
+    clips = corpus.stream(experiment.data, experiment.batch_size, run.device)
     validation = list(clips.evaluation("validation"))
     check_outputs(run.model, published.to(run.device), run.task.inputs(to_unit(validation[0].clips, run.device)))
     keep(begin(study, imported, run), imported, run, clips)

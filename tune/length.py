@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-
 from data.stream import Corpus, Stream
 from fernn.batch import Batch
 from fernn.checkpoint import Tensors, pack, unpack
 from fernn.data_config import DigitsConfig
-from fernn.train.run import Run
+from fernn.train.run import Run, available_device
 from fernn.train.task import FrameErrors
 from tune.store import CellFolder
 from tune.study import Cell, Study
@@ -63,9 +61,10 @@ class LengthMeasurement:
     def measure(self, corpus: Corpus, advance: Callable[[int], None]) -> None:
         """Predict the test set's frames with the best epoch's weights and write down the errors."""
         experiment, began = self.cell.experiment, time.monotonic()
-        run = Run.start(replace(experiment, data=self.data), "cuda" if torch.cuda.is_available() else "cpu")
+        run = Run.start(replace(experiment, data=self.data), available_device())
         self.folder.load_best(run)
-        clips, first = corpus.stream(self.data, experiment.batch_size), list[Batch]()
+        clips = corpus.stream(self.data, experiment.batch_size, run.device)
+        first: list[Batch] = []
         found = run.predict(keep_first(_counted(clips, advance), first))
         assert isinstance(found, FrameErrors)
         errors = found.errors.double()

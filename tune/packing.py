@@ -24,7 +24,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from data.progress import say
 from fernn.experiment import Experiment
 from fernn.train.loop import train_step
-from fernn.train.run import Run
+from fernn.train.run import Run, available_device
 from tune.estimate import blank_batch, probe, probe_of
 from tune.preflight import Hardware
 from tune.search import Resources, ship_models
@@ -184,7 +184,7 @@ class Prober:
     def __init__(self, experiment: Experiment, cpus: float) -> None:
         torch.set_num_threads(max(1, int(cpus)))
         self.experiment, self.before = experiment, held_memory()
-        self.run = Run.start(experiment, "cuda" if torch.cuda.is_available() else "cpu")
+        self.run = Run.start(experiment, available_device())
         self.num_clips = experiment.batch_size
         if self.run.device.type == "cpu":  # a second's work is enough
             self.num_clips = max(2, min(self.num_clips, int(1 / probe(experiment, cpus)[0])))

@@ -18,7 +18,7 @@ from data.stream import Corpus, Stream
 from fernn.batch import Batch
 from fernn.experiment import Split
 from fernn.train.loop import DivergedError, Row, fit
-from fernn.train.run import Run
+from fernn.train.run import Run, available_device
 from fernn.train.task import Predictions
 from tune.store import CellFolder
 from tune.study import Cell, Study
@@ -40,10 +40,11 @@ def trial(point: Mapping[str, Any], *, study: Study, corpus: Corpus, until: int 
     cell = study.cell_at(point)
     reset_globals()
     experiment, folder = cell.experiment, study.cell_folder(cell)
-    clips = corpus.stream(experiment.data, experiment.batch_size)
+    device = available_device()
+    clips = corpus.stream(experiment.data, experiment.batch_size, device)
     folder.take_over()
     try:
-        run = Run.start(experiment, "cuda" if torch.cuda.is_available() else "cpu")
+        run = Run.start(experiment, device)
         folder.begin(run)
         train(run, folder, clips, until)
         if run.epoch == experiment.epochs:

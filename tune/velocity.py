@@ -13,11 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from data.stream import Corpus
 from fernn.generalization import DRAWN, Lines, VelocityGrid, VelocityReadings, measure
-from fernn.train.run import Run
+from fernn.train.run import Run, available_device
 from tune.results import ModelRow
 from tune.store import CellFolder
 from tune.study import Cell, Study
@@ -101,9 +99,9 @@ def num_left(measurement: Measurement) -> int:
 def measure_cell(measurement: Measurement, corpus: Corpus, advance: Callable[[int], None]) -> None:
     """Measure what is missing with the best epoch's weights; ``velocity.json`` is written when all is there."""
     experiment, folder = measurement.cell.experiment, measurement.folder
-    run = Run.start(experiment, "cuda" if torch.cuda.is_available() else "cpu")
+    run = Run.start(experiment, available_device())
     folder.load_best(run)
-    clips = corpus.stream(experiment.data, BATCH_SIZE)
+    clips = corpus.stream(experiment.data, BATCH_SIZE, run.device)
     keep_partial(measurement, measure(run, clips, measurement.grid, measurement.lines(), advance))
     facts = {**measurement.spent(), "num_clips": clips.num_clips("test"), "machine": machine(run.device)}
     numbers = readable(measurement.grid, measurement.lines(), run.task.metric.name)

@@ -1,9 +1,10 @@
 """Flowed clips: an epoch's rows name frames of prepared videos, and the flow and the mirror are in the gather.
 
 Prepared clips are read once, in the driver. Trials share their frames as one array without copying
-(:class:`Footage` is passed through Ray's object store).
+(:class:`Footage` is passed through Ray's object store); a trial on a GPU puts them there and gathers on the GPU.
 """
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import ArrayLike, NDArray
 from ray.data.collate_fn import NumpyBatchCollateFn
+from torch import Tensor
 
 from data.errors import DataError
 from data.kth.splits import split_of
@@ -28,6 +30,8 @@ from fernn.flows.translation import source_pixels
 from fernn.seeding import generator, seeds_of
 
 Integers = NDArray[np.int64]
+MOST_ON_DEVICE = 2**30
+"""Bytes of frames that a trial copies to its GPU (all of KTH at 32x32 has 0.3 GB); of more, batches are copied."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,9 @@ class Footage:
     num_annotated: Integers
     """Frames inside the annotated range; ``num_frames`` may be one more (see data/schema.py)."""
 
-    def stream(self, data: KTHConfig, batch_size: int) -> "ClipStream":
-        """The clips' batches; raises DataError where a split has none that is long enough."""
-        return ClipStream(self, data, batch_size)
+    def stream(self, data: KTHConfig, batch_size: int, device: torch.device | str = "cpu") -> "ClipStream":
+        """The clips' batches, made on the device; raises DataError where a split has none that is long enough."""
+        return ClipStream(self, data, batch_size, device)
 
 
 def read_footage(folder: Path, manifest: Manifest) -> Footage:
@@ -68,10 +72,10 @@ def read_footage(folder: Path, manifest: Manifest) -> Footage:
 class ClipStream:
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
-    def __init__(self, footage: Footage, data: KTHConfig, batch_size: int) -> None:
+    def __init__(self, footage: Footage, data: KTHConfig, batch_size: int, device: torch.device | str = "cpu") -> None:
         self.footage, self.data, self.batch_size = footage, data, batch_size
         self._splits = {split: _split_clips(footage, data, split) for split in ("train", "validation", "test")}
-        self._gather = GatherClips(footage, data)
+        self._gather = GatherClips(footage, data, device)
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """Training clips in the order of (seed, epoch), starts and mirrors from (seed, epoch, clip id)."""
@@ -167,36 +171,38 @@ def clip_velocities(ids: list[str], data: KTHConfig, split: Split) -> Integers:
 
 
 class GatherClips(NumpyBatchCollateFn):
-    """Turns rows of an epoch into a batch: the frames that they name, set in motion, then mirrored."""
+    """Turns rows of an epoch into a batch on the device: the frames that they name, set in motion, then mirrored."""
 
-    def __init__(self, footage: Footage, data: KTHConfig) -> None:
-        self.footage, self.data = footage, data
-        self._rows = as_items(footage.frames.reshape(-1), footage.frames.shape[-1])
+    def __init__(self, footage: Footage, data: KTHConfig, device: torch.device | str) -> None:
+        self.ids, self.data = footage.ids, data
+        self.frames = _shared(footage.frames).to(device if footage.frames.nbytes <= MOST_ON_DEVICE else "cpu")
 
     def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
         """Rows hold clip, label, start, vy, vx and flip."""
-        clips = self._moved(rows)
-        mirrored = rows["flip"] == 1
-        clips[mirrored] = clips[mirrored][..., ::-1]
-        ids = [self.footage.ids[clip] for clip in rows["clip"]]
-        return Batch(torch.from_numpy(clips)[:, :, None], torch.from_numpy(rows["label"].copy()), ids)
+        names = ("start", "vy", "vx", "flip")
+        start, vy, vx, flip = (torch.from_numpy(rows[name].copy()).to(self.frames.device) for name in names)
+        clips = self._moved(start, torch.stack([vy, vx], dim=1), flip == 1)
+        return Batch(
+            clips[:, :, None], torch.from_numpy(rows["label"].copy()), [self.ids[clip] for clip in rows["clip"]]
+        )
 
-    def _moved(self, rows: dict[str, NDArray[Any]]) -> NDArray[np.uint8]:
-        """Clips (b, t, h, w) in motion: whole rows of pixels are fetched, then each from its own column on."""
-        height, width = self.footage.frames.shape[1:]
-        velocities = torch.from_numpy(np.stack([rows["vy"], rows["vx"]], axis=1))
-        lines, columns = (part.numpy() for part in source_pixels(velocities, self.data.num_frames, height, width))
-        frames = rows["start"][:, None] + self.data.frame_step * np.arange(self.data.num_frames)
-        still = self._rows[::width][frames[:, :, None] * height + lines]
-        twice = np.repeat(still[..., None], 2, axis=-1)  # a row from any column on, round the border
-        places = 2 * width * np.arange(still.size).reshape(still.shape) + columns[..., 0:1]
-        moved = as_items(twice.view(np.uint8).reshape(-1), width)[places]
-        return moved[..., None].view(np.uint8)
+    def _moved(self, start: Tensor, velocities: Tensor, mirrored: Tensor) -> Tensor:
+        """Clips (b, t, h, w) by one look-up: every pixel's place among all pixels."""
+        height, width = self.frames.shape[1:]
+        lines, columns = source_pixels(velocities, self.data.num_frames, height, width)
+        columns = torch.where(mirrored[:, None, None], columns.flip(-1), columns)
+        steps = self.data.frame_step * torch.arange(self.data.num_frames, device=start.device)
+        lines = ((start[:, None] + steps)[..., None] * height + lines) * width
+        small = torch.int32 if self.frames.numel() <= torch.iinfo(torch.int32).max else torch.int64
+        places = lines.to(small)[..., None] + columns.to(small)[..., None, :]
+        return self.frames.view(-1).index_select(0, places.view(-1)).view(places.shape)
 
 
-def as_items(pixels: NDArray[np.uint8], width: int) -> NDArray[Any]:
-    """Every run of ``width`` pixels as one item, so that whole runs are fetched by one index: overlapping, no copy."""
-    return np.ndarray((len(pixels) - width + 1,), f"V{width}", buffer=pixels, strides=(1,))
+def _shared(frames: NDArray[np.uint8]) -> Tensor:
+    """The frames as a tensor, not copied; they may lie in memory that cannot be written, and are only read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.from_numpy(frames)
 
 
 def _column(table: pa.Table, name: str) -> Integers:

@@ -44,7 +44,12 @@ def draw_translating(
 
 
 def draw_rotating(
-    pictures: Pictures, velocities: NDArray[np.float64], starts: NDArray[np.float64], num_frames: int, size: int
+    pictures: Pictures,
+    velocities: NDArray[np.float64],
+    starts: NDArray[np.float64],
+    num_frames: int,
+    size: int,
+    device: torch.device | str = "cpu",
 ) -> Tensor:
     """Digits (b, d, 28, 28) that turn about the centre, added and cut off at 1: float32 (b, t, size, size).
 
@@ -52,9 +57,9 @@ def draw_rotating(
     frame is sampled from the picture that has not been turned, bilinearly.
     """
     side = DIGIT + 2 * ROTATION_MARGIN
-    still = F.pad(torch.from_numpy(pictures).float().div_(255), [ROTATION_MARGIN] * 4)
+    still = F.pad(torch.from_numpy(pictures).to(device).float().div_(255), [ROTATION_MARGIN] * 4)
     angles = starts + velocities * np.arange(num_frames)  # (b, d, t)
-    grid = rotation_grids(torch.from_numpy(angles).flatten(0, 1), side, size)
+    grid = rotation_grids(torch.from_numpy(angles).flatten(0, 1), side, size).to(device)
     turned = F.grid_sample(still.flatten(0, 1)[:, None], grid, padding_mode="zeros", align_corners=True)
     frames = turned.view(*pictures.shape[:2], num_frames, *turned.shape[-1:], -1)
     return frames.sum(dim=1).clamp_(max=1) if frames.shape[1] > 1 else frames[:, 0]

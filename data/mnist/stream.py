@@ -43,9 +43,9 @@ class Digits:
 
     parts: dict[str, Part]
 
-    def stream(self, data: DigitsConfig, batch_size: int) -> "DigitStream":
-        """The sequences' batches."""
-        return DigitStream(self, data, batch_size)
+    def stream(self, data: DigitsConfig, batch_size: int, device: torch.device | str = "cpu") -> "DigitStream":
+        """The sequences' batches; digits turn on the device, and drift on the CPU."""
+        return DigitStream(self, data, batch_size, device)
 
 
 def read_digits(folder: Path, manifest: Manifest) -> Digits:
@@ -81,8 +81,8 @@ class Draws:
 class DigitStream:
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
-    def __init__(self, corpus: Digits, data: DigitsConfig, batch_size: int) -> None:
-        self.corpus, self.data, self.batch_size = corpus, data, batch_size
+    def __init__(self, corpus: Digits, data: DigitsConfig, batch_size: int, device: torch.device | str = "cpu") -> None:
+        self.corpus, self.data, self.batch_size, self.device = corpus, data, batch_size, device
         if not min(len(part.labels) for part in corpus.parts.values()) >= 1 / VALIDATION_SHARE:
             raise DataError("the data must have 10 digits or more in each part")
 
@@ -125,7 +125,7 @@ class DigitStream:
         return draw(self.data, generator("sequences", split, *names), count, num_digits)
 
     def _batches(self, split: Split, draws: Draws) -> Iterator[Batch]:
-        return batches(draws.rows(), self.batch_size, MakeSequences(self.part(split), self.data, split))
+        return batches(draws.rows(), self.batch_size, MakeSequences(self.part(split), self.data, split, self.device))
 
 
 def draw(data: DigitsConfig, random: np.random.Generator, count: int, num_digits: int) -> Draws:
@@ -171,18 +171,19 @@ def _published_turn(data: Any, random: np.random.RandomState) -> tuple[list[floa
 class MakeSequences(NumpyBatchCollateFn):
     """Turns rows of an epoch into a batch of sequences."""
 
-    def __init__(self, part: Part, data: DigitsConfig, split: Split) -> None:
+    def __init__(self, part: Part, data: DigitsConfig, split: Split, device: torch.device | str) -> None:
         self.pictures: Pictures = part.pictures
         self.labels = part.labels
-        self.data, self.split = data, split
+        self.data, self.split, self.device = data, split, device
 
     def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
         """Rows hold what :meth:`Draws.rows` writes."""
         digits = _matrix(rows, "digits")
         shape = (*digits.shape, -1)
         velocities, starts = _matrix(rows, "velocities").reshape(shape), _matrix(rows, "starts").reshape(shape)
-        make = draw_rotating if isinstance(self.data, RotatingConfig) else draw_translating
-        clips = make(self.pictures[digits], velocities, starts, self.data.num_frames, self.data.size)
+        asked = (self.pictures[digits], velocities, starts, self.data.num_frames, self.data.size)
+        turning = isinstance(self.data, RotatingConfig)
+        clips = draw_rotating(*asked, self.device) if turning else draw_translating(*asked)
         ids = [f"{self.split}-{index}" for index in rows["index"]]
         return Batch(clips[:, :, None], torch.from_numpy(self.labels[digits]), ids)
 

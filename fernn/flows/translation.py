@@ -66,11 +66,9 @@ def source_pixels(velocities: Tensor, num_frames: int, height: int, width: int) 
     (b, t, w), so that the drifting clip is ``clip[t, rows[t, y], columns[t, x]]``: the same as
     ``TranslationFlow.act`` on frame t with time t, for a whole batch by one gather.
     """
-    time = torch.arange(num_frames)
+    time, rows, columns = (torch.arange(n, device=velocities.device) for n in (num_frames, height, width))
     moved = velocities[:, None, :] * time[None, :, None]
-    rows = (torch.arange(height) - moved[..., 0:1]) % height
-    columns = (torch.arange(width) - moved[..., 1:2]) % width
-    return rows, columns
+    return (rows - moved[..., 0:1]) % height, (columns - moved[..., 1:2]) % width
 
 
 def parse_velocities(pairs: Sequence[Sequence[int]]) -> tuple[Velocity, ...]:

@@ -1,12 +1,13 @@
 """Clip classifiers with a recurrent hidden state: G-RNN, FERNN and G-RNN+."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from fernn.flows import TranslationFlow
+from fernn.flows.translation import Velocity
 from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels
 from fernn.layers.convolution import CircularConvolution, Padding
 from fernn.layers.embedding import FrameEmbedding
@@ -36,16 +37,43 @@ class RecurrentClassifier(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         """Logits (b, classes) of clips (b, t, c, h, w) in [0, 1]."""
-        top = self.cells[-1].last_state(self._top_inputs(clips))  # type: ignore[operator]
+        top = self.cells[-1].last_state(self._top_inputs(clips, self.cells))  # type: ignore[operator]
         return self.head(pool_velocities(top).mean(dim=(-2, -1)))
 
     def hidden_states(self, clips: Tensor) -> Iterator[Tensor]:
         """The top layer's states h_t (v, b, c, h, w), frame by frame, of clips (b, t, c, h, w)."""
-        return self.cells[-1].states(self._top_inputs(clips))  # type: ignore[operator]
+        return self.cells[-1].states(self._top_inputs(clips, self.cells))  # type: ignore[operator]
 
-    def _top_inputs(self, clips: Tensor) -> Tensor:
+    @property
+    def is_equivariant(self) -> bool:
+        """Whether the law of flow equivariance holds to rounding: FERNN layers, and nothing padded with zeros."""
+        circular = (module.padding_mode == "circular" for module in self.modules() if isinstance(module, nn.Conv2d))
+        return all(isinstance(cell, FERNNCell) for cell in self.cells) and all(circular)
+
+    def drift_logits(self, clips: Tensor, velocities: Sequence[Velocity]) -> Tensor:
+        """Logits (w, b, classes) of the clips (b, t, c, h, w), had they drifted with each of the velocities.
+
+        By the law, from the states that the still clips have for all v - w: slices do not see each other, so V may
+        be any set. Exact in eval mode where :attr:`is_equivariant`; raises ValueError where not.
+        """
+        if not self.is_equivariant:
+            raise ValueError(
+                "embedding_padding must be 'circular' in a FERNN: else drifting clips must be run themselves"
+            )
+        (own, *_) = (cell.flow for cell in self.cells)
+        assert isinstance(own, TranslationFlow)
+        needed = {own.difference(v, w): None for v in own.velocities for w in velocities}
+        flow = TranslationFlow(tuple(needed))
+        cells = [FERNNCell(flow, cell.convolution, cell.activation) for cell in self.cells]  # type: ignore[arg-type]
+        states = cells[-1].last_state(self._top_inputs(clips, cells))
+        place = {velocity: index for index, velocity in enumerate(needed)}
+        pooled = [states[[place[own.difference(v, w)] for v in own.velocities]].amax(dim=0) for w in velocities]
+        return torch.stack([self.head(maps.mean(dim=(-2, -1))) for maps in pooled])
+
+    def _top_inputs(self, clips: Tensor, cells: Iterable[nn.Module]) -> Tensor:
+        """What the last of the cells is driven by."""
         inputs = self.embedding(clips).transpose(0, 1)[:, None]
-        for cell, embedding in zip(self.cells[:-1], self.between, strict=True):
+        for cell, embedding in zip(cells, self.between, strict=False):
             states = list(cell.states(inputs))  # type: ignore[operator]
             inputs = embed_states(embedding, states)  # type: ignore[arg-type]
         return inputs

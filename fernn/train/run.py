@@ -70,6 +70,11 @@ class Run:
         self.best_value = facts["best_value"]
 
 
+def available_device() -> torch.device:
+    """The GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def initial_model(experiment: Experiment) -> nn.Module:
     """The experiment's model with initial weights from the stream (seed, "init"); global RNGs untouched."""
     with torch.random.fork_rng(devices=[]):

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from fernn.batch import Batch
+from fernn.by_law import DriftLogits, follows_law
 from fernn.data_config import KTHConfig, RotatingConfig, TranslatingConfig
 from fernn.experiment import Experiment
 from fernn.flows.translation import source_pixels
-from fernn.generalization import VelocityGrid, VelocityReadings, measure, metric_at, plan
+from fernn.generalization import VelocityGrid, VelocityReadings, measure, metric_at, one_by_one, plan
 from fernn.seeding import generator
 from fernn.train.run import Run
 
@@ -20,8 +21,8 @@ SIZE, NUM_CLIPS, NUM_FRAMES = 3, 24, 6
 class Noise:
     """Noise in motion; ``asked`` remembers the velocities of every reading."""
 
-    def __init__(self):
-        pixels = generator("noise").integers(0, 256, (NUM_CLIPS, NUM_FRAMES, SIZE, SIZE), dtype=np.uint8)
+    def __init__(self, size=SIZE):
+        pixels = generator("noise").integers(0, 256, (NUM_CLIPS, NUM_FRAMES, size, size), dtype=np.uint8)
         self.still, self.labels, self.asked = torch.tensor(pixels), torch.arange(NUM_CLIPS) % 6, []
 
     def velocities(self, split, velocity_range):
@@ -31,7 +32,7 @@ class Noise:
         assert split == "test"
         self.asked.append(np.asarray(velocities).tolist())
         moving = torch.tensor(np.broadcast_to(velocities, (NUM_CLIPS, 2)).copy())
-        y, x = source_pixels(moving, NUM_FRAMES, SIZE, SIZE)
+        y, x = source_pixels(moving, NUM_FRAMES, *self.still.shape[2:])
         clip, t = torch.arange(NUM_CLIPS)[:, None, None, None], torch.arange(NUM_FRAMES)[None, :, None, None]
         clips = self.still[clip, t, y[..., :, None], x[..., None, :]][:, :, None]
         return [Batch(clips[i : i + 10], self.labels[i : i + 10], [""] * len(clips[i : i + 10])) for i in (0, 10, 20)]
@@ -122,3 +123,35 @@ def test_velocities_repeat_after_the_size_of_a_frame():
     wide = VelocityGrid(("vy", "vx"), 3)
     grid = np.array(VelocityReadings(wide, measured(run_of("3dcnn", **{"model.base": 2}), Noise(), wide)[-1]).rows)
     assert np.array_equal(grid[:4], grid[3:]) and np.array_equal(grid[:, :4], grid[:, 3:])
+
+
+@pytest.mark.parametrize("fields", [{}, {"model.num_layers": 2}, {"model.velocity_range": (0, 0)}])
+def test_one_pass_over_still_clips_gives_every_reading_of_an_equivariant_model(fields):
+    clips, counted = Noise(size=5), []
+    run = run_of("fernn-v1", **{"model.embedding_padding": "circular"} | fields)
+    spread_out(run, clips)
+    clips.asked.clear()
+    *_, lines = measured(run, clips, AROUND, advance=counted.append)
+    assert clips.asked == [[0, 0]] and sum(counted) == AROUND.num_readings
+    plainly = dict(one_by_one(run, clips, plan(clips, AROUND), lambda count: None))
+    assert lines == plainly and len({value for line in lines.values() for value in line}) > 1
+    velocities = [(1, 0), (-1, 1), (0, 0)]
+    logits = DriftLogits.of(run, clips.evaluation("test", (0, 0)), velocities, lambda share: None).logits
+    for velocity, found in zip(velocities, logits, strict=True):
+        torch.testing.assert_close(found, logits_at(run, clips, velocity), rtol=0, atol=1e-6)
+    assert (logits[0] - logits[2]).abs().max() > 1e-4
+
+
+def test_logits_by_the_law_are_refused_where_the_law_is_broken():
+    run = run_of("fernn-v1")
+    assert not follows_law(run.model) and not follows_law(run_of("3dcnn").model)
+    with pytest.raises(ValueError, match="must be 'circular'"):
+        run.model.drift_logits(torch.rand(1, 4, 1, SIZE, SIZE), [(0, 1)])
+
+
+def spread_out(run, clips):
+    """Give BatchNorm running averages that are not its first ones, and the clips different classes."""
+    run.model.train()(torch.rand(4, NUM_FRAMES, 1, 5, 5))
+    logits = logits_at(run, clips, (0, 0))
+    with torch.no_grad():
+        run.model.head.bias -= logits.mean(dim=0)
