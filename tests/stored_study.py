@@ -5,8 +5,9 @@ import pyarrow as pa
 from fernn.experiment import Experiment
 from fernn.train.run import Run
 from tune.claims import claim
-from tune.store import Folder
+from tune.folder import Folder
 from tune.study import Study, plan_cells
+from tune.tracking import NODE
 
 NARROW = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "model.base": 2}
 NUM_CLIPS = 10
@@ -25,7 +26,8 @@ def finish_cell(study, cell, hits):
     folder, run = study.cell_folder(cell), Run.start(cell.experiment)
     folder.begin(run)
     run.epoch = run.best_epoch = 1
-    folder.record({"epoch": 1, "validation/accuracy": hits[0] / NUM_CLIPS, "time/recorded_at": 1000.5}, run)
+    row = {"epoch": 1, "validation/accuracy": hits[0] / NUM_CLIPS, "time/recorded_at": 1000.5}
+    folder.record(row | {"best/epoch": 1, "best/accuracy": hits[0] / NUM_CLIPS}, run)
     metrics = {"validation/accuracy": hits[0] / NUM_CLIPS, "test/accuracy": hits[1] / NUM_CLIPS}
     facts = {"key": cell.key, "num_parameters": 1234, "best_epoch": 1, "finished_at": 1001.5, "metrics": metrics}
     folder.finish(predictions(hits), facts)
@@ -49,3 +51,14 @@ def finished_study(folder, space, hits, **facts):
         if where in hits:
             finish_cell(study, cell, hits[where])
     return study
+
+
+def shown(tracker):
+    """Every run by node: name, status, parameters, and each metric's steps and values."""
+    found = {}
+    for run in tracker.client.search_runs([tracker.experiment_id]):
+        names = sorted(run.data.metrics)
+        history = {name: tracker.client.get_metric_history(run.info.run_id, name) for name in names}
+        points = {name: [(metric.step, metric.value) for metric in metrics] for name, metrics in history.items()}
+        found[run.data.tags[NODE]] = (run.info.run_name, run.info.status, run.data.params, points)
+    return found

@@ -4,7 +4,8 @@ import numpy as np
 
 from data.kth.stream import Footage
 from fernn.experiment import Experiment
-from tune.store import LAST, Folder
+from tune.folder import Folder
+from tune.store import LAST
 from tune.study import Study, plan_cells
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}

@@ -6,7 +6,8 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from tune.store import CellFolder, Folder
+from tune.folder import Folder
+from tune.store import CellFolder
 from tune.study import CHOSEN, PROTOCOL_VERSION, Cell, Space, Study, StudyError, cell_of
 
 GROWING = ("optim.lr", "seed", "epochs")

@@ -11,16 +11,17 @@ from rich.prompt import Confirm
 from data.errors import DataError
 from data.progress import say
 from data.stream import Corpus
-from tune import report
 from tune.claims import claim, load_study
 from tune.estimate import Cost, cost_of
 from tune.lock import driver_lock
 from tune.options import Options, Preset, Search, parse
 from tune.planning import Planned, bring, plan, replan
-from tune.preflight import check_storage, check_tracking, chosen_resources, hardware, tracking_uri
+from tune.preflight import check_storage, check_tracking, chosen_resources, hardware, optuna_storage, tracking_uri
 from tune.progress import Pace
 from tune.rounds import run_rounds
 from tune.search import Failure, Listener, Resources, ray_runtime
+from tune.stopping import stop_on_sigterm
+from tune.store import DamagedError
 from tune.study import Study, StudyError
 from tune.voice import Events, Outcome, Texts, Voice, describe_cost
 
@@ -34,6 +35,7 @@ Work = Callable[[Listener], tuple[Study, list[Failure]]]
 def main(search: Search) -> int:
     """Run the search as the command line says; 0, 1 where a cell failed, 2 for a command that cannot run."""
     options = parse(search.description)
+    stop_on_sigterm()
     voice: Voice = Events(sys.stdout) if options.json else Texts()
     try:
         return run(search, options, voice)
@@ -52,9 +54,9 @@ def run(search: Search, options: Options, voice: Voice) -> int:
         return voice.refused(error)
     try:
         outcome = execute(search, planned, options, voice)
-    except (StudyError, DataError) as error:
+    except (StudyError, DataError, DamagedError, OSError) as error:
         return voice.refused(error)
-    voice.results(load_study(outcome.study.folder), tracking_uri(options))
+    voice.results(load_study(outcome.study.folder), tracking_uri(options.records))
     return voice.left(outcome)
 
 
@@ -99,7 +101,7 @@ def cost(planned: Planned, resources: Resources) -> Cost | None:
 def execute(search: Search, planned: Planned, options: Options, voice: Voice) -> Outcome:
     """Run the missing cells under the study's lock, with MLflow following."""
     check_storage(planned.study.folder)
-    check_tracking(tracking_uri(options), options.records.storage)
+    check_tracking(tracking_uri(options.records), options.records.storage)
     with driver_lock(planned.study.folder):
         is_ready = planned.manifest is not None and options.clips.videos is None
         if is_ready and not planned.study.missing():
@@ -112,6 +114,7 @@ def execute(search: Search, planned: Planned, options: Options, voice: Voice) ->
             resources = arranged(ready, options, voice, resources)
             expected = cost(ready, resources)
             voice.planned(ready, expected)
+            warn_of_damage(ready.study, voice)
             corpus = ready.corpus()
             check_clips(ready.study, corpus)
             again = partial(replan, search, ready, options)
@@ -127,6 +130,15 @@ def confirm(planned: Planned, preset: Preset, resources: Resources, options: Opt
         return
     if not Confirm.ask("Start all the same (--yes does not ask)?", default=False, console=Console(stderr=True)):
         raise StudyError("not started: give --address of a cluster with GPUs, --yes, or --preset demo")
+
+
+def warn_of_damage(study: Study, voice: Voice) -> None:
+    """Name the damaged files of cells that go on, and from which epoch each does instead."""
+    for cell in study.missing():
+        folder = study.cell_folder(cell)
+        if folder.has_checkpoint() and (found := folder.resumable()).damage:
+            files = ", ".join(f"{folder.folder.root}/{name}" for name in found.damage)
+            voice.warned(f"damaged: {files}; the cell goes on after epoch {len(found.rows)}")
 
 
 def check_clips(study: Study, corpus: Corpus) -> None:
@@ -152,25 +164,25 @@ def train(
 def track(study: Study, options: Options, work: Work) -> Outcome:
     """Do ``work`` on the study with MLflow brought up to date before, while and after."""
     from tune.tracking import OUTAGES, Tracker, TrackingListener  # MLflow takes seconds to import: not for a refusal
+    from tune.views import refresh
 
     claim(study)
     try:
-        tracker = Tracker(load_study(study.folder), tracking_uri(options))
+        tracker = Tracker(load_study(study.folder), tracking_uri(options.records))
     except (*OUTAGES, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise StudyError(
-            f"--tracking-uri must be usable by MLflow, {tracking_uri(options)} is not: {reason}"
+            f"--tracking-uri must be usable by MLflow, {tracking_uri(options.records)} is not: {reason}"
         ) from error
     tracker.sync()
+    listener = TrackingListener(tracker)
     try:
-        study, failures = work(TrackingListener(tracker))
+        study, failures = work(listener)
     except KeyboardInterrupt:  # Ray ends well after a first Ctrl-C; this is a second, or one at another moment
         failures = []
     try:
-        tracker.study = load_study(study.folder)
-        tracker.sync()
-        tracker.summarise(report.model_rows(tracker.study))
-        tracker.close(complete=not study.missing())
+        listener.close()
+        refresh(tracker, load_study(study.folder), optuna_storage(options.records))
     except OUTAGES as error:
         return Outcome(study, failures, error)
     return Outcome(study, failures)

@@ -25,8 +25,8 @@ CPU_CLIPS = 2
 A single clip would not do: batch normalisation of a feature vector needs two."""
 FORWARD_SHARE = 1 / 3
 """A validation clip needs the forward pass, about a third of a training clip's work."""
-BYTES_PER_PARAMETER = 16
-"""Weights and two moments of Adam in the last checkpoint, weights in the best, all float32."""
+BYTES_PER_PARAMETER = 28
+"""Weights and two moments of Adam in the last checkpoint and the one before, weights in the best, all float32."""
 
 NumClips = Callable[[DataConfig], Mapping[str, int]]
 """How many clips each split of the data has."""
@@ -86,7 +86,7 @@ def _try(experiment: Experiment, cpus: float) -> tuple[float, int]:
 def probe(experiment: Experiment, cpus: float) -> tuple[float, int]:
     """Seconds for a clip in a training step, measured after one step to warm up; and the number of parameters."""
     device = available_device()
-    num_clips = experiment.batch_size if device == "cuda" else CPU_CLIPS
+    num_clips = experiment.batch_size if device.type == "cuda" else CPU_CLIPS
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, int(cpus)))
     run, batch = Run.start(experiment, device), blank_batch(experiment, num_clips)

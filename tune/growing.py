@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from tune.store import LAST, CellFolder
+from tune.store import CellFolder
 from tune.study import Cell, Study
 
 Shorter = dict[str, list[tuple[int, CellFolder]]]
@@ -16,7 +16,7 @@ def adopt_shorter(study: Study, cells: Sequence[Cell]) -> None:
     known = known_lengths(study)
     for cell in cells:
         folder, shorter = study.cell_folder(cell), longest_shorter(known, cell)
-        if shorter is not None and folder.folder.read(LAST) is None:
+        if shorter is not None and not folder.has_checkpoint():
             folder.adopt(shorter)
 
 
@@ -44,7 +44,7 @@ def longest_shorter(known: Shorter, cell: Cell) -> CellFolder | None:
     """The cell's own training with fewer epochs, the longest that has a checkpoint."""
     lengths = sorted(known.get(without_epochs(cell.config()), []), key=lambda entry: -entry[0])
     for epochs, folder in lengths:
-        if epochs < cell.experiment.epochs and folder.folder.read(LAST) is not None:
+        if epochs < cell.experiment.epochs and folder.has_checkpoint():
             return folder
     return None
 

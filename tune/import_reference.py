@@ -24,12 +24,13 @@ from fernn.train.evaluate import to_unit
 from fernn.train.run import Run, available_device
 from tune.claims import claim, protocol
 from tune.command import USER_ERRORS, refuse
+from tune.folder import Folder
 from tune.imported import STATUS, ImportedCell, experiments, imported_cells, imported_folder
 from tune.options import parse_setting
 from tune.reference_weights import Weights, check_outputs, published_network, read_weights
 from tune.reuse import find_study, known_studies
 from tune.search import ray_runtime
-from tune.store import BEST, CellFolder, Folder
+from tune.store import BEST, CellFolder
 from tune.study import Cell, Settings, Study, StudyError
 from tune.trial import EVALUATED, evaluated, prediction_table, result
 

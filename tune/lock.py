@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from data.progress import say
-from tune.store import Folder
+from tune.folder import Folder
 from tune.study import StudyError
 
 TAKEN_OVER = signal.SIGUSR2

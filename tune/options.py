@@ -133,6 +133,8 @@ class Records:
     s3://bucket/studies (AWS_ENDPOINT_URL names a server that is not Amazon's)."""
     tracking_uri: Annotated[str | None, _default("SQLite in the storage", "URI")] = None
     """MLflow server or database; must be given where the storage is a bucket."""
+    optuna_storage: Annotated[str | None, _default("SQLite in the storage, none in a bucket", "URI")] = None
+    """Database in which Optuna's study stands for optuna-dashboard: SQLite, PostgreSQL or MySQL."""
 
 
 @dataclass(frozen=True)

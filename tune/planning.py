@@ -11,11 +11,11 @@ from data.registry import DATASETS, read_corpus
 from data.stream import Corpus
 from fernn.data_config import DataConfig
 from tune.claims import check, load_study, num_to_come
+from tune.folder import Folder
 from tune.options import Options, Preset, Search, chosen_sampler, chosen_settings, chosen_space
 from tune.preflight import check_storage_name
 from tune.sampling import Sampler
 from tune.selection import mean_and_deviation
-from tune.store import Folder
 from tune.study import Cell, Space, Study, StudyError, plan_cells
 
 
@@ -125,20 +125,12 @@ def _values(study: Study, cells: tuple[Cell, ...], label: str, rates: list[float
     for rate in rates:
         mine = [c for c in cells if study.model_label(c) == label and c.experiment.optim.lr == rate]
         begun = [cell for cell in mine if not (study.settled(cell) and not study.cell_folder(cell).history())]
-        values = [_value(study, cell) for cell in begun]
+        values = [study.value(cell) for cell in begun]
         known = [value for value in values if value is not None]
         found[rate] = (
             cells[0].metric.rank(mean_and_deviation(known)[0]) if known and len(known) == len(values) else None
         )
     return found
-
-
-def _value(study: Study, cell: Cell) -> float | None:
-    """The best validation metric of a settled cell, its worst value for one that diverged, None for any other."""
-    folder = study.cell_folder(cell)
-    if folder.diverged():
-        return cell.metric.worst
-    return folder.history()[-1][f"best/{cell.metric.name}"] if study.settled(cell) else None
 
 
 def data_folder(data: DataConfig, preset: Preset, options: Options) -> Path:

@@ -13,9 +13,9 @@ import ray
 import torch
 from ray._private.state import state as cluster_state
 
-from tune.options import Options, gpu_share
+from tune.folder import Folder
+from tune.options import Options, Records, gpu_share
 from tune.search import Resources
-from tune.store import Folder
 from tune.study import StudyError
 
 SECONDS_FOR_AN_ANSWER = 5.0
@@ -38,6 +38,8 @@ def check_storage_name(storage: str) -> None:
     if separator and scheme not in ("file", *BUCKETS):
         known = ", ".join(f"{name}://" for name in BUCKETS)
         raise StudyError(f"--storage must be a folder or a URL that begins with {known}, got {storage!r}")
+    if separator and "@" in path:
+        raise StudyError("--storage must be without a key or password: AWS_ACCESS_KEY_ID and the like hold them")
     if found := set("#%?") & set(path if separator else str(Path(storage).resolve())):
         raise StudyError(f"--storage must be without {' '.join(sorted(found))}, got {storage!r}")
 
@@ -58,15 +60,22 @@ def check_tracking(uri: str, storage: str) -> None:
         ) from error
 
 
-def tracking_uri(options: Options) -> str:
+def tracking_uri(records: Records) -> str:
     """The MLflow server or database; raises StudyError where there is none to be guessed."""
-    records = options.records
     if records.tracking_uri is not None:
         return records.tracking_uri
     home = Folder(records.storage)
     if not home.is_local:
         raise StudyError(f"--tracking-uri must be given where --storage is a bucket, as {records.storage} is")
     return f"sqlite:///{home.root}/mlflow.db"
+
+
+def optuna_storage(records: Records) -> str | None:
+    """The database of Optuna's study; None where the storage is a bucket and none is given."""
+    home = Folder(records.storage)
+    if records.optuna_storage is not None or not home.is_local:
+        return records.optuna_storage
+    return f"sqlite:///{home.root}/optuna.db"
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from fernn.train.task import Metric
+from tune.folder import Folder
 from tune.imported import ImportedCell
 from tune.length_views import curves as length_curves
 from tune.length_views import measured_lengths
@@ -30,7 +31,6 @@ from tune.published import deviations
 from tune.results import CellResult, ModelRow, cell_result, model_rows, results
 from tune.reuse import find_study
 from tune.rollout_pictures import rollout_figure
-from tune.store import Folder
 from tune.study import Study
 from tune.table import Table, absent, marks, notes
 from tune.validation_pictures import validation_figure

@@ -11,8 +11,8 @@ from fernn.config import unknown_name
 from fernn.experiment import Experiment
 from fernn.train.run import Run
 from tune.claims import load_study
+from tune.folder import Folder
 from tune.results import ModelRow, model_rows
-from tune.store import Folder
 from tune.study import Study, StudyError
 
 MARK = "study.json"

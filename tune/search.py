@@ -18,6 +18,7 @@ from ray.tune.search.optuna import OptunaSearch
 
 from data.stream import Corpus
 from fernn.train.loop import Row
+from tune.stopping import stop_on_sigterm
 from tune.study import Cell, Study, StudyError
 from tune.trial import OUT_OF_MEMORY, trial
 
@@ -227,6 +228,7 @@ def ray_runtime(address: str | None) -> Iterator[None]:
     except (ConnectionError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise StudyError(f"--address must be a running Ray cluster, {address} is none: {reason}") from error
+    stop_on_sigterm()
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # lost and failed trials are told in our own words
     try:
         yield

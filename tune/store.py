@@ -1,14 +1,14 @@
-"""Folders on local disk or in a bucket, and in them the cells: the truth of a study.
+"""Cells on disk or in a bucket: the truth of a study.
 
-Every file is written whole or not at all. A cell's folder holds
+Every file is written whole or not at all, and whoever reads it notices a flipped byte. A cell's folder holds
 
     config.json          the experiment, field by field, the data's hash and the protocol's version
     attempt.json         who works on it: an attempt that finds another's name there stops writing
-    metrics.jsonl        one row an epoch
-    last/, best/         checkpoints: to go on from, and the best epoch's weights
+    metrics.jsonl        one row an epoch, each with its own checksum
+    last/, best/         checkpoints: to go on from, and of the epoch before should that be damaged; the best weights
     predictions.parquet  one row a validation or test clip: split, id, person, label, logits
     examples.safetensors of frame predictors: a few test clips, and the frames predicted
-    done.json            the result; written last
+    done.json            the result, and the digest of the predictions; written last
     failure.json         why there is none: the cell diverged, and would again; or a GPU's memory ran out
     stopped.json         why it was ended early, where it was
 """
@@ -19,102 +19,40 @@ import os
 import socket
 import time
 import uuid
+import zlib
 from collections.abc import Mapping
-from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow import fs
 
 from fernn.checkpoint import CheckpointError, Tensors, pack, unpack
 from fernn.train.loop import Row
 from fernn.train.run import Run, with_prefix
+from tune.folder import Folder
 
-LAST, BEST = "last/state.safetensors", "best/model.safetensors"
+LAST, BEFORE, BEST = "last/state.safetensors", "last/before.safetensors", "best/model.safetensors"
+METRICS, PREDICTIONS, DONE = "metrics.jsonl", "predictions.parquet", "done.json"
 EXAMPLES = "examples.safetensors"
-TEMPORARY = ".tmp-"
+CHECKSUM = "crc32"
 
 
-class Folder:
-    """Files below one root, which is a path or the URL of a bucket (``s3://bucket/path``)."""
-
-    def __init__(self, root: str) -> None:
-        root = root if "://" in root else os.path.abspath(root)
-        self._fs, self._path = fs.FileSystem.from_uri(root)
-        self.is_local = isinstance(self._fs, fs.LocalFileSystem)
-        self.root = self._path if self.is_local else root
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        """Another process opens it anew, with its own credentials."""
-        return type(self), (self.root,)
-
-    @property
-    def name(self) -> str:
-        """The last part of the root."""
-        return self.root.rstrip("/").rpartition("/")[2]
-
-    def __truediv__(self, name: str) -> Self:
-        return type(self)(f"{self.root}/{name}")
-
-    def read(self, name: str) -> bytes | None:
-        """The file's content, or None where there is no such file."""
-        try:
-            with self._fs.open_input_stream(f"{self._path}/{name}") as stream:
-                return stream.read()
-        except FileNotFoundError:
-            return None
-
-    def write(self, name: str, content: bytes) -> None:
-        """Write the file whole or not at all: to a temporary name first, then moved over the old one.
-
-        A bucket shows an object when it is complete, and needs no temporary name.
-        """
-        path = f"{self._path}/{name}"
-        if not self.is_local:
-            with self._fs.open_output_stream(path) as stream:
-                stream.write(content)
-            return
-        temporary = f"{path}{TEMPORARY}{uuid.uuid4().hex[:8]}"
-        self._fs.create_dir(os.path.dirname(path), recursive=True)
-        try:
-            with self._fs.open_output_stream(temporary) as stream:
-                stream.write(content)
-            self._fs.move(temporary, path)
-        except OSError:
-            with suppress(OSError):
-                self._fs.delete_file(temporary)
-            raise
-
-    def delete(self, name: str) -> None:
-        """Remove the file."""
-        self._fs.delete_file(f"{self._path}/{name}")
-
-    def children(self, name: str) -> list[str]:
-        """The names in a folder below this one, sorted; none where it does not exist."""
-        selector = fs.FileSelector(f"{self._path}/{name}", allow_not_found=True)
-        return sorted(info.base_name for info in self._fs.get_file_info(selector))
-
-    def sweep(self) -> None:
-        """Remove temporary files that a killed process left."""
-        selector = fs.FileSelector(self._path, allow_not_found=True, recursive=True)
-        for info in self._fs.get_file_info(selector):
-            if TEMPORARY in info.base_name:
-                with suppress(FileNotFoundError):  # its writer still lives, and has just moved it into place
-                    self._fs.delete_file(info.path)
-
-    def read_json(self, name: str) -> Any:
-        """The parsed file, or None where there is no such file."""
-        content = self.read(name)
-        return None if content is None else json.loads(content)
-
-    def write_json(self, name: str, value: Any) -> None:
-        """Write ``value`` as indented JSON."""
-        self.write(name, (json.dumps(value, indent=2) + "\n").encode())
+class DamagedError(ValueError):
+    """A file of a cell that is not as it was written."""
 
 
 class Superseded(RuntimeError):
     """Another attempt has taken the cell over; this one must not write any more."""
+
+
+@dataclass(frozen=True)
+class Resumable:
+    """Where a cell goes on: a checkpoint, or none, the rows up to it, and what was damaged beyond it."""
+
+    state: tuple[Tensors, dict[str, Any]] | None
+    rows: list[Row]
+    damage: tuple[str, ...] = ()
 
 
 class CellFolder:
@@ -122,21 +60,48 @@ class CellFolder:
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
-        self._rows: list[Row] = []
+        self._lines: list[str] = []
         self._attempt = ""
 
     def done(self) -> dict[str, Any] | None:
-        """The result, or None while there is none."""
-        return self.folder.read_json("done.json")
+        """The result, or None while there is none; raises DamagedError where it is not as it was written."""
+        content = self.folder.read(DONE)
+        if content is None:
+            return None
+        try:
+            result: dict[str, Any] = json.loads(content)
+            if result.pop(CHECKSUM) == checksum(result):
+                return result
+        except UNREADABLE:
+            pass
+        raise self._damaged(
+            DONE, "it is not as it was written", f"delete it, and {RUN_AGAIN} to evaluate the cell anew"
+        )
 
     def config(self) -> dict[str, Any] | None:
         """What the cell is, or None before it is planned."""
         return self.folder.read_json("config.json")
 
     def history(self) -> list[Row]:
-        """One row an epoch, as far as recorded."""
-        content = self.folder.read("metrics.jsonl") or b""
-        return [json.loads(line) for line in content.splitlines()]
+        """One row an epoch, as far as recorded; raises DamagedError for a row that is not as it was written."""
+        rows, num_lines = self._rows_before_damage()
+        if len(rows) < num_lines:
+            raise self._damaged(METRICS, f"line {len(rows) + 1} is not as it was written", ANEW)
+        return rows
+
+    def _rows_before_damage(self) -> tuple[list[Row], int]:
+        """The rows before the first that is damaged, and how many lines there are."""
+        lines = (self.folder.read(METRICS) or b"").splitlines()
+        rows: list[Row] = []
+        for line in lines:
+            try:
+                row = json.loads(line)
+                if row.pop(CHECKSUM) != checksum(row):
+                    break
+            except UNREADABLE:
+                break
+            rows.append(row)
+        return rows, len(lines)
 
     def failure(self) -> str | None:
         """Why the last attempt ended without a result, or None where it did not say."""
@@ -164,7 +129,7 @@ class CellFolder:
 
     def adopt(self, shorter: Self) -> None:
         """Take over what a cell with fewer epochs has, its last checkpoint at the end: training goes on from there."""
-        for name in ("metrics.jsonl", BEST, LAST):
+        for name in (METRICS, BEST, BEFORE, LAST):
             if (content := shorter.folder.read(name)) is not None:
                 self.folder.write(name, content)
 
@@ -192,17 +157,50 @@ class CellFolder:
         """Take the cell over, if that is not done; put ``run`` where the last checkpoint stands, or leave it new."""
         if not self._attempt:
             self.take_over()
-        if (content := self.folder.read(LAST)) is not None:
-            run.load(*self._unpack(LAST, content))
+        known = self.resumable()
+        if known.state is not None:
+            run.load(*known.state)
             self._keep_best(run)
-        self._rows = [row for row in self.history() if row["epoch"] <= run.epoch]
+        if LAST in known.damage:
+            self.folder.delete(LAST)
+        self._lines = [sealed_line(row) for row in known.rows]
+
+    def has_checkpoint(self) -> bool:
+        """Whether there is something to go on from."""
+        return self.folder.has(LAST) or self.folder.has(BEFORE)
+
+    def resumable(self) -> Resumable:
+        """The newest checkpoint that is whole and lacks no row: the last, the one before, or none."""
+        rows, num_lines = self._rows_before_damage()
+        damage = [f"{METRICS}, line {len(rows) + 1}"] if len(rows) < num_lines else []
+        if not self._is_whole(BEST):
+            return Resumable(None, [], (*damage, BEST))
+        for name in (LAST, BEFORE):
+            if (content := self.folder.read(name)) is None:
+                continue
+            try:
+                state = unpack(content)
+            except CheckpointError:
+                damage.append(name)
+                continue
+            if (epoch := state[1]["epoch"]) <= len(rows):
+                return Resumable(state, rows[:epoch], tuple(damage))
+        return Resumable(None, [], tuple(damage))
+
+    def _is_whole(self, name: str) -> bool:
+        """Whether the checkpoint is as it was written, or not there."""
+        try:
+            return (content := self.folder.read(name)) is None or bool(unpack(content))
+        except CheckpointError:
+            return False
 
     def record(self, row: Row, run: Run) -> None:
         """Keep one epoch: its row first, then the checkpoint, so that a checkpoint never lacks its row."""
         self._require_mine()
-        self._rows.append(row)
-        lines = "".join(json.dumps(row) + "\n" for row in self._rows)
-        self.folder.write("metrics.jsonl", lines.encode())
+        self._lines.append(sealed_line(row))
+        self.folder.write(METRICS, "".join(self._lines).encode())
+        if self.folder.has(LAST):
+            self.folder.move(LAST, BEFORE)
         self.folder.write(LAST, pack(*run.state()))
         self._keep_best(run)
 
@@ -231,18 +229,22 @@ class CellFolder:
         try:
             return unpack(content)
         except CheckpointError as error:
-            path = f"{self.folder.root}/{name}"
-            raise CheckpointError(f"{path}: {error}; delete the cell's folder to train it anew") from error
+            raise self._damaged(name, str(error), ANEW) from error
+
+    def _damaged(self, name: str, how: str, way_out: str) -> DamagedError:
+        return DamagedError(f"{self.folder.root}/{name}: {how}; {way_out}")
 
     def finish(self, predictions: pa.Table, result: Mapping[str, Any], examples: Tensors | None = None) -> None:
         """Keep the predictions and examples, then the result."""
         self._require_mine()
         sink = pa.BufferOutputStream()
         pq.write_table(predictions, sink)
-        self.folder.write("predictions.parquet", sink.getvalue().to_pybytes())
+        content = sink.getvalue().to_pybytes()
+        self.folder.write(PREDICTIONS, content)
         if examples:
             self.folder.write(EXAMPLES, pack(examples, {}))
-        self.folder.write_json("done.json", dict(result))
+        sealed = {**result, "predictions_sha256": hashlib.sha256(content).hexdigest()}
+        self.folder.write_json(DONE, sealed | {CHECKSUM: checksum(sealed)})
 
     def examples(self) -> Tensors:
         """What was kept to be looked at; empty where nothing was."""
@@ -250,13 +252,32 @@ class CellFolder:
         return {} if content is None else self._unpack(EXAMPLES, content)[0]
 
     def predictions(self) -> pa.Table:
-        """The stored predictions of a finished cell."""
-        content = self.folder.read("predictions.parquet")
-        if content is None:
+        """The stored predictions of a finished cell; raises DamagedError where they are not those it ended with."""
+        content, done = self.folder.read(PREDICTIONS), self.done()
+        if content is None or done is None:
             raise FileNotFoundError(f"{self.folder.root} has no predictions")
+        if hashlib.sha256(content).hexdigest() != done["predictions_sha256"]:
+            way_out = f"delete {DONE} beside it, and {RUN_AGAIN} to evaluate the cell anew"
+            raise self._damaged(PREDICTIONS, "it is not as it was written", way_out)
         return pq.read_table(pa.BufferReader(content))
 
     def _require_mine(self) -> None:
         holder = self.folder.read_json("attempt.json")
         if holder["id"] != self._attempt:
             raise Superseded(f"{self.folder.root} is now worked on by pid {holder['pid']} on {holder['host']}")
+
+
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What parsing and unsealing a file raises that is not one of ours."""
+RUN_AGAIN = "run the search again"
+ANEW = f"delete the cell's folder, and {RUN_AGAIN} to train it anew"
+
+
+def checksum(value: Any) -> int:
+    """CRC-32 of a JSON value, which finds every flipped byte."""
+    return zlib.crc32(json.dumps(value).encode())
+
+
+def sealed_line(row: Row) -> str:
+    """The row as a line with its checksum."""
+    return json.dumps(row | {CHECKSUM: checksum(row)}) + "\n"

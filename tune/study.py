@@ -12,7 +12,8 @@ from fernn.config import unknown_name
 from fernn.experiment import Experiment
 from fernn.models import source_hash
 from fernn.train.task import Metric, task_of
-from tune.store import CellFolder, Folder
+from tune.folder import Folder
+from tune.store import CellFolder
 
 PROTOCOL_VERSION = 1
 """Raised when a change of code changes results: cells of different versions are different cells."""
@@ -118,6 +119,14 @@ class Study:
         folder = self.cell_folder(cell)
         return folder.done() is not None or (self.scheduler == "asha" and folder.stopped() is not None)
 
+    def value(self, cell: Cell) -> float | None:
+        """The best validation metric of a settled cell, its worst value for one that diverged, None for any other."""
+        folder = self.cell_folder(cell)
+        if folder.diverged():
+            return cell.metric.worst
+        rows = folder.history() if self.settled(cell) else []
+        return rows[-1][f"best/{cell.metric.name}"] if rows else None
+
     def missing(self) -> list[Cell]:
         """The cells that are not settled, in the order of the plan."""
         return [cell for cell in self.cells if not self.settled(cell)]
@@ -183,3 +192,11 @@ def with_fields(experiment: Experiment, fields: Settings) -> Experiment:
 def cell_of(config: Mapping[str, Any]) -> Cell:
     """The cell that wrote ``config`` as its :meth:`Cell.config`."""
     return make_cell(Experiment().override(config["experiment"]), config["data_hash"])
+
+
+if __name__ == "__main__":
+    import sys
+
+    from tune.manage import main
+
+    sys.exit(main())

@@ -9,11 +9,13 @@ have yet, so that shipping again changes nothing.
 
 import json
 import logging
+import os
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run
@@ -45,6 +47,10 @@ OUTAGES = (MlflowException, OSError)
 """What MLflow's client raises where the server, the database or the artifacts cannot be reached."""
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
+PATIENCE = 10.0
+"""Seconds that a search which has ended waits for MLflow."""
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # MLflow would try for minutes; we try again later
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 
 class Tracker:
@@ -245,20 +251,24 @@ def metrics(row: Row) -> list[Metric]:
 
 
 class TrackingListener:
-    """Ships every reported epoch, and closes a cell's run when its trial ends.
+    """Ships every reported epoch, and closes a cell's run when its trial ends, without the search waiting for it.
 
-    Where MLflow does not answer, training goes on: the cells' folders hold everything, and
-    :meth:`Tracker.sync` ships it later.
+    What is heard is shipped by a thread, in order; what is heard again before that is shipped once. Where MLflow does
+    not answer, training goes on: the cells' folders hold everything, and :meth:`Tracker.sync` ships it later.
     """
 
     def __init__(self, tracker: Tracker) -> None:
         self.tracker, self.study = tracker, tracker.study
+        self._tasks: dict[tuple[str, str], Callable[[], None]] = {}
+        self._changed, self._closing = threading.Condition(), False
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
 
     def started(self, cell: Cell) -> None:
-        self._try(self.tracker.start, cell)
+        self._later("start", cell, partial(self.tracker.start, cell))
 
     def reported(self, cell: Cell, row: Row) -> None:
-        self._try(self.tracker.ship, cell, self.study.cell_folder(cell).history())
+        self._later("ship", cell, lambda: self.tracker.ship(cell, self.study.cell_folder(cell).history()))
 
     def lost(self, cell: Cell) -> None:
         """The cell's run stays open: it goes on."""
@@ -270,14 +280,34 @@ class TrackingListener:
         """The cell's run is opened when it starts."""
 
     def stopped(self, cell: Cell) -> None:
-        self._try(self.tracker.stop, cell, self.study.cell_folder(cell))
+        self._later("stop", cell, partial(self.tracker.stop, cell, self.study.cell_folder(cell)))
 
     def ended(self, cell: Cell, failed: bool) -> None:
-        if failed:
-            self._try(self.tracker.fail, cell)
-        else:
-            self._try(self.tracker.finish, cell, self.study.cell_folder(cell))
+        finish = partial(self.tracker.finish, cell, self.study.cell_folder(cell))
+        self._later("end", cell, partial(self.tracker.fail, cell) if failed else finish)
 
-    def _try(self, call: Callable[..., None], *arguments: Any) -> None:
-        with suppress(*OUTAGES):
-            call(*arguments)
+    def close(self) -> None:
+        """Ship what is left; raises TimeoutError where that takes longer than PATIENCE seconds."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(PATIENCE)
+        if self._thread.is_alive():
+            raise TimeoutError(f"{self.tracker.uri} does not answer")
+
+    def _later(self, kind: str, cell: Cell, task: Callable[[], None]) -> None:
+        with self._changed:
+            self._tasks[kind, cell.key] = task
+            self._changed.notify()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._tasks or self._closing)
+                if not self._tasks:
+                    return
+                task = self._tasks.pop(next(iter(self._tasks)))
+            try:
+                task()
+            except OUTAGES:
+                continue  # what is missing is shipped with the next that gets through, or at the end

@@ -25,7 +25,6 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from data.errors import DataError
 from data.manifest import Manifest
 from data.progress import progress, say
 from data.registry import DATASETS, read_corpus
@@ -33,7 +32,6 @@ from fernn.config import unknown_name
 from fernn.generalization import VelocityGrid
 from tune.command import USER_ERRORS, refuse
 from tune.lock import driver_lock
-from tune.options import Options as SearchOptions
 from tune.options import Records
 from tune.preflight import check_tracking, tracking_uri
 from tune.progress import tables
@@ -90,12 +88,9 @@ def main() -> int:
     console = Console(stderr=True)
     try:
         study = open_study(options)
-    except USER_ERRORS as error:
-        return refuse(error, console)
-    try:
         with driver_lock(study.folder), mlflow_refusals(uri_of(options)):
             found = evaluate(study, options)
-    except (StudyError, DataError) as error:
+    except USER_ERRORS as error:
         return refuse(error, console)
     show(study, found, options)
     return 0
@@ -126,7 +121,7 @@ def finished_study(name: str, storage: str, models: Sequence[str] | None) -> Stu
 
 def uri_of(options: Kept) -> str:
     """The MLflow server or database, as the search finds it."""
-    return tracking_uri(SearchOptions(records=Records(storage=options.storage, tracking_uri=options.tracking_uri)))
+    return tracking_uri(Records(storage=options.storage, tracking_uri=options.tracking_uri))
 
 
 @contextmanager

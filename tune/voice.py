@@ -16,6 +16,7 @@ from rich.table import Table as Grid
 from fernn.train.loop import Row
 from tune import report
 from tune.estimate import Cost
+from tune.masking import masked
 from tune.packing import Packing, records
 from tune.planning import Planned
 from tune.progress import Pace, Progress, duration, tables
@@ -73,8 +74,13 @@ def describe_cost(cost: Cost | None) -> str:
         return "nothing to run"
     return (
         f"about {duration(cost.seconds)} with {cost.concurrency} at once (from one probed step a model), "
-        f"{cost.num_bytes / 1e6:.1f} MB of checkpoints"
+        f"{disk(cost.num_bytes)} of checkpoints"
     )
+
+
+def disk(num_bytes: float) -> str:
+    """A size for people."""
+    return f"{num_bytes / 1e9:.2f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:.1f} MB"
 
 
 def describe_data(planned: Planned) -> str:
@@ -147,7 +153,7 @@ class Texts:
         out.print(grid)
         ui = f"{Path(sys.executable).parent}/mlflow ui --backend-store-uri {shlex.quote(tracking_uri)}"
         lines = [*report.notes(study), f"Compare the runs: {ui}"]
-        out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+        out.print(masked("\n".join(lines)), markup=False, highlight=False, soft_wrap=True)
 
     def left(self, outcome: Outcome) -> int:
         study, num_left = outcome.study, len(outcome.study.missing())
@@ -160,7 +166,7 @@ class Texts:
         return 1 if num_left or outcome.behind is not None else 0
 
     def _say(self, line: str) -> None:
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(masked(line), markup=False, highlight=False, soft_wrap=True)
 
 
 class Events:
@@ -228,4 +234,4 @@ class Events:
 
     def _tell(self, event: str, **facts: Any) -> None:
         content: Mapping[str, Any] = {"event": event} | facts
-        print(json.dumps(content, allow_nan=False), file=self.out, flush=True)
+        print(masked(json.dumps(content, allow_nan=False)), file=self.out, flush=True)

@@ -6,7 +6,7 @@ import time
 
 from tune import report
 from tune.claims import load_study
-from tune.store import Folder
+from tune.folder import Folder
 
 
 def test_a_killed_search_in_a_bucket_goes_on(search, bucket, tmp_path, capsys):

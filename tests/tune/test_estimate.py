@@ -8,9 +8,9 @@ from stored_study import finished_study
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 from tune import estimate
+from tune.folder import Folder
 from tune.preflight import Hardware, Node
 from tune.search import Resources
-from tune.store import Folder
 from tune.study import Study, plan_cells
 
 SMALL = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "data.size": 8, "data.num_frames": 2}
@@ -29,7 +29,7 @@ def test_time_and_disk_scale_with_cells_epochs_and_concurrency(monkeypatch, tmp_
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1, 2)}, "hash", settings={"epochs": 6})
     study = Study("s", Folder(str(tmp_path)), {}, cells)
     alone = estimate.cost_of(study, cells, num_clips, Resources(), machine(1, 0))
-    assert (alone.seconds, alone.num_bytes, alone.concurrency) == (3 * 6 * 100 * 0.5, 4_800_000, 1)
+    assert (alone.seconds, alone.num_bytes, alone.concurrency) == (3 * 6 * 100 * 0.5, 8_400_000, 1)
     assert estimate.cost_of(study, cells, num_clips, Resources(), machine(3, 0)).seconds == alone.seconds / 3
 
 

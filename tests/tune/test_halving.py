@@ -4,6 +4,7 @@ import pytest
 from tiny import study_in
 
 from tune.halving import next_segment, rungs
+from tune.store import sealed_line
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-1, 1e-2, 1e-3, 1e-4), "seed": (0, 1)}
 ACCURACY = {1e-1: (0.9, 0.1), 1e-2: (0.6, 0.6), 1e-3: (0.4, 0.5), 1e-4: (0.7, 0.4)}  # means 0.5, 0.6, 0.45, 0.55
@@ -16,7 +17,7 @@ def study(folder, **facts):
 def reach(one, cells, epoch):
     for cell in cells:
         accuracy = ACCURACY[cell.experiment.optim.lr][cell.experiment.seed % 2]
-        rows = [f'{{"epoch": {n}, "best/accuracy": {accuracy}}}\n' for n in range(1, epoch + 1)]
+        rows = [sealed_line({"epoch": n, "best/accuracy": accuracy}) for n in range(1, epoch + 1)]
         one.cell_folder(cell).folder.write("metrics.jsonl", "".join(rows).encode())
 
 

@@ -19,11 +19,12 @@ from fernn.checkpoint import unpack
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 from tune.claims import load_study
+from tune.folder import Folder
 from tune.import_reference import Options, bring, like_the_study, main
 from tune.imported import ImportedCell, imported_cells, imported_folder
 from tune.reference_weights import check_outputs, first_mismatch, published_network, published_velocities, read_weights
 from tune.report import markdown, records
-from tune.store import BEST, Folder
+from tune.store import BEST
 from tune.study import Cell, Study, StudyError
 from tune.table import Table
 

@@ -30,7 +30,7 @@ def contents(folder):
     for cell in sorted((folder / STUDY / "cells").iterdir()):
         rows = [json.loads(line) for line in (cell / "metrics.jsonl").read_text().splitlines()]
         found[cell.name] = (
-            [{name: value for name, value in row.items() if not name.startswith("time/")} for row in rows],
+            [{name: value for name, value in row.items() if not name.startswith(("time/", "crc32"))} for row in rows],
             (cell / "last/state.safetensors").read_bytes(),
             (cell / "best/model.safetensors").read_bytes(),
             pq.read_table(cell / "predictions.parquet").to_pydict(),

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from tune.folder import Folder
 from tune.lock import LEASE, driver_lock
-from tune.store import Folder
 from tune.study import StudyError
 
 HELD = r"study 's' is held by a running driver: pid \d+ on"

@@ -14,7 +14,7 @@ from fernn.checkpoint import pack, unpack
 from fernn.train.run import Run
 from tune import length_eval, report, rotating_mnist_search, translating_mnist_search, velocity_eval
 from tune.claims import claim
-from tune.store import Folder
+from tune.folder import Folder
 from tune.study import Study, StudyError, plan_cells
 
 TRANSLATING, ROTATING = translating_mnist_search.SEARCH, rotating_mnist_search.SEARCH

@@ -8,11 +8,11 @@ import torch
 
 from fernn.experiment import Experiment
 from tune import packing
+from tune.folder import Folder
 from tune.packing import Reading, best, layouts, measure, pack, packed, records, side_by_side
 from tune.preflight import Hardware, Node
 from tune.rounds import run_with_room
 from tune.search import Resources
-from tune.store import Folder
 from tune.study import Study, StudyError, plan_cells
 from tune.trial import is_out_of_memory
 

@@ -10,6 +10,7 @@ import pytest
 from stored_study import finished_study, planned_study
 
 from fernn.train.task import ACCURACY
+from tune.folder import Folder
 from tune.report import (
     Options,
     columns,
@@ -23,7 +24,6 @@ from tune.report import (
     row_cells,
     write,
 )  # fmt: skip
-from tune.store import Folder
 from tune.study import StudyError
 from tune.table import Table
 

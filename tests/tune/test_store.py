@@ -2,12 +2,16 @@
 
 import pickle
 
+import pyarrow as pa
 import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from fernn.checkpoint import CheckpointError
 from fernn.experiment import Experiment
 from fernn.train.run import Run
-from tune.store import BEST, LAST, CellFolder, Folder, Superseded
+from tune.folder import Folder
+from tune.store import BEFORE, BEST, DONE, LAST, METRICS, PREDICTIONS, CellFolder, DamagedError, Superseded, sealed_line
 
 EXPERIMENT = Experiment().override({"model": "grnn", "model.hidden_channels": 2, "model.embedding_channels": [2]})
 
@@ -101,9 +105,80 @@ def test_leftovers_of_a_killed_writer_are_swept(tmp_path):
     assert not leftover.exists() and folder.read("last/x") == b"1"
 
 
-def test_a_damaged_checkpoint_is_refused(folder):
+def damage(folder, name, position=0.5):
+    """Flip one bit of the file, so far into it."""
+    content = bytearray(folder.read(name))
+    content[int(position * (len(content) - 1))] ^= 4
+    folder.write(name, bytes(content))
+
+
+def four_epochs(folder):
+    cell, run = begun(folder)
+    for accuracy in (0.1, 0.5, 0.3, 0.4):
+        advance(cell, run, accuracy)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "epoch"), [(LAST, 3), (BEFORE, 4), (BEST, 0)], ids=["the last", "the one before", "the best"]
+)
+@pytest.mark.parametrize("harm", ["a flipped bit", "cut short"])
+def test_a_damaged_checkpoint_is_noticed_and_the_newest_that_is_good_is_used(folder, name, epoch, harm):
+    run = four_epochs(folder)
+    tensors, _ = run.state()
+    if harm == "cut short":
+        folder.write(name, folder.read(name)[:-1])
+    else:
+        damage(folder, name)
+    found = CellFolder(folder).resumable()
+    assert found.damage == ((name,) if name != BEFORE else ()) and len(found.rows) == epoch
+    again, resumed = begun(folder)
+    assert resumed.epoch == epoch and len(again.history()) == 4
+    if epoch == 4:
+        assert all(torch.equal(tensor, resumed.state()[0][key]) for key, tensor in tensors.items())
+    advance(again, resumed)
+    assert [row["epoch"] for row in again.history()] == list(range(1, epoch + 2))
+    assert CellFolder(folder).resumable().damage == ()
+
+
+@pytest.mark.parametrize(("position", "epoch"), [(0.1, 0), (0.6, 0), (0.9, 3)])
+def test_a_damaged_row_is_noticed_wherever_it_is(folder, position, epoch):
+    four_epochs(folder)
+    damage(folder, METRICS, position)
+    with pytest.raises(DamagedError, match=r"metrics.jsonl: line \d .* delete the cell's folder"):
+        CellFolder(folder).history()
+    assert begun(folder)[1].epoch == epoch
+
+
+@given(position=st.floats(0, 1), bit=st.integers(0, 7))
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_flipped_bit_of_a_row_is_accepted(tmp_path, position, bit):
+    line = sealed_line({"epoch": 1, "validation/accuracy": 0.125, "time/recorded_at": 1234.5678, "train/loss": 1e-7})
+    content = bytearray(line.encode())
+    content[int(position * (len(content) - 1))] ^= 1 << bit
+    folder = Folder(str(tmp_path))
+    folder.write(METRICS, bytes(content))
+    try:
+        rows = CellFolder(folder).history()
+    except DamagedError:
+        return
+    assert [sealed_line(row) for row in rows] == [line]  # white space between two values alone
+
+
+@pytest.mark.parametrize(("name", "found"), [(PREDICTIONS, "predictions.parquet"), (DONE, "done.json")])
+def test_a_damaged_result_is_noticed_and_can_be_made_again(folder, name, found):
     cell, run = begun(folder)
     advance(cell, run)
-    folder.write(LAST, (folder.read(LAST) or b"")[:-1])
-    with pytest.raises(CheckpointError, match="last/state.safetensors: .*cut short.*delete the cell's folder"):
-        begun(folder)
+    cell.finish(pa.table({"id": ["a"]}), {"key": "k"})
+    assert cell.predictions()["id"].to_pylist() == ["a"]
+    damage(folder, name)
+    with pytest.raises(DamagedError, match=f"{found}: it is not as it was written; delete .* run the search again"):
+        cell.predictions()
+
+
+def test_a_damaged_best_checkpoint_is_refused(folder):
+    cell, run = begun(folder)
+    advance(cell, run)
+    folder.write(BEST, folder.read(BEST)[:-1])
+    with pytest.raises(DamagedError, match="best/model.safetensors: .*cut short.*delete the cell's folder"):
+        cell.load_best(run)

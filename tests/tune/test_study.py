@@ -6,8 +6,8 @@ import pytest
 
 from fernn.experiment import Experiment
 from tune.claims import check, claim, load_study
+from tune.folder import Folder
 from tune.kth_search import DEMO, PAPER
-from tune.store import Folder
 from tune.study import Cell, Study, StudyError, plan_cells, points
 
 SPACE = {"model": ("fernn-v1", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2)}

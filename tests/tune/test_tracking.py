@@ -1,10 +1,12 @@
 """MLflow as a view: shipped again it stays the same, lost it is rebuilt, away it delays nothing."""
 
+import threading
+import time
 from dataclasses import replace
 
 import pytest
 from mlflow.exceptions import MlflowException
-from stored_study import finished_study, planned_study
+from stored_study import finished_study, planned_study, shown
 
 from fernn.train.run import Run
 from tune.report import model_rows
@@ -22,17 +24,6 @@ def study(tmp_path):
 
 def uri(tmp_path, name="mlflow.db"):
     return f"sqlite:///{tmp_path}/{name}"
-
-
-def shown(tracker):
-    """Every run by node: name, status, parameters, and each metric's steps and values."""
-    found = {}
-    for run in tracker.client.search_runs([tracker.experiment_id]):
-        names = sorted(run.data.metrics)
-        history = {name: tracker.client.get_metric_history(run.info.run_id, name) for name in names}
-        points = {name: [(metric.step, metric.value) for metric in metrics] for name, metrics in history.items()}
-        found[run.data.tags[NODE]] = (run.info.run_name, run.info.status, run.data.params, points)
-    return found
 
 
 def shipped(study, uri):
@@ -143,6 +134,7 @@ def test_an_outage_delays_and_loses_nothing(study, tmp_path, monkeypatch):
         listener.lost(cell)
         listener.ended(cell, failed=True)
         listener.ended(cell, failed=False)
+        listener.close()
         with pytest.raises(MlflowException):
             tracker.sync()
     assert shown(shipped(study, uri(tmp_path))) == shown(shipped(study, uri(tmp_path, "undisturbed.db")))
@@ -154,6 +146,7 @@ def test_a_failed_cell_and_an_unfinished_study_are_closed(study, tmp_path):
     listener.started(study.cells[0])
     listener.started(study.cells[1])
     listener.ended(study.cells[0], failed=True)
+    listener.close()
     tracker.close(complete=False)
     found = {node: status for node, (_, status, *_) in shown(tracker).items()}
     assert found[f"cell/{study.cells[0].key}"] == "FAILED" and found[f"cell/{study.cells[1].key}"] == "KILLED"
@@ -165,3 +158,32 @@ def test_another_study_of_the_same_name_is_refused(study, tmp_path):
     other = finished_study(tmp_path / "elsewhere/s", SPACE, HITS)
     with pytest.raises(StudyError, match="give this study another name with --study"):
         Tracker(other, uri(tmp_path))
+
+
+def test_a_search_does_not_wait_for_a_server_that_hangs(study, tmp_path, monkeypatch):
+    """What is heard meanwhile is shipped once the server answers, each cell's epochs by one call."""
+    tracker, cell = Tracker(study, uri(tmp_path)), study.cells[0]
+    answers, calls, ship = threading.Event(), [], tracker.ship
+
+    def slow(one, rows):
+        calls.append(len(rows))
+        assert answers.wait(20)
+        ship(one, rows)
+
+    monkeypatch.setattr(tracker, "ship", slow)
+    monkeypatch.setattr("tune.tracking.PATIENCE", 0.1)
+    listener, began = TrackingListener(tracker), time.monotonic()
+    row = study.cell_folder(cell).history()[0]
+    listener.reported(cell, row)
+    while not calls:
+        time.sleep(0.01)
+    for _ in range(50):
+        listener.reported(cell, row)
+    with pytest.raises(TimeoutError, match="does not answer"):
+        listener.close()
+    assert time.monotonic() - began < 5 and len(calls) == 1
+    answers.set()
+    monkeypatch.setattr("tune.tracking.PATIENCE", 20)
+    listener.close()
+    assert len(calls) == 2
+    assert tracker.run(f"cell/{cell.key}").data.metrics["validation/accuracy"] == row["validation/accuracy"]

@@ -21,8 +21,9 @@ from fernn.generalization import VelocityGrid
 from fernn.train.run import Run
 from tune import velocity_eval
 from tune.claims import claim
+from tune.folder import Folder
 from tune.results import model_rows
-from tune.store import BEST, Folder
+from tune.store import BEST
 from tune.study import Study, StudyError, plan_cells
 from tune.trial import finish
 from tune.velocity import PARTIAL, WHOLE, Measurement, measure_cell, measured

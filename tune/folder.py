@@ -1,0 +1,102 @@
+"""Folders on local disk or in a bucket, whose files are written whole or not at all."""
+
+import json
+import os
+import uuid
+from contextlib import suppress
+from typing import Any, Self
+
+from pyarrow import fs
+
+TEMPORARY = ".tmp-"
+
+
+class Folder:
+    """Files below one root, which is a path or the URL of a bucket (``s3://bucket/path``)."""
+
+    def __init__(self, root: str) -> None:
+        root = root if "://" in root else os.path.abspath(root)
+        self._fs, self._path = fs.FileSystem.from_uri(root)
+        self.is_local = isinstance(self._fs, fs.LocalFileSystem)
+        self.root = self._path if self.is_local else root
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        """Another process opens it anew, with its own credentials."""
+        return type(self), (self.root,)
+
+    @property
+    def name(self) -> str:
+        """The last part of the root."""
+        return self.root.rstrip("/").rpartition("/")[2]
+
+    def __truediv__(self, name: str) -> Self:
+        return type(self)(f"{self.root}/{name}")
+
+    def read(self, name: str) -> bytes | None:
+        """The file's content, or None where there is no such file."""
+        try:
+            with self._fs.open_input_stream(f"{self._path}/{name}") as stream:
+                return stream.read()
+        except FileNotFoundError:
+            return None
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        (info,) = self._fs.get_file_info([f"{self._path}/{name}"])
+        return info.type == fs.FileType.File
+
+    def size(self, name: str) -> int:
+        """The file's bytes, 0 where there is no such file."""
+        (info,) = self._fs.get_file_info([f"{self._path}/{name}"])
+        return info.size or 0
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write the file whole or not at all: to a temporary name first, then moved over the old one.
+
+        A bucket shows an object when it is complete, and needs no temporary name.
+        """
+        path = f"{self._path}/{name}"
+        if not self.is_local:
+            with self._fs.open_output_stream(path) as stream:
+                stream.write(content)
+            return
+        temporary = f"{path}{TEMPORARY}{uuid.uuid4().hex[:8]}"
+        self._fs.create_dir(os.path.dirname(path), recursive=True)
+        try:
+            with self._fs.open_output_stream(temporary) as stream:
+                stream.write(content)
+            self._fs.move(temporary, path)
+        except OSError:
+            with suppress(OSError):
+                self._fs.delete_file(temporary)
+            raise
+
+    def delete(self, name: str) -> None:
+        """Remove the file."""
+        self._fs.delete_file(f"{self._path}/{name}")
+
+    def children(self, name: str) -> list[str]:
+        """The names in a folder below this one, sorted; none where it does not exist."""
+        selector = fs.FileSelector(f"{self._path}/{name}", allow_not_found=True)
+        return sorted(info.base_name for info in self._fs.get_file_info(selector))
+
+    def move(self, name: str, other: str) -> None:
+        """Give the file another name, over what has it; in a bucket it is copied there."""
+        self._fs.move(f"{self._path}/{name}", f"{self._path}/{other}")
+
+    def sweep(self) -> None:
+        """Remove temporary files that a killed process left."""
+        selector = fs.FileSelector(self._path, allow_not_found=True, recursive=True)
+        for info in self._fs.get_file_info(selector):
+            if TEMPORARY in info.base_name:
+                with suppress(FileNotFoundError):  # its writer still lives, and has just moved it into place
+                    self._fs.delete_file(info.path)
+
+    def read_json(self, name: str) -> Any:
+        """The parsed file, or None where there is no such file."""
+        content = self.read(name)
+        return None if content is None else json.loads(content)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write ``value`` as indented JSON."""
+        self.write(name, (json.dumps(value, indent=2) + "\n").encode())

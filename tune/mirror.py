@@ -1,0 +1,88 @@
+"""Optuna's study as a view of ours: one trial for each model and learning rate, its value the mean over seeds.
+
+It is what optuna-dashboard, importances and parallel coordinates read. It can be made anew from the cells' folders
+at any time, and is the same every time.
+"""
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.exceptions import StorageInternalError
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy.exc import SQLAlchemyError
+
+from tune.masking import masked
+from tune.selection import mean_and_deviation
+from tune.study import Cell, Study
+
+RATE = "optim.lr"
+
+
+def mirror(study: Study, url: str) -> None:
+    """Bring the Optuna study of that name in the database at ``url`` up to date; ConnectionError where that is away."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        _mirror(study, optuna.storages.RDBStorage(url))
+    except (SQLAlchemyError, StorageInternalError, ImportError) as error:
+        raise ConnectionError(f"Optuna's database {masked(url)}: {str(error).splitlines()[0]}") from error
+
+
+def _mirror(study: Study, storage: optuna.storages.RDBStorage) -> None:
+    wanted, known = trials(study), _open(study, storage).get_trials(deepcopy=False)
+    if [_content(trial) for trial in known] == [_content(trial) for trial in wanted[: len(known)]]:
+        fresh = wanted[len(known) :]
+    else:  # a finished trial cannot be changed, and this one has other seeds or neighbours by now
+        optuna.delete_study(study_name=study.name, storage=storage)
+        fresh = wanted
+    _open(study, storage).add_trials(fresh)
+
+
+def _open(study: Study, storage: optuna.storages.RDBStorage) -> optuna.Study:
+    direction = StudyDirection.MAXIMIZE if study.metric.higher_is_better else StudyDirection.MINIMIZE
+    return optuna.create_study(study_name=study.name, storage=storage, direction=direction, load_if_exists=True)
+
+
+def trials(study: Study) -> list[FrozenTrial]:
+    """A trial for each model and learning rate whose seeds are all settled, in the order of the plan."""
+    groups: dict[tuple[str, float], list[Cell]] = {}
+    for cell in study.cells:
+        groups.setdefault((study.model_label(cell), cell.experiment.optim.lr), []).append(cell)
+    rates = [rate for _, rate in groups]
+    space: dict[str, BaseDistribution] = {
+        "model": CategoricalDistribution(list(dict.fromkeys(label for label, _ in groups))),
+        RATE: FloatDistribution(min(rates), max(rates), log=True),
+    }
+    found = [_trial(study, label, rate, cells, space) for (label, rate), cells in groups.items()]
+    return [trial for trial in found if trial is not None]
+
+
+def _trial(
+    study: Study, label: str, rate: float, cells: Sequence[Cell], space: dict[str, BaseDistribution]
+) -> FrozenTrial | None:
+    histories = [study.cell_folder(cell).history() for cell in cells]
+    values = [study.value(cell) for cell in cells]
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
+        return None
+    metric, length = study.metric.name, min(map(len, histories))
+    by_epoch = [[history[i][f"validation/{metric}"] for history in histories] for i in range(length)]
+    trial = create_trial(
+        state=TrialState.COMPLETE,
+        value=mean_and_deviation(known)[0],
+        params={"model": label, RATE: rate},
+        distributions=space,
+        user_attrs={"seeds": [cell.experiment.seed for cell in cells], "values": known, "keys": [c.key for c in cells]},
+        intermediate_values={epoch: mean_and_deviation(values)[0] for epoch, values in enumerate(by_epoch, start=1)},
+    )
+    times = [row["time/recorded_at"] for history in histories for row in history] or [0.0]
+    trial.datetime_start, trial.datetime_complete = map(datetime.datetime.fromtimestamp, (min(times), max(times)))
+    return trial
+
+
+def _content(trial: FrozenTrial) -> tuple[Any, ...]:
+    """What two trials that say the same agree in."""
+    return trial.params, trial.distributions, trial.values, trial.user_attrs, trial.intermediate_values
