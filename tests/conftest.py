@@ -8,6 +8,9 @@ import pytest
 import ray
 import torch
 
+from data.kth.demo import render
+from data.kth.prepare import prepare
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # reference_cell.py, the plain loops
 
@@ -30,3 +33,12 @@ def two_cpus():
     ray.init(num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     yield
     ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory):
+    """A data folder of 8x8 clips of 22 rendered persons, one range each."""
+    folder = tmp_path_factory.mktemp("kth")
+    render(folder / "videos", persons=22, ranges=1, frames=33)
+    prepare(folder, videos=folder / "videos", size=8)
+    return folder

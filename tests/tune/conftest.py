@@ -1,4 +1,4 @@
-"""A small prepared data set with persons in all three splits, and the search command."""
+"""The search command, and a bucket."""
 
 import logging
 import subprocess
@@ -9,21 +9,9 @@ from pathlib import Path
 import boto3
 import pytest
 
-from data.kth.demo import render
-from data.kth.prepare import prepare
-
 ROOT = Path(__file__).parents[2]
 SMALL = ["--models", "fernn-v1", "grnn", "--lrs", "1e-3", "--seeds", "0", "1", "--epochs", "4", "--batch-size", "32"]
 SMALL += ["--set", "data.size=8", "--set", "model.hidden_channels=4", "--set", "model.embedding_channels=[4]"]
-
-
-@pytest.fixture(scope="session")
-def prepared(tmp_path_factory):
-    """A data folder of 8x8 clips of 22 rendered persons, one range each."""
-    folder = tmp_path_factory.mktemp("kth")
-    render(folder / "videos", persons=22, ranges=1, frames=33)
-    prepare(folder, videos=folder / "videos", size=8)
-    return folder
 
 
 @pytest.fixture
