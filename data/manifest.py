@@ -86,7 +86,7 @@ class Manifest:
             return _from_json(content)
         except FileNotFoundError as error:
             raise ManifestError(f"{folder} has no {MANIFEST}: its preparation did not finish") from error
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise ManifestError(f"{path} is not a manifest of format {FORMAT}: {error}") from error
 
     def verify(self, folder: Path) -> None:
@@ -105,14 +105,39 @@ def _problem(folder: Path, file: DataFile) -> str:
     return "" if sha256_of(path) == file.sha256 else f"the SHA-256 of {file.name} has changed"
 
 
-def _from_json(content: dict[str, Any]) -> Manifest:
+def _from_json(content: Any) -> Manifest:
+    _require(isinstance(content, dict), "it must hold one object")
     if content.get("format") != FORMAT:
         raise ValueError(f"format must be {FORMAT}, got {content.get('format')!r}")
+    for name, kind in _KINDS.items():
+        _require(isinstance(content[name], kind), f"{name} must be a {kind.__name__}, got {content[name]!r:.80}")
     partial = content.pop("partial")
     content["missing"] = tuple(content["missing"])
     content["skipped"] = tuple(Remark(**entry) for entry in content["skipped"])
-    content["files"] = tuple(DataFile(**entry) for entry in content["files"])
+    content["files"] = tuple(_file(entry) for entry in content["files"])
     manifest = Manifest(**content)
+    counts = [count for parts in manifest.clips.values() for count in parts.values()]
+    _require(all(isinstance(count, int) for count in counts), "clips must hold numbers")
     if manifest.partial != partial:
         raise ValueError(f"partial must be {manifest.partial} by what it lists, got {partial}")
     return manifest
+
+
+_KINDS: dict[str, type] = {
+    "dataset": str, "demo": bool, "size": int, "origin": str, "source_sha256": str, "missing": list, "skipped": list,
+    "clips": dict, "files": list, "versions": dict, "hash": str, "details": dict, "partial": bool,
+}  # fmt: skip
+
+
+def _file(entry: Any) -> DataFile:
+    file = DataFile(**entry)
+    plain = isinstance(file.name, str) and file.name not in ("", ".", "..") and not set(file.name) & set("/\\\0")
+    _require(plain, f"a file's name must be plain, got {file.name!r:.80}")
+    numbers = (file.rows, file.num_bytes)
+    _require(all(isinstance(n, int) and n >= 0 for n in numbers), f"{file.name} must have 0 rows and bytes or more")
+    return file
+
+
+def _require(condition: bool, rule: str) -> None:
+    if not condition:
+        raise ValueError(rule)

@@ -30,7 +30,14 @@ def golden_folder():
 @pytest.fixture(scope="session")
 def two_cpus():
     """A local Ray with two CPUs, and a GPU that the machine need not have: Ray hands out its parts all the same."""
-    ray.init(num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    ray.init(
+        address="local",
+        num_cpus=2,
+        num_gpus=1,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
     yield
     ray.shutdown()
 

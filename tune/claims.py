@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from tune.folder import Folder
+from tune.folder import UNREADABLE, Folder
 from tune.store import CellFolder
 from tune.study import CHOSEN, PROTOCOL_VERSION, Cell, Space, Study, StudyError, cell_of
 
@@ -98,25 +98,44 @@ def load_study(folder: Folder) -> Study:
     """The study kept in ``folder`` with all it ever planned, in the order of its space.
 
     All of it is to be trained for as many epochs as the longest: a cell that was only planned for fewer is missing.
+    Raises StudyError where there is none, or none that can be read.
     """
-    facts = folder.read_json("study.json")
-    if facts is None:
-        raise StudyError(f"{folder.root} holds no study: run its search first, or name another --storage")
+    try:
+        facts = folder.read_json("study.json")
+        if facts is None:
+            raise StudyError(f"{folder.root} holds no study: run its search first, or name another --storage")
+        return _study(folder, facts)
+    except StudyError:
+        raise
+    except UNREADABLE as error:
+        raise StudyError(f"{folder.root}/study.json cannot be read: {error!r:.200}") from error
+
+
+def _study(folder: Folder, facts: Mapping[str, Any]) -> Study:
+    for name, kind in _KINDS.items():
+        if type(facts[name]) is not kind:
+            raise TypeError(f"{name} must be a {kind.__name__}, got {facts[name]!r:.80}")
     space = {name: tuple(values) for name, values in facts["space"].items()}
     at = {tuple(cell.point(tuple(space)).values()): cell for cell in _planned(folder, facts["epochs"])}
     ordered = tuple(at[values] for values in product(*space.values()) if values in at)
     study = Study(
-        facts["name"], folder, space, ordered, facts["demo"], tuple(facts["partial"]), facts["data"],
+        facts["name"], folder, space, ordered, facts["demo"], tuple(map(str, facts["partial"])), facts["data"],
         facts["scheduler"], facts["sampling"],
     )  # fmt: skip
     return replace(study, num_to_come=num_to_come(study))
+
+
+_KINDS: dict[str, type] = {
+    "name": str, "demo": bool, "partial": list, "data": str, "scheduler": str, "sampling": dict, "epochs": int,
+    "space": dict,
+}  # fmt: skip
 
 
 def _planned(folder: Folder, epochs: int) -> list[Cell]:
     configs = [CellFolder(folder / f"cells/{name}").config() for name in folder.children("cells")]
     try:
         cells = [cell_of(config) for config in configs if config is not None]
-    except (KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         raise StudyError(f"a cell of {folder.root} cannot be read: {error}") from error
     return [replace(cell, experiment=replace(cell.experiment, epochs=epochs)) for cell in cells]
 

@@ -9,6 +9,8 @@ from typing import Any, Self
 from pyarrow import fs
 
 TEMPORARY = ".tmp-"
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What parsing and unsealing a file raises that is not one of ours."""
 
 
 class Folder:

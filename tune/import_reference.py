@@ -31,7 +31,7 @@ from tune.reference_weights import Weights, check_outputs, published_network, re
 from tune.reuse import find_study, known_studies
 from tune.search import ray_runtime
 from tune.store import BEST, CellFolder
-from tune.study import Cell, Settings, Study, StudyError
+from tune.study import Cell, Settings, Study, StudyError, check_study_name
 from tune.trial import EVALUATED, evaluated, prediction_table, result
 
 
@@ -88,8 +88,7 @@ def chosen_target(options: Options) -> Target:
     settings = dict(parse_setting(text) for text in options.set)
     if "/" in options.study or options.study in known_studies(options.storage) or options.data is None:
         return _existing_target(options, settings)
-    if options.study in ("", ".", ".."):
-        raise StudyError(f"--study must be a plain name, got {options.study!r}")
+    check_study_name(options.study)
     experiment = Experiment().override({"model": options.model, "seed": options.seed, **settings})
     home = _home(experiment.data, options.data)
     manifest = _verified(home)

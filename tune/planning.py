@@ -16,7 +16,7 @@ from tune.options import Options, Preset, Search, chosen_sampler, chosen_setting
 from tune.preflight import check_storage_name
 from tune.sampling import Sampler
 from tune.selection import mean_and_deviation
-from tune.study import Cell, Space, Study, StudyError, plan_cells
+from tune.study import Cell, Space, Study, StudyError, check_study_name, plan_cells
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ def make_study(search: Search, options: Options, data_hash: str) -> Study:
     """The study's name, folder, space and cells."""
     preset = search.presets[options.grid.preset]
     space, sampler = chosen_space(preset, options), chosen_sampler(preset, options)
-    name = options.records.study or f"{search.base.data.name}-{options.grid.preset}"
-    if "/" in name or name in ("", ".", ".."):
-        raise StudyError(f"--study must be a plain name without '/', got {name!r}")
+    given = options.records.study
+    name = f"{search.base.data.name}-{options.grid.preset}" if given is None else given
+    check_study_name(name)
     folder, scheduler = Folder(options.records.storage) / name, options.strategy.scheduler
     study = Study(name, folder, space, (), preset.demo, scheduler=scheduler)
     settings = chosen_settings(preset, options)

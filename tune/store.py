@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 from fernn.checkpoint import CheckpointError, Tensors, pack, unpack
 from fernn.train.loop import Row
 from fernn.train.run import Run, with_prefix
-from tune.folder import Folder
+from tune.folder import UNREADABLE, Folder
 
 LAST, BEFORE, BEST = "last/state.safetensors", "last/before.safetensors", "best/model.safetensors"
 METRICS, PREDICTIONS, DONE = "metrics.jsonl", "predictions.parquet", "done.json"
@@ -267,8 +267,6 @@ class CellFolder:
             raise Superseded(f"{self.folder.root} is now worked on by pid {holder['pid']} on {holder['host']}")
 
 
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What parsing and unsealing a file raises that is not one of ours."""
 RUN_AGAIN = "run the search again"
 ANEW = f"delete the cell's folder, and {RUN_AGAIN} to train it anew"
 

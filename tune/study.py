@@ -26,6 +26,12 @@ class StudyError(ValueError):
     """A study that cannot be planned or opened as asked."""
 
 
+def check_study_name(name: str) -> None:
+    """Raises StudyError for a name that could be anything but a folder's in the storage."""
+    if name in ("", ".", "..") or not name.isprintable() or set(name) & set("/\\#%?"):
+        raise StudyError(f"--study must be a plain name without / \\ # % ? or control characters, got {name!r}")
+
+
 @dataclass(frozen=True)
 class Cell:
     """One point of a study: a whole experiment on one version of the data."""

@@ -1,8 +1,11 @@
 """Extraction of KTH's zip archives: named videos only, each written whole or not at all."""
 
+import errno
+import lzma
 import os
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -14,7 +17,10 @@ from data.kth.annotations import NAME
 MAX_VIDEO_BYTES = 64 * 2**20
 """KTH's largest video has about 6 MB; a member far above that is not one of them."""
 
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, IndexError, RuntimeError, ValueError,
+)  # fmt: skip
+"""What ``zipfile`` raises for one file or another that is no zip archive."""
 
 
 def extract(archive: Path, folder: Path) -> None:
@@ -28,15 +34,28 @@ def extract(archive: Path, folder: Path) -> None:
             with zipfile.ZipFile(archive) as zipped:
                 for member in _videos_in(archive, zipped):
                     _extract_member(zipped, member, folder)
+        except ArchiveError:
+            raise
         except _DAMAGE as error:
-            raise ArchiveError(f"{archive} is damaged ({error}): delete it and run the same command again") from error
+            raise _damaged(archive, error) from error
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # a place before the file's beginning, and not a disk that is full
+                raise
+            raise _damaged(archive, error) from error
+
+
+def _damaged(archive: Path, error: Exception) -> ArchiveError:
+    return ArchiveError(f"{archive} is damaged ({error}): delete it and run the same command again")
 
 
 def _videos_in(archive: Path, zipped: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     members = [member for member in zipped.infolist() if not member.is_dir()]
     for member in members:
         _check_member(archive, member)
-    return [member for member in members if _is_video(member)]
+    videos = [member for member in members if _is_video(member)]
+    if len({PurePosixPath(member.filename).name for member in videos}) < len(videos):
+        raise ArchiveError(f"{archive}: a video must be in it once, and one is there again")
+    return videos
 
 
 def _check_member(archive: Path, member: zipfile.ZipInfo) -> None:

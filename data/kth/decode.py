@@ -22,6 +22,8 @@ from data.errors import VideoError
 
 GREY = "opencv-bgr2gray, inter-area"
 WIDTH, HEIGHT, FRAME_RATE = 160, 120, 25
+MOST_PIXELS, MOST_FRAMES = 2**22, 2**17
+"""KTH's videos have 19,200 pixels a frame and at most some 1,500 frames."""
 _BIT_RATE = 2_000_000
 _NEUTRAL = 128
 
@@ -68,6 +70,9 @@ def _grey_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
         stream = container.streams.video[0]
         stream.thread_type = "NONE"
         for index, frame in enumerate(container.decode(stream)):
+            if frame.width * frame.height > MOST_PIXELS or index >= MOST_FRAMES:
+                limits = f"{MOST_PIXELS} pixels a frame, {MOST_FRAMES} frames"
+                raise VideoError(f"{path} cannot be decoded: it goes beyond {limits}")
             if frame.is_corrupt:
                 raise VideoError(f"{path} cannot be decoded: frame {index} is damaged")
             yield to_grey(frame)

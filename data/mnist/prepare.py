@@ -6,6 +6,7 @@ finished is verified and left as it is.
 
 import gzip
 import sys
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ NAMES = {
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
 """MNIST's four files, as they are or with .gz behind."""
+MOST_BYTES = 16 + 60_000 * DIGIT**2
 
 
 @dataclass(frozen=True)
@@ -115,12 +117,15 @@ def _read(pictures: Path, labels: Path) -> Part:
 def _idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """The bytes of an idx file: a header of magic number and dimensions, then the values."""
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+            content = bytes(file.read(MOST_BYTES + 1))
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} is damaged: {error}") from error
+    if len(content) > MOST_BYTES:
+        raise DataError(f"{path} holds more than MNIST's largest file, {MOST_BYTES} bytes")
     header = 4 * (2 + len(shape))
     sizes = np.frombuffer(content[:header].ljust(header), ">u4")
-    if sizes[0] != 0x0800 + 1 + len(shape) or tuple(sizes[2:]) != shape:
+    if len(content) < header or sizes[0] != 0x0800 + 1 + len(shape) or tuple(sizes[2:]) != shape:
         raise DataError(f"{path} is no idx file of {' x '.join(map(str, ('n', *shape)))} bytes")
     values = np.frombuffer(content, np.uint8, offset=header)
     if len(values) != int(sizes[1]) * int(np.prod(shape, dtype=int)):

@@ -37,7 +37,7 @@ if __name__ == "__main__":
     parser.add_argument("--models", nargs="+", default=list(MODELS["kth"]))
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     places = layouts(Resources(), machines(), num_cells=60)
     rows = [row for name in asked.models for row in rows_of(name, places)]
     found = describe("torch", "ray")

@@ -94,7 +94,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=7)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     torch.set_num_threads(1)
     footage = kth_like_footage()
     stream = ClipStream(footage, KTHConfig(), BATCH)

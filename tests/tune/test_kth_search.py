@@ -134,7 +134,7 @@ def test_a_search_that_wants_gpus_warns_and_asks_where_there_is_none(answer, arg
         (["--set", "data.name=mnist"], "unknown data set 'mnist'"),
         (["--set", "nothing"], "--set must read FIELD=VALUE, got 'nothing'"),
         (["--preset", "demo", "--videos", "there"], "--videos goes with --preset paper"),
-        (["--study", "../elsewhere"], "--study must be a plain name without '/'"),
+        (["--study", "../elsewhere"], "--study must be a plain name without /"),
         (["--storage", "ftp://host/studies"], "--storage must be a folder or a URL that begins with s3://, gs://"),
         (["--storage", "50%"], "--storage must be without %"),
         (["--tracking-uri", "http://127.0.0.1:9"], "--tracking-uri must be a server that answers"),
