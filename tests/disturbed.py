@@ -118,9 +118,9 @@ def contents(folder):
 
 
 def tracked(database):
-    """MLflow's runs as (name, status), and how often each (run, metric, step) stands there."""
+    """MLflow's runs as (name, status), but those it deleted; and how often each (run, metric, step) stands there."""
     with sqlite3.connect(database) as connection:
-        runs = connection.execute("select name, status from runs").fetchall()
+        runs = connection.execute("select name, status from runs where lifecycle_stage = 'active'").fetchall()
         steps = connection.execute("select run_uuid, key, step, count(*) from metrics group by 1, 2, 3").fetchall()
     return runs, steps
 

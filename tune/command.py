@@ -28,6 +28,9 @@ from tune.voice import Events, Outcome, Texts, Voice, describe_cost
 USER_ERRORS = (StudyError, DataError, KeyError, TypeError, ValueError, OSError)
 """What a wrong option or file raises before anything runs."""
 
+PATIENCE, STOPPED_PATIENCE = 60.0, 5.0
+"""Seconds that a search which has ended, or was stopped, waits for an answer from MLflow."""
+
 Work = Callable[[Listener], tuple[Study, list[Failure]]]
 """What is done on a study while MLflow follows: the study as it ends, and the cells that failed."""
 
@@ -181,7 +184,7 @@ def track(study: Study, options: Options, work: Work) -> Outcome:
     except KeyboardInterrupt:  # Ray ends well after a first Ctrl-C; this is a second, or one at another moment
         failures = []
     try:
-        listener.close()
+        listener.close(STOPPED_PATIENCE if study.missing() else PATIENCE)
         refresh(tracker, load_study(study.folder), optuna_storage(options.records))
     except OUTAGES as error:
         return Outcome(study, failures, error)

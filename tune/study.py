@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 from types import MappingProxyType
 from typing import Any
@@ -118,12 +119,21 @@ class Study:
 
     def cell_at(self, point: Mapping[str, Any]) -> Cell:
         """The cell at a point of the study's space."""
-        return next(cell for cell in self.cells if self.point(cell) == dict(point))
+        return self._at[tuple(point[name] for name in self.space)]
+
+    @cached_property
+    def _at(self) -> dict[tuple[Any, ...], Cell]:
+        return {tuple(self.point(cell).values()): cell for cell in self.cells}
 
     def settled(self, cell: Cell) -> bool:
-        """Whether nothing is left to do: the cell has its result, or was stopped early and is to stay so."""
+        """Whether nothing is left to do: the cell has its result, would diverge again, or was stopped for good."""
         folder = self.cell_folder(cell)
-        return folder.done() is not None or (self.scheduler == "asha" and folder.stopped() is not None)
+        stopped = self.scheduler == "asha" and folder.stopped() is not None
+        return folder.done() is not None or stopped or folder.diverged()
+
+    def diverged(self) -> list[Cell]:
+        """The cells whose loss was no number any more."""
+        return [cell for cell in self.cells if self.cell_folder(cell).diverged()]
 
     def value(self, cell: Cell) -> float | None:
         """The best validation metric of a settled cell, its worst value for one that diverged, None for any other."""

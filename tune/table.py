@@ -62,7 +62,14 @@ def notes(study: Study) -> list[str]:
         lines.append(f"DEMO: {data.demo_note}; these numbers compare with no published ones.")
     if study.partial:
         lines.append(f"PARTIAL: {absent(study.partial)}; these numbers compare with no published ones.")
-    return lines + incomplete(study)
+    return lines + diverged(study) + incomplete(study)
+
+
+def diverged(study: Study) -> list[str]:
+    """Which cells have no result because their loss was no number any more, where there are any."""
+    names = [study.label(cell) for cell in study.diverged()]
+    found = f"DIVERGED, and without a result: {', '.join(names)}. Learning rates with all seeds go before theirs."
+    return [found] if names else []
 
 
 def incomplete(study: Study) -> list[str]:

@@ -12,7 +12,7 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 
 from fernn.train.loop import Row
+from tune.masking import masked
 from tune.pictures import demo_mark, png, test_figure
 from tune.results import ModelRow, registered_name, test_predictions
 from tune.rollout_pictures import rollout_figure
@@ -47,10 +48,9 @@ OUTAGES = (MlflowException, OSError)
 """What MLflow's client raises where the server, the database or the artifacts cannot be reached."""
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
-PATIENCE = 10.0
-"""Seconds that a search which has ended waits for MLflow."""
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # MLflow would try for minutes; we try again later
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # what is sent twice may be there twice: we look first
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # standard output is ours, and may be JSON
 
 
 class Tracker:
@@ -60,7 +60,7 @@ class Tracker:
         self.study, self.uri = study, uri
         self.client = MlflowClient(uri)
         self.experiment_id = self._experiment()
-        self._runs = {run.data.tags[NODE]: run for run in self._known_runs()}
+        self._runs = self._known_runs()
         self._running = {node for node, run in self._runs.items() if run.info.status == "RUNNING"}
         self._shipped: dict[str, int] = {}
         self._marks = {"fernn.demo": str(study.demo), "fernn.partial": str(bool(study.partial))}
@@ -78,13 +78,21 @@ class Tracker:
             )
         return known.experiment_id
 
-    def _known_runs(self) -> list[Run]:
-        found, token = [], None
+    def _known_runs(self) -> dict[str, Run]:
+        """The study's runs by node; of one that is there twice, as a server left it that died, the first stays."""
+        found: dict[str, Run] = {}
+        for run in sorted(self._search(), key=lambda run: (run.info.start_time, run.info.run_id)):
+            if found.setdefault(run.data.tags[NODE], run) is not run:
+                self.client.delete_run(run.info.run_id)
+        return found
+
+    def _search(self, where: str = "") -> Iterator[Run]:
+        token = None
         while True:
-            page = self.client.search_runs([self.experiment_id], max_results=500, page_token=token)
-            found += [run for run in page if NODE in run.data.tags]
+            page = self.client.search_runs([self.experiment_id], where, max_results=500, page_token=token)
+            yield from (run for run in page if NODE in run.data.tags)
             if not (token := page.token):
-                return found
+                return
 
     def sync(self) -> None:
         """Ship every settled cell that MLflow does not show as such; does nothing where none is left."""
@@ -139,11 +147,11 @@ class Tracker:
         self._set_status(run, "FINISHED")
 
     def stop(self, cell: Cell, folder: CellFolder) -> None:
-        """Ship what a cell has that was stopped early, and why it was."""
+        """Ship what a cell has that was stopped early or diverged, and why it ended."""
         self.ship(cell, folder.history())
         run = self._runs[f"cell/{cell.key}"]
-        self.client.set_tag(run.info.run_id, STOPPED, folder.stopped() or "")
-        self._set_status(run, "KILLED")
+        self.client.set_tag(run.info.run_id, STOPPED, folder.stopped() or folder.failure() or "")
+        self._set_status(run, "FAILED" if folder.diverged() else "KILLED")
 
     def fail(self, cell: Cell) -> None:
         """Mark the cell's run as failed."""
@@ -172,7 +180,12 @@ class Tracker:
         run_id = self._runs[f"cell/{key}"].info.run_id
         with suppress(MlflowException):  # it is there already
             self.client.create_registered_model(name)
-        version = self.client.create_model_version(name, f"runs:/{run_id}/best", run_id, tags={KEY: key})
+        known = [one for one in self.client.search_model_versions(f"name = '{name}'") if one.tags.get(KEY) == key]
+        version = (
+            known[0]
+            if known
+            else self.client.create_model_version(name, f"runs:/{run_id}/best", run_id, tags={KEY: key})
+        )
         self.client.set_registered_model_alias(name, "best", version.version)
 
     def _registered(self, name: str) -> str | None:
@@ -189,13 +202,17 @@ class Tracker:
             self._set_status(self._runs[node], "FINISHED" if whole else "KILLED")
 
     def _node(self, node: str, name: str, parent: Run | None = None, params: Sequence[Param] = ()) -> Run:
-        if node not in self._runs:
-            tags = {NODE: node} | self._marks | ({MLFLOW_PARENT_RUN_ID: parent.info.run_id} if parent else {})
-            run = self.client.create_run(self.experiment_id, tags=tags, run_name=name)
-            self.client.log_batch(run.info.run_id, params=params)
+        """The node's run, looked for before it is created: a server that died may have it, or have it in part."""
+        if (run := self._runs.get(node)) is None:
+            run = next(self._search(f"tags.`{NODE}` = '{node}'"), None)
+            if run is None:
+                tags = {NODE: node} | self._marks | ({MLFLOW_PARENT_RUN_ID: parent.info.run_id} if parent else {})
+                run = self.client.create_run(self.experiment_id, tags=tags, run_name=name)
             self._runs[node] = run
             self._running.add(node)
-            self._shipped[run.info.run_id] = 0
+        if params and not run.data.params:
+            self.client.log_batch(run.info.run_id, params=params)
+            self._runs[node] = self.client.get_run(run.info.run_id)
         return self._runs[node]
 
     def _set_status(self, run: Run, status: str) -> None:
@@ -286,14 +303,19 @@ class TrackingListener:
         finish = partial(self.tracker.finish, cell, self.study.cell_folder(cell))
         self._later("end", cell, partial(self.tracker.fail, cell) if failed else finish)
 
-    def close(self) -> None:
-        """Ship what is left; raises TimeoutError where that takes longer than PATIENCE seconds."""
+    @property
+    def pending(self) -> int:
+        """How many things heard are still to be begun to ship."""
+        return len(self._tasks)
+
+    def close(self, seconds: float) -> None:
+        """Ship no more than what is being shipped; raises TimeoutError where that takes longer than so many seconds."""
         with self._changed:
             self._closing = True
             self._changed.notify()
-        self._thread.join(PATIENCE)
+        self._thread.join(seconds)
         if self._thread.is_alive():
-            raise TimeoutError(f"{self.tracker.uri} does not answer")
+            raise TimeoutError(f"{masked(self.tracker.uri)} does not answer")
 
     def _later(self, kind: str, cell: Cell, task: Callable[[], None]) -> None:
         with self._changed:
@@ -304,7 +326,7 @@ class TrackingListener:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._tasks or self._closing)
-                if not self._tasks:
+                if self._closing:
                     return
                 task = self._tasks.pop(next(iter(self._tasks)))
             try:

@@ -20,8 +20,9 @@ pytestmark = pytest.mark.soak
 KILLS = int(os.environ.get("KILLS", "4"))
 KILLS_A_STUDY = 12
 """After so many a study is left alone, so that it ends."""
-SECONDS_BETWEEN = (0.5, 7.0)
-TARGETS = ("driver", "driver", "worker", "worker", "server", "node")
+SECONDS_BETWEEN = (0.5, 12.0)
+TARGETS = ("driver", "worker", "worker", "worker", "server", "node")
+"""Workers more often, since there is none to kill while a driver starts."""
 PATIENCE = 240
 """Seconds in which a search that is left alone must end."""
 

@@ -9,6 +9,8 @@ from stored_study import finish_cell, finished_study, planned_study, shown
 from tune import sync
 from tune.claims import load_study
 from tune.mirror import mirror, trials
+from tune.results import model_rows
+from tune.table import notes
 from tune.tracking import Tracker
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
@@ -82,6 +84,27 @@ def test_a_trial_appears_when_its_last_seed_is_settled_and_changes_with_another(
             finish_cell(wider, cell, (2, 4))
     mirror(load_study(wider.folder), url)
     assert [values for _, _, values, *_ in content(url)] == [[pytest.approx(0.3)], [pytest.approx(1.6 / 3)]]
+
+
+def test_a_cell_that_diverged_keeps_its_history_and_stands_in_table_and_views(run, tmp_path):
+    study = finished_study(tmp_path / "s", {**SPACE, "model": ("grnn",)}, HITS)
+    cell = study.cells[1]
+    folder = study.cell_folder(cell)
+    folder.folder.delete("done.json")
+    folder.take_over()
+    folder.fail("the training loss is nan in epoch 2: lower optim.lr", diverged=True)
+    assert study.missing() == [] and len(folder.history()) == 1
+    (row,) = model_rows(study)
+    assert (row.lr, row.num_seeds) == (1e-3, 2)  # 1e-2 has one seed left
+    assert "DIVERGED, and without a result: grnn lr 0.01 seed 1" in "\n".join(notes(study))
+    for _ in range(2):
+        assert run()[0] == 0
+        tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
+        shown_run = tracker.run(f"cell/{cell.key}")
+        assert shown_run.info.status == "FAILED" and "loss is nan" in shown_run.data.tags["fernn.stopped"]
+        assert shown_run.data.metrics["validation/accuracy"] == 0.6
+        assert tracker.run("study").info.status == "FINISHED"
+        assert [values for _, _, values, *_ in content(f"sqlite:///{tmp_path}/optuna.db")] == [[0.25], [0.55]]
 
 
 def test_a_database_that_is_away_is_one_line(run, tmp_path):

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -134,7 +135,8 @@ def test_an_outage_delays_and_loses_nothing(study, tmp_path, monkeypatch):
         listener.lost(cell)
         listener.ended(cell, failed=True)
         listener.ended(cell, failed=False)
-        listener.close()
+        wait_for(lambda: not listener.pending)
+        listener.close(20)
         with pytest.raises(MlflowException):
             tracker.sync()
     assert shown(shipped(study, uri(tmp_path))) == shown(shipped(study, uri(tmp_path, "undisturbed.db")))
@@ -146,7 +148,8 @@ def test_a_failed_cell_and_an_unfinished_study_are_closed(study, tmp_path):
     listener.started(study.cells[0])
     listener.started(study.cells[1])
     listener.ended(study.cells[0], failed=True)
-    listener.close()
+    wait_for(lambda: not listener.pending)
+    listener.close(20)
     tracker.close(complete=False)
     found = {node: status for node, (_, status, *_) in shown(tracker).items()}
     assert found[f"cell/{study.cells[0].key}"] == "FAILED" and found[f"cell/{study.cells[1].key}"] == "KILLED"
@@ -160,8 +163,40 @@ def test_another_study_of_the_same_name_is_refused(study, tmp_path):
         Tracker(other, uri(tmp_path))
 
 
+@pytest.mark.parametrize("call", ["create_run", "log_batch", "create_model_version", "set_registered_model_alias"])
+def test_what_a_server_kept_before_it_died_with_its_answer_is_not_doubled(study, tmp_path, monkeypatch, call):
+    def dying(tracker):
+        kept = getattr(tracker.client, call)
+
+        def die(*arguments, **options):
+            kept(*arguments, **options)
+            raise MlflowException("the server died")
+
+        return die
+
+    with monkeypatch.context() as outage:
+        for _ in range(3):  # drivers, of which each comes a few calls further
+            tracker = Tracker(study, uri(tmp_path))
+            outage.setattr(tracker.client, call, dying(tracker))
+            for _ in range(3):
+                with suppress(MlflowException):
+                    tracker.sync()
+                    tracker.summarise(model_rows(study))
+    assert shown(shipped(study, uri(tmp_path))) == shown(shipped(study, uri(tmp_path, "undisturbed.db")))
+    versions = Tracker(study, uri(tmp_path)).client.search_model_versions()
+    assert len(versions) == len(study.space["model"])
+
+
+def test_a_run_that_is_there_twice_is_kept_once(study, tmp_path):
+    tracker = shipped(study, uri(tmp_path))
+    expected, run = shown(tracker), tracker.run(f"cell/{study.cells[0].key}")
+    tags = {NODE: run.data.tags[NODE]}
+    tracker.client.create_run(tracker.experiment_id, tags=tags, run_name="again", start_time=run.info.start_time + 1)
+    assert shown(shipped(study, uri(tmp_path))) == expected
+
+
 def test_a_search_does_not_wait_for_a_server_that_hangs(study, tmp_path, monkeypatch):
-    """What is heard meanwhile is shipped once the server answers, each cell's epochs by one call."""
+    """Fifty epochs heard while the server hangs are shipped by one call once it answers."""
     tracker, cell = Tracker(study, uri(tmp_path)), study.cells[0]
     answers, calls, ship = threading.Event(), [], tracker.ship
 
@@ -171,19 +206,35 @@ def test_a_search_does_not_wait_for_a_server_that_hangs(study, tmp_path, monkeyp
         ship(one, rows)
 
     monkeypatch.setattr(tracker, "ship", slow)
-    monkeypatch.setattr("tune.tracking.PATIENCE", 0.1)
     listener, began = TrackingListener(tracker), time.monotonic()
     row = study.cell_folder(cell).history()[0]
     listener.reported(cell, row)
-    while not calls:
-        time.sleep(0.01)
+    wait_for(lambda: len(calls) == 1)
     for _ in range(50):
         listener.reported(cell, row)
-    with pytest.raises(TimeoutError, match="does not answer"):
-        listener.close()
     assert time.monotonic() - began < 5 and len(calls) == 1
     answers.set()
-    monkeypatch.setattr("tune.tracking.PATIENCE", 20)
-    listener.close()
-    assert len(calls) == 2
+    wait_for(lambda: len(calls) == 2)
+    listener.close(20)
     assert tracker.run(f"cell/{cell.key}").data.metrics["validation/accuracy"] == row["validation/accuracy"]
+    assert len(calls) == 2
+
+
+def test_a_search_that_has_ended_does_not_wait_for_a_server_that_hangs(study, tmp_path, monkeypatch):
+    tracker, answers = Tracker(study, uri(tmp_path)), threading.Event()
+    monkeypatch.setattr(tracker, "start", lambda cell: answers.wait(20))
+    listener = TrackingListener(tracker)
+    listener.started(study.cells[0])
+    listener.started(study.cells[1])
+    wait_for(lambda: listener.pending == 1)
+    with pytest.raises(TimeoutError, match="does not answer"):
+        listener.close(0.1)
+    answers.set()
+    listener.close(20)
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
