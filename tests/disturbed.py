@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
@@ -128,3 +129,8 @@ def tracked(database):
 def leftovers(folder):
     """Temporary files that were not swept."""
     return [path for path in (folder / "studies").rglob("*") if ".tmp" in path.name]
+
+
+def epochs_told(search):
+    """How often each epoch of each cell was reported."""
+    return Counter((event["cell"], event["epoch"]) for event in search.events() if event["event"] == "epoch")

@@ -30,3 +30,4 @@ def search(prepared, tmp_path):
     for one in started:
         with suppress(ProcessLookupError):
             os.killpg(one.process.pid, signal.SIGKILL)
+        one.process.wait()

@@ -13,7 +13,7 @@ from collections import Counter
 from functools import partial
 
 import pytest
-from disturbed import EPOCHS, TWELVE, cells, contents, leftovers, tracked
+from disturbed import EPOCHS, TWELVE, cells, contents, epochs_told, leftovers, tracked
 from ray.cluster_utils import Cluster
 
 pytestmark = pytest.mark.soak
@@ -106,11 +106,6 @@ def at_work(cell):
         return None
     pid = json.loads((cell / "attempt.json").read_text())["pid"]
     return pid if os.path.exists(f"/proc/{pid}") else None
-
-
-def epochs_told(search):
-    """How often each epoch of each cell was reported."""
-    return Counter((event["cell"], event["epoch"]) for event in search.events() if event["event"] == "epoch")
 
 
 def test_a_study_survives_whatever_is_killed(search, server, nodes, tmp_path):

@@ -33,7 +33,7 @@ def check_shown(server, folder, epochs):
 
 
 def test_training_goes_on_and_a_server_that_comes_back_is_brought_up_to_date(search, server, tmp_path):
-    one = search(*TWELVE[:-1], str(6 * EPOCHS), "--tracking-uri", server.uri)
+    one = search(*TWELVE[:-1], str(3 * EPOCHS), "--tracking-uri", server.uri)
     wait_until(lambda: num_done(tmp_path) >= 1, one)
     server.kill()
     before = num_done(tmp_path)
@@ -41,7 +41,7 @@ def test_training_goes_on_and_a_server_that_comes_back_is_brought_up_to_date(sea
     server.start()
     assert one.runs, "the server came back too late to be of use to this test"
     assert one.wait() == 0, one.errors()
-    check_shown(server, tmp_path, 6 * EPOCHS)
+    check_shown(server, tmp_path, 3 * EPOCHS)
 
 
 def test_a_server_that_stays_away_is_said_and_sync_ships_all(search, server, tmp_path):

@@ -2,27 +2,30 @@
 
 import signal
 import time
-from collections import Counter
 
 import pytest
-from disturbed import TWELVE, cells, contents, tracked
+from disturbed import TWELVE, contents, epochs_told, tracked
 
 pytestmark = pytest.mark.soak
 LONG = [*TWELVE[:-1], "400"]
 SECONDS_TO_END = 10
 
 
-def wait_for_a_checkpoint(search):
+def wait_for(search, condition):
     deadline = time.monotonic() + 120
-    while not any((cell / "last/state.safetensors").exists() for cell in cells(search.folder)):
+    while not condition():
         assert search.runs and time.monotonic() < deadline, search.errors()
         time.sleep(0.05)
+
+
+def wait_for_an_epoch(search):
+    wait_for(search, lambda: epochs_told(search))
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_search_that_is_told_to_stop_ends_soon_and_goes_on_later(search, tmp_path, sent):
     one = search(*LONG)
-    wait_for_a_checkpoint(one)
+    wait_for_an_epoch(one)
     began = time.monotonic()
     one.process.send_signal(sent)
     assert one.wait(60) == 1, one.errors()
@@ -30,19 +33,15 @@ def test_a_search_that_is_told_to_stop_ends_soon_and_goes_on_later(search, tmp_p
     assert len(one.events()[-1]["missing"]) == 12
     runs, _ = tracked(tmp_path / "studies/mlflow.db")
     assert {status for _, status in runs} == {"KILLED"}
-    stopped_at = max(event["epoch"] for event in one.events() if event["event"] == "epoch")
+    told = epochs_told(one)
     again = search(*LONG)
-    wait_for_a_checkpoint(again)
-    time.sleep(15)
-    again.process.send_signal(sent)
-    again.wait(60)
-    told = Counter((event["cell"], event["epoch"]) for event in again.events() if event["event"] == "epoch")
-    assert max(told.values()) == 1 and max(epoch for _, epoch in told) > stopped_at
+    wait_for(again, lambda: max(epoch for _, epoch in epochs_told(again)) > max(epoch for _, epoch in told))
+    assert max(epochs_told(again).values()) == 1  # no epoch is trained twice
 
 
 def test_a_second_driver_is_refused_and_a_dead_ones_lock_is_taken_over(search, tmp_path):
     first = search(*TWELVE)
-    wait_for_a_checkpoint(first)
+    wait_for_an_epoch(first)
     second = search(*TWELVE)
     assert second.wait() == 2
     said = [event["reason"] for event in second.events() if event["event"] == "refused"]
