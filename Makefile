@@ -1,19 +1,25 @@
 # make demo   set up .venv and run the demo search
 # make test   set up .venv and run the tests
 # make lint   ruff and mypy
+# make soak   whole studies killed, stopped, cut off and filled up, 100 kills in all; an hour; the right to mount helps
 # make ui-test   MLflow's pages in headless Chromium; needs Debian's chromium and chromium-driver
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test lint ui-test setup clean
+KILLS ?= 100
+
+.PHONY: demo test soak lint ui-test setup clean
 
 demo: setup
 	$(BIN)/python tune/kth_search.py --preset demo
 
 test: setup
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+soak: setup
+	KILLS=$(KILLS) $(BIN)/python -m pytest -m soak tests/soak --timeout 7200 -s
 
 lint: setup
 	$(BIN)/ruff check .

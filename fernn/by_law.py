@@ -21,8 +21,8 @@ from fernn.models.fernn import RecurrentClassifier
 from fernn.train.evaluate import autocast, evaluating, to_unit
 from fernn.train.run import Run
 
-CLIPS_AT_ONCE = 8
-"""FERNN-V2 on velocities up to 4 keeps 169 slices a clip: 90 MB in float32 at 128 channels."""
+SLICES_AT_ONCE = 1400
+"""Of all clips that run together: 0.7 GB for a state of 128 channels in float32, eight clips of FERNN-V2."""
 
 
 def follows_law(model: nn.Module) -> bool:
@@ -49,7 +49,8 @@ class DriftLogits:
         assert isinstance(model, RecurrentClassifier)
         found, ids = [], list(chain.from_iterable(batch.ids for batch in still))
         with evaluating(model), autocast(run.device, precision):
-            for clips in chain.from_iterable(batch.clips.split(CLIPS_AT_ONCE) for batch in still):
+            at_once = max(1, SLICES_AT_ONCE // len(model.drift_slices(velocities)))
+            for clips in chain.from_iterable(batch.clips.split(at_once) for batch in still):
                 found.append(model.drift_logits(to_unit(clips, run.device), velocities).float().cpu())
                 done += len(clips)
                 told(done / len(ids))

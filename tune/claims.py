@@ -8,7 +8,7 @@ from typing import Any
 
 from tune.folder import UNREADABLE, Folder
 from tune.store import CellFolder
-from tune.study import CHOSEN, PROTOCOL_VERSION, Cell, Space, Study, StudyError, cell_of
+from tune.study import CHOSEN, PROTOCOL_VERSION, Cell, Space, Study, StudyError, cell_of, key_of
 
 GROWING = ("optim.lr", "seed", "epochs")
 """What may grow inside one study, as models may; everything else is its protocol."""
@@ -132,12 +132,22 @@ _KINDS: dict[str, type] = {
 
 
 def _planned(folder: Folder, epochs: int) -> list[Cell]:
-    configs = [CellFolder(folder / f"cells/{name}").config() for name in folder.children("cells")]
-    try:
-        cells = [cell_of(config) for config in configs if config is not None]
-    except UNREADABLE as error:
-        raise StudyError(f"a cell of {folder.root} cannot be read: {error}") from error
+    cells = [cell for name in folder.children("cells") if (cell := _cell(folder, name)) is not None]
     return [replace(cell, experiment=replace(cell.experiment, epochs=epochs)) for cell in cells]
+
+
+def _cell(folder: Folder, name: str) -> Cell | None:
+    """The cell of that folder, None where there is no config yet; StudyError where that is not the folder's own."""
+    try:
+        config = CellFolder(folder / f"cells/{name}").config()
+        if config is None:
+            return None
+        if not name.endswith(f"_{key_of(config)}"):
+            raise ValueError("it is not as it was written")
+        return cell_of(config)
+    except UNREADABLE as error:
+        reason = f"{folder.root}/cells/{name}/config.json cannot be read: {error!r:.200}"
+        raise StudyError(f"{reason}; delete the cell's folder, and run the search again to train it anew") from error
 
 
 def num_to_come(study: Study) -> int:

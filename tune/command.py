@@ -36,7 +36,7 @@ Work = Callable[[Listener], tuple[Study, list[Failure]]]
 
 
 def main(search: Search) -> int:
-    """Run the search as the command line says; 0, 1 where a cell failed, 2 for a command that cannot run."""
+    """Run the search as the command line says; 0, 1 where a cell has no result yet, 2 for a command that cannot run."""
     options = parse(search.description)
     stop_on_sigterm()
     voice: Voice = Events(sys.stdout) if options.json else Texts()
@@ -166,17 +166,21 @@ def train(
 
 def track(study: Study, options: Options, work: Work) -> Outcome:
     """Do ``work`` on the study with MLflow brought up to date before, while and after."""
-    from tune.tracking import OUTAGES, Tracker, TrackingListener  # MLflow takes seconds to import: not for a refusal
+    from tune.mirror import mirror
+    from tune.tracking import OUTAGES, UNUSABLE, Tracker, TrackingListener  # MLflow takes seconds to import
     from tune.views import refresh
 
     claim(study)
+    uri, optuna_uri, planned = tracking_uri(options.records), optuna_storage(options.records), load_study(study.folder)
     try:
-        tracker = Tracker(load_study(study.folder), tracking_uri(options.records))
-    except (*OUTAGES, ImportError) as error:
+        tracker = Tracker(planned, uri)
+    except UNUSABLE as error:
         reason = str(error).splitlines()[0]
-        raise StudyError(
-            f"--tracking-uri must be usable by MLflow, {tracking_uri(options.records)} is not: {reason}"
-        ) from error
+        raise StudyError(f"--tracking-uri must be usable by MLflow, {uri} is not: {reason}") from error
+    try:
+        mirror(planned, optuna_uri)
+    except ConnectionError as error:
+        raise StudyError(f"--optuna-storage must be usable by Optuna: {error}") from error
     tracker.sync()
     listener = TrackingListener(tracker)
     try:
@@ -185,7 +189,7 @@ def track(study: Study, options: Options, work: Work) -> Outcome:
         failures = []
     try:
         listener.close(STOPPED_PATIENCE if study.missing() else PATIENCE)
-        refresh(tracker, load_study(study.folder), optuna_storage(options.records))
+        refresh(tracker, load_study(study.folder), optuna_uri)
     except OUTAGES as error:
         return Outcome(study, failures, error)
     return Outcome(study, failures)

@@ -24,9 +24,9 @@ def epochs_done(study: Study, cells: Sequence[Cell]) -> dict[str, int]:
     """By key: how many epochs each cell will not have to train, from its own checkpoint or a shorter cell's."""
     known, found = known_lengths(study), {}
     for cell in cells:
-        rows = study.cell_folder(cell).history()
+        rows = study.cell_folder(cell).resumable().rows
         shorter = longest_shorter(known, cell)
-        found[cell.key] = len(rows or (shorter.history() if shorter is not None else []))
+        found[cell.key] = len(rows or (shorter.resumable().rows if shorter is not None else []))
     return found
 
 

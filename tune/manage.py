@@ -57,7 +57,7 @@ def collect(study: Study, options: Collect) -> int:
         for one in found:
             one.free()
     if options.json:
-        cells = {one.cell.name: one.num_bytes for one in found}
+        cells = {one.folder.name: one.num_bytes for one in found}
         print(json.dumps({"study": study.name, "num_bytes": cells, "deleted": wanted}, indent=2))
     elif found:
         say("deleted" if wanted else "nothing deleted: --yes deletes it")
@@ -77,7 +77,7 @@ def show(study: Study, found: list[Freeable]) -> None:
     grid.add_column("cell")
     grid.add_column("MB", justify="right")
     for one in found:
-        grid.add_row(study.label(one.cell), f"{one.num_bytes / 1e6:.2f}")
+        grid.add_row(one.folder.name, f"{one.num_bytes / 1e6:.2f}")
     grid.add_section()
     grid.add_row("in all", f"{sum(one.num_bytes for one in found) / 1e6:.2f}")
     tables().print(grid)

@@ -6,6 +6,7 @@ at any time, and is the same every time.
 
 import datetime
 from collections.abc import Sequence
+from math import isnan
 from typing import Any
 
 import optuna
@@ -17,17 +18,22 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tune.masking import masked
 from tune.selection import mean_and_deviation
-from tune.study import Cell, Study
+from tune.study import Cell, Study, StudyError
 
-RATE = "optim.lr"
+RATE, FOLDER = "optim.lr", "fernn.folder"
 
 
-def mirror(study: Study, url: str) -> None:
-    """Bring the Optuna study of that name in the database at ``url`` up to date; ConnectionError where that is away."""
+def mirror(study: Study, url: str | None) -> None:
+    """Bring the Optuna study of that name in the database at ``url`` up to date.
+
+    Raises ConnectionError where that cannot be used, StudyError where it has a study of that name that is not this one.
+    """
+    if url is None or not study.cells:
+        return
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         _mirror(study, optuna.storages.RDBStorage(url))
-    except (SQLAlchemyError, StorageInternalError, ImportError) as error:
+    except (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError) as error:
         raise ConnectionError(f"Optuna's database {masked(url)}: {str(error).splitlines()[0]}") from error
 
 
@@ -43,7 +49,15 @@ def _mirror(study: Study, storage: optuna.storages.RDBStorage) -> None:
 
 def _open(study: Study, storage: optuna.storages.RDBStorage) -> optuna.Study:
     direction = StudyDirection.MAXIMIZE if study.metric.higher_is_better else StudyDirection.MINIMIZE
-    return optuna.create_study(study_name=study.name, storage=storage, direction=direction, load_if_exists=True)
+    found = optuna.create_study(study_name=study.name, storage=storage, direction=direction, load_if_exists=True)
+    if not found.user_attrs and not found.get_trials(deepcopy=False):
+        found.set_user_attr(FOLDER, study.folder.root)
+    if (other := found.user_attrs.get(FOLDER)) != study.folder.root:
+        raise StudyError(
+            f"Optuna's database has a study {study.name!r} of {other or 'somebody else'}, not of {study.folder.root}: "
+            f"give this study another name with --study, or another --optuna-storage"
+        )
+    return found
 
 
 def trials(study: Study) -> list[FrozenTrial]:
@@ -65,18 +79,22 @@ def _trial(
 ) -> FrozenTrial | None:
     histories = [study.cell_folder(cell).history() for cell in cells]
     values = [study.value(cell) for cell in cells]
-    known = [value for value in values if value is not None]
+    known = [study.metric.worst if isnan(value) else value for value in values if value is not None]
     if not known or len(known) < len(values):
         return None
-    metric, length = study.metric.name, min(map(len, histories))
-    by_epoch = [[history[i][f"validation/{metric}"] for history in histories] for i in range(length)]
+    metric = f"validation/{study.metric.name}"
+    by_epoch = [[row[metric] for row in rows] for rows in zip(*histories, strict=False)]
     trial = create_trial(
         state=TrialState.COMPLETE,
         value=mean_and_deviation(known)[0],
         params={"model": label, RATE: rate},
         distributions=space,
         user_attrs={"seeds": [cell.experiment.seed for cell in cells], "values": known, "keys": [c.key for c in cells]},
-        intermediate_values={epoch: mean_and_deviation(values)[0] for epoch, values in enumerate(by_epoch, start=1)},
+        intermediate_values={
+            epoch: mean_and_deviation(values)[0]
+            for epoch, values in enumerate(by_epoch, start=1)
+            if not any(map(isnan, values))
+        },
     )
     times = [row["time/recorded_at"] for history in histories for row in history] or [0.0]
     trial.datetime_start, trial.datetime_complete = map(datetime.datetime.fromtimestamp, (min(times), max(times)))

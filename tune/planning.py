@@ -92,7 +92,7 @@ def with_rates(study: Study, sampler: Sampler, cells_of: Callable[[Space], tuple
     labels = list(dict.fromkeys(study.model_label(cell) for cell in cells_of(at([sampler.lr_range[0]]))))
     tried = {label: _tried(study, label) for label in labels}
     known = cells_of(at(_union(tried))) if any(tried.values()) else ()
-    rates = {label: sampler.plan(label, _values(study, known, label, tried[label])) for label in labels}
+    rates = {label: sampler.plan(label, rate_values(study, known, label, tried[label])) for label in labels}
     space, mine = at(_union(rates)), [(label, rate) for label in labels for rate in rates[label]]
     cells = tuple(c for c in cells_of(space) if (study.model_label(c), c.experiment.optim.lr) in mine)
     study = replace(study, space=space, cells=cells, sampling=sampler.facts())
@@ -116,7 +116,7 @@ def _tried(study: Study, label: str) -> list[float]:
     return [rate for rate in known.space["optim.lr"] if rate in mine]
 
 
-def _values(study: Study, cells: tuple[Cell, ...], label: str, rates: list[float]) -> dict[float, float | None]:
+def rate_values(study: Study, cells: tuple[Cell, ...], label: str, rates: list[float]) -> dict[float, float | None]:
     """How each learning rate's mean validation metric over seeds ranks, None where a seed has none yet.
 
     A seed that was stopped before its first epoch, with the others of its learning rate, does not count.
@@ -124,13 +124,19 @@ def _values(study: Study, cells: tuple[Cell, ...], label: str, rates: list[float
     found: dict[float, float | None] = {}
     for rate in rates:
         mine = [c for c in cells if study.model_label(c) == label and c.experiment.optim.lr == rate]
-        begun = [cell for cell in mine if not (study.settled(cell) and not study.cell_folder(cell).history())]
+        begun = [cell for cell in mine if not stopped_at_once(study, cell)]
         values = [study.value(cell) for cell in begun]
         known = [value for value in values if value is not None]
         found[rate] = (
             cells[0].metric.rank(mean_and_deviation(known)[0]) if known and len(known) == len(values) else None
         )
     return found
+
+
+def stopped_at_once(study: Study, cell: Cell) -> bool:
+    """Whether the cell was stopped before its first epoch."""
+    folder = study.cell_folder(cell)
+    return study.settled(cell) and not folder.history() and not folder.diverged()
 
 
 def data_folder(data: DataConfig, preset: Preset, options: Options) -> Path:

@@ -7,29 +7,30 @@ others serve to train it for more epochs later, and can be freed.
 
 from dataclasses import dataclass
 
+from tune.folder import Folder
 from tune.store import BEFORE, LAST, CellFolder
-from tune.study import Cell, Study
+from tune.study import Study
 
 FREEABLE = (LAST, BEFORE)
 
 
 @dataclass(frozen=True)
 class Freeable:
-    """A finished cell and what it keeps beyond its best checkpoint."""
+    """A finished cell's folder and what it keeps beyond its best checkpoint."""
 
-    cell: Cell
-    folder: CellFolder
+    folder: Folder
     num_bytes: int
 
     def free(self) -> None:
         """Delete it."""
         for name in FREEABLE:
-            if self.folder.folder.has(name):
-                self.folder.folder.delete(name)
+            if self.folder.has(name):
+                self.folder.delete(name)
 
 
 def freeable(study: Study) -> list[Freeable]:
-    """The finished cells of the study that have something to free."""
-    finished = [(cell, folder) for cell in study.cells if (folder := study.cell_folder(cell)).done() is not None]
-    sizes = [(cell, folder, sum(map(folder.folder.size, FREEABLE))) for cell, folder in finished]
-    return [Freeable(cell, folder, size) for cell, folder, size in sizes if size]
+    """The finished cells in the study's folder that have something to free, those of fewer epochs among them."""
+    folders = [CellFolder(study.folder / f"cells/{name}") for name in study.folder.children("cells")]
+    finished = [cell.folder for cell in folders if cell.done() is not None]
+    sizes = [(folder, sum(map(folder.size, FREEABLE))) for folder in finished]
+    return [Freeable(folder, size) for folder, size in sizes if size]

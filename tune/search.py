@@ -2,8 +2,10 @@
 
 import logging
 import os
+import signal
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -188,10 +190,23 @@ def run_cells(
         with warnings.catch_warnings():
             # An epoch that is run again is reported again, and Optuna says that it ignores it.
             warnings.filterwarnings("ignore", message="The reported value is ignored because this `step")
-            tuner.fit()
+            with interrupts_restored():
+                tuner.fit()
     if relay.error is not None:
         raise relay.error
     return relay.failures
+
+
+@contextmanager
+def interrupts_restored() -> Iterator[None]:
+    """Tune takes Ctrl-C for itself, and would keep it after its run."""
+    here = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if here:
+            signal.signal(signal.SIGINT, handler)
 
 
 def ship_models(cells: Sequence[Cell]) -> None:

@@ -1,6 +1,7 @@
 """Cells on disk or in a bucket: the truth of a study.
 
-Every file is written whole or not at all, and whoever reads it notices a flipped byte. A cell's folder holds
+Every file is written whole or not at all, and a flipped byte in what training or a table rests on is noticed.
+A cell's folder holds
 
     config.json          the experiment, field by field, the data's hash and the protocol's version
     attempt.json         who works on it: an attempt that finds another's name there stops writing
@@ -74,9 +75,7 @@ class CellFolder:
                 return result
         except UNREADABLE:
             pass
-        raise self._damaged(
-            DONE, "it is not as it was written", f"delete it, and {RUN_AGAIN} to evaluate the cell anew"
-        )
+        raise self._damaged(DONE, "it is not as it was written", f"delete it, and {RUN_AGAIN}: {EVALUATED}")
 
     def config(self) -> dict[str, Any] | None:
         """What the cell is, or None before it is planned."""
@@ -105,12 +104,12 @@ class CellFolder:
 
     def failure(self) -> str | None:
         """Why the last attempt ended without a result, or None where it did not say."""
-        said = self.folder.read_json("failure.json")
+        said = self._said("failure.json")
         return None if said is None else said["reason"]
 
     def diverged(self) -> bool:
         """Whether the last attempt ended in a loss that is no number: another would, too."""
-        said = self.folder.read_json("failure.json")
+        said = self._said("failure.json")
         return said is not None and said.get("diverged", True)
 
     def fail(self, reason: str, diverged: bool) -> None:
@@ -120,8 +119,15 @@ class CellFolder:
 
     def stopped(self) -> str | None:
         """Why the cell was ended before its last epoch, or None where it was not."""
-        said = self.folder.read_json("stopped.json")
+        said = self._said("stopped.json")
         return None if said is None else said["reason"]
+
+    def _said(self, name: str) -> dict[str, Any] | None:
+        try:
+            said = self.folder.read_json(name)
+            return None if said is None else {"reason": str(said["reason"]), **said}
+        except UNREADABLE as error:
+            raise self._damaged(name, "it is not as it was written", f"delete it, and {RUN_AGAIN}") from error
 
     def stop(self, reason: str) -> None:
         """Say why the cell ends before its last epoch; another attempt may still go on with it."""
@@ -129,7 +135,7 @@ class CellFolder:
 
     def adopt(self, shorter: Self) -> None:
         """Take over what a cell with fewer epochs has, its last checkpoint at the end: training goes on from there."""
-        for name in (METRICS, BEST, BEFORE, LAST):
+        for name in (METRICS, BEST, LAST):
             if (content := shorter.folder.read(name)) is not None:
                 self.folder.write(name, content)
 
@@ -173,7 +179,7 @@ class CellFolder:
         """The newest checkpoint that is whole and lacks no row: the last, the one before, or none."""
         rows, num_lines = self._rows_before_damage()
         damage = [f"{METRICS}, line {len(rows) + 1}"] if len(rows) < num_lines else []
-        if not self._is_whole(BEST):
+        if (best := self._best_epoch()) is None:
             return Resumable(None, [], (*damage, BEST))
         for name in (LAST, BEFORE):
             if (content := self.folder.read(name)) is None:
@@ -183,16 +189,18 @@ class CellFolder:
             except CheckpointError:
                 damage.append(name)
                 continue
-            if (epoch := state[1]["epoch"]) <= len(rows):
+            epoch, own = state[1]["epoch"], state[1]["best_epoch"]
+            if epoch <= len(rows) and own in (best, epoch):
                 return Resumable(state, rows[:epoch], tuple(damage))
         return Resumable(None, [], tuple(damage))
 
-    def _is_whole(self, name: str) -> bool:
-        """Whether the checkpoint is as it was written, or not there."""
+    def _best_epoch(self) -> int | None:
+        """Which epoch the best weights are of, 0 where there are none, None where they are damaged."""
         try:
-            return (content := self.folder.read(name)) is None or bool(unpack(content))
+            content = self.folder.read(BEST)
+            return 0 if content is None else unpack(content)[1]["epoch"]
         except CheckpointError:
-            return False
+            return None
 
     def record(self, row: Row, run: Run) -> None:
         """Keep one epoch: its row first, then the checkpoint, so that a checkpoint never lacks its row."""
@@ -257,7 +265,7 @@ class CellFolder:
         if content is None or done is None:
             raise FileNotFoundError(f"{self.folder.root} has no predictions")
         if hashlib.sha256(content).hexdigest() != done["predictions_sha256"]:
-            way_out = f"delete {DONE} beside it, and {RUN_AGAIN} to evaluate the cell anew"
+            way_out = f"delete {DONE} beside it, and {RUN_AGAIN}: {EVALUATED}"
             raise self._damaged(PREDICTIONS, "it is not as it was written", way_out)
         return pq.read_table(pa.BufferReader(content))
 
@@ -268,6 +276,7 @@ class CellFolder:
 
 
 RUN_AGAIN = "run the search again"
+EVALUATED = "the cell is evaluated anew, or trained anew where gc freed its checkpoints"
 ANEW = f"delete the cell's folder, and {RUN_AGAIN} to train it anew"
 
 

@@ -56,8 +56,7 @@ class Cell:
     @property
     def key(self) -> str:
         """Twelve hexadecimal digits: equal key, equal result."""
-        text = json.dumps(self.config(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return key_of(self.config())
 
     def point(self, dimensions: Sequence[str]) -> dict[str, Any]:
         """Where the cell stands in a search space of these dimensions."""
@@ -69,6 +68,11 @@ class Cell:
         """A name that reads well and is the cell's own: its folder and its trial carry it."""
         experiment = self.experiment
         return f"{experiment.model.label}_lr{experiment.optim.lr:g}_seed{experiment.seed}_{self.key}"
+
+
+def key_of(config: Mapping[str, Any]) -> str:
+    """The key of the cell whose :meth:`Cell.config` this is."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
 
 
 Settings = Mapping[str, Any]

@@ -8,7 +8,7 @@ it changes nothing the second time.
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import tyro
 from rich.console import Console
@@ -29,7 +29,7 @@ class Options:
     """Which study, and where its views are."""
 
     study: str
-    """Name of the study."""
+    """Name of the study, or its folder."""
     storage: str = "studies"
     """Folder or bucket in which studies are kept."""
     tracking_uri: str | None = None
@@ -46,6 +46,9 @@ def main() -> int:
     records = Records(options.study, options.storage, options.tracking_uri, options.optuna_storage)
     try:
         study = find_study(options.study, options.storage)
+        records = replace(
+            records, storage=study.folder.root.rpartition("/")[0]
+        )  # also of one that is named by its folder
         check_tracking(tracking_uri(records), options.storage)
         with driver_lock(study.folder), mlflow_refusals(tracking_uri(records)):
             sync(study, records)

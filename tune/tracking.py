@@ -44,8 +44,16 @@ FOLDER = "fernn.folder"
 """The tag that says whose study an experiment shows."""
 
 
-OUTAGES = (MlflowException, OSError)
+OUTAGES: tuple[type[Exception], ...] = (MlflowException, OSError)
+with suppress(ImportError):  # which MLflow needs for artifacts in a bucket of S3's alone
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    OUTAGES += (Boto3Error, BotoCoreError, ClientError)
 """What MLflow's client raises where the server, the database or the artifacts cannot be reached."""
+
+UNUSABLE: tuple[type[Exception], ...] = (*OUTAGES, ImportError)
+"""The same where its driver is missing."""
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # what is sent twice may be there twice: we look first
@@ -95,14 +103,17 @@ class Tracker:
                 return
 
     def sync(self) -> None:
-        """Ship every settled cell that MLflow does not show as such; does nothing where none is left."""
+        """Ship what MLflow does not show: settled cells, and epochs of others; does nothing where all is there."""
         for cell in self.study.cells:
             folder, run = self.study.cell_folder(cell), self._runs.get(f"cell/{cell.key}")
             if folder.done() is not None:
                 if run is None or run.info.status != "FINISHED":
                     self.finish(cell, folder)
-            elif self.study.settled(cell) and (run is None or STOPPED not in run.data.tags):
-                self.stop(cell, folder)
+            elif self.study.settled(cell):
+                if run is None or STOPPED not in run.data.tags:
+                    self.stop(cell, folder)
+            elif (rows := folder.history()) and rows[-1]["epoch"] > self._shipped_epoch(run):
+                self.ship(cell, rows)
 
     def start(self, cell: Cell) -> None:
         """Open the cell's run and those above it, creating what there is not."""
@@ -124,15 +135,23 @@ class Tracker:
     def ship(self, cell: Cell, rows: Sequence[Row]) -> None:
         """Log the rows of epochs that MLflow does not have."""
         self.start(cell)
-        run_id = self._runs[f"cell/{cell.key}"].info.run_id
-        if run_id not in self._shipped:
-            steps = [metric.step for metric in self.client.get_metric_history(run_id, WATERMARK)]
-            self._shipped[run_id] = max(steps, default=0)
-        fresh = [row for row in rows if row["epoch"] > self._shipped[run_id]]
+        run = self._runs[f"cell/{cell.key}"]
+        run_id, shipped = run.info.run_id, self._shipped_epoch(run)
+        fresh = [row for row in rows if row["epoch"] > shipped]
         for first in range(0, len(fresh), ROWS_PER_BATCH):
             batch = fresh[first : first + ROWS_PER_BATCH]
             self.client.log_batch(run_id, metrics=[metric for row in batch for metric in metrics(row)])
             self._shipped[run_id] = int(batch[-1]["epoch"])
+
+    def _shipped_epoch(self, run: Run | None) -> int:
+        """The last epoch that MLflow has of a cell's run, 0 where there is none."""
+        if run is None:
+            return 0
+        run_id = run.info.run_id
+        if run_id not in self._shipped:
+            steps = [metric.step for metric in self.client.get_metric_history(run_id, WATERMARK)]
+            self._shipped[run_id] = max(steps, default=0)
+        return self._shipped[run_id]
 
     def finish(self, cell: Cell, folder: CellFolder) -> None:
         """Ship what is left of a finished cell: rows, test result, best checkpoint, pictures."""
@@ -196,10 +215,10 @@ class Tracker:
             return None
 
     def close(self, complete: bool) -> None:
-        """End every run that is still open: FINISHED where the study is complete, else KILLED."""
-        for node in sorted(self._running):
-            whole = complete and not node.startswith("cell/")
-            self._set_status(self._runs[node], "FINISHED" if whole else "KILLED")
+        """End every run that is still open: FINISHED where the study is complete, also those that were KILLED before."""
+        above = {node for node, run in self._runs.items() if run.info.status != "FINISHED" and _is_above(node)}
+        for node in sorted(self._running | above if complete else self._running):
+            self._set_status(self._runs[node], "FINISHED" if complete and _is_above(node) else "KILLED")
 
     def _node(self, node: str, name: str, parent: Run | None = None, params: Sequence[Param] = ()) -> Run:
         """The node's run, looked for before it is created: a server that died may have it, or have it in part."""
@@ -252,6 +271,11 @@ class Tracker:
             self.client.log_artifacts(run.info.run_id, scratch)
 
 
+def _is_above(node: str) -> bool:
+    """Whether the run is the study's, a model's or a learning rate's."""
+    return not node.startswith("cell/")
+
+
 def params(cell: Cell) -> list[Param]:
     """Every field of the experiment, and what else decides the result."""
     config = cell.config()
@@ -278,6 +302,7 @@ class TrackingListener:
         self.tracker, self.study = tracker, tracker.study
         self._tasks: dict[tuple[str, str], Callable[[], None]] = {}
         self._changed, self._closing = threading.Condition(), False
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
@@ -316,6 +341,8 @@ class TrackingListener:
         self._thread.join(seconds)
         if self._thread.is_alive():
             raise TimeoutError(f"{masked(self.tracker.uri)} does not answer")
+        if self._error is not None:
+            raise self._error
 
     def _later(self, kind: str, cell: Cell, task: Callable[[], None]) -> None:
         with self._changed:
@@ -333,3 +360,5 @@ class TrackingListener:
                 task()
             except OUTAGES:
                 continue  # what is missing is shipped with the next that gets through, or at the end
+            except Exception as error:
+                self._error = self._error or error

@@ -41,9 +41,9 @@ def trial(point: Mapping[str, Any], *, study: Study, corpus: Corpus, until: int 
     reset_globals()
     experiment, folder = cell.experiment, study.cell_folder(cell)
     device = available_device()
-    clips = corpus.stream(experiment.data, experiment.batch_size, device)
     folder.take_over()
     try:
+        clips = corpus.stream(experiment.data, experiment.batch_size, device)
         run = Run.start(experiment, device)
         folder.begin(run)
         train(run, folder, clips, until)

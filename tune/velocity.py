@@ -80,7 +80,7 @@ class Measurement:
         return content if content is not None and content["subject"] == self.subject() else None
 
     def spent(self) -> dict[str, float]:
-        """How often test clips were read whole, and for how many seconds, by every measurement of the cell."""
+        """How many readings of the test clips, and for how many seconds, by every measurement of the cell."""
         read = self.folder.folder.read_json
         last = read(PARTIAL) or read(WHOLE) or {}
         return {name: last.get(name, 0) for name in ("test_openings", "seconds")}

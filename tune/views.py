@@ -20,8 +20,7 @@ def refresh(tracker: Tracker, study: Study, optuna_storage: str | None) -> None:
         tracker.summarise(model_rows(study))
         tracker.close(complete=not study.missing())
     finally:
-        if optuna_storage is not None:
-            mirror(study, optuna_storage)
+        mirror(study, optuna_storage)
 
 
 def ship_measurements(tracker: Tracker, study: Study) -> None:

@@ -16,7 +16,7 @@ from rich.table import Table as Grid
 from fernn.train.loop import Row
 from tune import report
 from tune.estimate import Cost
-from tune.masking import masked
+from tune.masking import all_masked, masked
 from tune.packing import Packing, records
 from tune.planning import Planned
 from tune.progress import Pace, Progress, duration, tables
@@ -32,7 +32,7 @@ class Outcome:
     study: Study
     failures: list[Failure]
     behind: Exception | None = None
-    """What kept MLflow from being brought up to date."""
+    """What kept MLflow or Optuna from being brought up to date."""
 
 
 class Voice(Protocol):
@@ -160,7 +160,9 @@ class Texts:
         for failed in outcome.failures:
             self._say(f"{study.label(failed.cell)} failed: {failed.reason}")
         if outcome.behind is not None:
-            self._say(f"MLflow is behind, run the same command again to bring it up to date: {outcome.behind}")
+            self._say(
+                f"MLflow or Optuna is behind, run the same command again to bring them up to date: {outcome.behind}"
+            )
         if num_left:
             self._say(f"{num_left} of {len(study.cells)} cells have no result: run the same command again to go on")
         return 1 if num_left or outcome.behind is not None else 0
@@ -234,4 +236,4 @@ class Events:
 
     def _tell(self, event: str, **facts: Any) -> None:
         content: Mapping[str, Any] = {"event": event} | facts
-        print(masked(json.dumps(content, allow_nan=False)), file=self.out, flush=True)
+        print(json.dumps(all_masked(content), allow_nan=False), file=self.out, flush=True)

@@ -60,15 +60,23 @@ class RecurrentClassifier(nn.Module):
             raise ValueError(
                 "embedding_padding must be 'circular' in a FERNN: else drifting clips must be run themselves"
             )
-        (own, *_) = (cell.flow for cell in self.cells)
-        assert isinstance(own, TranslationFlow)
-        needed = {own.difference(v, w): None for v in own.velocities for w in velocities}
-        flow = TranslationFlow(tuple(needed))
+        own, needed = self._flow(), self.drift_slices(velocities)
+        flow = TranslationFlow(needed)
         cells = [FERNNCell(flow, cell.convolution, cell.activation) for cell in self.cells]  # type: ignore[arg-type]
         states = cells[-1].last_state(self._top_inputs(clips, cells))
         place = {velocity: index for index, velocity in enumerate(needed)}
         pooled = [states[[place[own.difference(v, w)] for v in own.velocities]].amax(dim=0) for w in velocities]
         return torch.stack([self.head(maps.mean(dim=(-2, -1))) for maps in pooled])
+
+    def drift_slices(self, velocities: Sequence[Velocity]) -> tuple[Velocity, ...]:
+        """Every v - w, each once: how many slices :meth:`drift_logits` runs."""
+        own = self._flow()
+        return tuple(dict.fromkeys(own.difference(v, w) for v in own.velocities for w in velocities))
+
+    def _flow(self) -> TranslationFlow:
+        flow = self.cells[0].flow
+        assert isinstance(flow, TranslationFlow)
+        return flow
 
     def _top_inputs(self, clips: Tensor, cells: Iterable[nn.Module]) -> Tensor:
         """What the last of the cells is driven by."""

@@ -142,6 +142,13 @@ def test_one_pass_over_still_clips_gives_every_reading_of_an_equivariant_model(f
     assert (logits[0] - logits[2]).abs().max() > 1e-4
 
 
+def test_nothing_is_read_where_no_line_is_missing():
+    run, clips = run_of("fernn-v1", **{"model.embedding_padding": "circular"}), Noise()
+    *_, lines = measured(run, clips, AROUND)
+    clips.asked.clear()
+    assert measured(run, clips, AROUND, known=lines) == [] and clips.asked == []
+
+
 def test_logits_by_the_law_are_refused_where_the_law_is_broken():
     run = run_of("fernn-v1")
     assert not follows_law(run.model) and not follows_law(run_of("3dcnn").model)

@@ -22,6 +22,8 @@ SECRET = "hunter2"
         ("at http://a:hunter2@b and mysql+pymysql://c:hunter2@d/e", "at http://***@b and mysql+pymysql://***@d/e"),
         ("postgresql://db/x?user=me&password=hunter2&sslmode=on", "postgresql://db/x?user=me&password=***&sslmode=on"),
         ("http://a:hun@ter2@b/x", "http://***@b/x"),
+        ("postgresql://me:hunt/er2@db/x", "postgresql://***@db/x"),
+        ("--set model.num_token=5", "--set model.num_token=5"),
         ("sqlite:////home/a@b/mlflow.db", "sqlite:////home/a@b/mlflow.db"),
         ("mail@example.org and seed=3", "mail@example.org and seed=3"),
     ],

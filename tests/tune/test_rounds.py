@@ -6,11 +6,12 @@ from functools import partial
 
 import pytest
 import tiny
+from stored_study import finish_cell, planned_study
 from tiny import Listener, results, study_in
 
 from fernn.experiment import Experiment
 from tune.claims import claim, load_study
-from tune.planning import with_rates
+from tune.planning import rate_values, with_rates
 from tune.rounds import run_rounds
 from tune.sampling import Sampler
 from tune.search import Resources
@@ -87,3 +88,16 @@ def test_a_sampler_proposes_until_each_model_has_its_rates(two_cpus, footage, tm
     assert run(replan(), footage, replan)[0] == {}
     assert sampled(tmp_path, Sampler(6, (1e-4, 1e-1))).cells[:10] == study.cells
     assert load_study(study.folder).sampling == {"sampler": "tpe", "num_samples": 5, "lr_range": [1e-4, 1e-1]}
+
+
+def test_a_sampler_goes_on_after_rates_that_diverge_in_their_first_epoch(tmp_path):
+    study = planned_study(tmp_path / "s", {"model": ("grnn",), "optim.lr": (1e-1, 1e-2), "seed": (0, 1)})
+    for cell, accuracy in zip(study.cells, (None, None, None, 8), strict=True):
+        if accuracy is None:
+            folder = study.cell_folder(cell)
+            folder.take_over()
+            folder.fail("the training loss is nan in epoch 1: lower optim.lr", diverged=True)
+        else:
+            finish_cell(study, cell, (accuracy, 4))
+    found = rate_values(study, study.cells, "grnn", [1e-1, 1e-2])
+    assert found == {1e-1: 0.0, 1e-2: pytest.approx(0.4)}

@@ -141,6 +141,23 @@ def test_a_damaged_checkpoint_is_noticed_and_the_newest_that_is_good_is_used(fol
     assert CellFolder(folder).resumable().damage == ()
 
 
+def test_a_checkpoint_whose_best_weights_are_gone_is_not_gone_on_from(folder):
+    """The last checkpoint is damaged, and was the best epoch's: of the best epoch before there are no weights."""
+    cell, run = begun(folder)
+    for accuracy in (0.1, 0.5, 0.3, 0.9):
+        advance(cell, run, accuracy)
+    damage(folder, LAST)
+    assert begun(folder)[1].epoch == 0
+
+
+@pytest.mark.parametrize("name", ["failure.json", "stopped.json"])
+def test_a_reason_that_cannot_be_read_is_named(folder, name):
+    cell, _ = begun(folder)
+    folder.write(name, b"{")
+    with pytest.raises(DamagedError, match=f"{name}: it is not as it was written; delete it"):
+        _ = cell.failure(), cell.stopped()
+
+
 @pytest.mark.parametrize(("position", "epoch"), [(0.1, 0), (0.6, 0), (0.9, 3)])
 def test_a_damaged_row_is_noticed_wherever_it_is(folder, position, epoch):
     four_epochs(folder)

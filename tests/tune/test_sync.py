@@ -10,6 +10,7 @@ from tune import sync
 from tune.claims import load_study
 from tune.mirror import mirror, trials
 from tune.results import model_rows
+from tune.study import StudyError
 from tune.table import notes
 from tune.tracking import Tracker
 
@@ -105,6 +106,44 @@ def test_a_cell_that_diverged_keeps_its_history_and_stands_in_table_and_views(ru
         assert shown_run.data.metrics["validation/accuracy"] == 0.6
         assert tracker.run("study").info.status == "FINISHED"
         assert [values for _, _, values, *_ in content(f"sqlite:///{tmp_path}/optuna.db")] == [[0.25], [0.55]]
+
+
+def test_an_optuna_study_that_is_somebody_elses_is_refused_and_stays(tmp_path, url):
+    study = finished_study(tmp_path / "s", {**SPACE, "model": ("grnn",)}, HITS)
+    optuna.create_study(study_name="s", storage=url).enqueue_trial({"x": 1})
+    with pytest.raises(StudyError, match="a study 's' of somebody else"):
+        mirror(study, url)
+    assert len(optuna.load_study(study_name="s", storage=url).trials) == 1
+    mirror(study, f"{url}2")
+    elsewhere = finished_study(tmp_path / "elsewhere/s", {**SPACE, "model": ("grnn",)}, HITS)
+    with pytest.raises(StudyError, match=f"a study 's' of {tmp_path}/s, not of"):
+        mirror(elsewhere, f"{url}2")
+
+
+def test_a_metric_that_is_no_number_counts_as_the_worst(tmp_path, url):
+    study = planned_study(tmp_path / "s", {**SPACE, "model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)})
+    finish_cell(study, study.cells[0], (float("nan"), 4))
+    for _ in range(2):
+        mirror(study, url)
+    assert [(values, epochs) for _, _, values, _, epochs, *_ in content(url)] == [([0.0], {})]
+
+
+def test_epochs_of_a_cell_that_is_not_done_are_shipped_too(run, tmp_path):
+    study = finished_study(tmp_path / "s", {**SPACE, "model": ("grnn",), "optim.lr": (1e-2,)}, HITS)
+    study.cell_folder(study.cells[1]).folder.delete("done.json")
+    for _ in range(2):
+        assert run()[0] == 0
+        tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
+        half = tracker.run(f"cell/{study.cells[1].key}")
+        assert half.info.status == "KILLED" and half.data.metrics["validation/accuracy"] == 0.6
+
+
+def test_a_study_that_is_named_by_its_folder_has_its_views_beside_it(run, tmp_path, monkeypatch):
+    study = finished_study(tmp_path / "home/s", {**SPACE, "model": ("grnn",), "optim.lr": (1e-2,)}, HITS)
+    monkeypatch.chdir(tmp_path)
+    assert run("--study", str(tmp_path / "home/s"))[0] == 0
+    assert sorted(path.name for path in (tmp_path / "home").glob("*.db")) == ["mlflow.db", "optuna.db"]
+    assert not list(tmp_path.glob("*.db")) and study.folder.name == "s"
 
 
 def test_a_database_that_is_away_is_one_line(run, tmp_path):

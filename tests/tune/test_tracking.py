@@ -156,6 +156,14 @@ def test_a_failed_cell_and_an_unfinished_study_are_closed(study, tmp_path):
     assert found["study"] == "KILLED"
 
 
+def test_runs_that_an_earlier_driver_closed_are_finished_with_the_study(study, tmp_path):
+    tracker = Tracker(study, uri(tmp_path))
+    tracker.sync()
+    tracker.close(complete=False)
+    assert {status for _, status, *_ in shown(tracker).values()} == {"FINISHED", "KILLED"}
+    assert {status for _, status, *_ in shown(shipped(study, uri(tmp_path))).values()} == {"FINISHED"}
+
+
 def test_another_study_of_the_same_name_is_refused(study, tmp_path):
     shipped(study, uri(tmp_path))
     other = finished_study(tmp_path / "elsewhere/s", SPACE, HITS)
