@@ -215,7 +215,7 @@ class Tracker:
             return None
 
     def close(self, complete: bool) -> None:
-        """End every run that is still open: FINISHED where the study is complete, also those that were KILLED before."""
+        """End every open run: FINISHED where the study is complete, as are then those that were KILLED before."""
         above = {node for node, run in self._runs.items() if run.info.status != "FINISHED" and _is_above(node)}
         for node in sorted(self._running | above if complete else self._running):
             self._set_status(self._runs[node], "FINISHED" if complete and _is_above(node) else "KILLED")
