@@ -178,14 +178,20 @@ class Tracker:
         self._set_status(self._runs[f"cell/{cell.key}"], "FAILED")
 
     def summarise(self, rows: Sequence[ModelRow]) -> None:
-        """Put the table's numbers on the models' and learning rates' runs, where they are not yet."""
+        """Put the table's numbers on the models' and learning rates' runs, where they are not yet.
+
+        Their step is the number of finished cells: a study that grows has a new number at a new step.
+        """
+        results = [done for cell in self.study.cells if (done := self.study.cell_folder(cell).done()) is not None]
+        moment = (int(1000 * max((done["finished_at"] for done in results), default=0)), len(results))
         self._describe("study", "\n".join(f"- {note}" for note in notes(self.study)))
         for row in rows:
             self.register(row)
             self._describe(f"model/{row.label}", row.sentence())
-            self._set_metrics(f"model/{row.label}", row.summary())
+            self._set_metrics(f"model/{row.label}", row.summary(), *moment)
             for lr, value in row.validation_by_lr.items():
-                self._set_metrics(f"lr/{row.label}/{lr:g}", {f"validation/{row.metric.name}_mean": value})
+                mean = {f"validation/{row.metric.name}_mean": value}
+                self._set_metrics(f"lr/{row.label}/{lr:g}", mean, *moment)
 
     def run(self, node: str) -> Run:
         """The node's run as MLflow holds it now; raises KeyError where there is none."""
@@ -244,12 +250,12 @@ class Tracker:
             self.client.update_run(run.info.run_id, status=status)
             self._running.add(node)
 
-    def _set_metrics(self, node: str, values: Mapping[str, float]) -> None:
+    def _set_metrics(self, node: str, values: Mapping[str, float], stamp: int, step: int) -> None:
+        """Log those of the values that the run does not show; sent again, they stand there once."""
         if node in self._runs:
             run = self.client.get_run(self._runs[node].info.run_id)
-            for name, value in values.items():
-                if run.data.metrics.get(name) != value:
-                    self.client.log_metric(run.info.run_id, name, value)
+            fresh = {name: value for name, value in values.items() if run.data.metrics.get(name) != value}
+            self.client.log_batch(run.info.run_id, metrics=[Metric(*pair, stamp, step) for pair in fresh.items()])
 
     def _describe(self, node: str, text: str) -> None:
         """What MLflow shows as the run's description."""

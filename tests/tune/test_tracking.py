@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from mlflow.exceptions import MlflowException
-from stored_study import finished_study, planned_study, shown
+from stored_study import finish_cell, finished_study, planned_study, shown
 
 from fernn.train.run import Run
 from tune.report import model_rows
@@ -154,6 +154,15 @@ def test_a_failed_cell_and_an_unfinished_study_are_closed(study, tmp_path):
     found = {node: status for node, (_, status, *_) in shown(tracker).items()}
     assert found[f"cell/{study.cells[0].key}"] == "FAILED" and found[f"cell/{study.cells[1].key}"] == "KILLED"
     assert found["study"] == "KILLED"
+
+
+def test_numbers_of_a_study_that_grows_stand_at_a_step_each(tmp_path):
+    grown = planned_study(tmp_path / "studies/s", {**SPACE, "model": ("grnn",)})
+    for cell, hits in zip(grown.cells, ((5, 4), (7, 6)), strict=True):
+        finish_cell(grown, cell, hits)
+        for _ in range(2):
+            tracker = shipped(grown, uri(tmp_path))
+    assert shown(tracker)["model/grnn"][3]["validation/accuracy_mean"] == [(1, 0.5), (2, pytest.approx(0.6))]
 
 
 def test_runs_that_an_earlier_driver_closed_are_finished_with_the_study(study, tmp_path):
