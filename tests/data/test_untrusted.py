@@ -63,7 +63,7 @@ def everything(folder):
 def test_an_annotation_is_read_or_refused(tmp_path):
     text = b"person01_boxing_d1\t\tframes\t1-95, 96-185\r\nperson13_handclapping_d3\t*missing*\r\n"
 
-    @tried(2000)
+    @tried(1000)
     @given(mutations([text]))
     def check(content):
         (tmp_path / "a.txt").write_bytes(content)
@@ -88,10 +88,10 @@ def test_a_manifest_is_read_or_refused(prepared_folder, tmp_path):
             with suppress(ManifestError):
                 found.verify(tmp_path)
 
-    tried(1500)(given(mutations([whole]))(read))()
+    tried(1000)(given(mutations([whole]))(read))()
     names = list(json.loads(whole))
 
-    @tried(1500)
+    @tried(1000)
     @given(st.sampled_from([*names, None]), JSON)
     def replaced(name, value):
         read(json.dumps(value if name is None else json.loads(whole) | {name: value}).encode())
@@ -113,7 +113,7 @@ def test_an_archive_is_extracted_or_refused_and_nothing_leaves_the_folder(archiv
     archive, folder = tmp_path / "a.zip", tmp_path / "home/out"
     folder.mkdir(parents=True)
 
-    @tried(1500)
+    @tried(1000)
     @given(mutations(archives))
     def check(content):
         archive.write_bytes(content)
@@ -128,7 +128,7 @@ def test_an_archive_is_extracted_or_refused_and_nothing_leaves_the_folder(archiv
         check()
 
 
-@tried(300)
+@tried(200)
 @given(
     name=st.text(max_size=20)
     | st.sampled_from(["../" + NAMES[0], "/tmp/" + NAMES[0], "c:\\" + NAMES[0], "x/../../" + NAMES[0]])
@@ -163,7 +163,7 @@ def test_bombs_are_refused_before_they_go_off(tmp_path):
 
 
 def test_a_video_is_decoded_or_refused(video, tmp_path):
-    @tried(400)
+    @tried(300)
     @given(mutations([video]))
     def check(content):
         (tmp_path / "v.avi").write_bytes(content)
@@ -189,7 +189,7 @@ def test_an_idx_file_is_read_or_refused(tmp_path):
     labels = struct.pack(">II", 0x801, 12) + bytes(range(12))
     pictures = struct.pack(">IIII", 0x803, 2, 28, 28) + bytes(2 * 784)
 
-    @tried(1500)
+    @tried(1000)
     @given(mutations([labels, pictures, gzip.compress(labels), gzip.compress(pictures)]), st.booleans(), st.booleans())
     def check(content, packed, is_label):
         path = tmp_path / f"file{'.gz' if packed else ''}"

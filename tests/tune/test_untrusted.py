@@ -37,7 +37,7 @@ def test_a_checkpoint_is_read_whole_or_refused():
     tensors = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1], dtype=torch.int64)}
     whole = pack(tensors, {"epoch": 3})
 
-    @tried(3000)
+    @tried(2000)
     @given(mutations([whole]))
     def check(content):
         with suppress(CheckpointError):
@@ -56,7 +56,7 @@ def test_metrics_are_read_as_written_or_refused(tmp_path):
     folder = Folder(str(tmp_path))
     lines = [sealed_line({"epoch": n, "validation/accuracy": n / 7, "time/recorded_at": 1e9 + n}) for n in range(1, 5)]
 
-    @tried(2000)
+    @tried(1000)
     @given(mutations(["".join(lines).encode()]))
     def check(content):
         folder.write(METRICS, content)
@@ -75,7 +75,7 @@ def test_a_study_with_a_file_that_was_tampered_with_is_reported_or_refused(study
     home = study.folder if name == "study.json" else cell
     whole, right = home.read(name), markdown(Table.of(study))
 
-    @tried(300 if name == "study.json" else 150)
+    @tried(200 if name == "study.json" else 80)
     @given(mutations([whole]))
     def check(content):
         home.write(name, content)
