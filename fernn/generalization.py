@@ -175,10 +175,8 @@ def by_law(run: Run, clips: MovingClips, plan: Plan, advance: Callable[[int], No
 
     logits = DriftLogits.of(run, still, list(dict.fromkeys(chain.from_iterable(each))), told)
     for name, velocities in plan.items():
-        yield (
-            name,
-            [run.task.predictions(logits.ids, logits.at(one)).metrics()[run.task.metric.name] for one in velocities],
-        )
+        found = [run.task.predictions(logits.ids, logits.at(moving)) for moving in velocities]
+        yield name, [predictions.metrics()[run.task.metric.name] for predictions in found]
 
 
 def plan(clips: MovingClips, grid: VelocityGrid) -> Plan:

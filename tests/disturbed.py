@@ -98,15 +98,15 @@ class Search:
         return self.process.wait(seconds)
 
 
-def cells(folder):
+def cells(folder, study=STUDY):
     """The folders of the study's cells."""
-    return sorted((folder / f"studies/{STUDY}/cells").glob("*"))
+    return sorted((folder / f"studies/{study}/cells").glob("*"))
 
 
-def contents(folder):
+def contents(folder, study=STUDY):
     """What each cell holds, without what depends on the machine or the moment."""
     found = {}
-    for cell in cells(folder):
+    for cell in cells(folder, study):
         rows = [json.loads(line) for line in (cell / "metrics.jsonl").read_text().splitlines()]
         found[cell.name] = (
             [{name: value for name, value in row.items() if not name.startswith(("time/", "crc32"))} for row in rows],

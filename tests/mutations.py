@@ -9,6 +9,13 @@ from hypothesis import strategies as st
 MOST_MEMORY = 700 * 2**20
 """Bytes that no file of a few kilobytes may make a parser take."""
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+"""Any small JSON value."""
+
 
 def tried(examples):
     """So many cases, the same every time, none of which may take longer than five seconds."""

@@ -17,10 +17,11 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
 from tune.masking import masked
+from tune.sampling import RATE
 from tune.selection import mean_and_deviation
 from tune.study import Cell, Study, StudyError
 
-RATE, FOLDER = "optim.lr", "fernn.folder"
+FOLDER = "fernn.folder"
 
 
 def mirror(study: Study, url: str | None) -> None:
@@ -38,13 +39,14 @@ def mirror(study: Study, url: str | None) -> None:
 
 
 def _mirror(study: Study, storage: optuna.storages.RDBStorage) -> None:
-    wanted, known = trials(study), _open(study, storage).get_trials(deepcopy=False)
+    wanted, mirrored = trials(study), _open(study, storage)
+    known = mirrored.get_trials(deepcopy=False)
     if [_content(trial) for trial in known] == [_content(trial) for trial in wanted[: len(known)]]:
         fresh = wanted[len(known) :]
     else:  # a finished trial cannot be changed, and this one has other seeds or neighbours by now
         optuna.delete_study(study_name=study.name, storage=storage)
-        fresh = wanted
-    _open(study, storage).add_trials(fresh)
+        mirrored, fresh = _open(study, storage), wanted
+    mirrored.add_trials(fresh)
 
 
 def _open(study: Study, storage: optuna.storages.RDBStorage) -> optuna.Study:

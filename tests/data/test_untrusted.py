@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mutations import bounded_memory, mutations, tried
+from mutations import JSON, bounded_memory, mutations, tried
 
 from data.errors import AnnotationError, ArchiveError, DataError, ManifestError, VideoError
 from data.kth.annotations import parse_annotation, read_annotation
@@ -23,11 +23,6 @@ from data.manifest import MANIFEST, Manifest
 from data.mnist.prepare import _idx
 
 NAMES = ["person01_boxing_d1_uncomp.avi", "person02_walking_d2_uncomp.avi", "00sequences.txt"]
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,12 @@
 import json
 import os
 import signal
-import sqlite3
 import time
 from collections import Counter
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
+from disturbed import contents, tracked
 
 from data.kth.prepare import prepare
 
@@ -24,31 +23,8 @@ def finished(process, code=0):
     return out, err
 
 
-def contents(folder):
-    """What each cell holds, without what depends on the machine or the moment."""
-    found = {}
-    for cell in sorted((folder / STUDY / "cells").iterdir()):
-        rows = [json.loads(line) for line in (cell / "metrics.jsonl").read_text().splitlines()]
-        found[cell.name] = (
-            [{name: value for name, value in row.items() if not name.startswith(("time/", "crc32"))} for row in rows],
-            (cell / "last/state.safetensors").read_bytes(),
-            (cell / "best/model.safetensors").read_bytes(),
-            pq.read_table(cell / "predictions.parquet").to_pydict(),
-            json.loads((cell / "done.json").read_text())["metrics"],
-        )
-    return found
-
-
 def times(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-
-
-def tracked(folder):
-    """MLflow's runs: names with their status, and how often each (run, metric, step) stands there."""
-    with sqlite3.connect(folder / "studies/mlflow.db") as database:
-        runs = database.execute("select name, status from runs").fetchall()
-        steps = database.execute("select run_uuid, key, step, count(*) from metrics group by 1, 2, 3").fetchall()
-    return runs, steps
 
 
 def wait_for(condition, process, seconds=120):
@@ -70,11 +46,11 @@ def test_a_killed_search_goes_on_and_ends_in_the_same_numbers(search, tmp_path):
 
     _, err = finished(search())
     assert "to run" in err
-    assert contents(tmp_path) == contents(tmp_path / "unbroken")
-    assert len(contents(tmp_path)) == 4
+    assert contents(tmp_path, STUDY.name) == contents(tmp_path / "unbroken", STUDY.name)
+    assert len(contents(tmp_path, STUDY.name)) == 4
     assert not [path for path in (tmp_path / STUDY).rglob("*.tmp-*")]
 
-    runs, steps = tracked(tmp_path)
+    runs, steps = tracked(tmp_path / "studies/mlflow.db")
     names = Counter(name for name, _ in runs)
     assert sum(names.values()) == len(names) == 1 + 2 + 2 + 4  # study, models, learning rates, cells
     assert {status for _, status in runs} == {"FINISHED"}
@@ -86,7 +62,7 @@ def test_a_killed_search_goes_on_and_ends_in_the_same_numbers(search, tmp_path):
     assert {path: time for path, time in times(tmp_path / STUDY).items() if path.name != "driver.lock"} == {
         path: time for path, time in before.items() if path.name != "driver.lock"
     }
-    assert tracked(tmp_path) == (runs, steps)
+    assert tracked(tmp_path / "studies/mlflow.db") == (runs, steps)
 
 
 def test_the_bare_command_plans_the_papers_sixty_cells(command, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from mutations import bounded_memory, mutations, tried
+from mutations import JSON, bounded_memory, mutations, tried
 from stored_study import finished_study
 
 from fernn.checkpoint import CheckpointError, pack, unpack
@@ -21,11 +21,6 @@ from tune.study import StudyError
 from tune.table import Table
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
 
 
 @pytest.fixture
