@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from math import ceil
 
-from tune.selection import mean_and_deviation
+from tune.stats import mean_and_deviation
 from tune.study import Cell, Study
 
 REDUCTION = 3

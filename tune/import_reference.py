@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import pyarrow as pa
 import tyro
 from rich.console import Console
 
 from data.files import sha256_of
 from data.manifest import Manifest
 from data.registry import DATASETS, read_corpus
-from data.stream import Corpus, Stream
+from data.stream import Corpus
 from fernn.checkpoint import pack
 from fernn.data_config import DataConfig
 from fernn.experiment import Experiment
@@ -32,7 +31,8 @@ from tune.reuse import find_study, known_studies
 from tune.search import ray_runtime
 from tune.store import BEST, CellFolder
 from tune.study import Cell, Settings, Study, StudyError, check_study_name
-from tune.trial import EVALUATED, evaluated, prediction_table, result
+from tune.trial import EVALUATED, evaluated, result
+from tune.vault import COMPLETION, Sealed
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,8 @@ def bring(study: Study, imported: ImportedCell, weights: Weights, corpus: Corpus
     clips = corpus.stream(experiment.data, experiment.batch_size, run.device)
     validation = list(clips.evaluation("validation"))
     check_outputs(run.model, published.to(run.device), run.task.inputs(to_unit(validation[0].clips, run.device)))
-    keep(begin(study, imported, run), imported, run, clips)
+    folder = begin(study, imported, run)
+    keep(folder, imported, run, Sealed(clips, folder))
 
 
 def begin(study: Study, imported: ImportedCell, run: Run) -> CellFolder:
@@ -167,12 +168,11 @@ def begin(study: Study, imported: ImportedCell, run: Run) -> CellFolder:
     return folder
 
 
-def keep(folder: CellFolder, imported: ImportedCell, run: Run, clips: Stream) -> None:
+def keep(folder: CellFolder, imported: ImportedCell, run: Run, clips: Sealed) -> None:
     """Evaluate the cell's weights, and close it."""
-    found, examples = evaluated(run, clips)
-    table = pa.concat_tables(prediction_table(split, one, clips) for split, one in found.items())
+    found = evaluated(run, clips.opened(COMPLETION))
     done = result(imported.cell, run, [], found) | {"key": imported.key, "status": STATUS}
-    folder.finish(table, done, examples)
+    folder.finish(found.table(clips), done, found.examples)
 
 
 def summary(study: Study, imported: ImportedCell, already: bool) -> str:

@@ -19,6 +19,7 @@ from fernn.train.task import FrameErrors
 from tune.store import CellFolder
 from tune.study import Cell, Study
 from tune.trial import keep_first, machine
+from tune.vault import LENGTH, Sealed
 
 FILE, EXAMPLES = "length.json", "length.safetensors"
 
@@ -63,7 +64,7 @@ class LengthMeasurement:
         experiment, began = self.cell.experiment, time.monotonic()
         run = Run.start(replace(experiment, data=self.data), available_device())
         self.folder.load_best(run)
-        clips = corpus.stream(self.data, experiment.batch_size, run.device)
+        clips = Sealed(corpus.stream(self.data, experiment.batch_size, run.device), self.folder).opened(LENGTH)
         first: list[Batch] = []
         found = run.predict(keep_first(_counted(clips, advance), first))
         assert isinstance(found, FrameErrors)

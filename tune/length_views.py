@@ -13,7 +13,7 @@ from tune.length import LengthMeasurement, measured_horizon
 from tune.pictures import blank_figure, marks
 from tune.results import ModelRow
 from tune.rollout_pictures import rollout_figure
-from tune.selection import mean_and_deviation
+from tune.stats import mean_and_deviation
 from tune.study import Study
 
 TINY = 1e-12

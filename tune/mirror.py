@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tune.masking import masked
 from tune.sampling import RATE
-from tune.selection import mean_and_deviation
+from tune.stats import mean_and_deviation
 from tune.study import Cell, Study, StudyError
 
 FOLDER = "fernn.folder"

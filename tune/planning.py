@@ -15,7 +15,7 @@ from tune.folder import Folder
 from tune.options import Options, Preset, Search, chosen_sampler, chosen_settings, chosen_space
 from tune.preflight import check_storage_name
 from tune.sampling import Sampler
-from tune.selection import mean_and_deviation
+from tune.stats import mean_and_deviation
 from tune.study import Cell, Space, Study, StudyError, check_study_name, plan_cells
 
 

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from fernn.experiment import Experiment
 from fernn.train.task import Metric, Predictions, task_of
 from tune.imported import ImportedCell, imported_cells, imported_folder
-from tune.selection import choose_lr, mean_and_deviation
+from tune.selection import choose_lr
+from tune.stats import mean_and_deviation
 from tune.store import CellFolder
 from tune.study import Cell, Study
 

@@ -22,9 +22,3 @@ def choose_lr(values: Mapping[float, Sequence[float]], metric: Metric) -> float:
     # Equal hits in another order of seeds differ in the last bit of their mean: that is a tie.
     complete = {lr: round(float(np.mean(seeds)), 12) for lr, seeds in values.items() if len(seeds) == most}
     return min(complete, key=lambda lr: (-metric.rank(complete[lr]), lr))
-
-
-def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
-    """Mean and sample standard deviation (ddof = 1), which one value does not have."""
-    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return float(np.mean(values)), deviation

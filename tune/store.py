@@ -10,6 +10,7 @@ A cell's folder holds
     predictions.parquet  one row a validation or test clip: split, id, person, label, logits
     examples.safetensors of frame predictors: a few test clips, and the frames predicted
     done.json            the result, and the digest of the predictions; written last
+    openings.jsonl       when the test clips were read, what for, and with which weights
     failure.json         why there is none: the cell diverged, and would again; or a GPU's memory ran out
     stopped.json         why it was ended early, where it was
 """
@@ -35,6 +36,7 @@ from tune.folder import UNREADABLE, Folder
 
 LAST, BEFORE, BEST = "last/state.safetensors", "last/before.safetensors", "best/model.safetensors"
 METRICS, PREDICTIONS, DONE = "metrics.jsonl", "predictions.parquet", "done.json"
+OPENINGS = "openings.jsonl"
 EXAMPLES = "examples.safetensors"
 CHECKSUM = "crc32"
 
@@ -83,15 +85,27 @@ class CellFolder:
 
     def history(self) -> list[Row]:
         """One row an epoch, as far as recorded; raises DamagedError for a row that is not as it was written."""
-        rows, num_lines = self._rows_before_damage()
+        return self._whole_rows(METRICS, ANEW)
+
+    def openings(self) -> list[dict[str, Any]]:
+        """One row for each time that the test clips were read; raises DamagedError as :meth:`history` does."""
+        return self._whole_rows(OPENINGS, "delete it: what was read is then no longer known")
+
+    def log_opening(self, purpose: str) -> None:
+        """Write down that the test clips are about to be read with the best weights."""
+        row = {"purpose": purpose, "at": time.time(), "host": socket.gethostname(), "weights": self.best_sha256()}
+        self.folder.write(OPENINGS, "".join(map(sealed_line, [*self.openings(), row])).encode())
+
+    def _whole_rows(self, name: str, way_out: str) -> list[dict[str, Any]]:
+        rows, num_lines = self._rows_before_damage(name)
         if len(rows) < num_lines:
-            raise self._damaged(METRICS, f"line {len(rows) + 1} is not as it was written", ANEW)
+            raise self._damaged(name, f"line {len(rows) + 1} is not as it was written", way_out)
         return rows
 
-    def _rows_before_damage(self) -> tuple[list[Row], int]:
+    def _rows_before_damage(self, name: str = METRICS) -> tuple[list[dict[str, Any]], int]:
         """The rows before the first that is damaged, and how many lines there are."""
-        lines = (self.folder.read(METRICS) or b"").splitlines()
-        rows: list[Row] = []
+        lines = (self.folder.read(name) or b"").splitlines()
+        rows: list[dict[str, Any]] = []
         for line in lines:
             try:
                 row = json.loads(line)
@@ -285,6 +299,6 @@ def checksum(value: Any) -> int:
     return zlib.crc32(json.dumps(value).encode())
 
 
-def sealed_line(row: Row) -> str:
+def sealed_line(row: Mapping[str, Any]) -> str:
     """The row as a line with its checksum."""
-    return json.dumps(row | {CHECKSUM: checksum(row)}) + "\n"
+    return json.dumps({**row, CHECKSUM: checksum(row)}) + "\n"

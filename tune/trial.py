@@ -5,6 +5,7 @@ import platform
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,13 @@ from torch import Tensor
 from data.stream import Corpus, Stream
 from fernn.batch import Batch
 from fernn.experiment import Split
+from fernn.law import law_errors
 from fernn.train.loop import DivergedError, Row, fit
 from fernn.train.run import Run, available_device
 from fernn.train.task import Predictions
 from tune.store import CellFolder
 from tune.study import Cell, Study
+from tune.vault import COMPLETION, Sealed
 
 OUT_OF_MEMORY = "the GPU's memory ran out"
 """What the reason begins with of a trial that a larger share of a GPU may help."""
@@ -43,7 +46,7 @@ def trial(point: Mapping[str, Any], *, study: Study, corpus: Corpus, until: int 
     device = available_device()
     folder.take_over()
     try:
-        clips = corpus.stream(experiment.data, experiment.batch_size, device)
+        clips = Sealed(corpus.stream(experiment.data, experiment.batch_size, device), folder)
         run = Run.start(experiment, device)
         folder.begin(run)
         train(run, folder, clips, until)
@@ -63,7 +66,7 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "ALLOC_FAILED" in text
 
 
-def train(run: Run, folder: CellFolder, clips: Stream, until: int | None) -> None:
+def train(run: Run, folder: CellFolder, clips: Sealed, until: int | None) -> None:
     """The epochs that are left, each recorded and reported."""
     for row in fit(run, clips, until):
         row["time/recorded_at"] = time.time()
@@ -85,19 +88,38 @@ def reset_globals() -> None:
     torch.cuda.empty_cache()
 
 
-def finish(cell: Cell, folder: CellFolder, run: Run, clips: Stream) -> None:
+def finish(cell: Cell, folder: CellFolder, run: Run, clips: Sealed) -> None:
     """Evaluate the best epoch's weights on the validation and test clips, and close the cell."""
     folder.load_best(run)
-    predictions, examples = evaluated(run, clips)
-    table = pa.concat_tables(prediction_table(split, found, clips) for split, found in predictions.items())
-    folder.finish(table, result(cell, run, folder.history(), predictions), examples)
+    found = evaluated(run, clips.opened(COMPLETION))
+    folder.finish(found.table(clips), result(cell, run, folder.history(), found), found.examples)
 
 
-def evaluated(run: Run, clips: Stream) -> tuple[dict[Split, Predictions], dict[str, Tensor]]:
-    """Predictions of the validation and test clips, each read once; and examples of the first test clips."""
+@dataclass(frozen=True)
+class Evaluated:
+    """What a network says of the validation and test clips, and how it keeps the law."""
+
+    predictions: Mapping[Split, Predictions]
+    examples: dict[str, Tensor]
+    """What is to be looked at of the first test clips."""
+    law_errors: dict[str, float]
+    """On the first validation clips, see :func:`fernn.law.law_errors`."""
+
+    def table(self, clips: Sealed) -> pa.Table:
+        """One row a clip."""
+        return pa.concat_tables(prediction_table(split, found, clips) for split, found in self.predictions.items())
+
+    def metrics(self) -> dict[str, float]:
+        """Every metric of both splits by name."""
+        values = {split: found.metrics() for split, found in self.predictions.items()}
+        return {f"{split}/{name}": value for split, found in values.items() for name, value in found.items()}
+
+
+def evaluated(run: Run, clips: Stream) -> Evaluated:
+    """The run's network on the validation and test clips, each read once."""
     first: list[Batch] = []
     predictions = {split: run.predict(keep_first(clips.evaluation(split), first)) for split in EVALUATED}
-    return predictions, run.look_at(first[-1])
+    return Evaluated(predictions, run.look_at(first[-1]), law_errors(run, first[0].clips))
 
 
 def keep_first(batches: Iterable[Batch], kept: list[Batch]) -> Iterator[Batch]:
@@ -108,7 +130,7 @@ def keep_first(batches: Iterable[Batch], kept: list[Batch]) -> Iterator[Batch]:
         yield batch
 
 
-def result(cell: Cell, run: Run, rows: list[Row], predictions: Mapping[Split, Predictions]) -> dict[str, Any]:
+def result(cell: Cell, run: Run, rows: list[Row], found: Evaluated) -> dict[str, Any]:
     """What ``done.json`` says: the result, what it cost, and on what."""
     return {
         "key": cell.key,
@@ -116,9 +138,8 @@ def result(cell: Cell, run: Run, rows: list[Row], predictions: Mapping[Split, Pr
         "epochs": run.epoch,
         "best_epoch": run.best_epoch,
         "num_parameters": sum(parameter.numel() for parameter in run.model.parameters()),
-        "metrics": {
-            f"{split}/{name}": value for split, found in predictions.items() for name, value in found.metrics().items()
-        },
+        "metrics": found.metrics(),
+        "law_errors": found.law_errors,
         "train_seconds": sum(row["time/train_seconds"] for row in rows),
         "validation_seconds": sum(row["time/validation_seconds"] for row in rows),
         "finished_at": time.time(),
@@ -139,7 +160,7 @@ def machine(device: torch.device) -> dict[str, Any]:
     }
 
 
-def prediction_table(split: Split, predictions: Predictions, clips: Stream) -> pa.Table:
+def prediction_table(split: Split, predictions: Predictions, clips: Sealed) -> pa.Table:
     """One row a clip: split, id, what is known of it (KTH: person), what the task keeps (label and logits)."""
     ids = predictions.ids
     return pa.table({"split": [split] * len(ids), "id": ids} | clips.facts(ids) | predictions.columns())

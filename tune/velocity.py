@@ -20,6 +20,7 @@ from tune.results import ModelRow
 from tune.store import CellFolder
 from tune.study import Cell, Study
 from tune.trial import machine
+from tune.vault import VELOCITY, Sealed
 
 WHOLE, PARTIAL = "velocity.json", "velocity.partial.json"
 BATCH_SIZE = 128
@@ -101,7 +102,7 @@ def measure_cell(measurement: Measurement, corpus: Corpus, advance: Callable[[in
     experiment, folder = measurement.cell.experiment, measurement.folder
     run = Run.start(experiment, available_device())
     folder.load_best(run)
-    clips = corpus.stream(experiment.data, BATCH_SIZE, run.device)
+    clips = Sealed(corpus.stream(experiment.data, BATCH_SIZE, run.device), folder).opened(VELOCITY)
     keep_partial(measurement, measure(run, clips, measurement.grid, measurement.lines(), advance))
     facts = {**measurement.spent(), "num_clips": clips.num_clips("test"), "machine": machine(run.device)}
     numbers = readable(measurement.grid, measurement.lines(), run.task.metric.name)

@@ -15,7 +15,7 @@ from fernn.generalization import VelocityGrid, VelocityReadings
 from fernn.train.task import Metric
 from tune.pictures import marks, png
 from tune.results import ModelRow
-from tune.selection import mean_and_deviation
+from tune.stats import mean_and_deviation
 from tune.study import Cell, Study
 from tune.velocity import Measured, measured, measured_radius
 from tune.velocity_pictures import Curve, velocity_curves, velocity_picture

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fernn.flows import TranslationFlow
+from fernn.flows import Flow, TranslationFlow
 from fernn.flows.translation import Velocity
 from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels
 from fernn.layers.convolution import CircularConvolution, Padding
@@ -60,7 +60,7 @@ class RecurrentClassifier(nn.Module):
             raise ValueError(
                 "embedding_padding must be 'circular' in a FERNN: else drifting clips must be run themselves"
             )
-        own, needed = self._flow(), self.drift_slices(velocities)
+        own, needed = self._translations(), self.drift_slices(velocities)
         flow = TranslationFlow(needed)
         cells = [FERNNCell(flow, cell.convolution, cell.activation) for cell in self.cells]  # type: ignore[arg-type]
         states = cells[-1].last_state(self._top_inputs(clips, cells))
@@ -70,13 +70,17 @@ class RecurrentClassifier(nn.Module):
 
     def drift_slices(self, velocities: Sequence[Velocity]) -> tuple[Velocity, ...]:
         """Every v - w, each once: how many slices :meth:`drift_logits` runs."""
-        own = self._flow()
+        own = self._translations()
         return tuple(dict.fromkeys(own.difference(v, w) for v in own.velocities for w in velocities))
 
-    def _flow(self) -> TranslationFlow:
-        flow = self.cells[0].flow
-        assert isinstance(flow, TranslationFlow)
-        return flow
+    @property
+    def flow(self) -> Flow | None:
+        """The flow and its V, None where the kernels are learned."""
+        return self.cells[0].flow if isinstance(self.cells[0], FERNNCell) else None
+
+    def _translations(self) -> TranslationFlow:
+        assert isinstance(self.flow, TranslationFlow)
+        return self.flow
 
     def _top_inputs(self, clips: Tensor, cells: Iterable[nn.Module]) -> Tensor:
         """What the last of the cells is driven by."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from fernn.flows import RotationFlow, TranslationFlow
+from fernn.flows import Flow, RotationFlow, TranslationFlow
 from fernn.layers.cell import FERNNCell
 from fernn.layers.convolution import CircularConvolution, Convolution, Padding, plane_convolution
 from fernn.layers.pooling import pool_velocities
@@ -59,6 +59,16 @@ class SequencePredictor(nn.Module):
             state, fresh = self._steps(state, last, inputs, range(time, time + 1), kernels)
             last = fresh[-1].detach() if fresh else last
             yield self.cell.hidden(state, time)
+
+    @property
+    def flow(self) -> Flow:
+        """The flow and its V."""
+        return self.cell.flow
+
+    @property
+    def is_equivariant(self) -> bool:
+        """Whether the law holds to rounding: for translations, while rotations interpolate."""
+        return isinstance(self.flow, TranslationFlow)
 
     def _lifted(self, frames: Tensor, kernels: Kernels) -> Tensor:
         """The inputs (t, 1, b, c', h, w) of all frames."""

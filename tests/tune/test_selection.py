@@ -1,9 +1,7 @@
 """The rule that chooses a learning rate, and what ± means."""
 
-import pytest
-
 from fernn.train.task import ACCURACY, ERROR
-from tune.selection import choose_lr, mean_and_deviation
+from tune.selection import choose_lr
 
 
 def test_the_best_mean_over_seeds_is_chosen():
@@ -26,9 +24,3 @@ def test_equal_hits_are_a_tie_whatever_their_order():
 
 def test_a_rate_with_fewer_seeds_is_not_chosen():
     assert choose_lr({1e-3: [0.99], 1e-4: [0.5, 0.5]}, ACCURACY) == 1e-4
-
-
-def test_the_deviation_is_the_sample_one_and_one_seed_has_none():
-    assert mean_and_deviation([1.0, 2.0, 3.0]) == (2.0, 1.0)
-    assert mean_and_deviation([0.5, 0.7]) == (pytest.approx(0.6), pytest.approx(0.2 / 2**0.5))
-    assert mean_and_deviation([0.5]) == (0.5, None)

@@ -1,0 +1,107 @@
+"""How far a trained network keeps the law of flow equivariance: measured, and held against what arithmetic allows."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from fernn.flows import Flow
+from fernn.models.base import ModelConfig
+from fernn.testing import HiddenStates, equivariance_error
+from fernn.train.evaluate import autocast, evaluating, to_unit
+from fernn.train.run import Run
+
+NUM_CLIPS = 2
+OWN, CIRCULAR = "own", "circular"
+"""The network as it is, and its weights in a network whose embedding wraps as the flow does."""
+TOLERANCE: Mapping[str, float] = {"float64": 1e-10, "float32": 1e-4, "tf32": 5e-2, "bf16": 5e-2}
+"""Largest error that rounding explains, by precision: its unit, grown over some tens of frames by a recurrent network
+that is not contracting. Measured on trained networks of 16 frames: up to 2e-15 in float64."""
+
+
+@runtime_checkable
+class Lifted(Protocol):
+    """A network whose hidden states ride along with a flow."""
+
+    @property
+    def flow(self) -> Flow | None:
+        """The flow and its V, None where the states follow none."""
+
+    @property
+    def is_equivariant(self) -> bool:
+        """Whether the law holds to rounding."""
+
+    @property
+    def hidden_states(self) -> HiddenStates:
+        """h_0, h_1, ... of clips (b, t, c, h, w), each (v, b, c, h, w)."""
+
+
+def law_errors(run: Run, clips: Tensor) -> dict[str, float]:
+    """Equivariance errors of the run's network on the first of the ``clips``, by "padding/precision".
+
+    The padding is the network's "own" and "circular", on the same weights; the precision float32, float64 and the one
+    that it was trained in. Each is the larger of those for V's first and last velocity, see
+    :func:`fernn.testing.equivariance_error`. Empty for a network without a flow, or with V = {0}.
+    """
+    flow = flow_of(run.model)
+    if flow is None or len(flow.velocities) < 2:
+        return {}
+    first, found = to_unit(clips[:NUM_CLIPS], run.device), {}
+    for padding, network in twins(run.model, run.experiment.model):
+        with evaluating(network):
+            for precision in dict.fromkeys(("float32", "float64", trained_precision(run))):
+                found[f"{padding}/{precision}"] = _error(network, flow, first, precision)
+    return found
+
+
+def flow_of(model: nn.Module) -> Flow | None:
+    """The flow that the network's hidden states follow, None where they follow none."""
+    return model.flow if isinstance(model, Lifted) else None
+
+
+def twins(model: nn.Module, config: ModelConfig) -> Iterator[tuple[str, nn.Module]]:
+    """The network, and the exactly equivariant one with the same weights where there is one."""
+    yield OWN, model
+    if isinstance(model, Lifted) and model.is_equivariant:
+        yield CIRCULAR, model
+    elif getattr(config, "embedding_padding", None) == "zeros":
+        device = next(model.parameters()).device
+        twin = replace(config, embedding_padding="circular").build().to(device)  # type: ignore[call-arg]
+        twin.load_state_dict(model.state_dict())
+        yield CIRCULAR, twin
+
+
+def trained_precision(run: Run) -> str:
+    """What products were rounded to: float32 convolutions of a GPU run in TF32, as PyTorch does."""
+    if run.experiment.precision == "float32" and run.device.type == "cuda":
+        return "tf32"
+    return run.experiment.precision
+
+
+def _error(network: Any, flow: Flow, clips: Tensor, precision: str) -> float:
+    if precision == "float64":
+        network, clips = deepcopy(network).double(), clips.double()
+    corners = dict.fromkeys((flow.velocities[0], flow.velocities[-1]))
+    with _products_in(precision), autocast(clips.device, "bf16" if precision == "bf16" else "float32"):
+        return max(equivariance_error(network.hidden_states, flow, clips, velocity) for velocity in corners)
+
+
+@contextmanager
+def _products_in(precision: str) -> Iterator[None]:
+    """Convolutions of a GPU in TF32 where that is the precision, else as they say."""
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=precision == "tf32"):
+        yield
+
+
+def breaches(errors: Mapping[str, float]) -> list[str]:
+    """Where the law does not hold though nothing is padded with zeros, in words; empty where it holds."""
+    found = []
+    for name, error in errors.items():
+        padding, precision = name.split("/")
+        if padding == CIRCULAR and not error <= TOLERANCE[precision]:
+            found.append(f"equivariance error {error:.1e} in {precision}, tolerance {TOLERANCE[precision]:.0e}")
+    return found

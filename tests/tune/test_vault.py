@@ -1,0 +1,77 @@
+"""The test vault: sealed while a cell is trained, and every opening written down."""
+
+import json
+
+import pytest
+from stored_study import finish_cell, finished_study, planned_study
+
+from tune.store import DamagedError
+from tune.vault import COMPLETION, VELOCITY, Sealed, SealedError, openings, openings_text
+
+SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}
+HITS = {("grnn", 1e-3, 0): (5, 4), ("grnn", 1e-3, 1): (6, 7)}
+
+
+class Clips:
+    """Clips that note which split was read."""
+
+    def __init__(self):
+        self.read = []
+
+    def evaluation(self, split, velocities=None):
+        self.read.append(split)
+        return iter(())
+
+
+@pytest.fixture
+def study(tmp_path):
+    return finished_study(tmp_path / "s", SPACE, HITS)
+
+
+@pytest.fixture
+def folder(study):
+    return study.cell_folder(study.cells[0])
+
+
+def test_test_clips_are_sealed_until_a_purpose_is_written_down(folder):
+    sealed = Sealed(clips := Clips(), folder)
+    with pytest.raises(SealedError, match="give opened"):
+        sealed.evaluation("test")
+    assert list(sealed.evaluation("validation")) == [] and clips.read == ["validation"]
+    sealed.opened(VELOCITY).evaluation("test")
+    (opening,) = folder.openings()
+    assert opening["purpose"] == VELOCITY and opening["weights"] == folder.best_sha256()
+
+
+def test_the_report_says_who_read_them(study):
+    for cell in study.cells:
+        study.cell_folder(cell).log_opening(COMPLETION)
+    assert openings_text(study) == [
+        "Test clips were read once for each cell, when it was complete, and at no other time."
+    ]
+    first = study.cell_folder(study.cells[0])
+    first.log_opening(COMPLETION)
+    first.log_opening(VELOCITY)
+    assert openings(study) == {COMPLETION: 3, VELOCITY: 1}
+    (said,) = openings_text(study)
+    assert "besides: 1 by velocity evaluation, 1 by evaluations that a kill had cut short" in said
+
+
+def test_cells_without_a_record_are_counted(study):
+    study.cell_folder(study.cells[1]).log_opening(COMPLETION)
+    assert "1 of 2 cells have no record of it" in openings_text(study)[0]
+
+
+def test_nothing_is_said_before_a_cell_is_finished(tmp_path):
+    study = planned_study(tmp_path / "s", SPACE)
+    assert openings_text(study) == []
+    finish_cell(study, study.cells[0], (5, 5))
+    assert len(openings_text(study)) == 1
+
+
+def test_a_changed_record_is_noticed(folder):
+    folder.log_opening(COMPLETION)
+    row = json.loads(folder.folder.read("openings.jsonl"))
+    folder.folder.write("openings.jsonl", json.dumps(row | {"purpose": VELOCITY}).encode() + b"\n")
+    with pytest.raises(DamagedError, match="openings.jsonl: line 1 is not as it was written"):
+        folder.openings()

@@ -1,0 +1,171 @@
+"""What a few seeds and a few test persons allow one to say.
+
+± is everywhere the sample standard deviation over seeds (ddof = 1). Models are compared by an exact test on the
+differences of equal seeds; intervals are over the test persons, who are the true sample of people: the clips of one
+person are not independent of each other.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from math import ceil, sqrt
+
+import numpy as np
+import scipy
+
+from fernn.seeding import generator
+from fernn.train.task import ACCURACY, Metric
+
+LEVEL, POWER = 0.05, 0.8
+"""Two-sided level of every test, and the power that advice is given for."""
+MOST_EXACT = 14
+"""So many pairs have all their 2^n signs tried; more of them 9,999 drawn ones."""
+NUM_RESAMPLES = 9999
+
+Interval = tuple[float, float]
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean and sample standard deviation (ddof = 1), which one value does not have."""
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return float(np.mean(values)), deviation
+
+
+def person_interval(sums: Sequence[float], counts: Sequence[int]) -> Interval | None:
+    """95 % percentile interval of sum(sums) / sum(counts), whole persons drawn with replacement; None for one person.
+
+    ``sums`` and ``counts`` have an entry a person: of an accuracy the clips that are right, and all clips. With few
+    persons such intervals are rather too narrow.
+    """
+    if len(sums) < 2:
+        return None
+    found = scipy.stats.bootstrap(
+        (np.asarray(sums, float), np.asarray(counts, float)),
+        lambda sums, counts, axis: sums.sum(axis=axis) / counts.sum(axis=axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=NUM_RESAMPLES,
+        confidence_level=1 - LEVEL,
+        method="percentile",
+        rng=generator("bootstrap over persons"),
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
+
+def paired_permutation(differences: Sequence[float]) -> float:
+    """Two-sided p of the mean of paired differences, over all changes of their signs; 1 for fewer than two."""
+    if len(differences) < 2 or not np.any(differences):
+        return 1.0
+    found = scipy.stats.permutation_test(
+        (np.asarray(differences, float),),
+        np.mean,
+        permutation_type="samples",
+        n_resamples=np.inf if len(differences) <= MOST_EXACT else NUM_RESAMPLES,
+        rng=generator("signs of differences"),
+    )
+    return float(found.pvalue)
+
+
+def smallest_p(num_pairs: int) -> float:
+    """The least p that the exact paired test can give: both all-equal choices of signs of 2^n."""
+    return min(1.0, 2.0 ** (1 - num_pairs))
+
+
+FEWEST_PAIRS = next(n for n in count(1) if smallest_p(n) <= LEVEL)
+"""With fewer the exact paired test can show nothing."""
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Each p adjusted for there being so many comparisons (Holm, 1979): the error of the whole family is kept."""
+    order = np.argsort(ps, kind="stable")
+    steps = (len(ps) - np.arange(len(ps))) * np.asarray(ps, float)[order]
+    adjusted = np.empty(len(ps))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return [float(p) for p in adjusted]
+
+
+def paired_power(gap: float, deviation: float, num_pairs: int) -> float:
+    """Power of the two-sided paired t-test for a mean difference of ``gap``, differences having ``deviation``."""
+    return _power(gap / deviation * sqrt(num_pairs), num_pairs - 1)
+
+
+def unpaired_power(gap: float, deviation: float, num_each: int) -> float:
+    """Power of the two-sided t-test between two arms of so many values, each with ``deviation``."""
+    return _power(gap / deviation * sqrt(num_each / 2), 2 * num_each - 2)
+
+
+def _power(shift: float, freedom: int) -> float:
+    """Power of a two-sided t-test at LEVEL whose statistic has that noncentrality."""
+    edge = scipy.stats.t.ppf(1 - LEVEL / 2, freedom)
+    return float(scipy.stats.nct.sf(edge, freedom, shift) + scipy.stats.nct.cdf(-edge, freedom, shift))
+
+
+def pairs_needed(gap: float, deviation: float) -> int:
+    """How many paired seeds show a gap with POWER, by the paired t-test, and FEWEST_PAIRS at the least."""
+    enough = FEWEST_PAIRS + ceil(8.5 * (deviation / gap) ** 2)  # a normal statistic needs 7.85
+    return bisect_left(range(enough), POWER, lo=FEWEST_PAIRS, key=lambda n: paired_power(gap, deviation, n))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Values known by their mean, sample standard deviation and number alone."""
+
+    mean: float
+    deviation: float
+    size: int
+
+
+def welch_interval(ours: Sample, theirs: Sample) -> Interval:
+    """95 % interval of the difference of means, ours minus theirs, of unequal deviations (Welch, 1947)."""
+    parts = [one.deviation**2 / one.size for one in (ours, theirs)]
+    variance, gap = sum(parts), ours.mean - theirs.mean
+    if variance == 0:
+        return gap, gap
+    freedom = variance**2 / sum(p**2 / (one.size - 1) for p, one in zip(parts, (ours, theirs), strict=True))
+    half = float(scipy.stats.t.ppf(1 - LEVEL / 2, freedom)) * sqrt(variance)
+    return gap - half, gap + half
+
+
+def relevant_gap(metric: Metric, value: float) -> float:
+    """The least difference between models that is worth showing: 2 points of accuracy, a tenth of an error."""
+    return 0.02 if metric == ACCURACY else 0.1 * value
+
+
+def margin(metric: Metric, published: float) -> float:
+    """What an interval must stay below to say that a result is the published one: 5 points, a quarter of an error.
+
+    Five points are about what lies between neighbouring rows of the published table.
+    """
+    return 0.05 if metric == ACCURACY else 0.25 * published
+
+
+def verdict(interval: Interval, margin: float) -> str:
+    """Whether a difference from a published mean is compatible with none, by its 95 % interval."""
+    low, high = interval
+    if low > 0 or high < 0:
+        return "not compatible"
+    return "compatible" if max(-low, high) <= margin else "under-powered"
+
+
+def verdict_rule(metric: Metric) -> str:
+    """How a verdict is reached, in words."""
+    width = "5 points" if metric == ACCURACY else "a quarter of the published value"
+    return (
+        "Verdict, by the 95 % interval of our mean minus the published one (Welch; seeds are the sample). It excludes "
+        f"0: not compatible. It includes 0 and stays within {width}: compatible. Else under-powered: so few seeds "
+        "cannot tell."
+    )
+
+
+def power_advice(metric: Metric, num_pairs: int, deviation: float | None, value: float) -> str:
+    """What so many paired seeds cannot show, and how many would."""
+    gap = relevant_gap(metric, value)
+    worth = "2 points" if metric == ACCURACY else f"a tenth of the error ({metric.text(gap)})"
+    if not deviation:
+        return f"How many seeds would show a gap of {worth} is not known: their differences have no spread yet."
+    needed = pairs_needed(gap, deviation)
+    if num_pairs >= needed:
+        return f"{num_pairs} paired seeds can show a gap of {worth}."
+    why = f": the exact test needs {FEWEST_PAIRS} to reach p = {LEVEL:g}" if num_pairs < FEWEST_PAIRS else ""
+    return f"With {num_pairs} seeds a gap of {worth} cannot be shown{why}; about {needed} paired seeds would do."
