@@ -35,8 +35,15 @@ def finish_cell(study, cell, hits):
 
 def predictions(hits):
     """A table in which so many validation and test clips of label 1 are taken for 1, the others for 0."""
+    others = [-1.0] * 4
     rows = [
-        {"split": split, "id": f"{split}-{i}", "person": 1, "label": 1, "logits": [1.0, 2.0 if i < right else 0.0]}
+        {
+            "split": split,
+            "id": f"{split}-{i}",
+            "person": 1,
+            "label": 1,
+            "logits": [1.0, 2.0 if i < right else 0.0, *others],
+        }
         for split, right in zip(("validation", "test"), hits, strict=True)
         for i in range(NUM_CLIPS)
     ]

@@ -29,12 +29,19 @@ class Preset:
 
 @dataclass(frozen=True)
 class Published:
-    """A published test result, mean ± deviation: where it was read, and how far it can be relied on."""
+    """A published test result, mean ± deviation over seeds: where it was read, and how far it can be relied on."""
 
     mean: float
     deviation: float
     source: str
     certainty: str
+    num_seeds: int | None = None
+    """Of how many seeds, None where that could not be found."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether a verdict may rest on it."""
+        return not self.certainty.startswith("uncertain")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -13,6 +14,8 @@ from fernn.train.task import FrameErrors, Logits, Predictions
 from tune.study import Study
 
 PARTIAL = "partial: videos or clips missing"
+ON_DARK, ON_LIGHT = "#fefefe", "#111111"
+"""Ink on coloured cells, which stays what it is where a page turns black and white around."""
 
 
 def blank_figure(width: float, height: float) -> Figure:
@@ -26,6 +29,14 @@ def png(figure: Figure) -> bytes:
     """The figure as a PNG file."""
     sink = BytesIO()
     figure.savefig(sink, format="png")
+    return sink.getvalue()
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as an SVG file, the same bytes every time."""
+    sink = BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "fernn"}):
+        figure.savefig(sink, format="svg", metadata={"Date": None})
     return sink.getvalue()
 
 
@@ -68,7 +79,7 @@ def confusion_figure(counts: Tensor, mark: str) -> Figure:
     shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
     axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
     for row, column in [(r, c) for r in range(len(counts)) for c in range(len(counts))]:
-        color = "white" if shares[row, column] > 0.5 else "black"
+        color = ON_DARK if shares[row, column] > 0.5 else ON_LIGHT
         axes.text(column, row, str(int(counts[row, column])), ha="center", va="center", color=color)
     axes.set_xticks(range(len(ACTIONS)), ACTIONS, rotation=30, ha="right")
     axes.set_yticks(range(len(ACTIONS)), ACTIONS)

@@ -1,9 +1,8 @@
 """The table and pictures of a study, from what its cells keep: ``python tune/report.py --study NAME``.
 
 Writes into the study's folder report/: ``table.md``, ``table.csv`` and ``table.json``, and prints the first;
-``validation.png``, the curves of training; of frame predictors ``rollouts.png``, predictions beside the truth;
-and where they are measured ``length.png``, ``length-rollouts.png`` and ``velocity.png``, see tune/length_eval.py and
-tune/velocity_eval.py.
+``report.html``, a page for people that opens from disk, with every table and picture of the study; and beside it each
+table as CSV and each picture as PNG and SVG, those of tune/length_eval.py and tune/velocity_eval.py where they ran.
 It needs the study's folder alone: no GPU, no data set, no MLflow. The same folder gives the same bytes.
 """
 
@@ -11,37 +10,32 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tyro
-from matplotlib.figure import Figure
 from rich.console import Console
 
 from fernn.train.task import Metric
 from tune.folder import Folder
+from tune.gallery import gallery
 from tune.imported import ImportedCell
-from tune.length_views import curves as length_curves
-from tune.length_views import measured_lengths
-from tune.length_views import rollouts as length_rollouts
 from tune.options import Published
-from tune.pictures import png
+from tune.page import page
+from tune.pictures import png, svg
 from tune.published import deviations
 from tune.results import CellResult, ModelRow, cell_result, model_rows, results
 from tune.reuse import find_study
-from tune.rollout_pictures import rollout_figure
-from tune.study import Study
+from tune.sheets import sheets
 from tune.table import Table, absent, marks, notes
-from tune.validation_pictures import validation_figure
-from tune.velocity_views import curves as velocity_curves
-from tune.velocity_views import measured_velocities
 
 __all__ = [
     "CellResult", "ModelRow", "absent", "cell_result", "columns", "markdown", "model_rows", "notes", "results",
     "row_cells",
 ]  # fmt: skip
 
+PAGE = "report.html"
 PUBLISHED_COLUMNS = ("published", "source", "certainty")
 
 
@@ -176,25 +170,14 @@ def write(table: Table, folder: Folder) -> None:
 
 
 def draw(table: Table, folder: Folder) -> None:
-    """Write every picture that there is something to draw of."""
-    for name, figure in figures(table.study, table.rows):
-        folder.write(f"{name}.png", png(figure))
-
-
-def figures(study: Study, rows: Sequence[ModelRow]) -> Iterator[tuple[str, Figure]]:
-    """The pictures by name."""
-    if not rows:
-        return
-    yield "validation", validation_figure(study, rows)
-    kept = {row.label: study.cell_folder(row.best).examples() for row in rows}
-    if examples := {label: found for label, found in kept.items() if found}:
-        yield "rollouts", rollout_figure(study, examples)
-    if lengths := measured_lengths(study, rows):
-        yield "length", length_curves(study, lengths)
-        if (picture := length_rollouts(study, lengths)) is not None:
-            yield "length-rollouts", picture
-    if velocities := measured_velocities(study, rows):
-        yield "velocity", velocity_curves(velocities)
+    """Write every picture, every further table, and the page that holds them."""
+    shown, pictures = sheets(table), list(gallery(table.study, table.rows))
+    for sheet in shown:
+        folder.write(f"{sheet.name}.csv", sheet.csv_text(table.study).encode())
+    for picture in pictures:
+        folder.write(f"{picture.name}.png", png(picture.figure))
+        folder.write(f"{picture.name}.svg", svg(picture.figure))
+    folder.write(PAGE, page(table, shown, pictures).encode())
 
 
 def main(options: Options) -> int:

@@ -38,13 +38,27 @@ class ModelRow:
     validation: float
     test: float
     test_deviation: float | None
-    validation_by_lr: dict[float, float]
-    chosen: tuple[CellResult, ...]
-    """The finished cells of the chosen learning rate, one a seed."""
+    by_lr: Mapping[float, Sequence[CellResult]]
+    """The finished cells of every learning rate, one a seed."""
     where: Mapping[str, Any]
     """Values of searched fields that are neither model, learning rate nor seed."""
     label: str
     """The model, and what else tells its rows apart."""
+
+    @property
+    def chosen(self) -> Sequence[CellResult]:
+        """The finished cells of the chosen learning rate."""
+        return self.by_lr[self.lr]
+
+    @property
+    def validation_by_lr(self) -> dict[float, float]:
+        """The mean validation metric over seeds of every learning rate."""
+        return {lr: mean_and_deviation([one.validation for one in ones])[0] for lr, ones in self.by_lr.items()}
+
+    def complete_rates(self) -> dict[float, Sequence[CellResult]]:
+        """The learning rates that have as many finished seeds as the one with most: the candidates."""
+        most = max(map(len, self.by_lr.values()))
+        return {lr: ones for lr, ones in self.by_lr.items() if len(ones) == most}
 
     @property
     def experiment(self) -> Experiment:
@@ -131,12 +145,11 @@ def _model_row(study: Study, found: Sequence[CellResult]) -> ModelRow:
         by_lr.setdefault(one.cell.experiment.optim.lr, []).append(one)
     validation = {lr: [one.validation for one in ones] for lr, ones in by_lr.items()}
     lr = choose_lr(validation, study.metric)
-    chosen, means = by_lr[lr], {rate: mean_and_deviation(values)[0] for rate, values in validation.items()}
+    chosen, first = by_lr[lr], by_lr[lr][0].cell
     test, deviation = mean_and_deviation([one.test for one in chosen])
-    first = chosen[0].cell
     return ModelRow(
         first.experiment.model.name, chosen[0].num_parameters, lr, len(chosen), _num_planned(study, first),
-        means[lr], test, deviation, means, tuple(chosen), study.where(first), study.model_label(first),
+        mean_and_deviation(validation[lr])[0], test, deviation, by_lr, study.where(first), study.model_label(first),
     )  # fmt: skip
 
 

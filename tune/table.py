@@ -10,6 +10,7 @@ from tune.published import missing_values, obstacles, published_value, search_of
 from tune.results import CellResult, ModelRow, imported_results, model_rows
 from tune.selection import rule
 from tune.study import Study, StudyError
+from tune.vault import openings_text
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def notes(study: Study) -> list[str]:
         lines.append(f"DEMO: {data.demo_note}; these numbers compare with no published ones.")
     if study.partial:
         lines.append(f"PARTIAL: {absent(study.partial)}; these numbers compare with no published ones.")
-    return lines + diverged(study) + incomplete(study)
+    return lines + openings_text(study) + diverged(study) + incomplete(study)
 
 
 def diverged(study: Study) -> list[str]:

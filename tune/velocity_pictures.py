@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from data.kth.annotations import ACTIONS
 from fernn.generalization import VelocityGrid, VelocityReadings
 from fernn.train.task import ACCURACY, Metric
-from tune.pictures import blank_figure
+from tune.pictures import ON_DARK, ON_LIGHT, blank_figure
 
 CELL_INCHES = 0.62
 AXIS_TITLES = {
@@ -58,7 +58,7 @@ def velocity_heatmap(found: VelocityReadings, metric: Metric, training_range: in
         for vx, value in zip(axis, row, strict=True):
             bright = (scale(value) > 0.6) == metric.higher_is_better
             text = f"{value:.2f}" if metric == ACCURACY else f"{value:.1e}".replace("e-0", "e-")
-            axes.text(vx, vy, text, ha="center", va="center", color="black" if bright else "white", fontsize=9)
+            axes.text(vx, vy, text, ha="center", va="center", color=ON_LIGHT if bright else ON_DARK, fontsize=9)
     draw_training_box(axes, training_range, found.grid.radius)
     axes.set_xticks(axis)
     axes.set_yticks(axis)

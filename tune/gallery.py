@@ -1,0 +1,144 @@
+"""Every picture of a report, with its name, and the words that stand for it where it cannot be seen."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from data.kth.annotations import ACTIONS
+from fernn.generalization import VelocityReadings
+from fernn.metrics import confusion_matrix
+from fernn.train.task import Logits
+from tune.length_views import curves as length_curves
+from tune.length_views import measured_lengths
+from tune.length_views import rollouts as length_rollouts
+from tune.pictures import confusion_figure, marks
+from tune.rate_pictures import coordinates_figure, finished_trials, importances, importances_figure, rates_figure
+from tune.results import ModelRow, test_predictions
+from tune.rollout_pictures import rollout_figure
+from tune.study import Study
+from tune.validation_pictures import seeds_by_epoch, validation_figure
+from tune.velocity_views import ModelVelocity, measured_velocities, picture
+from tune.velocity_views import curves as velocity_curves
+
+SMALL = 5
+"""So many rows have a confusion matrix and a heat-map of their own; of more the first."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, the name of its file, its title, and what it shows in words."""
+
+    name: str
+    title: str
+    words: str
+    figure: Figure
+
+
+def gallery(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
+    """Every picture that there is something to draw of."""
+    if not rows:
+        return
+    yield _validation(study, rows)
+    yield from _velocities(study, rows)
+    yield from _rates(study, rows)
+    yield from _examples(study, rows)
+    yield from _confusions(study, rows)
+
+
+def _validation(study: Study, rows: Sequence[ModelRow]) -> Picture:
+    metric = study.metric
+    ends = [f"{row.label}: {metric.text(seeds_by_epoch(study, row)[:, -1].mean())}" for row in rows]
+    words = f"Mean validation {metric.title} after the last epoch, {'; '.join(ends)}."
+    return Picture("validation", "Validation curves", words, validation_figure(study, rows))
+
+
+def _rates(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
+    metric = study.metric
+    if any(len(row.by_lr) > 1 for row in rows):
+        each = [
+            f"{row.label}: "
+            + ", ".join(f"{metric.text(row.validation_by_lr[lr])} at {lr:g}" for lr in sorted(row.by_lr))
+            for row in rows
+        ]
+        words = f"Best validation {metric.title} by learning rate, means over seeds. {'; '.join(each)}."
+        yield Picture("learning-rates", "Learning-rate sensitivity", words, rates_figure(study, rows))
+    if shares := importances(study):
+        words = "Share of the variance explained: " + ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
+        yield Picture("importances", "What matters", f"{words}.", importances_figure(study, shares))
+    if found := finished_trials(study):
+        values = [trial.value for trial in found if trial.value is not None]
+        low, high = metric.text(min(values)), metric.text(max(values))
+        words = f"{len(found)} pairs of model and learning rate, mean validation {metric.title} from {low} to {high}."
+        yield Picture("parallel-coordinates", "Models and learning rates", words, coordinates_figure(study))
+
+
+def _velocities(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
+    found = measured_velocities(study, rows)
+    if not found:
+        return
+    metric = study.metric
+    each = [f"{one.label}: {', '.join(metric.text(mean) for mean in one.curve().means)}" for one in found]
+    names = ", ".join(found[0].curve_names())
+    words = f"Test {metric.title} on clips that move with velocities from {names}. {'; '.join(each)}."
+    yield Picture("velocity", f"Test {metric.title} against data velocity", words, velocity_curves(found))
+    for one in found[:SMALL]:
+        yield _heatmap(study, one)
+
+
+def _heatmap(study: Study, model: ModelVelocity) -> Picture:
+    mean, n = VelocityReadings.mean([seed.found for seed in model.seeds]), len(model.seeds)
+    metric, values = model.metric, [value for row in mean.rows for value in row]
+    words = (
+        f"{model.label}: test {metric.title} at {len(values)} velocities, from {metric.text(min(values))} to "
+        f"{metric.text(max(values))}; trained on velocities up to {model.training_range}."
+    )
+    title = f"{model.label} lr {model.lr:g}: mean over {n} seed{'s' * (n > 1)}"
+    return Picture(f"velocity-{file_name(model.label)}", title, words, picture(study, model.cell, mean, title))
+
+
+def _examples(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
+    kept = {row.label: study.cell_folder(row.best).examples() for row in rows}
+    if examples := {label: found for label, found in kept.items() if found}:
+        words = f"Frames of test clips: the given ones, the true ones, and those predicted by {', '.join(examples)}."
+        yield Picture("rollouts", "Predictions beside the truth", words, rollout_figure(study, examples))
+    if lengths := measured_lengths(study, rows):
+        each = [f"{one.row.label}: {one.mean[0]:.3g} to {one.mean[-1]:.3g}" for one in lengths]
+        words = f"Test error by predicted frame, from the first to the last. {'; '.join(each)}."
+        yield Picture("length", "Length generalization", words, length_curves(study, lengths))
+        if (drawn := length_rollouts(study, lengths)) is not None:
+            words = "Predicted frames far beyond the trained ones, beside the true ones."
+            yield Picture("length-rollouts", "Long predictions beside the truth", words, drawn)
+
+
+def _confusions(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
+    for row in rows[:SMALL]:
+        counts = confusion(study, row)
+        if counts is not None:
+            figure = confusion_figure(counts, "; ".join(marks(study)))
+            title = f"{row.label} lr {row.lr:g}: test clips of {row.num_seeds} seed{'s' * (row.num_seeds > 1)}"
+            figure.axes[0].set_title("\n".join([title, *marks(study)]), fontsize=10)
+            yield Picture(f"confusion-{file_name(row.label)}", title, _confusion_words(counts), figure)
+
+
+def confusion(study: Study, row: ModelRow) -> Tensor | None:
+    """Test clips by label and prediction, over the row's seeds; None for what predicts no labels."""
+    found = [test_predictions(one.cell, study.cell_folder(one.cell)) for one in row.chosen]
+    counts = [confusion_matrix(one.logits, one.labels) for one in found if isinstance(one, Logits)]
+    return torch.stack(counts).sum(dim=0) if counts else None
+
+
+def _confusion_words(counts: Tensor) -> str:
+    shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
+    right = ", ".join(f"{action} {shares[i, i]:.0%}" for i, action in enumerate(ACTIONS))
+    wrong = shares.clone().fill_diagonal_(0)
+    label, taken = divmod(int(wrong.argmax()), len(ACTIONS))
+    most = f"{ACTIONS[label]} for {ACTIONS[taken]} ({wrong[label, taken]:.0%})"
+    return f"Share recognised: {right}. Most often mistaken: {most}."
+
+
+def file_name(label: str) -> str:
+    """A row's label as a part of a file's name."""
+    return label.replace(", ", "-").replace(" ", "-")

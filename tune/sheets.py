@@ -1,0 +1,187 @@
+"""The tables of a report: each as a page shows it, and as CSV."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from fernn.law import breaches
+from fernn.train.task import Metric
+from tune.evidence import against_published, comparisons, interval_over_persons, temptation
+from tune.results import ModelRow
+from tune.stats import verdict_rule
+from tune.study import Study
+from tune.table import Table, marks
+
+Line = Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table: its file's name, title, header, lines of texts and numbers, and what must be said under it."""
+
+    name: str
+    title: str
+    header: Sequence[str]
+    lines: Sequence[Line]
+    remarks: Sequence[str] = ()
+
+    def texts(self) -> list[list[str]]:
+        """The lines as texts."""
+        return [[text(value) for value in line] for line in self.lines]
+
+    def csv_text(self, study: Study) -> str:
+        """The lines with all digits, each with the study's marks, since a line may leave its table."""
+        sink = io.StringIO()
+        writer = csv.writer(sink, lineterminator="\n")
+        writer.writerow(("marks", *self.header))
+        writer.writerows((marks(study), *("" if value is None else value for value in line)) for line in self.lines)
+        return sink.getvalue()
+
+
+def text(value: Any) -> str:
+    """A value in a table."""
+    if value is None:
+        return "–"
+    return f"{value:.3g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def sheets(table: Table) -> list[Sheet]:
+    """Every table that there is something to say in."""
+    study, rows = table.study, table.rows
+    found = [results_sheet(table), comparisons_sheet(rows), law_sheet(study, rows), cost_sheet(study, rows)]
+    return [sheet for sheet in found if sheet.lines]
+
+
+def results_sheet(table: Table) -> Sheet:
+    """The study's table, with what its numbers can bear."""
+    metric, study = table.metric, table.study
+    header = ["model", "parameters", "learning rate", "seeds", f"validation {metric.title}", f"test {metric.title}"]
+    intervals = {row.label: interval_over_persons(study, row) for row in table.rows}
+    header += ["95 % over test persons"] if any(intervals.values()) else []
+    header += [] if table.obstacles else ["published", "difference", "verdict"]
+    lines = [_result_line(table, row, intervals) for row in table.rows]
+    for imported, result in table.imported:
+        name = f"{imported.cell.experiment.model.label} (imported: {imported.file_name})"
+        line = [name, result.num_parameters, None, 1, metric.text(result.validation), metric.text(result.test)]
+        lines.append(line + [None] * (len(header) - len(line)))
+    return Sheet("results", f"Test {metric.title}", header, lines, _result_remarks(table, any(intervals.values())))
+
+
+def _result_line(table: Table, row: ModelRow, intervals: dict[str, Any]) -> list[Any]:
+    metric = row.metric
+    seeds = str(row.num_seeds) if row.num_seeds == row.num_planned else f"{row.num_seeds} of {row.num_planned}"
+    line = [row.label, row.num_parameters, f"{row.lr:g}", seeds, metric.text(row.validation)]
+    line.append(metric.spread(row.test, row.test_deviation))
+    if any(intervals.values()):
+        found = intervals[row.label]
+        line.append(None if found is None else _span(metric, found))
+    return line if table.obstacles else [*line, *_published(table, row)]
+
+
+def _published(table: Table, row: ModelRow) -> list[Any]:
+    known = table.published(row)
+    if known is None:
+        return [None, None, None]
+    found = against_published(row, known)
+    difference = f"{found.delta:+{row.metric.form}}"
+    span = "" if found.interval is None else f" [{_span(row.metric, found.interval)}]"
+    return [f"{known.mean:g} ± {known.deviation:g}", difference + span, found.verdict]
+
+
+def _span(metric: Metric, interval: tuple[float, float]) -> str:
+    return " to ".join(metric.text(value) for value in interval)
+
+
+def _result_remarks(table: Table, has_persons: bool) -> list[str]:
+    found = [] if table.obstacles else [verdict_rule(table.metric)]
+    if has_persons:
+        found.append(
+            "95 % over test persons: percentile bootstrap of the mean accuracy over seeds, whole persons drawn anew "
+            "(9,999 times); with few persons such intervals are rather too narrow."
+        )
+    gains = [(row, gain) for row in table.rows if (gain := temptation(row)) is not None and gain.gain > 0]
+    for row, gain in gains:
+        found.append(
+            f"WARNING, {row.label}: learning rate {gain.lr:g} is best on the test clips, with "
+            f"{row.metric.text(gain.test)}: {row.metric.text(gain.gain)} better than the one chosen on validation. "
+            "That is what choosing on test clips would seem to gain."
+        )
+    return found
+
+
+def comparisons_sheet(rows: Sequence[ModelRow]) -> Sheet:
+    """Every two models on equal seeds."""
+    found = comparisons(rows)
+    header = ("models", "paired seeds", "difference of means", "p", "p (Holm)", "what the seeds can show")
+    lines = [(f"{c.first} – {c.second}", c.num_pairs, c.gap, c.p, c.adjusted, c.advice) for c in found]
+    number = f"{len(found)} comparisons are made" if len(found) > 1 else "One comparison is made"
+    remark = (
+        f"{number} on the same test clips; p is of the exact two-sided permutation test of differences paired by seed, "
+        "p (Holm) is adjusted for all comparisons of this table. Power: two-sided paired t-test at 0.05, 80 %."
+    )
+    return Sheet("comparisons", "Models compared, seed by seed", header, lines, [remark])
+
+
+def law_sheet(study: Study, rows: Sequence[ModelRow]) -> Sheet:
+    """The largest equivariance error over each row's seeds, by padding and precision."""
+    measured = {row.label: largest_errors(study, row) for row in rows}
+    names = list(dict.fromkeys(name for errors in measured.values() for name in errors))
+    header = ("model", *(name.replace("/", ", ") for name in names), "gate")
+    lines = [
+        (label, *(errors.get(name) for name in names), "; ".join(breaches(errors)) or gate_text(errors))
+        for label, errors in measured.items()
+        if errors
+    ]
+    remark = (
+        "Largest error over seeds by which the hidden states miss the law, relative to their largest value, on two "
+        "validation clips at the corners of V. own: the network as trained; where it pads with zeros the law breaks at "
+        "the border, which is reported and held against nobody. circular: the same weights where the embedding wraps "
+        "as the flow does; there the law must hold to rounding, else the checkpoint gets no alias “best”."
+    )
+    return Sheet("law", "Flow equivariance, measured", header, lines, [remark])
+
+
+def gate_text(errors: dict[str, float]) -> str:
+    """What the gate says of errors without a breach."""
+    return "holds" if any(name.startswith("circular") for name in errors) else "no gate"
+
+
+def largest_errors(study: Study, row: ModelRow) -> dict[str, float]:
+    """The row's equivariance errors by padding and precision, the largest over seeds."""
+    found: dict[str, float] = {}
+    for one in row.chosen:
+        errors = (study.cell_folder(one.cell).done() or {}).get("law_errors", {})
+        for name, error in errors.items():
+            found[name] = max(found.get(name, 0.0), error)
+    return found
+
+
+def cost_sheet(study: Study, rows: Sequence[ModelRow]) -> Sheet:
+    """What each row's cells took, all learning rates and seeds."""
+    header = ("model", "cells", "hours", "GPU-hours", "training clips/s", "peak memory (MB)", "machine")
+    lines = [(row.label, *_cost(study, row)) for row in rows]
+    remark = (
+        "Training and validation of all finished cells, all learning rates; clips/s: median over epochs; GPU-hours: "
+        "hours times the share of a GPU that a trial held; peak memory: of the last attempt of a cell, the largest."
+    )
+    return Sheet("cost", "What it took", header, lines, [remark])
+
+
+def _cost(study: Study, row: ModelRow) -> list[Any]:
+    folders = [study.cell_folder(one.cell) for ones in row.by_lr.values() for one in ones]
+    done = [folder.done() or {} for folder in folders]
+    hours = [(d.get("train_seconds", 0.0) + d.get("validation_seconds", 0.0)) / 3600 for d in done]
+    held = [d.get("held", {}).get("gpus") for d in done]
+    rates = [e["time/clips_per_second"] for f in folders for e in f.history() if "time/clips_per_second" in e]
+    peaks = [peak for d in done if (peak := d.get("peak_memory_bytes")) is not None]
+    return [
+        len(done),
+        sum(hours),
+        None if None in held else sum(h * share for h, share in zip(hours, held, strict=True)),
+        median(rates) if rates else None,
+        max(peaks) / 1e6 if peaks else None,
+        ", ".join(dict.fromkeys(d.get("machine", {}).get("device", "unknown") for d in done)),
+    ]
