@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 
 from rich.console import Console
@@ -12,12 +13,15 @@ from data.errors import DataError
 from data.progress import say
 from data.stream import Corpus
 from tune.claims import claim, load_study
+from tune.code_version import record
+from tune.data_record import record_data
 from tune.estimate import Cost, cost_of
 from tune.lock import driver_lock
 from tune.options import Options, Preset, Search, parse
 from tune.planning import Planned, bring, plan, replan
 from tune.preflight import check_storage, check_tracking, chosen_resources, hardware, optuna_storage, tracking_uri
 from tune.progress import Pace
+from tune.reproducibility_views import write_card
 from tune.rounds import run_rounds
 from tune.search import Failure, Listener, Resources, ray_runtime
 from tune.stopping import stop_on_sigterm
@@ -109,7 +113,8 @@ def execute(search: Search, planned: Planned, options: Options, voice: Voice) ->
         is_ready = planned.manifest is not None and options.clips.videos is None
         if is_ready and not planned.study.missing():
             voice.planned(planned, None)
-            return track(planned.study, options, lambda listener: (planned.study, []))
+            study = with_origin(planned).study
+            return with_card(track(study, options, lambda listener: (study, [])), voice)
         with ray_runtime(options.cluster.address):
             resources = chosen_resources(options)
             confirm(planned, search.presets[options.grid.preset], resources, options, voice)
@@ -120,8 +125,27 @@ def execute(search: Search, planned: Planned, options: Options, voice: Voice) ->
             warn_of_damage(ready.study, voice)
             corpus = ready.corpus()
             check_clips(ready.study, corpus)
+            ready = with_origin(ready)
             again = partial(replan, search, ready, options)
-            return track(ready.study, options, partial(train, ready.study, again, corpus, resources, voice, expected))
+            work = partial(train, ready.study, again, corpus, resources, voice, expected)
+            return with_card(track(ready.study, options, work), voice)
+
+
+def with_origin(planned: Planned) -> Planned:
+    """The plan whose study names the code that trains it; its folder says what that is, and on which data."""
+    study = planned.study
+    assert planned.manifest is not None
+    record_data(study.folder, planned.manifest, planned.num_clips(study.cells[0].experiment.data))
+    return replace(planned, study=replace(study, code=record(study.folder)))
+
+
+def with_card(outcome: Outcome, voice: Voice) -> Outcome:
+    """The outcome, when the study's reproducibility card says what came of it."""
+    try:
+        write_card(load_study(outcome.study.folder), outcome.study.folder)
+    except OSError as error:
+        voice.warned(f"the reproducibility card could not be written ({error}): tune/report.py writes it later")
+    return outcome
 
 
 def confirm(planned: Planned, preset: Preset, resources: Resources, options: Options, voice: Voice) -> None:

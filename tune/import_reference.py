@@ -22,6 +22,7 @@ from fernn.experiment import Experiment
 from fernn.train.evaluate import to_unit
 from fernn.train.run import Run, available_device
 from tune.claims import claim, protocol
+from tune.code_version import record
 from tune.command import USER_ERRORS, refuse
 from tune.folder import Folder
 from tune.imported import STATUS, ImportedCell, experiments, imported_cells, imported_folder
@@ -162,7 +163,7 @@ def begin(study: Study, imported: ImportedCell, run: Run) -> CellFolder:
         study.folder.write_json("study.json", study.folder.read_json("study.json") | {"protocol": kept})
     folder = imported_folder(study, imported)
     folder.plan(imported.config())
-    folder.begin(run)
+    folder.begin(run, record(study.folder))
     facts = {"epoch": 0, "imported": imported.sha256}
     folder.folder.write(BEST, pack(run.model.state_dict(), facts))
     return folder

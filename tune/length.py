@@ -16,9 +16,10 @@ from fernn.checkpoint import Tensors, pack, unpack
 from fernn.data_config import DigitsConfig
 from fernn.train.run import Run, available_device
 from fernn.train.task import FrameErrors
+from tune.machine import machine
 from tune.store import CellFolder
 from tune.study import Cell, Study
-from tune.trial import keep_first, machine
+from tune.trial import keep_first
 from tune.vault import LENGTH, Sealed
 
 FILE, EXAMPLES = "length.json", "length.safetensors"

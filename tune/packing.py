@@ -7,12 +7,10 @@ free; the study's folder keeps the readings in ``packing.json``.
 
 import hashlib
 import json
-import os
 import resource
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -26,6 +24,7 @@ from fernn.experiment import Experiment
 from fernn.train.loop import train_step
 from fernn.train.run import Run, available_device
 from tune.estimate import blank_batch, probe, probe_of
+from tune.machine import whole_memory
 from tune.preflight import Hardware
 from tune.search import Resources, ship_models
 from tune.study import Cell, Study, StudyError
@@ -215,13 +214,6 @@ class Prober:
 def held_memory() -> int:
     """The most that this process has held so far, bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def whole_memory() -> int:
-    """The machine's memory, or what a container may have of it, bytes."""
-    whole, limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), Path("/sys/fs/cgroup/memory.max")
-    said = limit.read_text().strip() if limit.is_file() else "max"
-    return whole if said == "max" else min(whole, int(said))
 
 
 def records(packing: Packing) -> list[dict[str, Any]]:

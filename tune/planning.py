@@ -66,7 +66,7 @@ def replan(search: Search, planned: Planned, options: Options) -> Study:
     """The study after a round: a sampler may have more to propose."""
     assert planned.manifest is not None
     study, known = make_study(search, options, planned.manifest.hash), planned.study
-    return replace(study, demo=known.demo, partial=known.partial, data=known.data)
+    return replace(study, demo=known.demo, partial=known.partial, data=known.data, code=known.code)
 
 
 def make_study(search: Search, options: Options, data_hash: str) -> Study:

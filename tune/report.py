@@ -3,6 +3,8 @@
 Writes into the study's folder report/: ``table.md``, ``table.csv`` and ``table.json``, and prints the first;
 ``report.html``, a page for people that opens from disk, with every table and picture of the study; and beside it each
 table as CSV and each picture as PNG and SVG, those of tune/length_eval.py and tune/velocity_eval.py where they ran.
+Beside report/, ``reproducibility.md`` and ``reproducibility.json``: what reproducibility reviews ask, also of a study
+that is not finished.
 It needs the study's folder alone: no GPU, no data set, no MLflow. The same folder gives the same bytes.
 """
 
@@ -10,7 +12,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +23,12 @@ from fernn.train.task import Metric
 from tune.folder import Folder
 from tune.gallery import gallery
 from tune.imported import ImportedCell
+from tune.markdown import bullets, grid
 from tune.options import Published
 from tune.page import page
 from tune.pictures import png, svg
 from tune.published import deviations
+from tune.reproducibility_views import write_card
 from tune.results import CellResult, ModelRow, cell_result, model_rows, results
 from tune.reuse import find_study
 from tune.sheets import sheets
@@ -48,7 +52,7 @@ class Options:
     storage: str = "studies"
     """Folder in which studies are kept."""
     out: str | None = None
-    """Folder for them; by default report/ in the study's folder."""
+    """Folder for all of it; by default report/ in the study's folder, and that itself for the reproducibility card."""
     json: bool = False
     """Print the table as JSON, not as Markdown."""
 
@@ -87,20 +91,12 @@ def markdown(table: Table) -> str:
     lines = [(*row_cells(row), *published_cells(table.published(row))) for row in table.rows]
     lines += [(*imported_row_cells(*one), *published_cells(None)) for one in table.imported]
     header = (*columns(table.metric), *([] if table.obstacles else PUBLISHED_COLUMNS))
-    drawn = [_table_line(line[: len(header)]) for line in (header, ("---",) * len(header), *lines)]
+    drawn = grid(header, [line[: len(header)] for line in lines])
     title = f"# Test {table.metric.title}, study {study.name}" + (f" ({marks(study)})" if marks(study) else "")
-    parts = [[title], drawn, _bullets(table.remarks())]
+    parts = [title, drawn, bullets(table.remarks())]
     if differs := deviations(study, table.search):
-        parts += [["What differs from the published protocol:"], _bullets(differs)]
-    return "\n\n".join("\n".join(part) for part in parts) + "\n"
-
-
-def _bullets(sentences: Sequence[str]) -> list[str]:
-    return [f"- {sentence}" for sentence in sentences]
-
-
-def _table_line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        parts += ["What differs from the published protocol:", bullets(differs)]
+    return "\n\n".join(parts) + "\n"
 
 
 def records(table: Table) -> list[dict[str, Any]]:
@@ -186,6 +182,7 @@ def main(options: Options) -> int:
 
     try:
         study = find_study(options.study, options.storage)
+        write_card(study, Folder(options.out) if options.out else study.folder)
         table = Table.of(study)
         folder = Folder(options.out) if options.out else study.folder / "report"
         write(table, folder)

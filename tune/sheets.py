@@ -174,7 +174,8 @@ def _cost(study: Study, row: ModelRow) -> list[Any]:
     folders = [study.cell_folder(one.cell) for ones in row.by_lr.values() for one in ones]
     done = [folder.done() or {} for folder in folders]
     hours = [(d.get("train_seconds", 0.0) + d.get("validation_seconds", 0.0)) / 3600 for d in done]
-    held = [d.get("held", {}).get("gpus") for d in done]
+    machines = [d.get("machine") or {} for d in done]
+    held = [(machine.get("held") or {}).get("gpus") for machine in machines]
     rates = [e["time/clips_per_second"] for f in folders for e in f.history() if "time/clips_per_second" in e]
     peaks = [peak for d in done if (peak := d.get("peak_memory_bytes")) is not None]
     return [
@@ -183,5 +184,5 @@ def _cost(study: Study, row: ModelRow) -> list[Any]:
         None if None in held else sum(h * share for h, share in zip(hours, held, strict=True)),
         median(rates) if rates else None,
         max(peaks) / 1e6 if peaks else None,
-        ", ".join(dict.fromkeys(d.get("machine", {}).get("device", "unknown") for d in done)),
+        ", ".join(dict.fromkeys(machine.get("gpu") or machine.get("cpu") or "not recorded" for machine in machines)),
     ]

@@ -5,6 +5,7 @@ A cell's folder holds
 
     config.json          the experiment, field by field, the data's hash and the protocol's version
     attempt.json         who works on it: an attempt that finds another's name there stops writing
+    codes.json           by which code it was trained, from which epoch on: records in the study's folder code/
     metrics.jsonl        one row an epoch, each with its own checksum
     last/, best/         checkpoints: to go on from, and of the epoch before should that be damaged; the best weights
     predictions.parquet  one row a validation or test clip: split, id, person, label, logits
@@ -38,6 +39,7 @@ LAST, BEFORE, BEST = "last/state.safetensors", "last/before.safetensors", "best/
 METRICS, PREDICTIONS, DONE = "metrics.jsonl", "predictions.parquet", "done.json"
 OPENINGS = "openings.jsonl"
 EXAMPLES = "examples.safetensors"
+CODES = "codes.json"
 CHECKSUM = "crc32"
 
 
@@ -149,7 +151,7 @@ class CellFolder:
 
     def adopt(self, shorter: Self) -> None:
         """Take over what a cell with fewer epochs has, its last checkpoint at the end: training goes on from there."""
-        for name in (METRICS, BEST, LAST):
+        for name in (CODES, METRICS, BEST, LAST):
             if (content := shorter.folder.read(name)) is not None:
                 self.folder.write(name, content)
 
@@ -173,8 +175,11 @@ class CellFolder:
             if self.folder.read(name) is not None:
                 self.folder.delete(name)
 
-    def begin(self, run: Run) -> None:
-        """Take the cell over, if that is not done; put ``run`` where the last checkpoint stands, or leave it new."""
+    def begin(self, run: Run, code: str = "") -> None:
+        """Take the cell over, if that is not done; put ``run`` where the last checkpoint stands, or leave it new.
+
+        ``code`` is the record of the code by which it goes on from there, empty where there is none.
+        """
         if not self._attempt:
             self.take_over()
         known = self.resumable()
@@ -184,6 +189,26 @@ class CellFolder:
         if LAST in known.damage:
             self.folder.delete(LAST)
         self._lines = [sealed_line(row) for row in known.rows]
+        self._go_on_by(code, run.epoch)
+
+    def codes(self) -> list[dict[str, Any]]:
+        """By which code the cell was trained: from ``first_epoch`` on by ``code``, which is empty if not recorded."""
+        try:
+            known = self.folder.read_json(CODES) or []
+            return [{"first_epoch": int(one["first_epoch"]), "code": str(one["code"])} for one in known]
+        except UNREADABLE as error:
+            raise self._damaged(CODES, "it is not as it was written", f"delete it, and {RUN_AGAIN}") from error
+
+    def _go_on_by(self, code: str, epoch: int) -> None:
+        """Say by which code the epochs after ``epoch`` are trained; of those before, what is known stays."""
+        known = self.codes()
+        kept = [one for one in known if one["first_epoch"] <= epoch]
+        if epoch and not kept:
+            kept = [{"first_epoch": 1, "code": ""}]
+        if not kept or kept[-1]["code"] != code:
+            kept.append({"first_epoch": epoch + 1, "code": code})
+        if kept != known:
+            self.folder.write_json(CODES, kept)
 
     def has_checkpoint(self) -> bool:
         """Whether there is something to go on from."""
@@ -265,7 +290,7 @@ class CellFolder:
         self.folder.write(PREDICTIONS, content)
         if examples:
             self.folder.write(EXAMPLES, pack(examples, {}))
-        sealed = {**result, "predictions_sha256": hashlib.sha256(content).hexdigest()}
+        sealed = {**result, "code": self.codes(), "predictions_sha256": hashlib.sha256(content).hexdigest()}
         self.folder.write_json(DONE, sealed | {CHECKSUM: checksum(sealed)})
 
     def examples(self) -> Tensors:

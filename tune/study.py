@@ -107,6 +107,8 @@ class Study:
     """How learning rates were proposed, empty for a grid."""
     num_to_come: int = 0
     """How many cells a sampler has still to propose."""
+    code: str = ""
+    """The record of the code that trains what is missing, see :mod:`tune.code_version`; empty where there is none."""
 
     @property
     def metric(self) -> Metric:

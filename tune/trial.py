@@ -1,16 +1,13 @@
 """A trial: one attempt at one cell, inside a Ray Tune worker."""
 
 import os
-import platform
-import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import ray
 import torch
 from ray import tune
 from torch import Tensor
@@ -22,6 +19,8 @@ from fernn.law import law_errors
 from fernn.train.loop import DivergedError, Row, fit
 from fernn.train.run import Run, available_device
 from fernn.train.task import Predictions
+from tune.differences import Training
+from tune.machine import machine, peak_memory, reset_peak_memory
 from tune.store import CellFolder
 from tune.study import Cell, Study
 from tune.vault import COMPLETION, Sealed
@@ -41,17 +40,11 @@ def trial(point: Mapping[str, Any], *, study: Study, corpus: Corpus, until: int 
     same way on the same share of a GPU is written down and not raised: Ray would try again.
     """
     cell = study.cell_at(point)
-    reset_globals()
-    experiment, folder = cell.experiment, study.cell_folder(cell)
-    device = available_device()
+    reset_globals(int(os.environ.get("OMP_NUM_THREADS", "1")))  # so Ray says how many CPUs the trial holds
+    folder = study.cell_folder(cell)
     folder.take_over()
     try:
-        clips = Sealed(corpus.stream(experiment.data, experiment.batch_size, device), folder)
-        run = Run.start(experiment, device)
-        folder.begin(run)
-        train(run, folder, clips, until)
-        if run.epoch == experiment.epochs:
-            finish(cell, folder, run, clips)
+        train(cell, folder, corpus, available_device(), tune.report, until, study.code)
     except DivergedError as error:
         folder.fail(str(error), diverged=True)
     except RuntimeError as error:
@@ -66,20 +59,35 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "ALLOC_FAILED" in text
 
 
-def train(run: Run, folder: CellFolder, clips: Sealed, until: int | None) -> None:
-    """The epochs that are left, each recorded and reported."""
+def train(
+    cell: Cell,
+    folder: CellFolder,
+    corpus: Corpus,
+    device: torch.device,
+    report: Callable[[Row], object],
+    until: int | None = None,
+    code: str = "",
+) -> None:
+    """Train the epochs that are left, each recorded and reported; after the last, evaluate and close the cell.
+
+    Raises DivergedError where the loss is not finite.
+    """
+    experiment = cell.experiment
+    reset_peak_memory(device)
+    clips = Sealed(corpus.stream(experiment.data, experiment.batch_size, device), folder)
+    run = Run.start(experiment, device)
+    folder.begin(run, code)
     for row in fit(run, clips, until):
         row["time/recorded_at"] = time.time()
         folder.record(row, run)
-        tune.report(row)
+        report(row)
+    if run.epoch == experiment.epochs:
+        finish(cell, folder, run, clips)
 
 
-def reset_globals() -> None:
-    """Put everything that a reused worker could have left behind to where a fresh one has it.
-
-    Ray tells a worker through OMP_NUM_THREADS how many CPUs the trial holds.
-    """
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+def reset_globals(num_threads: int) -> None:
+    """Put everything that a reused worker could have left behind to where a fresh one has it."""
+    torch.set_num_threads(num_threads)
     torch.manual_seed(0)
     np.random.seed(0)
     torch.set_default_dtype(torch.float32)
@@ -139,24 +147,13 @@ def result(cell: Cell, run: Run, rows: list[Row], found: Evaluated) -> dict[str,
         "best_epoch": run.best_epoch,
         "num_parameters": sum(parameter.numel() for parameter in run.model.parameters()),
         "metrics": found.metrics(),
+        "metrics_sha256": Training(rows, found.metrics()).sha256,
         "law_errors": found.law_errors,
+        "peak_memory_bytes": peak_memory(run.device),
         "train_seconds": sum(row["time/train_seconds"] for row in rows),
         "validation_seconds": sum(row["time/validation_seconds"] for row in rows),
         "finished_at": time.time(),
         "machine": machine(run.device),
-    }
-
-
-def machine(device: torch.device) -> dict[str, Any]:
-    """Where a result was computed, and with which versions."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
-    return {
-        "host": socket.gethostname(),
-        "device": name or platform.machine(),
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "ray": ray.__version__,
     }
 
 

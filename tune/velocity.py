@@ -16,10 +16,10 @@ from typing import Any
 from data.stream import Corpus
 from fernn.generalization import DRAWN, Lines, VelocityGrid, VelocityReadings, measure
 from fernn.train.run import Run, available_device
+from tune.machine import machine
 from tune.results import ModelRow
 from tune.store import CellFolder
 from tune.study import Cell, Study
-from tune.trial import machine
 from tune.vault import VELOCITY, Sealed
 
 WHOLE, PARTIAL = "velocity.json", "velocity.partial.json"

@@ -1,0 +1,29 @@
+"""What a study's folder says of its data: ``data.json``, so that a card needs the folder alone."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from data.manifest import Manifest
+from tune.folder import UNREADABLE, Folder
+from tune.store import CHECKSUM, DamagedError, checksum
+
+FILE = "data.json"
+
+
+def record_data(folder: Folder, manifest: Manifest, num_clips: Mapping[str, int]) -> None:
+    """Write down the manifest of the data, and how many clips each split of the study has."""
+    facts = {**asdict(manifest), "num_clips": dict(num_clips)}
+    if not folder.has(FILE):
+        folder.write_json(FILE, facts | {CHECKSUM: checksum(facts)})
+
+
+def recorded_data(folder: Folder) -> dict[str, Any] | None:
+    """What was written down, None where nothing was; raises DamagedError where it is not as it was written."""
+    try:
+        facts: dict[str, Any] | None = folder.read_json(FILE)
+        if facts is None or facts.pop(CHECKSUM) == checksum(facts):
+            return facts
+    except UNREADABLE:
+        pass
+    raise DamagedError(f"{folder.root}/{FILE}: it is not as it was written; delete it, and run the search again")

@@ -1,0 +1,258 @@
+"""Train one cell of a study anew, and say whether its metrics are the same: ``python tune/rerun.py``.
+
+    python tune/rerun.py --study kth-demo --cell 1a2b3c
+
+The cell is trained from its first epoch in a folder of its own that is gone afterwards; the study is only read. It
+runs on the device and with the threads that the record names, and must then have the same metrics in every bit:
+that is promised on a CPU with the same software. Exit code 0: the same. 1: different. 2: it cannot be run.
+"""
+
+import difflib
+import json
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import tyro
+from rich.console import Console
+
+from data.manifest import MANIFEST, Manifest
+from data.progress import progress, say
+from data.registry import DATASETS, read_corpus
+from data.stream import Corpus
+from fernn.train.loop import DivergedError
+from tune.code_version import code_version, recorded
+from tune.command import USER_ERRORS, refuse
+from tune.differences import Difference, Training, differences, largest
+from tune.environment import code_changes, machine_changes
+from tune.folder import Folder
+from tune.machine import machine
+from tune.masking import all_masked, masked
+from tune.reuse import find_study
+from tune.search import ray_runtime
+from tune.stopping import stop_on_sigterm
+from tune.store import CellFolder
+from tune.study import Cell, Study, StudyError, cell_of, key_of
+from tune.trial import reset_globals, train
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train one cell of a study anew, and compare its metrics with the record."""
+
+    study: str
+    """Name of the study, or its folder."""
+    cell: Annotated[str, tyro.conf.arg(metavar="KEY")]
+    """The cell's key, as many of its digits as tell it from others, or the name of its folder."""
+    storage: str = "studies"
+    """Folder or bucket in which studies are kept."""
+    data: Path | None = None
+    """Folder of the prepared data; by default where the study found it."""
+    json: bool = False
+    """Print the comparison as JSON."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A finished cell of a study, as its folder has it."""
+
+    study: Study
+    cell: Cell
+    folder: CellFolder
+    done: dict[str, Any]
+
+    @property
+    def training(self) -> Training:
+        """Its metrics."""
+        return Training(self.folder.history(), self.done["metrics"])
+
+    @property
+    def codes(self) -> list[str]:
+        """The records of the code that trained it, in order."""
+        return [one["code"] for one in self.folder.codes()]
+
+    @property
+    def machine(self) -> dict[str, Any]:
+        """What it says of where it was finished."""
+        return dict(self.done.get("machine") or {})
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A cell's record beside its training anew."""
+
+    recorded: Recorded
+    rerun: Training
+    found: list[Difference]
+    environment: list[str]
+    device: torch.device
+    diverged: str | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """All of it as JSON."""
+        done = self.recorded.done
+        return {
+            "study": self.recorded.study.name,
+            "cell": self.recorded.folder.folder.name,
+            "same": not self.found,
+            "recorded_sha256": self.recorded.training.sha256,
+            "rerun_sha256": self.rerun.sha256,
+            "sealed_sha256": done.get("metrics_sha256"),
+            "first_difference": _difference(self.found[0]) if self.found else None,
+            "largest_differences": {name: _difference(one) for name, one in largest(self.found).items()},
+            "diverged": self.diverged,
+            "device": self.device.type,
+            "environment": self.environment,
+        }
+
+
+def _difference(one: Difference) -> dict[str, Any]:
+    return asdict(one) | {"size": one.size}
+
+
+def main() -> int:
+    """Rerun and compare; 0 for the same metrics, 1 for others, 2 for a cell that cannot be run, 130 for Ctrl-C."""
+    options = tyro.cli(Options, description=__doc__)
+    stop_on_sigterm()
+    try:
+        known = recorded_cell(find_study(options.study, options.storage), options.cell)
+        corpus = corpus_of(known, options.data)
+        device = device_for(known)
+        compared = rerun(known, corpus, device)
+    except KeyboardInterrupt:
+        say("stopped: nothing is kept, and the study is as it was")
+        return 130
+    except USER_ERRORS as error:
+        return refuse(error, Console(stderr=True))
+    if options.json:
+        print(json.dumps(all_masked(compared.facts()), indent=2))
+    else:
+        print(masked("\n".join(lines(compared))))
+    return 1 if compared.found else 0
+
+
+def recorded_cell(study: Study, key: str) -> Recorded:
+    """The finished cell of that key, prefix of a key or folder; raises StudyError where it cannot be run anew."""
+    name = folder_name(study, key)
+    folder = CellFolder(study.folder / f"cells/{name}")
+    config, done = folder.config() or {}, folder.done()
+    if not name.endswith(f"_{key_of(config)}"):
+        raise StudyError(f"{folder.folder.root}/config.json is not as it was written: it cannot be trained anew")
+    if done is None:
+        why = folder.failure() or folder.stopped() or "run the search again to finish it"
+        raise StudyError(f"--cell must have a result to compare with, {name} has none: {why}")
+    cell = cell_of(config)
+    ours = json.loads(json.dumps(cell.config()))
+    changed = [field for field in {**config, **ours} if config.get(field) != ours.get(field)]
+    if changed:
+        raise StudyError(
+            f"{name} is another cell by this code: {', '.join(changed)} changed; check out the code it names"
+        )
+    return Recorded(study, cell, folder, done)
+
+
+def folder_name(study: Study, key: str) -> str:
+    """The folder of the cell whose name or key this is, or begins with it; raises StudyError with the nearest."""
+    names = study.folder.children("cells")
+    keys = {name.rpartition("_")[2]: name for name in names}
+    found = [name for known, name in keys.items() if key and known.startswith(key) or key == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise StudyError(f"--cell must name one cell, {key!r} is the beginning of {len(found)}: {_some(found)}")
+    near = difflib.get_close_matches(key, [*names, *keys], n=3, cutoff=0.3)
+    hint = list(dict.fromkeys(keys.get(one, one) for one in near)) or names
+    raise StudyError(
+        f"--cell must be a key or folder of a cell in study {study.name!r}, got {key!r}; near: {_some(hint)}"
+    )
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def corpus_of(known: Recorded, given: Path | None) -> Corpus:
+    """The clips on which the cell was trained; raises StudyError or DataError where they are not there."""
+    data, expected = known.cell.experiment.data, known.cell.data_hash
+    home = Path(known.study.data)
+    if given is not None:
+        home = given if (given / MANIFEST).exists() else DATASETS[data.name].folder_of(given, data)
+    if not (home / MANIFEST).exists():
+        raise StudyError(f"{home} has no prepared data: give its folder with --data")
+    manifest = Manifest.read(home)
+    if manifest.hash != expected:
+        raise StudyError(f"--data must hold the clips with hash {expected}, {home} has {manifest.hash}")
+    manifest.verify(home)
+    return read_corpus(data, home, manifest)
+
+
+def device_for(known: Recorded) -> torch.device:
+    """The kind of device that the cell was trained on, the nearest where there is none here; which is said."""
+    wanted, has_gpu = known.machine.get("device_type"), torch.cuda.is_available()
+    device = torch.device("cuda" if has_gpu and wanted != "cpu" else "cpu")
+    if wanted is None:
+        say(f"which device {known.folder.folder.name} was trained on is not recorded: here it is {device.type}")
+    elif wanted != device.type:
+        say(f"{known.folder.folder.name} was trained on {wanted}, and there is none here: equal bits are not to be had")
+    elif wanted == "cuda":
+        say("equal bits are promised on a CPU only: on a GPU the largest differences are what counts")
+    return device
+
+
+def rerun(known: Recorded, corpus: Corpus, device: torch.device) -> Comparison:
+    """Train the cell anew, where nothing of it stays, and compare."""
+    cell, diverged = known.cell, None
+    title = f"rerun of {known.folder.folder.name} on {device.type}"
+    with tempfile.TemporaryDirectory(prefix="fernn-rerun-") as scratch, ray_runtime(None):
+        reset_globals(int(known.machine.get("threads") or 1))
+        say(f"{title}, threads: {torch.get_num_threads()}")
+        folder = CellFolder(Folder(scratch))
+        with progress(title, cell.experiment.epochs, "epochs") as advance:
+            try:
+                train(cell, folder, corpus, device, lambda row: advance(1))
+            except DivergedError as error:
+                diverged = str(error)
+        anew = Training(folder.history(), (folder.done() or {"metrics": {}})["metrics"])
+    found = differences(known.training, anew)
+    changes = machine_changes(known.machine, machine(device))
+    changes += code_changes(known.codes, recorded(known.study.folder), code_version(sys.argv))
+    return Comparison(known, anew, found, changes, device, diverged)
+
+
+def lines(compared: Comparison) -> list[str]:
+    """The comparison in words."""
+    known, facts = compared.recorded, compared.facts()
+    said = [
+        f"{known.folder.folder.name}: {'the same' if facts['same'] else 'DIFFERENT'}, {len(known.training.rows)} epochs"
+    ]
+    said += [f"metrics recorded  {facts['recorded_sha256']}", f"metrics now       {facts['rerun_sha256']}"]
+    if facts["sealed_sha256"] not in (None, facts["recorded_sha256"]):
+        same = ", as the training anew does" if facts["sealed_sha256"] == facts["rerun_sha256"] else ""
+        said.append(f"The record was changed: the cell ended with {facts['sealed_sha256']}{same}.")
+    if compared.diverged:
+        said.append(f"The training anew ended early: {compared.diverged}.")
+    if compared.found:
+        said += [f"First difference: {_in_words(compared.found[0])}.", "Largest differences:"]
+        said += [f"  {_in_words(one)}" for one in largest(compared.found).values()]
+        said += ["What differs in the environment:" if compared.environment else NOTHING_DIFFERS]
+        said += [f"  {one}" for one in compared.environment]
+        said += [ON_A_GPU] if compared.device.type != "cpu" or known.machine.get("device_type") == "cuda" else []
+    return said
+
+
+NOTHING_DIFFERS = "Nothing that is recorded differs in the environment: the record or one of the machines is at fault."
+ON_A_GPU = "Equal bits are promised on a CPU only: whether such differences matter is to be judged by their size."
+
+
+def _in_words(one: Difference) -> str:
+    size = "" if one.size is None else f" ({one.size:.3g} apart)"
+    then, now = ("nothing" if value is None else repr(value) for value in (one.recorded, one.rerun))
+    return f"{one.where}, {one.metric}: {then} recorded, {now} now{size}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
