@@ -76,7 +76,7 @@ def show_plan(planned: Planned, options: Options, voice: Voice) -> None:
     """Say what would run, counting the CPUs and GPUs of the cluster where one is named."""
     with ray_runtime(options.cluster.address) if options.cluster.address or is_auto(options) else nullcontext():
         resources = arranged(planned, options, voice, chosen_resources(options), kept=False)
-        voice.planned(planned, cost(planned, resources))
+        voice.planned(planned, cost(planned, resources, options))
 
 
 def is_auto(options: Options) -> bool:
@@ -96,13 +96,14 @@ def arranged(planned: Planned, options: Options, voice: Voice, held: Resources, 
     return packed(held, packing)
 
 
-def cost(planned: Planned, resources: Resources) -> Cost | None:
+def cost(planned: Planned, resources: Resources, options: Options) -> Cost | None:
     """What the missing cells will take, None where none are missing."""
     missing = planned.study.missing()
     if not missing:
         return None
     say("measuring one training step of each model")
-    return cost_of(planned.study, missing, planned.num_clips, resources, hardware())
+    found = cost_of(planned.study, missing, planned.num_clips, resources, hardware())
+    return replace(found, price_per_gpu_hour=options.cluster.price_per_gpu_hour)
 
 
 def execute(search: Search, planned: Planned, options: Options, voice: Voice) -> Outcome:
@@ -120,7 +121,7 @@ def execute(search: Search, planned: Planned, options: Options, voice: Voice) ->
             confirm(planned, search.presets[options.grid.preset], resources, options, voice)
             ready = planned if is_ready else bring(search, planned, options)
             resources = arranged(ready, options, voice, resources)
-            expected = cost(ready, resources)
+            expected = cost(ready, resources, options)
             voice.planned(ready, expected)
             warn_of_damage(ready.study, voice)
             corpus = ready.corpus()
@@ -152,7 +153,7 @@ def confirm(planned: Planned, preset: Preset, resources: Resources, options: Opt
     """Warn before a search that wants GPUs starts without one; on a terminal, ask. Raises StudyError for a no."""
     if preset.demo or planned.study.demo or hardware().gpus or not planned.study.missing():
         return
-    voice.warned(f"this search wants GPUs, and there is none: {describe_cost(cost(planned, resources))}")
+    voice.warned(f"this search wants GPUs, and there is none: {describe_cost(cost(planned, resources, options))}")
     if options.yes or options.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     if not Confirm.ask("Start all the same (--yes does not ask)?", default=False, console=Console(stderr=True)):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from statistics import median
 
 import torch
 
@@ -21,8 +22,10 @@ from tune.search import Resources
 from tune.study import Cell, Study, StudyError
 
 CPU_CLIPS = 2
-"""Clips of a probed step on a CPU, where the time of a step grows with them; a GPU is probed with the whole batch.
-A single clip would not do: batch normalisation of a feature vector needs two."""
+"""Clips of a probed step on a CPU, where the time of a step grows with them. A GPU, and a model whose steps are quick,
+are probed with the whole batch. A single clip would not do: batch normalisation of a feature vector needs two."""
+QUICK, ENOUGH, MOST_STEPS = 0.1, 0.5, 20
+"""Seconds of a step that is quick, and of steps that are enough to take the median of; so many at the most."""
 FORWARD_SHARE = 1 / 3
 """A validation clip needs the forward pass, about a third of a training clip's work."""
 BYTES_PER_PARAMETER = 28
@@ -34,12 +37,19 @@ NumClips = Callable[[DataConfig], Mapping[str, int]]
 
 @dataclass(frozen=True)
 class Cost:
-    """What cells will take at the most: seconds with so many trials at once, bytes on disk."""
+    """What cells will take at the most: seconds with so many trials at once, hours of GPUs, bytes on disk."""
 
     seconds: float
+    gpu_hours: float
     concurrency: int
     num_bytes: int
     pace: Pace
+    price_per_gpu_hour: float | None = None
+
+    @property
+    def price(self) -> float | None:
+        """What the GPUs cost, in the currency of the price that was given, None where none was."""
+        return None if self.price_per_gpu_hour is None else self.gpu_hours * self.price_per_gpu_hour
 
 
 def cost_of(study: Study, cells: Sequence[Cell], num_clips: NumClips, resources: Resources, hardware: Hardware) -> Cost:
@@ -50,16 +60,17 @@ def cost_of(study: Study, cells: Sequence[Cell], num_clips: NumClips, resources:
     torch.cuda.empty_cache()  # the trials need what the probes held
     at_once = {cell: min(concurrency_of(*share, resources, hardware), len(cells)) for cell, share in held.items()}
     done = epochs_done(study, cells)
-    seconds, num_bytes, paces = 0.0, 0, {}
-    for experiment, cell in ((cell.experiment, cell) for cell in cells):
-        seconds_per_clip, num_parameters = probes[probe_of(experiment), held[cell][0]]
-        of_epoch = paces[study.model_label(cell)] = epoch_clips(experiment, num_clips) * seconds_per_clip
-        seconds += (experiment.epochs - done[cell.key]) * of_epoch / at_once[cell]
+    taken, num_bytes, paces = [], 0, {}
+    for cell in cells:
+        seconds_per_clip, num_parameters = probes[probe_of(cell.experiment), held[cell][0]]
+        of_epoch = paces[study.model_label(cell)] = epoch_clips(cell.experiment, num_clips) * seconds_per_clip
+        at_end = FORWARD_SHARE * evaluated_clips(cell.experiment, num_clips) * seconds_per_clip
+        taken.append(((cell.experiment.epochs - done[cell.key]) * of_epoch + at_end, at_once[cell], held[cell][1]))
         num_bytes += BYTES_PER_PARAMETER * num_parameters
-    to_come = study.num_to_come / len(cells)  # cells that are still to be proposed, like those that are
-    seconds += to_come * sum(c.experiment.epochs * paces[study.model_label(c)] / at_once[c] for c in cells)
-    num_bytes += int(to_come * num_bytes)
-    return Cost(seconds, max(at_once.values()), num_bytes, Pace(paces, done))
+    more = 1 + study.num_to_come / len(cells)  # cells that are still to be proposed, like those that are
+    wall = sum(seconds / together for seconds, together, _ in taken)
+    gpu_hours = sum(seconds * share for seconds, _, share in taken) / 3600
+    return Cost(more * wall, more * gpu_hours, max(at_once.values()), int(more * num_bytes), Pace(paces, done))
 
 
 def probe_of(experiment: Experiment) -> Experiment:
@@ -74,6 +85,12 @@ def epoch_clips(experiment: Experiment, num_clips: NumClips) -> float:
     return clips["train"] + FORWARD_SHARE * clips["validation"]
 
 
+def evaluated_clips(experiment: Experiment, num_clips: NumClips) -> int:
+    """How many clips a cell is evaluated on when its last epoch is done."""
+    clips = num_clips(experiment.data)
+    return clips["validation"] + clips["test"]
+
+
 def _try(experiment: Experiment, cpus: float) -> tuple[float, int]:
     try:
         return probe(experiment, cpus)
@@ -84,18 +101,32 @@ def _try(experiment: Experiment, cpus: float) -> tuple[float, int]:
 
 @cache
 def probe(experiment: Experiment, cpus: float) -> tuple[float, int]:
-    """Seconds for a clip in a training step, measured after one step to warm up; and the number of parameters."""
+    """Seconds for a clip in a training step, the median of some after one to warm up; and the number of parameters."""
     device = available_device()
-    num_clips = experiment.batch_size if device.type == "cuda" else CPU_CLIPS
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, int(cpus)))
-    run, batch = Run.start(experiment, device), blank_batch(experiment, num_clips)
-    train_step(run, batch)
-    begun = time.perf_counter()
-    train_step(run, batch).tolist()  # reading the result waits for the GPU
-    seconds = time.perf_counter() - begun
-    torch.set_num_threads(threads)
+    try:
+        run = Run.start(experiment, device)
+        num_clips = experiment.batch_size if device.type == "cuda" else CPU_CLIPS
+        seconds = timed_steps(run, num_clips)
+        if seconds < QUICK and num_clips < experiment.batch_size:
+            num_clips = experiment.batch_size
+            seconds = timed_steps(run, num_clips)
+    finally:
+        torch.set_num_threads(threads)
     return seconds / num_clips, sum(parameter.numel() for parameter in run.model.parameters())
+
+
+def timed_steps(run: Run, num_clips: int) -> float:
+    """Median seconds of a training step on so many clips."""
+    batch = blank_batch(run.experiment, num_clips)
+    taken: list[float] = []
+    train_step(run, batch)
+    while sum(taken) < ENOUGH and len(taken) < MOST_STEPS:
+        begun = time.perf_counter()
+        train_step(run, batch).tolist()  # reading the result waits for the GPU
+        taken.append(time.perf_counter() - begun)
+    return median(taken)
 
 
 def blank_batch(experiment: Experiment, num_clips: int) -> Batch:

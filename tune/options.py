@@ -160,6 +160,8 @@ class Cluster:
     share."""
     max_concurrent: Annotated[int | None, _default("as many as fit", "N")] = None
     """Trials that may run at once."""
+    price_per_gpu_hour: Annotated[float | None, _default("no price is shown", "PRICE")] = None
+    """What an hour of a GPU costs, in any currency: the plan then shows the price of the search."""
 
 
 @dataclass(frozen=True)

@@ -72,10 +72,10 @@ def describe_cost(cost: Cost | None) -> str:
     """Time and disk in words."""
     if cost is None:
         return "nothing to run"
-    return (
-        f"about {duration(cost.seconds)} with {cost.concurrency} at once (from one probed step a model), "
-        f"{disk(cost.num_bytes)} of checkpoints"
-    )
+    parts = [f"about {duration(cost.seconds)} with {cost.concurrency} at once (from probed steps of each model)"]
+    parts += [f"{cost.gpu_hours:.1f} GPU-hours"] if cost.gpu_hours else []
+    parts += [f"a price of {cost.price:,.2f}"] if cost.price is not None else []
+    return ", ".join([*parts, f"{disk(cost.num_bytes)} of checkpoints"])
 
 
 def disk(num_bytes: float) -> str:
@@ -192,7 +192,10 @@ class Events:
         study, missing = planned.study, planned.study.missing()
         facts = {"study": study.name, "folder": study.folder.root, "data": str(planned.home), "demo": study.demo}
         facts |= {"partial": list(study.partial), "num_cells": len(study.cells), "num_to_come": study.num_to_come}
-        expected = {} if cost is None else {"seconds": cost.seconds, "num_bytes": cost.num_bytes}
+        expected: dict[str, Any] = {}
+        if cost is not None:
+            expected = {"seconds": cost.seconds, "gpu_hours": cost.gpu_hours, "price": cost.price}
+            expected["num_bytes"] = cost.num_bytes
         self._tell("plan", **facts, **expected, to_run=[cell.name for cell in missing])
 
     def packed(self, packing: Packing) -> None:

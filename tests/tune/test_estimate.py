@@ -12,6 +12,7 @@ from tune.folder import Folder
 from tune.preflight import Hardware, Node
 from tune.search import Resources
 from tune.study import Study, plan_cells
+from tune.voice import describe_cost
 
 SMALL = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "data.size": 8, "data.num_frames": 2}
 
@@ -29,7 +30,8 @@ def test_time_and_disk_scale_with_cells_epochs_and_concurrency(monkeypatch, tmp_
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1, 2)}, "hash", settings={"epochs": 6})
     study = Study("s", Folder(str(tmp_path)), {}, cells)
     alone = estimate.cost_of(study, cells, num_clips, Resources(), machine(1, 0))
-    assert (alone.seconds, alone.num_bytes, alone.concurrency) == (3 * 6 * 100 * 0.5, 8_400_000, 1)
+    of_cell = (6 * 100 + 20) * 0.5  # epochs of training and validation, then both evaluations
+    assert (alone.seconds, alone.num_bytes, alone.concurrency) == (3 * of_cell, 8_400_000, 1)
     assert estimate.cost_of(study, cells, num_clips, Resources(), machine(3, 0)).seconds == alone.seconds / 3
 
 
@@ -41,7 +43,17 @@ def test_epochs_that_are_done_cost_nothing(monkeypatch, tmp_path):
     longer = tuple(replace(cell, experiment=replace(cell.experiment, epochs=501)) for cell in study.cells)
     cost = estimate.cost_of(replace(study, cells=longer), longer, num_clips, Resources(), machine(1, 0))
     assert list(cost.pace.epochs_done.values()) == [1, 0]  # a finished cell has one recorded epoch in these studies
-    assert cost.seconds == (500 + 501) * 100 * 0.5
+    assert cost.seconds == ((500 + 501) * 100 + 2 * 20) * 0.5
+
+
+def test_a_gpus_hours_have_a_price(monkeypatch, tmp_path):
+    monkeypatch.setattr(estimate, "probe", lambda experiment, cpus: (36.0, 100_000))
+    cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1)}, "hash", settings={"epochs": 1})
+    study = Study("s", Folder(str(tmp_path)), {}, cells)
+    cost = estimate.cost_of(study, cells, num_clips, Resources(gpus=0.25), machine(4, 1))
+    assert cost.gpu_hours == pytest.approx(2 * 120 * 36 / 3600 * 0.25) and cost.price is None
+    assert replace(cost, price_per_gpu_hour=2.5).price == pytest.approx(2.5 * cost.gpu_hours)
+    assert "0.6 GPU-hours, a price of 1.50" in describe_cost(replace(cost, price_per_gpu_hour=2.5))
 
 
 def test_cells_that_differ_in_rate_seed_or_epochs_share_a_probe():
@@ -77,4 +89,4 @@ def test_each_model_costs_by_what_its_trials_hold(monkeypatch, tmp_path):
     study = Study("s", Folder(str(tmp_path)), {"model": ("grnn", "3dcnn"), "seed": (0, 1)}, cells)
     held = Resources(by_model={"3dcnn": (4, 0)})
     cost = estimate.cost_of(study, cells, num_clips, held, machine(4, 0))
-    assert cost.seconds == 2 * 6 * 100 * 0.5 / 4 + 2 * 6 * 100 * 0.125 and cost.concurrency == 4
+    assert cost.seconds == 2 * 620 * 0.5 / 4 + 2 * 620 * 0.125 and cost.concurrency == 4
