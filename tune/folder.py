@@ -82,6 +82,26 @@ class Folder:
         selector = fs.FileSelector(f"{self._path}/{name}", allow_not_found=True)
         return sorted(info.base_name for info in self._fs.get_file_info(selector))
 
+    def exists(self) -> bool:
+        """Whether there is such a folder; in a bucket, whether it has a file."""
+        (info,) = self._fs.get_file_info([self._path])
+        return info.type == fs.FileType.Directory
+
+    def folders(self) -> list[str]:
+        """The names of the folders in this one, sorted; none where it does not exist."""
+        found = self._fs.get_file_info(fs.FileSelector(self._path, allow_not_found=True))
+        return sorted(info.base_name for info in found if info.type == fs.FileType.Directory)
+
+    def num_bytes(self) -> int:
+        """What all files below take."""
+        selector = fs.FileSelector(self._path, allow_not_found=True, recursive=True)
+        return sum(info.size or 0 for info in self._fs.get_file_info(selector))
+
+    def modified(self, name: str) -> float | None:
+        """When the file was written, in seconds since 1970, or None where there is no such file."""
+        (info,) = self._fs.get_file_info([f"{self._path}/{name}"])
+        return None if info.mtime_ns is None else info.mtime_ns / 1e9
+
     def move(self, name: str, other: str) -> None:
         """Give the file another name, over what has it; in a bucket it is copied there."""
         self._fs.move(f"{self._path}/{name}", f"{self._path}/{other}")
