@@ -4,6 +4,7 @@ import json
 import os
 import uuid
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Self
 
 from pyarrow import fs
@@ -11,6 +12,8 @@ from pyarrow import fs
 TEMPORARY = ".tmp-"
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What parsing and unsealing a file raises that is not one of ours."""
+BUCKETS = ("s3", "gs", "abfs")
+"""Schemes of object stores that pyarrow opens, and in which an object is written whole or not at all."""
 
 
 class Folder:
@@ -122,3 +125,15 @@ class Folder:
     def write_json(self, name: str, value: Any) -> None:
         """Write ``value`` as indented JSON."""
         self.write(name, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def check_storage_name(storage: str) -> None:
+    """Raises ValueError for a storage that is neither a folder nor a bucket, or that a URL could not hold."""
+    scheme, separator, path = storage.partition("://")
+    if separator and scheme not in ("file", *BUCKETS):
+        known = ", ".join(f"{name}://" for name in BUCKETS)
+        raise ValueError(f"--storage must be a folder or a URL that begins with {known}, got {storage!r}")
+    if separator and "@" in path:
+        raise ValueError("--storage must be without a key or password: AWS_ACCESS_KEY_ID and the like hold them")
+    if found := set("#%?") & set(path if separator else str(Path(storage).resolve())):
+        raise ValueError(f"--storage must be without {' '.join(sorted(found))}, got {storage!r}")

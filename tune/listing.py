@@ -7,10 +7,9 @@ from typing import Any
 
 from tune.claims import load_study
 from tune.documents import moment, print_document, print_lines, print_table
-from tune.folder import Folder
+from tune.folder import Folder, check_storage_name
 from tune.imported import experiments, imported_cells
 from tune.lock import driver_of
-from tune.preflight import check_storage_name
 from tune.reuse import MARK
 from tune.standing import Status, count
 from tune.store import DamagedError
