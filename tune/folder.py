@@ -4,6 +4,7 @@ import json
 import os
 import uuid
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Self
 
 from pyarrow import fs
@@ -11,6 +12,8 @@ from pyarrow import fs
 TEMPORARY = ".tmp-"
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What parsing and unsealing a file raises that is not one of ours."""
+BUCKETS = ("s3", "gs", "abfs")
+"""Schemes of object stores that pyarrow opens, and in which an object is written whole or not at all."""
 
 
 class Folder:
@@ -82,6 +85,26 @@ class Folder:
         selector = fs.FileSelector(f"{self._path}/{name}", allow_not_found=True)
         return sorted(info.base_name for info in self._fs.get_file_info(selector))
 
+    def exists(self) -> bool:
+        """Whether there is such a folder; in a bucket, whether it has a file."""
+        (info,) = self._fs.get_file_info([self._path])
+        return info.type == fs.FileType.Directory
+
+    def folders(self) -> list[str]:
+        """The names of the folders in this one, sorted; none where it does not exist."""
+        found = self._fs.get_file_info(fs.FileSelector(self._path, allow_not_found=True))
+        return sorted(info.base_name for info in found if info.type == fs.FileType.Directory)
+
+    def num_bytes(self) -> int:
+        """What all files below take."""
+        selector = fs.FileSelector(self._path, allow_not_found=True, recursive=True)
+        return sum(info.size or 0 for info in self._fs.get_file_info(selector))
+
+    def modified(self, name: str) -> float | None:
+        """When the file was written, in seconds since 1970, or None where there is no such file."""
+        (info,) = self._fs.get_file_info([f"{self._path}/{name}"])
+        return None if info.mtime_ns is None else info.mtime_ns / 1e9
+
     def move(self, name: str, other: str) -> None:
         """Give the file another name, over what has it; in a bucket it is copied there."""
         self._fs.move(f"{self._path}/{name}", f"{self._path}/{other}")
@@ -102,3 +125,15 @@ class Folder:
     def write_json(self, name: str, value: Any) -> None:
         """Write ``value`` as indented JSON."""
         self.write(name, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def check_storage_name(storage: str) -> None:
+    """Raises ValueError for a storage that is neither a folder nor a bucket, or that a URL could not hold."""
+    scheme, separator, path = storage.partition("://")
+    if separator and scheme not in ("file", *BUCKETS):
+        known = ", ".join(f"{name}://" for name in BUCKETS)
+        raise ValueError(f"--storage must be a folder or a URL that begins with {known}, got {storage!r}")
+    if separator and "@" in path:
+        raise ValueError("--storage must be without a key or password: AWS_ACCESS_KEY_ID and the like hold them")
+    if found := set("#%?") & set(path if separator else str(Path(storage).resolve())):
+        raise ValueError(f"--storage must be without {' '.join(sorted(found))}, got {storage!r}")

@@ -12,7 +12,7 @@ from _thread import interrupt_main
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from data.progress import say
 from tune.folder import Folder
@@ -23,6 +23,9 @@ TAKEN_OVER = signal.SIGUSR2
 LEASE = "driver.json"
 RENEWAL_S = 5.0
 """A driver renews its lease so often; three renewals missed, and it counts as dead."""
+LOCK = "driver.lock"
+LOOK_S = 0.05
+"""Longer than :func:`driver_of` holds a lock that it looks at."""
 
 
 def driver_lock(folder: Folder) -> AbstractContextManager[None]:
@@ -30,20 +33,54 @@ def driver_lock(folder: Folder) -> AbstractContextManager[None]:
     return _locked(Path(folder.root)) if folder.is_local else _leased(folder)
 
 
+def driver_of(folder: Folder) -> dict[str, Any] | None:
+    """Who works on the study now: host, pid and when it started; None where nobody does.
+
+    Nothing is written. In a bucket a driver counts while its lease is younger than three renewals.
+    """
+    if folder.is_local:
+        return _holder(Path(folder.root))
+    known, renewed = folder.read_json(LEASE), folder.modified(LEASE)
+    if known is None or renewed is None or _is_dead_here(known):
+        return None
+    return known if time.time() - renewed < 3 * RENEWAL_S else None
+
+
+def _holder(folder: Path) -> dict[str, Any] | None:
+    try:
+        with open(folder / LOCK) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return json.loads(file.read() or "{}")
+    except FileNotFoundError:
+        pass
+    return None
+
+
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """The lock goes with the process that holds it, however that ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "driver.lock", "a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise _held(folder.name, json.loads(file.read() or "{}")) from None
+    with open(folder / LOCK, "a+") as file:
+        if not _taken(file):
+            time.sleep(LOOK_S)  # somebody may only have been looking
+            if not _taken(file):
+                file.seek(0)
+                raise _held(folder.name, json.loads(file.read() or "{}"))
         file.truncate(0)
         file.write(json.dumps(_myself()))
         file.flush()
         yield
+
+
+def _taken(file: TextIO) -> bool:
+    """Whether this process holds the file's lock now."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

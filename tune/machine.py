@@ -11,6 +11,7 @@ import ray
 import torch
 
 from tune.code_version import source_sha256
+from tune.machine_checks import memory_limit
 
 
 def machine(device: torch.device) -> dict[str, Any]:
@@ -85,9 +86,8 @@ def system() -> str:
 
 def whole_memory() -> int:
     """The machine's memory, or what a container may have of it, bytes."""
-    whole, limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), Path("/sys/fs/cgroup/memory.max")
-    said = limit.read_text().strip() if limit.is_file() else "max"
-    return whole if said == "max" else min(whole, int(said))
+    whole, limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), memory_limit()
+    return whole if limit is None else min(whole, limit)
 
 
 def reset_peak_memory(device: torch.device) -> None:

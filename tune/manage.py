@@ -1,22 +1,75 @@
-"""What is done with a study beside searching: ``python tune/study.py``."""
+"""What is done with studies beside searching: list, show, compare and export them, free what they no longer need."""
 
-import json
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
-from rich.prompt import Confirm
-from rich.table import Table
 
 from data.progress import say
 from tune.command import USER_ERRORS, refuse
+from tune.comparison import print_comparison
+from tune.documents import print_document
+from tune.export import export
+from tune.freeing import collect
+from tune.listing import print_list
 from tune.lock import driver_lock
-from tune.progress import tables
-from tune.retention import Freeable, freeable
+from tune.overview import print_study
 from tune.reuse import find_study
-from tune.study import Study
+
+Name = Annotated[str, tyro.conf.Positional]
+Flag = Annotated[bool, tyro.conf.FlagCreatePairsOff]
+
+
+@dataclass(frozen=True)
+class List:
+    """Every study in a storage: cells done, marks, whether a driver works on it, its last result, its size."""
+
+    storage: str = "studies"
+    """Folder or bucket in which studies are kept."""
+    json: Flag = False
+    """Print one JSON document instead of a table."""
+
+
+@dataclass(frozen=True)
+class Show:
+    """One study: what it is, the table of its models, and how far each cell is; also while its search runs."""
+
+    study: Name
+    """Name of the study, or its folder."""
+    storage: str = "studies"
+    """Folder or bucket in which studies are kept."""
+    json: Flag = False
+    """Print one JSON document instead of tables."""
+
+
+@dataclass(frozen=True)
+class Compare:
+    """The models of studies side by side, and the fields in which the studies differ."""
+
+    studies: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="STUDY [STUDY ...]")]
+    """Names of the studies, or their folders."""
+    storage: str = "studies"
+    """Folder or bucket in which studies are kept."""
+    json: Flag = False
+    """Print one JSON document instead of a table."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """Every cell's metrics by epoch, and every cell's result, as Parquet and CSV, with study.json."""
+
+    study: Name
+    """Name of the study, or its folder."""
+    out: Annotated[str, tyro.conf.arg(metavar="DIR|FILE.zip")]
+    """Folder for the files, or one archive for all of them."""
+    storage: str = "studies"
+    """Folder or bucket in which studies are kept."""
+    overwrite: Flag = False
+    """Replace files of an earlier export."""
+    json: Flag = False
+    """Print what was written as one JSON document."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +79,7 @@ class Collect:
     What would be deleted is shown first. More epochs than the study has then begin with the first epoch.
     """
 
-    study: Annotated[str, tyro.conf.Positional]
+    study: Name
     """Name of the study."""
     storage: str = "studies"
     """Folder or bucket in which studies are kept."""
@@ -38,46 +91,47 @@ class Collect:
 
 def main() -> int:
     """Do what the command line says; 0, or 2 for a command that cannot run."""
-    options: Collect = tyro.extras.subcommand_cli_from_dict({"gc": Collect}, description=__doc__)
+    commands: dict[str, Callable[..., Any]] = {
+        "list": List,
+        "show": Show,
+        "compare": Compare,
+        "export": Export,
+        "gc": Collect,
+    }
+    options: Any = tyro.extras.subcommand_cli_from_dict(commands, description=__doc__)
     try:
-        study = find_study(options.study, options.storage)
-        with driver_lock(study.folder):
-            return collect(study, options)
+        DOES[type(options)](options)
     except USER_ERRORS as error:
         return refuse(error, Console(stderr=True))
-
-
-def collect(study: Study, options: Collect) -> int:
-    """Show what can be freed, then free it if that is wanted."""
-    found = freeable(study)
-    if not options.json:
-        show(study, found)
-    wanted = bool(found) and (options.yes or asked(options))
-    if wanted:
-        for one in found:
-            one.free()
-    if options.json:
-        cells = {one.folder.name: one.num_bytes for one in found}
-        print(json.dumps({"study": study.name, "num_bytes": cells, "deleted": wanted}, indent=2))
-    elif found:
-        say("deleted" if wanted else "nothing deleted: --yes deletes it")
     return 0
 
 
-def asked(options: Collect) -> bool:
-    """Whether somebody at a terminal says yes."""
-    return not options.json and sys.stdin.isatty() and Confirm.ask("Delete it?", default=False)
+def _list(options: List) -> None:
+    print_list(options.storage, options.json)
 
 
-def show(study: Study, found: list[Freeable]) -> None:
-    """What can be freed, cell by cell."""
-    if not found:
-        return say(f"study {study.name} keeps nothing of its finished cells but their best checkpoints")
-    grid = Table(title=f"{study.name}: checkpoints to go on from, of finished cells", title_justify="left")
-    grid.add_column("cell")
-    grid.add_column("MB", justify="right")
-    for one in found:
-        grid.add_row(one.folder.name, f"{one.num_bytes / 1e6:.2f}")
-    grid.add_section()
-    grid.add_row("in all", f"{sum(one.num_bytes for one in found) / 1e6:.2f}")
-    tables().print(grid)
+def _show(options: Show) -> None:
+    print_study(find_study(options.study, options.storage), options.json)
+
+
+def _compare(options: Compare) -> None:
+    print_comparison([find_study(name, options.storage) for name in options.studies], options.json)
+
+
+def _export(options: Export) -> None:
+    study = find_study(options.study, options.storage)
+    files = export(study, options.out, options.overwrite)
+    if options.json:
+        return print_document({"study": study.name, "files": files})
+    say(f"study {study.name}: wrote {', '.join(files)}")
+
+
+def _collect(options: Collect) -> None:
+    study = find_study(options.study, options.storage)
+    with driver_lock(study.folder):
+        collect(study, options.yes, options.json)
+
+
+DOES: dict[type, Callable[[Any], None]] = {
+    List: _list, Show: _show, Compare: _compare, Export: _export, Collect: _collect,
+}  # fmt: skip

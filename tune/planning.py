@@ -11,9 +11,8 @@ from data.registry import DATASETS, read_corpus
 from data.stream import Corpus
 from fernn.data_config import DataConfig
 from tune.claims import check, load_study, num_to_come
-from tune.folder import Folder
+from tune.folder import Folder, check_storage_name
 from tune.options import Options, Preset, Search, chosen_sampler, chosen_settings, chosen_space
-from tune.preflight import check_storage_name
 from tune.sampling import Sampler
 from tune.stats import mean_and_deviation
 from tune.study import Cell, Space, Study, StudyError, check_study_name, plan_cells

@@ -7,7 +7,6 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 
 import ray
 import torch
@@ -19,8 +18,6 @@ from tune.search import Resources
 from tune.study import StudyError
 
 SECONDS_FOR_AN_ANSWER = 5.0
-BUCKETS = ("s3", "gs", "abfs")
-"""Schemes of object stores that pyarrow opens, and in which an object is written whole or not at all."""
 
 
 def check_storage(folder: Folder) -> None:
@@ -30,18 +27,6 @@ def check_storage(folder: Folder) -> None:
         folder.delete("writable")
     except OSError as error:
         raise StudyError(f"--storage must be writable, {folder.root} is not: {error}") from error
-
-
-def check_storage_name(storage: str) -> None:
-    """Raises StudyError for a storage that is neither a folder nor a bucket, or that a URL could not hold."""
-    scheme, separator, path = storage.partition("://")
-    if separator and scheme not in ("file", *BUCKETS):
-        known = ", ".join(f"{name}://" for name in BUCKETS)
-        raise StudyError(f"--storage must be a folder or a URL that begins with {known}, got {storage!r}")
-    if separator and "@" in path:
-        raise StudyError("--storage must be without a key or password: AWS_ACCESS_KEY_ID and the like hold them")
-    if found := set("#%?") & set(path if separator else str(Path(storage).resolve())):
-        raise StudyError(f"--storage must be without {' '.join(sorted(found))}, got {storage!r}")
 
 
 def check_tracking(uri: str, storage: str) -> None:

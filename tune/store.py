@@ -118,6 +118,10 @@ class CellFolder:
             rows.append(row)
         return rows, len(lines)
 
+    def attempt(self) -> dict[str, Any] | None:
+        """Who took the cell over last (host, pid) and when, or None before its first attempt."""
+        return self.folder.read_json("attempt.json")
+
     def failure(self) -> str | None:
         """Why the last attempt ended without a result, or None where it did not say."""
         said = self._said("failure.json")

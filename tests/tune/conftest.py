@@ -52,6 +52,21 @@ def command(tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.fixture
+def manage(tmp_path, monkeypatch, capsys):
+    """Runs ``tune/study.py`` in this process on the studies in the test's folder: exit code, output and errors."""
+    from tune.manage import main
+
+    def run(*arguments):
+        capsys.readouterr()
+        storage = () if "--storage" in arguments else ("--storage", str(tmp_path))
+        monkeypatch.setattr("sys.argv", ["study.py", *map(str, arguments), *storage])
+        code, said = main(), capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def s3():
     """The address of an S3-compatible server, with one bucket; its environment reaches child processes."""

@@ -1,14 +1,17 @@
 """One driver a study, in a folder and in a bucket."""
 
+import fcntl
 import json
+import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
 from tune.folder import Folder
-from tune.lock import LEASE, driver_lock
+from tune.lock import LEASE, LOCK, LOOK_S, driver_lock, driver_of
 from tune.study import StudyError
 
 HELD = r"study 's' is held by a running driver: pid \d+ on"
@@ -62,3 +65,27 @@ def test_a_driver_whose_study_was_taken_over_stops(leased):
         leased.write_json(LEASE, OTHER)
         time.sleep(5)
     assert json.loads(leased.read(LEASE) or b"") == OTHER
+
+
+def test_who_works_on_a_study_is_known_without_writing_anything(folder):
+    assert driver_of(folder) is None and folder.children("") == []
+    with driver_lock(folder):
+        assert driver_of(folder)["pid"] == os.getpid()
+    assert driver_of(folder) is None
+
+
+def test_a_lease_that_is_no_longer_renewed_is_nobodys(leased, monkeypatch):
+    leased.write_json(LEASE, OTHER)
+    assert driver_of(leased) == OTHER
+    monkeypatch.setattr("tune.lock.RENEWAL_S", 0.0)
+    assert driver_of(leased) is None
+
+
+def test_a_look_at_the_lock_does_not_turn_a_driver_away(tmp_path):
+    with driver_lock(Folder(str(tmp_path))):
+        pass
+    with open(tmp_path / LOCK) as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        threading.Timer(LOOK_S / 2, fcntl.flock, (file, fcntl.LOCK_UN)).start()
+        with driver_lock(Folder(str(tmp_path))):
+            assert driver_of(Folder(str(tmp_path))) is not None

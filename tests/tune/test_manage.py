@@ -6,7 +6,6 @@ import pytest
 from stored_study import finish_cell, planned_study
 
 import tune
-from tune import manage
 from tune.growing import adopt_shorter
 from tune.store import BEFORE, BEST, LAST
 
@@ -25,10 +24,10 @@ def study(tmp_path):
 
 
 @pytest.fixture
-def collect(tmp_path, monkeypatch, capsys):
+def collect(manage):
     def command(*arguments):
-        monkeypatch.setattr("sys.argv", ["study.py", "gc", "s", "--storage", str(tmp_path), *arguments])
-        return manage.main(), capsys.readouterr()
+        code, *said = manage("gc", "s", *arguments)
+        return code, said
 
     return command
 

@@ -6,8 +6,8 @@ import json
 import pytest
 from rich.console import Console
 
+from tune.folder import check_storage_name
 from tune.masking import masked
-from tune.preflight import check_storage_name
 from tune.study import StudyError
 from tune.voice import Events, Texts
 
@@ -44,6 +44,6 @@ def test_neither_people_nor_programs_are_told_a_password():
 
 
 def test_a_storage_with_a_key_in_it_is_refused_without_naming_it():
-    with pytest.raises(StudyError, match="without a key or password: AWS_ACCESS_KEY_ID") as refused:
+    with pytest.raises(ValueError, match="without a key or password: AWS_ACCESS_KEY_ID") as refused:
         check_storage_name(f"s3://key:{SECRET}@bucket/studies")
     assert SECRET not in str(refused.value)

@@ -1,0 +1,158 @@
+"""What is right and what is wrong with this machine, the installation, and what a search works with.
+
+    python tune/doctor.py                                          this machine, and the folders of a search
+    python tune/doctor.py --address auto --tracking-uri http://mlflow:5000 --storage s3://bucket/studies
+
+Looks, and changes nothing. Exits with 0 where nothing is broken, 1 where something is, 2 for a wrong option.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+try:
+    import tyro
+    from rich.console import Console
+
+    from tune import installation, machine_checks, services
+    from tune.findings import Check, Finding, Result, Verdict, result_of
+    from tune.folder import check_storage_name
+    from tune.masking import masked
+except ImportError as error:
+    sys.exit(
+        f"broken: {sys.executable} has no {error.name}\n  make demo sets up .venv; then .venv/bin/python {__file__}"
+    )
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a search will be given; without an option what it takes by itself."""
+
+    storage: Annotated[str, tyro.conf.arg(metavar="DIR|URL")] = "studies"
+    """Folder or bucket in which studies are kept."""
+    tracking_uri: str | None = None
+    """MLflow server or database; by default SQLite inside the storage."""
+    optuna_storage: str | None = None
+    """Database of Optuna's study; by default SQLite inside the storage."""
+    data: Path | None = None
+    """Folder of the prepared data; by default all in datasets/."""
+    address: str | None = None
+    """A running Ray cluster; by default Ray is started here for a moment."""
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print one JSON document instead of lines."""
+
+
+SIGNS: dict[Verdict, str] = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "broken": "[red]✗[/]"}
+FIRST = "python tune/kth_search.py --preset demo: a small search, about two minutes on two free cores"
+NEXT = "python tune/kth_search.py --plan: what the paper's grid would take here"
+
+
+def main() -> int:
+    """Look at everything; 0 where nothing is broken, 1 where something is, 2 for a wrong option."""
+    options = tyro.cli(Options, description=__doc__)
+    out = Console(quiet=options.json, soft_wrap=True, highlight=False)
+    try:
+        check_storage_name(options.storage)
+    except ValueError as error:
+        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        return 2
+    found: list[Result] = []
+    for result in results(options):
+        found.append(result)
+        show(out, result)
+    num_broken = count(found, "broken")
+    if options.json:
+        print_json(found)
+    else:
+        show_end(out, found)
+    sys.stdout.flush()
+    if any(result.stuck for result in found):
+        os._exit(1)  # a check that hangs would hold up the end of the process, too
+    return 1 if num_broken else 0
+
+
+def results(options: Options) -> Iterator[Result]:
+    """What each check finds, one after another; where packages cannot be imported, what needs them is not looked at."""
+    works = True
+    for check in installation_checks():
+        result = result_of(check)
+        works = works and result.finding.verdict != "broken"
+        yield result
+    if not works:
+        text = "machine, data, storage, databases and Ray are looked at once the packages work"
+        yield Result("the rest", Finding("warning", text, "install the packages, then ask again"), 0.0)
+        return
+    yield from map(result_of, checks(options))
+
+
+def installation_checks() -> Sequence[Check]:
+    """What all others rest on."""
+    return (
+        Check("Python", installation.python),
+        Check("packages", installation.packages),
+        Check("imports", installation.imports, installation.IMPORTS_S + 10),
+    )
+
+
+def checks(options: Options) -> Sequence[Check]:
+    """Everything else."""
+    return (
+        Check("CPUs", machine_checks.processors),
+        Check("memory", machine_checks.memory),
+        Check("GPU", machine_checks.gpus, machine_checks.GPU_S + machine_checks.DRIVER_S + 10),
+        Check("shared memory", machine_checks.shared_memory),
+        Check("temporary files", machine_checks.scratch),
+        Check("video", machine_checks.video),
+        Check("data", partial(services.data, options.data), 120),
+        Check("storage", partial(services.storage, options.storage), 30),
+        Check("MLflow", partial(services.tracking, options.tracking_uri, options.storage), 30),
+        Check("Optuna", partial(services.optuna, options.optuna_storage, options.storage), 30),
+        Check("Ray", partial(services.ray, options.address), services.RAY_S + 10),
+    )
+
+
+def show(out: Console, result: Result) -> None:
+    """One line, and in case of trouble the way out under it."""
+    finding = result.finding
+    out.print(f"{SIGNS[finding.verdict]} {result.name}: ", end="")
+    out.print(masked(finding.text), markup=False)
+    if finding.way_out:
+        out.print(f"    {masked(finding.way_out)}", markup=False, style="dim")
+
+
+def show_end(out: Console, found: Sequence[Result]) -> None:
+    """What it comes to, and what to type next."""
+    num_broken, num_warnings = count(found, "broken"), count(found, "warning")
+    said = [f"{num_broken} broken"] if num_broken else ["nothing is broken"]
+    out.print(", ".join([*said, *([f"{num_warnings} warnings"] if num_warnings else [])]))
+    if not num_broken:
+        has_data = any(one.name == "data" and "clips" in one.finding.text for one in found)
+        out.print(f"next: {NEXT if has_data else FIRST}", markup=False)
+
+
+def count(found: Sequence[Result], verdict: Verdict) -> int:
+    """How many findings are of the kind."""
+    return sum(result.finding.verdict == verdict for result in found)
+
+
+def print_json(found: Sequence[Result]) -> None:
+    """All findings as one document."""
+    import json
+
+    from tune.masking import all_masked
+
+    rows = [
+        {"check": one.name, "verdict": one.finding.verdict, "text": one.finding.text, "way_out": one.finding.way_out}
+        | {"seconds": round(one.seconds, 3)}
+        for one in found
+    ]
+    content = {"broken": count(found, "broken"), "warnings": count(found, "warning"), "checks": rows}
+    print(json.dumps(all_masked(content), indent=2, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
