@@ -26,6 +26,7 @@ from tune.results import model_rows
 from tune.store import BEST
 from tune.study import Study, StudyError, plan_cells
 from tune.trial import finish
+from tune.vault import Sealed
 from tune.velocity import PARTIAL, WHOLE, Measurement, measure_cell, measured
 from tune.velocity_eval import Options, best_cell, chosen_cells, find_data
 from tune.velocity_tracking import ship
@@ -62,7 +63,7 @@ def original(two_cpus, footage, tmp_path_factory):
         run.epoch = run.best_epoch = 1
         row = {"epoch": 1, "validation/accuracy": 0.5, "time/train_seconds": 1.0, "time/validation_seconds": 1.0}
         folder.record({**row, "time/recorded_at": 1.0}, run)
-        finish(cell, folder, run, ClipStream(footage, cell.experiment.data, 4))
+        finish(cell, folder, run, Sealed(ClipStream(footage, cell.experiment.data, 4), folder))
     return made
 
 
