@@ -167,7 +167,8 @@ def train(
 def track(study: Study, options: Options, work: Work) -> Outcome:
     """Do ``work`` on the study with MLflow brought up to date before, while and after."""
     from tune.mirror import mirror
-    from tune.tracking import OUTAGES, UNUSABLE, Tracker, TrackingListener  # MLflow takes seconds to import
+    from tune.shipping import OUTAGES, UNUSABLE, TrackingListener  # MLflow takes seconds to import
+    from tune.tracking import Tracker
     from tune.views import refresh
 
     claim(study)

@@ -11,8 +11,10 @@ from stored_study import finish_cell, finished_study, planned_study, shown
 
 from fernn.train.run import Run
 from tune.report import model_rows
+from tune.run_tree import NODE
+from tune.shipping import TrackingListener
 from tune.study import Cell, StudyError
-from tune.tracking import NODE, Tracker, TrackingListener
+from tune.tracking import Tracker
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3,), "seed": (0, 1)}
 HITS = {(model, 1e-3, seed): (7 + seed, 5 - seed) for model in SPACE["model"] for seed in SPACE["seed"]}

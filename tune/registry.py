@@ -1,0 +1,32 @@
+"""The best checkpoints of a study in MLflow's registry of models."""
+
+from contextlib import suppress
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from tune.results import ModelRow, registered_name
+from tune.study import Study
+
+KEY = "fernn.key"
+"""The tag that says which cell a registered checkpoint is of."""
+
+
+def register(client: MlflowClient, study: Study, row: ModelRow, run_id: str) -> None:
+    """Register the row's best checkpoint, on the run of its cell, as a version of its model with the alias "best"."""
+    name, key = registered_name(study, row), row.best.key
+    if registered_key(client, name) == key:
+        return
+    with suppress(MlflowException):  # it is there already
+        client.create_registered_model(name)
+    known = [one for one in client.search_model_versions(f"name = '{name}'") if one.tags.get(KEY) == key]
+    version = known[0] if known else client.create_model_version(name, f"runs:/{run_id}/best", run_id, tags={KEY: key})
+    client.set_registered_model_alias(name, "best", version.version)
+
+
+def registered_key(client: MlflowClient, name: str) -> str | None:
+    """The key of the cell that has the alias, None where no version has."""
+    try:
+        return client.get_model_version_by_alias(name, "best").tags.get(KEY)
+    except MlflowException:
+        return None
