@@ -59,7 +59,7 @@ def run(search: Search, options: Options, voice: Voice) -> int:
         outcome = execute(search, planned, options, voice)
     except (StudyError, DataError, DamagedError, OSError) as error:
         return voice.refused(error)
-    voice.results(load_study(outcome.study.folder), tracking_uri(options.records))
+    voice.results(load_study(outcome.study.folder), tracking_uri(options.records), outcome.links)
     return voice.left(outcome)
 
 
@@ -192,5 +192,5 @@ def track(study: Study, options: Options, work: Work) -> Outcome:
         listener.close(STOPPED_PATIENCE if study.missing() else PATIENCE)
         refresh(tracker, load_study(study.folder), optuna_uri)
     except OUTAGES as error:
-        return Outcome(study, failures, error)
-    return Outcome(study, failures)
+        return Outcome(study, failures, tracker.links(), error)
+    return Outcome(study, failures, tracker.links())

@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunTag
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 
 NODE = "fernn.node"
 """The tag that says which run this is: "study", "model/grnn", "lr/grnn/0.001" or "cell/KEY"."""
@@ -65,7 +65,7 @@ class RunTree:
         """The names of all runs but one node's."""
         return {run.info.run_name for node, run in self._runs.items() if node != but}
 
-    def open(self, node: str, name: str, parent: Run | None = None, params: Sequence[Param] = ()) -> Run:
+    def open(self, node: str, name: str, data: Dataset, parent: Run | None = None, params: Sequence[Param] = ()) -> Run:
         """The node's run, looked for before it is created: a server that died may have it, or have it in part."""
         if (run := self._runs.get(node)) is None:
             run = next(self._search(f"tags.`{NODE}` = '{node}'"), None)
@@ -74,10 +74,14 @@ class RunTree:
                 run = self.client.create_run(self.experiment_id, tags=tags, run_name=name)
             self._runs[node] = run
             self._running.add(node)
-        if params and not run.data.params:
+        lacks_data = run.inputs is None or not run.inputs.dataset_inputs
+        lacks_params = bool(params) and not run.data.params
+        if lacks_data:
+            inputs = [DatasetInput(data, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])]
+            self.client.log_inputs(run.info.run_id, inputs)
+        if lacks_params:
             self.client.log_batch(run.info.run_id, params=params)
-            return self.read(node)
-        return run
+        return self.read(node) if lacks_data or lacks_params else run
 
     def set_status(self, node: str, status: str) -> None:
         """Open the run again with "RUNNING", end it with any other status."""

@@ -5,23 +5,25 @@ driver talks to MLflow. What it ships is read from the cells' folders, and only 
 have yet, so that shipping again changes nothing.
 """
 
-import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run
+from mlflow.entities import Metric, Run
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from fernn.train.loop import Row
-from tune.pictures import demo_mark, png, test_figure
+from tune.pictures import marks, png, test_figure
 from tune.registry import register
 from tune.results import ModelRow, test_predictions
 from tune.rollout_pictures import rollout_figure
+from tune.run_facts import dataset, mark_tags, metrics, params
 from tune.run_tree import RunTree
+from tune.saved_views import CHOSEN, LINE, line_of, links, spread_tag, view_tags
 from tune.store import BEST, CellFolder
 from tune.study import OWNER, Cell, Study, StudyError
+from tune.study_note import model_note, study_note
 from tune.table import notes
 
 STOPPED = "fernn.stopped"
@@ -38,8 +40,7 @@ class Tracker:
         self.study, self.uri = study, uri
         self.client = MlflowClient(uri)
         self.experiment_id = self._experiment()
-        marks = {"fernn.demo": str(study.demo), "fernn.partial": str(bool(study.partial))}
-        self.tree = RunTree(self.client, self.experiment_id, marks)
+        self.tree = RunTree(self.client, self.experiment_id, mark_tags(study))
         self._shipped: dict[str, int] = {}
 
     def _experiment(self) -> str:
@@ -70,11 +71,11 @@ class Tracker:
 
     def start(self, cell: Cell) -> None:
         """Open the cell's run and those above it, creating what there is not."""
-        model, lr = self.study.model_label(cell), f"{cell.experiment.optim.lr:g}"
-        study = self.tree.open("study", self.study.name)
-        of_model = self.tree.open(f"model/{model}", model, study)
-        of_lr = self.tree.open(f"lr/{model}/{lr}", f"lr{lr} · {model}", of_model)
-        self.tree.open(f"cell/{cell.key}", self._cell_name(cell), of_lr, params(cell))
+        model, lr, data = self.study.model_label(cell), f"{cell.experiment.optim.lr:g}", dataset(self.study, cell)
+        study = self.tree.open("study", self.study.name, data)
+        of_model = self.tree.open(f"model/{model}", model, data, study)
+        of_lr = self.tree.open(f"lr/{model}/{lr}", f"lr{lr} · {model}", data, of_model)
+        self.tree.open(f"cell/{cell.key}", self._cell_name(cell), data, of_lr, params(cell))
         for node in ("study", f"model/{model}", f"lr/{model}/{lr}", f"cell/{cell.key}"):
             self.tree.set_status(node, "RUNNING")
 
@@ -131,20 +132,43 @@ class Tracker:
         self.tree.set_status(f"cell/{cell.key}", "FAILED")
 
     def summarise(self, rows: Sequence[ModelRow]) -> None:
-        """Put the table's numbers on the models' and learning rates' runs, where they are not yet.
+        """Put the table's numbers on the models' and learning rates' runs, where they are not yet, and the views.
 
         Their step is the number of finished cells: a study that grows has a new number at a new step.
         """
         results = [done for cell in self.study.cells if (done := self.study.cell_folder(cell).done()) is not None]
         moment = (int(1000 * max((done["finished_at"] for done in results), default=0)), len(results))
-        self.tree.set_tags("study", {MLFLOW_RUN_NOTE: "\n".join(f"- {note}" for note in notes(self.study))})
+        self.tree.set_tags("study", {MLFLOW_RUN_NOTE: "\n".join(f"- {line}" for line in notes(self.study))})
         for row in rows:
-            register(self.client, self.study, row, self.tree[f"cell/{row.best.key}"].info.run_id)
-            self.tree.set_tags(f"model/{row.label}", {MLFLOW_RUN_NOTE: row.sentence()})
-            self.tree.set_metrics(f"model/{row.label}", row.summary(), *moment)
+            metric, node, note = row.metric, f"model/{row.label}", model_note(self.study, row)
+            register(self.client, self.study, row, self.tree[f"cell/{row.best.key}"].info.run_id, note)
+            spread = metric.spread(row.test, row.test_deviation)
+            self.tree.set_tags(node, {MLFLOW_RUN_NOTE: note, spread_tag(metric): spread})
+            self.tree.set_metrics(node, row.summary(), *moment)
             for lr, value in row.validation_by_lr.items():
-                mean = {f"validation/{row.metric.name}_mean": value}
+                mean = {f"validation/{metric.name}_mean": value}
                 self.tree.set_metrics(f"lr/{row.label}/{lr:g}", mean, *moment)
+        self._mark_cells(rows)
+        about = {MLFLOW_RUN_NOTE: study_note(self.study, rows, self.experiment_id)}
+        self._set_experiment_tags(view_tags(self.study, rows, moment[0]) | about)
+
+    def _mark_cells(self, rows: Sequence[ModelRow]) -> None:
+        """Say of every cell to which line its curves belong, and whether the table reports it."""
+        chosen = {one.cell.key for row in rows for one in row.chosen}
+        for cell in self.study.cells:
+            tags = {LINE: line_of(self.study, cell), CHOSEN: "True" if cell.key in chosen else None}
+            self.tree.set_tags(f"cell/{cell.key}", tags)
+
+    def _set_experiment_tags(self, values: Mapping[str, str]) -> None:
+        """Give the experiment those of the tags that it does not have."""
+        known = self.client.get_experiment(self.experiment_id).tags
+        for name, value in values.items():
+            if known.get(name) != value:
+                self.client.set_experiment_tag(self.experiment_id, name, value)
+
+    def links(self) -> dict[str, str]:
+        """The addresses of the saved views."""
+        return links(self.uri, self.experiment_id)
 
     def run(self, node: str) -> Run:
         """The node's run as MLflow holds it now; raises KeyError where there is none."""
@@ -160,25 +184,10 @@ class Tracker:
                 path = Path(scratch) / name
                 path.parent.mkdir(exist_ok=True)
                 path.write_bytes(folder.folder.read(name) or b"")
-            mark = demo_mark(cell.experiment.data) if self.study.demo else ""
-            name, figure = test_figure(test_predictions(cell, folder), mark)
+            title = "\n".join([self.study.label(cell), *marks(self.study)])
+            name, figure = test_figure(test_predictions(cell, folder), title)
             (Path(scratch) / f"{name}-test.png").write_bytes(png(figure))
             if examples := folder.examples():
                 picture = rollout_figure(self.study, {self.study.label(cell): examples})
                 (Path(scratch) / "rollouts-test.png").write_bytes(png(picture))
             self.client.log_artifacts(run.info.run_id, scratch)
-
-
-def params(cell: Cell) -> list[Param]:
-    """Every field of the experiment, and what else decides the result."""
-    config = cell.config()
-    flat = config.pop("experiment") | config | {"key": cell.key}
-    return [Param(name, value if isinstance(value, str) else json.dumps(value)) for name, value in flat.items()]
-
-
-def metrics(row: Row) -> list[Metric]:
-    """A row as MLflow's metrics: the epoch is the step, the row's own time the timestamp."""
-    step, stamp = int(row["epoch"]), int(row["time/recorded_at"] * 1000)
-    return [
-        Metric(name, value, stamp, step) for name, value in row.items() if name not in ("epoch", "time/recorded_at")
-    ]
