@@ -13,10 +13,11 @@ from stored_study import finish_cell, finished_study, planned_study, said, shown
 from fernn.train.run import Run
 from tune.report import model_rows
 from tune.run_tree import NODE
-from tune.saved_views import CURVES, MODELS, route
+from tune.saved_views import CURVES, MODELS, links, route
 from tune.shipping import TrackingListener
 from tune.study import Cell, StudyError
 from tune.tracking import Tracker
+from tune.voice import describe_pages
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3,), "seed": (0, 1)}
 HITS = {(model, 1e-3, seed): (7 + seed, 5 - seed) for model in SPACE["model"] for seed in SPACE["seed"]}
@@ -288,3 +289,17 @@ def wait_for(condition):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_the_last_lines_of_a_search_open_the_views():
+    at_home = describe_pages("sqlite:////a b/mlflow.db", links("sqlite:////a b/mlflow.db", "7"))
+    assert at_home[0].endswith("mlflow ui --backend-store-uri 'sqlite:////a b/mlflow.db'")
+    place = "/#/experiments/7/runs?workflowType=machine_learning&viewStateShareKey="
+    assert at_home[1:] == [
+        f"MLflow, models: http://127.0.0.1:5000{place}models",
+        f"MLflow, curves: http://127.0.0.1:5000{place}curves&compareRunsMode=CHART",
+    ]
+    assert (
+        describe_pages("http://mlflow:80/", links("http://mlflow:80/", "7"))[0]
+        == f"MLflow, models: http://mlflow:80{place}models"
+    )
