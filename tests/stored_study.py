@@ -6,8 +6,8 @@ from fernn.experiment import Experiment
 from fernn.train.run import Run
 from tune.claims import claim
 from tune.folder import Folder
+from tune.run_tree import NODE
 from tune.study import Study, plan_cells
-from tune.tracking import NODE
 
 NARROW = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "model.base": 2}
 NUM_CLIPS = 10
@@ -21,15 +21,17 @@ def planned_study(folder, space, *, settings=NARROW, demo=False, partial=()):
     return study
 
 
-def finish_cell(study, cell, hits):
-    """Give the cell a result in which ``hits`` (validation, test) of ten clips each are right."""
+def finish_cell(study, cell, hits, epochs=1):
+    """Give the cell a result in which ``hits`` (validation, test) of ten clips each are right in its last epoch."""
     folder, run = study.cell_folder(cell), Run.start(cell.experiment)
     folder.begin(run)
-    run.epoch = run.best_epoch = 1
-    row = {"epoch": 1, "validation/accuracy": hits[0] / NUM_CLIPS, "time/recorded_at": 1000.5}
-    folder.record(row | {"best/epoch": 1, "best/accuracy": hits[0] / NUM_CLIPS}, run)
+    for epoch in range(1, epochs + 1):
+        run.epoch = run.best_epoch = epoch
+        value = hits[0] / NUM_CLIPS * epoch / epochs
+        row = {"epoch": epoch, "validation/accuracy": value, "time/recorded_at": 999.5 + epoch}
+        folder.record(row | {"best/epoch": epoch, "best/accuracy": value}, run)
     metrics = {"validation/accuracy": hits[0] / NUM_CLIPS, "test/accuracy": hits[1] / NUM_CLIPS}
-    facts = {"key": cell.key, "num_parameters": 1234, "best_epoch": 1, "finished_at": 1001.5, "metrics": metrics}
+    facts = {"key": cell.key, "num_parameters": 1234, "best_epoch": epochs, "finished_at": 1001.5, "metrics": metrics}
     folder.finish(predictions(hits), facts)
 
 
@@ -69,3 +71,15 @@ def shown(tracker):
         points = {name: [(metric.step, metric.value) for metric in metrics] for name, metrics in history.items()}
         found[run.data.tags[NODE]] = (run.info.run_name, run.info.status, run.data.params, points)
     return found
+
+
+def said(tracker):
+    """The experiment's tags, and every run's by node, but its parent's number, and its data sets."""
+    experiment = tracker.client.get_experiment(tracker.experiment_id)
+    runs = {run.data.tags[NODE]: run for run in tracker.client.search_runs([tracker.experiment_id])}
+    own = {
+        node: {name: text for name, text in run.data.tags.items() if name != "mlflow.parentRunId"}
+        for node, run in runs.items()
+    }
+    data = {node: [(i.dataset.name, i.dataset.digest) for i in run.inputs.dataset_inputs] for node, run in runs.items()}
+    return experiment.tags, own, data

@@ -63,7 +63,7 @@ def run(search: Search, options: Options, voice: Voice) -> int:
         outcome = execute(search, planned, options, voice)
     except (StudyError, DataError, DamagedError, OSError) as error:
         return voice.refused(error)
-    voice.results(load_study(outcome.study.folder), tracking_uri(options.records))
+    voice.results(load_study(outcome.study.folder), tracking_uri(options.records), outcome.links)
     return voice.left(outcome)
 
 
@@ -192,7 +192,8 @@ def train(
 def track(study: Study, options: Options, work: Work) -> Outcome:
     """Do ``work`` on the study with MLflow brought up to date before, while and after."""
     from tune.mirror import mirror
-    from tune.tracking import OUTAGES, UNUSABLE, Tracker, TrackingListener  # MLflow takes seconds to import
+    from tune.shipping import OUTAGES, UNUSABLE, TrackingListener  # MLflow takes seconds to import
+    from tune.tracking import Tracker
     from tune.views import refresh
 
     claim(study)
@@ -216,5 +217,5 @@ def track(study: Study, options: Options, work: Work) -> Outcome:
         listener.close(STOPPED_PATIENCE if study.missing() else PATIENCE)
         refresh(tracker, load_study(study.folder), optuna_uri)
     except OUTAGES as error:
-        return Outcome(study, failures, error)
-    return Outcome(study, failures)
+        return Outcome(study, failures, tracker.links(), error)
+    return Outcome(study, failures, tracker.links())

@@ -19,9 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tune.masking import masked
 from tune.sampling import RATE
 from tune.stats import mean_and_deviation
-from tune.study import Cell, Study, StudyError
-
-FOLDER = "fernn.folder"
+from tune.study import OWNER, Cell, Study, StudyError
 
 
 def mirror(study: Study, url: str | None) -> None:
@@ -53,8 +51,8 @@ def _open(study: Study, storage: optuna.storages.RDBStorage) -> optuna.Study:
     direction = StudyDirection.MAXIMIZE if study.metric.higher_is_better else StudyDirection.MINIMIZE
     found = optuna.create_study(study_name=study.name, storage=storage, direction=direction, load_if_exists=True)
     if not found.user_attrs and not found.get_trials(deepcopy=False):
-        found.set_user_attr(FOLDER, study.folder.root)
-    if (other := found.user_attrs.get(FOLDER)) != study.folder.root:
+        found.set_user_attr(OWNER, study.folder.root)
+    if (other := found.user_attrs.get(OWNER)) != study.folder.root:
         raise StudyError(
             f"Optuna's database has a study {study.name!r} of {other or 'somebody else'}, not of {study.folder.root}: "
             f"give this study another name with --study, or another --optuna-storage"

@@ -51,15 +51,15 @@ def marks(study: Study) -> list[str]:
     return [text for text, applies in ((demo, study.demo), (PARTIAL, bool(study.partial))) if applies]
 
 
-def test_figure(predictions: Predictions, mark: str) -> tuple[str, Figure]:
+def test_figure(predictions: Predictions, title: str) -> tuple[str, Figure]:
     """What shows a cell's test predictions best, and what that is called."""
     if isinstance(predictions, FrameErrors):
-        return "error-by-step", steps_figure(predictions.errors, mark)
+        return "error-by-step", steps_figure(predictions.errors, title)
     assert isinstance(predictions, Logits)
-    return "confusion", confusion_figure(confusion_matrix(predictions.logits, predictions.labels), mark)
+    return "confusion", confusion_figure(confusion_matrix(predictions.logits, predictions.labels), title)
 
 
-def steps_figure(errors: Tensor, mark: str) -> Figure:
+def steps_figure(errors: Tensor, title: str) -> Figure:
     """Mean error of every predicted frame over the test sequences (n, horizon), with its standard deviation."""
     figure = blank_figure(6, 4)
     axes = figure.add_subplot()
@@ -67,12 +67,12 @@ def steps_figure(errors: Tensor, mark: str) -> Figure:
     axes.plot(steps, mean, marker="o", markersize=3)
     axes.fill_between(steps, (mean - deviation).clamp(min=0), mean + deviation, alpha=0.2)
     axes.set(xlabel="predicted frame", ylabel="MSE per pixel", ylim=(0, None))
-    axes.set_title(f"Test sequences, band: standard deviation{f' ({mark})' if mark else ''}", fontsize=10)
+    axes.set_title(f"Test sequences, band: standard deviation\n{title}", fontsize=10)
     axes.grid(alpha=0.3)
     return figure
 
 
-def confusion_figure(counts: Tensor, mark: str) -> Figure:
+def confusion_figure(counts: Tensor, title: str) -> Figure:
     """Label against prediction, clips counted, shaded by the share of each label's clips."""
     figure = blank_figure(6, 5)
     axes = figure.add_subplot()
@@ -83,5 +83,6 @@ def confusion_figure(counts: Tensor, mark: str) -> Figure:
         axes.text(column, row, str(int(counts[row, column])), ha="center", va="center", color=color)
     axes.set_xticks(range(len(ACTIONS)), ACTIONS, rotation=30, ha="right")
     axes.set_yticks(range(len(ACTIONS)), ACTIONS)
-    axes.set(xlabel="prediction", ylabel="label", title="Test clips" + (f" ({mark})" if mark else ""))
+    axes.set(xlabel="prediction", ylabel="label")
+    axes.set_title(f"Test clips\n{title}", fontsize=10)
     return figure

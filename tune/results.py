@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fernn.experiment import Experiment
+from fernn.law import breaches
 from fernn.train.task import Metric, Predictions, task_of
 from tune.imported import ImportedCell, imported_cells, imported_folder
 from tune.selection import choose_lr
@@ -24,6 +25,13 @@ class CellResult:
     num_parameters: int
     validation: float
     test: float
+    law_errors: Mapping[str, float]
+    """See :func:`fernn.law.law_errors`; empty where there is nothing to measure, or nothing was."""
+
+    @property
+    def breaches(self) -> list[str]:
+        """Where the law does not hold though it should, in words."""
+        return breaches(self.law_errors)
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,11 @@ class ModelRow:
         return max(self.chosen, key=lambda one: (rank(one.validation), -one.cell.experiment.seed)).cell
 
     @property
+    def breaches(self) -> list[str]:
+        """Where the best checkpoint breaks the law of flow equivariance, in words; empty where it passes the gate."""
+        return next(one.breaches for one in self.chosen if one.cell == self.best)
+
+    @property
     def metric(self) -> Metric:
         """What the numbers are."""
         return self.chosen[0].cell.metric
@@ -111,7 +124,9 @@ def cell_result(cell: Cell, folder: CellFolder) -> CellResult:
     """A finished cell's metric, from the predictions it kept."""
     table = folder.predictions()
     found = {split: _value(cell, table, split) for split in ("validation", "test")}
-    return CellResult(cell, (folder.done() or {})["num_parameters"], found["validation"], found["test"])
+    done = folder.done() or {}
+    law_errors = done.get("law_errors", {})
+    return CellResult(cell, done["num_parameters"], found["validation"], found["test"], law_errors)
 
 
 def _value(cell: Cell, table: pa.Table, split: str) -> float:

@@ -117,7 +117,9 @@ def tracking(uri: str | None, storage: str) -> Finding:
 
 def _server(uri: str) -> Finding:
     """Whether the server does what the search asks of it, and how fast."""
-    from tune.tracking import OUTAGES, MlflowClient
+    from mlflow import MlflowClient
+
+    from tune.shipping import OUTAGES
 
     began = time.monotonic()
     try:

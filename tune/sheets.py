@@ -51,7 +51,7 @@ def text(value: Any) -> str:
 def sheets(table: Table) -> list[Sheet]:
     """Every table that there is something to say in."""
     study, rows = table.study, table.rows
-    found = [results_sheet(table), comparisons_sheet(rows), law_sheet(study, rows), cost_sheet(study, rows)]
+    found = [results_sheet(table), comparisons_sheet(rows), law_sheet(rows), cost_sheet(study, rows)]
     return [sheet for sheet in found if sheet.lines]
 
 
@@ -125,9 +125,9 @@ def comparisons_sheet(rows: Sequence[ModelRow]) -> Sheet:
     return Sheet("comparisons", "Models compared, seed by seed", header, lines, [remark])
 
 
-def law_sheet(study: Study, rows: Sequence[ModelRow]) -> Sheet:
+def law_sheet(rows: Sequence[ModelRow]) -> Sheet:
     """The largest equivariance error over each row's seeds, by padding and precision."""
-    measured = {row.label: largest_errors(study, row) for row in rows}
+    measured = {row.label: largest_errors(row) for row in rows}
     names = list(dict.fromkeys(name for errors in measured.values() for name in errors))
     header = ("model", *(name.replace("/", ", ") for name in names), "gate")
     lines = [
@@ -149,12 +149,11 @@ def gate_text(errors: dict[str, float]) -> str:
     return "holds" if any(name.startswith("circular") for name in errors) else "no gate"
 
 
-def largest_errors(study: Study, row: ModelRow) -> dict[str, float]:
+def largest_errors(row: ModelRow) -> dict[str, float]:
     """The row's equivariance errors by padding and precision, the largest over seeds."""
     found: dict[str, float] = {}
     for one in row.chosen:
-        errors = (study.cell_folder(one.cell).done() or {}).get("law_errors", {})
-        for name, error in errors.items():
+        for name, error in one.law_errors.items():
             found[name] = max(found.get(name, 0.0), error)
     return found
 

@@ -19,6 +19,9 @@ from tune.store import CellFolder
 PROTOCOL_VERSION = 1
 """Raised when a change of code changes results: cells of different versions are different cells."""
 
+OWNER = "fernn.folder"
+"""What the experiment in MLflow and the study in Optuna's database have the folder of their study under."""
+
 CHOSEN = ("model", "optim.lr", "seed")
 """Dimensions of a space that every table has a place for; each value of another one makes rows of its own."""
 

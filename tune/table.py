@@ -43,7 +43,7 @@ class Table:
 
     def remarks(self) -> list[str]:
         """What must stand under the table: rule, protocol, marks, what is missing and why."""
-        found = [*notes(self.study), *self._published_remarks()]
+        found = [*notes(self.study), *gated(self.rows), *self._published_remarks()]
         if self.imported:
             found.append("Imported rows: weights brought from a file, not trained and not selected here.")
         return found
@@ -64,6 +64,15 @@ def notes(study: Study) -> list[str]:
     if study.partial:
         lines.append(f"PARTIAL: {absent(study.partial)}; these numbers compare with no published ones.")
     return lines + openings_text(study) + diverged(study) + incomplete(study)
+
+
+def gated(rows: Sequence[ModelRow]) -> list[str]:
+    """Which best checkpoints break the law of flow equivariance where it must hold, where there are any."""
+    return [
+        f"EQUIVARIANCE: the best checkpoint of {row.label} gets no alias “best”: {'; '.join(row.breaches)}."
+        for row in rows
+        if row.breaches
+    ]
 
 
 def diverged(study: Study) -> list[str]:

@@ -168,7 +168,7 @@ def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
     """The cell whose checkpoint is registered in MLflow as the row's best."""
     from mlflow.exceptions import MlflowException
 
-    from tune.tracking import KEY
+    from tune.registry import KEY
 
     name = registered_name(study, row)
     try:

@@ -31,6 +31,8 @@ class Outcome:
 
     study: Study
     failures: list[Failure]
+    links: Mapping[str, str]
+    """The addresses of MLflow's views of the study."""
     behind: Exception | None = None
     """What kept MLflow or Optuna from being brought up to date."""
 
@@ -56,8 +58,8 @@ class Voice(Protocol):
     def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[Listener]:
         """Follows the cells while they run."""
 
-    def results(self, study: Study, tracking_uri: str) -> None:
-        """The table."""
+    def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
+        """The table, and where MLflow shows it."""
 
     def left(self, outcome: Outcome) -> int:
         """What has no result, why, and the way out; 1 where there is any, else 0."""
@@ -98,6 +100,13 @@ def describe_grid(study: Study) -> str:
     sizes = {name: len(values) for name, values in study.space.items() if name != "optim.lr" or not study.sampling}
     grid = " × ".join(f"{size} {name.rpartition('.')[2]}" for name, size in sizes.items())
     return f"{grid} × sampled lr, {study.num_to_come} more cells to come" if study.sampling else grid
+
+
+def describe_pages(tracking_uri: str, links: Mapping[str, str]) -> list[str]:
+    """How to open MLflow's pages, and what to look at there; a server is open already."""
+    ui = f"{Path(sys.executable).parent}/mlflow ui --backend-store-uri {shlex.quote(tracking_uri)}"
+    how = [] if tracking_uri.startswith("http") else [f"Compare the runs: {ui}"]
+    return [*how, *(f"MLflow, {view}: {link}" for view, link in links.items())]
 
 
 class Texts:
@@ -141,7 +150,7 @@ class Texts:
     def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[Listener]:
         return Progress(study, cells, self.console, pace)
 
-    def results(self, study: Study, tracking_uri: str) -> None:
+    def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
         rows, out = report.model_rows(study), tables()
         if not rows:
             return self._say("no cell is finished yet")
@@ -151,8 +160,7 @@ class Texts:
         for row in rows:
             grid.add_row(*report.row_cells(row))
         out.print(grid)
-        ui = f"{Path(sys.executable).parent}/mlflow ui --backend-store-uri {shlex.quote(tracking_uri)}"
-        lines = [*report.notes(study), f"Compare the runs: {ui}"]
+        lines = [*report.notes(study), *describe_pages(tracking_uri, links)]
         out.print(masked("\n".join(lines)), markup=False, highlight=False, soft_wrap=True)
 
     def left(self, outcome: Outcome) -> int:
@@ -226,9 +234,9 @@ class Events:
     def proposed(self, cell: Cell) -> None:
         self._tell("proposed", cell=cell.name)
 
-    def results(self, study: Study, tracking_uri: str) -> None:
+    def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
         rows = report.records(Table.of(study)) if report.model_rows(study) else []
-        self._tell("table", rows=rows, notes=report.notes(study), tracking_uri=tracking_uri)
+        self._tell("table", rows=rows, notes=report.notes(study), tracking_uri=tracking_uri, views=dict(links))
 
     def left(self, outcome: Outcome) -> int:
         missing = outcome.study.missing()

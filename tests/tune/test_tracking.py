@@ -1,5 +1,6 @@
 """MLflow as a view: shipped again it stays the same, lost it is rebuilt, away it delays nothing."""
 
+import json
 import threading
 import time
 from contextlib import suppress
@@ -7,12 +8,16 @@ from dataclasses import replace
 
 import pytest
 from mlflow.exceptions import MlflowException
-from stored_study import finish_cell, finished_study, planned_study, shown
+from stored_study import finish_cell, finished_study, planned_study, said, shown
 
 from fernn.train.run import Run
 from tune.report import model_rows
+from tune.run_tree import NODE
+from tune.saved_views import CURVES, MODELS, links, route
+from tune.shipping import TrackingListener
 from tune.study import Cell, StudyError
-from tune.tracking import NODE, Tracker, TrackingListener
+from tune.tracking import Tracker
+from tune.voice import describe_pages
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3,), "seed": (0, 1)}
 HITS = {(model, 1e-3, seed): (7 + seed, 5 - seed) for model in SPACE["model"] for seed in SPACE["seed"]}
@@ -36,11 +41,13 @@ def shipped(study, uri):
 
 
 def test_shipping_again_changes_nothing_and_a_lost_database_is_rebuilt(study, tmp_path):
-    first = shown(shipped(study, uri(tmp_path)))
+    tracker = shipped(study, uri(tmp_path))
+    first, words = shown(tracker), said(tracker)
     assert len([node for node in first if node.startswith("cell/")]) == len(study.cells)
     assert {status for _, status, *_ in first.values()} == {"FINISHED"}
-    assert shown(shipped(study, uri(tmp_path))) == first
-    assert shown(shipped(study, uri(tmp_path, "rebuilt.db"))) == first
+    for name in ("mlflow.db", "rebuilt.db"):
+        tracker = shipped(study, uri(tmp_path, name))
+        assert shown(tracker) == first and said(tracker) == words
 
 
 def test_a_cells_run_holds_parameters_history_checkpoint_and_picture(study, tmp_path):
@@ -80,9 +87,36 @@ def test_runs_are_nested_study_model_rate_seed(study, tmp_path):
 
 def test_study_and_models_are_described(study, tmp_path):
     tracker = shipped(study, uri(tmp_path))
-    said = {node: tracker.run(node).data.tags["mlflow.note.content"] for node in ("study", "model/grnn")}
-    assert "Learning rate: best mean over seeds" in said["study"] and "DEMO" in said["study"]
-    assert said["model/grnn"].startswith("Test accuracy 0.450 ± 0.071 (sample standard deviation) over 2 of 2 seeds")
+    notes = {node: tracker.run(node).data.tags["mlflow.note.content"] for node in ("study", "model/grnn")}
+    assert "Learning rate: best mean over seeds" in notes["study"] and "DEMO" in notes["study"]
+    mark, text = notes["model/grnn"].split("\n\n")
+    assert mark == "**DEMO: rendered stick figures, not KTH**"
+    assert text.startswith("Test accuracy 0.450 ± 0.071 (sample standard deviation) over 2 of 2 seeds")
+    assert tracker.client.get_registered_model("s.grnn").description == notes["model/grnn"]
+    tags, own, data = said(tracker)
+    about = tags["mlflow.note.content"]
+    assert about.startswith(mark) and "| grnn | 1,234 | 0.001 | 2 | 0.750 | 0.450 ± 0.071 |" in about
+    assert all(f"({route(tracker.experiment_id, view)})" in about for view in (MODELS, CURVES))
+    assert own["model/grnn"]["test accuracy"] == "0.450 ± 0.071" and own["model/grnn"]["marks"] == mark.strip("*")
+    assert set(map(tuple, data.values())) == {(("kth", "hash"),)}
+
+
+def test_the_views_are_written_once_and_follow_the_learning_rate_that_is_chosen(tmp_path, monkeypatch):
+    space = {"model": ("grnn",), "optim.lr": (1e-2, 1e-3), "seed": (0,)}
+    study = planned_study(tmp_path / "studies/s", space, partial=("person01",))
+    found = []
+    for cell, hits in zip(study.cells, ((5, 5), (8, 5)), strict=True):
+        finish_cell(study, cell, hits)
+        tags, own, _ = said(shipped(study, uri(tmp_path)))
+        found.append([own[f"cell/{one.key}"].get("chosen") for one in study.cells if f"cell/{one.key}" in own])
+    assert found == [["True"], [None, "True"]]
+    envelope = json.loads(tags["mlflow.sharedViewState.curves"])
+    state = json.loads(envelope["state"])
+    assert "PARTIAL" in envelope["name"] and state["searchFilter"] == "tags.`chosen` = 'True'"
+    assert list(state["groupsExpanded"]) == ["tag.model and learning rate.grnn · lr0.001"]
+    again = Tracker(study, uri(tmp_path))
+    monkeypatch.setattr(again.client, "set_experiment_tag", lambda *arguments: pytest.fail(f"again: {arguments}"))
+    again.summarise(model_rows(study))
 
 
 def test_what_else_is_searched_makes_models_of_their_own(tmp_path):
@@ -255,3 +289,17 @@ def wait_for(condition):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_the_last_lines_of_a_search_open_the_views():
+    at_home = describe_pages("sqlite:////a b/mlflow.db", links("sqlite:////a b/mlflow.db", "7"))
+    assert at_home[0].endswith("mlflow ui --backend-store-uri 'sqlite:////a b/mlflow.db'")
+    place = "/#/experiments/7/runs?workflowType=machine_learning&viewStateShareKey="
+    assert at_home[1:] == [
+        f"MLflow, models: http://127.0.0.1:5000{place}models",
+        f"MLflow, curves: http://127.0.0.1:5000{place}curves&compareRunsMode=CHART",
+    ]
+    assert (
+        describe_pages("http://mlflow:80/", links("http://mlflow:80/", "7"))[0]
+        == f"MLflow, models: http://mlflow:80{place}models"
+    )

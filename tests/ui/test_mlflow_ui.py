@@ -6,6 +6,14 @@ Needs Chromium; ``make ui-test`` runs it. Every step leaves a picture in tests/u
 import json
 
 import pytest
+from stored_study import NARROW, finish_cell
+
+from fernn.experiment import Experiment
+from tune.claims import claim
+from tune.folder import Folder
+from tune.study import Study, plan_cells
+from tune.tracking import Tracker
+from tune.views import refresh
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(600)]  # the first test waits for the study, too
 
@@ -189,3 +197,55 @@ def test_charts_of_all_runs(tree, runs):
     tree.open(f"experiments/{runs[STUDY].info.experiment_id}/runs?compareRunsMode=CHART")
     tree.until(lambda: {CELL, OTHER} <= tree.curves().keys(), "a line for each cell")
     tree.save("19-charts")
+
+
+VIEWED = "viewed"
+"""A study that grows by a seed while a user looks at it, and whose other learning rates are worse."""
+
+
+def grow(folder, database, seeds):
+    """The study with so many seeds of each model and learning rate, shipped; the addresses of its views."""
+    space = {"model": ("fernn-v1", "grnn"), "optim.lr": (1e-2, 1e-3), "seed": tuple(range(seeds))}
+    home = Folder(str(folder / VIEWED))
+    study = Study(VIEWED, home, space, plan_cells(Experiment(), space, "0123456789abcdef", NARROW), demo=True)
+    claim(study)
+    for cell in study.missing():
+        model, rate, seed = cell.point(("model", "optim.lr", "seed")).values()
+        best = {"fernn-v1": 8, "grnn": 6}[model] - (rate == 1e-2)
+        finish_cell(study, cell, (best - seed, best - 2 * seed), EPOCHS)
+    tracker = Tracker(study, database)
+    refresh(tracker, study, None)
+    return {view: address.partition("#/")[2] for view, address in tracker.links().items()}
+
+
+def means(page, metric):
+    """The lines of the chart of that metric, each once, as y by x."""
+    card = f"//*[@data-testid='experiment-view-compare-runs-card'][.//*[normalize-space()={metric!r}]]"
+    script = "return arguments[0].data.filter(l => l.x.length == arguments[1]).map(l => Array.from(l.y))"
+    charts = page.all(f"{card}//*[contains(@class, 'js-plotly-plot')]")
+    return {
+        tuple(round(y, 6) for y in line)
+        for chart in charts
+        for line in page.driver.execute_script(script, chart, EPOCHS)
+    }
+
+
+@pytest.mark.parametrize(
+    ("seeds", "spreads", "ends"),
+    [(1, ("0.800", "0.600"), (0.8, 0.6)), (2, ("0.700 ± 0.141", "0.500 ± 0.141"), (0.75, 0.55))],
+)
+def test_the_views_need_no_clicking_and_follow_a_study_that_grows(page, study, database, seeds, spreads, ends):
+    links = grow(study, database, seeds)
+    page.open(links["models"])
+    page.see("//*[normalize-space()='DEMO: rendered stick figures, not KTH']")
+    for spread in spreads:
+        page.see(f"//*[@role='gridcell'][normalize-space()={spread!r}]")
+    names = [name.text for name in page.all("//*[@role='row']//a[contains(@href, '/runs/')]")]
+    assert names == ["fernn-v1", "grnn"]  # the better one first, and no run above or below them
+    assert {"test accuracy", "num_seeds", "lr"} <= {header.text for header in page.all("//*[@role='columnheader']")}
+    page.save(f"20-view-models-{seeds}")
+    page.open(links["curves"])
+    expected = {tuple(round(end * epoch / EPOCHS, 6) for epoch in range(1, EPOCHS + 1)) for end in ends}
+    page.until(lambda: means(page, CURVE) == expected, f"a line for each model, the mean over {seeds} seeds")
+    page.see("//*[contains(normalize-space(), 'DEMO · mean over seeds')]")
+    page.save(f"21-view-curves-{seeds}")

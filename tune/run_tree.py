@@ -1,0 +1,127 @@
+"""A study's runs in MLflow: nested, found again by tag, and never doubled.
+
+study ─ model ─ learning rate ─ cell (one seed)
+"""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
+
+NODE = "fernn.node"
+"""The tag that says which run this is: "study", "model/grnn", "lr/grnn/0.001" or "cell/KEY"."""
+
+logging.getLogger("mlflow").setLevel(logging.WARNING)
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # what is sent twice may be there twice: we look first
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # standard output is ours, and may be JSON
+
+
+class RunTree:
+    """The runs of one experiment by node."""
+
+    def __init__(self, client: MlflowClient, experiment_id: str, marks: Mapping[str, str]) -> None:
+        self.client, self.experiment_id = client, experiment_id
+        self._marks = dict(marks)
+        self._runs = self._known()
+        self._running = {node for node, run in self._runs.items() if run.info.status == "RUNNING"}
+
+    def _known(self) -> dict[str, Run]:
+        """The runs there are; of one that is there twice, as a server left it that died, the first stays."""
+        found: dict[str, Run] = {}
+        for run in sorted(self._search(), key=lambda run: (run.info.start_time, run.info.run_id)):
+            if found.setdefault(run.data.tags[NODE], run) is not run:
+                self.client.delete_run(run.info.run_id)
+        return found
+
+    def _search(self, where: str = "") -> Iterator[Run]:
+        token = None
+        while True:
+            page = self.client.search_runs([self.experiment_id], where, max_results=500, page_token=token)
+            yield from (run for run in page if NODE in run.data.tags)
+            if not (token := page.token):
+                return
+
+    def __contains__(self, node: str) -> bool:
+        return node in self._runs
+
+    def __getitem__(self, node: str) -> Run:
+        """The run as it was when it was last read; raises KeyError where there is none."""
+        return self._runs[node]
+
+    def get(self, node: str) -> Run | None:
+        """The run as it was when it was last read, None where there is none."""
+        return self._runs.get(node)
+
+    def read(self, node: str) -> Run:
+        """The run as MLflow holds it now; raises KeyError where there is none."""
+        self._runs[node] = self.client.get_run(self._runs[node].info.run_id)
+        return self._runs[node]
+
+    def names(self, but: str) -> set[str]:
+        """The names of all runs but one node's."""
+        return {run.info.run_name for node, run in self._runs.items() if node != but}
+
+    def open(self, node: str, name: str, data: Dataset, parent: Run | None = None, params: Sequence[Param] = ()) -> Run:
+        """The node's run, looked for before it is created: a server that died may have it, or have it in part."""
+        if (run := self._runs.get(node)) is None:
+            run = next(self._search(f"tags.`{NODE}` = '{node}'"), None)
+            if run is None:
+                tags = {NODE: node} | self._marks | ({MLFLOW_PARENT_RUN_ID: parent.info.run_id} if parent else {})
+                run = self.client.create_run(self.experiment_id, tags=tags, run_name=name)
+            self._runs[node] = run
+            self._running.add(node)
+        lacks_data = run.inputs is None or not run.inputs.dataset_inputs
+        lacks_params = bool(params) and not run.data.params
+        if lacks_data:
+            inputs = [DatasetInput(data, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])]
+            self.client.log_inputs(run.info.run_id, inputs)
+        if lacks_params:
+            self.client.log_batch(run.info.run_id, params=params)
+        return self.read(node) if lacks_data or lacks_params else run
+
+    def set_status(self, node: str, status: str) -> None:
+        """Open the run again with "RUNNING", end it with any other status."""
+        run_id = self._runs[node].info.run_id
+        if status != "RUNNING":
+            self.client.set_terminated(run_id, status=status)
+            self._running.discard(node)
+            self.read(node)
+        elif node not in self._running:
+            self.client.update_run(run_id, status=status)
+            self._running.add(node)
+
+    def set_metrics(self, node: str, values: Mapping[str, float], stamp: int, step: int) -> None:
+        """Log those of the values that the run does not show; sent again, they stand there once."""
+        if node in self._runs:
+            run = self.read(node)
+            fresh = {name: value for name, value in values.items() if run.data.metrics.get(name) != value}
+            self.client.log_batch(run.info.run_id, metrics=[Metric(*pair, stamp, step) for pair in fresh.items()])
+
+    def set_tags(self, node: str, values: Mapping[str, str | None]) -> None:
+        """Give the run those of the tags that it does not have, and take from it those that are to be None."""
+        if node not in self._runs:
+            return
+        run, known = self._runs[node], self._runs[node].data.tags
+        fresh = [RunTag(name, value) for name, value in values.items() if value not in (None, known.get(name))]
+        stale = [name for name, value in values.items() if value is None and name in known]
+        if fresh:
+            self.client.log_batch(run.info.run_id, tags=fresh)
+        for name in stale:
+            self.client.delete_tag(run.info.run_id, name)
+        if fresh or stale:
+            self.read(node)
+
+    def close(self, complete: bool) -> None:
+        """End every open run: FINISHED where the study is complete, as are then those that were KILLED before."""
+        above = {node for node, run in self._runs.items() if run.info.status != "FINISHED" and _is_above(node)}
+        for node in sorted(self._running | above if complete else self._running):
+            self.set_status(node, "FINISHED" if complete and _is_above(node) else "KILLED")
+
+
+def _is_above(node: str) -> bool:
+    """Whether the run is the study's, a model's or a learning rate's."""
+    return not node.startswith("cell/")

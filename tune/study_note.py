@@ -1,0 +1,42 @@
+"""What MLflow's pages say of a study in words, as Markdown."""
+
+from collections.abc import Sequence
+
+from tune.markdown import grid
+from tune.report import columns, row_cells
+from tune.results import ModelRow
+from tune.saved_views import CURVES, MODELS, route
+from tune.study import Study
+from tune.table import absent, notes
+
+
+def study_note(study: Study, rows: Sequence[ModelRow], experiment_id: str) -> str:
+    """The experiment's description: marks, what was searched, links to its views, the table, how to read it."""
+    models, curves = (route(experiment_id, view) for view in (MODELS, CURVES))
+    parts = [
+        *(f"**{mark}**" for mark in mark_lines(study)),
+        searched(study),
+        f"[Table of the models, mean ± deviation]({models}) · [Training curves by model]({curves})",
+        grid(columns(study.metric), [row_cells(row) for row in rows]) if rows else "",
+        "\n".join(f"- {note}" for note in notes(study)),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def mark_lines(study: Study) -> list[str]:
+    """Why the numbers compare with no published ones, where they do not."""
+    demo = f"DEMO: {study.cells[0].experiment.data.demo_note}" if study.demo else ""
+    partial = f"PARTIAL: {absent(study.partial)}" if study.partial else ""
+    return [mark for mark in (demo, partial) if mark]
+
+
+def searched(study: Study) -> str:
+    """What the study is, in a sentence."""
+    sizes = ", ".join(f"{len(values)} × {name}" for name, values in study.space.items())
+    done = len(study.cells) - len(study.missing())
+    return f"Study `{study.name}`: {sizes}; {done} of {len(study.cells)} cells are done."
+
+
+def model_note(study: Study, row: ModelRow) -> str:
+    """The description of a model's run, and of the model in the registry."""
+    return "\n\n".join([*(f"**{mark}**" for mark in mark_lines(study)), row.sentence()])
