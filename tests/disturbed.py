@@ -13,7 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
 
+import pyarrow as pa
 import pyarrow.parquet as pq
+
+from tune.folder import Folder
 
 ROOT = Path(__file__).parents[1]
 STUDY, EPOCHS = "soak", 20
@@ -104,16 +107,22 @@ def cells(folder, study=STUDY):
 
 
 def contents(folder, study=STUDY):
+    """What each cell of a study on disk holds, see :func:`contents_of`."""
+    return contents_of(Folder(str(folder / "studies" / study)))
+
+
+def contents_of(home):
     """What each cell holds, without what depends on the machine or the moment."""
     found = {}
-    for cell in cells(folder, study):
-        rows = [json.loads(line) for line in (cell / "metrics.jsonl").read_text().splitlines()]
-        found[cell.name] = (
+    for name in home.children("cells"):
+        cell = home / f"cells/{name}"
+        rows = [json.loads(line) for line in cell.read("metrics.jsonl").splitlines()]
+        found[name] = (
             [{name: value for name, value in row.items() if not name.startswith(("time/", "crc32"))} for row in rows],
-            (cell / "last/state.safetensors").read_bytes(),
-            (cell / "best/model.safetensors").read_bytes(),
-            pq.read_table(cell / "predictions.parquet").to_pydict(),
-            json.loads((cell / "done.json").read_text())["metrics"],
+            cell.read("last/state.safetensors"),
+            cell.read("best/model.safetensors"),
+            pq.read_table(pa.BufferReader(cell.read("predictions.parquet"))).to_pydict(),
+            {name: cell.read_json("done.json")[name] for name in ("metrics", "metrics_sha256", "law_errors")},
         )
     return found
 

@@ -1,12 +1,9 @@
-"""The search command, and a bucket."""
+"""The search command, and the one that manages studies."""
 
-import logging
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 
-import boto3
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -65,28 +62,3 @@ def manage(tmp_path, monkeypatch, capsys):
         return code, said.out, said.err
 
     return run
-
-
-@pytest.fixture(scope="session")
-def s3():
-    """The address of an S3-compatible server, with one bucket; its environment reaches child processes."""
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
-
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in (("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "b"), ("DEFAULT_REGION", "us-east-1")):
-            patch.setenv(f"AWS_{name}", value)
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        boto3.client("s3").create_bucket(Bucket="bucket")
-        yield
-    server.stop()
-
-
-@pytest.fixture
-def bucket(s3):
-    """A URL in the bucket below which there is nothing yet."""
-    return f"s3://bucket/{uuid.uuid4().hex}"
