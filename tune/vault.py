@@ -62,6 +62,8 @@ def openings_text(study: Study) -> list[str]:
     if not finished:
         return []
     told = [folder for folder in finished if folder.openings()]
+    if not told:
+        return ["How often test clips were read is not recorded."]
     more = [f"{counts[purpose]} by {purpose}" for purpose in (VELOCITY, LENGTH) if counts[purpose]]
     again = counts[COMPLETION] - len(told)
     if again:
