@@ -27,6 +27,9 @@ MARKS = "marks"
 """The tag that says why a run's numbers compare with no published ones."""
 COLLAPSED = ("best", "best/test", "best/validation", "length", "time", "train", "validation", "velocity")
 """Beginnings of metrics' names, whose charts stand below the first ones, closed."""
+BLANK = "\u00a0"
+NUM_COLORS = 29
+"""Of MLflow's palette."""
 FIRST = "first"
 """The section of the first charts."""
 LOCAL_PAGES = "http://127.0.0.1:5000"
@@ -48,6 +51,30 @@ def route(experiment_id: str, view: str) -> str:
 def line_of(study: Study, cell: Cell) -> str:
     """To which line the cell's curves belong."""
     return f"{study.model_label(cell)} · lr{cell.experiment.optim.lr:g}"
+
+
+def lines(study: Study, rows: Sequence[ModelRow]) -> dict[str, str]:
+    """What each line is called, the table's lines first: with blanks at the end until its color is its own.
+
+    MLflow draws a line in a color that follows from its name, and in one of few: two names often share theirs.
+    """
+    found: dict[str, str] = {}
+    taken: set[int] = set()
+    for line in [line_of(study, cell) for cell in (*(row.best for row in rows), *study.cells)]:
+        if line not in found:
+            names = [line + BLANK * number for number in range(NUM_COLORS)]
+            found[line] = next((name for name in names if color(name) not in taken), line)
+            taken.add(color(found[line]))
+    return found
+
+
+def color(line: str) -> int:
+    """Which of its colors MLflow 3.17 draws the line in: a Fletcher checksum of the name of its group."""
+    low = high = 0
+    for letter in f"tag.{LINE}.{line}":
+        low = (low + ord(letter)) % 255
+        high = (high + low) % 255
+    return (low | high << 8) % NUM_COLORS
 
 
 def spread_tag(metric: Metric) -> str:
@@ -90,13 +117,14 @@ def best_first(name: str, metric: Metric) -> dict[str, Any]:
 
 def curves_state(study: Study, rows: Sequence[ModelRow]) -> dict[str, Any]:
     """Charts with a line for each row of the table; before there is one, for each model and learning rate."""
-    names = [line_of(study, row.best) for row in rows] or [line_of(study, cell) for cell in study.cells]
+    named = lines(study, rows)
+    names = [named[line_of(study, row.best)] for row in rows] or list(named.values())
     closed = [{"uuid": one, "name": one, "display": False, "isReordered": False} for one in COLLAPSED]
     return {
         "searchFilter": f"tags.`{CHOSEN}` = 'True'" if rows else f"tags.`{NODE}` LIKE 'cell/%'",
         **best_first(f"best/test/{study.metric.name}", study.metric),
         "groupBy": {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": LINE}]},
-        "groupsExpanded": {f"tag.{LINE}.{name}": False for name in dict.fromkeys(names)},
+        "groupsExpanded": {f"tag.{LINE}.{name}": False for name in names},
         "useGroupedValuesInCharts": True,
         "runsHiddenMode": "SHOW_ALL",
         "runListHidden": True,  # the charts' legends name the lines

@@ -20,7 +20,7 @@ from tune.results import ModelRow, test_predictions
 from tune.rollout_pictures import rollout_figure
 from tune.run_facts import dataset, mark_tags, metrics, params
 from tune.run_tree import RunTree
-from tune.saved_views import CHOSEN, LINE, line_of, links, spread_tag, view_tags
+from tune.saved_views import CHOSEN, LINE, line_of, lines, links, spread_tag, view_tags
 from tune.store import BEST, CellFolder
 from tune.study import OWNER, Cell, Study, StudyError
 from tune.study_note import model_note, study_note
@@ -157,8 +157,9 @@ class Tracker:
     def _mark_cells(self, rows: Sequence[ModelRow]) -> None:
         """Say of every cell to which line its curves belong, and whether the table reports it."""
         chosen = {one.cell.key for row in rows for one in row.chosen}
+        named = lines(self.study, rows)
         for cell in self.study.cells:
-            tags = {LINE: line_of(self.study, cell), CHOSEN: "True" if cell.key in chosen else None}
+            tags = {LINE: named[line_of(self.study, cell)], CHOSEN: "True" if cell.key in chosen else None}
             self.tree.set_tags(f"cell/{cell.key}", tags)
 
     def _set_experiment_tags(self, values: Mapping[str, str]) -> None:

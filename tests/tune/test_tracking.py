@@ -13,7 +13,7 @@ from stored_study import finish_cell, finished_study, planned_study, said, shown
 from fernn.train.run import Run
 from tune.report import model_rows
 from tune.run_tree import NODE
-from tune.saved_views import CURVES, MODELS, links, route
+from tune.saved_views import CURVES, MODELS, color, lines, links, route
 from tune.shipping import TrackingListener
 from tune.study import Cell, StudyError
 from tune.tracking import Tracker
@@ -303,3 +303,13 @@ def test_the_last_lines_of_a_search_open_the_views():
         describe_pages("http://mlflow:80/", links("http://mlflow:80/", "7"))[0]
         == f"MLflow, models: http://mlflow:80{place}models"
     )
+
+
+def test_lines_that_would_share_a_color_are_told_apart(tmp_path):
+    space = {"model": ("fernn-v1", "fernn-v2", "grnn", "grnn-plus", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0,)}
+    study = planned_study(tmp_path / "s", space)
+    assert color("grnn · lr0.001") == color("fernn-v1 · lr0.001") == 4  # as MLflow's page of charts draws them
+    assert (color("grnn · lr0.01"), color("fernn-v1 · lr0.003")) == (8, 25)
+    named = lines(study, [])
+    assert len(set(map(color, named.values()))) == len(named) == 10
+    assert all(name.rstrip("\u00a0") == line for line, name in named.items())

@@ -219,15 +219,14 @@ def grow(folder, database, seeds):
 
 
 def means(page, metric):
-    """The lines of the chart of that metric, each once, as y by x."""
+    """The lines of the chart of that metric, each once, as y by x, and their colors."""
     card = f"//*[@data-testid='experiment-view-compare-runs-card'][.//*[normalize-space()={metric!r}]]"
-    script = "return arguments[0].data.filter(l => l.x.length == arguments[1]).map(l => Array.from(l.y))"
+    script = (
+        "return arguments[0].data.filter(l => l.x.length == arguments[1]).map(l => [Array.from(l.y), l.line.color])"
+    )
     charts = page.all(f"{card}//*[contains(@class, 'js-plotly-plot')]")
-    return {
-        tuple(round(y, 6) for y in line)
-        for chart in charts
-        for line in page.driver.execute_script(script, chart, EPOCHS)
-    }
+    lines = [line for chart in charts for line in page.driver.execute_script(script, chart, EPOCHS)]
+    return {tuple(round(y, 6) for y in line) for line, _ in lines}, {color for _, color in lines}
 
 
 @pytest.mark.parametrize(
@@ -246,6 +245,7 @@ def test_the_views_need_no_clicking_and_follow_a_study_that_grows(page, study, d
     page.save(f"20-view-models-{seeds}")
     page.open(links["curves"])
     expected = {tuple(round(end * epoch / EPOCHS, 6) for epoch in range(1, EPOCHS + 1)) for end in ends}
-    page.until(lambda: means(page, CURVE) == expected, f"a line for each model, the mean over {seeds} seeds")
+    page.until(lambda: means(page, CURVE)[0] == expected, f"a line for each model, the mean over {seeds} seeds")
+    assert len(means(page, CURVE)[1]) == len(expected)  # a color of its own for each
     page.see("//*[contains(normalize-space(), 'DEMO · mean over seeds')]")
     page.save(f"21-view-curves-{seeds}")
