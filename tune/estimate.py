@@ -1,9 +1,12 @@
 """What a plan will cost, from one probed training step a model."""
 
 import math
+import os
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from statistics import median
@@ -55,10 +58,11 @@ class Cost:
 def cost_of(study: Study, cells: Sequence[Cell], num_clips: NumClips, resources: Resources, hardware: Hardware) -> Cost:
     """Time and disk that the cells will take, trained to their last epoch; StudyError for a model that fails."""
     held = {cell: resources.of(study.model_label(cell)) for cell in cells}
-    probed = {(probe_of(cell.experiment), cpus) for cell, (cpus, _) in held.items()}
-    probes = {(experiment, cpus): _try(experiment, cpus) for experiment, cpus in probed}
-    torch.cuda.empty_cache()  # the trials need what the probes held
     at_once = {cell: min(concurrency_of(*share, resources, hardware), len(cells)) for cell, share in held.items()}
+    beside = neighbours(max(at_once.values()), min(cpus for cpus, _ in held.values()))
+    probed = {(probe_of(cell.experiment), cpus) for cell, (cpus, _) in held.items()}
+    probes = {(experiment, cpus): _try(experiment, cpus, beside) for experiment, cpus in probed}
+    torch.cuda.empty_cache()  # the trials need what the probes held
     done = epochs_done(study, cells)
     taken, num_bytes, paces = [], 0, {}
     for cell in cells:
@@ -91,30 +95,67 @@ def evaluated_clips(experiment: Experiment, num_clips: NumClips) -> int:
     return clips["validation"] + clips["test"]
 
 
-def _try(experiment: Experiment, cpus: float) -> tuple[float, int]:
+def neighbours(at_once: int, cpus: float) -> int:
+    """How many busy threads stand for what else a machine does while one trial is probed on a CPU.
+
+    The other trials; and one thread for the driver, the shipping to MLflow, and the clips made for the next step.
+    """
+    if available_device().type == "cuda":
+        return 0
+    fitting = int(len(os.sched_getaffinity(0)) / max(1.0, cpus))
+    return max(0, min(at_once, fitting) - 1) * max(1, int(cpus)) + 1
+
+
+def _try(experiment: Experiment, cpus: float, beside: int) -> tuple[float, int]:
     try:
-        return probe(experiment, cpus)
+        return probe(experiment, cpus, beside)
     except Exception as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise StudyError(f"model {experiment.model.name!r} fails in its first training step: {first_line}") from error
 
 
 @cache
-def probe(experiment: Experiment, cpus: float) -> tuple[float, int]:
-    """Seconds for a clip in a training step, the median of some after one to warm up; and the number of parameters."""
+def probe(experiment: Experiment, cpus: float, beside: int = 0) -> tuple[float, int]:
+    """Seconds for a clip in a training step, the median of some after one to warm up; and the number of parameters.
+
+    ``beside`` threads compute meanwhile: trials that share a machine's cores and memory slow each other down.
+    """
     device = available_device()
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, int(cpus)))
     try:
         run = Run.start(experiment, device)
         num_clips = experiment.batch_size if device.type == "cuda" else CPU_CLIPS
-        seconds = timed_steps(run, num_clips)
-        if seconds < QUICK and num_clips < experiment.batch_size:
-            num_clips = experiment.batch_size
+        with busy(beside):
             seconds = timed_steps(run, num_clips)
+            if seconds < QUICK and num_clips < experiment.batch_size:
+                num_clips = experiment.batch_size
+                seconds = timed_steps(run, num_clips)
     finally:
         torch.set_num_threads(threads)
     return seconds / num_clips, sum(parameter.numel() for parameter in run.model.parameters())
+
+
+@contextmanager
+def busy(num_threads: int) -> Iterator[None]:
+    """Keep so many threads at convolutions, which let go of Python's lock while they compute."""
+    done = threading.Event()
+
+    def work() -> None:
+        torch.set_num_threads(1)
+        maps, kernels = torch.ones(8, 32, 32, 32), torch.ones(32, 32, 3, 3)
+        while not done.is_set():
+            torch.nn.functional.conv2d(maps, kernels, padding=1)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(num_threads)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
 
 
 def timed_steps(run: Run, num_clips: int) -> float:

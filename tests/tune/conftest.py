@@ -39,7 +39,7 @@ def command(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("ray.shutdown", lambda: None)  # other tests' Ray lives in this process
     for module in ("command", "preflight"):
         monkeypatch.setattr(f"tune.{module}.hardware", lambda: Hardware((Node(cpus=2, gpus=0),)))
-    monkeypatch.setattr("tune.estimate.probe", lambda experiment, cpus: (0.1, 1000))
+    monkeypatch.setattr("tune.estimate.probe", lambda experiment, cpus, beside: (0.1, 1000))
 
     def run(*arguments, search=kth_search.SEARCH):
         capsys.readouterr()
