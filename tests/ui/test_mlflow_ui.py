@@ -221,9 +221,8 @@ def grow(folder, database, seeds):
 def means(page, metric):
     """The lines of the chart of that metric, each once, as y by x, and their colors."""
     card = f"//*[@data-testid='experiment-view-compare-runs-card'][.//*[normalize-space()={metric!r}]]"
-    script = (
-        "return arguments[0].data.filter(l => l.x.length == arguments[1]).map(l => [Array.from(l.y), l.line.color])"
-    )
+    shown = "arguments[0]._fullData.filter(line => line.x.length == arguments[1] && line.mode == 'lines+markers')"
+    script = f"return {shown}.map(line => [Array.from(line.y), line.line.color])"  # the others are bands and shadows
     charts = page.all(f"{card}//*[contains(@class, 'js-plotly-plot')]")
     lines = [line for chart in charts for line in page.driver.execute_script(script, chart, EPOCHS)]
     return {tuple(round(y, 6) for y in line) for line, _ in lines}, {color for _, color in lines}
