@@ -25,7 +25,10 @@ CHOSEN = "chosen"
 """The tag of the cells whose learning rate is the one that the table reports."""
 MARKS = "marks"
 """The tag that says why a run's numbers compare with no published ones."""
-COLLAPSED = ("best", "best/test", "best/validation", "length", "time", "train", "validation", "velocity")
+COLLAPSED = (
+    "best", "best/test", "best/validation", "equivariance_error/circular", "equivariance_error/own", "length", "time",
+    "train", "validation", "velocity",
+)  # fmt: skip
 """Beginnings of metrics' names, whose charts stand below the first ones, closed."""
 BLANK = "\u00a0"
 NUM_COLORS = 29
