@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tune.documents import print_document, print_lines, print_table
-from tune.report import columns, imported_row_cells, records, row_cells
+from tune.report import records
 from tune.study import PROTOCOL_VERSION, Study, StudyError
-from tune.table import Table, marks
+from tune.table import Table, columns, imported_row_cells, marks, row_cells
 
 
 @dataclass(frozen=True)

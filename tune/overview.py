@@ -7,11 +7,11 @@ from tune.documents import print_document, print_lines, print_table
 from tune.imported import experiments
 from tune.lock import driver_of
 from tune.progress import duration
-from tune.report import columns, imported_row_cells, records, row_cells
+from tune.report import records
 from tune.standing import Standing, standings
 from tune.store import DamagedError
 from tune.study import Study, StudyError
-from tune.table import Table, absent, marks, notes
+from tune.table import Table, absent, columns, imported_row_cells, marks, notes, row_cells
 
 CELL_COLUMNS = (
     "cell", "status", "epoch", "best epoch", "validation", "test", "training", "machine", "reason",

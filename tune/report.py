@@ -20,19 +20,19 @@ import tyro
 from rich.console import Console
 
 from fernn.train.task import Metric
+from tune.evidence import against_published
 from tune.folder import Folder
 from tune.gallery import gallery
 from tune.imported import ImportedCell
 from tune.markdown import bullets, grid
-from tune.options import Published
 from tune.page import page
 from tune.pictures import png, svg
 from tune.published import deviations
 from tune.reproducibility_views import write_card
 from tune.results import CellResult, ModelRow, cell_result, model_rows, results
 from tune.reuse import find_study
-from tune.sheets import sheets
-from tune.table import Table, absent, marks, notes
+from tune.sheets import results_sheet, sheets
+from tune.table import Table, absent, columns, marks, notes, row_cells
 
 __all__ = [
     "CellResult", "ModelRow", "absent", "cell_result", "columns", "markdown", "model_rows", "notes", "results",
@@ -40,7 +40,6 @@ __all__ = [
 ]  # fmt: skip
 
 PAGE = "report.html"
-PUBLISHED_COLUMNS = ("published", "source", "certainty")
 
 
 @dataclass(frozen=True)
@@ -57,43 +56,11 @@ class Options:
     """Print the table as JSON, not as Markdown."""
 
 
-def columns(metric: Metric) -> tuple[str, ...]:
-    """The table's header."""
-    return "model", "parameters", "learning rate", "n", f"validation {metric.title}", f"test {metric.title}"
-
-
-def row_cells(row: ModelRow) -> tuple[str, ...]:
-    """A row as text."""
-    metric, test = row.metric, row.metric.spread(row.test, row.test_deviation)
-    seeds = str(row.num_seeds) if row.num_seeds == row.num_planned else f"{row.num_seeds} of {row.num_planned}"
-    return (
-        row.label, f"{row.num_parameters:,}", f"{row.lr:g}", seeds, metric.text(row.validation), test,
-    )  # fmt: skip
-
-
-def imported_row_cells(imported: ImportedCell, result: CellResult) -> tuple[str, ...]:
-    """An imported cell as text; it has no chosen learning rate."""
-    model = f"{imported.cell.experiment.model.label} (imported, not trained here: {imported.file_name})"
-    metric = imported.cell.metric
-    return model, f"{result.num_parameters:,}", "", "1", metric.text(result.validation), metric.text(result.test)
-
-
-def published_cells(published: Published | None) -> tuple[str, ...]:
-    """A published value as text, empty where there is none."""
-    if published is None:
-        return ("",) * len(PUBLISHED_COLUMNS)
-    return f"{published.mean:g} ± {published.deviation:g}", published.source, published.certainty
-
-
 def markdown(table: Table) -> str:
     """The table as Markdown, with what must be said under it."""
-    study = table.study
-    lines = [(*row_cells(row), *published_cells(table.published(row))) for row in table.rows]
-    lines += [(*imported_row_cells(*one), *published_cells(None)) for one in table.imported]
-    header = (*columns(table.metric), *([] if table.obstacles else PUBLISHED_COLUMNS))
-    drawn = grid(header, [line[: len(header)] for line in lines])
+    study, sheet = table.study, results_sheet(table)
     title = f"# Test {table.metric.title}, study {study.name}" + (f" ({marks(study)})" if marks(study) else "")
-    parts = [title, drawn, bullets(table.remarks())]
+    parts = [title, grid(sheet.header, sheet.texts()), bullets([*table.remarks(), *sheet.remarks])]
     if differs := deviations(study, table.search):
         parts += ["What differs from the published protocol:", bullets(differs)]
     return "\n\n".join(parts) + "\n"
@@ -101,7 +68,7 @@ def markdown(table: Table) -> str:
 
 def records(table: Table) -> list[dict[str, Any]]:
     """The rows by name, with all digits; published values only where they may stand."""
-    found = [_record(row) | _published_record(table, table.published(row)) for row in table.rows]
+    found = [_record(row) | _published_record(table, row) for row in table.rows]
     return found + [_imported_record(*one) | _published_record(table, None) for one in table.imported]
 
 
@@ -127,11 +94,16 @@ def _numbers(metric: Metric, validation: float, test: float) -> dict[str, float]
     return {f"validation_{metric.name}": validation, f"test_{metric.name}": test}
 
 
-def _published_record(table: Table, value: Published | None) -> dict[str, Any]:
+def _published_record(table: Table, row: ModelRow | None) -> dict[str, Any]:
     if table.obstacles:
         return {}
     names = {"published": "mean", "published_deviation": "deviation", "source": "source", "certainty": "certainty"}
-    return {name: None if value is None else getattr(value, field) for name, field in names.items()}
+    value = table.published(row) if row is not None else None
+    found: dict[str, Any] = {name: None if value is None else getattr(value, field) for name, field in names.items()}
+    beside = None if row is None or value is None else against_published(row, value)
+    low, high = beside.interval or (None, None) if beside else (None, None)
+    ends = {"difference_low": low, "difference_high": high}
+    return found | {"difference": beside and beside.delta, **ends, "verdict": beside and beside.verdict}
 
 
 def csv_text(table: Table) -> str:
@@ -151,9 +123,12 @@ def _pairs(where: Mapping[str, Any]) -> str:
 def json_text(table: Table) -> str:
     """The table and all remarks as JSON."""
     study = table.study
+    first, *others = sheets(table)
     content = {
         "study": study.name, "demo": study.demo, "partial": list(study.partial), "rows": records(table),
-        "remarks": table.remarks(), "deviations": deviations(study, table.search),
+        "remarks": [*table.remarks(), *first.remarks], "deviations": deviations(study, table.search),
+        "tables": {sheet.name: {"header": sheet.header, "lines": sheet.lines, "remarks": sheet.remarks}
+                   for sheet in others},
     }  # fmt: skip
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
@@ -168,7 +143,7 @@ def write(table: Table, folder: Folder) -> None:
 def draw(table: Table, folder: Folder) -> None:
     """Write every picture, every further table, and the page that holds them."""
     shown, pictures = sheets(table), list(gallery(table.study, table.rows))
-    for sheet in shown:
+    for sheet in shown[1:]:  # the first is table.csv
         folder.write(f"{sheet.name}.csv", sheet.csv_text(table.study).encode())
     for picture in pictures:
         folder.write(f"{picture.name}.png", png(picture.figure))

@@ -13,7 +13,7 @@ from tune.evidence import against_published, comparisons, interval_over_persons,
 from tune.results import ModelRow
 from tune.stats import verdict_rule
 from tune.study import Study
-from tune.table import Table, marks
+from tune.table import Table, columns, imported_row_cells, marks, row_cells
 
 Line = Sequence[Any]
 
@@ -55,40 +55,34 @@ def sheets(table: Table) -> list[Sheet]:
     return [sheet for sheet in found if sheet.lines]
 
 
+PUBLISHED = ("published", "source", "certainty", "difference", "verdict")
+
+
 def results_sheet(table: Table) -> Sheet:
     """The study's table, with what its numbers can bear."""
     metric, study = table.metric, table.study
-    header = ["model", "parameters", "learning rate", "seeds", f"validation {metric.title}", f"test {metric.title}"]
-    intervals = {row.label: interval_over_persons(study, row) for row in table.rows}
-    header += ["95 % over test persons"] if any(intervals.values()) else []
-    header += [] if table.obstacles else ["published", "difference", "verdict"]
-    lines = [_result_line(table, row, intervals) for row in table.rows]
-    for imported, result in table.imported:
-        name = f"{imported.cell.experiment.model.label} (imported: {imported.file_name})"
-        line = [name, result.num_parameters, None, 1, metric.text(result.validation), metric.text(result.test)]
-        lines.append(line + [None] * (len(header) - len(line)))
-    return Sheet("results", f"Test {metric.title}", header, lines, _result_remarks(table, any(intervals.values())))
+    intervals = [interval_over_persons(study, row) for row in table.rows]
+    has_persons = any(intervals)
+    header = [*columns(metric), *(["95 % over test persons"] if has_persons else [])]
+    header += [] if table.obstacles else PUBLISHED
+    lines: list[Line] = []
+    for row, interval in zip(table.rows, intervals, strict=True):
+        persons = [None if interval is None else _span(metric, interval)] if has_persons else []
+        lines.append([*row_cells(row), *persons, *([] if table.obstacles else _published(table, row))])
+    for one in table.imported:
+        cells = imported_row_cells(*one)
+        lines.append([*cells, *[None] * (len(header) - len(cells))])
+    return Sheet("table", f"Test {metric.title}", header, lines, _result_remarks(table, has_persons))
 
 
-def _result_line(table: Table, row: ModelRow, intervals: dict[str, Any]) -> list[Any]:
-    metric = row.metric
-    seeds = str(row.num_seeds) if row.num_seeds == row.num_planned else f"{row.num_seeds} of {row.num_planned}"
-    line = [row.label, row.num_parameters, f"{row.lr:g}", seeds, metric.text(row.validation)]
-    line.append(metric.spread(row.test, row.test_deviation))
-    if any(intervals.values()):
-        found = intervals[row.label]
-        line.append(None if found is None else _span(metric, found))
-    return line if table.obstacles else [*line, *_published(table, row)]
-
-
-def _published(table: Table, row: ModelRow) -> list[Any]:
+def _published(table: Table, row: ModelRow) -> list[str | None]:
     known = table.published(row)
     if known is None:
-        return [None, None, None]
+        return [None] * len(PUBLISHED)
     found = against_published(row, known)
-    difference = f"{found.delta:+{row.metric.form}}"
     span = "" if found.interval is None else f" [{_span(row.metric, found.interval)}]"
-    return [f"{known.mean:g} ± {known.deviation:g}", difference + span, found.verdict]
+    difference = f"{found.delta:+{row.metric.form}}{span}"
+    return [f"{known.mean:g} ± {known.deviation:g}", known.source, known.certainty, difference, found.verdict]
 
 
 def _span(metric: Metric, interval: tuple[float, float]) -> str:

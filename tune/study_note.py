@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from tune.markdown import grid
-from tune.report import columns, row_cells
 from tune.results import ModelRow
 from tune.saved_views import CURVES, MODELS, route
 from tune.study import Study
-from tune.table import absent, notes
+from tune.table import absent, columns, notes, row_cells
 
 
 def study_note(study: Study, rows: Sequence[ModelRow], experiment_id: str) -> str:

@@ -118,3 +118,24 @@ def absent(names: Sequence[str]) -> str:
 def marks(study: Study) -> str:
     """What every form of the table is marked with: DEMO, PARTIAL, both or nothing."""
     return " ".join(mark for mark, holds in (("DEMO", study.demo), ("PARTIAL", study.partial)) if holds)
+
+
+def columns(metric: Metric) -> tuple[str, ...]:
+    """The table's header."""
+    return "model", "parameters", "learning rate", "n", f"validation {metric.title}", f"test {metric.title}"
+
+
+def row_cells(row: ModelRow) -> tuple[str, ...]:
+    """A row as text."""
+    metric, test = row.metric, row.metric.spread(row.test, row.test_deviation)
+    seeds = str(row.num_seeds) if row.num_seeds == row.num_planned else f"{row.num_seeds} of {row.num_planned}"
+    return (
+        row.label, f"{row.num_parameters:,}", f"{row.lr:g}", seeds, metric.text(row.validation), test,
+    )  # fmt: skip
+
+
+def imported_row_cells(imported: ImportedCell, result: CellResult) -> tuple[str, ...]:
+    """An imported cell as text; it has no chosen learning rate."""
+    model = f"{imported.cell.experiment.model.label} (imported, not trained here: {imported.file_name})"
+    metric = imported.cell.metric
+    return model, f"{result.num_parameters:,}", "", "1", metric.text(result.validation), metric.text(result.test)

@@ -9,7 +9,7 @@ from stored_study import finished_study
 
 from tune.kth_search import PUBLISHED
 from tune.page import page, summary
-from tune.report import draw
+from tune.report import draw, write
 from tune.sheets import sheets, text
 from tune.table import Table
 
@@ -56,6 +56,7 @@ def study(tmp_path_factory):
 @pytest.fixture(scope="module")
 def written(study):
     folder = study.folder / "report"
+    write(Table.of(study), folder)
     draw(Table.of(study), folder)
     return folder
 
@@ -102,6 +103,7 @@ def test_a_demo_is_marked_on_every_table_and_picture(content, written, study):
 
 def test_the_same_folder_gives_the_same_bytes(study, written):
     again = study.folder / "again"
+    write(Table.of(study), again)
     draw(Table.of(study), again)
     names = written.children("")
     assert names == again.children("") and len(names) > 10
@@ -130,7 +132,7 @@ def test_models_are_compared_on_equal_seeds(study):
 
 
 def test_what_choosing_on_test_clips_would_seem_to_gain_is_a_warning(study):
-    warnings = [said for said in sheet_of(study, "results").remarks if said.startswith("WARNING")]
+    warnings = [said for said in sheet_of(study, "table").remarks if said.startswith("WARNING")]
     assert warnings == [
         "WARNING, grnn: learning rate 0.0001 is best on the test clips, with 0.867: 0.300 better than the one chosen "
         "on validation. That is what choosing on test clips would seem to gain."
@@ -143,7 +145,7 @@ def test_published_values_have_a_verdict_and_its_rule(tmp_path):
     study = finished_study(tmp_path / "s", space, hits, settings={})
     table = Table.of(study)
     whole = Table(study, table.rows, (), table.search, ())  # as if nothing stood against the published values
-    found = {sheet.name: sheet for sheet in sheets(whole)}["results"]
+    found = {sheet.name: sheet for sheet in sheets(whole)}["table"]
     by_model = {line[0]: dict(zip(found.header, line, strict=True)) for line in found.lines}
     assert by_model["grnn"]["published"] == f"{PUBLISHED['grnn'].mean:g} ± 0.03"
     assert by_model["grnn"]["difference"].startswith("+0.035 [")

@@ -54,12 +54,13 @@ def test_mean_and_deviation_are_those_of_the_chosen_rates_seeds(tmp_path):
 
 def test_published_values_stand_beside_the_papers_setting(tmp_path):
     header, _, cnn, plus = lines(markdown(Table.of(paper_study(tmp_path))))
-    assert header == [*columns(ACCURACY), "published", "source", "certainty"]
+    more = ["published", "source", "certainty", "difference", "verdict"]
+    assert header == [*columns(ACCURACY), *more]
     assert cnn == [
         "3dcnn", "1,234", "0.001", "3", "0.700", "0.600 ± 0.100",
-        "0.626 ± 0.02", "third-party review of the paper", "second-hand",
+        "0.626 ± 0.02", "third-party review of the paper", "second-hand", "-0.026 [-0.262 to 0.210]", "under-powered",
     ]  # fmt: skip
-    assert plus == ["grnn-plus", "1,234", "0.001", "1 of 3", "0.400", "0.300", "", "", ""]
+    assert plus == ["grnn-plus", "1,234", "0.001", "1 of 3", "0.400", "0.300", "–", "–", "–", "–", "–"]
 
 
 def test_the_remarks_name_rule_protocol_and_what_is_missing(tmp_path):
@@ -102,7 +103,7 @@ def test_demo_and_partial_are_marked_in_every_form(tmp_path, fact, mark):
 def test_a_model_of_other_width_has_no_published_value(tmp_path):
     study = paper_study(tmp_path, settings={"model.base": 2})
     header, _, cnn, _ = lines(markdown(Table.of(study)))
-    assert header[-1] == "certainty" and cnn[6:] == ["", "", ""]
+    assert header[-1] == "verdict" and cnn[6:] == ["–"] * 5
     assert "- 3dcnn has base 2, the registered model 16." in markdown(Table.of(study))
 
 
