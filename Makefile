@@ -16,7 +16,7 @@ demo: setup
 	$(BIN)/python tune/kth_search.py --preset demo
 
 test: setup
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 25
 
 soak: setup
 	KILLS=$(KILLS) $(BIN)/python -m pytest -m soak tests/soak --timeout 7200 -s
