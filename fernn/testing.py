@@ -38,8 +38,10 @@ def equivariance_error(hidden_states: HiddenStates, flow: Flow, clips: Tensor, v
     states = zip(hidden_states(clips), hidden_states(drift(flow, clips, velocity)), strict=True)
     for time, (still, moving) in enumerate(states):
         expected = flow.act_hidden(still[list(sources)], velocity, time)
-        largest = max(largest, (moving[list(targets)] - expected).abs().max().item())
-        scale = max(scale, still.abs().max().item())
+        difference = (moving[list(targets)] - expected).abs().max().item()
+        if math.isnan(difference):
+            return math.nan
+        largest, scale = max(largest, difference), max(scale, still.abs().max().item())
     if largest == 0:
         return 0.0
     return largest / scale if scale else math.inf

@@ -114,8 +114,8 @@ def execute(search: Search, planned: Planned, options: Options, voice: Voice) ->
         is_ready = planned.manifest is not None and options.clips.videos is None
         if is_ready and not planned.study.missing():
             voice.planned(planned, None)
-            study = with_origin(planned).study
-            return with_card(track(study, options, lambda listener: (study, [])), voice)
+            say_data(planned)
+            return with_card(track(planned.study, options, lambda listener: (planned.study, [])), voice)
         with ray_runtime(options.cluster.address):
             resources = chosen_resources(options)
             confirm(planned, search.presets[options.grid.preset], resources, options, voice)
@@ -134,17 +134,22 @@ def execute(search: Search, planned: Planned, options: Options, voice: Voice) ->
 
 def with_origin(planned: Planned) -> Planned:
     """The plan whose study names the code that trains it; its folder says what that is, and on which data."""
-    study = planned.study
+    say_data(planned)
+    return replace(planned, study=replace(planned.study, code=record(planned.study.folder)))
+
+
+def say_data(planned: Planned) -> None:
+    """Let the study's folder say on which data it stands."""
     assert planned.manifest is not None
-    record_data(study.folder, planned.manifest, planned.num_clips(study.cells[0].experiment.data))
-    return replace(planned, study=replace(study, code=record(study.folder)))
+    data = planned.study.cells[0].experiment.data
+    record_data(planned.study.folder, planned.manifest, planned.num_clips(data))
 
 
 def with_card(outcome: Outcome, voice: Voice) -> Outcome:
     """The outcome, when the study's reproducibility card says what came of it."""
     try:
         write_card(load_study(outcome.study.folder), outcome.study.folder)
-    except OSError as error:
+    except (OSError, DamagedError) as error:
         voice.warned(f"the reproducibility card could not be written ({error}): tune/report.py writes it later")
     return outcome
 

@@ -96,9 +96,12 @@ def _lines(table: Table) -> list[Line]:
 
 
 def _kind(table: Table) -> tuple[Any, ...]:
-    """Numbers of equal kinds are of the same data set, whole or lacking the same, real or rendered alike."""
-    study = table.study
-    return study.demo, study.partial, values(study).get("data.name")
+    """Numbers of equal kinds are of the same prepared data, whole or lacking the same, real or rendered alike.
+
+    How clips are split, drawn and moved may differ: that is named beside the numbers.
+    """
+    study, fields = table.study, values(table.study)
+    return study.demo, study.partial, str(fields.get("data.name")), str(fields.get("data_hash"))
 
 
 def _warns(remark: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import isfinite
 
 import numpy as np
 
@@ -45,14 +46,16 @@ def comparisons(rows: Sequence[ModelRow]) -> list[Comparison]:
     differences = [paired_differences(*pair) for pair in pairs]
     ps = [paired_permutation(found) for found in differences]
     return [
-        _comparison(*pair, found, p, adjusted)
+        _comparison(*pair, found, p, adjusted, len(pairs))
         for pair, found, p, adjusted in zip(pairs, differences, ps, holm(ps), strict=True)
     ]
 
 
-def _comparison(first: ModelRow, second: ModelRow, found: list[float], p: float, adjusted: float) -> Comparison:
+def _comparison(
+    first: ModelRow, second: ModelRow, found: list[float], p: float, adjusted: float, num_comparisons: int
+) -> Comparison:
     gap, deviation = mean_and_deviation(found)
-    advice = power_advice(first.metric, len(found), deviation, min(first.test, second.test))
+    advice = power_advice(first.metric, len(found), deviation, min(first.test, second.test), num_comparisons)
     return Comparison(first.label, second.label, len(found), gap, p, adjusted, advice)
 
 
@@ -114,8 +117,9 @@ class Temptation:
 
 def temptation(row: ModelRow) -> Temptation | None:
     """The learning rate that is best on the test clips, of those with as many seeds; None where there is one alone."""
-    means = {lr: mean_and_deviation([one.test for one in ones])[0] for lr, ones in row.complete_rates().items()}
-    if len(means) < 2:
+    found = {lr: mean_and_deviation([one.test for one in ones])[0] for lr, ones in row.complete_rates().items()}
+    means = {lr: round(mean, 12) for lr, mean in found.items() if isfinite(mean)}  # as choose_lr has its ties
+    if len(means) < 2 or not isfinite(row.test):
         return None
-    best = max(means, key=lambda lr: (row.metric.rank(means[lr]), -lr))
-    return Temptation(best, means[best], abs(means[best] - row.test))
+    best = max(means, key=lambda lr: (row.metric.rank(means[lr]), lr == row.lr, -lr))
+    return Temptation(best, means[best], abs(means[best] - round(row.test, 12)))

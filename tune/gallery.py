@@ -23,9 +23,6 @@ from tune.validation_pictures import seeds_by_epoch, validation_figure
 from tune.velocity_views import ModelVelocity, measured_velocities, picture
 from tune.velocity_views import curves as velocity_curves
 
-SMALL = 5
-"""So many rows have a confusion matrix and a heat-map of their own; of more the first."""
-
 
 @dataclass(frozen=True)
 class Picture:
@@ -65,14 +62,15 @@ def _rates(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
         ]
         words = f"Best validation {metric.title} by learning rate, means over seeds. {'; '.join(each)}."
         yield Picture("learning-rates", "Learning-rate sensitivity", words, rates_figure(study, rows))
-    if shares := importances(study):
+    found = finished_trials(study)
+    if shares := importances(study, found):
         words = "Share of the variance explained: " + ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
         yield Picture("importances", "What matters", f"{words}.", importances_figure(study, shares))
-    if found := finished_trials(study):
+    if found:
         values = [trial.value for trial in found if trial.value is not None]
         low, high = metric.text(min(values)), metric.text(max(values))
         words = f"{len(found)} pairs of model and learning rate, mean validation {metric.title} from {low} to {high}."
-        yield Picture("parallel-coordinates", "Models and learning rates", words, coordinates_figure(study))
+        yield Picture("parallel-coordinates", "Models and learning rates", words, coordinates_figure(study, found))
 
 
 def _velocities(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
@@ -84,7 +82,7 @@ def _velocities(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
     names = ", ".join(found[0].curve_names())
     words = f"Test {metric.title} on clips that move with velocities from {names}. {'; '.join(each)}."
     yield Picture("velocity", f"Test {metric.title} against data velocity", words, velocity_curves(found))
-    for one in found[:SMALL]:
+    for one in found:
         yield _heatmap(study, one)
 
 
@@ -114,7 +112,7 @@ def _examples(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
 
 
 def _confusions(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
-    for row in rows[:SMALL]:
+    for row in rows:
         counts = confusion(study, row)
         if counts is not None:
             figure = confusion_figure(counts, "; ".join(marks(study)))

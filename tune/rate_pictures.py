@@ -47,9 +47,8 @@ def finished_trials(study: Study) -> list[FrozenTrial]:
     return [trial for trial in trials(study) if trial.value is not None and isfinite(trial.value)]
 
 
-def importances(study: Study) -> dict[str, float]:
+def importances(study: Study, found: Sequence[FrozenTrial]) -> dict[str, float]:
     """How much of the trials' variance each searched field explains, by fANOVA; empty where nothing varies."""
-    found = finished_trials(study)
     varied = [name for name in ("model", RATE) if len({trial.params[name] for trial in found}) > 1]
     if len({trial.value for trial in found}) < 2 or not varied:
         return {}
@@ -72,9 +71,8 @@ def importances_figure(study: Study, shares: dict[str, float]) -> Figure:
     return figure
 
 
-def coordinates_figure(study: Study) -> Figure:
+def coordinates_figure(study: Study, found: Sequence[FrozenTrial]) -> Figure:
     """Parallel coordinates: a line for each model and learning rate through both to its validation metric."""
-    found = finished_trials(study)
     values = [trial.value for trial in found if trial.value is not None]
     columns = {
         "model": _evenly([trial.params["model"] for trial in found]),

@@ -157,11 +157,13 @@ def main(options: Options) -> int:
 
     try:
         study = find_study(options.study, options.storage)
-        write_card(study, Folder(options.out) if options.out else study.folder)
-        table = Table.of(study)
-        folder = Folder(options.out) if options.out else study.folder / "report"
-        write(table, folder)
-        draw(table, folder)
+        try:
+            table = Table.of(study)
+            folder = Folder(options.out) if options.out else study.folder / "report"
+            write(table, folder)
+            draw(table, folder)
+        finally:  # which a study has before its first result, too
+            write_card(study, Folder(options.out) if options.out else study.folder)
     except USER_ERRORS as error:
         return refuse(error, Console(stderr=True))
     sys.stdout.write(json_text(table) if options.json else markdown(table))

@@ -1,6 +1,7 @@
 """Which learning rate a model is reported with: by the validation metric alone."""
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 
 import numpy as np
 
@@ -20,5 +21,6 @@ def choose_lr(values: Mapping[float, Sequence[float]], metric: Metric) -> float:
     """The learning rate to report, from each one's best validation values, one a finished seed."""
     most = max(len(seeds) for seeds in values.values())
     # Equal hits in another order of seeds differ in the last bit of their mean: that is a tie.
-    complete = {lr: round(float(np.mean(seeds)), 12) for lr, seeds in values.items() if len(seeds) == most}
+    means = {lr: round(float(np.mean(seeds)), 12) for lr, seeds in values.items() if len(seeds) == most}
+    complete = {lr: metric.worst if isnan(mean) else mean for lr, mean in means.items()}
     return min(complete, key=lambda lr: (-metric.rank(complete[lr]), lr))

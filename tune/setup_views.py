@@ -22,7 +22,7 @@ def setup(said: Mapping[str, Any]) -> list[str]:
     metric = said["metric"]
     parts += [
         f"Metric: {metric['title']}, {metric['definition']}. {said['selection']}",
-        f"Test clips are read once, when a cell completes. Seeds: {', '.join(map(str, said['seeds']))}. Every random "
+        f"Seeds: {', '.join(map(str, said['seeds']))}. Every random "
         "draw comes from a named stream (`fernn/seeding.py`), so it depends on no order of calls.",
         f"Epochs: {said['epochs']}. Optimizer: Adam without weight decay or schedule. Fixed for all cells:",
         grid(("field", "value"), [(name, _text(value)) for name, value in said["fixed"].items()]),

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from fernn.law import breaches
+import numpy as np
+
+from fernn.law import CIRCULAR, flow_of
 from fernn.train.task import Metric
 from tune.evidence import against_published, comparisons, interval_over_persons, temptation
 from tune.results import ModelRow
@@ -90,14 +92,18 @@ def _span(metric: Metric, interval: tuple[float, float]) -> str:
 
 
 def _result_remarks(table: Table, has_persons: bool) -> list[str]:
-    found = [] if table.obstacles else [verdict_rule(table.metric)]
+    has_verdict = any(known.num_seeds for row in table.rows if (known := table.published(row)) is not None)
+    found = [verdict_rule(table.metric)] if has_verdict else []
     if has_persons:
         found.append(
             "95 % over test persons: percentile bootstrap of the mean accuracy over seeds, whole persons drawn anew "
             "(9,999 times); with few persons such intervals are rather too narrow."
         )
-    gains = [(row, gain) for row in table.rows if (gain := temptation(row)) is not None and gain.gain > 0]
-    for row, gain in gains:
+    gains = [(row, gain) for row in table.rows if (gain := temptation(row)) is not None]
+    none = [row.label for row, gain in gains if gain.gain == 0]
+    if none:
+        found.append(f"The learning rate chosen on validation is the best on the test clips, too: {', '.join(none)}.")
+    for row, gain in [(row, gain) for row, gain in gains if gain.gain > 0]:
         found.append(
             f"WARNING, {row.label}: learning rate {gain.lr:g} is best on the test clips, with "
             f"{row.metric.text(gain.test)}: {row.metric.text(gain.gain)} better than the one chosen on validation. "
@@ -109,25 +115,24 @@ def _result_remarks(table: Table, has_persons: bool) -> list[str]:
 def comparisons_sheet(rows: Sequence[ModelRow]) -> Sheet:
     """Every two models on equal seeds."""
     found = comparisons(rows)
-    header = ("models", "paired seeds", "difference of means", "p", "p (Holm)", "what the seeds can show")
+    header = ("models", "shared seeds", "mean difference", "p", "p (Holm)", "what the seeds can show")
     lines = [(f"{c.first} – {c.second}", c.num_pairs, c.gap, c.p, c.adjusted, c.advice) for c in found]
     number = f"{len(found)} comparisons are made" if len(found) > 1 else "One comparison is made"
     remark = (
-        f"{number} on the same test clips; p is of the exact two-sided permutation test of differences paired by seed, "
-        "p (Holm) is adjusted for all comparisons of this table. Power: two-sided paired t-test at 0.05, 80 %."
+        f"{number} on the same test clips; p is of the two-sided permutation test of differences paired by seed (exact "
+        "up to 14 seeds, of more 9,999 drawn signs), p (Holm) is adjusted for all comparisons of this table. Power: "
+        f"80 % for the two-sided paired t-test at 0.05{f' / {len(found)}' if len(found) > 1 else ''}."
     )
     return Sheet("comparisons", "Models compared, seed by seed", header, lines, [remark])
 
 
 def law_sheet(rows: Sequence[ModelRow]) -> Sheet:
     """The largest equivariance error over each row's seeds, by padding and precision."""
-    measured = {row.label: largest_errors(row) for row in rows}
-    names = list(dict.fromkeys(name for errors in measured.values() for name in errors))
-    header = ("model", *(name.replace("/", ", ") for name in names), "gate")
+    measured = {row.label: (row, largest_errors(row)) for row in rows if follows_a_flow(row)}
+    names = list(dict.fromkeys(name for _, errors in measured.values() for name in errors))
+    header = ("model", *(name.replace("/", ", ") for name in names), "gate of the best checkpoint")
     lines = [
-        (label, *(errors.get(name) for name in names), "; ".join(breaches(errors)) or gate_text(errors))
-        for label, errors in measured.items()
-        if errors
+        (label, *(errors.get(name) for name in names), gate_text(row)) for label, (row, errors) in measured.items()
     ]
     remark = (
         "Largest error over seeds by which the hidden states miss the law, relative to their largest value, on two "
@@ -138,9 +143,22 @@ def law_sheet(rows: Sequence[ModelRow]) -> Sheet:
     return Sheet("law", "Flow equivariance, measured", header, lines, [remark])
 
 
-def gate_text(errors: dict[str, float]) -> str:
-    """What the gate says of errors without a breach."""
-    return "holds" if any(name.startswith("circular") for name in errors) else "no gate"
+def follows_a_flow(row: ModelRow) -> bool:
+    """Whether the row's networks have a law to keep; a network that was measured has."""
+    if any(one.law_errors for one in row.chosen):
+        return True
+    flow = flow_of(row.experiment.model.build())
+    return flow is not None and len(flow.velocities) > 1
+
+
+def gate_text(row: ModelRow) -> str:
+    """What the gate says of the row's best checkpoint, and of other seeds that break the law."""
+    best = next(one for one in row.chosen if one.cell == row.best)
+    others = [str(one.cell.experiment.seed) for one in row.chosen if one is not best and one.breaches]
+    said = "; ".join(best.breaches) or ("holds" if best.law_errors else "not measured: of an earlier version")
+    if best.law_errors and not any(name.startswith(CIRCULAR) for name in best.law_errors):
+        said = "no gate: its flow interpolates"
+    return f"{said}; broken by seed {', '.join(others)}" if others else said
 
 
 def largest_errors(row: ModelRow) -> dict[str, float]:
@@ -148,7 +166,7 @@ def largest_errors(row: ModelRow) -> dict[str, float]:
     found: dict[str, float] = {}
     for one in row.chosen:
         for name, error in one.law_errors.items():
-            found[name] = max(found.get(name, 0.0), error)
+            found[name] = float(np.maximum(found.get(name, 0.0), error))  # which keeps what is no number
     return found
 
 

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
-from math import ceil, sqrt
+from math import ceil, isfinite, isnan, sqrt
 
 import numpy as np
 import scipy
@@ -54,8 +54,11 @@ def person_interval(sums: Sequence[float], counts: Sequence[int]) -> Interval | 
 
 
 def paired_permutation(differences: Sequence[float]) -> float:
-    """Two-sided p of the mean of paired differences, over all changes of their signs; 1 for fewer than two."""
-    if len(differences) < 2 or not np.any(differences):
+    """Two-sided p of the mean of paired differences, over all changes of their signs.
+
+    1 for fewer than two, and where one of them is no finite number.
+    """
+    if len(differences) < 2 or not np.any(differences) or not np.all(np.isfinite(differences)):
         return 1.0
     found = scipy.stats.permutation_test(
         (np.asarray(differences, float),),
@@ -72,8 +75,9 @@ def smallest_p(num_pairs: int) -> float:
     return min(1.0, 2.0 ** (1 - num_pairs))
 
 
-FEWEST_PAIRS = next(n for n in count(1) if smallest_p(n) <= LEVEL)
-"""With fewer the exact paired test can show nothing."""
+def fewest_pairs(level: float = LEVEL) -> int:
+    """With fewer the exact paired test can show nothing at that level."""
+    return next(n for n in count(1) if smallest_p(n) <= level)
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -85,26 +89,19 @@ def holm(ps: Sequence[float]) -> list[float]:
     return [float(p) for p in adjusted]
 
 
-def paired_power(gap: float, deviation: float, num_pairs: int) -> float:
+def paired_power(gap: float, deviation: float, num_pairs: int, level: float = LEVEL) -> float:
     """Power of the two-sided paired t-test for a mean difference of ``gap``, differences having ``deviation``."""
-    return _power(gap / deviation * sqrt(num_pairs), num_pairs - 1)
+    freedom, shift = num_pairs - 1, gap / deviation * sqrt(num_pairs)
+    edge = scipy.stats.t.ppf(1 - level / 2, freedom)
+    power = float(scipy.stats.nct.sf(edge, freedom, shift) + scipy.stats.nct.cdf(-edge, freedom, shift))
+    return 1.0 if isnan(power) else power  # SciPy has no number for one that is 1 but for rounding
 
 
-def unpaired_power(gap: float, deviation: float, num_each: int) -> float:
-    """Power of the two-sided t-test between two arms of so many values, each with ``deviation``."""
-    return _power(gap / deviation * sqrt(num_each / 2), 2 * num_each - 2)
-
-
-def _power(shift: float, freedom: int) -> float:
-    """Power of a two-sided t-test at LEVEL whose statistic has that noncentrality."""
-    edge = scipy.stats.t.ppf(1 - LEVEL / 2, freedom)
-    return float(scipy.stats.nct.sf(edge, freedom, shift) + scipy.stats.nct.cdf(-edge, freedom, shift))
-
-
-def pairs_needed(gap: float, deviation: float) -> int:
-    """How many paired seeds show a gap with POWER, by the paired t-test, and FEWEST_PAIRS at the least."""
-    enough = FEWEST_PAIRS + ceil(8.5 * (deviation / gap) ** 2)  # a normal statistic needs 7.85
-    return bisect_left(range(enough), POWER, lo=FEWEST_PAIRS, key=lambda n: paired_power(gap, deviation, n))
+def pairs_needed(gap: float, deviation: float, level: float = LEVEL) -> int:
+    """How many paired seeds show a gap with POWER, by the paired t-test; at the least what the exact test needs."""
+    fewest, quantiles = fewest_pairs(level), scipy.stats.norm.ppf([1 - level / 2, POWER])
+    enough = 2 * fewest + ceil(1.2 * (sum(quantiles) * deviation / gap) ** 2)
+    return bisect_left(range(enough), POWER, lo=fewest, key=lambda n: paired_power(gap, deviation, n, level))
 
 
 @dataclass(frozen=True)
@@ -158,14 +155,14 @@ def verdict_rule(metric: Metric) -> str:
     )
 
 
-def power_advice(metric: Metric, num_pairs: int, deviation: float | None, value: float) -> str:
-    """What so many paired seeds cannot show, and how many would."""
-    gap = relevant_gap(metric, value)
+def power_advice(metric: Metric, num_pairs: int, deviation: float | None, value: float, num_comparisons: int) -> str:
+    """What so many paired seeds cannot show, and how many would, each comparison at its share of the level."""
+    gap, level = relevant_gap(metric, value), LEVEL / num_comparisons
     worth = "2 points" if metric == ACCURACY else f"a tenth of the error ({metric.text(gap)})"
-    if not deviation:
-        return f"How many seeds would show a gap of {worth} is not known: their differences have no spread yet."
-    needed = pairs_needed(gap, deviation)
+    if not deviation or not isfinite(deviation) or not isfinite(gap) or gap == 0:
+        return f"How many seeds would show a gap of {worth} is not known: their differences have no finite spread."
+    needed, fewest = pairs_needed(gap, deviation, level), fewest_pairs(level)
     if num_pairs >= needed:
         return f"{num_pairs} paired seeds can show a gap of {worth}."
-    why = f": the exact test needs {FEWEST_PAIRS} to reach p = {LEVEL:g}" if num_pairs < FEWEST_PAIRS else ""
+    why = f": the exact test needs {fewest} to reach p = {level:.2g}" if num_pairs < fewest else ""
     return f"With {num_pairs} seeds a gap of {worth} cannot be shown{why}; about {needed} paired seeds would do."

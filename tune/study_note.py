@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from tune.markdown import grid
+from tune.imported import experiments
+from tune.markdown import bullets, grid
 from tune.results import ModelRow
 from tune.saved_views import CURVES, MODELS, route
 from tune.study import Study
-from tune.table import absent, columns, notes, row_cells
+from tune.table import absent, columns, gated, notes, row_cells
 
 
 def study_note(study: Study, rows: Sequence[ModelRow], experiment_id: str) -> str:
@@ -17,14 +18,14 @@ def study_note(study: Study, rows: Sequence[ModelRow], experiment_id: str) -> st
         searched(study),
         f"[Table of the models, mean ± deviation]({models}) · [Training curves by model]({curves})",
         grid(columns(study.metric), [row_cells(row) for row in rows]) if rows else "",
-        "\n".join(f"- {note}" for note in notes(study)),
+        bullets([*notes(study), *gated(rows)]),
     ]
     return "\n\n".join(filter(None, parts))
 
 
 def mark_lines(study: Study) -> list[str]:
     """Why the numbers compare with no published ones, where they do not."""
-    demo = f"DEMO: {study.cells[0].experiment.data.demo_note}" if study.demo else ""
+    demo = f"DEMO: {experiments(study)[0].data.demo_note}" if study.demo else ""
     partial = f"PARTIAL: {absent(study.partial)}" if study.partial else ""
     return [mark for mark in (demo, partial) if mark]
 

@@ -56,7 +56,9 @@ class Table:
 
 
 def notes(study: Study) -> list[str]:
-    """What must stand under every table of the study."""
+    """What must stand under every table of the study; raises StudyError for one without a cell."""
+    if not experiments(study):
+        raise StudyError(f"study {study.name!r} has no cell: run its search first")
     data = experiments(study)[0].data
     lines = [rule(task_of(data).metric), *strategy(study), data.note()]
     if study.demo:

@@ -136,8 +136,11 @@ class Tracker:
     def summarise(self, rows: Sequence[ModelRow]) -> None:
         """Put the table's numbers on the models' and learning rates' runs, where they are not yet, and the views.
 
-        Their step is the number of finished cells: a study that grows has a new number at a new step.
+        Their step is the number of finished cells: a study that grows has a new number at a new step. Imported cells,
+        which are all that some studies have, are not in MLflow.
         """
+        if not self.study.cells:
+            return
         results = [done for cell in self.study.cells if (done := self.study.cell_folder(cell).done()) is not None]
         moment = (int(1000 * max((done["finished_at"] for done in results), default=0)), len(results))
         self.tree.set_tags("study", {MLFLOW_RUN_NOTE: "\n".join(f"- {line}" for line in notes(self.study))})

@@ -19,6 +19,7 @@ from fernn.law import law_errors
 from fernn.train.loop import DivergedError, Row, fit
 from fernn.train.run import Run, available_device
 from fernn.train.task import Predictions
+from tune.code_version import source_sha256
 from tune.differences import Training
 from tune.machine import machine, peak_memory, reset_peak_memory
 from tune.store import CellFolder
@@ -40,6 +41,7 @@ def trial(point: Mapping[str, Any], *, study: Study, corpus: Corpus, until: int 
     same way on the same share of a GPU is written down and not raised: Ray would try again.
     """
     cell = study.cell_at(point)
+    source_sha256()  # of the code as it is now, not as it may be when the cell ends
     reset_globals(int(os.environ.get("OMP_NUM_THREADS", "1")))  # so Ray says how many CPUs the trial holds
     folder = study.cell_folder(cell)
     folder.take_over()

@@ -51,32 +51,22 @@ class Sealed:
         return self._clips
 
 
-def openings(study: Study) -> Counter[str]:
-    """How often the test clips were read, by purpose, over all finished cells."""
-    return Counter(opening["purpose"] for folder in _finished(study) for opening in folder.openings())
-
-
 def openings_text(study: Study) -> list[str]:
-    """What was read of the test clips, in words; nothing for a study of imported cells alone."""
-    finished, counts = _finished(study), openings(study)
-    if not finished:
-        return []
-    told = [folder for folder in finished if folder.openings()]
-    if not told:
-        return ["How often test clips were read is not recorded."]
-    more = [f"{counts[purpose]} by {purpose}" for purpose in (VELOCITY, LENGTH) if counts[purpose]]
-    again = counts[COMPLETION] - len(told)
-    if again:
-        more.append(f"{again} by evaluations that a kill had cut short")
-    if len(told) < len(finished):
-        more.append(f"{len(finished) - len(told)} of {len(finished)} cells have no record of it")
-    return [f"Test clips were read once for each cell, when it was complete{_besides(more)}."]
+    """What was read of the test clips, in words; nothing before a cell is finished.
 
-
-def _besides(more: list[str]) -> str:
-    return f"; besides: {', '.join(more)}" if more else ", and at no other time"
-
-
-def _finished(study: Study) -> list[CellFolder]:
-    folders = [study.cell_folder(cell) for cell in study.cells]
-    return [folder for folder in folders if folder.done() is not None]
+    Cells of fewer epochs, from which longer ones went on, count as well. A rerun repeats a reading in a folder of its
+    own, chooses nothing, and does not count.
+    """
+    folders = [CellFolder(study.folder / f"cells/{name}") for name in study.folder.children("cells")]
+    counts = [Counter(row["purpose"] for row in one.openings()) for one in folders if one.done() is not None]
+    known = [count for count in counts if count[COMPLETION]]
+    if not known:
+        return ["How often test clips were read is not recorded."] if counts else []
+    whole: Counter[str] = sum(counts, Counter())
+    more = [f"{whole[purpose]} times by {purpose}" for purpose in (VELOCITY, LENGTH) if whole[purpose]]
+    if again := whole[COMPLETION] - len(known):
+        more.append(f"{again} times by evaluating a cell again, after a kill or without its result")
+    if len(known) < len(counts):
+        more.append(f"{len(counts) - len(known)} of {len(counts)} cells have no record of it")
+    besides = f"; besides: {', '.join(more)}" if more else ", and at no other time"
+    return [f"Test clips were read once for each of {len(known)} trainings, when it was complete{besides}."]

@@ -171,6 +171,9 @@ def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
     from tune.registry import KEY
 
     name = registered_name(study, row)
+    if row.breaches:
+        why = "; ".join(row.breaches)
+        raise StudyError(f"the best checkpoint of {row.label} is nobody's 'best' ({why}): choose --which seeds")
     try:
         version = tracker.client.get_model_version_by_alias(name, "best")
     except MlflowException as error:

@@ -22,7 +22,7 @@ from tune.planning import Planned
 from tune.progress import Pace, Progress, duration, tables
 from tune.search import Failure, Listener
 from tune.study import Cell, Study
-from tune.table import Table
+from tune.table import Table, gated
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class Texts:
         for row in rows:
             grid.add_row(*report.row_cells(row))
         out.print(grid)
-        lines = [*report.notes(study), *describe_pages(tracking_uri, links)]
+        lines = [*report.notes(study), *gated(rows), *describe_pages(tracking_uri, links)]
         out.print(masked("\n".join(lines)), markup=False, highlight=False, soft_wrap=True)
 
     def left(self, outcome: Outcome) -> int:
@@ -235,8 +235,9 @@ class Events:
         self._tell("proposed", cell=cell.name)
 
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
-        rows = report.records(Table.of(study)) if report.model_rows(study) else []
-        self._tell("table", rows=rows, notes=report.notes(study), tracking_uri=tracking_uri, views=dict(links))
+        found = report.model_rows(study)
+        rows, notes = report.records(Table.of(study)) if found else [], [*report.notes(study), *gated(found)]
+        self._tell("table", rows=rows, notes=notes, tracking_uri=tracking_uri, views=dict(links))
 
     def left(self, outcome: Outcome) -> int:
         missing = outcome.study.missing()

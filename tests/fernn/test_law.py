@@ -95,6 +95,14 @@ def test_a_network_that_breaks_the_law_is_found():
     assert len(said) == 2 and "in float64, tolerance 1e-10" in said[1]
 
 
+def test_states_that_are_no_numbers_are_a_breach():
+    run = run_of(FERNNConfig(**NARROW))
+    run.model = Leaky()
+    with torch.no_grad():
+        run.model.weight.fill_(float("nan"))
+    assert len(breaches(law_errors(run, clips()))) == 2
+
+
 def test_an_error_that_is_no_number_is_a_breach():
     assert breaches({"circular/float32": float("nan"), "own/float32": float("nan")}) == [
         "equivariance error nan in float32, tolerance 1e-04"

@@ -58,6 +58,13 @@ def test_a_breach_is_said_and_takes_the_alias_away(study, tmp_path):
     ]
 
 
-def test_cells_of_an_earlier_version_have_nothing_to_show(study):
+def test_a_fernn_of_an_earlier_version_is_said_to_be_unmeasured(study):
     assert json.loads(study.cell_folder(study.cells[0]).folder.read("done.json")).get("law_errors") is None
-    assert "law" not in [sheet.name for sheet in sheets(Table.of(study))]
+    (sheet,) = [sheet for sheet in sheets(Table.of(study)) if sheet.name == "law"]
+    assert sheet.lines == [("fernn-v1", "not measured: of an earlier version")]
+
+
+def test_numbers_that_are_none_are_a_breach_in_the_sheet(study):
+    measured(study, HOLDS | {"circular/float32": float("nan")})
+    (sheet,) = [sheet for sheet in sheets(Table.of(study)) if sheet.name == "law"]
+    assert sheet.lines[0][-1] == "equivariance error nan in float32, tolerance 1e-04"
