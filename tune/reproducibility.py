@@ -148,11 +148,10 @@ def data(study: Study) -> dict[str, Any]:
 
 
 def hardware(found: Sequence[State]) -> list[dict[str, Any]]:
-    """Each machine with its cells; what trials held of it may differ from cell to cell."""
+    """Each machine with the cells of which trials ran there; what they held of it may differ from cell to cell."""
     machines: dict[str, dict[str, Any]] = {}
     for one in found:
-        if one.done is not None:
-            machine = machine_of(one)
+        for machine in one.folder.machines() or ([machine_of(one)] if one.done is not None else []):
             entry = machines.setdefault(json.dumps(machine, sort_keys=True), {**machine, "cells": []})
             entry["cells"].append(one.folder.folder.name)
     return list(machines.values())
@@ -205,7 +204,7 @@ def record(study: Study, state: State, machines: Sequence[Mapping[str, Any]]) ->
         "metrics_sha256": done.get("metrics_sha256"),
         "predictions_sha256": done.get("predictions_sha256"),
         "code": state.folder.codes(),
-        "machine": next((number for number, one in enumerate(machines, start=1) if name in one["cells"]), None),
+        "machines": [number for number, one in enumerate(machines, start=1) if name in one["cells"]],
         "train_seconds": state.seconds("train"),
         "validation_seconds": state.seconds("validation"),
     }

@@ -148,12 +148,12 @@ def splits(data: Mapping[str, Any]) -> list[str]:
 
 
 def hardware(machines: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The machines on which cells were finished."""
+    """The machines on which trials ran."""
     if not machines:
-        return ["No cell is finished, so none is recorded."]
+        return ["No cell was trained yet, so none is recorded."]
     header = ("machine", "host", "CPU", "cores", "memory", "GPU", "driver, CUDA", "OS", "a trial held", "cells")
     lines = [(str(number), *_machine(one), str(len(one["cells"]))) for number, one in enumerate(machines, start=1)]
-    return ["As each cell says where it ended.", grid(header, lines)]
+    return ["As each trial said when it began; of cells of earlier versions, where they ended.", grid(header, lines)]
 
 
 def _machine(one: Mapping[str, Any]) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ def cells(found: Sequence[Mapping[str, Any]]) -> list[str]:
     header = ("cell", "status", "epochs", "best epoch", "code", "machine", "SHA-256 of its metrics")
     lines = [
         (one["cell"], one["status"], str(one["epochs"]), str(one["best_epoch"] or "–"), _codes(one["code"]),
-         str(one["machine"] or "–"), one["metrics_sha256"] or (UNKNOWN if one["best_epoch"] else "–"))
+         ", ".join(map(str, one["machines"])) or "–", one["metrics_sha256"] or (UNKNOWN if one["best_epoch"] else "–"))
         for one in found
     ]  # fmt: skip
     said = "The hash covers every metric of every epoch but times, and the final validation and test metrics."

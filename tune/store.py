@@ -6,6 +6,7 @@ A cell's folder holds
     config.json          the experiment, field by field, the data's hash and the protocol's version
     attempt.json         who works on it: an attempt that finds another's name there stops writing
     codes.json           by which code it was trained, from which epoch on: records in the study's folder code/
+    machines.json        on what its trials ran
     metrics.jsonl        one row an epoch, each with its own checksum
     last/, best/         checkpoints: to go on from, and of the epoch before should that be damaged; the best weights
     predictions.parquet  one row a validation or test clip: split, id, person, label, logits
@@ -39,7 +40,7 @@ LAST, BEFORE, BEST = "last/state.safetensors", "last/before.safetensors", "best/
 METRICS, PREDICTIONS, DONE = "metrics.jsonl", "predictions.parquet", "done.json"
 OPENINGS = "openings.jsonl"
 EXAMPLES = "examples.safetensors"
-CODES = "codes.json"
+CODES, MACHINES = "codes.json", "machines.json"
 CHECKSUM = "crc32"
 
 
@@ -155,7 +156,7 @@ class CellFolder:
 
     def adopt(self, shorter: Self) -> None:
         """Take over what a cell with fewer epochs has, its last checkpoint at the end: training goes on from there."""
-        for name in (CODES, METRICS, BEST, LAST):
+        for name in (CODES, MACHINES, METRICS, BEST, LAST):
             if (content := shorter.folder.read(name)) is not None:
                 self.folder.write(name, content)
 
@@ -202,6 +203,19 @@ class CellFolder:
             return [{"first_epoch": int(one["first_epoch"]), "code": str(one["code"])} for one in known]
         except UNREADABLE as error:
             raise self._damaged(CODES, "it is not as it was written", f"delete it, and {RUN_AGAIN}") from error
+
+    def machines(self) -> list[dict[str, Any]]:
+        """On what the cell's trials ran, each different answer once; empty where that was not recorded."""
+        try:
+            return [dict(one) for one in self.folder.read_json(MACHINES) or []]
+        except UNREADABLE as error:
+            raise self._damaged(MACHINES, "it is not as it was written", f"delete it, and {RUN_AGAIN}") from error
+
+    def ran_on(self, machine: Mapping[str, Any]) -> None:
+        """Say on what a trial of the cell runs."""
+        known = self.machines()
+        if machine not in known:
+            self.folder.write_json(MACHINES, [*known, dict(machine)])
 
     def _go_on_by(self, code: str, epoch: int) -> None:
         """Say by which code the epochs after ``epoch`` are trained; of those before, what is known stays."""

@@ -79,6 +79,7 @@ def train(
     clips = Sealed(corpus.stream(experiment.data, experiment.batch_size, device), folder)
     run = Run.start(experiment, device)
     folder.begin(run, code)
+    folder.ran_on(machine(device))
     for row in fit(run, clips, until):
         row["time/recorded_at"] = time.time()
         folder.record(row, run)

@@ -95,6 +95,18 @@ def test_a_cell_that_went_on_by_other_code_names_both(tmp_path):
         card(study)
 
 
+def test_every_machine_is_named_on_which_a_cells_trials_ran(tmp_path):
+    study = planned_study(tmp_path, SPACE)
+    folder, run = study.cell_folder(study.cells[0]), Run.start(study.cells[0].experiment)
+    folder.begin(run)
+    for host in ("one", "other", "one"):
+        folder.ran_on({"host": host, "device_type": "cpu"})
+    assert [machine["host"] for machine in folder.machines()] == ["one", "other"]
+    text, facts = card(study)
+    assert [machine["host"] for machine in facts["hardware"]] == ["one", "other"] and "| 1 | one |" in text
+    assert facts["cells"][0]["machines"] == [1, 2] and facts["cells"][1]["machines"] == []
+
+
 def test_the_command_is_kept_as_it_works_elsewhere_and_without_passwords():
     script = str(module.ROOT / "tune/kth_search.py")
     given = ["--preset", "demo", "--storage", "/home/me/s", "--tracking_uri", f"http://me:{SECRET}@host", "--json"]
