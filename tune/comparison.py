@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tune.documents import print_document, print_lines, print_table
-from tune.report import records
+from tune.records import records
 from tune.study import PROTOCOL_VERSION, Study, StudyError
 from tune.table import Table, columns, imported_row_cells, marks, row_cells
 

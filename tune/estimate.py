@@ -27,7 +27,7 @@ from tune.study import Cell, Study, StudyError
 CPU_CLIPS = 2
 """Clips of a probed step on a CPU, where the time of a step grows with them. A GPU, and a model whose steps are quick,
 are probed with the whole batch. A single clip would not do: batch normalisation of a feature vector needs two."""
-QUICK, ENOUGH, MOST_STEPS = 0.1, 0.5, 20
+QUICK, ENOUGH, MOST_STEPS = 0.1, 0.25, 10
 """Seconds of a step that is quick, and of steps that are enough to take the median of; so many at the most."""
 FORWARD_SHARE = 1 / 3
 """A validation clip needs the forward pass, about a third of a training clip's work."""

@@ -23,6 +23,8 @@ TAKEN_OVER = signal.SIGUSR2
 LEASE = "driver.json"
 RENEWAL_S = 5.0
 """A driver renews its lease so often; three renewals missed, and it counts as dead."""
+CLOCK_S = 1.0
+"""A bucket says in whole seconds when a file was written."""
 LOCK = "driver.lock"
 LOOK_S = 0.05
 """Longer than :func:`driver_of` holds a lock that it looks at."""
@@ -43,7 +45,7 @@ def driver_of(folder: Folder) -> dict[str, Any] | None:
     known, renewed = folder.read_json(LEASE), folder.modified(LEASE)
     if known is None or renewed is None or _is_dead_here(known):
         return None
-    return known if time.time() - renewed < 3 * RENEWAL_S else None
+    return known if time.time() - renewed < 3 * RENEWAL_S + CLOCK_S else None
 
 
 def _holder(folder: Path) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from tune.documents import print_document, print_lines, print_table
 from tune.imported import experiments
 from tune.lock import driver_of
 from tune.progress import duration
-from tune.report import records
+from tune.records import records
 from tune.standing import Standing, standings
 from tune.store import DamagedError
 from tune.study import Study, StudyError

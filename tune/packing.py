@@ -216,7 +216,7 @@ def held_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def records(packing: Packing) -> list[dict[str, Any]]:
+def readings(packing: Packing) -> list[dict[str, Any]]:
     """The readings line by line, and which of them is taken."""
     return [
         {"model": label, **asdict(reading), "chosen": reading == best(label, readings)}

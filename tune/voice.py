@@ -14,15 +14,16 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from fernn.train.loop import Row
-from tune import report
 from tune.estimate import Cost
 from tune.masking import all_masked, masked
-from tune.packing import Packing, records
+from tune.packing import Packing, readings
 from tune.planning import Planned
 from tune.progress import Pace, Progress, duration, tables
+from tune.records import records
+from tune.results import model_rows
 from tune.search import Failure, Listener
 from tune.study import Cell, Study
-from tune.table import Table, gated
+from tune.table import Table, absent, columns, gated, notes, row_cells
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,8 @@ def describe_data(planned: Planned) -> str:
     if manifest is None:
         return f"not prepared yet, goes to {planned.home}"
     demo = f", DEMO: {study.cells[0].experiment.data.demo_note}" if study.demo else ""
-    absent = f", PARTIAL: {report.absent(study.partial)}" if study.partial else ""
-    return f"{planned.home}, {manifest.num_clips} clips{demo}{absent}"
+    lacking = f", PARTIAL: {absent(study.partial)}" if study.partial else ""
+    return f"{planned.home}, {manifest.num_clips} clips{demo}{lacking}"
 
 
 def describe_grid(study: Study) -> str:
@@ -141,7 +142,7 @@ class Texts:
         grid = Grid(title="trials side by side, measured", title_justify="left")
         for column in ("model", "trials", "CPUs each", "GPUs each", "clips/s in all", "memory", ""):
             grid.add_column(column)
-        for line in records(packing):
+        for line in readings(packing):
             mark = "chosen" if line["chosen"] else ""
             numbers = (str(line["trials"]), f"{line['cpus']:g}", f"{line['gpus']:g}", f"{line['clips_per_second']:.1f}")
             grid.add_row(line["model"], *numbers, f"{line['memory']:.0%}", mark)
@@ -151,16 +152,16 @@ class Texts:
         return Progress(study, cells, self.console, pace)
 
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
-        rows, out = report.model_rows(study), tables()
+        rows, out = model_rows(study), tables()
         if not rows:
             return self._say("no cell is finished yet")
         grid = Grid(title=study.name, title_justify="left")
-        for column in report.columns(study.metric):
+        for column in columns(study.metric):
             grid.add_column(column, overflow="fold")
         for row in rows:
-            grid.add_row(*report.row_cells(row))
+            grid.add_row(*row_cells(row))
         out.print(grid)
-        lines = [*report.notes(study), *gated(rows), *describe_pages(tracking_uri, links)]
+        lines = [*notes(study), *gated(rows), *describe_pages(tracking_uri, links)]
         out.print(masked("\n".join(lines)), markup=False, highlight=False, soft_wrap=True)
 
     def left(self, outcome: Outcome) -> int:
@@ -207,7 +208,7 @@ class Events:
         self._tell("plan", **facts, **expected, to_run=[cell.name for cell in missing])
 
     def packed(self, packing: Packing) -> None:
-        self._tell("packing", readings=records(packing))
+        self._tell("packing", readings=readings(packing))
 
     def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[Listener]:
         return nullcontext(self)
@@ -235,9 +236,9 @@ class Events:
         self._tell("proposed", cell=cell.name)
 
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
-        found = report.model_rows(study)
-        rows, notes = report.records(Table.of(study)) if found else [], [*report.notes(study), *gated(found)]
-        self._tell("table", rows=rows, notes=notes, tracking_uri=tracking_uri, views=dict(links))
+        found = model_rows(study)
+        rows, said = records(Table.of(study)) if found else [], [*notes(study), *gated(found)]
+        self._tell("table", rows=rows, notes=said, tracking_uri=tracking_uri, views=dict(links))
 
     def left(self, outcome: Outcome) -> int:
         missing = outcome.study.missing()

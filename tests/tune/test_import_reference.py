@@ -22,8 +22,9 @@ from tune.claims import load_study
 from tune.folder import Folder
 from tune.import_reference import Options, bring, like_the_study, main
 from tune.imported import ImportedCell, imported_cells, imported_folder
+from tune.records import records
 from tune.reference_weights import check_outputs, first_mismatch, published_network, published_velocities, read_weights
-from tune.report import markdown, records
+from tune.report import markdown
 from tune.store import BEST
 from tune.study import Cell, Study, StudyError
 from tune.table import Table

@@ -78,6 +78,7 @@ def test_a_lease_that_is_no_longer_renewed_is_nobodys(leased, monkeypatch):
     leased.write_json(LEASE, OTHER)
     assert driver_of(leased) == OTHER
     monkeypatch.setattr("tune.lock.RENEWAL_S", 0.0)
+    monkeypatch.setattr("tune.lock.CLOCK_S", 0.0)
     assert driver_of(leased) is None
 
 

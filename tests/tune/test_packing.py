@@ -9,7 +9,7 @@ import torch
 from fernn.experiment import Experiment
 from tune import packing
 from tune.folder import Folder
-from tune.packing import Reading, best, layouts, measure, pack, packed, records, side_by_side
+from tune.packing import Reading, best, layouts, measure, pack, packed, readings, side_by_side
 from tune.preflight import Hardware, Node
 from tune.rounds import run_with_room
 from tune.search import Resources
@@ -31,7 +31,7 @@ def test_the_best_rate_that_fits_is_chosen_and_fewer_trials_where_they_do_as_wel
         best("grnn", [reading(1, 100, 0.91)])
     shares = packed(Resources(max_concurrent=3), {"grnn": [alone, pair, four]})
     assert shares.of("grnn") == (1, 0.5) and shares.of("another") == (1, 0) and shares.max_concurrent == 3
-    assert [line["chosen"] for line in records({"grnn": [alone, pair, four]})] == [False, True, False]
+    assert [line["chosen"] for line in readings({"grnn": [alone, pair, four]})] == [False, True, False]
 
 
 @pytest.mark.parametrize(

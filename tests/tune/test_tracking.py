@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from stored_study import finish_cell, finished_study, planned_study, said, shown
 
 from fernn.train.run import Run
-from tune.report import model_rows
+from tune.results import model_rows
 from tune.run_tree import NODE
 from tune.saved_views import CURVES, MODELS, color, lines, links, route
 from tune.shipping import TrackingListener
