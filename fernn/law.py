@@ -1,8 +1,7 @@
 """How far a trained network keeps the law of flow equivariance: measured, and held against what arithmetic allows."""
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
@@ -51,12 +50,12 @@ def law_errors(run: Run, clips: Tensor) -> dict[str, float]:
     flow = flow_of(run.model)
     if flow is None or len(flow.velocities) < 2:
         return {}
-    first, found = to_unit(clips[:NUM_CLIPS], run.device), {}
-    for padding, network in twins(run.model, run.experiment.model):
-        with evaluating(network):
-            for precision in dict.fromkeys(("float32", "float64", trained_precision(run))):
-                found[f"{padding}/{precision}"] = _error(network, flow, first, precision)
-    return found
+    first, precisions = to_unit(clips[:NUM_CLIPS], run.device), ("float32", "float64", trained_precision(run))
+    twin = circular_twin(run.model, run.experiment.model)
+    measured = {OWN: _errors(run.model, flow, first, precisions)}
+    if twin is not None:
+        measured[CIRCULAR] = measured[OWN] if twin is run.model else _errors(twin, flow, first, precisions)
+    return {f"{padding}/{name}": error for padding, errors in measured.items() for name, error in errors.items()}
 
 
 def flow_of(model: nn.Module) -> Flow | None:
@@ -64,16 +63,16 @@ def flow_of(model: nn.Module) -> Flow | None:
     return model.flow if isinstance(model, Lifted) else None
 
 
-def twins(model: nn.Module, config: ModelConfig) -> Iterator[tuple[str, nn.Module]]:
-    """The network, and the exactly equivariant one with the same weights where there is one."""
-    yield OWN, model
+def circular_twin(model: nn.Module, config: ModelConfig) -> nn.Module | None:
+    """The exactly equivariant network with the same weights: the network itself, another, or None."""
     if isinstance(model, Lifted) and model.is_equivariant:
-        yield CIRCULAR, model
-    elif getattr(config, "embedding_padding", None) == "zeros":
-        device = next(model.parameters()).device
-        twin = replace(config, embedding_padding="circular").build().to(device)  # type: ignore[call-arg]
-        twin.load_state_dict(model.state_dict())
-        yield CIRCULAR, twin
+        return model
+    if getattr(config, "embedding_padding", None) != "zeros":
+        return None
+    device = next(model.parameters()).device
+    twin = replace(config, embedding_padding="circular").build().to(device)  # type: ignore[call-arg]
+    twin.load_state_dict(model.state_dict())
+    return twin
 
 
 def trained_precision(run: Run) -> str:
@@ -83,20 +82,19 @@ def trained_precision(run: Run) -> str:
     return run.experiment.precision
 
 
+def _errors(network: nn.Module, flow: Flow, clips: Tensor, precisions: Iterable[str]) -> dict[str, float]:
+    with evaluating(network):
+        return {precision: _error(network, flow, clips, precision) for precision in dict.fromkeys(precisions)}
+
+
 def _error(network: Any, flow: Flow, clips: Tensor, precision: str) -> float:
     if precision == "float64":
         network, clips = deepcopy(network).double(), clips.double()
     corners = dict.fromkeys((flow.velocities[0], flow.velocities[-1]))
-    with _products_in(precision), autocast(clips.device, "bf16" if precision == "bf16" else "float32"):
+    tf32 = torch.backends.cudnn.flags(enabled=True, allow_tf32=precision == "tf32")  # else as float32 says
+    with tf32, autocast(clips.device, "bf16" if precision == "bf16" else "float32"):
         errors = [equivariance_error(network.hidden_states, flow, clips, velocity) for velocity in corners]
     return math.nan if any(map(math.isnan, errors)) else max(errors)
-
-
-@contextmanager
-def _products_in(precision: str) -> Iterator[None]:
-    """Convolutions of a GPU in TF32 where that is the precision, else as they say."""
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=precision == "tf32"):
-        yield
 
 
 def breaches(errors: Mapping[str, float]) -> list[str]:

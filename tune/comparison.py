@@ -3,9 +3,10 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from tune.documents import print_document, print_lines, print_table
+from tune.documents import plain, print_document, print_lines, print_table
 from tune.records import records
 from tune.study import PROTOCOL_VERSION, Study, StudyError
 from tune.table import Table, columns, imported_row_cells, marks, row_cells
@@ -51,13 +52,14 @@ class Comparison:
         """What the table's study is called here."""
         return self.names[table.study.folder.root]
 
+    @cached_property
     def lines(self) -> list[Line]:
         """All rows, study by study."""
         return [line for table in self.tables for line in _lines(table)]
 
     def difference(self, line: Line) -> float | None:
         """The row's mean test metric less the first row's; None where their clips are not of one kind."""
-        first = self.lines()[0]
+        first = self.lines[0]
         return line.test - first.test if _kind(line.table) == _kind(first.table) else None
 
     def differing_fields(self) -> dict[str, dict[str, list[Any]]]:
@@ -71,7 +73,7 @@ class Comparison:
         """What must stand under the comparison."""
         found = [f"{name}: {_against(ones)}" for name, ones in self.differing_fields().items()]
         lines = ["what differs:", *(f"  {line}" for line in found)] if found else ["no field differs"]
-        if any(self.difference(line) is None for line in self.lines()):
+        if any(self.difference(line) is None for line in self.lines):
             lines.append(
                 "No difference stands where the first row is of other data, or of data that is marked otherwise."
             )
@@ -124,13 +126,7 @@ def values(study: Study) -> dict[str, list[Any]]:
 
 def _against(ones: Mapping[str, Sequence[Any]]) -> str:
     """ "2 in a, 1 in b": the values of each study."""
-    return "; ".join(f"{', '.join(map(_text, found))} in {name}" for name, found in ones.items())
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, dict):
-        return " ".join(f"{name} {item}" for name, item in value.items()) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return "; ".join(f"{', '.join(map(plain, found))} in {name}" for name, found in ones.items())
 
 
 def print_comparison(studies: Sequence[Study], as_json: bool) -> None:
@@ -146,7 +142,7 @@ def print_comparison(studies: Sequence[Study], as_json: bool) -> None:
 
 def _texts(comparison: Comparison) -> list[tuple[str, ...]]:
     metric, found = comparison.tables[0].metric, []
-    for line in comparison.lines():
+    for line in comparison.lines:
         difference = comparison.difference(line)
         text = "" if difference is None else f"{difference:+{metric.form}}"
         found.append((comparison.name(line.table), marks(line.table.study), *line.cells, text))
@@ -158,7 +154,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
     rows = [
         {"study": comparison.name(line.table), "marks": marks(line.table.study), **line.record}
         | {"difference_to_first": comparison.difference(line)}
-        for line in comparison.lines()
+        for line in comparison.lines
     ]
     studies = [
         {"study": comparison.name(table), "folder": table.study.folder.root, "demo": table.study.demo,

@@ -6,7 +6,7 @@ from typing import Any
 
 from data.manifest import Manifest
 from tune.folder import UNREADABLE, Folder
-from tune.store import CHECKSUM, DamagedError, checksum
+from tune.store import DamagedError, sealed, unsealed
 
 FILE = "data.json"
 
@@ -15,15 +15,14 @@ def record_data(folder: Folder, manifest: Manifest, num_clips: Mapping[str, int]
     """Write down the manifest of the data, and how many clips each split of the study has."""
     facts = {**asdict(manifest), "num_clips": dict(num_clips)}
     if not folder.has(FILE):
-        folder.write_json(FILE, facts | {CHECKSUM: checksum(facts)})
+        folder.write_json(FILE, sealed(facts))
 
 
 def recorded_data(folder: Folder) -> dict[str, Any] | None:
     """What was written down, None where nothing was; raises DamagedError where it is not as it was written."""
     try:
-        facts: dict[str, Any] | None = folder.read_json(FILE)
-        if facts is None or facts.pop(CHECKSUM) == checksum(facts):
-            return facts
-    except UNREADABLE:
-        pass
-    raise DamagedError(f"{folder.root}/{FILE}: it is not as it was written; delete it, and run the search again")
+        facts = folder.read_json(FILE)
+        return None if facts is None else unsealed(facts)
+    except UNREADABLE as error:
+        reason = "it is not as it was written; delete it, and run the search again"
+        raise DamagedError(f"{folder.root}/{FILE}: {reason}") from error

@@ -44,6 +44,13 @@ def print_lines(lines: Iterable[str]) -> None:
         tables().print(masked(line), markup=False, highlight=False, soft_wrap=True)
 
 
+def plain(value: Any) -> str:
+    """A field's value for people."""
+    if isinstance(value, dict):
+        return " ".join(f"{name} {item}" for name, item in value.items()) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def moment(seconds: float) -> str:
     """A time since 1970 for people, in the zone of this machine."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

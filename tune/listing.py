@@ -9,7 +9,7 @@ from tune.claims import load_study
 from tune.documents import moment, print_document, print_lines, print_table
 from tune.folder import Folder, check_storage_name
 from tune.imported import experiments, imported_cells
-from tune.lock import driver_of
+from tune.lock import driver_of, named
 from tune.reuse import MARK
 from tune.standing import Status, count
 from tune.store import DamagedError
@@ -110,10 +110,9 @@ def row(one: Entry) -> tuple[str, ...]:
         f"{number} {status}" for status, number in sorted(one.counts.items()) if status not in ("done", "waiting")
     ]
     others += [f"{one.num_imported} imported"] if one.num_imported else []
-    driver = "" if one.driver is None else f"pid {one.driver.get('pid')} on {one.driver.get('host')}"
     return (
         one.study.name, one.data, f"{one.counts['done']} / {one.num_planned}", ", ".join(others), marks(one.study),
-        driver, "" if one.last_result is None else moment(one.last_result), disk(one.num_bytes),
+        named(one.driver), "" if one.last_result is None else moment(one.last_result), disk(one.num_bytes),
     )  # fmt: skip
 
 

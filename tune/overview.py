@@ -1,11 +1,11 @@
 """One study, whole: what it is, how far each cell is, and its table: ``python tune/study.py show NAME``."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from tune.documents import print_document, print_lines, print_table
+from tune.documents import plain, print_document, print_lines, print_table
 from tune.imported import experiments
-from tune.lock import driver_of
+from tune.lock import driver_of, named
 from tune.progress import duration
 from tune.records import records
 from tune.standing import Standing, standings
@@ -54,9 +54,9 @@ def facts(study: Study) -> Iterator[str]:
         yield f"data: {data.name}{demo}{partial}; {study.data or 'not prepared yet'}"
         yield f"protocol: {', '.join(f'{name} {value}' for name, value in protocol(study).items())}"
     for name, values in study.space.items():
-        yield f"searched: {name}: {', '.join(_text(value) for value in values)}"
+        yield f"searched: {name}: {', '.join(plain(value) for value in values)}"
     yield f"strategy: {strategy(study)}"
-    yield f"driver: {driver(driver_of(study.folder))}"
+    yield f"driver: {named(driver_of(study.folder)) or 'none'}"
 
 
 def protocol(study: Study) -> dict[str, Any]:
@@ -75,11 +75,6 @@ def strategy(study: Study) -> str:
         sampled += f" from {low:g} to {high:g}, {study.num_to_come} more cells to come"
     halved = "successive halving (asha)" if study.scheduler == "asha" else "each cell to its last epoch"
     return f"{sampled}; {halved}"
-
-
-def driver(known: Mapping[str, Any] | None) -> str:
-    """Who works on the study."""
-    return "none" if known is None else f"pid {known.get('pid')} on {known.get('host')}"
 
 
 def cell_row(study: Study, one: Standing) -> tuple[str, ...]:
@@ -126,7 +121,3 @@ def cell_record(study: Study, one: Standing) -> dict[str, Any]:
         f"validation_{metric}": one.best, f"test_{metric}": one.test, "train_seconds": one.train_seconds,
         "machine": dict(one.machine), "reason": one.reason or None,
     }  # fmt: skip
-
-
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -85,11 +85,12 @@ def json_text(table: Table) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def write(table: Table, folder: Folder) -> None:
-    """Write the table in its three forms."""
-    forms = {"md": markdown, "csv": csv_text, "json": json_text}
-    for ending, form in forms.items():
-        folder.write(f"table.{ending}", form(table).encode())
+def write(table: Table, folder: Folder) -> dict[str, str]:
+    """Write the table in its three forms; the forms by their files' ending."""
+    texts = {"md": markdown(table), "csv": csv_text(table), "json": json_text(table)}
+    for ending, text in texts.items():
+        folder.write(f"table.{ending}", text.encode())
+    return texts
 
 
 def draw(table: Table, folder: Folder) -> None:
@@ -112,13 +113,13 @@ def main(options: Options) -> int:
         try:
             table = Table.of(study)
             folder = Folder(options.out) if options.out else study.folder / "report"
-            write(table, folder)
+            texts = write(table, folder)
             draw(table, folder)
         finally:  # which a study has before its first result, too
             write_card(study, Folder(options.out) if options.out else study.folder)
     except USER_ERRORS as error:
         return refuse(error, Console(stderr=True))
-    sys.stdout.write(json_text(table) if options.json else markdown(table))
+    sys.stdout.write(texts["json" if options.json else "md"])
     return 0
 
 

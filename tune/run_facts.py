@@ -8,7 +8,7 @@ from fernn.train.loop import Row
 from tune.masking import masked
 from tune.saved_views import MARKS
 from tune.study import Cell, Study
-from tune.study_note import mark_lines
+from tune.table import mark_lines
 
 
 def mark_tags(study: Study) -> dict[str, str]:

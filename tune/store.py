@@ -24,7 +24,7 @@ import socket
 import time
 import uuid
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -75,12 +75,10 @@ class CellFolder:
         if content is None:
             return None
         try:
-            result: dict[str, Any] = json.loads(content)
-            if result.pop(CHECKSUM) == checksum(result):
-                return result
-        except UNREADABLE:
-            pass
-        raise self._damaged(DONE, "it is not as it was written", f"delete it, and {RUN_AGAIN}: {EVALUATED}")
+            return unsealed(json.loads(content))
+        except UNREADABLE as error:
+            way_out = f"delete it, and {RUN_AGAIN}: {EVALUATED}"
+            raise self._damaged(DONE, "it is not as it was written", way_out) from error
 
     def config(self) -> dict[str, Any] | None:
         """What the cell is, or None before it is planned."""
@@ -111,12 +109,9 @@ class CellFolder:
         rows: list[dict[str, Any]] = []
         for line in lines:
             try:
-                row = json.loads(line)
-                if row.pop(CHECKSUM) != checksum(row):
-                    break
+                rows.append(unsealed(json.loads(line)))
             except UNREADABLE:
                 break
-            rows.append(row)
         return rows, len(lines)
 
     def attempt(self) -> dict[str, Any] | None:
@@ -198,18 +193,22 @@ class CellFolder:
 
     def codes(self) -> list[dict[str, Any]]:
         """By which code the cell was trained: from ``first_epoch`` on by ``code``, which is empty if not recorded."""
-        try:
-            known = self.folder.read_json(CODES) or []
-            return [{"first_epoch": int(one["first_epoch"]), "code": str(one["code"])} for one in known]
-        except UNREADABLE as error:
-            raise self._damaged(CODES, "it is not as it was written", f"delete it, and {RUN_AGAIN}") from error
+
+        def parsed(one: Any) -> dict[str, Any]:
+            return {"first_epoch": int(one["first_epoch"]), "code": str(one["code"])}
+
+        return self._entries(CODES, parsed)
 
     def machines(self) -> list[dict[str, Any]]:
         """On what the cell's trials ran, each different answer once; empty where that was not recorded."""
+        return self._entries(MACHINES, dict)
+
+    def _entries(self, name: str, parsed: Callable[[Any], dict[str, Any]]) -> list[dict[str, Any]]:
+        """The entries of a list in a file; raises DamagedError for one that cannot be read."""
         try:
-            return [dict(one) for one in self.folder.read_json(MACHINES) or []]
+            return [parsed(one) for one in self.folder.read_json(name) or []]
         except UNREADABLE as error:
-            raise self._damaged(MACHINES, "it is not as it was written", f"delete it, and {RUN_AGAIN}") from error
+            raise self._damaged(name, "it is not as it was written", f"delete it, and {RUN_AGAIN}") from error
 
     def ran_on(self, machine: Mapping[str, Any]) -> None:
         """Say on what a trial of the cell runs."""
@@ -308,8 +307,8 @@ class CellFolder:
         self.folder.write(PREDICTIONS, content)
         if examples:
             self.folder.write(EXAMPLES, pack(examples, {}))
-        sealed = {**result, "code": self.codes(), "predictions_sha256": hashlib.sha256(content).hexdigest()}
-        self.folder.write_json(DONE, sealed | {CHECKSUM: checksum(sealed)})
+        digest = hashlib.sha256(content).hexdigest()
+        self.folder.write_json(DONE, sealed({**result, "code": self.codes(), "predictions_sha256": digest}))
 
     def examples(self) -> Tensors:
         """What was kept to be looked at; empty where nothing was."""
@@ -342,6 +341,18 @@ def checksum(value: Any) -> int:
     return zlib.crc32(json.dumps(value).encode())
 
 
+def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts with their checksum."""
+    return {**facts, CHECKSUM: checksum(facts)}
+
+
+def unsealed(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts without their checksum; raises one of UNREADABLE where that is missing, or of others."""
+    if facts.pop(CHECKSUM) != checksum(facts):
+        raise ValueError("the checksum is of other facts")
+    return facts
+
+
 def sealed_line(row: Mapping[str, Any]) -> str:
     """The row as a line with its checksum."""
-    return json.dumps({**row, CHECKSUM: checksum(row)}) + "\n"
+    return json.dumps(sealed(row)) + "\n"

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from tune.imported import experiments
 from tune.markdown import bullets, grid
 from tune.results import ModelRow
 from tune.saved_views import CURVES, MODELS, route
 from tune.study import Study
-from tune.table import absent, columns, gated, notes, row_cells
+from tune.table import columns, gated, mark_lines, notes, row_cells
 
 
 def study_note(study: Study, rows: Sequence[ModelRow], experiment_id: str) -> str:
@@ -21,13 +20,6 @@ def study_note(study: Study, rows: Sequence[ModelRow], experiment_id: str) -> st
         bullets([*notes(study), *gated(rows)]),
     ]
     return "\n\n".join(filter(None, parts))
-
-
-def mark_lines(study: Study) -> list[str]:
-    """Why the numbers compare with no published ones, where they do not."""
-    demo = f"DEMO: {experiments(study)[0].data.demo_note}" if study.demo else ""
-    partial = f"PARTIAL: {absent(study.partial)}" if study.partial else ""
-    return [mark for mark in (demo, partial) if mark]
 
 
 def searched(study: Study) -> str:

@@ -61,11 +61,15 @@ def notes(study: Study) -> list[str]:
         raise StudyError(f"study {study.name!r} has no cell: run its search first")
     data = experiments(study)[0].data
     lines = [rule(task_of(data).metric), *strategy(study), data.note()]
-    if study.demo:
-        lines.append(f"DEMO: {data.demo_note}; these numbers compare with no published ones.")
-    if study.partial:
-        lines.append(f"PARTIAL: {absent(study.partial)}; these numbers compare with no published ones.")
+    lines += [f"{mark}; these numbers compare with no published ones." for mark in mark_lines(study)]
     return lines + openings_text(study) + diverged(study) + incomplete(study)
+
+
+def mark_lines(study: Study) -> list[str]:
+    """Why the numbers compare with no published ones, where they do not."""
+    demo = f"DEMO: {experiments(study)[0].data.demo_note}" if study.demo else ""
+    partial = f"PARTIAL: {absent(study.partial)}" if study.partial else ""
+    return [mark for mark in (demo, partial) if mark]
 
 
 def gated(rows: Sequence[ModelRow]) -> list[str]:

@@ -14,6 +14,7 @@ from mlflow.entities import Metric, Run
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from fernn.train.loop import Row
+from tune.markdown import bullets
 from tune.pictures import marks, png, test_figure
 from tune.registry import register
 from tune.results import ModelRow, test_predictions
@@ -143,7 +144,7 @@ class Tracker:
             return
         results = [done for cell in self.study.cells if (done := self.study.cell_folder(cell).done()) is not None]
         moment = (int(1000 * max((done["finished_at"] for done in results), default=0)), len(results))
-        self.tree.set_tags("study", {MLFLOW_RUN_NOTE: "\n".join(f"- {line}" for line in notes(self.study))})
+        self.tree.set_tags("study", {MLFLOW_RUN_NOTE: bullets(notes(self.study))})
         for row in rows:
             metric, node, note = row.metric, f"model/{row.label}", model_note(self.study, row)
             register(self.client, self.study, row, self.tree[f"cell/{row.best.key}"].info.run_id, note)

@@ -143,14 +143,15 @@ def keep_first(batches: Iterable[Batch], kept: list[Batch]) -> Iterator[Batch]:
 
 def result(cell: Cell, run: Run, rows: list[Row], found: Evaluated) -> dict[str, Any]:
     """What ``done.json`` says: the result, what it cost, and on what."""
+    metrics = found.metrics()
     return {
         "key": cell.key,
         "status": "finished",
         "epochs": run.epoch,
         "best_epoch": run.best_epoch,
         "num_parameters": sum(parameter.numel() for parameter in run.model.parameters()),
-        "metrics": found.metrics(),
-        "metrics_sha256": Training(rows, found.metrics()).sha256,
+        "metrics": metrics,
+        "metrics_sha256": Training(rows, metrics).sha256,
         "law_errors": found.law_errors,
         "peak_memory_bytes": peak_memory(run.device),
         "train_seconds": sum(row["time/train_seconds"] for row in rows),
