@@ -2,6 +2,7 @@
 # make test   set up .venv and run the tests
 # make lint   ruff and mypy
 # make soak   whole studies killed, stopped, cut off and filled up, 100 kills in all; an hour; the right to mount helps
+# make cluster-test   head, nodes, PostgreSQL, MLflow behind its login, a bucket; needs Debian's postgresql and nginx-light
 # make ui-test   MLflow's pages in headless Chromium; needs Debian's chromium and chromium-driver
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ READY := .venv/ready
 
 KILLS ?= 100
 
-.PHONY: demo test soak lint ui-test setup clean
+.PHONY: demo test soak cluster-test lint ui-test setup clean
 
 demo: setup
 	$(BIN)/python tune/kth_search.py --preset demo
@@ -20,6 +21,9 @@ test: setup
 
 soak: setup
 	KILLS=$(KILLS) $(BIN)/python -m pytest -m soak tests/soak --timeout 7200 -s
+
+cluster-test: setup
+	$(BIN)/python -m pytest -m cluster tests/cluster --timeout 600 --durations 0 -s
 
 lint: setup
 	$(BIN)/ruff check .

@@ -82,12 +82,17 @@ class Manifest:
         """The manifest in ``folder``; raises :class:`ManifestError` if there is none or it is not one."""
         path = folder / MANIFEST
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            return _from_json(content)
+            return cls.parse(path.read_bytes(), str(path))
         except FileNotFoundError as error:
             raise ManifestError(f"{folder} has no {MANIFEST}: its preparation did not finish") from error
+
+    @classmethod
+    def parse(cls, content: bytes, source: str) -> "Manifest":
+        """The manifest that a file holds; raises :class:`ManifestError` if it is none, which names its source."""
+        try:
+            return _from_json(json.loads(content))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise ManifestError(f"{path} is not a manifest of format {FORMAT}: {error}") from error
+            raise ManifestError(f"{source} is not a manifest of format {FORMAT}: {error}") from error
 
     def verify(self, folder: Path) -> None:
         """Check every file's presence, size and SHA-256; one :class:`ManifestError` names all that differ."""

@@ -26,10 +26,10 @@ TINY += ["--set", "data.size=8", "--set", "model.hidden_channels=4", "--set", "m
 
 
 class Server:
-    """An MLflow server on loopback over a SQLite database, that can be killed and started again."""
+    """An MLflow server on loopback that can be killed and started again; by default over SQLite and files."""
 
-    def __init__(self, folder):
-        self.process = None
+    def __init__(self, folder, backend=None, artifacts=None):
+        self.process, self.backend, self.artifacts = None, backend, artifacts
         self.move_to(folder)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -43,13 +43,9 @@ class Server:
 
     def start(self, wait=True):
         command = [Path(sys.executable).parent / "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--backend-store-uri", f"sqlite:///{self.database}", "--workers", "1"]
-        command += [
-            "--artifacts-destination",
-            str(self.folder / "artifacts"),
-            "--default-artifact-root",
-            "mlflow-artifacts:/",
-        ]
+        command += ["--backend-store-uri", self.backend or f"sqlite:///{self.database}", "--workers", "1"]
+        command += ["--artifacts-destination", self.artifacts or str(self.folder / "artifacts")]
+        command += ["--default-artifact-root", "mlflow-artifacts:/"]
         with (self.folder / "mlflow.log").open("a") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True)
         if wait:

@@ -85,8 +85,7 @@ def claim(study: Study) -> None:
     }
     if grown != known:
         study.folder.write_json("study.json", grown)
-    for cell in study.cells:
-        study.cell_folder(cell).plan(cell.config())
+    study.folder.each(lambda cell: study.cell_folder(cell).plan(cell.config()), study.cells)
 
 
 def grow(known: Space, more: Space) -> dict[str, list[Any]]:

@@ -15,8 +15,9 @@ from data.stream import Corpus
 from tune.claims import claim, load_study
 from tune.code_version import record
 from tune.data_record import record_data
-from tune.estimate import Cost, cost_of
+from tune.estimate import Cost, NoMachineError, cost_of
 from tune.lock import driver_lock
+from tune.monitoring import Monitor
 from tune.options import Options, Preset, Search, parse
 from tune.planning import Planned, bring, plan, replan
 from tune.preflight import check_storage, check_tracking, chosen_resources, hardware, optuna_storage, tracking_uri
@@ -102,7 +103,12 @@ def cost(planned: Planned, resources: Resources, options: Options) -> Cost | Non
     if not missing:
         return None
     say("measuring one training step of each model")
-    found = cost_of(planned.study, missing, planned.num_clips, resources, hardware())
+    elsewhere = options.cluster.address is not None
+    try:
+        found = cost_of(planned.study, missing, planned.num_clips, resources, hardware(), elsewhere)
+    except NoMachineError as error:
+        say(f"what the search costs is not known: {error}")
+        return None
     return replace(found, price_per_gpu_hour=options.cluster.price_per_gpu_hour)
 
 
@@ -190,8 +196,9 @@ def train(
     listener: Listener,
 ) -> tuple[Study, list[Failure]]:
     """Run what is missing, with progress shown; the study as it ends, and the cells that failed."""
-    with voice.progress(study, study.missing(), expected.pace if expected else Pace()) as progress:
-        return run_rounds(study, again, corpus, resources, [listener, progress])
+    pace = expected.pace if expected else Pace()
+    with voice.progress(study, study.missing(), pace) as progress, Monitor(study) as monitor:
+        return run_rounds(study, again, corpus, resources, [listener, progress, monitor])
 
 
 def track(study: Study, options: Options, work: Work) -> Outcome:

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 try:
@@ -38,8 +37,8 @@ class Options:
     """MLflow server or database; by default SQLite inside the storage."""
     optuna_storage: str | None = None
     """Database of Optuna's study; by default SQLite inside the storage."""
-    data: Path | None = None
-    """Folder of the prepared data; by default all in datasets/."""
+    data: str | None = None
+    """Folder of the prepared data, or its URL in a bucket; by default all in datasets/."""
     address: str | None = None
     """A running Ray cluster; by default Ray is started here for a moment."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

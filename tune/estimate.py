@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from statistics import median
 
+import ray
 import torch
+from ray.exceptions import GetTimeoutError, RayTaskError
 
 from fernn.batch import Batch
 from fernn.data_config import DataConfig
@@ -21,7 +23,7 @@ from fernn.train.run import Run, available_device
 from tune.growing import epochs_done
 from tune.preflight import Hardware
 from tune.progress import Pace
-from tune.search import Resources
+from tune.search import Resources, ship_models
 from tune.study import Cell, Study, StudyError
 
 CPU_CLIPS = 2
@@ -33,6 +35,14 @@ FORWARD_SHARE = 1 / 3
 """A validation clip needs the forward pass, about a third of a training clip's work."""
 BYTES_PER_PARAMETER = 28
 """Weights and two moments of Adam in the last checkpoint and the one before, weights in the best, all float32."""
+
+PATIENCE = 600.0
+"""Seconds that a plan waits for a machine of the cluster to measure on; an autoscaler may have to bring one."""
+
+
+class NoMachineError(Exception):
+    """No machine of the cluster becomes free, so that what a search costs is not known."""
+
 
 NumClips = Callable[[DataConfig], Mapping[str, int]]
 """How many clips each split of the data has."""
@@ -55,18 +65,30 @@ class Cost:
         return None if self.price_per_gpu_hour is None else self.gpu_hours * self.price_per_gpu_hour
 
 
-def cost_of(study: Study, cells: Sequence[Cell], num_clips: NumClips, resources: Resources, hardware: Hardware) -> Cost:
-    """Time and disk that the cells will take, trained to their last epoch; StudyError for a model that fails."""
+def cost_of(
+    study: Study,
+    cells: Sequence[Cell],
+    num_clips: NumClips,
+    resources: Resources,
+    hardware: Hardware,
+    elsewhere: bool = False,
+) -> Cost:
+    """Time and disk that the cells will take, trained to their last epoch; StudyError for a model that fails.
+
+    ``elsewhere``: steps are probed where trials will run, in the cluster that Ray is connected to; raises
+    NoMachineError where no machine there becomes free.
+    """
     held = {cell: resources.of(study.model_label(cell)) for cell in cells}
     at_once = {cell: min(concurrency_of(*share, resources, hardware), len(cells)) for cell, share in held.items()}
-    beside = neighbours(max(at_once.values()), min(cpus for cpus, _ in held.values()))
-    probed = {(probe_of(cell.experiment), cpus) for cell, (cpus, _) in held.items()}
-    probes = {(experiment, cpus): _try(experiment, cpus, beside) for experiment, cpus in probed}
+    ship_models(cells)
+    beside = Neighbours(max(at_once.values()), min(cpus for cpus, _ in held.values()))
+    probed = {(probe_of(cell.experiment), share) for cell, share in held.items()}
+    probes = {(experiment, share): _try(experiment, share, beside, elsewhere) for experiment, share in probed}
     torch.cuda.empty_cache()  # the trials need what the probes held
     done = epochs_done(study, cells)
     taken, num_bytes, paces = [], 0, {}
     for cell in cells:
-        seconds_per_clip, num_parameters = probes[probe_of(cell.experiment), held[cell][0]]
+        seconds_per_clip, num_parameters = probes[probe_of(cell.experiment), held[cell]]
         of_epoch = paces[study.model_label(cell)] = epoch_clips(cell.experiment, num_clips) * seconds_per_clip
         at_end = FORWARD_SHARE * evaluated_clips(cell.experiment, num_clips) * seconds_per_clip
         taken.append(((cell.experiment.epochs - done[cell.key]) * of_epoch + at_end, at_once[cell], held[cell][1]))
@@ -95,23 +117,51 @@ def evaluated_clips(experiment: Experiment, num_clips: NumClips) -> int:
     return clips["validation"] + clips["test"]
 
 
-def neighbours(at_once: int, cpus: float) -> int:
-    """How many busy threads stand for what else a machine does while one trial is probed on a CPU.
+@dataclass(frozen=True)
+class Neighbours:
+    """What else the machines do while one trial is probed: so many trials at once in all, each on so many CPUs."""
 
-    The other trials; and one thread for the driver, the shipping to MLflow, and the clips made for the next step.
-    """
-    if available_device().type == "cuda":
-        return 0
-    fitting = int(len(os.sched_getaffinity(0)) / max(1.0, cpus))
-    return max(0, min(at_once, fitting) - 1) * max(1, int(cpus)) + 1
+    at_once: int
+    cpus: float
+
+    def num_threads(self) -> int:
+        """How many busy threads stand for that on this machine, none where trials compute on GPUs.
+
+        The other trials; and one thread for the driver, the shipping to MLflow, and the clips made for the next step.
+        """
+        if available_device().type == "cuda":
+            return 0
+        fitting = int(len(os.sched_getaffinity(0)) / max(1.0, self.cpus))
+        return max(0, min(self.at_once, fitting) - 1) * max(1, int(self.cpus)) + 1
 
 
-def _try(experiment: Experiment, cpus: float, beside: int) -> tuple[float, int]:
+def _try(experiment: Experiment, share: tuple[float, float], beside: Neighbours, elsewhere: bool) -> tuple[float, int]:
     try:
-        return probe(experiment, cpus, beside)
+        return probe_elsewhere(experiment, share, beside) if elsewhere else probe_here(experiment, share[0], beside)
+    except NoMachineError:
+        raise
     except Exception as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise StudyError(f"model {experiment.model.name!r} fails in its first training step: {first_line}") from error
+
+
+@cache
+def probe_elsewhere(experiment: Experiment, share: tuple[float, float], beside: Neighbours) -> tuple[float, int]:
+    """As :func:`probe_here`, in the cluster, by a task that holds what a trial holds; raises NoMachineError."""
+    cpus, gpus = share
+    task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_calls=1)(probe_here)  # a GPU's memory goes with its process
+    try:
+        found: tuple[float, int] = ray.get(task.remote(experiment, cpus, beside), timeout=PATIENCE)
+        return found
+    except GetTimeoutError as error:
+        raise NoMachineError(f"no machine with {cpus:g} CPUs and {gpus:g} GPUs free in {PATIENCE:.0f} s") from error
+    except RayTaskError as error:
+        raise error.cause from error
+
+
+def probe_here(experiment: Experiment, cpus: float, beside: Neighbours) -> tuple[float, int]:
+    """As :func:`probe`, beside what else this machine will do."""
+    return probe(experiment, cpus, beside.num_threads())
 
 
 @cache

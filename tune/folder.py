@@ -3,17 +3,24 @@
 import json
 import os
 import uuid
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pyarrow import fs
 
+from data.bucket import SCHEMES
+
 TEMPORARY = ".tmp-"
+AT_ONCE = 32
+"""Requests to a bucket that wait for their answers at the same time."""
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What parsing and unsealing a file raises that is not one of ours."""
-BUCKETS = ("s3", "gs", "abfs")
-"""Schemes of object stores that pyarrow opens, and in which an object is written whole or not at all."""
 
 
 class Folder:
@@ -35,7 +42,19 @@ class Folder:
         return self.root.rstrip("/").rpartition("/")[2]
 
     def __truediv__(self, name: str) -> Self:
-        return type(self)(f"{self.root}/{name}")
+        """The folder of that name in this one; in a bucket through the same connection."""
+        if self.is_local:
+            return type(self)(f"{self.root}/{name}")
+        child = copy(self)
+        child.root, child._path = f"{self.root}/{name}", f"{self._path}/{name}"
+        return child
+
+    def each(self, function: Callable[[Item], Found], items: Iterable[Item]) -> list[Found]:
+        """What the function finds below this folder for each item, in order; in a bucket many wait at a time."""
+        if self.is_local:
+            return [function(item) for item in items]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(function, items))
 
     def read(self, name: str) -> bytes | None:
         """The file's content, or None where there is no such file."""
@@ -130,8 +149,8 @@ class Folder:
 def check_storage_name(storage: str) -> None:
     """Raises ValueError for a storage that is neither a folder nor a bucket, or that a URL could not hold."""
     scheme, separator, path = storage.partition("://")
-    if separator and scheme not in ("file", *BUCKETS):
-        known = ", ".join(f"{name}://" for name in BUCKETS)
+    if separator and scheme not in ("file", *SCHEMES):
+        known = ", ".join(f"{name}://" for name in SCHEMES)
         raise ValueError(f"--storage must be a folder or a URL that begins with {known}, got {storage!r}")
     if separator and "@" in path:
         raise ValueError("--storage must be without a key or password: AWS_ACCESS_KEY_ID and the like hold them")

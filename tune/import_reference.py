@@ -12,18 +12,19 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
+from data.bucket import at_hand
 from data.files import sha256_of
 from data.manifest import Manifest
-from data.registry import DATASETS, read_corpus
+from data.registry import read_corpus
 from data.stream import Corpus
 from fernn.checkpoint import pack
-from fernn.data_config import DataConfig
 from fernn.experiment import Experiment
 from fernn.train.evaluate import to_unit
 from fernn.train.run import Run, available_device
 from tune.claims import claim, protocol
 from tune.code_version import record
 from tune.command import USER_ERRORS, refuse
+from tune.data_home import address_in, find_data, verified
 from tune.folder import Folder
 from tune.imported import STATUS, ImportedCell, experiments, imported_cells, imported_folder
 from tune.options import parse_setting
@@ -48,8 +49,8 @@ class Options:
     """Name of the study; a new one needs --data."""
     storage: str = "studies"
     """Folder in which studies are kept."""
-    data: Path | None = None
-    """Folder of the prepared data; by default the study's."""
+    data: str | None = None
+    """Folder of the prepared data, or its URL in a bucket; by default the study's."""
     seed: int = 0
     """The seed under which the weights stand in the study."""
     set: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FIELD=VALUE")] = ()
@@ -91,20 +92,17 @@ def chosen_target(options: Options) -> Target:
         return _existing_target(options, settings)
     check_study_name(options.study)
     experiment = Experiment().override({"model": options.model, "seed": options.seed, **settings})
-    home = _home(experiment.data, options.data)
-    manifest = _verified(home)
+    address = address_in(options.data, experiment.data)
+    home, manifest = at_hand(address), verified(at_hand(address))
     partial = (*manifest.missing, *(entry.name for entry in manifest.skipped))
     folder = Folder(options.storage) / options.study
-    return Target(Study(options.study, folder, {}, (), manifest.demo, partial, str(home)), experiment, home, manifest)
+    return Target(Study(options.study, folder, {}, (), manifest.demo, partial, address), experiment, home, manifest)
 
 
 def _existing_target(options: Options, settings: Settings) -> Target:
     study = _found(options)
     experiment = like_the_study(study, {"model": options.model, "seed": options.seed, **settings})
-    home = _home(experiment.data, options.data) if options.data else Path(study.data)
-    manifest, expected = _verified(home), data_hash(study)
-    if manifest.hash != expected:
-        raise StudyError(f"study {study.name!r} stands on data {expected}, {home} holds {manifest.hash}")
+    home, manifest = find_data(study, experiment.data, data_hash(study), options.data)
     return Target(study, experiment, home, manifest)
 
 
@@ -113,16 +111,6 @@ def _found(options: Options) -> Study:
         return find_study(options.study, options.storage)
     except StudyError as error:
         raise StudyError(f"{error}; --data DIR begins a new study") from error
-
-
-def _home(data: DataConfig, folder: Path) -> Path:
-    return DATASETS[data.name].folder_of(folder, data)
-
-
-def _verified(home: Path) -> Manifest:
-    manifest = Manifest.read(home)
-    manifest.verify(home)
-    return manifest
 
 
 def like_the_study(study: Study, fields: Settings) -> Experiment:

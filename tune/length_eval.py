@@ -14,7 +14,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import tyro
 from rich.console import Console
@@ -24,6 +23,7 @@ from data.progress import progress, say
 from data.registry import read_corpus
 from fernn.train.task import ERROR
 from tune.command import USER_ERRORS, refuse
+from tune.data_home import find_data
 from tune.length import LengthMeasurement
 from tune.length_views import ModelLength
 from tune.lock import driver_lock
@@ -33,7 +33,7 @@ from tune.results import model_rows
 from tune.search import ray_runtime
 from tune.study import Study, StudyError
 from tune.table import notes
-from tune.velocity_eval import find_data, finished_study, mlflow_refusals, uri_of
+from tune.velocity_eval import finished_study, mlflow_refusals, uri_of
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Options:
     """Models by name; by default every one that has a finished cell."""
     horizon: int = 70
     """So many frames are predicted."""
-    data: Path | None = None
-    """Folder of the prepared data; by default where the study found it."""
+    data: str | None = None
+    """Folder of the prepared data, or its URL in a bucket; by default where the study found it."""
     json: bool = False
     """Print the numbers as JSON instead of a table."""
 
@@ -105,7 +105,8 @@ def evaluate(study: Study, options: Options) -> list[ModelLength]:
 
 def measure_all(study: Study, left: Sequence[LengthMeasurement], options: Options) -> None:
     """Measure cell after cell, with progress."""
-    home, manifest = find_data(study, [one.cell for one in left], options.data)
+    cell = left[0].cell
+    home, manifest = find_data(study, cell.experiment.data, cell.data_hash, options.data)
     total = sum(one.data.num_sequences[2] for one in left)
     with ray_runtime(None):
         corpus = read_corpus(left[0].data, home, manifest)

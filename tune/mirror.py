@@ -77,7 +77,7 @@ def trials(study: Study) -> list[FrozenTrial]:
 def _trial(
     study: Study, label: str, rate: float, cells: Sequence[Cell], space: dict[str, BaseDistribution]
 ) -> FrozenTrial | None:
-    histories = [study.cell_folder(cell).history() for cell in cells]
+    histories = study.folder.each(lambda cell: study.cell_folder(cell).history(), cells)
     values = [study.value(cell) for cell in cells]
     known = [study.metric.worst if isnan(value) else value for value in values if value is not None]
     if not known or len(known) < len(values):

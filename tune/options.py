@@ -117,8 +117,9 @@ class Training:
 class Clips:
     """Where the clips come from, and how they move."""
 
-    data: Annotated[Path | None, _default("datasets/NAME", "DIR")] = None
-    """Folder of the prepared data; where it has none of the resolution asked for, that is made in it."""
+    data: Annotated[str | None, _default("datasets/NAME", "DIR|URL")] = None
+    """Folder of the prepared data; where it has none of the resolution asked for, that is made in it. Or a bucket to
+    which data/upload.py has brought it, as s3://bucket/kth: each machine that reads it keeps a copy by its hash."""
     videos: Annotated[Path | None, _default("they are downloaded", "DIR", aliases=("--files",))] = None
     """Folder with the original files on disk: KTH's videos, or MNIST's four idx files."""
     download: bool = True

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from data.bucket import at_hand, is_bucket
 from data.errors import DownloadError
 from data.manifest import MANIFEST, Manifest
 from data.registry import DATASETS, read_corpus
 from data.stream import Corpus
 from fernn.data_config import DataConfig
 from tune.claims import check, load_study, num_to_come
+from tune.data_home import address_in, verified
 from tune.folder import Folder, check_storage_name
 from tune.options import Options, Preset, Search, chosen_sampler, chosen_settings, chosen_space
 from tune.sampling import Sampler
@@ -47,18 +49,17 @@ def plan(search: Search, options: Options) -> Planned:
     dataset = DATASETS[data.name]
     if preset.demo and options.clips.videos is not None and not dataset.demo_may_be_real:
         raise StudyError("--videos goes with --preset paper: the demo renders its own")
-    folder = data_folder(data, preset, options)
-    home = dataset.folder_of(folder, data)
+    address = data_address(data, preset, options)
+    home = at_hand(address)
     if not home.exists():
-        check_resolution(data, folder, preset, options)
+        check_resolution(data, home.parent, preset, options)
         check(sketch)
         return Planned(sketch, home, None)
-    manifest = Manifest.read(home)
-    manifest.verify(home)
+    manifest = verified(home)
     study = make_study(search, options, manifest.hash)
     check(study)
     absent = (*manifest.missing, *(entry.name for entry in manifest.skipped))
-    return Planned(replace(study, demo=manifest.demo, partial=absent, data=str(home)), home, manifest)
+    return Planned(replace(study, demo=manifest.demo, partial=absent, data=address), home, manifest)
 
 
 def replan(search: Search, planned: Planned, options: Options) -> Study:
@@ -138,11 +139,19 @@ def stopped_at_once(study: Study, cell: Cell) -> bool:
     return study.settled(cell) and not folder.history() and not folder.diverged()
 
 
+def data_address(data: DataConfig, preset: Preset, options: Options) -> str:
+    """The folder or the bucket's URL in which the prepared clips of the data's config are, or are to be."""
+    given = options.clips.data
+    if given is not None and is_bucket(given):
+        return address_in(given, data)
+    return str(DATASETS[data.name].folder_of(data_folder(data, preset, options), data))
+
+
 def data_folder(data: DataConfig, preset: Preset, options: Options) -> Path:
     """Where data of every size is kept; a folder of one size is taken for the one above it."""
     given, dataset = options.clips.data, DATASETS[data.name]
     if given is not None:
-        return given.parent if (given / MANIFEST).exists() else given
+        return Path(given).parent if (Path(given) / MANIFEST).exists() else Path(given)
     real = Path("datasets") / dataset.folder
     return Path("datasets") / f"{dataset.folder}-demo" if renders(data, preset, real, options) else real
 

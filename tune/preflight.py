@@ -6,7 +6,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 import ray
 import torch
@@ -30,18 +32,39 @@ def check_storage(folder: Folder) -> None:
 
 
 def check_tracking(uri: str, storage: str) -> None:
-    """Raises StudyError where a tracking server does not answer; a database is opened when it is used."""
+    """Raises StudyError where a tracking server does not answer, or does not let this user in.
+
+    A database is opened when it is used.
+    """
     if not uri.startswith(("http://", "https://")):
         if storage.startswith("s3://") and find_spec("boto3") is None:
             raise StudyError(f"MLflow keeps files in {storage} through boto3, which is missing: pip install boto3")
         return
+    parts = urlsplit(uri)
+    server = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     try:
-        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=SECONDS_FOR_AN_ANSWER).close()
-    except (OSError, ValueError) as error:
+        urllib.request.urlopen(f"{server.rstrip('/')}/health", timeout=SECONDS_FOR_AN_ANSWER).close()
+    except (OSError, ValueError, HTTPException) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise StudyError(
             f"--tracking-uri must be a server that answers, {uri} does not ({reason}): "
             f"start it, or leave the option out to record in the storage"
+        ) from error
+    check_login(uri)
+
+
+def check_login(uri: str) -> None:
+    """Raises StudyError where a tracking server refuses what MLflow's client sends as name and password."""
+    from mlflow.exceptions import MlflowException  # takes seconds to import
+
+    from tune.run_tree import MlflowClient
+
+    try:
+        MlflowClient(uri).search_experiments(max_results=1)
+    except MlflowException as error:
+        raise StudyError(
+            f"--tracking-uri must be a server that lets this user in, {uri} does not "
+            f"({str(error).splitlines()[0]}): set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         ) from error
 
 

@@ -72,7 +72,7 @@ class State:
 
 def states(study: Study) -> list[State]:
     """The study's cells, then the imported ones."""
-    found = [State.of(cell, study.cell_folder(cell)) for cell in study.cells]
+    found = study.folder.each(lambda cell: State.of(cell, study.cell_folder(cell)), study.cells)
     return found + [State.of(one.cell, imported_folder(study, one)) for one in imported_cells(study)]
 
 

@@ -12,20 +12,19 @@ import json
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import tyro
 from rich.console import Console
 
-from data.manifest import MANIFEST, Manifest
 from data.progress import progress, say
-from data.registry import DATASETS, read_corpus
+from data.registry import read_corpus
 from data.stream import Corpus
 from fernn.train.loop import DivergedError
 from tune.code_version import code_version, recorded
 from tune.command import USER_ERRORS, refuse
+from tune.data_home import find_data
 from tune.differences import Difference, Training, differences, largest
 from tune.environment import code_changes, machine_changes
 from tune.folder import Folder
@@ -49,8 +48,8 @@ class Options:
     """The cell's key, as many of its digits as tell it from others, or the name of its folder."""
     storage: str = "studies"
     """Folder or bucket in which studies are kept."""
-    data: Path | None = None
-    """Folder of the prepared data; by default where the study found it."""
+    data: str | None = None
+    """Folder of the prepared data, or its URL in a bucket; by default where the study found it."""
     json: bool = False
     """Print the comparison as JSON."""
 
@@ -175,19 +174,10 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + more
 
 
-def corpus_of(known: Recorded, given: Path | None) -> Corpus:
+def corpus_of(known: Recorded, given: str | None) -> Corpus:
     """The clips on which the cell was trained; raises StudyError or DataError where they are not there."""
-    data, expected = known.cell.experiment.data, known.cell.data_hash
-    home = Path(known.study.data)
-    if given is not None:
-        home = given if (given / MANIFEST).exists() else DATASETS[data.name].folder_of(given, data)
-    if not (home / MANIFEST).exists():
-        raise StudyError(f"{home} has no prepared data: give its folder with --data")
-    manifest = Manifest.read(home)
-    if manifest.hash != expected:
-        raise StudyError(f"--data must hold the clips with hash {expected}, {home} has {manifest.hash}")
-    manifest.verify(home)
-    return read_corpus(data, home, manifest)
+    data = known.cell.experiment.data
+    return read_corpus(data, *find_data(known.study, data, known.cell.data_hash, given))
 
 
 def device_for(known: Recorded) -> torch.device:

@@ -112,7 +112,12 @@ class ModelRow:
 
 def results(study: Study) -> list[CellResult]:
     """The finished cells of the study, in the order of the plan."""
-    return [cell_result(cell, folder) for cell in study.cells if (folder := study.cell_folder(cell)).done() is not None]
+
+    def found(cell: Cell) -> CellResult | None:
+        folder = study.cell_folder(cell)
+        return None if folder.done() is None else cell_result(cell, folder)
+
+    return [one for one in study.folder.each(found, study.cells) if one is not None]
 
 
 def imported_results(study: Study) -> list[tuple[ImportedCell, CellResult]]:

@@ -24,6 +24,9 @@ from tune.stopping import stop_on_sigterm
 from tune.study import Cell, Study, StudyError
 from tune.trial import OUT_OF_MEMORY, trial
 
+MOST_PENDING = "200"
+"""Trials of a cluster that may wait for a machine at once; Tune allows its own grids as many."""
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -233,6 +236,8 @@ def propose(study: Study, cells: list[Cell]) -> OptunaSearch:
 @contextmanager
 def ray_runtime(address: str | None) -> Iterator[None]:
     """Ray, connected to ``address`` or started on this machine, without its log in ours."""
+    # All that is to run is known from the start: an autoscaler is to hear of it at once, not of one trial at a time.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = "auto" if address is None else MOST_PENDING
     try:
         ray.init(
             address=address or "local",  # without an address Ray would join any cluster that it finds

@@ -30,9 +30,11 @@ CONNECT_S = 5.0
 TOKEN = Path("~/.ray/auth_token")
 
 
-def data(given: Path | None) -> Finding:
-    """Every prepared folder: its manifest read, and its files compared with their hashes."""
-    home = DATASETS if given is None else given
+def data(given: str | None) -> Finding:
+    """Every prepared folder: its manifest read, and its files compared with their hashes, but for those in a bucket."""
+    if given is not None and "://" in given:
+        return bucket_data(given)
+    home = DATASETS if given is None else Path(given)
     folders = list(prepared_folders(home))
     if not folders:
         text = f"{home} has no prepared data"
@@ -40,6 +42,23 @@ def data(given: Path | None) -> Finding:
     findings = [data_folder(folder) for folder in folders]
     worst = max(findings, key=lambda one: ("ok", "warning", "broken").index(one.verdict))
     return Finding(worst.verdict, "; ".join(one.text for one in findings), worst.way_out)
+
+
+def bucket_data(url: str) -> Finding:
+    """The manifests at the URL and one level below it."""
+    from data.bucket import is_bucket, manifest_at
+    from data.errors import DataError
+    from tune.folder import Folder
+
+    try:
+        is_bucket(url)
+        places = [url, *(f"{url.rstrip('/')}/{name}" for name in Folder(url).folders())]
+        found = {place: manifest for place in places if (manifest := manifest_at(place)) is not None}
+    except (DataError, OSError) as error:
+        return broken(str(error), "give another --data; AWS_ENDPOINT_URL names a server that is not Amazon's")
+    if not found:
+        return broken(f"{url} has no prepared data", "python data/upload.py brings it there")
+    return ok("; ".join(f"{place}: {one.dataset}, {one.num_clips} clips" for place, one in found.items()))
 
 
 def prepared_folders(home: Path) -> Iterator[Path]:

@@ -59,7 +59,7 @@ class Standing:
 def standings(study: Study) -> list[Standing]:
     """Every cell of the study, in the order of the plan."""
     running = running_cells(study, driver_of(study.folder))
-    return [standing(study, cell, running) for cell in study.cells]
+    return study.folder.each(lambda cell: standing(study, cell, running), study.cells)
 
 
 def standing(study: Study, cell: Cell, running: Collection[str] = ()) -> Standing:
@@ -86,13 +86,14 @@ def status_of(study: Study, cell: Cell, running: Collection[str] = ()) -> tuple[
 
 def count(study: Study) -> Counter[Status]:
     """How many cells have each status, those that run among the waiting; histories are not read."""
-    found: Counter[Status] = Counter()
-    for cell in study.cells:
+
+    def status(cell: Cell) -> Status:
         try:
-            found[status_of(study, cell)[0]] += 1
+            return status_of(study, cell)[0]
         except DamagedError:
-            found["damaged"] += 1
-    return found
+            return "damaged"
+
+    return Counter(study.folder.each(status, study.cells))
 
 
 def running_cells(study: Study, driver: Mapping[str, Any] | None) -> set[str]:

@@ -142,7 +142,8 @@ class Study:
 
     def diverged(self) -> list[Cell]:
         """The cells whose loss was no number any more."""
-        return [cell for cell in self.cells if self.cell_folder(cell).diverged()]
+        found = self.folder.each(lambda cell: self.cell_folder(cell).diverged(), self.cells)
+        return [cell for cell, is_one in zip(self.cells, found, strict=True) if is_one]
 
     def value(self, cell: Cell) -> float | None:
         """The best validation metric of a settled cell, its worst value for one that diverged, None for any other."""
@@ -154,7 +155,8 @@ class Study:
 
     def missing(self) -> list[Cell]:
         """The cells that are not settled, in the order of the plan."""
-        return [cell for cell in self.cells if not self.settled(cell)]
+        found = self.folder.each(self.settled, self.cells)
+        return [cell for cell, is_settled in zip(self.cells, found, strict=True) if not is_settled]
 
     def where(self, cell: Cell) -> dict[str, Any]:
         """The cell's values of searched fields that are neither model, learning rate nor seed."""

@@ -59,12 +59,14 @@ class Tracker:
 
     def sync(self) -> None:
         """Ship what MLflow does not show: settled cells, and epochs of others; does nothing where all is there."""
-        for cell in self.study.cells:
-            folder, run = self.study.cell_folder(cell), self.tree.get(f"cell/{cell.key}")
-            if folder.done() is not None:
+        study = self.study
+        done = study.folder.each(lambda cell: study.cell_folder(cell).done() is not None, study.cells)
+        for cell, is_done in zip(study.cells, done, strict=True):
+            folder, run = study.cell_folder(cell), self.tree.get(f"cell/{cell.key}")
+            if is_done:
                 if run is None or run.info.status != "FINISHED":
                     self.finish(cell, folder)
-            elif self.study.settled(cell):
+            elif study.settled(cell):
                 if run is None or STOPPED not in run.data.tags:
                     self.stop(cell, folder)
             elif (rows := folder.history()) and rows[-1]["epoch"] > self._shipped_epoch(run):

@@ -83,7 +83,7 @@ def train(
     for row in fit(run, clips, until):
         row["time/recorded_at"] = time.time()
         folder.record(row, run)
-        report(row)
+        report({**row, f"memory/{device.type}_bytes": peak_memory(device)})
     if run.epoch == experiment.epochs:
         finish(cell, folder, run, clips)
 

@@ -18,19 +18,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-from data.manifest import Manifest
 from data.progress import progress, say
-from data.registry import DATASETS, read_corpus
+from data.registry import read_corpus
 from fernn.config import unknown_name
 from fernn.generalization import VelocityGrid
 from tune.command import USER_ERRORS, refuse
+from tune.data_home import find_data
 from tune.lock import driver_lock
 from tune.options import Records
 from tune.preflight import check_tracking, tracking_uri
@@ -76,8 +75,8 @@ class Options:
     range: int | None = None
     """The grid goes from -range to range on each axis: pixels per frame, or steps of the data's angle; by default
     as in the paper's figures, 4 on KTH, 2 on translating MNIST, 5 (50 degrees) on rotating MNIST."""
-    data: Path | None = None
-    """Folder of the prepared data; by default where the study found it."""
+    data: str | None = None
+    """Folder of the prepared data, or its URL in a bucket; by default where the study found it."""
     json: bool = False
     """Print the numbers as JSON instead of a table."""
 
@@ -188,32 +187,16 @@ def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
 
 def measure_all(study: Study, left: Sequence[Measurement], options: Options) -> None:
     """Measure cell after cell, with progress; each goes on where it was stopped."""
-    home, manifest = find_data(study, [one.cell for one in left], options.data)
+    cell = left[0].cell
+    home, manifest = find_data(study, cell.experiment.data, cell.data_hash, options.data)
     total = sum(one.grid.num_readings for one in left)
     done = total - sum(map(num_left, left))
     title = f"{study.name}, {len(left)} cells"
     with ray_runtime(None):
-        corpus = read_corpus(left[0].cell.experiment.data, home, manifest)
+        corpus = read_corpus(cell.experiment.data, home, manifest)
         with progress(title, total, "velocities", done=done) as advance:
             for one in left:
                 measure_cell(one, corpus, advance)
-
-
-def find_data(study: Study, cells: Sequence[Cell], folder: Path | None) -> tuple[Path, Manifest]:
-    """Folder and manifest of the very data that the cells were trained on; else StudyError or DataError."""
-    data = cells[0].experiment.data
-    home = DATASETS[data.name].folder_of(folder, data) if folder else Path(study.data)
-    if not home.exists():
-        raise StudyError(f"the data of study {study.name!r} is not in {home}: say where it is with --data")
-    manifest = Manifest.read(home)
-    for cell in cells:
-        if cell.data_hash != manifest.hash:
-            raise StudyError(
-                f"the data in {home} has the hash {manifest.hash}, study {study.name!r} was trained on "
-                f"{cell.data_hash}: bring that back, or say where it is with --data"
-            )
-    manifest.verify(home)
-    return home, manifest
 
 
 def show(study: Study, found: Sequence["ModelVelocity"], options: Options) -> None:

@@ -55,9 +55,9 @@ def followed(search, share_done):
 
 
 def growth(samples, column):
-    """By which part the median of the last tenth lies above that of the fifth after the warm-up."""
-    early = sorted(row[column] for row in samples if 0.3 <= row[0] < 0.5)
-    late = sorted(row[column] for row in samples if row[0] >= 0.9)
+    """By which part the median of the last tenth lies above that of the fifth after the warm-up; workers end first."""
+    early = sorted(row[column] for row in samples if 0.3 <= row[0] < 0.5 and row[column])
+    late = sorted(row[column] for row in samples if row[0] >= 0.9 and row[column])
     return late[len(late) // 2] / early[len(early) // 2] - 1
 
 

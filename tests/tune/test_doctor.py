@@ -12,6 +12,7 @@ from pathlib import Path
 import optuna
 import pytest
 
+from data.bucket import upload
 from data.files import sha256_of
 from data.manifest import DataFile, Manifest
 from tune import doctor, installation, machine_checks, services
@@ -102,12 +103,12 @@ def test_data_is_compared_with_its_hashes(tmp_path):
     file = DataFile("clips.parquet", 3, 5, sha256_of(home / "clips.parquet"))
     manifest = Manifest("kth-demo", True, 8, "", "", (), (), {}, (file,), {}, "hash")
     manifest.write(home)
-    assert services.data(tmp_path) == ok(f"{home}: kth-demo, 3 clips, whole, DEMO")
+    assert services.data(str(tmp_path)) == ok(f"{home}: kth-demo, 3 clips, whole, DEMO")
     replace(manifest, missing=("person01_boxing_d1",)).write(home)
-    found = services.data(tmp_path)
+    found = services.data(str(tmp_path))
     assert found.verdict == "warning" and "PARTIAL: person01_boxing_d1 missing" in found.text
     (home / "clips.parquet").write_bytes(b"Clips")
-    found = services.data(tmp_path)
+    found = services.data(str(tmp_path))
     assert found.verdict == "broken" and "the SHA-256 of clips.parquet has changed" in found.text
 
 
@@ -181,3 +182,11 @@ def test_a_password_is_never_shown(diagnose, monkeypatch):
         machine_checks, "video", lambda: warning("postgresql://u:hunter2@host/x", "mysql://u:hunter2@host/x")
     )
     assert "hunter2" not in "".join(diagnose()[1:]) + "".join(diagnose("--json")[1:])
+
+
+def test_data_in_a_bucket(prepared, bucket):
+    found = services.data(f"{bucket}/kth")
+    assert found.verdict == "broken" and "data/upload.py" in found.way_out
+    upload(prepared / "8px", f"{bucket}/kth")
+    assert services.data(f"{bucket}/kth") == ok(f"{bucket}/kth/8px: kth-demo, 132 clips")
+    assert services.data("http://nowhere/kth").verdict == "broken"

@@ -1,5 +1,6 @@
 """What a plan costs: probed once a model, scaled by clips, epochs and trials at once."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from tune import estimate
 from tune.folder import Folder
 from tune.preflight import Hardware, Node
 from tune.search import Resources
-from tune.study import Study, plan_cells
+from tune.study import Study, StudyError, plan_cells
 from tune.voice import describe_cost
 
 SMALL = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "data.size": 8, "data.num_frames": 2}
@@ -90,3 +91,30 @@ def test_each_model_costs_by_what_its_trials_hold(monkeypatch, tmp_path):
     held = Resources(by_model={"3dcnn": (4, 0)})
     cost = estimate.cost_of(study, cells, num_clips, held, machine(4, 0))
     assert cost.seconds == 2 * 620 * 0.5 / 4 + 2 * 620 * 0.125 and cost.concurrency == 4
+
+
+def test_a_cluster_is_probed_where_its_trials_will_run(two_cpus, monkeypatch, tmp_path):
+    cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0,)}, "hash", settings={"epochs": 1, **SMALL})
+    study = Study("s", Folder(str(tmp_path)), {}, cells)
+    monkeypatch.setattr(estimate, "probe_here", lambda *_: (os.getpid(), 100))  # it goes with the task by value
+    cost = estimate.cost_of(study, cells, num_clips, Resources(), machine(2, 0), elsewhere=True)
+    assert cost.seconds not in (0, pytest.approx(120 * os.getpid())) and cost.num_bytes == 2_800
+
+
+def test_a_cluster_without_a_free_machine_costs_an_unknown_amount(two_cpus, monkeypatch, tmp_path):
+    monkeypatch.setattr(estimate, "PATIENCE", 0.1)
+    cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (1,)}, "hash", settings={"epochs": 1, **SMALL})
+    study = Study("s", Folder(str(tmp_path)), {}, cells)
+    with pytest.raises(estimate.NoMachineError, match="no machine with 64 CPUs and 0 GPUs free in 0 s"):
+        estimate.cost_of(study, cells, num_clips, Resources(cpus=64), machine(64, 0), elsewhere=True)
+
+
+def test_a_model_that_fails_elsewhere_is_named(two_cpus, monkeypatch, tmp_path):
+    def fails(*_):
+        raise ValueError("what is wrong\nand more")
+
+    monkeypatch.setattr(estimate, "probe_here", fails)
+    cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (2,)}, "hash", settings={"batch_size": 3, **SMALL})
+    study = Study("s", Folder(str(tmp_path)), {}, cells)
+    with pytest.raises(StudyError, match="model 'grnn' fails in its first training step: what is wrong$"):
+        estimate.cost_of(study, cells, num_clips, Resources(), machine(2, 0), elsewhere=True)

@@ -130,7 +130,7 @@ def test_a_published_predictor_becomes_a_study(two_cpus, saved, tmp_path, monkey
     monkeypatch.setattr(demo, "NUM_DIGITS", {"train": 40, "test": 20})
     demo.prepare(tmp_path / "data")
     few = ("data.num_sequences=[8,4,4]", *(f"{name}={value}" for name, value in DRIFT.items()))
-    options = Options(saved("translating_mnist_fernn_v1"), "fernn-v1", "theirs", data=tmp_path / "data", set=few)
+    options = Options(saved("translating_mnist_fernn_v1"), "fernn-v1", "theirs", data=str(tmp_path / "data"), set=few)
     assert main(options) == 0, capsys.readouterr().err
     assert "validation error (MSE) 0." in capsys.readouterr().out
     (folder,) = (tmp_path / "studies/theirs/imported").iterdir()

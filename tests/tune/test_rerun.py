@@ -146,7 +146,7 @@ def test_a_cell_without_a_result_and_data_that_is_gone_are_refused_in_one_line(s
     code, said = command("--cell", study.cells[1].key)
     assert code == 2 and "has none: run the search again to finish it" in said
     code, said = command("--cell", study.cells[0].key, "--data", "/nowhere")
-    assert code == 2 and "has no prepared data: give its folder with --data" in said and said.count("\n") == 1
+    assert code == 2 and "is not in /nowhere/6px: say where it is with --data" in said and said.count("\n") == 1
 
 
 def test_a_cell_of_other_code_is_refused(study, monkeypatch):
@@ -158,8 +158,8 @@ def test_a_cell_of_other_code_is_refused(study, monkeypatch):
 
 def test_other_data_is_refused(study, prepared):
     known = recorded_cell(study, study.cells[0].name)
-    with pytest.raises(StudyError, match="must hold the clips with hash hash, .* has "):
-        module.corpus_of(known, prepared / "8px")
+    with pytest.raises(StudyError, match="was trained on hash: bring that back"):
+        module.corpus_of(known, str(prepared / "8px"))
 
 
 def test_the_comparison_as_json_has_all_of_it(study, again):

@@ -1,6 +1,7 @@
 """Folders and cells on disk: whole files, recovery, one writer."""
 
 import pickle
+from threading import Barrier
 
 import pyarrow as pa
 import pytest
@@ -199,3 +200,17 @@ def test_a_damaged_best_checkpoint_is_refused(folder):
     folder.write(BEST, folder.read(BEST)[:-1])
     with pytest.raises(DamagedError, match="best/model.safetensors: .*cut short.*delete the cell's folder"):
         cell.load_best(run)
+
+
+def test_many_files_of_a_bucket_are_asked_for_at_a_time(bucket, tmp_path):
+    for home in (Folder(bucket), Folder(str(tmp_path))):
+        for number in range(5):
+            (home / f"cells/{number}").write("name", str(number).encode())
+        together = Barrier(5) if not home.is_local else Barrier(1)
+
+        def name_of(number, home=home, together=together):
+            together.wait(timeout=10)
+            return (home / f"cells/{number}").read("name")
+
+        assert home.each(name_of, range(5)) == [b"0", b"1", b"2", b"3", b"4"]
+    assert (Folder(bucket) / "cells").children("3") == ["name"]

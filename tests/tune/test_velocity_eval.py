@@ -21,6 +21,7 @@ from fernn.generalization import VelocityGrid
 from fernn.train.run import Run
 from tune import velocity_eval
 from tune.claims import claim
+from tune.data_home import find_data
 from tune.folder import Folder
 from tune.results import model_rows
 from tune.store import BEST
@@ -28,7 +29,7 @@ from tune.study import Study, StudyError, plan_cells
 from tune.trial import finish
 from tune.vault import Sealed
 from tune.velocity import PARTIAL, WHOLE, Measurement, measure_cell, measured
-from tune.velocity_eval import Options, best_cell, chosen_cells, find_data
+from tune.velocity_eval import Options, best_cell, chosen_cells
 from tune.velocity_tracking import ship
 from tune.velocity_views import ModelVelocity
 
@@ -167,9 +168,9 @@ def test_the_registered_cell_is_the_best_one(study, footage, tmp_path):
 def test_data_of_another_hash_is_refused(study, prepared):
     home = folder_of(prepared, 8)
     with pytest.raises(StudyError, match=f"has the hash {Manifest.read(home).hash}, study 's' was trained on hash:"):
-        find_data(study, study.cells[:1], prepared)
+        find_data(study, study.cells[0].experiment.data, "hash", str(prepared))
     with pytest.raises(StudyError, match="is not in .*nowhere.* say where it is with --data"):
-        find_data(study, study.cells[:1], Path("nowhere"))
+        find_data(study, study.cells[0].experiment.data, "hash", "nowhere")
 
 
 def test_mlflow_shows_each_view_once(study, footage, tmp_path):

@@ -1,0 +1,116 @@
+"""Prepared data in a bucket, which every machine copies once, into a cache by the hash of its clips.
+
+A bucket has the same layout as a folder of prepared data: ``s3://bucket/kth/32px`` holds Parquet files and a manifest.
+"""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from pyarrow import fs
+
+from data.errors import DataError, ManifestError
+from data.files import locked, room_in, whole_folder
+from data.manifest import MANIFEST, Manifest
+from data.progress import progress, say
+
+SCHEMES = ("s3", "gs", "abfs")
+"""Object stores that pyarrow opens, and in which an object is written whole or not at all."""
+
+
+def is_bucket(address: str) -> bool:
+    """Whether the address of data is that of a bucket; raises DataError for a URL of another kind."""
+    scheme, separator, _ = address.partition("://")
+    if separator and scheme not in SCHEMES:
+        known = ", ".join(f"{name}://" for name in SCHEMES)
+        raise DataError(f"data must be in a folder or at a URL that begins with {known}, got {address!r}")
+    return bool(separator)
+
+
+def at_hand(address: str) -> Path:
+    """The prepared folder at the address, from a bucket copied into the cache."""
+    return fetched(address) if is_bucket(address) else Path(address)
+
+
+def fetched(url: str) -> Path:
+    """The prepared folder in a bucket, copied into this machine's cache unless the same clips are there already.
+
+    Raises DataError where there is none, and where a file is not what the manifest says.
+    """
+    manifest = manifest_at(url)
+    if manifest is None:
+        way_out = "bring the data there with python data/upload.py --folder DIR --to URL"
+        raise DataError(f"{url} has no {MANIFEST}: {way_out}")
+    cache = cache_folder() / manifest.hash
+    home = cache / url.rstrip("/").rpartition("/")[2]
+    with room_in(cache), locked(cache / ".lock", lambda: say(f"another process fetches {url}, waiting for it")):
+        if not _is_whole(home):
+            _fetch(url, manifest, home)
+    return home
+
+
+def upload(folder: Path, to: str) -> str:
+    """Copy a prepared folder below the URL ``to``, its manifest last; the URL that it has there.
+
+    Raises DataError where the folder is not whole, and where other clips are there already.
+    """
+    manifest, url = Manifest.read(folder), f"{to.rstrip('/')}/{folder.resolve().name}"
+    manifest.verify(folder)
+    known = manifest_at(url)
+    if known is not None and known.hash != manifest.hash:
+        raise DataError(f"{url} holds other clips (hash {known.hash}, these have {manifest.hash}): choose another URL")
+    if known is None:
+        _copy(folder, url, manifest)
+    return url
+
+
+def manifest_at(url: str) -> Manifest | None:
+    """The manifest of a prepared folder in a bucket, None where there is none."""
+    try:
+        remote, path = fs.FileSystem.from_uri(url)
+        with remote.open_input_stream(f"{path}/{MANIFEST}") as stream:
+            return Manifest.parse(stream.read(), f"{url}/{MANIFEST}")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DataError(f"{url} cannot be read: {error}") from error
+
+
+def cache_folder() -> Path:
+    """Where fetched data is kept: ``fernn-search`` in XDG_CACHE_HOME, else in ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fernn-search"
+
+
+def _is_whole(home: Path) -> bool:
+    if not home.exists():
+        return False
+    try:
+        Manifest.read(home).verify(home)
+        return True
+    except ManifestError as error:
+        say(f"fetching {home} again: {error}")
+        return False
+
+
+def _fetch(url: str, manifest: Manifest, home: Path) -> None:
+    remote, path = fs.FileSystem.from_uri(url)
+    with whole_folder(home) as temporary, progress(f"fetching {url}", len(manifest.files), "files") as advance:
+        for file in manifest.files:
+            with suppress(FileNotFoundError):  # the check below names it
+                fs.copy_files(f"{path}/{file.name}", str(temporary / file.name), remote, fs.LocalFileSystem())
+            advance(1)
+        try:
+            manifest.verify(temporary)
+        except ManifestError as error:
+            problems = str(error).partition(": ")[2]
+            raise DataError(f"{url} is damaged, upload it to another URL: {problems}") from error
+        manifest.write(temporary)
+
+
+def _copy(folder: Path, url: str, manifest: Manifest) -> None:
+    remote, path = fs.FileSystem.from_uri(url)
+    names = [file.name for file in manifest.files]
+    with progress(f"uploading to {url}", len(names) + 1, "files") as advance:
+        for name in [*names, MANIFEST]:
+            fs.copy_files(str(folder / name), f"{path}/{name}", fs.LocalFileSystem(), remote)
+            advance(1)

@@ -1,0 +1,44 @@
+"""Bring prepared data to a bucket, from which searches on any machine take it:
+
+python data/upload.py --folder datasets/kth/32px --to s3://bucket/kth
+python tune/kth_search.py --data s3://bucket/kth --storage s3://bucket/studies --tracking-uri http://mlflow:5000
+
+What is there already is left as it is. AWS_ENDPOINT_URL names a server that is not Amazon's.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from data.bucket import is_bucket, upload
+from data.errors import DataError
+from data.progress import say
+
+
+@dataclass(frozen=True)
+class UploadConfig:
+    """Bring prepared data to a bucket."""
+
+    folder: Path
+    """A prepared folder, which has a manifest.json."""
+    to: str
+    """URL below which the folder goes under its own name."""
+
+
+def main(config: UploadConfig) -> int:
+    """Upload and say in one line where the data is; 2 if that cannot be done."""
+    try:
+        if not is_bucket(config.to):
+            raise DataError(f"--to must be the URL of a bucket, as in s3://bucket/kth, got {config.to!r}")
+        url = upload(config.folder, config.to)
+    except (DataError, OSError) as error:
+        say(f"error: {error}")
+        return 2
+    say(f"{url} holds the data: searches take it with --data {config.to}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(UploadConfig)))

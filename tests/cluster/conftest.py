@@ -1,0 +1,55 @@
+"""A head, worker nodes, PostgreSQL, MLflow behind its login, a bucket."""
+
+import pytest
+from cluster_parts import Postgres, Proxy, RayCluster
+from disturbed import Server
+
+NAME, PASSWORD = "researcher", "not a secret"
+
+
+@pytest.fixture
+def postgres():
+    one = Postgres()
+    try:
+        one.start()
+        yield one
+    finally:
+        one.stop()
+
+
+@pytest.fixture
+def mlflow(postgres, bucket, tmp_path):
+    """MLflow's server over PostgreSQL and the bucket, behind nginx; its address, which wants a login."""
+    server = Server(tmp_path, postgres.uri, f"{bucket}/mlflow")
+    server.start()
+    proxy = Proxy(tmp_path, server.uri, NAME, PASSWORD)
+    proxy.start()
+    yield proxy.uri
+    proxy.stop()
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def login():
+    """What clients of MLflow send, from the environment that all processes of the cluster have."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_USERNAME", NAME)
+        patch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
+        yield
+
+
+@pytest.fixture(scope="session")
+def head(s3, login, tmp_path_factory):
+    one = RayCluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        one.start()
+        yield one
+    finally:
+        one.stop()
+
+
+@pytest.fixture
+def cluster(head):
+    """A head without worker nodes; those that a test adds go with it."""
+    yield head
+    head.clear()

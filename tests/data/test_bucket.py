@@ -1,0 +1,84 @@
+"""Prepared data in a bucket of an S3-compatible server: brought there once, copied from there by its hash."""
+
+import json
+
+import boto3
+import pytest
+
+from data import upload as command
+from data.bucket import at_hand, cache_folder, fetched, is_bucket, manifest_at, upload
+from data.errors import DataError
+from data.manifest import MANIFEST, Manifest
+
+FILE = "clips-00000.parquet"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def client(url):
+    """The S3 client, the bucket's name and the key of a URL."""
+    name, _, key = url.removeprefix("s3://").partition("/")
+    return boto3.client("s3"), name, key
+
+
+def replaced(url, name, change):
+    """Put another object where ``name`` stands below the URL."""
+    s3, place, key = client(f"{url}/{name}")
+    content = s3.get_object(Bucket=place, Key=key)["Body"].read()
+    s3.put_object(Bucket=place, Key=key, Body=change(content))
+
+
+def test_fetched_data_is_what_was_uploaded(prepared, bucket):
+    url = upload(prepared / "8px", f"{bucket}/kth")
+    assert url == f"{bucket}/kth/8px" and manifest_at(url) == Manifest.read(prepared / "8px")
+    home = fetched(url)
+    assert home == at_hand(url) == cache_folder() / Manifest.read(home).hash / "8px"
+    Manifest.read(home).verify(home)
+    assert (home / FILE).read_bytes() == (prepared / "8px" / FILE).read_bytes()
+
+
+def test_a_machine_copies_the_clips_once(prepared, bucket):
+    url = upload(prepared / "8px", bucket)
+    home = fetched(url)
+    s3, name, key = client(f"{url}/{FILE}")
+    s3.delete_object(Bucket=name, Key=key)
+    assert fetched(url) == home
+    (home / FILE).write_bytes(b"cut short")
+    with pytest.raises(DataError, match=f"is damaged, upload it to another URL: {FILE} is missing"):
+        fetched(url)
+    assert upload(prepared / "8px", f"{bucket}/again") != url
+    assert fetched(f"{bucket}/again/8px") == home  # the same clips, in the same place, whole again
+    assert (home / FILE).read_bytes() == (prepared / "8px" / FILE).read_bytes()
+
+
+def test_a_flipped_byte_is_noticed_and_nothing_is_kept(prepared, bucket):
+    url = upload(prepared / "8px", bucket)
+    replaced(url, FILE, lambda content: content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(DataError, match=f"the SHA-256 of {FILE} has changed"):
+        fetched(url)
+    assert not list(cache_folder().rglob("*.parquet"))
+
+
+def test_other_clips_are_not_written_over(prepared, bucket):
+    url = upload(prepared / "8px", bucket)
+    assert upload(prepared / "8px", bucket) == url
+    replaced(url, MANIFEST, lambda content: json.dumps(json.loads(content) | {"hash": "other"}).encode())
+    with pytest.raises(DataError, match="holds other clips"):
+        upload(prepared / "8px", bucket)
+
+
+def test_what_is_no_data_is_named(bucket, tmp_path):
+    with pytest.raises(DataError, match="has no manifest.json: bring the data there with python data/upload.py"):
+        fetched(f"{bucket}/kth/8px")
+    with pytest.raises(DataError, match=r"must be in a folder or at a URL that begins with s3://"):
+        is_bucket("http://somewhere/kth")
+    assert command.main(command.UploadConfig(tmp_path, str(tmp_path))) == 2
+    assert command.main(command.UploadConfig(tmp_path, bucket)) == 2
+
+
+def test_the_command_says_how_searches_take_it(prepared, bucket, capsys):
+    assert command.main(command.UploadConfig(prepared / "8px", bucket)) == 0
+    assert f"{bucket}/8px holds the data: searches take it with --data {bucket}" in capsys.readouterr().err
