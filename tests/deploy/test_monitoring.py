@@ -20,7 +20,7 @@ OURS = {
     "ray_fernn_epochs_total": {"study", "model"},
     "ray_fernn_clips_total": {"study", "model"},
     "ray_fernn_clips_per_second": {"study", "model", "cell"},
-    "ray_fernn_gpu_memory_bytes": {"study", "model", "cell"},
+    "ray_fernn_trial_memory_bytes": {"study", "model", "cell", "device"},
     "ray_fernn_last_result_timestamp_seconds": {"study"},
     "ray_fernn_driver_heartbeat_timestamp_seconds": {"study"},
 }
@@ -28,6 +28,7 @@ OURS = {
 VALUES = {
     "status": {"waiting", "running", "done", "failed", "diverged", "stopped"},
     "outcome": {"started", "lost", "rested", "stopped", "ended", "failed"},
+    "device": {"cuda", "cpu"},
 }
 """What a label can be."""
 RAYS_LABELS = {"SessionName", "WorkerId", "instance", "Name", "State", "GpuIndex"}
