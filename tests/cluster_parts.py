@@ -17,7 +17,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import psycopg2
+import psycopg
 from disturbed import ROOT
 
 BIN = Path(sys.executable).parent
@@ -76,7 +76,7 @@ class Postgres:
         shutil.rmtree(self.home, ignore_errors=True)
 
     def rows(self, query, uri=None):
-        connection = psycopg2.connect(uri or self.uri)
+        connection = psycopg.connect(uri or self.uri)
         try:
             with connection.cursor() as cursor:
                 cursor.execute(query)

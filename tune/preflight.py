@@ -20,6 +20,8 @@ from tune.search import Resources
 from tune.study import StudyError
 
 SECONDS_FOR_AN_ANSWER = 5.0
+REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
+"""What MLflow calls the statuses 401 and 403; a server that is only slow is none of a login's business."""
 
 
 def check_storage(folder: Folder) -> None:
@@ -54,18 +56,18 @@ def check_tracking(uri: str, storage: str) -> None:
 
 
 def check_login(uri: str) -> None:
-    """Raises StudyError where a tracking server refuses what MLflow's client sends as name and password."""
-    from mlflow.exceptions import MlflowException  # takes seconds to import
-
-    from tune.run_tree import MlflowClient
+    """Raises StudyError where a tracking server refuses the name and password that MLflow's client sends."""
+    from mlflow import MlflowClient  # takes seconds to import
+    from mlflow.exceptions import MlflowException
 
     try:
         MlflowClient(uri).search_experiments(max_results=1)
     except MlflowException as error:
-        raise StudyError(
-            f"--tracking-uri must be a server that lets this user in, {uri} does not "
-            f"({str(error).splitlines()[0]}): set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-        ) from error
+        if error.error_code in REFUSED:
+            raise StudyError(
+                f"--tracking-uri must be a server that lets this user in, {uri} does not: the environment variables "
+                f"MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD hold the login"
+            ) from error
 
 
 def tracking_uri(records: Records) -> str:

@@ -38,7 +38,7 @@ def tags():
 
 def test_mlflows_lock_agrees_with_the_projects():
     main, server = lock(ROOT / "requirements.lock"), lock(DEPLOY / "mlflow/requirements.lock")
-    assert {"mlflow", "psycopg2-binary", "boto3"} <= server.keys()
+    assert {"mlflow", "psycopg-binary", "psycopg", "boto3"} <= server.keys()
     assert {name: pin for name, pin in server.items() if main.get(name) != pin} == {}
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import promql_parser
 import pytest
@@ -13,20 +14,14 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from manifests import DEPLOY, documents
 
+from tune.monitoring import COUNTERS, GAUGES
+from tune.standing import Status
+
 MONITORING = DEPLOY / "monitoring"
-OURS = {
-    "ray_fernn_cells": {"study", "status"},
-    "ray_fernn_trials_total": {"study", "outcome"},
-    "ray_fernn_epochs_total": {"study", "model"},
-    "ray_fernn_clips_total": {"study", "model"},
-    "ray_fernn_clips_per_second": {"study", "model", "cell"},
-    "ray_fernn_trial_memory_bytes": {"study", "model", "cell", "device"},
-    "ray_fernn_last_result_timestamp_seconds": {"study"},
-    "ray_fernn_driver_heartbeat_timestamp_seconds": {"study"},
-}
+OURS = {f"ray_{name}": set(labels) for name, (labels, _) in (GAUGES | COUNTERS).items()}
 """This project's metrics, as Ray exports them, and their labels."""
 VALUES = {
-    "status": {"waiting", "running", "done", "failed", "diverged", "stopped"},
+    "status": set(get_args(Status)),
     "outcome": {"started", "lost", "rested", "stopped", "ended", "failed"},
     "device": {"cuda", "cpu"},
 }

@@ -1,15 +1,47 @@
 """What a cluster has, and what its autoscaler can bring."""
 
 import math
+from contextlib import nullcontext
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 import ray
 from ray.core.generated import autoscaler_pb2
 
 from tune.options import Cluster, Options
-from tune.preflight import Hardware, Node, chosen_resources, hardware
+from tune.preflight import Hardware, Node, check_tracking, chosen_resources, hardware
 from tune.search import ray_runtime
 from tune.study import StudyError
+
+
+@pytest.fixture
+def answering():
+    """Starts a server on loopback that answers each path with a status, and tells where it is."""
+    started = []
+
+    def start(statuses):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(statuses[self.path.partition("?")[0]])
+                self.end_headers()
+                self.wfile.write(b"as nginx says it")
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.do_GET()
+
+            def log_message(self, *_):
+                pass
+
+        started.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        Thread(target=started[-1].serve_forever, daemon=True).start()
+        return f"127.0.0.1:{started[-1].server_port}"
+
+    yield start
+    for server in started:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture
@@ -55,3 +87,11 @@ def test_what_an_autoscaler_can_bring_counts_machine_by_machine(autoscaler):
     assert resources(cpus_per_trial=8, gpus_per_trial=2).gpus == 2
     with pytest.raises(StudyError, match="got 1 and 3: .* 2 CPUs and 1 GPUs; 8 CPUs and 2 GPUs"):
         resources(gpus_per_trial=3)
+
+
+@pytest.mark.parametrize(("status", "is_refused"), [(401, True), (403, True), (404, False)])
+def test_a_server_that_wants_another_login_is_refused(answering, status, is_refused):
+    server = answering({"/health": 200, "/api/2.0/mlflow/experiments/search": status})
+    refused = pytest.raises(StudyError, match="lets this user in, .* does not: .* MLFLOW_TRACKING_USERNAME and")
+    with refused if is_refused else nullcontext():
+        check_tracking(f"http://user:password@{server}", "studies")
