@@ -24,7 +24,7 @@ from tune.video_search import OPTIM, PUBLISHED_RATE, SEEDS, STUDIES
 
 MODELS_COMPARED = ("e3d-lstm", "e2d-lstm", "e3d-lstm-residual", "fernn-v2")
 PAPER = Preset(space={"model": MODELS_COMPARED, "optim.lr": PUBLISHED_RATE, "seed": SEEDS})
-FINETUNE = Preset(space={"model": ("e3d-lstm-residual",), "optim.lr": (1e-5,), "seed": SEEDS})
+FINETUNE = Preset(space={"model": ("e3d-lstm-residual",), "optim.lr": (1e-5,), "seed": SEEDS}, finetunes=True)
 DEMO = Preset(
     space=MOVING_DEMO.space,
     defaults={**MOVING_DEMO.defaults, "data.size": 32, "data.num_clips": (160, 16, 32)},

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from fernn.experiment import Experiment
+from tune.initial_weights import FIELD, fingerprint
 from tune.sampling import Sampler
 from tune.study import Settings, Space
 
@@ -25,6 +26,8 @@ class Preset:
     space: Space
     defaults: Settings = field(default_factory=dict)
     demo: bool = False
+    finetunes: bool = False
+    """Whether training starts from weights that the user must give."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ class Training:
     """Clips in a batch."""
     precision: Annotated[Literal["float32", "bf16"] | None, _default("float32", "{float32,bf16}")] = None
     """bf16: matrix products in bfloat16; weights and sums stay float32."""
+    weights: Annotated[Path | None, _default("they are drawn", "FILE")] = None
+    """Checkpoint that training starts from, a cell's best/model.safetensors, of models that can be fine-tuned."""
     set: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FIELD=VALUE")] = ()
     """Any other field of the experiment by its dotted name, as in data.split=official or model.hidden_channels=64."""
 
@@ -227,13 +232,17 @@ def gpu_share(options: Options, num_gpus: float) -> float:
 
 def chosen_settings(preset: Preset, options: Options) -> dict[str, Any]:
     """The fields that the user gave, by an option of their own or by ``--set``."""
-    given = {
+    given: dict[str, Any] = {
         "epochs": options.grid.epochs,
         "batch_size": options.training.batch_size,
         "precision": options.training.precision,
         VELOCITY: None if VELOCITY in preset.space else options.clips.data_velocity,
         "data.protocol": options.clips.protocol,
     }
+    if (path := options.training.weights) is not None:
+        given[FIELD] = fingerprint(path)
+    elif preset.finetunes:
+        raise ValueError(f"--preset {options.grid.preset} starts from weights: give --weights FILE")
     named = {name: value for name, value in given.items() if value is not None}
     return {**named, **dict(parse_setting(text) for text in options.training.set)}
 

@@ -44,19 +44,21 @@ STUDIES = {
 }
 """Tan's studies; the first value of each dimension is the published network's."""
 FINETUNE = Preset(
-    space={"model": ("e3d-lstm-residual",), "optim.lr": (1e-6, 1e-5), "seed": SEEDS}, defaults={"epochs": 12}
+    space={"model": ("e3d-lstm-residual",), "optim.lr": (1e-6, 1e-5), "seed": SEEDS},
+    defaults={"epochs": 12},
+    finetunes=True,
 )
 DEMO = Preset(
     space={"model": ("e3d-lstm", "e3d-lstm-residual", "fernn-v1"), "optim.lr": (3e-3,), "seed": (0, 1)},
     defaults={
         "epochs": 3,
         "batch_size": 8,
-        "data.size": 48,
-        "data.num_frames": 8,
-        "data.input_frames": 4,
-        "data.num_clips": (240, 24, 48),
+        "data.size": 40,
+        "data.num_frames": 6,
+        "data.input_frames": 3,
+        "data.num_clips": (400, 32, 64),
         "data.num_digits": 1,
-        "data.sampling_rate": 0.01,  # of 90 steps, as of 80,000
+        "data.sampling_rate": 0.007,  # of 150 steps, as of 80,000
         "model.hidden_channels": 8,
         "model.num_layers": 2,
         "model.decoder_layers": 1,

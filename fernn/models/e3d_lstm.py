@@ -105,6 +105,8 @@ class E3DLSTMConfig(ModelConfig):
     return_new_memory: bool = False
     """True: cells hand on the memory that they make, as the paper has it. False: the published code's behaviour, whose
     cells hand on the one they were given, so that it stays zero and its kernels never learn."""
+    initial_weights: str = ""
+    """SHA-256 of the checkpoint that training starts from (fine-tuning); empty: weights are drawn."""
 
     def __post_init__(self) -> None:
         names = ("num_layers", "hidden_channels", "patch_size", "kernel_depth", "kernel_size", "window")
