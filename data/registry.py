@@ -1,10 +1,11 @@
 """Data sets by name: how each is brought to disk and read, and how its demo is made."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from data.errors import DataError
 from data.kth import demo as kth_demo
 from data.kth import prepare as kth
 from data.kth.stream import read_footage
@@ -13,7 +14,9 @@ from data.mnist import demo as mnist_demo
 from data.mnist import prepare as mnist
 from data.mnist.stream import read_digits
 from data.stream import Corpus
-from fernn.data_config import DATA, DataConfig, DigitsConfig
+from data.video import standard
+from data.video.kth import read_videos
+from fernn.data_config import DataConfig
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,26 @@ def _sequences(data: Any, manifest: Manifest | None, is_demo: bool) -> Mapping[s
     return dict(zip(("train", "validation", "test"), data.num_sequences, strict=True))
 
 
+def _video_clips(data: Any, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
+    """The most that the config allows: how many windows there are is known when they are cut."""
+    return dict(zip(("train", "validation", "test"), data.num_clips, strict=True))
+
+
+def _moving(out: Path, data: DataConfig, files: Path | None) -> Manifest:
+    """MNIST's digits, and beside them the standard test clips where the protocol has them."""
+    return standard.prepare(out, files=files) if data.protocol == "published" else mnist.prepare(out, files=files)
+
+
+def _moving_demo(out: Path, data: DataConfig) -> Manifest:
+    if data.protocol == "published":
+        raise DataError("data.protocol published goes with MNIST itself: give --files DIR, or drop --protocol")
+    return mnist_demo.prepare(out)
+
+
+def _moving_folder(out: Path, data: DataConfig) -> Path:
+    return standard.folder_of(out) if data.protocol == "published" else mnist.folder_of(out)
+
+
 KTH_CLIPS = {
     "paper": {"train": 1517, "validation": 380, "test": 473},
     "official": {"train": 754, "validation": 758, "test": 858},
@@ -69,7 +92,14 @@ MNIST = DataSet(
     lambda out, data: mnist.folder_of(out), _sequences, read_digits,
     demo_may_be_real=True,
 )  # fmt: skip
-DATASETS = {name: MNIST if isinstance(config, DigitsConfig) else KTH for name, config in DATA.items()}
+MOVING = DataSet(
+    "mnist", _moving, _moving_demo, _moving_folder, _video_clips, standard.read_moving,
+    demo_may_be_real=True,
+)  # fmt: skip
+KTH_VIDEO = replace(KTH, num_clips=_video_clips, read=read_videos)
+DATASETS = {
+    "kth": KTH, "translating-mnist": MNIST, "rotating-mnist": MNIST, "moving-mnist": MOVING, "kth-video": KTH_VIDEO,
+}  # fmt: skip
 
 
 def read_corpus(data: DataConfig, home: Path, manifest: Manifest) -> Corpus:

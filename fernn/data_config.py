@@ -1,44 +1,16 @@
 """What the data of an experiment is, field by field: one config class for each data set, by name."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
-from fernn.config import Config, unknown_name
+from fernn.config import unknown_name
+from fernn.data_base import DIGIT, DataConfig, Protocol, TaskName
+from fernn.video_config import KTHVideoConfig, MovingConfig
 
-Protocol = Literal["default", "published"]
-TaskName = Literal["classification", "prediction"]
-
-
-@dataclass(frozen=True)
-class DataConfig(Config):
-    """Sequences of square frames, each moving with constant velocities."""
-
-    name: str
-    size: int
-    """Height and width of a frame, pixels."""
-    num_frames: int
-    velocity_range: int
-    """k of V_k, from which velocities are drawn."""
-    protocol: Protocol = "default"
-
-    task: ClassVar[TaskName]
-    demo_note: ClassVar[str]
-    """What stands in for the data in a demo."""
-
-    def __post_init__(self) -> None:
-        if self.velocity_range < 0:
-            raise ValueError(f"data.velocity_range must be 0 or more, got {self.velocity_range}")
-        for name in self.counts():
-            if getattr(self, name) < 1:
-                raise ValueError(f"data.{name} must be 1 or more, got {getattr(self, name)}")
-
-    def counts(self) -> tuple[str, ...]:
-        """Fields that are 1 or more."""
-        return "size", "num_frames"
-
-    def note(self) -> str:
-        """How the data is read, as it stands under every table."""
-        return f"Protocol: {self.protocol}."
+__all__ = [
+    "DATA", "DIGIT", "DataConfig", "DigitsConfig", "KTHConfig", "Protocol", "RotatingConfig", "TaskName",
+    "TranslatingConfig", "data_config",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -138,10 +110,10 @@ class RotatingConfig(DigitsConfig):
             raise ValueError(f"data.angle_step must be above 0 degrees, got {self.angle_step:g}")
 
 
-DIGIT = 28
-"""Height and width of MNIST's pictures, pixels."""
-
-DATA: dict[str, DataConfig] = {config.name: config for config in (KTHConfig(), TranslatingConfig(), RotatingConfig())}
+DATA: dict[str, DataConfig] = {
+    config.name: config
+    for config in (KTHConfig(), TranslatingConfig(), RotatingConfig(), MovingConfig(), KTHVideoConfig())
+}
 
 
 def data_config(name: str) -> DataConfig:

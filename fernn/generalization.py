@@ -24,8 +24,8 @@ from fernn.train.run import Run
 
 DRAWN = "drawn"
 """The line of a measurement that holds the V_k; the others are the grid's rows, named after their vy."""
-DEFAULT_RADIUS = {"kth": 4, "translating-mnist": 2, "rotating-mnist": 5}
-"""Of the grids in the paper's figures."""
+DEFAULT_RADIUS = {"kth": 4, "translating-mnist": 2, "rotating-mnist": 5, "moving-mnist": 2, "kth-video": 2}
+"""Of the grids in the paper's figures; of videos, as of translating MNIST."""
 
 Lines = Mapping[str, Sequence[float]]
 """A measurement as far as it is: the metric by line."""

@@ -16,6 +16,7 @@ from tune.claims import claim, load_study
 from tune.code_version import record
 from tune.data_record import record_data
 from tune.estimate import Cost, NoMachineError, cost_of
+from tune.initial_weights import keep
 from tune.lock import driver_lock
 from tune.monitoring import Monitor
 from tune.options import Options, Preset, Search, parse
@@ -132,6 +133,8 @@ def execute(search: Search, planned: Planned, options: Options, voice: Voice) ->
             warn_of_damage(ready.study, voice)
             corpus = ready.corpus()
             check_clips(ready.study, corpus)
+            if options.training.weights is not None:
+                keep(ready.study, options.training.weights)
             ready = with_origin(ready)
             again = partial(replan, search, ready, options)
             work = partial(train, ready.study, again, corpus, resources, voice, expected)

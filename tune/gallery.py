@@ -22,6 +22,7 @@ from tune.study import Study
 from tune.validation_pictures import seeds_by_epoch, validation_figure
 from tune.velocity_views import ModelVelocity, measured_velocities, picture
 from tune.velocity_views import curves as velocity_curves
+from tune.video_views import curves_words, frame_curves, scores_figure
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ def _examples(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
     if examples := {label: found for label, found in kept.items() if found}:
         words = f"Frames of test clips: the given ones, the true ones, and those predicted by {', '.join(examples)}."
         yield Picture("rollouts", "Predictions beside the truth", words, rollout_figure(study, examples))
+    if curves := frame_curves(study, rows):
+        yield Picture("scores", "Scores by predicted frame", curves_words(curves), scores_figure(study, curves))
     if lengths := measured_lengths(study, rows):
         each = [f"{one.row.label}: {one.mean[0]:.3g} to {one.mean[-1]:.3g}" for one in lengths]
         words = f"Test error by predicted frame, from the first to the last. {'; '.join(each)}."

@@ -74,6 +74,8 @@ def open_study(options: Options) -> Study:
     """The study; raises StudyError or KeyError for options that do not fit it."""
     study = finished_study(options.study, options.storage, options.models)
     data = study.cells[0].experiment.data
+    if data.task == "video":
+        raise StudyError(f"length generalization is of digits that drift or turn on, study {study.name!r} has videos")
     if data.task != "prediction":
         raise StudyError(f"length generalization is of frame predictors, study {study.name!r} on {data.name} has none")
     if options.horizon < 1:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from fernn.experiment import Experiment
+from tune.initial_weights import FIELD, fingerprint
 from tune.sampling import Sampler
 from tune.study import Settings, Space
 
@@ -25,6 +26,8 @@ class Preset:
     space: Space
     defaults: Settings = field(default_factory=dict)
     demo: bool = False
+    finetunes: bool = False
+    """Whether training starts from weights that the user must give."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,12 @@ PRESETS = "the preset's"
 class Grid:
     """The cells: which models, learning rates and seeds, and how many epochs."""
 
-    preset: Literal["paper", "demo", "figure5", "figure4"] = "paper"
+    preset: Literal["paper", "demo", "figure5", "figure4", "convolution", "residual", "loss", "studies", "finetune"] = (
+        "paper"
+    )
     """paper: the grid of the paper's table. figure5 (KTH), figure4 (MNIST): the same, trained on fewer velocities than
-    are tested. demo: a small grid on data that is made here, two minutes on two cores."""
+    are tested. convolution, residual, loss, studies, finetune (videos): as the search's own text says. demo: a small
+    grid on data that is made here, two minutes on two cores."""
     models: Annotated[tuple[str, ...] | None, _default(PRESETS, "NAME ...")] = None
     """Models by name (KTH: fernn-v1, fernn-v2, grnn, grnn-plus, 3dcnn; fernn-v1-circular and fernn-v2-circular, whose
     embedding wraps as the flow does), or package.module:ConfigClass for one of your own."""
@@ -109,6 +115,8 @@ class Training:
     """Clips in a batch."""
     precision: Annotated[Literal["float32", "bf16"] | None, _default("float32", "{float32,bf16}")] = None
     """bf16: matrix products in bfloat16; weights and sums stay float32."""
+    weights: Annotated[Path | None, _default("they are drawn", "FILE")] = None
+    """Checkpoint that training starts from, a cell's best/model.safetensors, of models that can be fine-tuned."""
     set: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FIELD=VALUE")] = ()
     """Any other field of the experiment by its dotted name, as in data.split=official or model.hidden_channels=64."""
 
@@ -224,13 +232,17 @@ def gpu_share(options: Options, num_gpus: float) -> float:
 
 def chosen_settings(preset: Preset, options: Options) -> dict[str, Any]:
     """The fields that the user gave, by an option of their own or by ``--set``."""
-    given = {
+    given: dict[str, Any] = {
         "epochs": options.grid.epochs,
         "batch_size": options.training.batch_size,
         "precision": options.training.precision,
         VELOCITY: None if VELOCITY in preset.space else options.clips.data_velocity,
         "data.protocol": options.clips.protocol,
     }
+    if (path := options.training.weights) is not None:
+        given[FIELD] = fingerprint(path)
+    elif preset.finetunes:
+        raise ValueError(f"--preset {options.grid.preset} starts from weights: give --weights FILE")
     named = {name: value for name, value in given.items() if value is not None}
     return {**named, **dict(parse_setting(text) for text in options.training.set)}
 

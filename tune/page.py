@@ -11,7 +11,7 @@ from tune.evidence import Comparison, comparisons
 from tune.gallery import Picture
 from tune.pictures import svg
 from tune.published import deviations
-from tune.sheets import Sheet
+from tune.sheet import Sheet
 from tune.stats import LEVEL
 from tune.table import Table, marks
 

@@ -11,6 +11,7 @@ from data.kth.annotations import ACTIONS
 from fernn.data_config import DataConfig
 from fernn.metrics import confusion_matrix
 from fernn.train.task import FrameErrors, Logits, Predictions
+from fernn.train.video import FrameScores
 from tune.study import Study
 
 PARTIAL = "partial: videos or clips missing"
@@ -55,18 +56,20 @@ def test_figure(predictions: Predictions, title: str) -> tuple[str, Figure]:
     """What shows a cell's test predictions best, and what that is called."""
     if isinstance(predictions, FrameErrors):
         return "error-by-step", steps_figure(predictions.errors, title)
+    if isinstance(predictions, FrameScores):
+        return "error-by-step", steps_figure(predictions.mse, title, "MSE summed over pixels")
     assert isinstance(predictions, Logits)
     return "confusion", confusion_figure(confusion_matrix(predictions.logits, predictions.labels), title)
 
 
-def steps_figure(errors: Tensor, title: str) -> Figure:
+def steps_figure(errors: Tensor, title: str, unit: str = "MSE per pixel") -> Figure:
     """Mean error of every predicted frame over the test sequences (n, horizon), with its standard deviation."""
     figure = blank_figure(6, 4)
     axes = figure.add_subplot()
     steps, mean, deviation = range(1, errors.shape[1] + 1), errors.mean(dim=0), errors.std(dim=0, correction=0)
     axes.plot(steps, mean, marker="o", markersize=3)
     axes.fill_between(steps, (mean - deviation).clamp(min=0), mean + deviation, alpha=0.2)
-    axes.set(xlabel="predicted frame", ylabel="MSE per pixel", ylim=(0, None))
+    axes.set(xlabel="predicted frame", ylabel=unit, ylim=(0, None))
     axes.set_title(f"Test sequences, band: standard deviation\n{title}", fontsize=10)
     axes.grid(alpha=0.3)
     return figure

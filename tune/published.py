@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from fernn.models import MODELS, ModelConfig
+from tune import video_literature
 from tune.imported import experiments
 from tune.options import Published, Search
 from tune.results import ModelRow
@@ -14,6 +15,8 @@ SEARCHES = {
     "kth": "tune.kth_search",
     "translating-mnist": "tune.translating_mnist_search",
     "rotating-mnist": "tune.rotating_mnist_search",
+    "moving-mnist": "tune.video_search",
+    "kth-video": "tune.kth_video_search",
 }
 """By data set: the search whose published table a study on it belongs to."""
 
@@ -42,6 +45,8 @@ PROTOCOLS: Mapping[str, Mapping[str, Sentences]] = {
     },
     "translating-mnist": DIGITS,
     "rotating-mnist": DIGITS,
+    "moving-mnist": video_literature.MOVING_PROTOCOLS,
+    "kth-video": video_literature.KTH_PROTOCOLS,
 }
 """By data set and ``data.protocol``: what differs from the published code."""
 
@@ -55,6 +60,8 @@ ALWAYS: Mapping[str, Sentences] = {
     ),
     "translating-mnist": NAMED_DRAWS,
     "rotating-mnist": NAMED_DRAWS,
+    "moving-mnist": video_literature.ALWAYS,
+    "kth-video": video_literature.ALWAYS,
 }
 """By data set: what differs under any protocol."""
 

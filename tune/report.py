@@ -30,6 +30,7 @@ from tune.reproducibility_views import write_card
 from tune.reuse import find_study
 from tune.sheets import results_sheet, sheets
 from tune.table import Table, marks
+from tune.video_sheets import video_sheets
 
 PAGE = "report.html"
 
@@ -53,6 +54,8 @@ def markdown(table: Table) -> str:
     study, sheet = table.study, results_sheet(table)
     title = f"# Test {table.metric.title}, study {study.name}" + (f" ({marks(study)})" if marks(study) else "")
     parts = [title, grid(sheet.header, sheet.texts()), bullets([*table.remarks(), *sheet.remarks])]
+    for more in video_sheets(table):
+        parts += [f"## {more.title}", grid(more.header, more.texts()), bullets(more.remarks)]
     if differs := deviations(study, table.search):
         parts += ["What differs from the published protocol:", bullets(differs)]
     return "\n\n".join(parts) + "\n"

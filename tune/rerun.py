@@ -28,6 +28,7 @@ from tune.data_home import find_data
 from tune.differences import Difference, Training, differences, largest
 from tune.environment import code_changes, machine_changes
 from tune.folder import Folder
+from tune.initial_weights import initial_weights
 from tune.machine import machine
 from tune.masking import all_masked, masked
 from tune.reuse import find_study
@@ -203,7 +204,8 @@ def rerun(known: Recorded, corpus: Corpus, device: torch.device) -> Comparison:
         folder = CellFolder(Folder(scratch))
         with progress(title, cell.experiment.epochs, "epochs") as advance:
             try:
-                train(cell, folder, corpus, device, lambda row: advance(1))
+                initial = initial_weights(known.study.folder, cell.experiment.model)
+                train(cell, folder, corpus, device, lambda row: advance(1), initial=initial)
             except DivergedError as error:
                 diverged = str(error)
         anew = Training(folder.history(), (folder.done() or {"metrics": {}})["metrics"])

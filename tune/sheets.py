@@ -1,9 +1,6 @@
-"""The tables of a report: each as a page shows it, and as CSV."""
+"""The tables of a report."""
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -13,47 +10,18 @@ from fernn.law import CIRCULAR, flow_of
 from fernn.train.task import Metric
 from tune.evidence import against_published, comparisons, interval_over_persons, temptation
 from tune.results import ModelRow
+from tune.sheet import Line, Sheet
 from tune.stats import verdict_rule
 from tune.study import Study
-from tune.table import Table, columns, imported_row_cells, marks, row_cells
-
-Line = Sequence[Any]
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A table: its file's name, title, header, lines of texts and numbers, and what must be said under it."""
-
-    name: str
-    title: str
-    header: Sequence[str]
-    lines: Sequence[Line]
-    remarks: Sequence[str] = ()
-
-    def texts(self) -> list[list[str]]:
-        """The lines as texts."""
-        return [[text(value) for value in line] for line in self.lines]
-
-    def csv_text(self, study: Study) -> str:
-        """The lines with all digits, each with the study's marks, since a line may leave its table."""
-        sink = io.StringIO()
-        writer = csv.writer(sink, lineterminator="\n")
-        writer.writerow(("marks", *self.header))
-        writer.writerows((marks(study), *("" if value is None else value for value in line)) for line in self.lines)
-        return sink.getvalue()
-
-
-def text(value: Any) -> str:
-    """A value in a table."""
-    if value is None:
-        return "–"
-    return f"{value:.3g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+from tune.table import Table, columns, imported_row_cells, row_cells
+from tune.video_sheets import video_sheets
 
 
 def sheets(table: Table) -> list[Sheet]:
     """Every table that there is something to say in."""
     study, rows = table.study, table.rows
-    found = [results_sheet(table), comparisons_sheet(rows), law_sheet(rows), cost_sheet(study, rows)]
+    found = [results_sheet(table), *video_sheets(table)]
+    found += [comparisons_sheet(rows), law_sheet(rows), cost_sheet(study, rows)]
     return [sheet for sheet in found if sheet.lines]
 
 

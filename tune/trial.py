@@ -14,6 +14,7 @@ from torch import Tensor
 
 from data.stream import Corpus, Stream
 from fernn.batch import Batch
+from fernn.checkpoint import Tensors
 from fernn.experiment import Split
 from fernn.law import law_errors
 from fernn.train.loop import DivergedError, Row, fit
@@ -21,6 +22,7 @@ from fernn.train.run import Run, available_device
 from fernn.train.task import Predictions
 from tune.code_version import source_sha256
 from tune.differences import Training
+from tune.initial_weights import initial_weights
 from tune.machine import machine, peak_memory, reset_peak_memory
 from tune.store import CellFolder
 from tune.study import Cell, Study
@@ -46,7 +48,8 @@ def trial(point: Mapping[str, Any], *, study: Study, corpus: Corpus, until: int 
     folder = study.cell_folder(cell)
     folder.take_over()
     try:
-        train(cell, folder, corpus, available_device(), tune.report, until, study.code)
+        initial = initial_weights(study.folder, cell.experiment.model)
+        train(cell, folder, corpus, available_device(), tune.report, until, study.code, initial)
     except DivergedError as error:
         folder.fail(str(error), diverged=True)
     except RuntimeError as error:
@@ -69,8 +72,11 @@ def train(
     report: Callable[[Row], object],
     until: int | None = None,
     code: str = "",
+    initial: Tensors | None = None,
 ) -> None:
     """Train the epochs that are left, each recorded and reported; after the last, evaluate and close the cell.
+
+    A new cell begins with the weights ``initial``, or with drawn ones.
 
     Raises DivergedError where the loss is not finite.
     """
@@ -78,6 +84,8 @@ def train(
     reset_peak_memory(device)
     clips = Sealed(corpus.stream(experiment.data, experiment.batch_size, device), folder)
     run = Run.start(experiment, device)
+    if initial is not None:
+        run.model.load_state_dict(initial)
     folder.begin(run, code)
     folder.ran_on(machine(device))
     for row in fit(run, clips, until):

@@ -28,6 +28,7 @@ from fernn.data_config import KTHConfig
 from fernn.experiment import Split
 from fernn.flows.translation import source_pixels
 from fernn.seeding import generator, seeds_of
+from fernn.video_config import KTHVideoConfig
 
 Integers = NDArray[np.int64]
 MOST_ON_DEVICE = 2**30
@@ -173,7 +174,7 @@ def clip_velocities(ids: list[str], data: KTHConfig, split: Split) -> Integers:
 class GatherClips(NumpyBatchCollateFn):
     """Turns rows of an epoch into a batch on the device: the frames that they name, set in motion, then mirrored."""
 
-    def __init__(self, footage: Footage, data: KTHConfig, device: torch.device | str) -> None:
+    def __init__(self, footage: Footage, data: KTHConfig | KTHVideoConfig, device: torch.device | str) -> None:
         self.ids, self.data = footage.ids, data
         self.frames = _shared(footage.frames).to(device if footage.frames.nbytes <= MOST_ON_DEVICE else "cpu")
 

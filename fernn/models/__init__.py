@@ -10,6 +10,7 @@ from pathlib import Path
 from fernn.config import unknown_name
 from fernn.models.base import ModelConfig
 from fernn.models.cnn3d import CNN3DConfig
+from fernn.models.e3d_lstm import E3DLSTMConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
 from fernn.models.predictor import RotatingConfig, TranslatingConfig
 
@@ -34,9 +35,22 @@ ROTATING = (
     RotatingConfig("fernn-v2", velocities=(-20.0, -10.0, 0.0, 10.0, 20.0)),
     RotatingConfig("fernn-v4"),
 )
+MOVING = (
+    E3DLSTMConfig("e3d-lstm"),
+    E3DLSTMConfig("e3d-lstm-residual", residual=True),
+    E3DLSTMConfig("e2d-lstm", kernel_depth=1),
+    *TRANSLATING,
+)
+KTH_VIDEO = tuple(replace(config, patch_size=8) if isinstance(config, E3DLSTMConfig) else config for config in MOVING)
 MODELS: dict[str, dict[str, ModelConfig]] = {
     data: {config.name: config for config in configs}
-    for data, configs in (("kth", KTH), ("translating-mnist", TRANSLATING), ("rotating-mnist", ROTATING))
+    for data, configs in (
+        ("kth", KTH),
+        ("translating-mnist", TRANSLATING),
+        ("rotating-mnist", ROTATING),
+        ("moving-mnist", MOVING),
+        ("kth-video", KTH_VIDEO),
+    )  # fmt: skip
 }
 """By data set: its models by name."""
 

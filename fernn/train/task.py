@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from fernn.data_config import DataConfig, DigitsConfig
 from fernn.metrics import accuracy, cross_entropy
+from fernn.video_config import VideoConfig
 
 
 @dataclass(frozen=True)
@@ -176,4 +177,8 @@ def task_of(data: DataConfig) -> Task:
     """The task that the data is for."""
     if isinstance(data, DigitsConfig):
         return Prediction(data.input_frames)
+    if isinstance(data, VideoConfig):
+        from fernn.train.video import VideoPrediction  # which imports what a metric is from here
+
+        return VideoPrediction(data)
     return Classification()

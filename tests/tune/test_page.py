@@ -10,7 +10,8 @@ from stored_study import finished_study
 from tune.kth_search import PUBLISHED
 from tune.page import page, summary
 from tune.report import draw, write
-from tune.sheets import sheets, text
+from tune.sheet import text
+from tune.sheets import sheets
 from tune.table import Table
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2)}

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from tune import kth_search, rotating_mnist_search, translating_mnist_search
+from tune import kth_search, kth_video_search, rotating_mnist_search, translating_mnist_search, video_search
 from tune.study import cell_of, plan_cells
 
-SEARCHES = [module.SEARCH for module in (kth_search, rotating_mnist_search, translating_mnist_search)]
+MODULES = (kth_search, rotating_mnist_search, translating_mnist_search, video_search, kth_video_search)
+SEARCHES = [module.SEARCH for module in MODULES]
 PRESETS = [(search, preset) for search in SEARCHES for preset in search.presets.values()]
 
 

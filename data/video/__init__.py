@@ -1,0 +1,1 @@
+"""Clips for video prediction: Moving MNIST, and windows of KTH."""

@@ -1,0 +1,49 @@
+"""What the config of every data set has."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from fernn.config import Config
+
+Protocol = Literal["default", "published"]
+TaskName = Literal["classification", "prediction", "video"]
+
+DIGIT = 28
+"""Height and width of MNIST's pictures, pixels."""
+
+
+@dataclass(frozen=True)
+class DataConfig(Config):
+    """Sequences of square frames, each moving with constant velocities."""
+
+    name: str
+    size: int
+    """Height and width of a frame, pixels."""
+    num_frames: int
+    velocity_range: int
+    """k of V_k, from which velocities are drawn."""
+    protocol: Protocol = "default"
+
+    task: ClassVar[TaskName]
+    demo_note: ClassVar[str]
+    """What stands in for the data in a demo."""
+
+    def __post_init__(self) -> None:
+        if self.velocity_range < 0:
+            raise ValueError(f"data.velocity_range must be 0 or more, got {self.velocity_range}")
+        for name in self.counts():
+            if getattr(self, name) < 1:
+                raise ValueError(f"data.{name} must be 1 or more, got {getattr(self, name)}")
+
+    @property
+    def label_shape(self) -> tuple[int, ...]:
+        """The shape of a clip's label."""
+        return ()
+
+    def counts(self) -> tuple[str, ...]:
+        """Fields that are 1 or more."""
+        return "size", "num_frames"
+
+    def note(self) -> str:
+        """How the data is read, as it stands under every table."""
+        return f"Protocol: {self.protocol}."

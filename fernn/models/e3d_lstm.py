@@ -1,0 +1,119 @@
+"""E3D-LSTM: video prediction by stacked eidetic cells, with the switches of the mental-simulation study."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fernn.layers.eidetic import EideticCell, EideticPass
+from fernn.layers.patches import from_patches, to_patches
+from fernn.models.base import ModelConfig, require_positive
+
+
+class E3DLSTM(nn.Module):
+    """Layers of eidetic cells that read windows of patched frames and predict, at every step, the frame that follows.
+
+    The input of a step is the stack of the last frames, zeros before the first; that of a layer above the first is
+    the hidden state below. A convolution that spans the window makes a frame of the highest hidden state. Beyond the
+    given frames each prediction is the next input, with its gradient.
+
+    With ``residual`` the inputs of every second layer (third, fifth, ...) and of the decoder are the sum of the hidden
+    states of the two layers below. The memory that a cell makes goes on to the next layer, and from the highest to the
+    lowest of the next step, where ``return_new_memory`` is set; else every cell gets zeros, as in the published code.
+    Source: Wang et al., "Eidetic 3D LSTM", ICLR 2019; Tan, "Mental Simulation with Self-Supervised Spatiotemporal
+    Learning", 2019.
+    """
+
+    def __init__(self, config: "E3DLSTMConfig", in_channels: int) -> None:
+        super().__init__()
+        self.config = config
+        width, patch = config.hidden_channels, in_channels * config.patch_size**2
+        kernel = (config.kernel_depth, config.kernel_size, config.kernel_size)
+        inputs = [patch, *[width] * (config.num_layers - 1)]
+        self.cells = nn.ModuleList(EideticCell(channels, width, kernel) for channels in inputs)
+        self.decoder = nn.Conv3d(width, patch, (config.window, 1, 1))
+        nn.init.xavier_uniform_(self.decoder.weight)
+        nn.init.zeros_(self.decoder.bias)  # type: ignore[arg-type]
+
+    def forward(self, frames: Tensor, horizon: int) -> Tensor:
+        """The ``horizon`` frames (b, horizon, c, h, w) that follow ``frames`` (b, t, c, h, w) in [0, 1]."""
+        given = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device)
+        return self._predictions(frames, given, frames.shape[1] + horizon - 1)[:, -horizon:]
+
+    def forced(self, clips: Tensor, given: Tensor) -> Tensor:
+        """Predictions of every frame of ``clips`` (b, t, c, h, w) but the first: (b, t - 1, c, h, w).
+
+        ``given`` (b, t - 1) says which of the clips' first t - 1 frames are shown; the others are not read, and the
+        predictions take their place. The first frame is always shown.
+        """
+        return self._predictions(clips, given, clips.shape[1] - 1)
+
+    def _predictions(self, frames: Tensor, given: Tensor, num_steps: int) -> Tensor:
+        maps = to_patches(frames, self.config.patch_size)
+        layers = [cell.begin(num_steps) for cell in self.cells]  # type: ignore[operator]
+        shown = [torch.zeros_like(maps[:, 0])] * (self.config.window - 1)
+        memory: Tensor | None = None
+        predicted: list[Tensor] = []
+        for time in range(num_steps):
+            shown = [*shown, self._input(maps, given, predicted, time)][-self.config.window :]
+            window = torch.stack(shown, dim=2).contiguous(memory_format=torch.channels_last_3d)
+            top, memory = self._step(window, layers, memory)
+            predicted.append(self.decoder(top)[:, :, 0])
+        return from_patches(torch.stack(predicted, dim=1), self.config.patch_size)
+
+    @staticmethod
+    def _input(maps: Tensor, given: Tensor, predicted: list[Tensor], time: int) -> Tensor:
+        """The frame that is read at ``time``: the true one where it is given, else what was predicted for it."""
+        if time >= maps.shape[1]:
+            return predicted[-1]
+        if not predicted:
+            return maps[:, time]
+        return torch.where(given[:, time, None, None, None], maps[:, time], predicted[-1].to(maps.dtype))
+
+    def _step(self, inputs: Tensor, layers: list[EideticPass], memory: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """One step of all layers: what the decoder reads, and the memory."""
+        hidden: list[Tensor] = []
+        for layer in layers:
+            new, fresh = layer.step(self._below(hidden) if hidden else inputs, memory)
+            memory = fresh if self.config.return_new_memory else None
+            hidden.append(new)
+        return self._below(hidden), memory
+
+    def _below(self, hidden: list[Tensor]) -> Tensor:
+        """What a layer reads of the hidden states below it."""
+        if self.config.residual and len(hidden) % 2 == 0:
+            return hidden[-2] + hidden[-1]
+        return hidden[-1]
+
+
+@dataclass(frozen=True)
+class E3DLSTMConfig(ModelConfig):
+    """An E3D-LSTM; the defaults are the published network for Moving MNIST, as the published code computes it."""
+
+    name: str = "e3d-lstm"
+    num_layers: int = 4
+    hidden_channels: int = 64
+    patch_size: int = 4
+    """Height and width, in pixels, of the patches that are the channels of a frame."""
+    kernel_depth: int = 2
+    """2: the cells convolve over time as well (3-D); 1: over the plane alone (2-D)."""
+    kernel_size: int = 5
+    window: int = 2
+    """Frames that a step sees."""
+    residual: bool = False
+    """Add up the hidden states of two layers before every second layer and the decoder."""
+    return_new_memory: bool = False
+    """True: cells hand on the memory that they make, as the paper has it. False: the published code's behaviour, whose
+    cells hand on the one they were given, so that it stays zero and its kernels never learn."""
+    initial_weights: str = ""
+    """SHA-256 of the checkpoint that training starts from (fine-tuning); empty: weights are drawn."""
+
+    def __post_init__(self) -> None:
+        names = ("num_layers", "hidden_channels", "patch_size", "kernel_depth", "kernel_size", "window")
+        require_positive(**{name: getattr(self, name) for name in names})
+        if self.residual and self.num_layers % 2:
+            raise ValueError(f"num_layers must be even where residual is set, got {self.num_layers}")
+
+    def build(self, *, in_channels: int = 1) -> E3DLSTM:
+        """The network, weights uniform after Glorot, biases 0."""
+        return E3DLSTM(self, in_channels)

@@ -1,0 +1,105 @@
+"""Video prediction as a task: a balance of l1 and l2, scheduled sampling, and the metrics of its literature."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from fernn.train.task import Metric, to_grey
+from fernn.video_config import VideoConfig
+
+VIDEO_ERROR = Metric("mse", "error (MSE per frame)", False, float("inf"), ".4g")
+"""The squared error summed over the pixels of a frame, as the literature on Moving MNIST has it."""
+
+
+@runtime_checkable
+class Forced(Protocol):
+    """A network that can be shown true frames while it predicts."""
+
+    def forced(self, clips: Tensor, given: Tensor) -> Tensor:
+        """Predictions of all frames but the first; ``given`` (b, t - 1): which of the clips' frames it is shown."""
+
+
+@dataclass(frozen=True)
+class FrameScores:
+    """Of every predicted frame (n, horizon) of the clips named by ``ids``: MSE summed over pixels, SSIM, PSNR.
+
+    Predictions are cut off at 0 and 1. SSIM has a data range of 1 and a Gaussian window of 11 pixels (sigma 1.5),
+    the border reflected; PSNR is in dB, of a peak of 1.
+    """
+
+    mse: Tensor
+    ssim: Tensor
+    psnr: Tensor
+    ids: list[str]
+
+    def metrics(self) -> dict[str, float]:
+        """Means over frames and clips."""
+        return {name: values.double().mean().item() for name, values in self.curves().items()}
+
+    def curves(self) -> dict[str, Tensor]:
+        """The scores by name."""
+        return {"mse": self.mse, "ssim": self.ssim, "psnr": self.psnr}
+
+    def columns(self) -> dict[str, list[Any]]:
+        return {name: values.tolist() for name, values in self.curves().items()}
+
+
+def frame_scores(predicted: Tensor, truth: Tensor) -> dict[str, Tensor]:
+    """The columns of :class:`FrameScores` (b, t) for frames (b, t, c, h, w) in [0, 1]."""
+    from torchmetrics.functional.image import (  # which takes seconds to import
+        peak_signal_noise_ratio,
+        structural_similarity_index_measure,
+    )
+
+    ours, true = predicted.float().clamp(0, 1).flatten(0, 1), truth.float().flatten(0, 1)
+    ssim = structural_similarity_index_measure(ours, true, data_range=1.0, reduction="none")
+    psnr = peak_signal_noise_ratio(ours, true, data_range=1.0, dim=(1, 2, 3), reduction="none")
+    assert isinstance(ssim, Tensor)
+    found = {"mse": (ours - true).square().sum(dim=(1, 2, 3)), "ssim": ssim, "psnr": psnr}
+    return {name: values.view(predicted.shape[:2]) for name, values in found.items()}
+
+
+@dataclass(frozen=True)
+class VideoPrediction:
+    """The first frames to those that follow, by a weighted sum of absolute and of squared errors.
+
+    A network that can be shown true frames while it predicts learns every frame but the first; any other learns those
+    beyond the given ones. A clip's label says which true frames beyond the given ones a training step shows.
+    """
+
+    data: VideoConfig
+
+    metric = VIDEO_ERROR
+
+    def inputs(self, clips: Tensor) -> tuple[Tensor, int]:
+        """The given frames, and how many are to be predicted."""
+        return clips[:, : self.data.input_frames], self.data.horizon
+
+    def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        predicted, truth = self._training_frames(model, clips, labels)
+        errors = predicted.float() - truth
+        loss = self.data.l1_weight * errors.abs().sum() + self.data.l2_weight / 2 * errors.square().sum()
+        seen = (predicted.detach().float().clamp(0, 1) - truth)[:, -self.data.horizon :]
+        return loss / len(clips), seen.square().sum() / self.data.horizon
+
+    def _training_frames(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """What is predicted in training, and what is true."""
+        if not isinstance(model, Forced):
+            return model(*self.inputs(clips)), clips[:, self.data.input_frames :]
+        given = torch.ones(clips.shape[0], self.data.input_frames, dtype=torch.bool, device=clips.device)
+        return model.forced(clips, torch.cat([given, labels.bool()], dim=1)), clips[:, 1:]
+
+    def evaluate(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
+        return frame_scores(model(*self.inputs(clips)), clips[:, self.data.input_frames :])
+
+    def predictions(self, ids: list[str], columns: Mapping[str, Any]) -> FrameScores:
+        mse, ssim, psnr = (torch.as_tensor(columns[name]) for name in ("mse", "ssim", "psnr"))
+        return FrameScores(mse, ssim, psnr, ids)
+
+    def examples(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
+        """ "clips" (n, t, c, h, w) and the "predicted" last of their frames, as grey levels."""
+        predicted = model(*self.inputs(clips)).float()
+        return {name: to_grey(frames) for name, frames in (("clips", clips), ("predicted", predicted))}

@@ -1,0 +1,163 @@
+"""Video prediction as a task: loss, scheduled sampling, metrics, and a resumed run that equals an unbroken one."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from fernn.batch import Batch
+from fernn.checkpoint import pack, unpack
+from fernn.data_config import data_config
+from fernn.experiment import Experiment
+from fernn.seeding import generator
+from fernn.train.loop import fit
+from fernn.train.run import Run
+from fernn.train.task import task_of
+from fernn.train.video import VIDEO_ERROR, VideoPrediction, frame_scores
+from fernn.video_config import MovingConfig, VideoConfig
+
+DATA = VideoConfig(size=16, num_frames=5, input_frames=2)
+FIELDS = {
+    "data.name": "moving-mnist", "model": "e3d-lstm-residual", "model.hidden_channels": 2, "model.num_layers": 2,
+    "model.kernel_size": 3, "model.patch_size": 8, "data.num_frames": 5, "data.input_frames": 2, "epochs": 2,
+    "optim.lr": 1e-2, "optim.clip_norm": None, "data.sampling_rate": 0.2,
+}  # fmt: skip
+
+
+class Noise:
+    """Six clips of noise for training in batches of two, two for evaluation."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def training(self, seed, epoch):
+        shown = torch.from_numpy(self.data.shown_in_epoch(seed, epoch, 6, 2))
+        return [self.batch(labels, "train", seed, epoch, part) for part, labels in enumerate(shown.split(2))]
+
+    def evaluation(self, split):
+        return iter([self.batch(torch.zeros(2, *self.data.label_shape), split)])
+
+    def batch(self, labels, *names):
+        clips = torch.from_numpy(generator(*names).random((2, 5, 1, 16, 16), dtype=np.float32))
+        return Batch(clips, labels, [f"{names}-{i}" for i in range(2)])
+
+
+def rows_of(run):
+    clips = Noise(run.experiment.data)
+    return [{name: value for name, value in row.items() if "time/" not in name} for row in fit(run, clips)]
+
+
+def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit():
+    unbroken = Run.start(Experiment().override(FIELDS))
+    rows = rows_of(unbroken)
+    first, resumed = (Run.start(Experiment().override(FIELDS)) for _ in range(2))
+    next(fit(first, Noise(first.experiment.data)))
+    resumed.load(*unpack(pack(*first.state())))
+    assert rows_of(resumed) == rows[1:] and pack(*resumed.state()) == pack(*unbroken.state())
+    assert rows[-1]["best/mse"] == min(row["validation/mse"] for row in rows)
+
+
+def test_the_share_of_true_frames_falls_with_the_step_and_ends():
+    data = MovingConfig()
+    assert data.truth_share(1) == pytest.approx(1 - 2e-5) and data.truth_share(49_999) == pytest.approx(2e-5)
+    assert data.truth_share(50_000) == data.truth_share(80_000) == 0
+    early, late = (data.shown_in_epoch(0, epoch, 10_000, 4) for epoch in (1, 21))
+    assert early.shape == (10_000, 9) and early.mean() == pytest.approx(0.975, abs=0.01) and not late.any()
+
+
+def test_what_a_step_shows_comes_from_the_seed_and_its_number():
+    data = DATA.override({"sampling_rate": 0.01})
+    epochs = np.concatenate([data.shown_in_epoch(3, epoch, 5, 2) for epoch in (1, 2)])
+    assert np.array_equal(epochs[5:7], data.shown_in_epoch(3, 1, 10, 2)[6:8])  # the fourth step either way
+    assert np.array_equal(epochs, np.concatenate([data.shown_in_epoch(3, epoch, 5, 2) for epoch in (1, 2)]))
+    assert not np.array_equal(data.shown_in_epoch(0, 9, 5, 2), data.shown_in_epoch(1, 9, 5, 2))
+    assert not data.override({"sampling_start": 0.0}).shown_in_epoch(0, 1, 50, 2).any()
+
+
+class Last(nn.Module):
+    """Predicts that the last given frame stays."""
+
+    def forward(self, frames, horizon):
+        return frames[:, -1:].expand(-1, horizon, -1, -1, -1)
+
+
+class Shown(Last):
+    """Predicts the frame before, where it was shown, else zeros."""
+
+    def forced(self, clips, given):
+        return clips[:, :-1] * given[..., None, None, None]
+
+
+def test_the_loss_weighs_absolute_and_squared_errors():
+    clips, none = torch.rand(3, 5, 1, 16, 16), torch.zeros(3, 2, dtype=torch.bool)
+    errors = Last()(clips[:, :2], 3) - clips[:, 2:]
+    for l1, l2 in ((1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (0.25, 3.0)):
+        task = VideoPrediction(DATA.override({"l1_weight": l1, "l2_weight": l2}))
+        loss, total = task.loss(Last(), clips, none)
+        torch.testing.assert_close(loss, (l1 * errors.abs().sum() + l2 / 2 * errors.square().sum()) / 3)
+        torch.testing.assert_close(total, errors.square().sum() / 3)
+
+
+def test_a_network_that_can_be_shown_frames_learns_all_but_the_first():
+    clips = torch.rand(2, 5, 1, 16, 16)
+    labels = torch.tensor([[1, 0], [0, 0]])
+    given = torch.tensor([[True, True, True, False], [True, True, False, False]])
+    expected = (clips[:, :-1] * given[..., None, None, None] - clips[:, 1:]).abs().sum() / 2
+    loss, _ = VideoPrediction(DATA.override({"l2_weight": 0.0})).loss(Shown(), clips, labels)
+    torch.testing.assert_close(loss, expected)
+
+
+def plain_ssim(ours, true):
+    """SSIM of two images by its definition, with a Gaussian window, the border reflected."""
+    axis = torch.arange(-5, 6, dtype=torch.float64)
+    line = torch.exp(-(axis**2) / (2 * 1.5**2))
+    window = (line[:, None] * line / line.sum() ** 2)[None, None]
+    ours, true = (F.pad(image, (5, 5, 5, 5), mode="reflect") for image in (ours, true))
+    mean = [F.conv2d(image, window) for image in (ours, true)]
+    products = ((ours, ours), (true, true), (ours, true))
+    a, b, both = (F.conv2d(x * y, window) for x, y in products)
+    a, b, both = a - mean[0] ** 2, b - mean[1] ** 2, both - mean[0] * mean[1]
+    light = (2 * mean[0] * mean[1] + 0.01**2) / (mean[0] ** 2 + mean[1] ** 2 + 0.01**2)
+    return (light * (2 * both + 0.03**2) / (a + b + 0.03**2)).mean()
+
+
+def test_scores_are_those_of_the_literature():
+    truth = torch.rand(2, 3, 1, 20, 20)
+    predicted = truth + 0.3 * torch.randn_like(truth)
+    found, cut = frame_scores(predicted, truth), predicted.clamp(0, 1)
+    torch.testing.assert_close(found["mse"], (cut - truth).square().sum(dim=(2, 3, 4)))
+    torch.testing.assert_close(found["psnr"], -10 * (found["mse"] / 400).log10())
+    for clip, time in ((0, 0), (1, 2)):
+        expected = plain_ssim(cut[clip, time, None].double(), truth[clip, time, None].double())
+        assert found["ssim"][clip, time].item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_scores_are_kept_whole():
+    task, clips = task_of(data_config("kth-video")), torch.rand(2, 5, 1, 16, 16)
+    assert task.metric == VIDEO_ERROR and task == VideoPrediction(data_config("kth-video"))
+    found = VideoPrediction(DATA).evaluate(Last(), clips, torch.zeros(2, 2))
+    scores = task.predictions(["a", "b"], found)
+    assert task.predictions(["a", "b"], scores.columns()).metrics() == pytest.approx(scores.metrics())
+    assert scores.metrics()["mse"] == pytest.approx(found["mse"].mean().item())
+    examples = VideoPrediction(DATA).examples(Last(), clips)
+    assert examples["clips"].shape == (2, 5, 1, 16, 16) and examples["predicted"].shape == (2, 3, 1, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "message"),
+    [
+        ("moving-mnist", {"input_frames": 20}, "data.input_frames must be below data.num_frames = 20, got 20"),
+        ("moving-mnist", {"l1_weight": 0.0, "l2_weight": 0.0}, "one above 0, got 0 and 0"),
+        ("moving-mnist", {"sampling_rate": -1.0}, "data.sampling_rate must be 0 or more, got -1.0"),
+        ("moving-mnist", {"size": 20}, "data.size must be 28 or more"),
+        ("moving-mnist", {"speed": -1.0}, "data.speed must be 0 or more pixels per frame"),
+        ("moving-mnist", {"size": 48, "protocol": "published"}, "has 64x64 pixels and 20 frames, got data.size"),
+        ("moving-mnist", {"num_clips": [1, 1, 0]}, "data.num_clips must be 1 or more each"),
+        ("kth-video", {"protocol": "published"}, "data.protocol must be default for kth-video"),
+        ("kth-video", {"frame_step": 0}, "data.frame_step must be 1 or more, got 0"),
+    ],
+)  # fmt: skip
+def test_values_that_do_not_fit_are_refused(name, fields, message):
+    with pytest.raises(ValueError, match=message):
+        data_config(name).override(fields)

@@ -1,0 +1,157 @@
+"""The search over video predictors: from clips to scores, fine-tuned from a checkpoint, on the same engine."""
+
+import json
+import re
+
+import pyarrow as pa
+import pytest
+import torch
+
+import tune
+from data.mnist import demo
+from fernn.checkpoint import pack, unpack
+from fernn.models import MODELS
+from fernn.train.run import Run
+from tune import kth_video_search, length_eval, report, video_search
+from tune.claims import claim
+from tune.folder import Folder
+from tune.gallery import gallery
+from tune.initial_weights import initial_weights, keep
+from tune.sheets import sheets
+from tune.study import Study, StudyError, plan_cells
+from tune.table import Table
+from tune.video_literature import REPORTED
+
+FEW = ["--seeds", "0", "--epochs", "1", "--batch-size", "4", "--set", "data.num_clips=[8,4,4]"]
+TINY = ["--set", "model.hidden_channels=2", "--set", "model.kernel_size=3", "--set", "model.patch_size=8"]
+NARROW = {"model.hidden_channels": 2, "model.num_layers": 2, "model.kernel_size": 3, "model.patch_size": 8}
+
+
+def test_a_demo_runs_and_its_weights_are_fine_tuned(command, two_cpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "NUM_DIGITS", {"train": 40, "test": 20})
+    asked = ["--preset", "demo", "--models", "e3d-lstm", "--lrs", "1e-3", *FEW, *TINY]
+    code, (out, err) = command(*asked, search=video_search.SEARCH)
+    assert code == 0 and "validation error (MSE per frame)" in out and "DEMO: digits rendered from fonts" in out, err
+    cell = next((tmp_path / "studies/moving-mnist-demo/cells").iterdir())
+    found = json.loads((cell / "done.json").read_text())["metrics"]
+    assert {f"test/{name}" for name in ("mse", "psnr", "ssim")} <= set(found)
+    assert report.main(report.Options("moving-mnist-demo")) == 0
+    text = (tmp_path / "studies/moving-mnist-demo/report/table.md").read_text()
+    assert "Scores of predicted frames" in text and "What others report" not in text and "inflated" in text
+    assert f"| e3d-lstm | 1 | {found['test/mse']:.3g} | – | {found['test/psnr']:.3g} | – |" in text
+    assert (tmp_path / "studies/moving-mnist-demo/report/scores.png").exists()
+
+    weights, before = cell / "best/model.safetensors", tune.load_best("moving-mnist-demo", "e3d-lstm")[0]
+    tuned = ["--preset", "demo", "--study", "tuned", "--models", "e3d-lstm-residual", "--lrs", "1e-9", *FEW, *TINY]
+    code, (out, err) = command(*tuned, "--weights", weights, search=video_search.SEARCH)
+    assert code == 0, err
+    after = tune.load_best("tuned", "e3d-lstm-residual")[0].state_dict()
+    for name, value in before.state_dict().items():
+        torch.testing.assert_close(after[name], value, rtol=0, atol=1e-7)  # two steps of 1e-9
+    assert len(list((tmp_path / "studies/tuned/weights").iterdir())) == 1
+
+
+def stored(folder, search, models=("e3d-lstm",), **facts):
+    """A study of narrow networks whose finished cells have the scores of their seed."""
+    space = {"model": models, "optim.lr": (1e-3,), "seed": (0, 1)}
+    cells = plan_cells(search.base, space, "hash", NARROW)
+    study = Study("s", Folder(str(folder)), space, cells, **facts)
+    claim(study)
+    for cell in cells:
+        horizon, seed = cell.experiment.data.horizon, cell.experiment.seed
+        scores = {"mse": [10.0 + seed] * horizon, "ssim": [0.5] * horizon, "psnr": [20.0 + 2 * seed] * horizon}
+        table = pa.Table.from_pylist([{"split": s, "id": f"{s}-0", **scores} for s in ("validation", "test")])
+        folder, run = study.cell_folder(cell), Run.start(cell.experiment)
+        folder.begin(run)
+        run.epoch = run.best_epoch = 1
+        row = {
+            "epoch": 1,
+            "validation/mse": 10.0 + seed,
+            "best/epoch": 1,
+            "best/mse": 10.0 + seed,
+            "time/recorded_at": 999.5,
+        }
+        folder.record(row | {"time/recorded_at": 999.5}, run)
+        folder.finish(table, {"num_parameters": 1})
+    return study
+
+
+@pytest.mark.parametrize("search", [video_search.SEARCH, kth_video_search.SEARCH])
+def test_a_report_has_all_scores_and_what_others_report(search, tmp_path):
+    study = stored(tmp_path, search)
+    table = Table.of(study)
+    found = {sheet.name: sheet for sheet in sheets(table)}
+    (line,) = found["scores"].lines
+    assert line[:2] == ["e3d-lstm", 2]
+    assert line[2:] == pytest.approx([10.5, 0.5**0.5, 21.0, 2**0.5, 0.5, 0.0])
+    assert len(found["frames"].lines) == 3 and len(found["frames"].header) == 2 + search.base.data.horizon
+    reported = found["literature"]
+    assert len(reported.lines) == len(REPORTED[search.base.data.name]) and all(line[-1] for line in reported.lines)
+    assert any("inflated" in remark for remark in reported.remarks)
+    assert "What others report" in report.markdown(table)
+    assert {"scores"} <= {picture.name for picture in gallery(study, table.rows)}
+    assert "literature" not in {sheet.name for sheet in sheets(Table.of(stored(tmp_path / "d", search, demo=True)))}
+
+
+def test_videos_have_no_length_evaluation(tmp_path):
+    stored(tmp_path / "s", video_search.SEARCH)
+    with pytest.raises(StudyError, match="digits that drift or turn on, study 's' has videos"):
+        length_eval.open_study(length_eval.Options("s", storage=str(tmp_path)))
+
+
+def checkpoint(path, **fields):
+    model = MODELS["moving-mnist"]["e3d-lstm"].override({**NARROW_MODEL, **fields}).build()
+    path.write_bytes(pack(model.state_dict(), {}))
+    return path
+
+
+NARROW_MODEL = {name.removeprefix("model."): value for name, value in NARROW.items()}
+
+
+def starting_from(folder, digest):
+    cells = plan_cells(
+        video_search.SEARCH.base, {"model": ("e3d-lstm",), "seed": (0,)}, "h", NARROW, {"model.initial_weights": digest}
+    )
+    return Study("s", Folder(str(folder)), {"model": ("e3d-lstm",), "seed": (0,)}, cells)
+
+
+def test_weights_are_kept_by_their_hash_and_checked(tmp_path):
+    from tune.initial_weights import fingerprint
+
+    path = checkpoint(tmp_path / "w.safetensors")
+    study = starting_from(tmp_path / "s", fingerprint(path))
+    model = study.cells[0].experiment.model
+    with pytest.raises(StudyError, match="lacks the weights"):
+        initial_weights(study.folder, model)
+    keep(study, path)
+    assert initial_weights(study.folder, model).keys() == unpack(path.read_bytes())[0].keys()
+    assert initial_weights(study.folder, MODELS["kth"]["grnn"]) is None
+    wide = checkpoint(tmp_path / "wide.safetensors", hidden_channels=3)
+    with pytest.raises(StudyError, match="does not fit e3d-lstm"):
+        keep(starting_from(tmp_path / "t", fingerprint(wide)), wide)
+    (tmp_path / "w.safetensors").write_bytes(b"no checkpoint")
+    with pytest.raises(StudyError, match="give a cell's best/model.safetensors"):
+        keep(study, path)
+
+
+@pytest.mark.parametrize(
+    ("search", "arguments", "message"),
+    [
+        (video_search.SEARCH, ["--preset", "finetune"], "--preset finetune starts from weights: give --weights FILE"),
+        (video_search.SEARCH, ["--weights", "nowhere"], "--weights nowhere cannot be read: No such file"),
+        (kth_video_search.SEARCH, ["--protocol", "published"], "data.protocol must be default for kth-video"),
+        (video_search.SEARCH, ["--models", "3dcnn"], "unknown model '3dcnn'"),
+    ],
+)
+def test_what_cannot_run_is_refused_in_one_line(search, arguments, message, command):
+    code, said = command("--yes", *arguments, search=search)
+    assert code == 2 and message in said.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("preset", "cells"),
+    [("paper", 27), ("convolution", 6), ("residual", 6), ("loss", 9), ("studies", 24)],
+)
+def test_the_presets_plan_the_studies(preset, cells, command):
+    code, said = command("--preset", preset, "--plan", search=video_search.SEARCH)
+    assert code == 0 and re.search(rf"{cells} cells .* {cells} to run", said.err)

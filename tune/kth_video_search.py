@@ -1,0 +1,40 @@
+"""Search E3D-LSTM and its switches on KTH's videos: ten frames are given, twenty are to be predicted, at 128x128.
+
+Papers: Wang et al., "Eidetic 3D LSTM", ICLR 2019: PSNR 29.31, SSIM 0.879; Tan, "Mental Simulation with Self-Supervised
+Spatiotemporal Learning", 2019: 27.73 and 0.844 trained anew, 29.87 and 0.881 fine-tuned with residual connections.
+Reproductions by the released code come to 23 dB. Hardware there: 4 Titan X. Not yet run at full size by this project.
+
+    python tune/video_search.py kth                      E3D-LSTM, its 2-D and residual variants, FERNN: 200,000 steps
+    python tune/video_search.py kth --videos DIR         from KTH's videos on disk, without a download
+    python tune/video_search.py kth --preset finetune --weights studies/NAME/cells/CELL/best/model.safetensors
+    python tune/video_search.py kth --preset demo        on rendered stick figures
+
+All frames at 128x128 are some 5 GB, which the machine's trials share.
+"""
+
+import sys
+
+from fernn.experiment import Experiment
+from fernn.models import MODELS
+from fernn.video_config import KTHVideoConfig
+from tune.command import main
+from tune.options import Preset, Search
+from tune.video_search import DEMO as MOVING_DEMO
+from tune.video_search import OPTIM, PUBLISHED_RATE, SEEDS, STUDIES
+
+MODELS_COMPARED = ("e3d-lstm", "e2d-lstm", "e3d-lstm-residual", "fernn-v2")
+PAPER = Preset(space={"model": MODELS_COMPARED, "optim.lr": PUBLISHED_RATE, "seed": SEEDS})
+FINETUNE = Preset(space={"model": ("e3d-lstm-residual",), "optim.lr": (1e-5,), "seed": SEEDS}, finetunes=True)
+DEMO = Preset(
+    space=MOVING_DEMO.space,
+    defaults={**MOVING_DEMO.defaults, "data.size": 32, "data.num_clips": (160, 16, 32)},
+    demo=True,
+)
+SEARCH: Search = Search(
+    base=Experiment(MODELS["kth-video"]["e3d-lstm"], KTHVideoConfig(), OPTIM, epochs=40, batch_size=2),
+    presets={"paper": PAPER, **STUDIES, "finetune": FINETUNE, "demo": DEMO},
+    description=__doc__ or "",
+)
+
+if __name__ == "__main__":
+    sys.exit(main(SEARCH))

@@ -1,0 +1,80 @@
+"""Search E3D-LSTM, its switches and FERNN on Moving MNIST; ``video_search.py kth`` does it on KTH's videos.
+
+Papers: Wang et al., "Eidetic 3D LSTM: A Model for Video Prediction and Beyond", ICLR 2019; Tan, "Mental Simulation with
+Self-Supervised Spatiotemporal Learning", 2019, whose three studies are presets. Expected on Moving MNIST, ten frames
+to ten: a reproduction by the released code had MSE 77.5 per frame and PSNR 17.9 dB (reported in its issues).
+Hardware there: 4 Titan X. Not yet run at full size by this project.
+
+    python tune/video_search.py                          E3D-LSTM, FERNN and G-RNN: 27 cells of 80,000 steps
+    python tune/video_search.py --preset convolution     the cells convolve over time as well, or over the plane alone
+    python tune/video_search.py --preset residual        with and without residual connections between layers
+    python tune/video_search.py --preset loss            l1 and l2 as published, l1 alone, mostly l2
+    python tune/video_search.py --preset studies         the three together, every combination
+    python tune/video_search.py --preset finetune --weights studies/NAME/cells/CELL/best/model.safetensors
+    python tune/video_search.py --preset demo            under 3 minutes on two cores, few small clips
+    python tune/video_search.py --protocol published --files DIR     tests on mnist_test_seq.npy, which is in DIR
+    python tune/video_search.py kth --plan               the same on KTH: ten frames to twenty, 128x128 pixels
+
+FERNN is the sequence-to-sequence network of translating MNIST on the same 64x64 frames, trained by the same loss: so
+the table answers whether flow equivariance helps where digits bounce. It keeps 25 maps a channel: --set
+model.recompute_steps=5 computes most of them again.
+"""
+
+import sys
+
+from fernn.experiment import Experiment, OptimConfig
+from fernn.models import MODELS
+from fernn.video_config import MovingConfig
+from tune.command import main
+from tune.options import Preset, Search
+
+SEEDS = (0, 1, 2)
+OPTIM = OptimConfig(lr=1e-3, clip_norm=None)
+PUBLISHED_RATE = (1e-3,)
+PAPER = Preset(
+    space={"model": ("e3d-lstm", "fernn-v2", "grnn"), "optim.lr": (1e-3, 3e-4, 1e-4), "seed": SEEDS},
+)
+ONE = {"model": ("e3d-lstm",), "optim.lr": PUBLISHED_RATE}
+DEPTHS, RESIDUALS = {"model.kernel_depth": (2, 1)}, {"model.residual": (False, True)}
+STUDIES = {
+    "convolution": Preset(space={**ONE, **DEPTHS, "seed": SEEDS}),
+    "residual": Preset(space={**ONE, **RESIDUALS, "seed": SEEDS}),
+    "loss": Preset(space={**ONE, "data.l2_weight": (1.0, 0.0, 10.0), "seed": SEEDS}),
+    "studies": Preset(space={**ONE, **DEPTHS, **RESIDUALS, "data.l2_weight": (1.0, 0.0), "seed": SEEDS}),
+}
+"""Tan's studies; the first value of each dimension is the published network's."""
+FINETUNE = Preset(
+    space={"model": ("e3d-lstm-residual",), "optim.lr": (1e-6, 1e-5), "seed": SEEDS},
+    defaults={"epochs": 12},
+    finetunes=True,
+)
+DEMO = Preset(
+    space={"model": ("e3d-lstm", "e3d-lstm-residual", "fernn-v1"), "optim.lr": (3e-3,), "seed": (0, 1)},
+    defaults={
+        "epochs": 3,
+        "batch_size": 8,
+        "data.size": 40,
+        "data.num_frames": 6,
+        "data.input_frames": 3,
+        "data.num_clips": (400, 32, 64),
+        "data.num_digits": 1,
+        "data.sampling_rate": 0.007,  # of 150 steps, as of 80,000
+        "model.hidden_channels": 8,
+        "model.num_layers": 2,
+        "model.decoder_layers": 1,
+    },
+    demo=True,
+)
+SEARCH = Search(
+    base=Experiment(MODELS["moving-mnist"]["e3d-lstm"], MovingConfig(), OPTIM, epochs=32, batch_size=4),
+    presets={"paper": PAPER, **STUDIES, "finetune": FINETUNE, "demo": DEMO},
+    description=__doc__ or "",
+)
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["kth"]:
+        from tune.kth_video_search import SEARCH as KTH
+
+        sys.argv.pop(1)
+        sys.exit(main(KTH))
+    sys.exit(main(SEARCH))
