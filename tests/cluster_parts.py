@@ -23,6 +23,16 @@ from disturbed import ROOT
 BIN = Path(sys.executable).parent
 TEMPLATE = ROOT / "deploy/mlflow/nginx.conf.template"
 SECONDS_TO_START = 90
+SETTINGS = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_JOB_STOP_WAIT_TIME_S": "30",
+    "RAY_worker_niceness": "0",
+    # A lost node is noticed in seconds.
+    "RAY_health_check_initial_delay_ms": "0",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_failure_threshold": "5",
+}
+"""What Ray's processes are told."""
 
 
 def free_port(address="127.0.0.1"):
@@ -175,15 +185,8 @@ class RayCluster:
         self.dashboard = f"http://127.0.0.2:{self.dashboard_port}"
 
     def environment(self):
-        home = {"HOME": str(self.folder), "XDG_CACHE_HOME": str(self.folder / "cache")}
-        token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(self.folder / "token")}
-        # A lost node is noticed in seconds; trials are as important to the machine as what else runs on it.
-        health = {
-            "RAY_worker_niceness": "0",
-            "RAY_health_check_initial_delay_ms": "0",
-            "RAY_health_check_period_ms": "1000",
-        }
-        return {**os.environ, **home, **token, **health, "RAY_health_check_failure_threshold": "5"}
+        mine = {"HOME": str(self.folder), "XDG_CACHE_HOME": str(self.folder / "cache")}
+        return {**os.environ, **SETTINGS, **mine, "RAY_AUTH_TOKEN_PATH": str(self.folder / "token")}
 
     @property
     def address(self):
