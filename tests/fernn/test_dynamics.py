@@ -272,7 +272,7 @@ def test_levels_of_scale_are_blurred_upwards_and_weaker_downwards():
         (ResNetConfig(), {"base": 0}, "base must be 1 or more, got 0"),
         (ResNetConfig(), {"kernel_size": 4}, "kernel_size must be odd, so that a pixel has a middle, got 4"),
         (ResNetConfig(), {"group_order": 6}, "group_order must be a multiple of 4, which has quarter turns, got 6"),
-        (UNetConfig(symmetry="magnitude"), {"base": 4}, "base must be a multiple of 8 for unet, got 4"),
+        (UNetConfig(symmetry="magnitude"), {"base": 4}, "base / narrowing must be a multiple of 8 for unet, got 4 / 1"),
     ],
 )
 def test_what_cannot_be_built_is_refused_by_name(config, changed, message):

@@ -1,6 +1,6 @@
 """Dynamics networks by the fields that decide them, and how they are rolled out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -57,6 +57,8 @@ class DynamicsConfig(ModelConfig):
     symmetry: Symmetry = "none"
     base: int = 64
     """Channels (rotation: regular fields) of the narrowest layers; all widths are multiples of it."""
+    narrowing: int = 1
+    """What all widths are divided by, so that networks of all symmetries are made smaller alike."""
     input_length: int = 24
     """L, the frames that a prediction is made from."""
     output_length: int = 4
@@ -68,13 +70,20 @@ class DynamicsConfig(ModelConfig):
     architecture: ClassVar[Literal["ResNet", "U-Net"]] = "ResNet"
 
     def __post_init__(self) -> None:
-        require_positive(base=self.base, input_length=self.input_length, output_length=self.output_length)
+        counts = ("base", "narrowing", "input_length", "output_length")
+        require_positive(**{name: getattr(self, name) for name in counts})
         if self.kernel_size < 1 or self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, so that a pixel has a middle, got {self.kernel_size}")
-        if self.base % self.base_unit:
-            raise ValueError(f"base must be a multiple of {self.base_unit} for {self.name}, got {self.base}")
+        if self.base % (self.base_unit * self.narrowing):
+            rule = f"base / narrowing must be a multiple of {self.base_unit} for {self.name}"
+            raise ValueError(f"{rule}, got {self.base} / {self.narrowing}")
         if self.group_order < 4 or self.group_order % 4:
             raise ValueError(f"group_order must be a multiple of 4, which has quarter turns, got {self.group_order}")
+
+    @property
+    def width(self) -> int:
+        """The narrowest layers' channels or fields."""
+        return self.base // self.narrowing
 
     @property
     def base_unit(self) -> int:
@@ -97,14 +106,14 @@ class DynamicsConfig(ModelConfig):
 
             parts = rotation.RotationParts(self.group_order, self.kernel_size)
             build = rotation.build_unet if unet else rotation.build_resnet
-            return build(parts, self.input_length, self.base)
+            return build(parts, self.input_length, self.width)
         if self.symmetry == "scale":
             from fernn.models.dynamics import scaling
 
             scales = scaling.ScaleParts(self.kernel_size)
-            return (scaling.build_unet if unet else scaling.build_resnet)(scales, channels, self.base)
+            return (scaling.build_unet if unet else scaling.build_resnet)(scales, channels, self.width)
         layers = plane.plane_parts(self.symmetry, self.kernel_size)
-        return (plane.build_unet if unet else plane.build_resnet)(layers, channels, self.base)
+        return (plane.build_unet if unet else plane.build_resnet)(layers, channels, self.width)
 
 
 @dataclass(frozen=True)
@@ -131,3 +140,19 @@ DYNAMICS: tuple[DynamicsConfig, ...] = tuple(
     for kind in (ResNetConfig, UNetConfig)
     for symmetry, short in SHORT.items()
 )
+
+"""All ten with the widths, frames and kernels of the published defaults."""
+LENGTHS: dict[str, tuple[int, int]] = {
+    "resnet": (24, 4), "unet": (21, 5), "resnet-rot": (21, 3), "unet-rot": (21, 3), "resnet-um": (24, 5),
+    "unet-um": (24, 5), "resnet-mag": (21, 5), "unet-mag": (21, 6), "resnet-scale": (26, 3), "unet-scale": (26, 3),
+}  # fmt: skip
+"""Frames read, and steps of the training loss, that the authors tuned for ocean currents."""
+
+
+def _for_ocean(config: DynamicsConfig) -> DynamicsConfig:
+    read, rolled = LENGTHS[config.name]
+    kernel_size = 5 if config.symmetry == "scale" else 3
+    return replace(config, input_length=read, output_length=rolled, kernel_size=kernel_size)
+
+
+OCEAN = tuple(_for_ocean(config) for config in DYNAMICS)
