@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import DataError
+from data.fields.stream import read_fields
+from data.fields.windows import windows
 from data.kth import demo as kth_demo
 from data.kth import prepare as kth
 from data.kth.stream import read_footage
@@ -13,6 +15,8 @@ from data.manifest import Manifest
 from data.mnist import demo as mnist_demo
 from data.mnist import prepare as mnist
 from data.mnist.stream import read_digits
+from data.ocean import demo as ocean_demo
+from data.ocean import prepare as ocean
 from data.stream import Corpus
 from data.video import standard
 from data.video.kth import read_videos
@@ -76,6 +80,15 @@ def _moving_folder(out: Path, data: DataConfig) -> Path:
     return standard.folder_of(out) if data.protocol == "published" else mnist.folder_of(out)
 
 
+def _windows(data: Any, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
+    """By the tiles' lengths; without them, the most that the config allows."""
+    if manifest is None:
+        train, validation, test, domain = data.num_clips
+        return {"train": train, "validation": validation, "test": test + domain}
+    found = {split: len(mine) for split, mine in windows(manifest.clips["tiles"], data).items()}
+    return {**found, "test": found["test"] + found.pop("domain")}
+
+
 KTH_CLIPS = {
     "paper": {"train": 1517, "validation": 380, "test": 473},
     "official": {"train": 754, "validation": 758, "test": 858},
@@ -97,8 +110,15 @@ MOVING = DataSet(
     demo_may_be_real=True,
 )  # fmt: skip
 KTH_VIDEO = replace(KTH, num_clips=_video_clips, read=read_videos)
+OCEAN = DataSet(
+    "ocean", lambda out, data, files: ocean.prepare(out, files=files, size=data.size),
+    lambda out, data: ocean_demo.prepare(out, data.size), lambda out, data: ocean.folder_of(out, data.size),
+    _windows, read_fields,
+    has_sizes=True,
+)  # fmt: skip
 DATASETS = {
     "kth": KTH, "translating-mnist": MNIST, "rotating-mnist": MNIST, "moving-mnist": MOVING, "kth-video": KTH_VIDEO,
+    "ocean": OCEAN,
 }  # fmt: skip
 
 

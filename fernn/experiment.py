@@ -7,23 +7,12 @@ from typing import Any, Literal, Self
 from fernn.config import Config
 from fernn.data_config import DataConfig, KTHConfig, data_config
 from fernn.models import MODELS, ModelConfig, model_config
+from fernn.optim import OptimConfig, optim_config
+
+__all__ = ["Experiment", "OptimConfig", "Precision", "Split"]
 
 Precision = Literal["float32", "bf16"]
 Split = Literal["train", "validation", "test"]
-
-
-@dataclass(frozen=True)
-class OptimConfig(Config):
-    """Adam without weight decay or schedule, gradient norm clipped."""
-
-    lr: float = 3e-4
-    clip_norm: float | None = 1.0
-    """Largest global norm of the gradient, None for no limit."""
-
-    def __post_init__(self) -> None:
-        for name in ("lr", "clip_norm"):
-            if getattr(self, name) is not None and not getattr(self, name) > 0:
-                raise ValueError(f"optim.{name} must be above 0, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -46,11 +35,13 @@ class Experiment(Config):
             raise ValueError(f"seed must be 0 or more, got {self.seed}")
 
     def override(self, values: Mapping[str, Any]) -> Self:
-        """As :meth:`Config.override`; "data.name" and "model" (or "model.name") take registered names, and come first.
+        """As :meth:`Config.override`; "data.name", "model" (or "model.name") and "optim.name" take registered names.
 
-        Another data set brings its own fields; models are those of the data set.
+        They come first, since each brings its own fields; models are those of the data set.
         """
         values, changed = dict(values), self
+        if "optim.name" in values:
+            changed = replace(changed, optim=optim_config(values.pop("optim.name"), changed.optim))
         data, model = values.pop("data.name", self.data.name), values.pop("model.name", values.pop("model", None))
         if data != self.data.name:
             changed = replace(changed, data=data_config(data))

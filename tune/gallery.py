@@ -11,6 +11,7 @@ from data.kth.annotations import ACTIONS
 from fernn.generalization import VelocityReadings
 from fernn.metrics import confusion_matrix
 from fernn.train.task import Logits
+from tune.field_pictures import field_scores, horizon_figure, spectra_figure
 from tune.length_views import curves as length_curves
 from tune.length_views import measured_lengths
 from tune.length_views import rollouts as length_rollouts
@@ -43,6 +44,7 @@ def gallery(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
     yield from _velocities(study, rows)
     yield from _rates(study, rows)
     yield from _examples(study, rows)
+    yield from _fields(study, rows)
     yield from _confusions(study, rows)
 
 
@@ -112,6 +114,16 @@ def _examples(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
         if (drawn := length_rollouts(study, lengths)) is not None:
             words = "Predicted frames far beyond the trained ones, beside the true ones."
             yield Picture("length-rollouts", "Long predictions beside the truth", words, drawn)
+
+
+def _fields(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
+    if found := field_scores(study, rows):
+        ends = [f"{label}: {scores[0].rmse_by_horizon()[-1]:.3g}" for label, scores in found.items()]
+        words = f"Test RMSE by predicted frame; of the first seed at the last frame, {'; '.join(ends)}."
+        yield Picture("rmse-by-horizon", "Error by predicted frame", words, horizon_figure(study, found))
+        each = [f"{label}: {scores[0].metrics()['ese']:.3g}" for label, scores in found.items()]
+        words = f"Energy spectra of the predicted frames beside the true one. ESE of the first seed, {'; '.join(each)}."
+        yield Picture("spectra", "Energy spectra", words, spectra_figure(study, found))
 
 
 def _confusions(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:

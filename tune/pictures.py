@@ -10,6 +10,7 @@ from torch import Tensor
 from data.kth.annotations import ACTIONS
 from fernn.data_config import DataConfig
 from fernn.metrics import confusion_matrix
+from fernn.train.fields import FieldScores
 from fernn.train.task import FrameErrors, Logits, Predictions
 from fernn.train.video import FrameScores
 from tune.study import Study
@@ -54,7 +55,7 @@ def marks(study: Study) -> list[str]:
 
 def test_figure(predictions: Predictions, title: str) -> tuple[str, Figure]:
     """What shows a cell's test predictions best, and what that is called."""
-    if isinstance(predictions, FrameErrors):
+    if isinstance(predictions, FrameErrors | FieldScores):
         return "error-by-step", steps_figure(predictions.errors, title)
     if isinstance(predictions, FrameScores):
         return "error-by-step", steps_figure(predictions.mse, title, "MSE summed over pixels")

@@ -17,6 +17,7 @@ SEARCHES = {
     "rotating-mnist": "tune.rotating_mnist_search",
     "moving-mnist": "tune.video_search",
     "kth-video": "tune.kth_video_search",
+    "ocean": "tune.ocean_search",
 }
 """By data set: the search whose published table a study on it belongs to."""
 
@@ -34,6 +35,11 @@ DIGITS: Mapping[str, Sentences] = {
         "all but the seeded sets are drawn anew at every evaluation.",
     ),
 }
+FIELD_SETS = ("ocean",)
+FIELDS: Mapping[str, Sentences] = {
+    "default": ("Splits share no frame; in the published code windows at the cuts share all frames but one.",),
+    "published": ("Windows are cut where the published code cuts them: those at the cuts share frames.",),
+}
 PROTOCOLS: Mapping[str, Mapping[str, Sentences]] = {
     "kth": {
         "default": (
@@ -47,6 +53,7 @@ PROTOCOLS: Mapping[str, Mapping[str, Sentences]] = {
     "rotating-mnist": DIGITS,
     "moving-mnist": video_literature.MOVING_PROTOCOLS,
     "kth-video": video_literature.KTH_PROTOCOLS,
+    **dict.fromkeys(FIELD_SETS, FIELDS),
 }
 """By data set and ``data.protocol``: what differs from the published code."""
 
@@ -62,6 +69,17 @@ ALWAYS: Mapping[str, Sentences] = {
     "rotating-mnist": NAMED_DRAWS,
     "moving-mnist": video_literature.ALWAYS,
     "kth-video": video_literature.ALWAYS,
+    **dict.fromkeys(
+        FIELD_SETS,
+        (
+            "Order and initial weights come from named seeds; the published code has one global state.",
+            "Every cell trains to its last epoch and is tested at its best; the published code stops early and tests "
+            "its last epoch. Validation runs over the whole horizon, there over as many steps as the loss.",
+            "U-Net with rotation halves by means and doubles by transposed convolutions, so that quarter turns hold; "
+            "the published one steps over pixels and repeats them along a diagonal.",
+            "One batch size for all models; the authors tuned it for each.",
+        ),
+    ),
 }
 """By data set: what differs under any protocol."""
 

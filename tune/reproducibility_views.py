@@ -21,6 +21,8 @@ SOURCES: Mapping[str, str] = {
     "ICPR 2004), public at http://www.csc.kth.se/cvap/actions/; card: data/kth/CARD.md",
     "mnist": 'MNIST (Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-Based Learning Applied to Document '
     'Recognition", 1998), public through torchvision; card: data/mnist/CARD.md',
+    "ocean": "surface currents in NetCDF files from Copernicus Marine Service (with an account) or "
+    "GlobCurrent; card: data/ocean/CARD.md",
 }
 
 Section = tuple[str, Sequence[str]]
@@ -111,7 +113,7 @@ def _moment(seconds: float) -> str:
 def datasets(data: Mapping[str, Any]) -> list[str]:
     """Which data, where from, with its hashes."""
     manifest = data["manifest"]
-    source = SOURCES["kth" if data["name"] == "kth" else "mnist"]
+    source = SOURCES.get(data["name"], SOURCES["mnist"])
     said = [f"`{data['name']}`: {source}."]
     if data["demo"]:
         said = [f"DEMO: {data['demo']}. The study ran on clips rendered by this project's own code, on no public data."]
@@ -141,7 +143,8 @@ def splits(data: Mapping[str, Any]) -> list[str]:
         parts = (f"{part} {', '.join(map(str, sorted(persons)))}" for part, persons in SPLITS[name].items())
         said.append(f"Split `{name}`, by person: {'; '.join(parts)}.")
     else:
-        said.append("Training, validation and test sequences: see data/mnist/CARD.md.")
+        card = "ocean" if data["fields"].get("name") == "ocean" else "mnist"
+        said.append(f"Training, validation and test sequences: see data/{card}/CARD.md.")
     if data["manifest"] is None:
         return [*said, f"Numbers of clips: {UNKNOWN}."]
     return [*said, grid(("split", "clips"), [(name, f"{n:,}") for name, n in data["manifest"]["num_clips"].items()])]

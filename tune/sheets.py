@@ -9,6 +9,7 @@ import numpy as np
 from fernn.law import CIRCULAR, flow_of
 from fernn.train.task import Metric
 from tune.evidence import against_published, comparisons, interval_over_persons, temptation
+from tune.field_sheets import field_sheets
 from tune.results import ModelRow
 from tune.sheet import Line, Sheet
 from tune.stats import verdict_rule
@@ -20,7 +21,7 @@ from tune.video_sheets import video_sheets
 def sheets(table: Table) -> list[Sheet]:
     """Every table that there is something to say in."""
     study, rows = table.study, table.rows
-    found = [results_sheet(table), *video_sheets(table)]
+    found = [results_sheet(table), *video_sheets(table), *field_sheets(study, rows)]
     found += [comparisons_sheet(rows), law_sheet(rows), cost_sheet(study, rows)]
     return [sheet for sheet in found if sheet.lines]
 

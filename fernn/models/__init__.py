@@ -10,6 +10,7 @@ from pathlib import Path
 from fernn.config import unknown_name
 from fernn.models.base import ModelConfig
 from fernn.models.cnn3d import CNN3DConfig
+from fernn.models.dynamics import OCEAN
 from fernn.models.e3d_lstm import E3DLSTMConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
 from fernn.models.predictor import RotatingConfig, TranslatingConfig
@@ -50,6 +51,7 @@ MODELS: dict[str, dict[str, ModelConfig]] = {
         ("rotating-mnist", ROTATING),
         ("moving-mnist", MOVING),
         ("kth-video", KTH_VIDEO),
+        ("ocean", OCEAN),
     )  # fmt: skip
 }
 """By data set: its models by name."""

@@ -52,6 +52,8 @@ def fit(run: Run, clips: Clips, until: int | None = None) -> Iterator[Row]:
 def train_epoch(run: Run, clips: Clips) -> Row:
     """One pass over the training clips; means over clips, the gradient norm before clipping over steps."""
     run.model.train()
+    for group in run.optimizer.param_groups:
+        group["lr"] = run.experiment.optim.lr_at(run.epoch)
     started, waiting, num_clips, num_steps = time.perf_counter(), 0.0, 0, 0
     totals = torch.zeros(3, dtype=torch.float64, device=run.device)
     batches = iter(clips.training(run.experiment.seed, run.epoch + 1))
@@ -68,7 +70,7 @@ def train_epoch(run: Run, clips: Clips) -> Row:
         raise DivergedError(f"the training loss is {loss} in epoch {run.epoch + 1}: lower optim.lr")
     return {
         "train/loss": loss / num_clips,
-        f"train/{run.task.metric.name}": value / num_clips,
+        f"train/{run.task.metric.name}": run.task.metric.of_mean(value / num_clips),
         "train/gradient_norm": norm / num_steps,
         "time/train_seconds": seconds,
         "time/clips_per_second": num_clips / seconds,

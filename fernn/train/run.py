@@ -33,7 +33,7 @@ class Run:
         """A new run: weights drawn from the stream (seed, "init")."""
         device = torch.device(device)
         model = initial_model(experiment).to(device)
-        optimizer = torch.optim.Adam(model.parameters(), lr=experiment.optim.lr)
+        optimizer = experiment.optim.build(model.parameters())
         return cls(experiment, device, model, optimizer)
 
     @property

@@ -1,5 +1,6 @@
 """What a model is trained for: the loss, the metric that selects, and what is kept of an evaluation."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fernn.data_config import DataConfig, DigitsConfig
+from fernn.fields_config import FieldsConfig
 from fernn.metrics import accuracy, cross_entropy
 from fernn.video_config import VideoConfig
 
@@ -25,6 +27,12 @@ class Metric:
     """What a cell that diverged counts with."""
     form: str = ".3f"
     """How a value is written in tables."""
+    root: bool = False
+    """Whether it is the root of the mean of what is summed over clips."""
+
+    def of_mean(self, mean: float) -> float:
+        """The metric of clips, from the mean over them of what :meth:`Task.loss` sums."""
+        return math.sqrt(mean) if self.root else mean
 
     def rank(self, value: float) -> float:
         """A number that is larger where the value is better."""
@@ -181,4 +189,8 @@ def task_of(data: DataConfig) -> Task:
         from fernn.train.video import VideoPrediction  # which imports what a metric is from here
 
         return VideoPrediction(data)
+    if isinstance(data, FieldsConfig):
+        from fernn.train.fields import FieldPrediction  # which imports what a metric is from here
+
+        return FieldPrediction(data.input_frames)
     return Classification()

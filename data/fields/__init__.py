@@ -1,0 +1,1 @@
+"""Velocity fields: tiles as Arrow, and windows of their frames."""

@@ -1,0 +1,119 @@
+"""Tiles of velocity fields as they stand on disk, and how they are written there with a manifest."""
+
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from data.errors import DataError
+from data.files import sha256_of, whole_folder
+from data.manifest import DataFile, Manifest
+
+Frames = NDArray[np.float32]
+SCHEMA = pa.schema(
+    [
+        pa.field("tile", pa.string(), nullable=False),
+        pa.field("num_frames", pa.int32(), nullable=False),
+        pa.field("size", pa.int32(), nullable=False),
+        pa.field("land", pa.float32(), nullable=False),
+        pa.field("frames", pa.large_binary(), nullable=False),
+        pa.field("sha256", pa.string(), nullable=False),
+    ]
+)
+"""One row a tile: its name "region/row/column", the share of its pixels that are no water, and its velocities as
+float32 in the order (frame, component, row, column): u to the right, v up, the first row on top."""
+FILE = "tiles.parquet"
+TILES = "tiles"
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Frames (t, 2, size, size) of a square of a region."""
+
+    name: str
+    frames: Frames
+    land: float = 0.0
+
+
+def write_tiles(
+    folder: Path, tiles: Sequence[Tile], dataset: str, demo: bool, origin: str, source: str,
+    libraries: Sequence[str], details: Mapping[str, Any],
+) -> Manifest:  # fmt: skip
+    """Write all tiles and the manifest, the folder whole or not at all; ``source`` is the origin's SHA-256."""
+    size = tiles[0].frames.shape[-1]
+    with whole_folder(folder) as temporary:
+        path = temporary / FILE
+        with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+            for tile in tiles:
+                writer.write_table(_table(tile))
+        files = (DataFile(FILE, len(tiles), path.stat().st_size, sha256_of(path)),)
+        versions = {"python": platform.python_version()} | {name: version(name) for name in ("numpy", *libraries)}
+        clips = {TILES: {tile.name: len(tile.frames) for tile in tiles}}
+        manifest = Manifest(
+            dataset, demo, size, origin, source, (), (), clips, files, versions, content_hash(dataset, tiles), details
+        )
+        manifest.write(temporary)
+    return manifest
+
+
+def read_tiles(folder: Path, manifest: Manifest) -> list[Tile]:
+    """The tiles of a prepared folder."""
+    found = []
+    for row in pq.read_table(manifest.paths(folder)).to_pylist():
+        shape = (row["num_frames"], 2, row["size"], row["size"])
+        values = np.frombuffer(row["frames"], "<f4")
+        if values.size != np.prod(shape):
+            raise DataError(f"tile {row['tile']} holds {values.size} values instead of {np.prod(shape)}")
+        found.append(Tile(row["tile"], values.reshape(shape), row["land"]))
+    return found
+
+
+def content_hash(dataset: str, tiles: Sequence[Tile]) -> str:
+    """A hash of what the tiles are, whatever the machine, the time and the layout of the file."""
+    digest = hashlib.sha256(f"{dataset}\n".encode())
+    for tile in tiles:
+        digest.update(f"{tile.name} {tile.frames.shape} {tile.land:.6f} {_sha256(tile)}\n".encode())
+    return digest.hexdigest()
+
+
+def cut(
+    region: str, fields: Frames, size: int, land: NDArray[np.bool_] | None = None, most_land: float = 0.5
+) -> list[Tile]:
+    """The tiles of a region's fields (t, 2, h, w), without those that are mostly land; the rest is cut off evenly.
+
+    Raises DataError where the region is smaller than a tile.
+    """
+    height, width = fields.shape[-2:]
+    if min(height, width) < size:
+        raise DataError(f"{region} has {height} x {width} pixels, less than a tile of {size}: lower data.size")
+    top, left = (height % size) // 2, (width % size) // 2
+    found = []
+    for row in range(height // size):
+        for column in range(width // size):
+            place = np.s_[top + row * size : top + (row + 1) * size, left + column * size : left + (column + 1) * size]
+            share = 0.0 if land is None else float(land[place].mean())
+            if share <= most_land:
+                frames = np.ascontiguousarray(fields[(..., *place)], dtype=np.float32)
+                found.append(Tile(f"{region}/{row}/{column}", frames, share))
+    return found
+
+
+def _sha256(tile: Tile) -> str:
+    return hashlib.sha256(np.ascontiguousarray(tile.frames, "<f4").data).hexdigest()
+
+
+def _table(tile: Tile) -> pa.Table:
+    values = np.ascontiguousarray(tile.frames, "<f4").tobytes()
+    row = {
+        "tile": tile.name, "num_frames": len(tile.frames), "size": tile.frames.shape[-1], "land": tile.land,
+        "frames": values, "sha256": _sha256(tile),
+    }  # fmt: skip
+    return pa.Table.from_pylist([row], schema=SCHEMA)

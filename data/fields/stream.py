@@ -1,0 +1,148 @@
+"""Windows of velocity fields, streamed as clips.
+
+The order of a training epoch comes from the stream ("windows", seed, epoch), the shift of a test window from
+("shift", the window's name): the same for every model, so that all models are tested on the same shifted fields.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import ArrayLike, NDArray
+from ray.data.collate_fn import NumpyBatchCollateFn
+
+from data.errors import DataError
+from data.fields.schema import Tile, read_tiles
+from data.fields.windows import Window, cut_at, is_held_out, windows
+from data.manifest import Manifest
+from data.stream import batches
+from fernn.batch import Batch
+from fernn.experiment import Split
+from fernn.fields_config import FieldsConfig
+from fernn.seeding import generator
+from fernn.shifts import MOST_MAGNITUDE, MOST_MOTION, MOST_SCALE, PARAMETERS
+
+LABELS = (*PARAMETERS, "domain")
+
+
+@dataclass(frozen=True)
+class Fields:
+    """All prepared tiles."""
+
+    tiles: Sequence[Tile]
+
+    def stream(self, data: FieldsConfig, batch_size: int, device: torch.device | str = "cpu") -> "FieldStream":
+        """The windows' batches."""
+        return FieldStream(self, data, batch_size)
+
+
+def read_fields(folder: Path, manifest: Manifest) -> Fields:
+    """The tiles of a prepared folder."""
+    return Fields(read_tiles(folder, manifest))
+
+
+class FieldStream:
+    """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
+
+    def __init__(self, corpus: Fields, data: FieldsConfig, batch_size: int) -> None:
+        self.corpus, self.data, self.batch_size = corpus, data, batch_size
+        self.windows = windows({tile.name: len(tile.frames) for tile in corpus.tiles}, data)
+        for split in ("train", "validation", "test"):
+            if not self.windows[split]:
+                raise DataError(
+                    f"no window of {data.num_frames} frames fits in the {split} period: lower data.num_frames, change "
+                    f"data.shares, or let data.domain {data.domain} hold out fewer tiles"
+                )
+
+    def training(self, seed: int, epoch: int) -> Iterator[Batch]:
+        """All training windows in an order of the epoch's own."""
+        mine = self.windows["train"]
+        order = generator("windows", seed, epoch).permutation(len(mine))
+        return self._batches([mine[place] for place in order], None)
+
+    def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
+        """The split's windows in a fixed order; the test's with their shifts, those of the domain test last."""
+        if velocities is not None:
+            raise DataError("velocity generalization is of clips that are set in motion; fields move by themselves")
+        if split != "test":
+            return self._batches(self.windows[split], None)
+        both = [*self.windows["test"], *self.windows["domain"]]
+        labels = np.zeros((len(both), len(LABELS)), np.float32)
+        labels[:, :-1] = [shift_of(window, self.deviation) for window in both]
+        labels[len(self.windows["test"]) :, -1] = 1
+        return self._batches(both, labels)
+
+    def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
+        """Raises DataError: no field is set in motion."""
+        raise DataError("velocity generalization is of clips that are set in motion; fields move by themselves")
+
+    def num_clips(self, split: Split) -> int:
+        """How many windows the split has."""
+        return len(self.windows[split]) + (len(self.windows["domain"]) if split == "test" else 0)
+
+    def facts(self, ids: list[str]) -> dict[str, list[Any]]:
+        """Nothing is known of a window beyond its name."""
+        return {}
+
+    @cached_property
+    def moments(self) -> tuple[float, float]:
+        """Mean and deviation over both components of all frames of the training period."""
+        seen = [
+            tile.frames[: self._train_end(tile)] for tile in self.corpus.tiles if not is_held_out(tile.name, self.data)
+        ]
+        count = sum(frames.size for frames in seen)
+        mean = sum(float(frames.sum(dtype=np.float64)) for frames in seen) / count
+        square = sum(float(np.square(frames - mean, dtype=np.float64).sum()) for frames in seen) / count
+        return mean, max(square**0.5, 1e-12)
+
+    @property
+    def deviation(self) -> float:
+        """Of the clips that a model sees, in the training period."""
+        return 1.0 if self.data.standardised else self.moments[1]
+
+    def _train_end(self, tile: Tile) -> int:
+        return cut_at(len(tile.frames), self.data)[1]
+
+    def _batches(self, chosen: Sequence[Window], labels: NDArray[np.float32] | None) -> Iterator[Batch]:
+        places = {tile.name: place for place, tile in enumerate(self.corpus.tiles)}
+        columns: dict[str, Any] = {
+            "tile": np.array([places[name] for name, _ in chosen]), "start": np.array([start for _, start in chosen]),
+        }  # fmt: skip
+        if labels is not None:
+            columns |= {name: np.ascontiguousarray(labels[:, place]) for place, name in enumerate(LABELS)}
+        moments = self.moments if self.data.standardised else (0.0, 1.0)
+        return batches(pa.table(columns), self.batch_size, CutWindows(self.corpus.tiles, self.data.num_frames, moments))
+
+
+def shift_of(window: Window, deviation: float) -> NDArray[np.float64]:
+    """The parameters of a window's shifts, in the order of :data:`fernn.shifts.PARAMETERS`."""
+    u, v, factor, turns, growth = generator("shift", window_name(window)).random(len(PARAMETERS))
+    motion = (2 * np.array([u, v]) - 1) * MOST_MOTION * deviation
+    return np.array([*motion, factor * MOST_MAGNITUDE, np.floor(4 * turns), 1 + growth * (MOST_SCALE - 1)])
+
+
+def window_name(window: Window) -> str:
+    """The tile and the first frame: "atlantic/0/2@17"."""
+    return f"{window[0]}@{window[1]}"
+
+
+class CutWindows(NumpyBatchCollateFn):
+    """Turns rows that name windows into a batch of clips (b, t, 2, h, w)."""
+
+    def __init__(self, tiles: Sequence[Tile], num_frames: int, moments: tuple[float, float]) -> None:
+        self.tiles, self.num_frames, self.moments = tiles, num_frames, moments
+
+    def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
+        chosen = list(zip(rows["tile"].tolist(), rows["start"].tolist(), strict=True))
+        frames = np.stack([self.tiles[tile].frames[start : start + self.num_frames] for tile, start in chosen])
+        mean, deviation = self.moments
+        clips = torch.from_numpy(frames).sub_(mean).div_(deviation)
+        names = [name for name in LABELS if name in rows]
+        labels = np.stack([rows[name] for name in names], 1) if names else np.zeros((len(chosen), 0), np.float32)
+        ids = [window_name((self.tiles[tile].name, start)) for tile, start in chosen]
+        return Batch(clips, torch.from_numpy(labels), ids)

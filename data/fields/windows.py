@@ -1,0 +1,61 @@
+"""Which windows of which tiles a split has."""
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
+
+import numpy as np
+
+from fernn.experiment import Split
+from fernn.fields_config import FieldsConfig
+
+Window = tuple[str, int]
+"""A tile's name and a first frame."""
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+def windows(lengths: Mapping[str, int], data: FieldsConfig) -> dict[str, list[Window]]:
+    """The windows of "train", "validation", "test" and "domain", by first frame and then by tile.
+
+    ``lengths`` has every tile's number of frames. See :class:`fernn.fields_config.FieldsConfig` for the rule.
+    """
+    inside = {name: length for name, length in lengths.items() if not is_held_out(name, data)}
+    found: dict[str, list[Window]] = {split: [] for split in SPLITS}
+    for name, length in inside.items():
+        for split, starts in zip(SPLITS, periods(length, data), strict=True):
+            found[split] += [(name, start) for start in starts]
+    held = [(n, start) for n, length in lengths.items() if n not in inside for start in _starts(0, length, data)]
+    found["domain"] = held
+    order = {name: place for place, name in enumerate(lengths)}
+    every = {split: sorted(mine, key=lambda one: (one[1], order[one[0]])) for split, mine in found.items()}
+    return {split: evenly(mine, most) for (split, mine), most in zip(every.items(), data.num_clips, strict=True)}
+
+
+def is_held_out(tile: str, data: FieldsConfig) -> bool:
+    """Whether the tile is of the domain test."""
+    return any(fnmatch(tile, pattern) for pattern in data.domain)
+
+
+def periods(length: int, data: FieldsConfig) -> list[range]:
+    """The first frames of training, validation and test windows of a tile with so many frames."""
+    if data.protocol == "published":
+        cuts = cut_at(max(0, length - data.num_frames + 1), data)
+        return [range(first, last) for first, last in zip(cuts, cuts[1:], strict=False)]
+    cuts = cut_at(length, data)
+    return [_starts(first, last, data) for first, last in zip(cuts, cuts[1:], strict=False)]
+
+
+def cut_at(length: int, data: FieldsConfig) -> list[int]:
+    """Where so many frames are cut: 0, two places between, the end."""
+    train, validation, _ = data.shares
+    return [0, round(length * train), round(length * (train + validation)), length]
+
+
+def evenly(found: Sequence[Window], most: int) -> list[Window]:
+    """At most so many of the windows, at even distances."""
+    if len(found) <= most:
+        return list(found)
+    return [found[place] for place in np.linspace(0, len(found) - 1, most).round().astype(int)] if most else []
+
+
+def _starts(first: int, last: int, data: FieldsConfig) -> range:
+    return range(first, max(first, last - data.num_frames + 1))

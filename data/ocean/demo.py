@@ -1,0 +1,77 @@
+"""Currents made here, for a machine without ocean data: ``prepare(out, size)``.
+
+Gaussian eddies drift with a steady current and turn around it, in two regions, in Copernicus' file format: the files
+go through the same reading, masking and cutting as real ones. A coast with a bay is land. The velocity is that of the
+stream function psi = sum_i a_i exp(-|x - x_i(t)|^2 / 2 r_i^2), so it has no divergence: u = -dpsi/dy, v = dpsi/dx.
+Every draw comes from a named seed. Never to be taken for the ocean: the manifest says demo.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from data.files import locked
+from data.manifest import Manifest
+from data.mnist.prepare import standing_in
+from data.ocean.prepare import folder_of, write
+from data.progress import say
+from fernn.seeding import generator
+
+DATASET = "made-currents"
+NUM_DAYS, NUM_EDDIES = 90, 12
+REGIONS = {"atlantic": (2, 3), "south_pacific": (1, 2)}
+"""Rows and columns of tiles of each."""
+
+
+def prepare(out: Path | str, size: int) -> Manifest:
+    """The manifest of the currents in ``folder_of(out, size)``, which are made unless they are there."""
+    folder = folder_of(out, size)
+    with locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
+        standing = standing_in(folder, DATASET)
+        if standing is not None:
+            return standing
+        source = folder.parent / f"netcdf-{size}"
+        paths = [write_region(source, name, rows * size, columns * size) for name, (rows, columns) in REGIONS.items()]
+        return write(folder, paths, size, "made by data/ocean/demo.py", DATASET, demo=True)
+
+
+def write_region(folder: Path, name: str, height: int, width: int) -> Path:
+    """A NetCDF file of one region's made currents, in Copernicus' names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fields = currents(name, height, width)
+    fields[:, :, :3, : width // 4] = np.nan  # a coast in the north west
+    dimensions = ("time", "latitude", "longitude")
+    northwards = fields[:, :, ::-1]  # Copernicus' rows go from south to north
+    content = {"uo": (dimensions, northwards[:, 0]), "vo": (dimensions, northwards[:, 1])}
+    places = {
+        "time": np.arange(NUM_DAYS) * 24.0, "latitude": np.arange(height) / 12, "longitude": np.arange(width) / 12,
+    }  # fmt: skip
+    path = folder / f"{name}.nc"
+    xr.Dataset(content, places).to_netcdf(path, engine="h5netcdf")
+    return path
+
+
+def currents(name: str, height: int, width: int) -> NDArray[np.float32]:
+    """Velocities (t, 2, h, w) in m/s, the first row in the north; space wraps, so that eddies never leave."""
+    random = generator("made-currents", name)
+    places = random.random((NUM_EDDIES, 2)) * (height, width)
+    radii, spins = (
+        random.uniform(2, 5, NUM_EDDIES),
+        random.choice([-1, 1], NUM_EDDIES) * random.uniform(0.3, 1, NUM_EDDIES),
+    )
+    drift = random.uniform(-0.4, 0.4, 2) + random.uniform(-0.2, 0.2, (NUM_EDDIES, 2))
+    y, x = np.arange(height)[:, None], np.arange(width)
+    frames = np.zeros((NUM_DAYS, 2, height, width))
+    for day in range(NUM_DAYS):
+        for (y0, x0), radius, spin in zip(places + day * drift, radii, spins, strict=True):
+            dy, dx = _wrapped(y - y0, height), _wrapped(x - x0, width)
+            bell = 0.5 * spin / radius * np.exp(-(dx**2 + dy**2) / (2 * radius**2))
+            frames[day] -= np.stack([bell * dy, bell * dx])  # rows go down, v up
+    along = drift.mean(axis=0)
+    return (frames + 0.2 * np.array([along[1], -along[0]])[:, None, None]).astype(np.float32)
+
+
+def _wrapped(distance: NDArray[np.float64], period: int) -> NDArray[np.float64]:
+    return (distance + period / 2) % period - period / 2

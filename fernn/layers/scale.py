@@ -1,0 +1,136 @@
+"""Correlations over translations and scales: fields that nearly commute with (x, t, w) -> (s x, s^2 t, s w).
+
+A field has a level for each of five scales. Level s of the output reads the levels s to s + 2 of the input with one
+set of weights, resampled for the level: shrunk at levels 0 and 1, as it is at level 2, dilated at levels 3 and 4;
+along the channels of a component, which are frames at the input, by the square of the factor. Resampling is linear
+and separable, so that a level's kernel is the weights times three small matrices that are made once.
+The law holds roughly alone: kernels of few pixels are interpolated, and there are no levels beyond the last.
+Source: Wang, Walters and Yu, ICLR 2021, section 3 and appendix; geometry of the resampling as in the published code.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LEVELS = 5
+READ_LEVELS = 3
+"""Levels that one output level reads: its own and those above it, as far as there are."""
+FACTORS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+"""How far a level's kernel is shrunk (below 0) or dilated (above 0)."""
+
+
+class ScaleConvolution(nn.Module):
+    """A zero-padded correlation of fields (b, levels, channels, h, w), without bias, then LeakyReLU."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        *,
+        stride: int = 1,
+        activation: bool = True,
+        out_levels: int = LEVELS,
+        over_channels: bool = True,
+        padding: tuple[int, int] | None = None,
+    ) -> None:
+        """``in_channels`` are pairs. ``padding``: pixels before and behind; by default those that keep the size.
+
+        ``over_channels`` False: kernels are resampled in space alone.
+        """
+        super().__init__()
+        shape = (out_channels, READ_LEVELS, 2, in_channels // 2, kernel_size, kernel_size)
+        bound = 1 / math.sqrt(READ_LEVELS * in_channels * kernel_size**2)
+        self.weights = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
+        self.stride, self.activation, self.out_levels, self.padding = stride, activation, out_levels, padding
+        for level in range(out_levels):
+            space, channels, gain = resampling(FACTORS[level], kernel_size, in_channels // 2)
+            channels = channels if over_channels else torch.eye(in_channels // 2)
+            self.register_buffer(f"space_{level}", space * math.sqrt(gain), persistent=False)
+            self.register_buffer(f"channels_{level}", channels, persistent=False)
+
+    def kernel(self, level: int) -> Tensor:
+        """The kernel (out, levels read * channels, k', k') of an output level."""
+        space, channels = self.get_buffer(f"space_{level}"), self.get_buffer(f"channels_{level}")
+        weights = self.weights[:, : min(READ_LEVELS, LEVELS - level)]
+        return torch.einsum("olcdyx,ed,vy,wx->olcevw", weights, channels, space, space).flatten(1, 3)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Fields (b, out_levels, out, h', w') of fields (b, 5, in, h, w)."""
+        found = torch.stack([self._level(maps, level) for level in range(self.out_levels)], dim=1)
+        return F.leaky_relu(found) if self.activation else found
+
+    def _level(self, maps: Tensor, level: int) -> Tensor:
+        kernel, read = self.kernel(level), maps[:, level : level + READ_LEVELS].flatten(1, 2)
+        if self.padding is None:
+            return F.conv2d(read, kernel, stride=self.stride, padding=kernel.shape[-1] // 2)
+        grown = (kernel.shape[-1] - self.weights.shape[-1]) // 2
+        before, behind = self.padding
+        wider = (before + grown, behind + kernel.shape[-1] - self.weights.shape[-1] - grown)
+        return F.conv2d(F.pad(read, wider * 2), kernel)
+
+
+class ScaleUpsampling(nn.Module):
+    """Twice the height and width: zeros between the pixels, then a 4 x 4 correlation."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.layer = ScaleConvolution(in_channels, out_channels, 4, padding=(0, 3))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Fields (b, 5, out, 2h, 2w) of fields (b, 5, in, h, w)."""
+        spread = maps.new_zeros(*maps.shape[:-2], 2 * maps.shape[-2], 2 * maps.shape[-1])
+        spread[..., ::2, ::2] = maps
+        return self.layer(spread)
+
+
+def resampling(factor: float, kernel_size: int, depth: int) -> tuple[Tensor, Tensor, float]:
+    """Matrices (k', k) for rows and columns and (depth, depth) for a component's channels, and the gain.
+
+    The gain makes up for what a shrunk kernel loses at its border.
+    """
+    if factor < 0:
+        return _shrinking(-factor, kernel_size, depth)
+    return _dilating(factor, kernel_size, depth)
+
+
+def _shrinking(factor: float, kernel_size: int, depth: int) -> tuple[Tensor, Tensor, float]:
+    """The weights between zeros, sampled on as many points as they have, drawn towards the centre."""
+    pad, pad_depth = math.ceil(factor) * ((kernel_size - 1) // 2), math.ceil(factor**2) * ((depth - 1) // 2)
+    reach = 1.0
+    if factor % 1:
+        reach = (kernel_size - 1) / (kernel_size + 2 * pad - 1) * (factor + 1)
+        reach = 1.5 * (reach - 0.5) ** 3 + 0.57  # fitted by the authors to what the interpolation gives
+    space = F.pad(torch.eye(kernel_size), (0, 0, pad, pad))
+    channels = F.pad(torch.eye(depth), (0, 0, pad_depth, pad_depth))
+    left = kernel_size - 2 * factor
+    gain = kernel_size**2 / (left**2 + 0.01) if left > 0 else 1.0
+    return _sampled(space, kernel_size, reach), _sampled(channels, depth, reach**2), gain
+
+
+def _dilating(factor: float, kernel_size: int, depth: int) -> tuple[Tensor, Tensor, float]:
+    """Zeros between the weights; for half a step then drawn together again. The last ``depth`` channels are kept."""
+    space, channels = (_spread(torch.eye(size), math.ceil(factor)) for size in (kernel_size, depth))
+    if part := factor % 1:
+        pad, width, length = (kernel_size - 1) // 2, len(space), len(channels)
+        padded = width + 2 * pad
+        reach = (padded - 1 - (kernel_size - 1) * part) / (padded - 1)
+        space = _sampled(F.pad(space, (0, 0, pad, pad)), width, reach)
+        channels = _sampled(F.pad(channels, (0, 0, pad, pad)), length, reach**2)
+    return space, channels[-depth:], 1.0
+
+
+def _spread(rows: Tensor, gap: int) -> Tensor:
+    """The rows with ``gap`` rows of zeros between each two."""
+    found = rows.new_zeros(len(rows) + (len(rows) - 1) * gap, rows.shape[1])
+    found[:: gap + 1] = rows
+    return found
+
+
+def _sampled(rows: Tensor, count: int, reach: float) -> Tensor:
+    """``count`` rows sampled by linear interpolation from -reach to reach, where -1 and 1 are the outer edges."""
+    places = (torch.linspace(-1, 1, count, dtype=torch.float64) * reach + 1) * len(rows) / 2 - 0.5
+    distances = (places[:, None] - torch.arange(len(rows))).abs()
+    return ((1 - distances).clamp_min(0) @ rows.double()).float()

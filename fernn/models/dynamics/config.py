@@ -1,0 +1,158 @@
+"""Dynamics networks by the fields that decide them, and how they are rolled out."""
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from fernn.models.base import ModelConfig, require_positive
+from fernn.models.dynamics import plane
+
+Symmetry = Literal["none", "uniform-motion", "magnitude", "rotation", "scale"]
+SHORT: dict[Symmetry, str] = {
+    "none": "", "uniform-motion": "-um", "magnitude": "-mag", "rotation": "-rot", "scale": "-scale",
+}  # fmt: skip
+
+
+class Rollout(nn.Module):
+    """A network that predicts one velocity field, fed with its own predictions.
+
+    ``output_length`` is how many steps the loss of training runs over, with gradients through all of them.
+    """
+
+    def __init__(self, network: nn.Module, input_length: int, output_length: int, stacks_frames: bool) -> None:
+        super().__init__()
+        self.network, self.input_length, self.output_length = network, input_length, output_length
+        self.stacks_frames = stacks_frames
+
+    def forward(self, frames: Tensor, horizon: int) -> Tensor:
+        """The ``horizon`` fields (b, horizon, 2, h, w) that follow ``frames`` (b, t, 2, h, w), t at least L."""
+        if frames.shape[1] < self.input_length:
+            raise ValueError(
+                f"model.input_length is {self.input_length}, but {frames.shape[1]} frames are given: "
+                f"lower it, or raise data.input_frames"
+            )
+        frames, predictions = frames[:, -self.input_length :], []
+        for _ in range(horizon):
+            predictions.append(self.step(frames))
+            frames = torch.cat([frames[:, 1:], predictions[-1][:, None]], dim=1)
+        return torch.stack(predictions, dim=1)
+
+    def step(self, frames: Tensor) -> Tensor:
+        """The field (b, 2, h, w) that follows the last L frames (b, L, 2, h, w)."""
+        return self.network(frames.flatten(1, 2) if self.stacks_frames else frames)
+
+
+@dataclass(frozen=True)
+class DynamicsConfig(ModelConfig):
+    """A network from the last ``input_length`` velocity fields to the next one.
+
+    Source: Wang, Walters and Yu, ICLR 2021; widths as in the published code. Layers that it builds and never uses
+    (batch normalisation beside uniform motion and magnitude, skips around blocks of one width with rotation, biases
+    with scale) are not built here: tests/fernn/test_dynamics.py counts them.
+    """
+
+    name: str = "resnet"
+    symmetry: Symmetry = "none"
+    base: int = 64
+    """Channels (rotation: regular fields) of the narrowest layers; all widths are multiples of it."""
+    narrowing: int = 1
+    """What all widths are divided by, so that networks of all symmetries are made smaller alike."""
+    input_length: int = 24
+    """L, the frames that a prediction is made from."""
+    output_length: int = 4
+    """Steps that the loss of training is rolled out over."""
+    kernel_size: int = 3
+    group_order: int = field(default=8, kw_only=True)
+    """N of the rotations C_N; without effect on other symmetries."""
+
+    architecture: ClassVar[Literal["ResNet", "U-Net"]] = "ResNet"
+
+    def __post_init__(self) -> None:
+        counts = ("base", "narrowing", "input_length", "output_length")
+        require_positive(**{name: getattr(self, name) for name in counts})
+        if self.kernel_size < 1 or self.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size must be odd, so that a pixel has a middle, got {self.kernel_size}")
+        if self.base % (self.base_unit * self.narrowing):
+            rule = f"base / narrowing must be a multiple of {self.base_unit} for {self.name}"
+            raise ValueError(f"{rule}, got {self.base} / {self.narrowing}")
+        if self.group_order < 4 or self.group_order % 4:
+            raise ValueError(f"group_order must be a multiple of 4, which has quarter turns, got {self.group_order}")
+
+    @property
+    def width(self) -> int:
+        """The narrowest layers' channels or fields."""
+        return self.base // self.narrowing
+
+    @property
+    def base_unit(self) -> int:
+        """What every width can be divided by: pairs (u, v), halves and quarters of them in a U-Net."""
+        if self.architecture == "ResNet":
+            return 1 if self.symmetry in ("none", "rotation") else 2
+        return {"none": 4, "rotation": 2}.get(self.symmetry, 8)
+
+    def build(self) -> Rollout:
+        """The network with initial weights: PyTorch's, with rotation escnn's, with scale the paper's."""
+        network = self.network()
+        return Rollout(network, self.input_length, self.output_length, stacks_frames=self.symmetry != "scale")
+
+    def network(self) -> nn.Module:
+        """The network of one step."""
+        channels = 2 * self.input_length
+        unet = self.architecture == "U-Net"
+        if self.symmetry == "rotation":
+            from fernn.models.dynamics import rotation  # which imports escnn
+
+            parts = rotation.RotationParts(self.group_order, self.kernel_size)
+            build = rotation.build_unet if unet else rotation.build_resnet
+            return build(parts, self.input_length, self.width)
+        if self.symmetry == "scale":
+            from fernn.models.dynamics import scaling
+
+            scales = scaling.ScaleParts(self.kernel_size)
+            return (scaling.build_unet if unet else scaling.build_resnet)(scales, channels, self.width)
+        layers = plane.plane_parts(self.symmetry, self.kernel_size)
+        return (plane.build_unet if unet else plane.build_resnet)(layers, channels, self.width)
+
+
+@dataclass(frozen=True)
+class ResNetConfig(DynamicsConfig):
+    """Residual blocks at full resolution."""
+
+
+@dataclass(frozen=True)
+class UNetConfig(DynamicsConfig):
+    """Stages of half the resolution and back."""
+
+    name: str = "unet"
+
+    architecture = "U-Net"
+
+
+BASES: dict[tuple[type[DynamicsConfig], Symmetry], int] = {
+    (ResNetConfig, "rotation"): 16, (UNetConfig, "rotation"): 32,
+    (ResNetConfig, "scale"): 32, (UNetConfig, "scale"): 32,
+}  # fmt: skip
+"""Published widths other than 64."""
+DYNAMICS: tuple[DynamicsConfig, ...] = tuple(
+    kind(f"{kind.name}{short}", symmetry, BASES.get((kind, symmetry), 64))
+    for kind in (ResNetConfig, UNetConfig)
+    for symmetry, short in SHORT.items()
+)
+
+"""All ten with the widths, frames and kernels of the published defaults."""
+LENGTHS: dict[str, tuple[int, int]] = {
+    "resnet": (24, 4), "unet": (21, 5), "resnet-rot": (21, 3), "unet-rot": (21, 3), "resnet-um": (24, 5),
+    "unet-um": (24, 5), "resnet-mag": (21, 5), "unet-mag": (21, 6), "resnet-scale": (26, 3), "unet-scale": (26, 3),
+}  # fmt: skip
+"""Frames read, and steps of the training loss, that the authors tuned for ocean currents."""
+
+
+def _for_ocean(config: DynamicsConfig) -> DynamicsConfig:
+    read, rolled = LENGTHS[config.name]
+    kernel_size = 5 if config.symmetry == "scale" else 3
+    return replace(config, input_length=read, output_length=rolled, kernel_size=kernel_size)
+
+
+OCEAN = tuple(_for_ocean(config) for config in DYNAMICS)

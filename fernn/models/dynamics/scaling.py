@@ -1,0 +1,94 @@
+"""Networks on fields with five levels of scale."""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fernn.layers.scale import FACTORS, ScaleConvolution, ScaleUpsampling
+from fernn.models.dynamics.networks import ResNet, UNet, decoder, encoder
+
+
+class Lifted(nn.Module):
+    """A network on levels of scale, as one on frames."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """The field (b, 2, h, w) that follows ``frames`` (b, t, 2, h, w)."""
+        return self.body(scale_levels(frames)).squeeze(1)
+
+
+def scale_levels(frames: Tensor) -> Tensor:
+    """Frames (b, t, 2, h, w) at five levels of scale (b, 5, 2 t, h, w), the channels of a component together.
+
+    Levels above the middle are blurred by a Gaussian of deviations (s^2, s, s) in time and space, and multiplied by
+    1 + s; those below it are divided by 1 + |s|, for s = -1, -1/2, ..., 1.
+    """
+    fields = frames.transpose(1, 2)
+    levels = [_blurred(fields, s) * (1 + s) if s > 0 else fields / (1 - s) for s in FACTORS]
+    return torch.stack(levels, dim=1).flatten(2, 3)
+
+
+def _blurred(fields: Tensor, s: float) -> Tensor:
+    kernel = gaussian(s).to(fields)
+    return F.conv3d(fields.flatten(0, 1)[:, None], kernel[None, None], padding=1)[:, 0].view_as(fields)
+
+
+@lru_cache
+def gaussian(s: float) -> Tensor:
+    """A normalised 3 x 3 x 3 Gaussian of deviations (s^2, s, s) pixels."""
+    sides = [torch.tensor([math.exp(-0.5 * (x / deviation) ** 2) for x in (-1, 0, 1)]) for deviation in (s * s, s, s)]
+    kernel = torch.einsum("t,y,x->tyx", *sides)
+    return kernel / kernel.sum()
+
+
+@dataclass(frozen=True)
+class ScaleParts:
+    """f(s w(x / s, t / s^2)) = s f(w)(x / s), roughly."""
+
+    kernel_size: int = 3
+
+    def first(self, num_in: int, num_out: int) -> nn.Module:
+        return ScaleConvolution(num_in, num_out, self.kernel_size)
+
+    def second(self, num_in: int, num_out: int) -> nn.Module:
+        return self.first(num_in, num_out)
+
+    def skip(self, num_in: int, num_out: int) -> nn.Module:
+        return ScaleConvolution(num_in, num_out, self.kernel_size, activation=False)
+
+    def encode(self, num_in: int, num_out: int, stride: int) -> nn.Module:
+        return ScaleConvolution(num_in, num_out, self.kernel_size, stride=stride)
+
+    def decode(self, num_in: int, num_out: int) -> nn.Module:
+        return ScaleUpsampling(num_in, num_out)
+
+    def head(self, num_in: int, num_out: int, over_channels: bool = True) -> nn.Module:
+        """To one level."""
+        return ScaleConvolution(
+            num_in, num_out, self.kernel_size, activation=False, out_levels=1, over_channels=over_channels
+        )
+
+
+def build_resnet(parts: ScaleParts, in_channels: int, base: int) -> Lifted:
+    """A lift to base channels, blocks of base, 2 base and 4 base."""
+    widths = [base, *(base * factor for factor in (1, 1, 2, 2, 4, 4, 4, 4))]
+    return Lifted(ResNet(parts, parts.first(in_channels, base), widths, parts.head(widths[-1], 2)))
+
+
+def build_unet(parts: ScaleParts, in_channels: int, base: int) -> Lifted:
+    """Stages of base, 2 base, 4 base and 8 base channels.
+
+    The head's kernel is shrunk in space alone. Over the channels, too, as in the published code, it leaves out those
+    at the end: nearly all that comes from the decoder.
+    """
+    others = [[(width, 2 * width, 2), (2 * width, 2 * width, 1)] for width in (base, 2 * base, 4 * base)]
+    ups = decoder(parts, [8 * base, 2 * base, base, base // 2, base // 4], [4 * base, 2 * base, base])
+    head = parts.head(base // 4 + in_channels, 2, over_channels=False)
+    return Lifted(UNet(encoder(parts, [[(in_channels, base, 2)], *others]), ups, head))

@@ -1,0 +1,68 @@
+"""How weights are updated: one config class for each way, the plain one without a name of its own."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from fernn.config import Config, unknown_name
+
+
+@dataclass(frozen=True)
+class OptimConfig(Config):
+    """Adam without weight decay or schedule, gradient norm clipped."""
+
+    lr: float = 3e-4
+    clip_norm: float | None = 1.0
+    """Largest global norm of the gradient, None for no limit."""
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "clip_norm"):
+            if getattr(self, name) is not None and not getattr(self, name) > 0:
+                raise ValueError(f"optim.{name} must be above 0, got {getattr(self, name)}")
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Adam:
+        """A fresh optimizer of the parameters."""
+        return torch.optim.Adam(parameters, lr=self.lr)
+
+    def lr_at(self, epoch: int) -> float:
+        """The learning rate after ``epoch`` whole epochs: of the epoch alone, so that a resumed run has it too."""
+        return self.lr
+
+
+@dataclass(frozen=True)
+class DecayingAdamConfig(OptimConfig):
+    """Adam with weight decay whose learning rate is multiplied by ``decay`` after every epoch."""
+
+    name: str = "decaying-adam"
+    lr: float = 1e-3
+    clip_norm: float | None = None
+    weight_decay: float = 4e-4
+    """Added to the gradient, as a multiple of the weight (L2, not decoupled)."""
+    decay: float = 0.9
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.weight_decay < 0:
+            raise ValueError(f"optim.weight_decay must be 0 or more, got {self.weight_decay}")
+        if not 0 < self.decay <= 1:
+            raise ValueError(f"optim.decay must be above 0 and at most 1, got {self.decay}")
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Adam:
+        return torch.optim.Adam(parameters, lr=self.lr, weight_decay=self.weight_decay)
+
+    def lr_at(self, epoch: int) -> float:
+        return self.lr * self.decay**epoch
+
+
+OPTIMIZERS: dict[str, OptimConfig] = {"decaying-adam": DecayingAdamConfig()}
+"""By the name that experiments have them under; the plain one has none."""
+
+
+def optim_config(name: str, current: OptimConfig) -> OptimConfig:
+    """The config registered as ``name``, ``current`` where it is that; raises KeyError with the nearest name."""
+    if name not in OPTIMIZERS:
+        raise KeyError(unknown_name(name, list(OPTIMIZERS), kind="optimizer"))
+    known = OPTIMIZERS[name]
+    return current if isinstance(current, type(known)) else replace(known)

@@ -1,0 +1,73 @@
+"""Shifted velocity fields: the same physics moving along, weaker or stronger, turned, or larger and slower.
+
+Frames are (b, t, 2, h, w) with (u, v), u to the right and v up the picture. If w(x, t) solves the equations of motion
+without forcing, so do
+
+    uniform motion   w(x, t) + c (after a change of frame, which a field that is constant in space needs none of)
+    magnitude        s w(x, t), where advection is weak
+    rotation         R w(R^-1 x, t)
+    scale            w(x / f, t / f^2) / f
+
+What the published script got wrong, and this does not: it saved fields unturned as the turned ones, and quantised
+them to 256 levels on the way; it drew from no seed; its scaled samples had sizes of their own, and factors below 1
+left too few frames. Here turns are quarter turns, exact; scaled windows keep their size, with factors from 1 to 5.
+Source: Wang, Walters and Yu, ICLR 2021, section 5.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+MOST_MOTION, MOST_MAGNITUDE, MOST_SCALE = 2.0, 2.0, 5.0
+"""Motion up to so many standard deviations of the data either way; magnitudes from 0; scales from 1."""
+PARAMETERS = ("motion_u", "motion_v", "magnitude", "quarter_turns", "scale")
+
+
+def uniform_motion(frames: Tensor, parameters: Tensor) -> Tensor:
+    """Frames plus one velocity each."""
+    return frames + parameters[:, None, :2, None, None]
+
+
+def magnitude(frames: Tensor, parameters: Tensor) -> Tensor:
+    """Frames times one factor each."""
+    return frames * parameters[:, 2, None, None, None, None]
+
+
+def rotation(frames: Tensor, parameters: Tensor) -> Tensor:
+    """Frames turned counter-clockwise by whole quarters, the vectors with their places."""
+    return torch.stack([quarter_turned(one, int(turns)) for one, turns in zip(frames, parameters[:, 3], strict=True)])
+
+
+def quarter_turned(fields: Tensor, quarters: int) -> Tensor:
+    """Fields (..., 2, h, w) turned counter-clockwise by so many quarters, without arithmetic but signs."""
+    u, v = torch.rot90(fields, quarters, dims=(-2, -1)).unbind(dim=-3)
+    turned = ((u, v), (-v, u), (-u, -v), (v, -u))[quarters % 4]
+    return torch.stack(turned, dim=-3)
+
+
+def scale(frames: Tensor, parameters: Tensor) -> Tensor:
+    """Frames grown by f about the centre, slowed by f^2 from the first frame on and weakened by f, sizes kept.
+
+    Interpolation is trilinear; f is 1 or more, so that nothing beyond the window is asked for.
+    """
+    return torch.stack([scaled(one, float(factor)) for one, factor in zip(frames, parameters[:, 4], strict=True)])
+
+
+def scaled(frames: Tensor, factor: float) -> Tensor:
+    """One window (t, 2, h, w), see :func:`scale`."""
+    if factor < 1:
+        raise ValueError(f"scale must be 1 or more, as what lies beyond a window is not known, got {factor:g}")
+    num_frames, height, width = frames.shape[0], frames.shape[-2], frames.shape[-1]
+    t = torch.arange(num_frames, device=frames.device) / (factor**2 * max(1, num_frames - 1) / 2) - 1
+    y, x = (torch.linspace(-1, 1, size, device=frames.device) / factor for size in (height, width))
+    grid = torch.stack(torch.meshgrid(t, y, x, indexing="ij")[::-1], dim=-1)
+    moved = F.grid_sample(frames.float().transpose(0, 1)[None], grid[None].float(), align_corners=True)
+    return moved[0].transpose(0, 1).to(frames.dtype) / factor
+
+
+SHIFTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "um": uniform_motion, "mag": magnitude, "rot": rotation, "scale": scale,
+}  # fmt: skip
+"""By the short name that metrics have them under: frames (b, t, 2, h, w) and parameters (b, 5) to shifted frames."""

@@ -1,0 +1,126 @@
+"""Prediction of velocity fields as a task: a loss over a rollout, RMSE by horizon, energy spectra, shifted tests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fernn.shifts import PARAMETERS, SHIFTS
+from fernn.spectrum import log_spectrum, spectrum_error
+from fernn.train.task import Metric
+
+RMSE = Metric("rmse", "error (RMSE)", False, float("inf"), ".3g", root=True)
+DOMAIN = "domain"
+
+
+@dataclass(frozen=True)
+class FieldScores:
+    """Scores of the windows named by ``ids``, by name.
+
+    "errors" (n, horizon): mean squared error of every predicted frame; "spectrum", "true_spectrum" (n, bins): log10
+    of the energy spectra; "spectrum_error" (n,); "domain" (n,): whether a window is of the domain test. Of every
+    shift "um_errors" and "um_spectrum_error" likewise, not a number where no shift was asked for.
+    """
+
+    values: Mapping[str, Tensor]
+    ids: list[str]
+
+    @property
+    def errors(self) -> Tensor:
+        """Mean squared errors (n, horizon) outside the domain test."""
+        return self.values["errors"][~self.is_domain]
+
+    @property
+    def is_domain(self) -> Tensor:
+        """Which windows (n,) are of the domain test."""
+        return self.values[DOMAIN] > 0
+
+    def metrics(self) -> dict[str, float]:
+        """RMSE, the root of the mean squared error over everything, and ESE: as they are, and shifted."""
+        inside = ~self.is_domain
+        found = self._scores("", inside)
+        if self.is_domain.any():
+            found |= {f"{DOMAIN}_{name}": value for name, value in self._scores("", self.is_domain).items()}
+        for shift in SHIFTS:
+            if self.values[f"{shift}_errors"][inside].isfinite().any():
+                found |= {f"{shift}_{name}": value for name, value in self._scores(f"{shift}_", inside).items()}
+        return found
+
+    def _scores(self, prefix: str, chosen: Tensor) -> dict[str, float]:
+        errors, spectra = self.values[f"{prefix}errors"][chosen], self.values[f"{prefix}spectrum_error"][chosen]
+        return {"rmse": errors.double().mean().sqrt().item(), "ese": spectra.double().mean().sqrt().item()}
+
+    def rmse_by_horizon(self) -> Tensor:
+        """RMSE (horizon,) of every predicted frame, outside the domain test."""
+        return self.errors.double().mean(dim=0).sqrt()
+
+    def columns(self) -> dict[str, list[Any]]:
+        return {name: values.tolist() for name, values in self.values.items()}
+
+
+@dataclass(frozen=True)
+class FieldPrediction:
+    """The first frames to those that follow, each prediction an input of the next.
+
+    The loss is the sum over the model's ``output_length`` steps (all that there are, for a model without one) of the
+    mean squared error. Labels (b, 6) of test windows hold the parameters of their shifts, and whether they are of the
+    domain test; other windows have labels (b, 0). Source: Wang, Walters and Yu, ICLR 2021, section 5 and the published
+    code.
+    """
+
+    input_frames: int
+
+    metric = RMSE
+
+    def inputs(self, clips: Tensor) -> tuple[Tensor, int]:
+        """The given frames, and how many are to be predicted."""
+        return clips[:, : self.input_frames], clips.shape[1] - self.input_frames
+
+    def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        frames, horizon = self.inputs(clips)
+        steps = getattr(model, "output_length", horizon)
+        if steps > horizon:
+            raise ValueError(f"model.output_length must be at most the {horizon} frames to predict, got {steps}")
+        truth = clips[:, self.input_frames : self.input_frames + steps]
+        loss = F.mse_loss(model(frames, steps).float(), truth)
+        return loss * steps, loss.detach() * len(clips)
+
+    def evaluate(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
+        shifted, parameters = labels.ndim == 2 and labels.shape[1] > 0, labels[..., : len(PARAMETERS)].float()
+        found = self._scored(model, clips)
+        found[DOMAIN] = labels[:, -1].float() if shifted else torch.zeros(len(clips), device=clips.device)
+        for name, shift in SHIFTS.items():
+            if shifted:
+                scores = self._scored(model, shift(clips, parameters))
+            else:
+                scores = {column: torch.full_like(found[column], torch.nan) for column in ("errors", "spectrum_error")}
+            found |= {f"{name}_{column}": scores[column] for column in ("errors", "spectrum_error")}
+        return found
+
+    def _scored(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
+        truth, predicted = clips[:, self.input_frames :].float(), model(*self.inputs(clips)).float()
+        spectra = log_spectrum(predicted), log_spectrum(truth)
+        return {
+            "errors": (predicted - truth).square().mean(dim=(2, 3, 4)),
+            "spectrum": spectra[0].float(),
+            "true_spectrum": spectra[1].float(),
+            "spectrum_error": spectrum_error(*spectra).float(),
+        }
+
+    def predictions(self, ids: list[str], columns: Mapping[str, Any]) -> FieldScores:
+        names = [name for name in columns if name not in ("split", "id")]
+        return FieldScores({name: torch.as_tensor(columns[name]) for name in names}, ids)
+
+    def examples(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
+        """The speed |w| of "clips" (n, t, 1, h, w) and of the "predicted" last of their frames, as grey levels.
+
+        255 is the largest speed of a clip's true frames.
+        """
+        predicted = model(*self.inputs(clips)).float()
+        speeds = [frames.float().norm(dim=2, keepdim=True) for frames in (clips, predicted)]
+        largest = speeds[0].amax(dim=(1, 2, 3, 4), keepdim=True).clamp_min(1e-12)
+        grey = [(speed / largest).clamp(0, 1).mul(255).round().to(torch.uint8) for speed in speeds]
+        return dict(zip(("clips", "predicted"), grey, strict=True))

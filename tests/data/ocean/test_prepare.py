@@ -1,0 +1,137 @@
+"""Ocean currents on disk: NetCDF of either kind becomes tiles; land, gaps and damage are named."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from data.errors import DataError, DownloadError, ManifestError
+from data.fields.schema import read_tiles
+from data.manifest import Manifest
+from data.ocean import demo
+from data.ocean.netcdf import read_regions
+from data.ocean.prepare import folder_of, prepare
+
+DAYS = 5
+
+
+def copernicus(folder, name, height=9, width=18, times=None, fill=None):
+    """A region in one file, rows from south to north, with a depth; (u, v) = (longitude + day, latitude)."""
+    times = np.arange(DAYS) * 24.0 if times is None else times
+    latitude, longitude = np.arange(height) * 1.0, np.arange(width) * 1.0
+    u = longitude + 0 * latitude[:, None] + np.arange(len(times))[:, None, None, None]
+    v = latitude[:, None] + 0 * longitude + 0 * u
+    u[:, :, 0, :2] = np.nan if fill is None else fill
+    dimensions = ("time", "depth", "latitude", "longitude")
+    content = {"uo": (dimensions, u.astype("f4")), "vo": (dimensions, v.astype("f4"))}
+    places = {"time": times, "depth": [0.5], "latitude": latitude, "longitude": longitude}
+    folder.mkdir(exist_ok=True)
+    xr.Dataset(content, places).to_netcdf(folder / f"{name}.nc", engine="h5netcdf")
+    return folder
+
+
+def globcurrent(folder, day):
+    """A day in one classic file, rows from south to north, the western column land."""
+    field = np.full((1, 8, 9), day, "f8")
+    field[..., 0] = np.nan
+    names = ("eastward_eulerian_current_velocity", "northward_eulerian_current_velocity")
+    places = {"time": [37256.0 + day], "lat": np.arange(8) * 0.25, "lon": np.arange(9) * 0.25}
+    folder.mkdir(exist_ok=True)
+    path = folder / f"200201{day + 1:02}000000-GLOBCURRENT-L4.nc"
+    xr.Dataset({name: (("time", "lat", "lon"), field) for name in names}, places).to_netcdf(path, engine="scipy")
+
+
+def test_copernicus_files_become_tiles_with_the_north_on_top(tmp_path):
+    files = copernicus(tmp_path / "files", "atlantic")
+    manifest = prepare(tmp_path / "out", files=files, size=4)
+    tiles = read_tiles(folder_of(tmp_path / "out", 4), manifest)
+    assert [tile.name for tile in tiles] == [f"atlantic/{row}/{column}" for row in range(2) for column in range(4)]
+    first = tiles[0].frames
+    assert first.shape == (DAYS, 2, 4, 4) and first.dtype == np.float32
+    assert first[3, 0, 0].tolist() == [1 + 3, 2 + 3, 3 + 3, 4 + 3]  # 18 columns: one is cut off at either side
+    assert first[0, 1, :, 0].tolist() == [8, 7, 6, 5]
+    assert manifest.details["regions"]["atlantic"]["frames"] == DAYS and not manifest.demo
+
+
+@pytest.mark.parametrize("fill", [None, -32767.0, 9.96921e36])
+def test_land_is_zero_and_known(tmp_path, fill):
+    (region,) = read_regions(list(copernicus(tmp_path / "files", "atlantic", fill=fill).iterdir()))
+    assert region.land.sum() == 2 and region.land[-1, :2].all()
+    assert (region.fields[:, :, -1, 0] == 0).sum() == DAYS + DAYS  # u that is missing, and v, whose latitude is 0
+    assert np.isfinite(region.fields).all()
+
+
+def test_daily_files_follow_each_other_in_time_whatever_their_order(tmp_path):
+    for day in (2, 0, 1):
+        globcurrent(tmp_path / "files", day)
+    paths = sorted((tmp_path / "files").iterdir(), reverse=True)
+    (region,) = read_regions(paths)
+    assert region.name == "globcurrent" and region.fields[:, 0, 0, 5].tolist() == [0, 1, 2]
+    assert region.land[:, 0].all() and region.land.mean() == pytest.approx(1 / 9)
+    (tmp_path / "files" / paths[1].name).unlink()
+    globcurrent(tmp_path / "files", 3)
+    with pytest.raises(DataError, match="globcurrent: times must be evenly spaced, but 37256 is followed by 37258"):
+        read_regions(sorted((tmp_path / "files").iterdir()))
+
+
+def test_tiles_of_land_are_left_out(tmp_path):
+    files = tmp_path / "files"
+    for day in range(2):
+        globcurrent(files, day)
+    assert prepare(tmp_path / "out", files=files, size=1).num_clips == 8 * 8
+    assert prepare(tmp_path / "out", files=files, size=8).num_clips == 1
+
+
+def test_a_second_call_changes_nothing_and_damage_is_made_good(tmp_path):
+    files = copernicus(tmp_path / "files", "atlantic")
+    first = prepare(tmp_path / "out", files=files, size=4)
+    path = folder_of(tmp_path / "out", 4) / "tiles.parquet"
+    before = path.stat().st_mtime_ns
+    assert prepare(tmp_path / "out", size=4) == first and path.stat().st_mtime_ns == before
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ManifestError, match=r"tiles.parquet has \d+ bytes"):
+        Manifest.read(path.parent).verify(path.parent)
+    assert prepare(tmp_path / "out", files=files, size=4).hash == first.hash
+
+
+def test_what_cannot_be_used_is_named(tmp_path):
+    with pytest.raises(DownloadError, match="ocean currents cannot be downloaded without an account"):
+        prepare(tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="empty has no NetCDF file"):
+        prepare(tmp_path / "out", files=tmp_path / "empty")
+    files = copernicus(tmp_path / "files", "atlantic")
+    with pytest.raises(DataError, match="atlantic has 9 x 18 pixels, less than a tile of 16: lower data.size"):
+        prepare(tmp_path / "out", files=files, size=16)
+    (files / "broken.nc").write_bytes(b"\x89HDF and no more")
+    with pytest.raises(DataError, match="broken.nc is damaged"):
+        prepare(tmp_path / "out", files=files, size=4)
+    (files / "broken.nc").write_bytes(b"not at all")
+    with pytest.raises(DataError, match="broken.nc is no NetCDF file"):
+        prepare(tmp_path / "out", files=files, size=4)
+    xr.Dataset({"sst": ("time", [1.0])}, {"time": [0.0]}).to_netcdf(files / "broken.nc", engine="h5netcdf")
+    with pytest.raises(DataError, match="broken.nc must have a variable latitude or lat, it has"):
+        prepare(tmp_path / "out", files=files, size=4)
+    assert not folder_of(tmp_path / "out", 4).exists()
+
+
+def test_made_currents_have_no_divergence_and_are_the_same_every_time():
+    fields = demo.currents("atlantic", 32, 48)
+    again = demo.currents("atlantic", 32, 48)
+    assert np.array_equal(fields, again) and fields.shape == (demo.NUM_DAYS, 2, 32, 48)
+    u, v = fields[:, 0], fields[:, 1]
+    along = np.roll(u, -1, -1) - np.roll(u, 1, -1)
+    down = np.roll(v, -1, -2) - np.roll(v, 1, -2)
+    inner = np.s_[:, 4:-4, 4:-4]
+    assert np.abs((along - down)[inner]).mean() < 0.15 * np.abs(along[inner]).mean()  # rows go down, v up
+    assert np.abs((along + down)[inner]).mean() > 0.5 * np.abs(along[inner]).mean()
+
+
+@pytest.mark.skipif("FERNN_OCEAN" not in os.environ, reason="FERNN_OCEAN names no folder of GlobCurrent's files")
+def test_real_currents_are_read(tmp_path):
+    manifest = prepare(tmp_path / "out", files=Path(os.environ["FERNN_OCEAN"]), size=16)
+    facts = manifest.details["regions"]["globcurrent"]
+    assert facts["frames"] == 120 and facts["pixels"] == [41, 81] and facts["tiles"] == 8
+    assert 0.2 < facts["land"] < 0.25 and 0.4 < facts["speed"] < 0.7

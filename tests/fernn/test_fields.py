@@ -1,0 +1,206 @@
+"""Velocity fields: shifts made right, spectra, the task, the optimizer that decays."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from fernn.batch import Batch
+from fernn.checkpoint import pack, unpack
+from fernn.experiment import Experiment
+from fernn.fields_config import OceanConfig
+from fernn.optim import OptimConfig
+from fernn.seeding import generator
+from fernn.shifts import SHIFTS, quarter_turned, scaled
+from fernn.spectrum import log_spectrum, ring_of, spectrum_error
+from fernn.train.fields import FieldPrediction, FieldScores
+from fernn.train.loop import fit
+from fernn.train.run import Run
+
+SMALL = {
+    "data.name": "ocean", "model": "unet-um", "optim.name": "decaying-adam", "model.narrowing": 8, "epochs": 3,
+    "model.input_length": 2, "model.output_length": 2, "data.size": 16, "data.num_frames": 5, "data.input_frames": 2,
+}  # fmt: skip
+PARAMETERS = torch.tensor([[0.5, -1.0, 1.7, 1.0, 2.0], [2.0, 0.0, 0.3, 2.0, 1.0]])
+
+
+def windows(count=2, num_frames=5, size=16, seed=0):
+    return torch.randn(count, num_frames, 2, size, size, generator=torch.manual_seed(seed))
+
+
+def test_turned_fields_are_turned_and_their_vectors_with_them():
+    east = torch.zeros(2, 3, 3)
+    east[0, 1, 2] = 1  # a vector to the right, at the right
+    north = quarter_turned(east, 1)
+    assert north[1, 0, 1] == 1 and north.abs().sum() == 1  # up, at the top
+    frames = windows()
+    turned = SHIFTS["rot"](frames, PARAMETERS)
+    assert not torch.equal(turned, frames)  # the published script saved what it had not turned
+
+
+@settings(max_examples=20, deadline=None)
+@given(quarters=st.integers(0, 8), more=st.integers(0, 8))
+def test_quarter_turns_add_up_exactly(quarters, more):
+    field = windows(1, 1)[0, 0]
+    assert torch.equal(quarter_turned(quarter_turned(field, quarters), more), quarter_turned(field, quarters + more))
+    assert torch.equal(quarter_turned(field, 4), field)  # nothing is quantised on the way
+    turned = quarter_turned(field, quarters)
+    assert torch.equal(turned.norm(dim=0).flatten().sort()[0], field.norm(dim=0).flatten().sort()[0])
+
+
+def test_motion_and_magnitude_are_constant_over_space_and_time():
+    frames = windows()
+    moved, stronger = SHIFTS["um"](frames, PARAMETERS), SHIFTS["mag"](frames, PARAMETERS)
+    torch.testing.assert_close(moved - frames, PARAMETERS[:, None, :2, None, None].expand_as(frames))
+    torch.testing.assert_close(stronger / frames, PARAMETERS[:, 2, None, None, None, None].expand_as(frames))
+
+
+def test_grown_fields_keep_their_size_and_are_slower_and_weaker():
+    y, x = torch.meshgrid(torch.arange(9.0), torch.arange(9.0), indexing="ij")
+    t = torch.arange(9.0)[:, None, None]
+    frames = torch.stack([(x - 4) + 0 * t, (y - 4) + t], dim=1)
+    grown = scaled(frames, 2.0)
+    assert grown.shape == frames.shape
+    expected = torch.stack([(x - 4) / 2 + 0 * t, (y - 4) / 2 + t / 4], dim=1) / 2
+    torch.testing.assert_close(grown, expected)
+    torch.testing.assert_close(scaled(frames, 1.0), frames)
+    with pytest.raises(ValueError, match="scale must be 1 or more, as what lies beyond a window is not known, got 0.8"):
+        scaled(frames, 0.8)
+
+
+def test_the_spectrum_has_the_published_rings_and_no_error_against_itself():
+    fields = windows(2, 10, 64)
+    found = log_spectrum(fields)
+    assert found.shape == (2, 43) and spectrum_error(found, found).tolist() == [0, 0]
+    stronger = log_spectrum(fields * 10)
+    torch.testing.assert_close(stronger - found, torch.full_like(found, 4.0))  # energy of energy: the fourth power
+    assert log_spectrum(torch.zeros(1, 3, 2, 8, 8)).isfinite().all()
+
+
+def test_a_ring_is_where_the_published_code_has_it():
+    rings = ring_of(64)
+    assert rings[32, 32] == 0 and rings[31, 31] == 0 and rings[32, 34] == 2 and rings.max() == 44
+    wave = torch.cos(2 * math.pi * 8 * torch.arange(64) / 64)
+    field = torch.stack([wave.expand(64, 64), torch.zeros(64, 64)])[None]
+    moving = torch.stack([field * a for a in (-1.0, 1.0)], dim=1)  # its energy has 16 waves across
+    assert log_spectrum(moving)[0].argmax() + 1 in (15, 16)
+
+
+class Still(nn.Module):
+    """Predicts that nothing changes; times ``factor``."""
+
+    output_length = 2
+
+    def __init__(self, factor=1.0):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, frames, horizon):
+        return self.factor * frames[:, -1:].expand(-1, horizon, -1, -1, -1)
+
+
+def test_the_loss_is_summed_over_output_length_steps_and_the_metric_has_its_root():
+    task, clips = FieldPrediction(input_frames=2), windows()
+    loss, value = task.loss(Still(), clips, torch.zeros(2, 0))
+    steps = [(clips[:, 1] - clips[:, 2 + step]).square().mean() for step in range(2)]
+    torch.testing.assert_close(loss, steps[0] + steps[1])
+    assert task.metric.of_mean(value.item() / 2) == pytest.approx(math.sqrt((steps[0] + steps[1]).item() / 2))
+    longer = Still()
+    longer.output_length = 4
+    with pytest.raises(ValueError, match="model.output_length must be at most the 3 frames to predict, got 4"):
+        task.loss(longer, clips, torch.zeros(2, 0))
+
+
+def scores(model, clips, labels):
+    task = FieldPrediction(input_frames=2)
+    found = task.evaluate(model, clips, labels)
+    return task.predictions(["a", "b", "c"], FieldScores(found, ["a", "b", "c"]).columns())
+
+
+def test_scores_are_roots_over_everything_and_each_shift_is_of_the_same_windows():
+    clips = windows(3)
+    labels = torch.cat([torch.cat([PARAMETERS, PARAMETERS[:1]]), torch.tensor([[0.0], [0.0], [1.0]])], dim=1)
+    found = scores(Still(), clips, labels).metrics()
+    errors = (clips[:, 1:2] - clips[:, 2:]).square()
+    assert found["rmse"] == pytest.approx(errors[:2].mean().sqrt().item())
+    assert found["domain_rmse"] == pytest.approx(errors[2:].mean().sqrt().item())
+    assert found["um_rmse"] == pytest.approx(found["rmse"], rel=1e-5)  # standing still commutes with all of them
+    factors = PARAMETERS[:2, 2, None, None, None, None].square()
+    assert found["mag_rmse"] == pytest.approx((errors[:2] * factors).mean().sqrt().item(), rel=1e-5)
+    assert found["rot_rmse"] == pytest.approx(found["rmse"], rel=1e-5)
+    assert {"ese", "um_ese", "scale_rmse", "domain_ese"} <= set(found)
+    other = scores(Still(0.5), clips, labels).metrics()
+    assert other["um_rmse"] != pytest.approx(other["rmse"], rel=1e-3)  # every model is tested on what is shifted
+
+
+def test_validation_windows_are_not_shifted():
+    found = scores(Still(), windows(3), torch.zeros(3, 0))
+    assert set(found.metrics()) == {"rmse", "ese"} and len(found.rmse_by_horizon()) == 3
+    torch.testing.assert_close(found.rmse_by_horizon().square().mean().sqrt().item(), found.metrics()["rmse"])
+
+
+class Currents:
+    """Eight training windows and two others of smooth noise."""
+
+    def training(self, seed, epoch):
+        order = generator("order", seed, epoch).permutation(8)
+        return (self.batch(order[i : i + 4]) for i in range(0, 8, 4))
+
+    def evaluation(self, split):
+        return iter([self.batch([8, 9])])
+
+    def batch(self, places):
+        clips = torch.cat([windows(1, seed=int(place)) for place in places])
+        return Batch(clips, torch.zeros(len(places), 0), [str(place) for place in places])
+
+
+def deterministic(row):
+    return {name: value for name, value in row.items() if not name.startswith("time/")}
+
+
+def rows_of(run):
+    return [deterministic(row) for row in fit(run, Currents())]
+
+
+def test_a_resumed_run_has_the_decayed_rate_and_equals_an_unbroken_one():
+    experiment = Experiment().override(SMALL)
+    unbroken = Run.start(experiment)
+    expected = rows_of(unbroken)
+    assert unbroken.optimizer.param_groups[0]["lr"] == 1e-3 * 0.9**2
+    first = Run.start(experiment)
+    rows = [deterministic(next(fit(first, Currents())))]
+    resumed = Run.start(experiment)
+    resumed.load(*unpack(pack(*first.state())))
+    assert rows + rows_of(resumed) == expected
+    assert pack(*resumed.state()) == pack(*unbroken.state())
+
+
+def test_experiments_come_back_from_their_fields_and_old_ones_keep_theirs():
+    experiment = Experiment().override(SMALL | {"optim.decay": 0.5})
+    assert Experiment().override(experiment.flatten()) == experiment
+    assert [name for name in Experiment().flatten() if name.startswith("optim.")] == ["optim.lr", "optim.clip_norm"]
+    assert OptimConfig().lr_at(7) == OptimConfig().lr
+    assert Experiment().optim.build([nn.Parameter(torch.zeros(1))]).defaults["weight_decay"] == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"optim.name": "adan"}, "unknown optimizer 'adan'"),
+        ({"optim.decay": 1.5}, "optim.decay must be above 0 and at most 1, got 1.5"),
+        ({"optim.weight_decay": -1.0}, "optim.weight_decay must be 0 or more, got -1.0"),
+        ({"data.input_frames": 5}, "data.input_frames must be below data.num_frames = 5, got 5"),
+        ({"data.shares": (0.5, 0.5, 0.5)}, "data.shares must be above 0 and sum to 1"),
+        ({"data.num_clips": (0, 1, 1, 0)}, "data.num_clips must be 1 or more each, the last 0 or more"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(changed, message):
+    with pytest.raises((ValueError, KeyError), match=message):
+        Experiment().override(SMALL | changed)
+
+
+def test_what_the_ocean_config_says_of_itself():
+    assert OceanConfig().horizon == 10 and "domain test: south_pacific*" in OceanConfig().note()

@@ -1,0 +1,58 @@
+"""Search learning rates and seeds for equivariant dynamics networks on ocean currents: predict the next ten days.
+
+Paper: Wang, Walters and Yu, "Incorporating Symmetry into Deep Dynamics Models for Improved Generalization", ICLR 2021.
+Expected: the authors' table redone with currents of 2021-22 (their README), test in the same regions later in time:
+RMSE 0.82 (ResNet) to 0.74 (U-Net-Rot, U-Net-Mag); tune/ocean_published.py has all of it.
+Hardware there: not published. Not yet run at full size by this project.
+
+    python tune/ocean_search.py --files DIR                 the paper's ten models, from Copernicus' NetCDF files
+    python tune/ocean_search.py --plan                      what would run, and what it would cost
+    python tune/ocean_search.py --preset small --files DIR  small networks and tiles, GlobCurrent's files: under 20
+                                                            minutes on two cores
+    python tune/ocean_search.py --preset demo               under 3 minutes on two cores, on currents made here
+
+Besides RMSE and energy spectrum error (ESE) the report has both on shifted test sets: uniform motion, magnitude,
+rotation and scale, and on regions that no training window is of. All models see the same shifted fields.
+"""
+
+import sys
+
+from fernn.experiment import Experiment
+from fernn.fields_config import OceanConfig
+from fernn.models import MODELS
+from fernn.optim import DecayingAdamConfig
+from tune.command import main
+from tune.ocean_published import TABLE
+from tune.options import Preset, Published, Search
+
+PAPER = Preset(space={"model": tuple(MODELS["ocean"]), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2, 3, 4)})
+NARROW = {"model.narrowing": 8, "model.input_length": 8, "model.output_length": 3}
+SMALL = Preset(
+    space={"model": ("unet", "unet-um", "unet-rot"), "optim.lr": (3e-3, 1e-3), "seed": (0, 1)},
+    defaults={
+        **NARROW, "epochs": 10, "batch_size": 16, "data.size": 16, "data.num_frames": 14, "data.input_frames": 8,
+        "data.domain": ("*/*/4",), "data.num_clips": (400, 100, 100, 40),
+    },
+)  # fmt: skip
+"""On daily files of 41 x 81 pixels: ten tiles, of which those in the east are the domain test."""
+DEMO = Preset(
+    space={"model": ("unet", "unet-um", "unet-rot"), "optim.lr": (3e-3, 1e-3), "seed": (0, 1)},
+    defaults={
+        "model.narrowing": 8, "model.input_length": 4, "model.output_length": 2, "epochs": 3, "batch_size": 16,
+        "data.size": 16, "data.num_frames": 8, "data.input_frames": 4,
+    },
+    demo=True,
+)  # fmt: skip
+NOTE = "README of Rose-STL-Lab/Equivariant-Net, ocean currents of 2021-22, five seeds"
+PUBLISHED = {
+    model: Published(row.rmse[0], row.rmse[1], NOTE, "read in the source", num_seeds=5) for model, row in TABLE.items()
+}
+SEARCH = Search(
+    base=Experiment(MODELS["ocean"]["resnet"], OceanConfig(), DecayingAdamConfig(), epochs=100, batch_size=32),
+    presets={"paper": PAPER, "small": SMALL, "demo": DEMO},
+    description=__doc__ or "",
+    published=PUBLISHED,
+)
+
+if __name__ == "__main__":
+    sys.exit(main(SEARCH))
