@@ -27,7 +27,7 @@ PAPER = Preset(space={"model": MODELS_COMPARED, "optim.lr": PUBLISHED_RATE, "see
 FINETUNE = Preset(space={"model": ("e3d-lstm-residual",), "optim.lr": (1e-5,), "seed": SEEDS}, finetunes=True)
 DEMO = Preset(
     space=MOVING_DEMO.space,
-    defaults={**MOVING_DEMO.defaults, "data.size": 32, "data.num_clips": (160, 16, 32)},
+    defaults={**MOVING_DEMO.defaults, "data.num_clips": (160, 16, 32)},
     demo=True,
 )
 SEARCH: Search = Search(

@@ -7,6 +7,8 @@ import torch
 from data.errors import DataError
 from data.kth.annotations import ACTIONS
 from data.kth.stream import Footage
+from data.manifest import Manifest
+from data.registry import DATASETS
 from data.video.kth import Videos, first_frames, splits_of
 from fernn.video_config import KTHVideoConfig
 
@@ -78,6 +80,16 @@ def test_windows_drift_when_asked_to(two_cpus):
         assert torch.equal(moved[:, time], torch.roll(still[:, time], time, -1))
     drawn = stream().velocities("test", 2)
     assert np.abs(drawn).max() <= 2 and np.array_equal(drawn, stream(batch_size=1).velocities("test", 2))
+
+
+def test_the_prepare_steps_clips_are_cut_into_windows(prepared, two_cpus):
+    data = DATA.override({"size": 8, "num_frames": 20, "num_clips": [4, 2, 5]})
+    source = DATASETS["kth-video"]
+    home = source.folder_of(prepared, data)
+    manifest = Manifest.read(home)
+    clips, labels, ids = read(source.read(home, manifest).stream(data, 2).training(0, 1))
+    assert clips.shape == (4, 20, 1, 8, 8) and labels.shape == (4, 15) and len(set(ids)) == 4
+    assert source.num_clips(data, manifest, True) == {"train": 4, "validation": 2, "test": 5}
 
 
 def test_a_split_without_a_window_is_refused():
