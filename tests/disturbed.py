@@ -47,7 +47,10 @@ class Server:
         command += ["--artifacts-destination", self.artifacts or str(self.folder / "artifacts")]
         command += ["--default-artifact-root", "mlflow-artifacts:/"]
         with (self.folder / "mlflow.log").open("a") as log:
-            self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True,
+                env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            )  # fmt: skip
         if wait:
             self.wait()
 
