@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from fernn.config import Config
 
 Protocol = Literal["default", "published"]
-TaskName = Literal["classification", "prediction", "video"]
+TaskName = Literal["classification", "prediction", "video", "stochastic", "states"]
 
 DIGIT = 28
 """Height and width of MNIST's pictures, pixels."""
@@ -27,6 +27,8 @@ class DataConfig(Config):
     task: ClassVar[TaskName]
     demo_note: ClassVar[str]
     """What stands in for the data in a demo."""
+    channels: ClassVar[int] = 1
+    """Of a frame."""
 
     def __post_init__(self) -> None:
         if self.velocity_range < 0:

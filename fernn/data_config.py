@@ -5,6 +5,7 @@ from typing import Literal
 
 from fernn.config import unknown_name
 from fernn.data_base import DIGIT, DataConfig, Protocol, TaskName
+from fernn.noether_config import RampConfig, SystemConfig
 from fernn.video_config import KTHVideoConfig, MovingConfig
 
 __all__ = [
@@ -112,7 +113,16 @@ class RotatingConfig(DigitsConfig):
 
 DATA: dict[str, DataConfig] = {
     config.name: config
-    for config in (KTHConfig(), TranslatingConfig(), RotatingConfig(), MovingConfig(), KTHVideoConfig())
+    for config in (
+        KTHConfig(),
+        TranslatingConfig(),
+        RotatingConfig(),
+        MovingConfig(),
+        KTHVideoConfig(),
+        RampConfig(),
+        SystemConfig("ideal-pendulum"),
+        SystemConfig("ideal-spring"),
+    )
 }
 
 

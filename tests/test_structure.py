@@ -13,7 +13,7 @@ FORBIDDEN = {
     "fernn": {"ray", "optuna", "mlflow", "data", "tune"},
     "data": {"optuna", "mlflow", "tune"},
 }
-SCRIPT_FOLDERS = [ROOT / "tune", ROOT / "data" / "kth", ROOT / "data" / "mnist"]
+SCRIPT_FOLDERS = [ROOT / "tune", ROOT / "data" / "kth", ROOT / "data" / "mnist", ROOT / "data" / "physics101"]
 
 
 def imported(path):

@@ -223,7 +223,7 @@ def timed_steps(run: Run, num_clips: int) -> float:
 def blank_batch(experiment: Experiment, num_clips: int) -> Batch:
     """A batch of the right shape without a picture in it."""
     data = experiment.data
-    clips = torch.zeros(num_clips, data.num_frames, 1, data.size, data.size, dtype=torch.uint8)
+    clips = torch.zeros(num_clips, data.num_frames, data.channels, data.size, data.size, dtype=torch.uint8)
     return Batch(clips, torch.zeros(num_clips, *data.label_shape, dtype=torch.int64), [""] * num_clips)
 
 

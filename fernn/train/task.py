@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from fernn.data_config import DataConfig, DigitsConfig
 from fernn.metrics import accuracy, cross_entropy
+from fernn.noether_config import RampConfig, SystemConfig
 from fernn.video_config import VideoConfig
 
 
@@ -181,4 +182,9 @@ def task_of(data: DataConfig) -> Task:
         from fernn.train.video import VideoPrediction  # which imports what a metric is from here
 
         return VideoPrediction(data)
+    if isinstance(data, RampConfig | SystemConfig):
+        from fernn.train.conserved import StatePrediction, StochasticPrediction  # which import what a metric is
+
+        kind = StochasticPrediction if isinstance(data, RampConfig) else StatePrediction
+        return kind(data.input_frames)
     return Classification()
