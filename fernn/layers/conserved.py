@@ -26,9 +26,13 @@ class ConservedEmbedding(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         """The embeddings of every window of frames."""
-        number = clips.shape[1] - self.num_frames + 1
-        windows = torch.cat([clips[:, first : first + number] for first in range(self.num_frames)], dim=2)
+        windows = self.windows(clips)
         return self.of_windows(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
+
+    def windows(self, clips: Tensor) -> Tensor:
+        """Every ``num_frames`` frames in a row, one behind the other on the channel axis."""
+        number = clips.shape[1] - self.num_frames + 1
+        return torch.cat([clips[:, first : first + number] for first in range(self.num_frames)], dim=2)
 
     def of_windows(self, windows: Tensor) -> Tensor:
         """The embedding (n, d) of windows whose frames stand one behind the other on the channel axis."""
