@@ -15,7 +15,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 import tyro
@@ -26,6 +25,7 @@ from data.progress import progress, say
 from data.registry import read_corpus
 from fernn.models.tailored import Inner
 from tune.command import USER_ERRORS, refuse
+from tune.data_home import find_data
 from tune.lock import driver_lock
 from tune.progress import tables
 from tune.quality import QualityMeasurement
@@ -34,7 +34,7 @@ from tune.results import model_rows
 from tune.search import ray_runtime
 from tune.study import Cell, Study, StudyError
 from tune.table import notes
-from tune.velocity_eval import find_data, finished_study
+from tune.velocity_eval import finished_study
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Options:
     """Learning rate of inner steps; by default as trained."""
     optimizer: Literal["sgd", "adam"] = "sgd"
     """Of inner steps; trained with sgd."""
-    data: Path | None = None
-    """Folder of the prepared data; by default where the study found it."""
+    data: str | None = None
+    """Folder of the prepared data, or its URL in a bucket; by default where the study found it."""
     json: bool = False
     """Print the numbers as JSON instead of a table."""
 
@@ -109,7 +109,8 @@ def evaluate(study: Study, options: Options) -> list[ModelQuality]:
 
 def measure_all(study: Study, left: Sequence[QualityMeasurement], options: Options) -> None:
     """Measure cell after cell, with progress."""
-    home, manifest = find_data(study, [one.cell for one in left], options.data)
+    first = left[0].cell
+    home, manifest = find_data(study, first.experiment.data, first.data_hash, options.data)
     with ray_runtime(None):
         corpus = read_corpus(left[0].cell.experiment.data, home, manifest)
         total = sum(corpus.stream(one.cell.experiment.data, 1).num_clips("test") for one in left)

@@ -33,7 +33,9 @@ def test_metrics_are_those_of_the_literature():
         assert found["ssim_published"][i, t].item() == pytest.approx(np.mean(each), abs=1e-6)
     perfect = frame_quality(true, true)
     assert torch.allclose(perfect["ssim"], torch.ones(2, 3, dtype=torch.float64))
-    assert (found["ssim_published"] > found["ssim"]).all()  # the larger range inflates it
+    pale = 0.45 + 0.1 * true
+    found = frame_quality(pale + 0.02 * torch.randn_like(pale), pale)
+    assert (found["ssim_published"] > found["ssim"] + 0.02).all()  # the larger range inflates it where contrast is low
 
 
 def test_heatmaps_are_grad_cam_of_principal_components():
