@@ -52,7 +52,7 @@ def test_a_ramp_demo_runs_from_videos_to_table_quality_and_report(command, two_c
     )
     maps = [unpack((path / "quality.safetensors").read_bytes())[0] for path in tmp_path.glob("studies/*/cells/*")]
     assert all(one["heat"].shape[1:] == (3, 16, 16) and one["heat"].min() >= 0 for one in maps)
-    monkeypatch.setattr("fernn.models.noether.NoetherConfig.build", None)  # a report needs no network
+    monkeypatch.setattr("fernn.models.tailored.Tailored.rollout", None)  # a report runs no network
     assert report.main(report.Options("physics101-demo")) == 0
     pictures = {path.stem for path in (tmp_path / "studies/physics101-demo/report").glob("*.png")}
     assert {"quality", "inner-steps", "grad-cam-noether-inner_steps-1"} <= pictures
