@@ -17,7 +17,12 @@ from data.mnist import prepare as mnist
 from data.mnist.stream import read_digits
 from data.ocean import demo as ocean_demo
 from data.ocean import prepare as ocean
+from data.physics101 import demo as ramp_demo
+from data.physics101 import prepare as ramp
+from data.physics101.stream import read_clips
 from data.stream import Corpus
+from data.systems import prepare as systems
+from data.systems.stream import read_trajectories
 from data.video import standard
 from data.video.kth import read_videos
 from fernn.data_config import DataConfig
@@ -89,6 +94,23 @@ def _windows(data: Any, manifest: Manifest | None, is_demo: bool) -> Mapping[str
     return {**found, "test": found["test"] + found.pop("domain")}
 
 
+def _trajectories(data: Any, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
+    train, validation, test = data.num_sequences
+    return {"train": train * data.passes, "validation": validation, "test": test}
+
+
+def _ramp_demo(out: Path, data: Any) -> Manifest:
+    """Rendered videos in the folder layout of Physics 101, decoded and cut as the real ones are."""
+    ramp_demo.render(out / "videos")
+    return ramp.prepare(out, data, out / "videos")
+
+
+def _ramp_clips(data: Any, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
+    if manifest is not None:
+        return ramp.num_clips(data, manifest)
+    return ramp_demo.num_clips(data) if is_demo else ramp.PUBLISHED_CLIPS
+
+
 KTH_CLIPS = {
     "paper": {"train": 1517, "validation": 380, "test": 473},
     "official": {"train": 754, "validation": 758, "test": 858},
@@ -116,9 +138,15 @@ OCEAN = DataSet(
     _windows, read_fields,
     has_sizes=True,
 )  # fmt: skip
+RAMP = DataSet("physics101", ramp.prepare, _ramp_demo, ramp.folder_of, _ramp_clips, read_clips, has_sizes=True)
+SYSTEMS = DataSet(
+    "systems", systems.prepare, lambda out, data: systems.prepare(out, data, demo=True), systems.folder_of,
+    _trajectories, read_trajectories,
+)  # fmt: skip
 DATASETS = {
     "kth": KTH, "translating-mnist": MNIST, "rotating-mnist": MNIST, "moving-mnist": MOVING, "kth-video": KTH_VIDEO,
     "ocean": OCEAN,
+    "physics101": RAMP, "ideal-pendulum": SYSTEMS, "ideal-spring": SYSTEMS,
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from fernn.config import Config
 
 Protocol = Literal["default", "published"]
-TaskName = Literal["classification", "prediction", "video", "fields"]
+TaskName = Literal["classification", "prediction", "video", "fields", "stochastic", "states"]
 
 DIGIT = 28
 """Height and width of MNIST's pictures, pixels."""

@@ -6,6 +6,7 @@ from typing import Literal
 from fernn.config import unknown_name
 from fernn.data_base import DIGIT, DataConfig, Protocol, TaskName
 from fernn.fields_config import OceanConfig
+from fernn.noether_config import RampConfig, SystemConfig
 from fernn.video_config import KTHVideoConfig, MovingConfig
 
 __all__ = [
@@ -120,7 +121,10 @@ DATA: dict[str, DataConfig] = {
         MovingConfig(),
         KTHVideoConfig(),
         OceanConfig(),
-    )  # fmt: skip
+        RampConfig(),
+        SystemConfig("ideal-pendulum"),
+        SystemConfig("ideal-spring"),
+    )
 }
 
 

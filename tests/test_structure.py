@@ -13,7 +13,10 @@ FORBIDDEN = {
     "fernn": {"ray", "optuna", "mlflow", "data", "tune"},
     "data": {"optuna", "mlflow", "tune"},
 }
-SCRIPT_FOLDERS = [ROOT / "tune", ROOT / "data" / "kth", ROOT / "data" / "mnist", ROOT / "data" / "ocean"]
+SCRIPT_FOLDERS = [
+    ROOT / "tune",
+    *(ROOT / "data" / name for name in ("", "kth", "mnist", "ocean", "physics101", "systems")),
+]
 
 
 def imported(path):

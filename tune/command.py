@@ -125,7 +125,8 @@ def execute(search: Search, planned: Planned, options: Options, voice: Voice) ->
             return with_card(track(planned.study, options, lambda listener: (planned.study, [])), voice)
         with ray_runtime(options.cluster.address):
             resources = chosen_resources(options)
-            confirm(planned, search.presets[options.grid.preset], resources, options, voice)
+            if search.wants_gpu:
+                confirm(planned, search.presets[options.grid.preset], resources, options, voice)
             ready = planned if is_ready else bring(search, planned, options)
             resources = arranged(ready, options, voice, resources)
             expected = cost(ready, resources, options)

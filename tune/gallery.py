@@ -16,6 +16,7 @@ from tune.length_views import curves as length_curves
 from tune.length_views import measured_lengths
 from tune.length_views import rollouts as length_rollouts
 from tune.pictures import confusion_figure, marks
+from tune.quality_views import maps_figure, measured_quality, quality_figure, steps_figure
 from tune.rate_pictures import coordinates_figure, finished_trials, importances, importances_figure, rates_figure
 from tune.results import ModelRow, test_predictions
 from tune.rollout_pictures import rollout_figure
@@ -45,7 +46,26 @@ def gallery(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
     yield from _rates(study, rows)
     yield from _examples(study, rows)
     yield from _fields(study, rows)
+    yield from _quality(study, rows)
     yield from _confusions(study, rows)
+
+
+def _quality(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
+    found = measured_quality(study, rows)
+    if not found:
+        return
+    each = [f"{one.label}: {', '.join(one.words())}" for one in found]
+    words = f"Quality of predicted frames, means over test clips and frames. {'; '.join(each)}."
+    yield Picture("quality", "Quality by predicted frame", words, quality_figure(study, found))
+    if any(one.num_steps for one in found):
+        drops = [f"{one.label}: {one.drop()}" for one in found if one.num_steps]
+        words = f"Inner and outer loss by number of inner steps. {'; '.join(drops)}."
+        yield Picture("inner-steps", "Losses by inner steps", words, steps_figure(study, found))
+    for one in found:
+        if one.maps and one.num_steps:
+            words = f"Grad-CAM of {one.maps['heat'].shape[1]} principal components of the embedding of {one.label}."
+            name = f"grad-cam-{file_name(one.label)}"
+            yield Picture(name, f"{one.label}: where the embedding looks", words, maps_figure(study, one))
 
 
 def _validation(study: Study, rows: Sequence[ModelRow]) -> Picture:

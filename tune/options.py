@@ -17,6 +17,8 @@ DEFAULT_GPUS = 0.25
 """The share of a GPU that a trial holds where there is one and the user does not say."""
 DEFAULT_SAMPLES = 12
 VELOCITY = "data.velocity_range"
+OPTIONED = ("model", "optim.lr", "seed", VELOCITY)
+"""Searched fields that have options of their own."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Search:
     description: str
     published: Mapping[str, Published] = field(default_factory=dict)
     """The published table by model; a model without an entry has no number that could be found."""
+    wants_gpu: bool = True
+    """Whether to ask before its full size starts without a GPU."""
 
 
 def _default(text: str, metavar: str | None = None, aliases: tuple[str, ...] = ()) -> Any:
@@ -119,7 +123,8 @@ class Training:
     weights: Annotated[Path | None, _default("they are drawn", "FILE")] = None
     """Checkpoint that training starts from, a cell's best/model.safetensors, of models that can be fine-tuned."""
     set: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FIELD=VALUE")] = ()
-    """Any other field of the experiment by its dotted name, as in data.split=official or model.hidden_channels=64."""
+    """Any other field of the experiment by its dotted name, as in data.split=official or model.hidden_channels=64;
+    of one that the preset searches, all its values, as in model.inner_steps=[0,1,5]."""
 
 
 @dataclass(frozen=True)
@@ -217,6 +222,8 @@ def chosen_space(preset: Preset, options: Options) -> Space:
     given: dict[str, Sequence[Any] | None] = {"model": grid.models, "optim.lr": grid.lrs, "seed": grid.seeds}
     if VELOCITY in preset.space and velocity is not None:
         given[VELOCITY] = (velocity,)
+    for name, value in further(preset, options).items():
+        given[name] = tuple(value) if isinstance(value, list) else (value,)
     for option, values in (("--models", grid.models), ("--lrs", grid.lrs), ("--seeds", grid.seeds)):
         if values == ():
             raise ValueError(f"{option} must name at least one value, or be left out")
@@ -245,7 +252,14 @@ def chosen_settings(preset: Preset, options: Options) -> dict[str, Any]:
     elif preset.finetunes:
         raise ValueError(f"--preset {options.grid.preset} starts from weights: give --weights FILE")
     named = {name: value for name, value in given.items() if value is not None}
-    return {**named, **dict(parse_setting(text) for text in options.training.set)}
+    chosen = dict(parse_setting(text) for text in options.training.set)
+    return {**named, **{name: value for name, value in chosen.items() if name not in further(preset, options)}}
+
+
+def further(preset: Preset, options: Options) -> dict[str, Any]:
+    """What ``--set`` says of searched fields that no option of their own is for: one value or a list of them."""
+    chosen = dict(parse_setting(text) for text in options.training.set)
+    return {name: value for name, value in chosen.items() if name in preset.space and name not in OPTIONED}
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

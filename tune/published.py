@@ -18,6 +18,9 @@ SEARCHES = {
     "moving-mnist": "tune.video_search",
     "kth-video": "tune.kth_video_search",
     "ocean": "tune.ocean_search",
+    "physics101": "tune.noether_search",
+    "ideal-pendulum": "tune.pendulum_search",
+    "ideal-spring": "tune.spring_search",
 }
 """By data set: the search whose published table a study on it belongs to."""
 
@@ -40,6 +43,20 @@ FIELDS: Mapping[str, Sentences] = {
     "default": ("Splits share no frame; in the published code windows at the cuts share all frames but one.",),
     "published": ("Windows are cut where the published code cuts them: those at the cuts share frames.",),
 }
+RAMP: Sentences = (
+    "Every clip is seen once an epoch; the published loader with 6 workers shows the first 52 of 311 training clips, "
+    "six times an epoch each, and its evaluation 20 of 78 test clips.",
+    "The published errors, 5.51e-4 without and 5.15e-4 with an inner step, are read off a figure and of one run each.",
+    "A tenth of the training clips is kept for validation; the published code validates on the test clips.",
+    "Test clips are not mirrored; the published evaluation mirrors half of them, by chance.",
+    "Which clips are test clips comes from a named seed; the published list is shuffled by a seed of its own.",
+    "A clip's latent draws in evaluation come from its name.",
+)
+SYSTEMS: Sentences = (
+    "Which states the published errors are of is not known to us, nor how many trajectories they are of.",
+    "The quantity is a network that learns to be conserved along true sequences; the published one is a formula, found "
+    "by a search over programs.",
+)
 PROTOCOLS: Mapping[str, Mapping[str, Sentences]] = {
     "kth": {
         "default": (
@@ -54,6 +71,9 @@ PROTOCOLS: Mapping[str, Mapping[str, Sentences]] = {
     "moving-mnist": video_literature.MOVING_PROTOCOLS,
     "kth-video": video_literature.KTH_PROTOCOLS,
     **dict.fromkeys(FIELD_SETS, FIELDS),
+    "physics101": {"default": RAMP},
+    "ideal-pendulum": {"default": SYSTEMS},
+    "ideal-spring": {"default": SYSTEMS},
 }
 """By data set and ``data.protocol``: what differs from the published code."""
 
@@ -80,6 +100,9 @@ ALWAYS: Mapping[str, Sentences] = {
             "One batch size for all models; the authors tuned it for each.",
         ),
     ),
+    "physics101": NAMED_DRAWS,
+    "ideal-pendulum": (),
+    "ideal-spring": (),
 }
 """By data set: what differs under any protocol."""
 

@@ -25,7 +25,7 @@ from tune.table import marks, notes
 METRICS: Mapping[str, str] = {
     "accuracy": "share of clips whose largest logit is the label's",
     "mse": "squared error, mean over pixels, predicted frames and sequences",
-    "rmse": "root of the squared error, mean over pixels, components, predicted frames and windows",
+    "rmse": "root of the squared error's mean over what is predicted: pixels, components, frames or states, clips",
 }
 
 

@@ -13,6 +13,7 @@ from tune.store import CellFolder
 from tune.study import Study
 
 COMPLETION, VELOCITY, LENGTH = "completion", "velocity evaluation", "length evaluation"
+QUALITY = "quality evaluation"
 """What test clips are read for."""
 
 
@@ -63,7 +64,7 @@ def openings_text(study: Study) -> list[str]:
     if not known:
         return ["How often test clips were read is not recorded."] if counts else []
     whole: Counter[str] = sum(counts, Counter())
-    more = [f"{whole[purpose]} times by {purpose}" for purpose in (VELOCITY, LENGTH) if whole[purpose]]
+    more = [f"{whole[purpose]} times by {purpose}" for purpose in (VELOCITY, LENGTH, QUALITY) if whole[purpose]]
     if again := whole[COMPLETION] - len(known):
         more.append(f"{again} times by evaluating a cell again, after a kill or without its result")
     if len(known) < len(counts):

@@ -13,7 +13,9 @@ from fernn.models.cnn3d import CNN3DConfig
 from fernn.models.dynamics import OCEAN
 from fernn.models.e3d_lstm import E3DLSTMConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
+from fernn.models.noether import NoetherConfig
 from fernn.models.predictor import RotatingConfig, TranslatingConfig
+from fernn.models.states import StateConfig
 
 __all__ = ["MODELS", "ModelConfig", "model_config", "source_hash"]
 
@@ -43,6 +45,8 @@ MOVING = (
     *TRANSLATING,
 )
 KTH_VIDEO = tuple(replace(config, patch_size=8) if isinstance(config, E3DLSTMConfig) else config for config in MOVING)
+RAMP = (NoetherConfig("noether"), NoetherConfig("svg", inner_steps=0))
+SYSTEM = (StateConfig("noether"), StateConfig("mlp", inner_steps=0))
 MODELS: dict[str, dict[str, ModelConfig]] = {
     data: {config.name: config for config in configs}
     for data, configs in (
@@ -52,7 +56,10 @@ MODELS: dict[str, dict[str, ModelConfig]] = {
         ("moving-mnist", MOVING),
         ("kth-video", KTH_VIDEO),
         ("ocean", OCEAN),
-    )  # fmt: skip
+        ("physics101", RAMP),
+        ("ideal-pendulum", (*SYSTEM, StateConfig("oracle", quantity="pendulum-energy"))),
+        ("ideal-spring", (*SYSTEM, StateConfig("oracle", quantity="spring-energy"))),
+    )
 }
 """By data set: its models by name."""
 

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from fernn.shifts import PARAMETERS, SHIFTS
 from fernn.spectrum import log_spectrum, spectrum_error
-from fernn.train.task import Metric
+from fernn.train.task import RMSE
 
-RMSE = Metric("rmse", "error (RMSE)", False, float("inf"), ".3g", root=True)
 DOMAIN = "domain"
 
 

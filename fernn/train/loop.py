@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import torch
+from torch import nn
 
 from fernn.batch import Batch
 from fernn.experiment import Split
@@ -85,10 +86,23 @@ def train_step(run: Run, batch: Batch) -> torch.Tensor:
     with autocast(run.device, run.experiment.precision):
         loss, value = run.task.loss(run.model, clips, labels)
     loss.backward()
-    limit = run.experiment.optim.clip_norm
-    norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), math.inf if limit is None else limit)
+    norm = limit_gradient(run.model, run.experiment.optim.clip_norm)
     run.optimizer.step()
     return torch.stack([loss.detach().double() * len(clips), value.double(), norm.double()])
+
+
+def limit_gradient(model: nn.Module, limit: float | None) -> torch.Tensor:
+    """The norm of the gradient before it is scaled down to the limit: of all, or of the weights a model names.
+
+    A model whose method ``limited_parameters`` gives some of its weights has the gradient of these limited alone.
+    """
+    limited = getattr(model, "limited_parameters", None)
+    if limited is None:
+        return torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf if limit is None else limit)
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf)
+    if limit is not None:
+        torch.nn.utils.clip_grad_norm_(limited(), limit)
+    return norm
 
 
 def validate(run: Run, clips: Clips) -> Row:

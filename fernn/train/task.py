@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from fernn.data_config import DataConfig, DigitsConfig
 from fernn.fields_config import FieldsConfig
 from fernn.metrics import accuracy, cross_entropy
+from fernn.noether_config import RampConfig, SystemConfig
 from fernn.video_config import VideoConfig
 
 
@@ -49,6 +50,7 @@ class Metric:
 
 ACCURACY = Metric("accuracy", "accuracy", True, 0.0)
 ERROR = Metric("mse", "error (MSE)", False, float("inf"), ".3g")
+RMSE = Metric("rmse", "error (RMSE)", False, float("inf"), ".3g", root=True)
 
 
 class Predictions(Protocol):
@@ -193,4 +195,9 @@ def task_of(data: DataConfig) -> Task:
         from fernn.train.fields import FieldPrediction  # which imports what a metric is from here
 
         return FieldPrediction(data.input_frames)
+    if isinstance(data, RampConfig | SystemConfig):
+        from fernn.train.conserved import StatePrediction, StochasticPrediction  # which import what a metric is
+
+        kind = StochasticPrediction if isinstance(data, RampConfig) else StatePrediction
+        return kind(data.input_frames)
     return Classification()

@@ -4,10 +4,20 @@ import json
 
 import pytest
 
-from tune import kth_search, kth_video_search, rotating_mnist_search, translating_mnist_search, video_search
+from tune import (
+    kth_search,
+    kth_video_search,
+    noether_search,
+    pendulum_search,
+    rotating_mnist_search,
+    spring_search,
+    translating_mnist_search,
+    video_search,
+)
 from tune.study import cell_of, plan_cells
 
-MODULES = (kth_search, rotating_mnist_search, translating_mnist_search, video_search, kth_video_search)
+MNIST = (translating_mnist_search, rotating_mnist_search)
+MODULES = (kth_search, *MNIST, video_search, kth_video_search, noether_search, pendulum_search, spring_search)
 SEARCHES = [module.SEARCH for module in MODULES]
 PRESETS = [(search, preset) for search in SEARCHES for preset in search.presets.values()]
 

@@ -1,0 +1,1 @@
+"""Physics 101: objects that slide down a ramp."""

@@ -1,0 +1,166 @@
+"""Turn the ramp's videos into Parquet clips: ``python data/physics101/prepare.py --out DIR --videos DIR``.
+
+Without ``--videos`` the archive of Physics 101 is downloaded. The clips go to ``DIR/128px-step2`` (or the size and step
+asked for), the manifest last. A folder that is finished and made from the same videos is verified and left as it is.
+"""
+
+import os
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import tyro
+
+from data.errors import DataError, ManifestError, VideoError
+from data.files import locked, room_in, sha256_of, whole_folder
+from data.manifest import DataFile, Manifest, Remark
+from data.physics101.decode import Frames, decode
+from data.physics101.schema import clip_table, content_hash
+from data.physics101.source import OFFICIAL, Source, from_folder, from_server
+from data.physics101.splits import By, count_by_split
+from data.progress import progress, say
+from fernn.noether_config import RampConfig
+
+LIBRARIES = ("av", "numpy", "pyarrow", "ray", "torch")
+ROWS_PER_FILE = 64
+WHOLE = 390
+"""Videos of the whole data set that have 22 frames or more at every second frame."""
+PUBLISHED_CLIPS = {"train": 281, "validation": 31, "test": 78}
+BYS: tuple[By, ...] = ("clip", "object")
+
+
+@dataclass(frozen=True)
+class PrepareConfig:
+    """Turn the ramp's videos into Parquet clips with a manifest."""
+
+    out: Path
+    """Folder for the prepared clips; every size and step gets a folder of its own in it."""
+    videos: Path | None = None
+    """Folder with the unpacked archive, or its scenarios/ramp; without it the archive is downloaded."""
+    size: int = 128
+    """Height and width of the frames, in pixels."""
+    step: int = 2
+    """Every so many frames of the video one is kept."""
+
+
+def folder_of(out: Path | str, data: Any) -> Path:
+    """Where in the folder ``out`` the clips of the config's size and step are."""
+    return Path(out).expanduser().resolve() / f"{data.size}px-step{data.frame_step}"
+
+
+def prepare(out: Path | str, data: Any, videos: Path | str | None = None) -> Manifest:
+    """The manifest of the clips in ``folder_of(out, data)``, which are made unless they are there.
+
+    Raises :class:`DataError` with one clear line if that cannot be done; then nothing half-written is left.
+    """
+    folder = folder_of(out, data)
+    with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
+        standing = _standing(folder)
+        if standing is not None and videos is None and standing.origin == OFFICIAL:
+            return standing
+        given = None if videos is None else Path(videos).expanduser().resolve()
+        source = from_server(OFFICIAL, folder.parent / "raw") if given is None else from_folder(given)
+        fingerprint = source.fingerprint()
+        if standing is not None and standing.dataset != source.dataset:
+            kinds = f"{folder} holds {standing.dataset}, the videos are {source.dataset}"
+            raise DataError(f"{kinds}: choose another output folder")
+        if standing is not None and standing.source_sha256 == fingerprint:
+            return standing
+        with whole_folder(folder) as temporary:
+            manifest = _fill(temporary, source, data, fingerprint)
+            manifest.write(temporary)
+        return manifest
+
+
+def num_clips(data: Any, manifest: Manifest) -> Mapping[str, int]:
+    """How many clips each split of a config has: of the videos that are long enough."""
+    return count_by_split(long_enough(manifest.details["lengths"], data.num_frames), data.split)
+
+
+def long_enough(lengths: Mapping[str, int], num_frames: int) -> list[str]:
+    """The names of the clips with so many frames."""
+    return [name for name, length in lengths.items() if length >= num_frames]
+
+
+def main(config: PrepareConfig) -> int:
+    """Prepare and say in one line what there is; 2 if the data cannot be used."""
+    try:
+        data = RampConfig(size=config.size, frame_step=config.step)
+        manifest = prepare(config.out, data, config.videos)
+    except (DataError, OSError, ValueError) as error:
+        say(f"error: {error}")
+        return 2
+    marks = "; partial" if manifest.partial else ""
+    say(f"{folder_of(config.out, data)}: {manifest.dataset}, {manifest.num_clips} clips{marks}")
+    return 0
+
+
+def _standing(folder: Path) -> Manifest | None:
+    if not folder.exists():
+        return None
+    try:
+        manifest = Manifest.read(folder)
+        manifest.verify(folder)
+    except ManifestError as error:
+        say(f"making {folder} again: {error}")
+        return None
+    return manifest
+
+
+def _fill(folder: Path, source: Source, data: Any, fingerprint: str) -> Manifest:
+    skipped: list[Remark] = []
+    files: list[DataFile] = []
+    digests: list[tuple[str, str]] = []
+    lengths: dict[str, int] = {}
+    decoded = _decoded(source, data, skipped)
+    while rows := list(islice(decoded, ROWS_PER_FILE)):
+        table = clip_table(rows)
+        path = folder / f"clips-{len(files):05d}.parquet"
+        pq.write_table(table, path, compression="zstd", use_dictionary=False)
+        files.append(DataFile(path.name, len(rows), path.stat().st_size, sha256_of(path)))
+        digests += zip(table["id"].to_pylist(), table["sha256"].to_pylist(), strict=True)
+        lengths |= {name: len(frames) for name, frames in rows}
+    usable = long_enough(lengths, RampConfig.num_frames)
+    if not usable:
+        first = skipped[0].reason if skipped else f"all videos have fewer than {RampConfig.num_frames} frames"
+        raise DataError(f"no video gives a clip: {first}")
+    lacking = WHOLE - len(usable) if not source.demo and data.frame_step == RampConfig.frame_step else 0
+    missing = (f"{lacking} of {WHOLE} videos",) if lacking > 0 else ()
+    versions = {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+    return Manifest(
+        source.dataset, source.demo, data.size, source.origin, fingerprint, missing, tuple(skipped),
+        {by: count_by_split(usable, by) for by in BYS}, tuple(files), versions,
+        content_hash(source.dataset, data, digests), {"frame_step": data.frame_step, "lengths": lengths},
+    )  # fmt: skip
+
+
+def _decoded(source: Source, data: Any, skipped: list[Remark]) -> Iterator[tuple[str, Frames]]:
+    """Every video's name and frames, in order; one that cannot be decoded is remarked on."""
+
+    def frames_of(path: Path) -> Frames | VideoError:
+        try:
+            return decode(path, data.size, data.frame_step)
+        except VideoError as error:
+            return error
+
+    with (
+        progress("decoding", len(source.videos), "videos") as advance,
+        ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool,
+    ):
+        for name, found in zip(source.videos, pool.map(frames_of, source.videos.values()), strict=True):
+            advance(1)
+            if isinstance(found, VideoError):
+                skipped.append(Remark(name, str(found)))
+            else:
+                yield name, found
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(PrepareConfig)))

@@ -1,0 +1,105 @@
+"""Where the ramp's videos come from: a folder on disk, or the archive on the official server."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from data.download import download
+from data.errors import ArchiveError, DataError
+from data.files import locked, sha256_of
+
+OFFICIAL = "http://phys101.csail.mit.edu/data/phys101_v1.0.zip"
+WAY_OUT = "run the same command again to go on where it stopped, or give --files DIR with the unpacked archive"
+CAMERA = "Kinect_RGB_1.mp4"
+VIDEO = re.compile(rf"(?:^|/)([\w-]+)/(20_\w+)/(\w+)/{re.escape(CAMERA)}$")
+"""OBJECT/20_SETTING/TRIAL/Kinect_RGB_1.mp4: the clips at 20 degrees."""
+DEMO_MARK = "demo.json"
+"""A file beside the objects' folders that says the videos are rendered; :mod:`data.physics101.demo` writes it."""
+MOST_BYTES = 2**28
+"""Of a video."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The videos that are there, by "object/setting/trial"."""
+
+    origin: str
+    videos: dict[str, Path]
+    demo: bool
+
+    @property
+    def dataset(self) -> str:
+        """What clips of them are called."""
+        return "physics101-demo" if self.demo else "physics101"
+
+    def fingerprint(self) -> str:
+        """A hash over the data set's name, and the names and bytes of the videos."""
+        hashes = [sha256_of(path) for path in self.videos.values()]
+        return hashlib.sha256(json.dumps([self.dataset, *self.videos, *hashes]).encode()).hexdigest()
+
+
+def from_folder(folder: Path, origin: str = "videos on disk") -> Source:
+    """The videos of the ramp in ``folder`` and below it."""
+    if not folder.is_dir():
+        raise DataError(f"videos must be a folder that exists, got {folder}")
+    inside = folder.name == "ramp" or not any(folder.rglob("ramp"))
+    videos: dict[str, Path] = {}
+    for path in sorted(folder.rglob(CAMERA)):
+        relative = path.relative_to(folder).as_posix()
+        match = VIDEO.search(relative)
+        if match is None or not (inside or "ramp/" in relative):
+            continue
+        name = "/".join(match.groups())
+        if name in videos:
+            raise DataError(f"a video must be there once, got {videos[name]} and {path}")
+        videos[name] = path
+    if not videos:
+        raise DataError(f"{folder} must hold OBJECT/20_SETTING/TRIAL/{CAMERA} below a folder ramp, and holds none")
+    return Source(origin, videos, any(folder.rglob(DEMO_MARK)))
+
+
+def from_server(url: str, raw: Path) -> Source:
+    """The ramp's videos of the archive at ``url``, downloaded to ``raw`` and extracted there."""
+    archive = download(url, raw / "phys101_v1.0.zip", way_out=WAY_OUT)
+    extract(archive, raw / "ramp")
+    return from_folder(raw / "ramp", url)
+
+
+def extract(archive: Path, folder: Path) -> None:
+    """Extract the ramp's videos at 20 degrees; those already there with equal bytes stay.
+
+    Where a video goes is made of its own name alone, and never of a path in the archive. Raises ArchiveError for an
+    archive that is damaged, or has a video that is a link or too large.
+    """
+    with locked(folder / ".lock"):
+        try:
+            with zipfile.ZipFile(archive) as zipped:
+                for member in zipped.infolist():
+                    match = VIDEO.search(member.filename)
+                    if match is not None and "/ramp/" in f"/{member.filename}":
+                        _extract(archive, zipped, member, folder.joinpath(*match.groups(), CAMERA))
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+            raise ArchiveError(f"{archive} is damaged ({error}): delete it and run the same command again") from error
+
+
+def _extract(archive: Path, zipped: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
+    if stat.S_ISLNK(member.external_attr >> 16) or member.file_size > MOST_BYTES:
+        what = f"{PurePosixPath(member.filename)} of {member.file_size}"
+        raise ArchiveError(f"{archive}: a video must be a file of at most {MOST_BYTES} bytes, got {what}")
+    if path.is_file() and path.stat().st_size == member.file_size and zlib.crc32(path.read_bytes()) == member.CRC:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with zipped.open(member) as source, temporary.open("wb") as target:
+            shutil.copyfileobj(source, target, 2**20)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

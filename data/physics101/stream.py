@@ -1,0 +1,115 @@
+"""Batches of ramp clips: the middle frames of every video, each clip once an epoch.
+
+The published loader ignores which clip it is asked for and counts by itself, so that with 6 workers it shows the first
+52 of 311 training clips, six times an epoch each. Here an epoch is a permutation of all clips, from (seed, epoch).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import ArrayLike, NDArray
+from ray.data.collate_fn import NumpyBatchCollateFn
+
+from data.errors import DataError
+from data.manifest import Manifest
+from data.physics101.splits import object_of, split_by
+from data.schema import frames_of
+from data.stream import batches
+from fernn.batch import Batch
+from fernn.experiment import Split
+from fernn.noether_config import RampConfig
+from fernn.seeding import generator, seed_of, seeds_of
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Slides:
+    """All prepared videos: their frames one behind the other (n, size, size, 3), and where each begins."""
+
+    frames: NDArray[np.uint8]
+    ids: tuple[str, ...]
+    offsets: Integers
+    lengths: Integers
+
+    def stream(self, data: RampConfig, batch_size: int, device: torch.device | str = "cpu") -> "SlideStream":
+        """The clips' batches; DataError where a split has none."""
+        return SlideStream(self, data, batch_size)
+
+
+def read_clips(folder: Path, manifest: Manifest) -> Slides:
+    """Every video of a prepared folder."""
+    table = pa.concat_tables(pq.read_table(path, columns=["id", "frames"]) for path in manifest.paths(folder))
+    frames = frames_of(table["frames"])
+    lengths = np.array([len(one) for one in frames], dtype=np.int64)
+    return Slides(np.concatenate(frames), tuple(table["id"].to_pylist()), np.cumsum(lengths) - lengths, lengths)
+
+
+class SlideStream:
+    """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
+
+    def __init__(self, slides: Slides, data: RampConfig, batch_size: int) -> None:
+        self.slides, self.data, self.batch_size = slides, data, batch_size
+        places = {name: i for i, name in enumerate(slides.ids) if slides.lengths[i] >= data.num_frames}
+        splits = split_by(places, data.split)
+        self.clips = {split: [name for name in places if splits[name] == split] for split in set(splits.values())}
+        self.places = places
+        for split in ("train", "validation", "test"):
+            if not self.clips.get(split):
+                held = f"{len(places)} videos of {data.num_frames} frames or more"
+                raise DataError(f"the {split} split has no clips: the data has {held}, split by {data.split}")
+
+    def training(self, seed: int, epoch: int) -> Iterator[Batch]:
+        """Training clips in the order of (seed, epoch), mirrored by (seed, epoch, clip id)."""
+        names = self.clips["train"]
+        flips = (np.array(seeds_of("flip", seed, epoch, each=names)) & 1) * int(self.data.flip)
+        order = generator("order", seed, epoch).permutation(len(names))
+        return self._batches([names[i] for i in order], flips[order])
+
+    def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
+        """The split's clips as they are; raises DataError for ``velocities``, as objects slide by themselves."""
+        if velocities is not None:
+            raise DataError("objects on the ramp slide by themselves: no velocities can be given")
+        return self._batches(self.clips[split], np.zeros(len(self.clips[split]), dtype=np.int64))
+
+    def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
+        """None, for every clip: (n, 0)."""
+        return np.zeros((self.num_clips(split), 0))
+
+    def num_clips(self, split: Split) -> int:
+        """How many clips the split has."""
+        return len(self.clips[split])
+
+    def facts(self, ids: list[str]) -> dict[str, list[str]]:
+        """The objects seen in the clips named by ``ids``."""
+        return {"object": [object_of(name) for name in ids]}
+
+    def _batches(self, names: list[str], flips: Integers) -> Iterator[Batch]:
+        at = np.array([self.places[name] for name in names])
+        starts = self.slides.offsets[at] + (self.slides.lengths[at] - self.data.num_frames) // 2
+        rows = pa.table({"clip": at, "start": starts, "flip": flips})
+        return batches(rows, self.batch_size, GatherSlides(self.slides, self.data.num_frames))
+
+
+class GatherSlides(NumpyBatchCollateFn):
+    """Turns rows of an epoch into a batch of clips (b, t, 3, size, size); a clip's label is the seed of its noise."""
+
+    def __init__(self, slides: Slides, num_frames: int) -> None:
+        self.slides, self.num_frames = slides, num_frames
+
+    def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
+        """Rows hold clip, start and flip."""
+        clips = np.stack([self._clip(*values) for values in zip(rows["start"], rows["flip"], strict=True)])
+        ids = [self.slides.ids[clip] for clip in rows["clip"]]
+        seeds = torch.tensor([seed_of("latent", name) for name in ids])
+        return Batch(torch.from_numpy(np.ascontiguousarray(clips.transpose(0, 1, 4, 2, 3))), seeds, ids)
+
+    def _clip(self, start: int, flip: int) -> NDArray[np.uint8]:
+        frames = self.slides.frames[start : start + self.num_frames]
+        return frames[:, :, ::-1] if flip else frames

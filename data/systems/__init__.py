@@ -1,0 +1,1 @@
+"""Small physical systems: their states, generated."""

@@ -1,0 +1,112 @@
+"""Generate the trajectories of a small physical system as Parquet: ``prepare(out, config)``.
+
+They depend on the config alone, by named seeds: (split) for starts and (split, "noise") for what is observed of them.
+"""
+
+import hashlib
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data.errors import DataError, ManifestError
+from data.files import locked, room_in, sha256_of, whole_folder
+from data.manifest import DataFile, Manifest
+from data.progress import say
+from data.systems.dynamics import States, draw_starts, trajectories
+from fernn.data_config import DataConfig
+from fernn.experiment import Split
+from fernn.noether_config import SystemConfig
+from fernn.seeding import generator
+
+FILE = "states.parquet"
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+LIBRARIES = ("numpy", "pyarrow")
+DECIDING = ("name", "num_frames", "duration", "noise", "num_sequences")
+"""Fields of the config that the trajectories depend on."""
+
+
+def schema(num_states: int) -> pa.Schema:
+    """One row a trajectory: its split, its number in it, and its states, q and p in turn."""
+    states = pa.list_(pa.float64(), 2 * num_states)
+    columns = (("split", pa.string()), ("index", pa.int32()), ("states", states))
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns])
+
+
+def folder_of(out: Path | str, data: DataConfig) -> Path:
+    """Where in the folder ``out`` the trajectories of the config are."""
+    digest = hashlib.sha256(json.dumps(_deciding(data)).encode()).hexdigest()[:8]
+    return Path(out).expanduser().resolve() / f"{data.name}-{digest}"
+
+
+def prepare(out: Path | str, data: DataConfig, files: Path | str | None = None, demo: bool = False) -> Manifest:
+    """The manifest of the trajectories in ``folder_of(out, data)``, which are generated unless they are there."""
+    assert isinstance(data, SystemConfig)
+    if files is not None:
+        raise DataError(f"{data.name} is generated from named seeds: leave --files out")
+    folder = folder_of(out, data)
+    with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
+        standing = _standing(folder)
+        return _generate(folder, data, demo) if standing is None else standing
+
+
+def observed(data: SystemConfig, split: Split) -> States:
+    """The split's states (n, num_frames, 2): with noise for training and validation, exact for test."""
+    count = data.num_sequences[SPLITS.index(split)]
+    starts = draw_starts(data.name, count, generator("states", data.name, split))
+    exact = trajectories(data.name, starts, data.num_frames, data.duration)
+    if split == "test":
+        return exact
+    return exact + data.noise * generator("states", data.name, split, "noise").standard_normal(exact.shape)
+
+
+def _standing(folder: Path) -> Manifest | None:
+    if not folder.exists():
+        return None
+    try:
+        manifest = Manifest.read(folder)
+        manifest.verify(folder)
+    except ManifestError as error:
+        say(f"making {folder} again: {error}")
+        return None
+    return manifest
+
+
+def _generate(folder: Path, data: SystemConfig, demo: bool) -> Manifest:
+    splits = {split: observed(data, split) for split in SPLITS}
+    with whole_folder(folder) as temporary:
+        path = temporary / FILE
+        pq.write_table(_table(splits), path, compression="zstd")
+        files = (DataFile(FILE, sum(map(len, splits.values())), path.stat().st_size, sha256_of(path)),)
+        source = json.dumps(_deciding(data))
+        counts = {"states": {str(name): len(one) for name, one in splits.items()}}
+        versions = {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+        manifest = Manifest(
+            data.name, demo, data.size, "generated", hashlib.sha256(source.encode()).hexdigest(), (), (), counts,
+            files, versions, _content_hash(splits), {"config": source},
+        )  # fmt: skip
+        manifest.write(temporary)
+    return manifest
+
+
+def _table(splits: dict[Split, States]) -> pa.Table:
+    rows = [(split, index, states) for split, found in splits.items() for index, states in enumerate(found)]
+    names, numbers, states = zip(*rows, strict=True)
+    columns = {"split": names, "index": numbers, "states": [one.ravel().tolist() for one in states]}
+    return pa.table(columns, schema=schema(len(states[0])))
+
+
+def _content_hash(splits: dict[Split, States]) -> str:
+    digest = hashlib.sha256(b"states\n")
+    for split, found in splits.items():
+        digest.update(f"{split} {found.shape}\n".encode())
+        digest.update(np.round(found, 9).astype("<f8").tobytes())  # whatever the last bits of a machine's sine
+    return digest.hexdigest()
+
+
+def _deciding(data: DataConfig) -> dict[str, object]:
+    return {name: getattr(data, name) for name in DECIDING}

@@ -1,0 +1,92 @@
+"""Batches of trajectories: in training all of them, several times an epoch, each time in another order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import ArrayLike, NDArray
+from ray.data.collate_fn import NumpyBatchCollateFn
+
+from data.errors import DataError
+from data.manifest import Manifest
+from data.stream import batches
+from data.systems.dynamics import States
+from data.systems.prepare import SPLITS
+from fernn.batch import Batch
+from fernn.experiment import Split
+from fernn.noether_config import SystemConfig
+from fernn.seeding import generator
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """The states (n, t, 2) of every split."""
+
+    splits: dict[Split, States]
+
+    def stream(self, data: SystemConfig, batch_size: int, device: torch.device | str = "cpu") -> "StateStream":
+        """The trajectories' batches."""
+        return StateStream(self, data, batch_size)
+
+
+def read_trajectories(folder: Path, manifest: Manifest) -> Trajectories:
+    """The trajectories of a prepared folder."""
+    table = pa.concat_tables(pq.read_table(path) for path in manifest.paths(folder))
+    names, states = np.array(table["split"].to_pylist()), np.array(table["states"].to_pylist())
+    states = states.reshape(len(states), -1, 2)
+    return Trajectories({split: states[names == split] for split in SPLITS})
+
+
+class StateStream:
+    """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
+
+    def __init__(self, corpus: Trajectories, data: SystemConfig, batch_size: int) -> None:
+        self.corpus, self.data, self.batch_size = corpus, data, batch_size
+
+    def training(self, seed: int, epoch: int) -> Iterator[Batch]:
+        """The training trajectories, ``passes`` times, each time in an order of (seed, epoch, pass)."""
+        count = self.num_trajectories("train")
+        orders = [generator("order", seed, epoch, turn).permutation(count) for turn in range(self.data.passes)]
+        return self._batches("train", np.concatenate(orders))
+
+    def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
+        """The split's trajectories; raises DataError for ``velocities``, as states are not set in motion."""
+        if velocities is not None:
+            raise DataError(f"states of {self.data.name} move by themselves: no velocities can be given")
+        return self._batches(split, np.arange(self.num_trajectories(split)))
+
+    def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
+        """None, for every trajectory: (n, 0)."""
+        return np.zeros((self.num_trajectories(split), 0))
+
+    def num_trajectories(self, split: Split) -> int:
+        """How many trajectories the split has."""
+        return len(self.corpus.splits[split])
+
+    def num_clips(self, split: Split) -> int:
+        """How many sequences an epoch of the split has."""
+        return self.num_trajectories(split) * (self.data.passes if split == "train" else 1)
+
+    def facts(self, ids: list[str]) -> dict[str, list[Any]]:
+        """Nothing is known of a trajectory beyond its name."""
+        return {}
+
+    def _batches(self, split: Split, order: NDArray[np.int64]) -> Iterator[Batch]:
+        return batches(pa.table({"index": order}), self.batch_size, GatherStates(self.corpus.splits[split], split))
+
+
+class GatherStates(NumpyBatchCollateFn):
+    """Turns row numbers into a batch of sequences (b, t, 2, 1, 1)."""
+
+    def __init__(self, states: States, split: Split) -> None:
+        self.states, self.split = states, split
+
+    def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
+        index = rows["index"]
+        chosen = torch.from_numpy(self.states[index].astype(np.float32))[..., None, None]
+        return Batch(chosen, torch.from_numpy(index.copy()), [f"{self.split}-{one}" for one in index])

@@ -1,0 +1,54 @@
+"""Conditional normalisation: a gain and an offset for each channel and each sample, which tailoring moves."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+Conditioning = dict[str, Tensor]
+"""Gains and offsets (b, c) by the names under which ``torch.func.functional_call`` finds them in a network."""
+
+
+class ConditionalNorm(nn.Module):
+    """x * gamma + beta, with gamma and beta of shape (b, c): one set for each sample.
+
+    As it stands the layer is the identity: gamma is 1 and beta 0 for every sample, and neither is a weight, so
+    neither is trained or saved. ``torch.func.functional_call`` puts others in their place. Maps (b * t, c, ...) of
+    several frames a sample, the frames of a sample side by side, share the sample's set.
+    Source: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantities", NeurIPS 2021, section 3.
+    """
+
+    gamma: Tensor
+    beta: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("gamma", torch.ones(1, channels), persistent=False)
+        self.register_buffer("beta", torch.zeros(1, channels), persistent=False)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return torch.addcmul(self._spread(self.beta, maps), maps, self._spread(self.gamma, maps))
+
+    @staticmethod
+    def _spread(values: Tensor, maps: Tensor) -> Tensor:
+        """One row a map, or one for all, with as many axes as the maps."""
+        if len(values) not in (1, len(maps)):
+            values = values.repeat_interleave(len(maps) // len(values), dim=0)
+        return values.reshape(*values.shape, *[1] * (maps.dim() - 2))
+
+
+def identity_conditioning(network: nn.Module, num_samples: int) -> Conditioning:
+    """Gamma 1 and beta 0 for each of the samples, of every conditional normalisation in the network."""
+    return {name: buffer.repeat(num_samples, 1) for name, buffer in _buffers(network)}
+
+
+def num_conditioned(network: nn.Module) -> int:
+    """How many gains and offsets a sample has in the network."""
+    return sum(buffer.shape[1] for _, buffer in _buffers(network))
+
+
+def _buffers(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    for name, module in network.named_modules():
+        if isinstance(module, ConditionalNorm):
+            for part in ("gamma", "beta"):
+                yield f"{name}.{part}" if name else part, getattr(module, part)

@@ -1,0 +1,85 @@
+"""The encoder and decoder of SVG: stacks of 3x3 convolutions between a picture and a vector, with skip connections.
+
+Source: Denton and Fergus, "Stochastic Video Generation with a Learned Prior", ICML 2018, appendix; normalisation as in
+Alet et al., "Noether Networks", NeurIPS 2021: over all channels and pixels of a map, then conditional.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fernn.layers.conditional import ConditionalNorm
+
+LAST = 4
+"""Height and width of the maps before the last convolution, pixels."""
+SLOPE = 0.2
+SPREAD = 0.02
+"""Standard deviation of initial weights."""
+
+
+def normed(convolution: nn.Conv2d | nn.ConvTranspose2d, activation: nn.Module) -> nn.Sequential:
+    """The convolution, normalisation over channels and pixels, conditional normalisation, the activation."""
+    channels = convolution.out_channels
+    return nn.Sequential(convolution, nn.GroupNorm(1, channels), ConditionalNorm(channels), activation)
+
+
+def layer(c_in: int, c_out: int) -> nn.Sequential:
+    """A 3x3 convolution that keeps the size, normalised, with a leaky ReLU."""
+    return normed(nn.Conv2d(c_in, c_out, 3, padding=1), nn.LeakyReLU(SLOPE))
+
+
+def stack(widths: Sequence[int]) -> nn.Sequential:
+    """Layers from ``widths[0]`` channels through the others."""
+    return nn.Sequential(*(layer(c_in, c_out) for c_in, c_out in zip(widths[:-1], widths[1:], strict=True)))
+
+
+class Encoder(nn.Module):
+    """Pictures (n, c, s, s) with s = 4 * 2^blocks to vectors (n, code), and the maps that skip to the decoder."""
+
+    def __init__(self, channels: int, widths: Sequence[int], depths: Sequence[int], code: int) -> None:
+        super().__init__()
+        ins = [channels, *widths[:-1]]
+        self.blocks = nn.ModuleList(
+            stack([c_in, *[width] * depth]) for c_in, width, depth in zip(ins, widths, depths, strict=True)
+        )
+        self.last = normed(nn.Conv2d(widths[-1], code, LAST), nn.Tanh())
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, list[Tensor]]:
+        maps, skips = pictures, []
+        for block in self.blocks:
+            skips.append(block(maps))
+            maps = F.max_pool2d(skips[-1], 2)
+        return self.last(maps).flatten(1), skips
+
+
+class Decoder(nn.Module):
+    """Vectors (n, code) and the encoder's maps to pictures (n, c, s, s) in [0, 1]: the encoder in a mirror."""
+
+    def __init__(self, channels: int, widths: Sequence[int], depths: Sequence[int], code: int) -> None:
+        super().__init__()
+        self.first = normed(nn.ConvTranspose2d(code, widths[-1], LAST), nn.LeakyReLU(SLOPE))
+        outs = [widths[0], *widths[:-1]]
+        self.blocks = nn.ModuleList(
+            stack([2 * width, *[width] * (depth - 1), out])
+            for width, depth, out in list(zip(widths, depths, outs, strict=True))[:0:-1]
+        )
+        self.before_last = stack([2 * widths[0], *[widths[0]] * (depths[0] - 1)])
+        before = widths[0] if depths[0] > 1 else 2 * widths[0]
+        self.last = nn.ConvTranspose2d(before, channels, 3, padding=1)
+
+    def forward(self, codes: Tensor, skips: Sequence[Tensor]) -> Tensor:
+        maps = self.first(codes[:, :, None, None])
+        for block, skip in zip([*self.blocks, self.before_last], reversed(skips), strict=True):
+            maps = block(torch.cat([F.interpolate(maps, scale_factor=2.0), skip], dim=1))
+        return torch.sigmoid(self.last(maps))
+
+
+def initialise(network: nn.Module) -> None:
+    """Weights of convolutions and linear layers from N(0, 0.02), their biases 0; others stay as they are."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, std=SPREAD)
+            assert module.bias is not None
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,94 @@
+"""Tasks of the Noether Networks: frames predicted with draws of a latent variable, and states of small systems."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from fernn.models.states import StateNetwork
+from fernn.models.tailored import Rollout
+from fernn.train.task import RMSE, FrameErrors, Prediction
+
+
+@runtime_checkable
+class Stochastic(Protocol):
+    """A predictor with a latent variable and a loss of its own."""
+
+    def noise(self, clips: Tensor, num_frames: int) -> Tensor:
+        """Standard normal draws for clips of so many frames, from PyTorch's generator: (b, num_frames - 1, z)."""
+
+    def outer_loss(self, clips: Tensor, noise: Tensor, num_given: int) -> tuple[Tensor, Rollout]:
+        """The loss, a mean over clips, and the prediction that it is of."""
+
+
+@dataclass(frozen=True)
+class StochasticPrediction(Prediction):
+    """Frames as the model's own loss asks for; the metric is the mean squared error per pixel.
+
+    In evaluation every clip has draws of its own, seeded by its label, whatever the batch.
+    """
+
+    def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        if not isinstance(model, Stochastic):
+            return super().loss(model, clips, labels)
+        loss, rollout = model.outer_loss(clips, model.noise(clips, clips.shape[1]), self.input_frames)
+        error = (rollout.frames - clips)[:, self.input_frames :].square().mean()
+        return loss, error.detach() * len(clips)
+
+    def evaluate(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
+        errors = self.predicted(model, clips, labels) - clips[:, self.input_frames :]
+        return {"errors": errors.square().mean(dim=(-3, -2, -1))}
+
+    def predicted(self, model: nn.Module, clips: Tensor, seeds: Tensor) -> Tensor:
+        """The frames (b, horizon, c, h, w) that follow the given ones."""
+        given, horizon = self.inputs(clips)
+        if not isinstance(model, Stochastic):
+            return model(given, horizon).float()
+        return model(given, horizon, seeded_noise(model, clips, seeds)).float()
+
+    def examples(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
+        """As of any prediction; the draws are those of the seeds 0, 1, ..."""
+        frames = {"clips": clips, "predicted": self.predicted(model, clips, torch.arange(len(clips)))}
+        return {name: (shown.clamp(0, 1) * 255).round().to(torch.uint8) for name, shown in frames.items()}
+
+
+def seeded_noise(model: Any, clips: Tensor, seeds: Tensor) -> Tensor:
+    """Draws of every clip from a generator of its own, seeded with its entry of ``seeds`` (b,)."""
+    like = model.noise(clips[:1], clips.shape[1])[0]
+    each = [torch.randn(like.shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds.tolist()]
+    return torch.stack(each).to(like)
+
+
+class StateErrors(FrameErrors):
+    """Mean squared error of every predicted state (n, horizon) of the sequences named by ``ids``."""
+
+    def metrics(self) -> dict[str, float]:
+        """The root of the mean over states and sequences, and of the last states alone."""
+        errors = self.errors.double()
+        return {"rmse": errors.mean().sqrt().item(), "last_rmse": errors[:, -1].mean().sqrt().item()}
+
+
+@dataclass(frozen=True)
+class StatePrediction(Prediction):
+    """The first states to those that follow, by mean squared error; the metric is its root."""
+
+    metric = RMSE
+
+    def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The model's own loss, whose states are each predicted from the true one before, or else the prediction's."""
+        if isinstance(model, StateNetwork):
+            loss, states = model.outer_loss(clips, self.input_frames)
+            error = (states - clips[:, self.input_frames :]).square().mean().detach()
+        else:
+            loss, _ = super().loss(model, clips, labels)
+            error = loss.detach()
+        return loss, error * len(clips)
+
+    def predictions(self, ids: list[str], columns: Mapping[str, Any]) -> StateErrors:
+        return StateErrors(torch.as_tensor(columns["errors"]), ids)
+
+    def examples(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
+        """None: states are no pictures."""
+        return {}

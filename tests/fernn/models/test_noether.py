@@ -1,0 +1,158 @@
+"""Noether Networks: published sizes, parity with plain loops, gradients through the inner step, and plain SVG."""
+
+import copy
+
+import plain_svg
+import pytest
+import torch
+from torch import nn
+
+from fernn.layers.conditional import ConditionalNorm, num_conditioned
+from fernn.models.noether import NoetherConfig
+
+SMALL = {
+    "widths": (3, 4), "depths": (1, 2), "code": 4, "latent": 2, "recurrent": 3, "channels": 2,
+    "embedding_width": 2, "embedding_dimensions": 3, "inner_lr": 0.3, "kl_weight": 0.1,
+}  # fmt: skip
+GIVEN, FRAMES = 2, 5
+
+
+def count(network):
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def small(dtype=torch.float64, **fields):
+    """A small network with weights so large that tailoring and the latent draws are felt, and clips with noise."""
+    torch.manual_seed(0)
+    network = NoetherConfig(**(SMALL | fields)).build()
+    with torch.no_grad():
+        for parameter in network.backbone.parameters():
+            parameter.normal_(0, 0.7)
+    clips, noise = torch.rand(3, FRAMES, 2, 16, 16), torch.randn(3, FRAMES - 1, 2)
+    return network.to(dtype), clips.to(dtype), noise.to(dtype)
+
+
+def test_parameter_counts_are_the_published_ones():
+    network = NoetherConfig().build()
+    backbone = network.backbone
+    parts = (backbone.encoder, backbone.decoder, backbone.frame_predictor, backbone.prior, backbone.posterior)
+    assert [count(part) for part in parts] == [15_772_096, 21_264_451, 1_134_976, 592_256, 592_256]
+    assert count(network.embedding) == 4_250_464 and count(network) == 43_606_499
+    layers = [sum(isinstance(m, ConditionalNorm) for m in part.modules()) for part in parts[:2]]
+    assert layers == [14, 13] and num_conditioned(backbone) == 2 * (
+        2 * 64 + 2 * 128 + 3 * 256 + 6 * 512 + 128 + 512 + 3 * 512 + 2 * 512 + 256 + 2 * 256 + 128 + 128 + 64 + 64
+    )
+    assert not [name for name in network.state_dict() if "gamma" in name or "beta" in name]
+    narrow = NoetherConfig(widths=(1,), depths=(1,), recurrent=128).build().backbone
+    assert (count(narrow.frame_predictor), count(narrow.prior)) == (305_408, 165_120)
+    assert (narrow.frame_predictor.cells[1].bias_ih[128:256] == 1).all()
+    weights = torch.cat([backbone.decoder.blocks[0][0][0].weight.flatten(), backbone.prior.embed.weight.flatten()])
+    assert weights.std().item() == pytest.approx(0.02, rel=0.01) and not backbone.prior.embed.bias.any()
+
+
+@pytest.mark.parametrize("taught", [True, False])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"inner_steps": 0},
+        {"inner_steps": 1},
+        {"inner_steps": 2, "compared": "both", "inner_clips": 1},
+        {"inner_steps": 1, "compared": "first"},
+    ],
+    ids=str,
+)
+def test_predictions_and_gradients_equal_plain_loops_sample_by_sample(taught, fields):
+    network, clips, noise = small(**fields)
+    found = network.rollout(clips, noise, GIVEN, taught)
+    plain = copy.deepcopy(network)
+    each = [plain_svg.tailored(plain, clips[i : i + 1], noise[i : i + 1], GIVEN, taught) for i in range(len(clips))]
+    frames = torch.cat([one for one, _ in each])
+    divergence = torch.stack([one for _, one in each])
+    torch.testing.assert_close(found.frames, frames, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(found.divergence, divergence, rtol=1e-10, atol=1e-12)
+    for result in ((found.frames, found.divergence), (frames, divergence)):
+        ((result[0] - clips).square().sum() + result[1].sum()).backward()
+    for (name, ours), theirs in zip(network.named_parameters(), plain.parameters(), strict=True):
+        assert (ours.grad is None) == (theirs.grad is None), name
+        if ours.grad is not None:  # a sum over frames in another order
+            torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-8, atol=1e-11, msg=name)
+
+
+def test_the_gradient_through_the_inner_step_is_the_slope_of_the_outer_loss():
+    network, clips, noise = small(inner_steps=2)
+    loss, _ = network.outer_loss(clips, noise, GIVEN)
+    loss.backward()
+    for part in (network.embedding, network.backbone):
+        weights = [parameter for parameter in part.parameters() if parameter.grad is not None]
+        direction = [torch.randn_like(weight) for weight in weights]
+        slope = sum((weight.grad * way).sum() for weight, way in zip(weights, direction, strict=True))
+        step = 1e-6
+        losses = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                for weight, way in zip(weights, direction, strict=True):
+                    weight += sign * step * way
+                losses.append(network.outer_loss(clips, noise, GIVEN)[0])
+                for weight, way in zip(weights, direction, strict=True):
+                    weight -= sign * step * way
+        measured = (losses[0] - losses[1]) / (2 * step)
+        assert abs(slope) > 1e-4  # the embedding is reached by second derivatives alone
+        torch.testing.assert_close(slope, measured, rtol=1e-5, atol=1e-9)  # the difference's own error: step^2
+
+
+@pytest.mark.parametrize("fields", [{"inner_steps": 0}, {"inner_steps": 1, "inner_lr": 0.0}], ids=str)
+def test_without_an_inner_step_it_is_plain_svg_bit_for_bit(fields):
+    network, clips, noise = small(torch.float32, **fields)
+    plain = copy.deepcopy(network.backbone)
+    for module in list(plain.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, ConditionalNorm):
+                setattr(module, name, nn.Identity())
+    for taught in (True, False):
+        found, expected = network.rollout(clips, noise, GIVEN, taught), plain(clips, noise, GIVEN, taught)
+        assert torch.equal(found.frames, expected.frames) and torch.equal(found.divergence, expected.divergence)
+    loss, rollout = network.outer_loss(clips, noise, GIVEN)
+    expected = plain(clips, noise, GIVEN, True)
+    theirs = (expected.frames - clips).square().mean(dim=(0, 2, 3, 4)).sum() + 0.1 * expected.divergence.mean()
+    assert torch.equal(loss, theirs)
+    loss.backward()
+    theirs.backward()
+    for ours, other in zip(network.backbone.parameters(), plain.parameters(), strict=True):
+        assert torch.equal(ours.grad, other.grad)
+
+
+def test_a_prediction_reads_the_given_frames_alone_and_no_gradient_is_kept():
+    network, clips, noise = small()
+    with torch.no_grad():
+        found = network.rollout(clips, noise, GIVEN)
+        other = clips.clone()
+        other[:, GIVEN:] = 0
+        assert torch.equal(network.rollout(other, noise, GIVEN).frames, found.frames)
+        assert torch.equal(network(clips[:, :GIVEN], FRAMES - GIVEN, noise), found.frames[:, GIVEN:])
+        assert not found.frames.requires_grad
+        assert network(clips[:, :GIVEN], 4).shape == (3, 4, 2, 16, 16)
+        assert torch.equal(found.frames[:, :GIVEN], clips[:, :GIVEN])
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"inner_steps": -1}, "inner_steps must be 0 or more, got -1"),
+        ({"inner_clips": 0}, "inner_clips must be 1 or more, got 0"),
+        ({"inner_lr": -1.0}, "inner_lr must be 0 or more, got -1.0"),
+        ({"kl_weight": float("nan")}, "kl_weight must be 0 or more, got nan"),
+        ({"depths": (1,)}, "widths and depths must be as many"),
+        ({"latent": 0}, "latent must be 1 or more, got 0"),
+    ],
+)
+def test_impossible_fields_are_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        NoetherConfig(**fields)
+
+
+def test_impossible_clips_are_refused():
+    network, clips, noise = small()
+    with pytest.raises(ValueError, match="frames must be 16x16 for this many blocks, got 8x16"):
+        network.rollout(clips[..., :8, :], noise, GIVEN)
+    with pytest.raises(ValueError, match="2 frames or more must be given, got 1"):
+        network.rollout(clips, noise, 1)

@@ -1,0 +1,58 @@
+"""Search learning rates, inner steps and seeds for Noether Networks on Physics 101: predict how objects slide.
+
+Paper: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantities", NeurIPS 2021, video experiment.
+Expected there, test error (MSE per pixel, mean over 20 predicted frames): SVG 5.51e-4, Noether Network with one inner
+step 5.15e-4 (read off Figure 3 of the workshop version, by eye; one run each, on 20 of 78 test clips).
+Hardware there: a V100; 13 hours for SVG, 71 for the Noether Network (400 epochs). Not yet run at full size by us.
+
+    python tune/noether_search.py                         downloads Physics 101: SVG and Noether Networks
+    python tune/noether_search.py --files DIR             from the unpacked archive on disk
+    python tune/noether_search.py --plan                  what would run, and what it would cost
+    python tune/noether_search.py --preset demo           under three minutes on two cores, on rendered blocks
+    python tune/noether_search.py --set model.inner_steps=[0,1,5] --study steps    other numbers of inner steps
+    python tune/noether_search.py --set data.split=object --study by-object        test objects are held out
+    python tune/noether_eval.py --study physics101-paper  then: PSNR, SSIM by horizon, losses by inner steps, Grad-CAM
+
+model.inner_steps 0 is SVG. It is searched like a learning rate: each number is a row of the table.
+"""
+
+import sys
+
+from fernn.experiment import Experiment, OptimConfig
+from fernn.models import MODELS
+from fernn.noether_config import RampConfig
+from tune.command import main
+from tune.options import Preset, Search
+
+PAPER = Preset(space={"model": ("noether",), "model.inner_steps": (0, 1), "optim.lr": (1e-4,), "seed": (0, 1, 2)})
+DEMO = Preset(
+    space={"model": ("noether",), "model.inner_steps": (0, 1), "optim.lr": (1e-3,), "seed": (0, 1)},
+    defaults={
+        "epochs": 4,
+        "batch_size": 4,
+        "data.size": 32,
+        "data.num_frames": 12,
+        "model.widths": (8, 16, 32),
+        "model.depths": (1, 1, 1),
+        "model.code": 16,
+        "model.latent": 4,
+        "model.recurrent": 32,
+        "model.embedding_width": 4,
+        "model.embedding_dimensions": 8,
+    },
+    demo=True,
+)
+SEARCH = Search(
+    base=Experiment(
+        MODELS["physics101"]["noether"],
+        RampConfig(),
+        OptimConfig(lr=1e-4, clip_norm=1000.0),
+        epochs=400,
+        batch_size=2,
+    ),
+    presets={"paper": PAPER, "demo": DEMO},
+    description=__doc__ or "",
+)
+
+if __name__ == "__main__":
+    sys.exit(main(SEARCH))

@@ -1,0 +1,140 @@
+"""The quality of a study's predicted frames as pictures, from what the cells' folders keep."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from fernn.checkpoint import Tensors, unpack
+from tune.pictures import blank_figure, marks
+from tune.quality import FILE, MAPS
+from tune.results import ModelRow
+from tune.study import Study
+
+PANELS = {"mse": "MSE per pixel", "psnr": "PSNR, dB", "ssim": "SSIM (data range 1)"}
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ModelQuality:
+    """What is measured of one row of the study's table: one document a seed, all by equal inner steps."""
+
+    row: ModelRow
+    found: Sequence[dict[str, Any]]
+    maps: Tensors
+    """Of the first seed."""
+
+    @classmethod
+    def of(cls, study: Study, row: ModelRow) -> Self:
+        """What the folders of the row's cells hold."""
+        folders = [study.cell_folder(one.cell) for one in row.chosen]
+        kept = [(one, content) for one in folders if (content := one.folder.read_json(FILE)) is not None]
+        same = [
+            (one, content) for one, content in kept if content["subject"]["inner"] == kept[0][1]["subject"]["inner"]
+        ]
+        content = same[0][0].folder.read(MAPS) if same else None
+        return cls(row, [document for _, document in same], {} if content is None else unpack(content)[0])
+
+    @property
+    def label(self) -> str:
+        return self.row.label
+
+    @property
+    def num_steps(self) -> int:
+        """The most inner steps that were taken."""
+        return int(self.found[0]["subject"]["inner"]["steps"])
+
+    @property
+    def own_steps(self) -> int:
+        """With how many the cell was trained, as far as they were taken."""
+        return min(int(self.row.experiment.model.flatten()["inner_steps"]), self.num_steps)
+
+    def by_frame(self, metric: str) -> tuple[Values, Values]:
+        """Mean over seeds by predicted frame, and the standard error over test clips, its mean over seeds."""
+        parts = [document["frames"][str(self.own_steps)][metric] for document in self.found]
+        return _means(parts)
+
+    def by_steps(self, loss: str) -> tuple[Values, Values]:
+        """The same of the inner or outer loss, by number of inner steps."""
+        parts = [document[loss] for document in self.found]
+        return _means(parts)
+
+    def words(self) -> list[str]:
+        """Each metric's mean over frames."""
+        names = {"mse": "MSE", "psnr": "PSNR", "ssim": "SSIM", "ssim_published": "SSIM with data range 2"}
+        return [f"{title} {self.by_frame(metric)[0].mean():.4g}" for metric, title in names.items()]
+
+    def drop(self) -> str:
+        """How far the losses fall, in words."""
+        each = [(name, self.by_steps(name)[0]) for name in ("inner", "outer")]
+        return ", ".join(f"{name} {values[0]:.3g} to {values[-1]:.3g}" for name, values in each)
+
+    def document(self) -> dict[str, Any]:
+        """All of it, for a reader that is a program."""
+        return {"label": self.label, "learning_rate": self.row.lr, "n": len(self.found), "cells": list(self.found)}
+
+
+def measured_quality(study: Study, rows: Sequence[ModelRow]) -> list[ModelQuality]:
+    """What is measured of each row so far."""
+    return [found for row in rows if (found := ModelQuality.of(study, row)).found]
+
+
+def _means(parts: Sequence[dict[str, Any]]) -> tuple[Values, Values]:
+    mean, error = (np.mean([part[name] for part in parts], axis=0) for name in ("mean", "error"))
+    return mean, error
+
+
+def quality_figure(study: Study, models: Sequence[ModelQuality]) -> Figure:
+    """Each metric by predicted frame; the band is the standard error over test clips."""
+    figure = blank_figure(11, 3.8)
+    for axes, (metric, title) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
+        for model in models:
+            _band(axes, model, *model.by_frame(metric), first=1)
+        axes.set(xlabel="predicted frame", ylabel=title)
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend(fontsize=8)
+    return _titled(figure, study, "means over seeds; band: standard error over test clips")
+
+
+def steps_figure(study: Study, models: Sequence[ModelQuality]) -> Figure:
+    """Inner and outer loss by number of inner steps, of the rows that take any."""
+    figure = blank_figure(8.6, 3.8)
+    for axes, name in zip(figure.subplots(1, 2), ("inner", "outer"), strict=True):
+        for model in [one for one in models if one.num_steps]:
+            _band(axes, model, *model.by_steps(name), first=0)
+        axes.set(xlabel="inner steps", ylabel=f"{name} loss", yscale="log" if name == "inner" else "linear")
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend(fontsize=8)
+    return _titled(figure, study, "test clips, means over seeds; band: standard error; outer: MSE summed over frames")
+
+
+def maps_figure(study: Study, model: ModelQuality) -> Figure:
+    """Frames of test clips, and over each the Grad-CAM of the embedding's components."""
+    frames, heat = (model.maps[name].numpy() for name in ("frames", "heat"))
+    figure = blank_figure(1.6 * (1 + heat.shape[1]) + 0.6, 1.6 * len(frames) + 0.8)
+    grid = figure.subplots(len(frames), 1 + heat.shape[1], squeeze=False)
+    for line, frame, found in zip(grid, frames, heat, strict=True):
+        picture = np.clip(frame.transpose(1, 2, 0), 0, 1).squeeze()
+        for place, axes in enumerate(line):
+            axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
+            if place:
+                axes.imshow(found[place - 1], cmap="inferno", alpha=0.6, vmin=0, vmax=1)
+            axes.set_axis_off()
+    for place, axes in enumerate(grid[0]):
+        axes.set_title(f"component {place}" if place else "frame", fontsize=9)
+    return _titled(figure, study, model.label)
+
+
+def _band(axes: Axes, model: ModelQuality, mean: Values, error: Values, first: int) -> None:
+    places = range(first, first + len(mean))
+    (line,) = axes.plot(places, mean, label=f"{model.label} (n = {len(model.found)})", marker="o", markersize=2)
+    axes.fill_between(places, mean - error, mean + error, color=line.get_color(), alpha=0.2)
+
+
+def _titled(figure: Figure, study: Study, text: str) -> Figure:
+    figure.suptitle("\n".join([f"{study.name}: {text}", *marks(study)]), fontsize=10)
+    return figure
