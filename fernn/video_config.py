@@ -87,11 +87,12 @@ class VideoConfig(DataConfig):
 
     def note(self) -> str:
         train, validation, test = (f"{number:,}" for number in self.num_clips)
-        sampled = f"true frames shown in training: {self.sampling_start:g} - {self.sampling_rate:g} a step"
+        falling = f"{self.sampling_start:g} - {self.sampling_rate:g} a step, none from step {self.sampling_stop:,} on"
+        sampled = f"true frames shown beyond those in training: {falling if self.sampling_start else 'none'}"
         return (
             f"Protocol: {self.protocol}; {train} clips an epoch, up to {validation} for validation, {test} for test; "
             f"{self.input_frames} of {self.num_frames} frames are given; loss: {self.l1_weight:g} l1 + "
-            f"{self.l2_weight:g} l2; {sampled}, none from step {self.sampling_stop:,} on."
+            f"{self.l2_weight:g} l2; {sampled}."
         )
 
 

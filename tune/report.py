@@ -55,7 +55,8 @@ def markdown(table: Table) -> str:
     title = f"# Test {table.metric.title}, study {study.name}" + (f" ({marks(study)})" if marks(study) else "")
     parts = [title, grid(sheet.header, sheet.texts()), bullets([*table.remarks(), *sheet.remarks])]
     for more in video_sheets(table):
-        parts += [f"## {more.title}", grid(more.header, more.texts()), bullets(more.remarks)]
+        parts += [f"## {more.title}", grid(more.header, more.texts())]
+        parts += [bullets(more.remarks)] if more.remarks else []
     if differs := deviations(study, table.search):
         parts += ["What differs from the published protocol:", bullets(differs)]
     return "\n\n".join(parts) + "\n"
