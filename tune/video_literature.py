@@ -59,7 +59,7 @@ ALWAYS: Sentences = (
     "the root.",
     "The loss is a mean over clips of sums, the published one a sum over all: Adam's steps are the same.",
     "Weights, clips and scheduled sampling come from named seeds; the published code sets no seed.",
-    "The published networks were trained once, at learning rate 0.001; the seeds, and further rates, are this project's.",
+    "The published networks were trained once, at learning rate 0.001; seeds and further rates are this project's.",
     "The epoch is chosen on validation clips; the published code reports its last step, on test clips.",
     RANGE,
 )
