@@ -7,9 +7,9 @@ Hardware there: not published. Not yet run at full size by this project.
 
     python tune/ocean_search.py --files DIR                 the paper's ten models, from Copernicus' NetCDF files
     python tune/ocean_search.py --plan                      what would run, and what it would cost
-    python tune/ocean_search.py --preset small --files DIR  small networks and tiles, GlobCurrent's files: under 20
-                                                            minutes on two cores
-    python tune/ocean_search.py --preset demo               under 3 minutes on two cores, on currents made here
+    python tune/ocean_search.py --preset small --files DIR  small networks and tiles, GlobCurrent's files: measured
+                                                            31 minutes on two cores that others kept busy
+    python tune/ocean_search.py --preset demo               small networks on currents made here
 
 Besides RMSE and energy spectrum error (ESE) the report has both on shifted test sets: uniform motion, magnitude,
 rotation and scale, and on regions that no training window is of. All models see the same shifted fields.
@@ -39,7 +39,7 @@ DEMO = Preset(
     space={"model": ("unet", "unet-um", "unet-rot"), "optim.lr": (3e-3, 1e-3), "seed": (0, 1)},
     defaults={
         "model.narrowing": 8, "model.input_length": 4, "model.output_length": 2, "epochs": 3, "batch_size": 16,
-        "data.size": 16, "data.num_frames": 8, "data.input_frames": 4,
+        "data.size": 16, "data.num_frames": 8, "data.input_frames": 4, "data.num_clips": (120, 40, 40, 20),
     },
     demo=True,
 )  # fmt: skip
