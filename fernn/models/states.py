@@ -104,8 +104,8 @@ class StateConfig(ModelConfig):
     name: str = "noether"
     inner_steps: int = 10
     inner_lr: float = 3e-4
-    """Chosen with ``inner_steps`` by the validation error of both systems: longer steps overshoot on the sequences whose
-    energy reacts most, near the pendulum's turning over."""
+    """Chosen with ``inner_steps`` by the validation error of both systems: longer steps overshoot on the sequences
+    whose energy reacts most."""
     compared: Comparison = "first"
     width: int = 64
     quantity: Quantity = "learned"
