@@ -202,10 +202,12 @@ class RayCluster:
         return self.ray("status", "--address", self.address, check=False).returncode == 0
 
     def add(self):
-        """A node more, of one CPU."""
+        """A node more, of one CPU, when it runs: two that start at once may take the same socket of this machine."""
         self.num_nodes += 1
-        self.nodes.append(Node(self, 2 + self.num_nodes, "--address", self.address, "--num-cpus", 1))
-        return self.nodes[-1]
+        node = Node(self, 2 + self.num_nodes, "--address", self.address, "--num-cpus", 1)
+        self.nodes.append(node)
+        wait_for(lambda: "Ray runtime started" in node.log.read_text(), SECONDS_TO_START, node.log.read_text)
+        return node
 
     def alive(self):
         """Ray's ids of the nodes that are there, by address; none while Ray has no answer."""
