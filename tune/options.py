@@ -74,13 +74,9 @@ PRESETS = "the preset's"
 class Grid:
     """The cells: which models, learning rates and seeds, and how many epochs."""
 
-    preset: Literal[
-        "paper", "demo", "small", "figure5", "figure4", "convolution", "residual", "loss", "studies", "finetune"
-    ] = "paper"
-    """paper: the grid of the paper's table. figure5 (KTH), figure4 (MNIST): the same, trained on fewer velocities than
-    are tested. convolution, residual, loss, studies, finetune (videos): as the search's own text says. small (ocean):
-    reduced widths, tiles and grid, for real data on two cores. demo: a small grid on data that is made here, two
-    minutes on two cores."""
+    preset: Annotated[str, tyro.conf.arg(metavar="NAME")] = "paper"
+    """paper: the grid of the paper's table. demo: a small grid on data that is made here, minutes on two cores. The
+    search's own text above names the others that it has."""
     models: Annotated[tuple[str, ...] | None, _default(PRESETS, "NAME ...")] = None
     """Models by name (KTH: fernn-v1, fernn-v2, grnn, grnn-plus, 3dcnn; fernn-v1-circular and fernn-v2-circular, whose
     embedding wraps as the flow does), or package.module:ConfigClass for one of your own."""
