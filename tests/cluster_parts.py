@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
@@ -210,11 +211,15 @@ class RayCluster:
         return node
 
     def alive(self):
-        """Ray's ids of the nodes that are there, by address; none while Ray has no answer."""
-        told = ("--address", self.address, "--filter", "state=ALIVE", "--format", "json")
-        listed = self.ray("list", "nodes", *told, check=False).stdout
-        nodes = json.loads(listed[listed.index("[{") :]) if "[{" in listed else []
-        return {one["node_ip"]: one["node_id"] for one in nodes}
+        """Ray's ids of the nodes that are there, by address."""
+        nodes = self.ask("api/v0/nodes")["data"]["result"]["result"]
+        return {one["node_ip"]: one["node_id"] for one in nodes if one["state"] == "ALIVE"}
+
+    def ask(self, path):
+        """What the dashboard answers to who has the token."""
+        request = urllib.request.Request(f"{self.dashboard}/{path}")
+        request.add_header("Authorization", f"Bearer {(self.folder / 'token').read_text()}")
+        return json.load(urllib.request.urlopen(request))
 
     def drain(self, node, seconds):
         """As an autoscaler does before it takes a machine away, in so many seconds."""

@@ -1,4 +1,4 @@
-"""The demo's study as a job of a cluster, while one node is lost, one comes and one is drained: the same study."""
+"""The demo's study, eight of its epochs, as a job of a cluster whose nodes are lost, added and drained."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from tune.folder import Folder
 
 pytestmark = pytest.mark.cluster
 STUDY = "kth-demo"
-DEMO = [sys.executable, str(ROOT / "tune/kth_search.py"), "--preset", "demo", "--yes", "--json"]
+DEMO = [sys.executable, str(ROOT / "tune/kth_search.py"), "--preset", "demo", "--yes", "--json", "--epochs", "8"]
 JOB = "demo"
 
 
@@ -35,9 +35,7 @@ class Job:
         return self.cluster.ray("job", "submit", *told, "--", *DEMO, *options, **environment)
 
     def status(self):
-        request = urllib.request.Request(f"{self.cluster.dashboard}/api/jobs/{JOB}")
-        request.add_header("Authorization", f"Bearer {(self.cluster.folder / 'token').read_text()}")
-        return json.load(urllib.request.urlopen(request))["status"]
+        return self.cluster.ask(f"api/jobs/{JOB}")["status"]
 
     def log(self):
         return self.cluster.ray("job", "logs", JOB, "--address", self.cluster.dashboard, check=False).stdout
@@ -90,7 +88,7 @@ def exported(cluster):
 
 
 def test_the_demo_as_a_job_is_the_demo_on_one_machine(one_machine, cluster, mlflow, postgres, bucket, capsys):
-    """One node is killed, one is added and one is drained, while eight cells are trained on two CPUs."""
+    """One node is killed, another is added, and one is drained, while eight cells are trained on two CPUs."""
     began = time.monotonic()
     first, second = cluster.add(), cluster.add()
     data = upload(one_machine / "datasets/kth-demo/16px", f"{bucket}/kth")
@@ -139,7 +137,7 @@ def check_doors(cluster, job):
 def check_study(job, one_machine, capsys):
     """The same cells, bit for bit, the same table, and no cell that failed on its way."""
     assert contents_of(job.home) == contents(one_machine, STUDY)
-    tables = []
+    tables, _ = [], capsys.readouterr()
     for storage in (one_machine / "studies", job.home.root.rpartition("/")[0]):
         assert report.main(report.Options(STUDY, storage=str(storage), json=True)) == 0
         tables.append(json.loads(capsys.readouterr().out)["rows"])

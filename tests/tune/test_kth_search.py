@@ -34,6 +34,7 @@ def wait_for(condition, process, seconds=120):
         time.sleep(0.02)
 
 
+@pytest.mark.soak  # two minutes
 def test_a_killed_search_goes_on_and_ends_in_the_same_numbers(search, tmp_path):
     out, _ = finished(search("--storage", tmp_path / "unbroken/studies"))
     assert "DEMO" in out and "mlflow ui" in out and "±" in out

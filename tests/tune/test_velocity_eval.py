@@ -238,6 +238,7 @@ def finished(process):
     return out, err
 
 
+@pytest.mark.soak  # a minute
 def test_the_command_measures_once_and_then_does_nothing(search, tmp_path, monkeypatch, capsys):
     finished(search("--models", "grnn", "--epochs", "1", "--seeds", "0"))
     arguments = ["--study", "kth-paper", "--range", "1"]
