@@ -21,7 +21,7 @@ from tune.search import Resources, ray_runtime, run_cells
 from tune.study import Study, plan_cells
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
-SMALL = {"data.size": 8, "model.hidden_channels": 4, "model.embedding_channels": (4,), "epochs": 150, "batch_size": 16}
+SMALL = {"data.size": 8, "model.hidden_channels": 4, "model.embedding_channels": (4,), "epochs": 60, "batch_size": 16}
 COPIES = 2000
 """So often the clips are repeated, so that a copy of them is seen in a worker's memory."""
 

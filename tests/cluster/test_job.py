@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -63,16 +65,21 @@ class Job:
         assert what(), self.log()
 
 
-@pytest.fixture
-def one_machine(tmp_path):
-    """The demo where it is at home: the folder of its study, and its data."""
-    folder = tmp_path / "one"
-    folder.mkdir()
+@pytest.fixture(scope="session")
+def one_machine(tmp_path_factory):
+    """The demo where it is at home, under way while the cluster starts; waits for it and tells its folder."""
+    folder = tmp_path_factory.mktemp("one")
     with (folder / "log").open("w") as log:
-        subprocess.run(
-            DEMO, cwd=folder, stdout=log, stderr=log, check=True, env=os.environ | {"RAY_worker_niceness": "0"}
-        )
-    return folder
+        settings = os.environ | {"RAY_worker_niceness": "0"}
+        process = subprocess.Popen(DEMO, cwd=folder, stdout=log, stderr=log, env=settings, start_new_session=True)
+
+    def ended():
+        assert process.wait(200) == 0, (folder / "log").read_text()
+        return folder
+
+    yield ended
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def exported(cluster):
@@ -89,9 +96,9 @@ def exported(cluster):
 
 def test_the_demo_as_a_job_is_the_demo_on_one_machine(one_machine, cluster, mlflow, postgres, bucket, capsys):
     """One node is killed, another is added, and one is drained, while eight cells are trained on two CPUs."""
-    began = time.monotonic()
+    alone, began = one_machine(), time.monotonic()
     first, second = cluster.add(), cluster.add()
-    data = upload(one_machine / "datasets/kth-demo/16px", f"{bucket}/kth")
+    data = upload(alone / "datasets/kth-demo/16px", f"{bucket}/kth")
     job = Job(cluster, Folder(f"{bucket}/studies/{STUDY}"))
     where = ["--data", data, "--storage", f"{bucket}/studies"]
     where += ["--tracking-uri", mlflow, "--optuna-storage", postgres.optuna_uri]
@@ -111,7 +118,7 @@ def test_the_demo_as_a_job_is_the_demo_on_one_machine(one_machine, cluster, mlfl
     said("a node was drained, and another trains", began)
     job.wait(lambda: job.status() == "SUCCEEDED", 180)
     said("the job is done", began)
-    check_study(job, one_machine, capsys)
+    check_study(job, alone, capsys)
     check_records(postgres, bucket)
     check_metrics(seen)
 
