@@ -93,7 +93,8 @@ def chosen_target(options: Options) -> Target:
     check_study_name(options.study)
     experiment = Experiment().override({"model": options.model, "seed": options.seed, **settings})
     address = address_in(options.data, experiment.data)
-    home, manifest = at_hand(address), verified(at_hand(address))
+    home = at_hand(address)
+    manifest = verified(home)
     partial = (*manifest.missing, *(entry.name for entry in manifest.skipped))
     folder = Folder(options.storage) / options.study
     return Target(Study(options.study, folder, {}, (), manifest.demo, partial, address), experiment, home, manifest)
