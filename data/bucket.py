@@ -11,7 +11,7 @@ from pyarrow import fs
 
 from data.errors import DataError, ManifestError
 from data.files import locked, room_in, whole_folder
-from data.manifest import MANIFEST, Manifest
+from data.manifest import MANIFEST, Manifest, whole_in
 from data.progress import progress, say
 
 SCHEMES = ("s3", "gs", "abfs")
@@ -44,7 +44,7 @@ def fetched(url: str) -> Path:
     cache = cache_folder() / manifest.hash
     home = cache / url.rstrip("/").rpartition("/")[2]
     with room_in(cache), locked(cache / ".lock", lambda: say(f"another process fetches {url}, waiting for it")):
-        if not _is_whole(home):
+        if whole_in(home, "fetching") is None:
             _fetch(url, manifest, home)
     return home
 
@@ -79,17 +79,6 @@ def manifest_at(url: str) -> Manifest | None:
 def cache_folder() -> Path:
     """Where fetched data is kept: ``fernn-search`` in XDG_CACHE_HOME, else in ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fernn-search"
-
-
-def _is_whole(home: Path) -> bool:
-    if not home.exists():
-        return False
-    try:
-        Manifest.read(home).verify(home)
-        return True
-    except ManifestError as error:
-        say(f"fetching {home} again: {error}")
-        return False
 
 
 def _fetch(url: str, manifest: Manifest, home: Path) -> None:

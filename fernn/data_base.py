@@ -42,6 +42,11 @@ class DataConfig(Config):
         """The shape of a clip's label."""
         return ()
 
+    def require_future(self, input_frames: int) -> None:
+        """Raise ValueError unless the model is shown fewer frames than a clip has, so that some are left to predict."""
+        if input_frames >= self.num_frames:
+            raise ValueError(f"data.input_frames must be below data.num_frames = {self.num_frames}, got {input_frames}")
+
     def counts(self) -> tuple[str, ...]:
         """Fields that are 1 or more."""
         return "size", "num_frames"

@@ -64,10 +64,7 @@ class DigitsConfig(DataConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.input_frames >= self.num_frames:
-            raise ValueError(
-                f"data.input_frames must be below data.num_frames = {self.num_frames}, got {self.input_frames}"
-            )
+        self.require_future(self.input_frames)
         if min(self.num_sequences) < 1:
             raise ValueError(f"data.num_sequences must be 1 or more each, got {self.num_sequences}")
 

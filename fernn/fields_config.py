@@ -38,10 +38,7 @@ class FieldsConfig(DataConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.input_frames >= self.num_frames:
-            raise ValueError(
-                f"data.input_frames must be below data.num_frames = {self.num_frames}, got {self.input_frames}"
-            )
+        self.require_future(self.input_frames)
         if min(self.shares) <= 0 or abs(sum(self.shares) - 1) > 1e-9:
             raise ValueError(f"data.shares must be above 0 and sum to 1, got {self.shares}")
         if min(self.num_clips[:3]) < 1 or self.num_clips[3] < 0:

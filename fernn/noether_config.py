@@ -23,10 +23,7 @@ class ConservedConfig(DataConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.input_frames >= self.num_frames:
-            raise ValueError(
-                f"data.input_frames must be below data.num_frames = {self.num_frames}, got {self.input_frames}"
-            )
+        self.require_future(self.input_frames)
         if self.velocity_range != 0:
             raise ValueError(f"data.velocity_range must be 0 on {self.name}, got {self.velocity_range}")
         if self.protocol != "default":

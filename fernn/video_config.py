@@ -39,9 +39,7 @@ class VideoConfig(DataConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.input_frames >= self.num_frames:
-            known = f"data.num_frames = {self.num_frames}"
-            raise ValueError(f"data.input_frames must be below {known}, got {self.input_frames}")
+        self.require_future(self.input_frames)
         if min(self.num_clips) < 1:
             raise ValueError(f"data.num_clips must be 1 or more each, got {self.num_clips}")
         if min(self.l1_weight, self.l2_weight) < 0 or self.l1_weight == self.l2_weight == 0:

@@ -1,26 +1,16 @@
 """Extraction of KTH's zip archives: named videos only, each written whole or not at all."""
 
-import errno
-import lzma
-import os
-import shutil
 import stat
-import struct
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 
+from data.archives import extract_member, opened
 from data.errors import ArchiveError
 from data.files import locked
 from data.kth.annotations import NAME
 
 MAX_VIDEO_BYTES = 64 * 2**20
 """KTH's largest video has about 6 MB; a member far above that is not one of them."""
-
-_DAMAGE = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, IndexError, RuntimeError, ValueError,
-)  # fmt: skip
-"""What ``zipfile`` raises for one file or another that is no zip archive."""
 
 
 def extract(archive: Path, folder: Path) -> None:
@@ -29,23 +19,9 @@ def extract(archive: Path, folder: Path) -> None:
     Members with other names are left alone. Raises :class:`ArchiveError` for a damaged archive and for
     one with a member that would leave the folder, is a link or is too large: then nothing of it is used.
     """
-    with locked(folder / ".lock"):
-        try:
-            with zipfile.ZipFile(archive) as zipped:
-                for member in _videos_in(archive, zipped):
-                    _extract_member(zipped, member, folder)
-        except ArchiveError:
-            raise
-        except _DAMAGE as error:
-            raise _damaged(archive, error) from error
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # a place before the file's beginning, and not a disk that is full
-                raise
-            raise _damaged(archive, error) from error
-
-
-def _damaged(archive: Path, error: Exception) -> ArchiveError:
-    return ArchiveError(f"{archive} is damaged ({error}): delete it and run the same command again")
+    with locked(folder / ".lock"), opened(archive) as zipped:
+        for member in _videos_in(archive, zipped):
+            extract_member(zipped, member, folder / PurePosixPath(member.filename).name)
 
 
 def _videos_in(archive: Path, zipped: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
@@ -72,22 +48,3 @@ def _check_member(archive: Path, member: zipfile.ZipInfo) -> None:
 def _is_video(member: zipfile.ZipInfo) -> bool:
     name = PurePosixPath(member.filename).name
     return name.endswith("_uncomp.avi") and NAME.fullmatch(name.removesuffix("_uncomp.avi")) is not None
-
-
-def _extract_member(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
-    path = folder / PurePosixPath(member.filename).name
-    if _holds(path, member):
-        return
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with zipped.open(member) as source, temporary.open("wb") as target:
-            shutil.copyfileobj(source, target, 2**20)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _holds(path: Path, member: zipfile.ZipInfo) -> bool:
-    if not path.is_file() or path.stat().st_size != member.file_size:
-        return False
-    return zlib.crc32(path.read_bytes()) == member.CRC

@@ -1,4 +1,4 @@
-"""KTH's AVI files, read and written: the one file that imports PyAV.
+"""KTH's AVI files, read and written.
 
 Grey levels are the published pipeline's: decoded to BGR, OpenCV's BGR to grey, INTER_AREA to the
 size asked for, whatever the aspect ratio. On KTH's own videos the result equals that of OpenCV's
@@ -8,7 +8,7 @@ table of 256 entries gives in a tenth of the time what the way through BGR gives
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import av
@@ -18,12 +18,13 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 from numpy.typing import NDArray
 
+from data.decode import pictures
 from data.errors import VideoError
 
 GREY = "opencv-bgr2gray, inter-area"
 WIDTH, HEIGHT, FRAME_RATE = 160, 120, 25
-MOST_PIXELS, MOST_FRAMES = 2**22, 2**17
-"""KTH's videos have 19,200 pixels a frame and at most some 1,500 frames."""
+MOST_FRAMES = 2**17
+"""KTH's videos have at most some 1,500 frames."""
 _BIT_RATE = 2_000_000
 _NEUTRAL = 128
 
@@ -35,13 +36,12 @@ def decode(path: Path, size: int) -> NDArray[np.uint8]:
     as damaged. The header's number of frames is only a hint and is not checked.
     """
     _check_length(path)
-    try:
-        frames = [cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA) for grey in _grey_frames(path)]
-    except av.FFmpegError as error:
-        raise VideoError(f"{path} cannot be decoded: {error.strerror}") from error
-    if not frames:
-        raise VideoError(f"{path} cannot be decoded: it holds no frame")
-    return np.stack(frames)
+    to_grey = _ToGrey()
+
+    def resized(frame: VideoFrame) -> NDArray[np.uint8]:
+        return np.asarray(cv2.resize(to_grey(frame), (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+
+    return pictures(path, resized, MOST_FRAMES)
 
 
 def encode(path: Path, frames: Iterable[NDArray[np.uint8]]) -> None:
@@ -60,22 +60,6 @@ def encode(path: Path, frames: Iterable[NDArray[np.uint8]]) -> None:
 
 _LIMITED = np.rint(np.arange(256) * (219 / 255) + 16).astype(np.uint8)
 """Grey level to the limited-range luma that players, and :func:`decode`, turn back into it."""
-
-
-def _grey_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
-    to_grey = _ToGrey()
-    with av.open(str(path)) as container:
-        if not container.streams.video:
-            raise VideoError(f"{path} cannot be decoded: it holds no video")
-        stream = container.streams.video[0]
-        stream.thread_type = "NONE"
-        for index, frame in enumerate(container.decode(stream)):
-            if frame.width * frame.height > MOST_PIXELS or index >= MOST_FRAMES:
-                limits = f"{MOST_PIXELS} pixels a frame, {MOST_FRAMES} frames"
-                raise VideoError(f"{path} cannot be decoded: it goes beyond {limits}")
-            if frame.is_corrupt:
-                raise VideoError(f"{path} cannot be decoded: frame {index} is damaged")
-            yield to_grey(frame)
 
 
 class _ToGrey:

@@ -15,14 +15,14 @@ from typing import Any
 
 import tyro
 
-from data.errors import DataError, ManifestError
+from data.errors import DataError
 from data.files import locked, room_in, sha256_of, whole_folder
 from data.kth.annotations import MIN_FRAMES, Video
 from data.kth.clips import Cut, decoded, write_clips
 from data.kth.decode import GREY
 from data.kth.source import OFFICIAL, Source, dataset_name, from_folder, from_server, is_demo
 from data.kth.splits import count_by_split
-from data.manifest import Manifest
+from data.manifest import Manifest, standing_in
 from data.progress import progress, say
 from data.schema import ClipRow, content_hash
 
@@ -87,7 +87,7 @@ def main(config: PrepareConfig) -> int:
 
 
 def _prepare(folder: Path, videos: Path | None, size: int, url: str, raw: Path) -> Manifest:
-    standing = _standing(folder, dataset_name(demo=videos is not None and is_demo(videos)))
+    standing = standing_in(folder, dataset_name(demo=videos is not None and is_demo(videos)))
     if standing and videos is None and standing.origin == url and not standing.partial:
         return standing
     source = from_folder(videos, url=url, raw=raw) if videos else from_server(url, raw=raw)
@@ -95,25 +95,6 @@ def _prepare(folder: Path, videos: Path | None, size: int, url: str, raw: Path) 
     if standing and standing.source_sha256 == fingerprint:
         return standing
     return _build(folder, source, size, fingerprint)
-
-
-def _standing(folder: Path, dataset: str) -> Manifest | None:
-    """The manifest of a folder that is whole; None, and a line that says why, for one to be built again.
-
-    Rendered and real videos never replace each other.
-    """
-    if not folder.exists():
-        return None
-    try:
-        manifest = Manifest.read(folder)
-        manifest.verify(folder)
-    except ManifestError as error:
-        say(f"building {folder} again: {error}")
-        return None
-    if manifest.dataset != dataset:
-        kinds = f"{folder} holds {manifest.dataset}, the videos are {dataset}"
-        raise DataError(f"{kinds}: choose another output folder")
-    return manifest
 
 
 def _absolute(path: Path | str) -> Path:

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from data.files import locked
-from data.manifest import Manifest
-from data.mnist.prepare import folder_of, standing_in
+from data.manifest import Manifest, standing_in
+from data.mnist.prepare import folder_of
 from data.mnist.schema import Part, write_digits
 from data.progress import say
 from fernn.data_config import DIGIT

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from data.errors import DataError, DownloadError, ManifestError
+from data.errors import DataError, DownloadError
 from data.files import locked, room_in, sha256_of
-from data.manifest import Manifest
+from data.manifest import Manifest, standing_in
 from data.mnist.schema import Part, write_digits
 from data.progress import say
 from fernn.data_config import DIGIT
@@ -60,21 +60,6 @@ def prepare(out: Path | str, *, files: Path | str | None = None) -> Manifest:
         parts = {name: _read(*pair) for name, pair in paths.items()}
         fingerprint = " ".join(digests.values())
         return write_digits(folder, parts, DATASET, False, str(source), fingerprint, {"files": digests})
-
-
-def standing_in(folder: Path, dataset: str) -> Manifest | None:
-    """The manifest of a folder that is whole; None, and a line that says why, for one to be made again."""
-    if not folder.exists():
-        return None
-    try:
-        manifest = Manifest.read(folder)
-        manifest.verify(folder)
-    except ManifestError as error:
-        say(f"making {folder} again: {error}")
-        return None
-    if manifest.dataset != dataset:
-        raise DataError(f"{folder} holds {manifest.dataset}, asked for is {dataset}: choose another folder")
-    return manifest
 
 
 def main(config: PrepareConfig) -> int:

@@ -13,8 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from data.files import locked
-from data.manifest import Manifest
-from data.mnist.prepare import standing_in
+from data.manifest import Manifest, standing_in
 from data.ocean.prepare import folder_of, write
 from data.progress import say
 from fernn.seeding import generator

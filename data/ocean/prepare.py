@@ -14,8 +14,7 @@ import tyro
 from data.errors import DataError, DownloadError
 from data.fields.schema import Tile, cut, write_tiles
 from data.files import locked, room_in, sha256_of
-from data.manifest import Manifest
-from data.mnist.prepare import standing_in
+from data.manifest import Manifest, standing_in
 from data.ocean.netcdf import netcdf_files, read_regions
 from data.progress import say
 

@@ -4,7 +4,7 @@ Frames are the published pipeline's: RGB, every n-th one, the middle square of a
 interpolation without anti-aliasing, which takes four of the hundred or so pixels under each new one.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import av
@@ -14,24 +14,23 @@ import torch.nn.functional as F
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from data.errors import VideoError
+from data.decode import pictures
 
 CROP = 1080
 FRAME_RATE = 30
-MOST_PIXELS, MOST_FRAMES = 2**22, 2**12
-"""Physics 101's videos have 1920 x 1080 pixels, and on the ramp at most some hundred frames."""
+MOST_FRAMES = 2**12
+"""Physics 101's videos have at most some hundred frames on the ramp."""
 Frames = NDArray[np.uint8]
 
 
 def decode(path: Path, size: int, step: int) -> Frames:
     """Every ``step``-th frame of the video, as (t, size, size, 3); raises VideoError for one that is damaged."""
-    try:
-        frames = [resized(image, size) for image in _images(path, step)]
-    except (av.FFmpegError, OSError) as error:
-        raise VideoError(f"{path} cannot be decoded: {error.strerror}") from error
-    if not frames:
-        raise VideoError(f"{path} cannot be decoded: it holds no frame")
-    return np.stack(frames)
+    return pictures(path, lambda frame: resized(rgb(frame), size), MOST_FRAMES, step)
+
+
+def rgb(frame: VideoFrame) -> Frames:
+    """The picture (h, w, 3) of a decoded frame."""
+    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
 def resized(image: Frames, size: int) -> Frames:
@@ -53,19 +52,3 @@ def encode(path: Path, frames: Iterable[Frames]) -> None:
                 stream.height, stream.width, stream.pix_fmt = *image.shape[:2], "yuv420p"
             container.mux(stream.encode(VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
-
-
-def _images(path: Path, step: int) -> Iterator[Frames]:
-    with av.open(str(path)) as container:
-        if not container.streams.video:
-            raise VideoError(f"{path} cannot be decoded: it holds no video")
-        stream = container.streams.video[0]
-        stream.thread_type = "NONE"
-        for index, frame in enumerate(container.decode(stream)):
-            if frame.width * frame.height > MOST_PIXELS or index >= MOST_FRAMES:
-                limits = f"{MOST_PIXELS} pixels a frame, {MOST_FRAMES} frames"
-                raise VideoError(f"{path} cannot be decoded: it goes beyond {limits}")
-            if frame.is_corrupt:
-                raise VideoError(f"{path} cannot be decoded: frame {index} is damaged")
-            if index % step == 0:
-                yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)

@@ -18,9 +18,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import tyro
 
-from data.errors import DataError, ManifestError, VideoError
+from data.errors import DataError, VideoError
 from data.files import locked, room_in, sha256_of, whole_folder
-from data.manifest import DataFile, Manifest, Remark
+from data.manifest import DataFile, Manifest, Remark, require_dataset, whole_in
 from data.physics101.decode import Frames, decode
 from data.physics101.schema import clip_table, content_hash
 from data.physics101.source import OFFICIAL, Source, from_folder, from_server
@@ -62,15 +62,14 @@ def prepare(out: Path | str, data: Any, videos: Path | str | None = None) -> Man
     """
     folder = folder_of(out, data)
     with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
-        standing = _standing(folder)
+        standing = whole_in(folder)
         if standing is not None and videos is None and standing.origin == OFFICIAL:
             return standing
         given = None if videos is None else Path(videos).expanduser().resolve()
         source = from_server(OFFICIAL, folder.parent / "raw") if given is None else from_folder(given)
         fingerprint = source.fingerprint()
-        if standing is not None and standing.dataset != source.dataset:
-            kinds = f"{folder} holds {standing.dataset}, the videos are {source.dataset}"
-            raise DataError(f"{kinds}: choose another output folder")
+        if standing is not None:
+            require_dataset(folder, standing, source.dataset)
         if standing is not None and standing.source_sha256 == fingerprint:
             return standing
         with whole_folder(folder) as temporary:
@@ -100,18 +99,6 @@ def main(config: PrepareConfig) -> int:
     marks = "; partial" if manifest.partial else ""
     say(f"{folder_of(config.out, data)}: {manifest.dataset}, {manifest.num_clips} clips{marks}")
     return 0
-
-
-def _standing(folder: Path) -> Manifest | None:
-    if not folder.exists():
-        return None
-    try:
-        manifest = Manifest.read(folder)
-        manifest.verify(folder)
-    except ManifestError as error:
-        say(f"making {folder} again: {error}")
-        return None
-    return manifest
 
 
 def _fill(folder: Path, source: Source, data: Any, fingerprint: str) -> Manifest:

@@ -2,15 +2,13 @@
 
 import hashlib
 import json
-import os
 import re
-import shutil
 import stat
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from data.archives import extract_member, opened
 from data.download import download
 from data.errors import ArchiveError, DataError
 from data.files import locked, sha256_of
@@ -78,28 +76,15 @@ def extract(archive: Path, folder: Path) -> None:
     Where a video goes is made of its own name alone, and never of a path in the archive. Raises ArchiveError for an
     archive that is damaged, or has a video that is a link or too large.
     """
-    with locked(folder / ".lock"):
-        try:
-            with zipfile.ZipFile(archive) as zipped:
-                for member in zipped.infolist():
-                    match = VIDEO.search(member.filename)
-                    if match is not None and "/ramp/" in f"/{member.filename}":
-                        _extract(archive, zipped, member, folder.joinpath(*match.groups(), CAMERA))
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-            raise ArchiveError(f"{archive} is damaged ({error}): delete it and run the same command again") from error
+    with locked(folder / ".lock"), opened(archive) as zipped:
+        for member in zipped.infolist():
+            match = VIDEO.search(member.filename)
+            if match is not None and "/ramp/" in f"/{member.filename}":
+                _check(archive, member)
+                extract_member(zipped, member, folder.joinpath(*match.groups(), CAMERA))
 
 
-def _extract(archive: Path, zipped: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
+def _check(archive: Path, member: zipfile.ZipInfo) -> None:
     if stat.S_ISLNK(member.external_attr >> 16) or member.file_size > MOST_BYTES:
         what = f"{PurePosixPath(member.filename)} of {member.file_size}"
         raise ArchiveError(f"{archive}: a video must be a file of at most {MOST_BYTES} bytes, got {what}")
-    if path.is_file() and path.stat().st_size == member.file_size and zlib.crc32(path.read_bytes()) == member.CRC:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with zipped.open(member) as source, temporary.open("wb") as target:
-            shutil.copyfileobj(source, target, 2**20)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data.errors import DataError, ManifestError
+from data.errors import DataError
 from data.files import locked, room_in, sha256_of, whole_folder
-from data.manifest import DataFile, Manifest
+from data.manifest import DataFile, Manifest, whole_in
 from data.progress import say
 from data.systems.dynamics import States, draw_starts, trajectories
 from fernn.data_config import DataConfig
@@ -50,7 +50,7 @@ def prepare(out: Path | str, data: DataConfig, files: Path | str | None = None, 
         raise DataError(f"{data.name} is generated from named seeds: leave --files out")
     folder = folder_of(out, data)
     with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
-        standing = _standing(folder)
+        standing = whole_in(folder)
         return _generate(folder, data, demo) if standing is None else standing
 
 
@@ -62,18 +62,6 @@ def observed(data: SystemConfig, split: Split) -> States:
     if split == "test":
         return exact
     return exact + data.noise * generator("states", data.name, split, "noise").standard_normal(exact.shape)
-
-
-def _standing(folder: Path) -> Manifest | None:
-    if not folder.exists():
-        return None
-    try:
-        manifest = Manifest.read(folder)
-        manifest.verify(folder)
-    except ManifestError as error:
-        say(f"making {folder} again: {error}")
-        return None
-    return manifest
 
 
 def _generate(folder: Path, data: SystemConfig, demo: bool) -> Manifest:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.files import locked, room_in, sha256_of, whole_folder
-from data.manifest import DataFile, Manifest
+from data.manifest import DataFile, Manifest, standing_in
 from data.mnist import prepare as mnist
 from data.mnist.schema import read_parts
 from data.progress import say
@@ -40,7 +40,7 @@ def prepare(out: Path | str, *, files: Path | str | None) -> Manifest:
     folder = folder_of(out)
     digits = mnist.prepare(out, files=files)
     with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
-        standing = mnist.standing_in(folder, DATASET)
+        standing = standing_in(folder, DATASET)
         if standing is not None and standing.details["digits"] == digits.hash:
             return standing
         if files is None:

@@ -204,7 +204,7 @@ def test_two_runs_at_once_build_once(videos, tmp_path, monkeypatch, capsys):
 def test_rendered_and_real_videos_never_replace_each_other(videos, tmp_path):
     prepare(tmp_path / "out", videos=videos)
     (videos / "demo.json").unlink()
-    with pytest.raises(DataError, match="holds kth-demo, the videos are kth: choose another output folder"):
+    with pytest.raises(DataError, match="holds kth-demo, asked for is kth: choose another output folder"):
         prepare(tmp_path / "out", videos=videos)
     with pytest.raises(DataError, match="holds kth-demo, the videos are kth"):
         prepare(tmp_path / "out", url="http://127.0.0.1:9/")  # said before anything is downloaded

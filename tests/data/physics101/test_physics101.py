@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from data.decode import pictures
 from data.errors import ArchiveError, DataError, VideoError
 from data.physics101 import decode, source
 from data.physics101.demo import DemoConfig, frames_of, render
@@ -38,7 +39,7 @@ def slides(videos, tmp_path_factory):
 def test_frames_are_every_second_one_cropped_to_the_middle_and_resized_without_antialiasing(videos, slides):
     corpus, manifest = slides
     assert corpus.ids == tuple(NAMES) and (corpus.lengths == 24).all() and corpus.frames.shape[1:] == (16, 16, 3)
-    images = list(decode._images(videos / "ramp" / NAMES[4] / source.CAMERA, 2))
+    images = list(pictures(videos / "ramp" / NAMES[4] / source.CAMERA, decode.rgb, decode.MOST_FRAMES, 2))
     assert len(images) == 24
     square = torch.from_numpy(images[7][:, 24:168].astype(np.float32)).permute(2, 0, 1)[None]  # 144 of 192 columns
     expected = F.interpolate(square, (16, 16), mode="bilinear", align_corners=False)[0].round().permute(1, 2, 0)

@@ -1,0 +1,59 @@
+"""Zip archives: damage of any kind named in one error, members written whole or not at all."""
+
+import contextlib
+import errno
+import lzma
+import os
+import shutil
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from data.errors import ArchiveError
+
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, IndexError, RuntimeError, ValueError,
+)  # fmt: skip
+"""What ``zipfile`` raises for one file or another that is no zip archive."""
+
+
+@contextlib.contextmanager
+def opened(archive: Path) -> Iterator[zipfile.ZipFile]:
+    """The zip file to read from; raises :class:`ArchiveError` for one that is damaged."""
+    try:
+        with zipfile.ZipFile(archive) as zipped:
+            yield zipped
+    except ArchiveError:
+        raise
+    except _DAMAGE as error:
+        raise _damaged(archive, error) from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a place before the file's beginning, and not a disk that is full
+            raise
+        raise _damaged(archive, error) from error
+
+
+def extract_member(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
+    """Write what a member holds to ``path``, unless equal bytes are there already."""
+    if _holds(path, member):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with zipped.open(member) as source, temporary.open("wb") as target:
+            shutil.copyfileobj(source, target, 2**20)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _damaged(archive: Path, error: Exception) -> ArchiveError:
+    return ArchiveError(f"{archive} is damaged ({error}): delete it and run the same command again")
+
+
+def _holds(path: Path, member: zipfile.ZipInfo) -> bool:
+    if not path.is_file() or path.stat().st_size != member.file_size:
+        return False
+    return zlib.crc32(path.read_bytes()) == member.CRC
