@@ -19,6 +19,7 @@ from fernn.models import MODELS
 from fernn.video_config import KTHVideoConfig
 from tune.command import main
 from tune.options import Preset, Search
+from tune.video_literature import ALWAYS_DEVIATES, KTH_DEVIATIONS
 from tune.video_search import DEMO as MOVING_DEMO
 from tune.video_search import OPTIM, PUBLISHED_RATE, SEEDS, STUDIES
 
@@ -34,6 +35,8 @@ SEARCH: Search = Search(
     base=Experiment(MODELS["kth-video"]["e3d-lstm"], KTHVideoConfig(), OPTIM, epochs=40, batch_size=2),
     presets={"paper": PAPER, **STUDIES, "finetune": FINETUNE, "demo": DEMO},
     description=__doc__ or "",
+    deviations=KTH_DEVIATIONS,
+    always_deviates=ALWAYS_DEVIATES,
 )
 
 if __name__ == "__main__":

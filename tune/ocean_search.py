@@ -47,11 +47,25 @@ NOTE = "README of Rose-STL-Lab/Equivariant-Net, ocean currents of 2021-22, five 
 PUBLISHED = {
     model: Published(row.rmse[0], row.rmse[1], NOTE, "read in the source", num_seeds=5) for model, row in TABLE.items()
 }
+DEVIATIONS = {
+    "default": ("Splits share no frame; in the published code windows at the cuts share all frames but one.",),
+    "published": ("Windows are cut where the published code cuts them: those at the cuts share frames.",),
+}
+ALWAYS_DEVIATES = (
+    "Order and initial weights come from named seeds; the published code has one global state.",
+    "Every cell trains to its last epoch and is tested at its best; the published code stops early and tests "
+    "its last epoch. Validation runs over the whole horizon, there over as many steps as the loss.",
+    "U-Net with rotation halves by means and doubles by transposed convolutions, so that quarter turns hold; "
+    "the published one steps over pixels and repeats them along a diagonal.",
+    "One batch size for all models; the authors tuned it for each.",
+)
 SEARCH = Search(
     base=Experiment(MODELS["ocean"]["resnet"], OceanConfig(), DecayingAdamConfig(), epochs=100, batch_size=32),
     presets={"paper": PAPER, "small": SMALL, "demo": DEMO},
     description=__doc__ or "",
     published=PUBLISHED,
+    deviations=DEVIATIONS,
+    always_deviates=ALWAYS_DEVIATES,
 )
 
 if __name__ == "__main__":

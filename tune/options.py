@@ -49,6 +49,9 @@ class Published:
         return not self.certainty.startswith("uncertain")
 
 
+Sentences = tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Search:
     """What a search file declares."""
@@ -58,6 +61,10 @@ class Search:
     description: str
     published: Mapping[str, Published] = field(default_factory=dict)
     """The published table by model; a model without an entry has no number that could be found."""
+    deviations: Mapping[str, Sentences] = field(default_factory=dict)
+    """By data.protocol: what differs from the published code."""
+    always_deviates: Sentences = ()
+    """What differs from it under any protocol."""
     wants_gpu: bool = True
     """Whether to ask before its full size starts without a GPU."""
 

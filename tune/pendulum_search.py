@@ -29,6 +29,13 @@ DEMO = Preset(
     defaults={"epochs": 2, "data.passes": 5, "data.num_sequences": (25, 50, 50)},
     demo=True,
 )
+DEVIATIONS = {
+    "default": (
+        "Which states the published errors are of is not known to us, nor how many trajectories they are of.",
+        "The quantity is a network that learns to be conserved along true sequences; the published one is a formula, "
+        "found by a search over programs.",
+    ),
+}
 
 
 def search_on(system: str, description: str) -> Search:
@@ -36,7 +43,7 @@ def search_on(system: str, description: str) -> Search:
     base = Experiment(
         MODELS[system]["noether"], SystemConfig(system), OptimConfig(lr=3e-3, clip_norm=None), epochs=10, batch_size=25
     )
-    return Search(base, {"paper": Preset(SPACE), "demo": DEMO}, description, wants_gpu=False)
+    return Search(base, {"paper": Preset(SPACE), "demo": DEMO}, description, deviations=DEVIATIONS, wants_gpu=False)
 
 
 SEARCH = search_on("ideal-pendulum", __doc__ or "")

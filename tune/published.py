@@ -1,11 +1,10 @@
 """Which published numbers may stand beside a study's own, and what differs from how they were made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 from fernn.models import MODELS, ModelConfig
-from tune import video_literature
 from tune.imported import experiments
 from tune.options import Published, Search
 from tune.results import ModelRow
@@ -27,84 +26,9 @@ SEARCHES = {
 FREE = ("data.name", "data.protocol", "optim.lr", "seed", "precision")
 """Fields that may differ from the paper's beside a published number; the report says so where they do."""
 
-Sentences = tuple[str, ...]
-DIGITS: Mapping[str, Sentences] = {
-    "default": (
-        "Training, validation and test digits are disjoint; the published code validates on training digits.",
-        "Validation and test sequences are fixed; the published code draws them anew at every evaluation.",
-    ),
-    "published": (
-        "Validation and test sequences are those of the published generators at seed 42; in the published code "
-        "all but the seeded sets are drawn anew at every evaluation.",
-    ),
-}
-FIELD_SETS = ("ocean",)
-FIELDS: Mapping[str, Sentences] = {
-    "default": ("Splits share no frame; in the published code windows at the cuts share all frames but one.",),
-    "published": ("Windows are cut where the published code cuts them: those at the cuts share frames.",),
-}
-RAMP: Sentences = (
-    "Every clip is seen once an epoch; the published loader with 6 workers shows the first 52 of 311 training clips, "
-    "six times an epoch each, and its evaluation 20 of 78 test clips.",
-    "The published errors, 5.51e-4 without and 5.15e-4 with an inner step, are read off a figure and of one run each.",
-    "A tenth of the training clips is kept for validation; the published code validates on the test clips.",
-    "Test clips are not mirrored; the published evaluation mirrors half of them, by chance.",
-    "Which clips are test clips comes from a named seed; the published list is shuffled by a seed of its own.",
-    "A clip's latent draws in evaluation come from its name.",
-)
-SYSTEMS: Sentences = (
-    "Which states the published errors are of is not known to us, nor how many trajectories they are of.",
-    "The quantity is a network that learns to be conserved along true sequences; the published one is a formula, found "
-    "by a search over programs.",
-)
-PROTOCOLS: Mapping[str, Mapping[str, Sentences]] = {
-    "kth": {
-        "default": (
-            "Annotations are read as 1-based, as they are meant; the published code reads them as 0-based.",
-            "A clip's velocity comes from its split and name; the published code draws it by position in the list, "
-            "the same in every split.",
-        ),
-        "published": (),
-    },
-    "translating-mnist": DIGITS,
-    "rotating-mnist": DIGITS,
-    "moving-mnist": video_literature.MOVING_PROTOCOLS,
-    "kth-video": video_literature.KTH_PROTOCOLS,
-    **dict.fromkeys(FIELD_SETS, FIELDS),
-    "physics101": {"default": RAMP},
-    "ideal-pendulum": {"default": SYSTEMS},
-    "ideal-spring": {"default": SYSTEMS},
-}
-"""By data set and ``data.protocol``: what differs from the published code."""
-
 NAMED_DRAWS = (
     "Initial weights and training sequences come from named seeds; the published code has one global state.",
 )
-ALWAYS: Mapping[str, Sentences] = {
-    "kth": (
-        "Validation and test clips start at one fixed frame; the published code draws a new start at every evaluation.",
-        "Initial weights, order, starts and mirroring come from named seeds; the published code sets no seed.",
-    ),
-    "translating-mnist": NAMED_DRAWS,
-    "rotating-mnist": NAMED_DRAWS,
-    "moving-mnist": video_literature.ALWAYS,
-    "kth-video": video_literature.ALWAYS,
-    **dict.fromkeys(
-        FIELD_SETS,
-        (
-            "Order and initial weights come from named seeds; the published code has one global state.",
-            "Every cell trains to its last epoch and is tested at its best; the published code stops early and tests "
-            "its last epoch. Validation runs over the whole horizon, there over as many steps as the loss.",
-            "U-Net with rotation halves by means and doubles by transposed convolutions, so that quarter turns hold; "
-            "the published one steps over pixels and repeats them along a diagonal.",
-            "One batch size for all models; the authors tuned it for each.",
-        ),
-    ),
-    "physics101": NAMED_DRAWS,
-    "ideal-pendulum": (),
-    "ideal-spring": (),
-}
-"""By data set: what differs under any protocol."""
 
 
 def search_of(study: Study) -> Search | None:
@@ -156,7 +80,7 @@ def deviations(study: Study, search: Search | None) -> list[str]:
         return []
     planned = experiments(study)
     data = planned[0].data
-    found = [*PROTOCOLS[data.name][data.protocol], *ALWAYS[data.name]]
+    found = [*search.deviations.get(data.protocol, ()), *search.always_deviates]
     if study.demo:
         found.append(f"The data is a demo: {data.demo_note}.")
     found += [f"{name} is {ours}; the paper's is {paper}." for name, (ours, paper) in departures(study, search)]

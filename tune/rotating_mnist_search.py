@@ -19,6 +19,8 @@ from fernn.experiment import Experiment, OptimConfig
 from fernn.models import MODELS
 from tune.command import main
 from tune.options import Preset, Published, Search
+from tune.published import NAMED_DRAWS
+from tune.translating_mnist_search import DEVIATIONS
 
 RATES = (1e-3, 3e-4, 1e-4)
 PAPER = Preset(space={"model": ("fernn-v2", "fernn-v4", "grnn"), "optim.lr": RATES, "seed": (0, 1, 2)})
@@ -55,6 +57,8 @@ SEARCH = Search(
     presets={"paper": PAPER, "figure4": FIGURE4, "demo": DEMO},
     description=__doc__ or "",
     published=PUBLISHED,
+    deviations=DEVIATIONS,
+    always_deviates=NAMED_DRAWS,
 )  # fmt: skip
 
 if __name__ == "__main__":

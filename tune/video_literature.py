@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-Sentences = tuple[str, ...]
+from tune.options import Sentences
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ MSE = (
 NOTES = (RANGE, PSNR, MSE)
 """What must stand under numbers of others."""
 
-ALWAYS: Sentences = (
+ALWAYS_DEVIATES: Sentences = (
     "Adam has its usual moments (0.9 and 0.999) and epsilon; the published code has 0.95, 0.9995 and an epsilon inside "
     "the root.",
     "The loss is a mean over clips of sums, the published one a sum over all: Adam's steps are the same.",
@@ -63,11 +63,11 @@ ALWAYS: Sentences = (
     "The epoch is chosen on validation clips; the published code reports its last step, on test clips.",
     RANGE,
 )
-MOVING_PROTOCOLS: Mapping[str, Sentences] = {
+MOVING_DEVIATIONS: Mapping[str, Sentences] = {
     "default": ("Test clips are generated, from test digits; the published ones are those of a fixed file.",),
     "published": (),
 }
-KTH_PROTOCOLS: Mapping[str, Sentences] = {
+KTH_DEVIATIONS: Mapping[str, Sentences] = {
     "default": (
         "Clips are windows of the annotated ranges; the published frames were selected by hand and cut by file number.",
         "Every tenth range of the training persons validates and does not train; the published code trains on all.",

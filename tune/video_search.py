@@ -27,6 +27,7 @@ from fernn.models import MODELS
 from fernn.video_config import MovingConfig
 from tune.command import main
 from tune.options import Preset, Search
+from tune.video_literature import ALWAYS_DEVIATES, MOVING_DEVIATIONS
 
 SEEDS = (0, 1, 2)
 OPTIM = OptimConfig(lr=1e-3, clip_norm=None)
@@ -72,6 +73,8 @@ SEARCH = Search(
     base=Experiment(MODELS["moving-mnist"]["e3d-lstm"], MovingConfig(), OPTIM, epochs=32, batch_size=4),
     presets={"paper": PAPER, **STUDIES, "finetune": FINETUNE, "demo": DEMO},
     description=__doc__ or "",
+    deviations=MOVING_DEVIATIONS,
+    always_deviates=ALWAYS_DEVIATES,
 )
 
 if __name__ == "__main__":
