@@ -24,6 +24,7 @@ from disturbed import ROOT
 BIN = Path(sys.executable).parent
 TEMPLATE = ROOT / "deploy/mlflow/nginx.conf.template"
 SECONDS_TO_START = 90
+DEMO = [sys.executable, str(ROOT / "tune/kth_search.py"), "--preset", "demo", "--yes", "--json", "--epochs", "6"]
 SETTINGS = {
     "RAY_AUTH_MODE": "token",
     "RAY_JOB_STOP_WAIT_TIME_S": "30",

@@ -1,10 +1,32 @@
 """A head, worker nodes, PostgreSQL, MLflow behind its login, a bucket."""
 
+import os
+import signal
+import subprocess
+from contextlib import suppress
+
 import pytest
-from cluster_parts import Postgres, Proxy, RayCluster
+from cluster_parts import DEMO, Postgres, Proxy, RayCluster
 from disturbed import Server
 
 NAME, PASSWORD = "researcher", "not a secret"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_machine(tmp_path_factory):
+    """The demo where it is at home, under way from the beginning; waits for it and tells its folder."""
+    folder = tmp_path_factory.mktemp("one")
+    with (folder / "log").open("w") as log:
+        settings = os.environ | {"RAY_worker_niceness": "0"}
+        process = subprocess.Popen(DEMO, cwd=folder, stdout=log, stderr=log, env=settings, start_new_session=True)
+
+    def ended():
+        assert process.wait(200) == 0, (folder / "log").read_text()
+        return folder
+
+    yield ended
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -1,20 +1,16 @@
-"""The demo's study, eight of its epochs, as a job of a cluster whose nodes are lost, added and drained."""
+"""The demo's study, six of its epochs, as a job of a cluster whose nodes are lost, added and drained."""
 
 import json
-import os
-import signal
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from cluster_parts import node_of, wait_for
-from disturbed import ROOT, contents, contents_of
+from cluster_parts import DEMO, node_of, wait_for
+from disturbed import contents, contents_of
 
 from data.bucket import upload
 from tune import report
@@ -22,7 +18,6 @@ from tune.folder import Folder
 
 pytestmark = pytest.mark.cluster
 STUDY = "kth-demo"
-DEMO = [sys.executable, str(ROOT / "tune/kth_search.py"), "--preset", "demo", "--yes", "--json", "--epochs", "8"]
 JOB = "demo"
 
 
@@ -63,23 +58,6 @@ class Job:
         so_or_over.__doc__ = what.__doc__
         wait_for(so_or_over, seconds, self.log)
         assert what(), self.log()
-
-
-@pytest.fixture(scope="session")
-def one_machine(tmp_path_factory):
-    """The demo where it is at home, under way while the cluster starts; waits for it and tells its folder."""
-    folder = tmp_path_factory.mktemp("one")
-    with (folder / "log").open("w") as log:
-        settings = os.environ | {"RAY_worker_niceness": "0"}
-        process = subprocess.Popen(DEMO, cwd=folder, stdout=log, stderr=log, env=settings, start_new_session=True)
-
-    def ended():
-        assert process.wait(200) == 0, (folder / "log").read_text()
-        return folder
-
-    yield ended
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 def exported(cluster):
@@ -124,7 +102,7 @@ def test_the_demo_as_a_job_is_the_demo_on_one_machine(one_machine, cluster, mlfl
 
 
 def said(text, began):
-    print(f"{text}: {time.monotonic() - began:.0f} s", flush=True)
+    print(f"{text}: {time.monotonic() - began:.0f} s", file=sys.__stderr__, flush=True)
 
 
 def check_doors(cluster, job):
