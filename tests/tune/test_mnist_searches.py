@@ -27,6 +27,7 @@ def few_digits(monkeypatch):
     monkeypatch.setattr(demo, "NUM_DIGITS", {"train": 40, "test": 20})
 
 
+@pytest.mark.soak
 def test_a_rotating_demo_runs(command, two_cpus, tmp_path, monkeypatch, capsys):
     code, (out, err) = command(*FEW, "--models", "fernn-v2", "--set", "data.angle_step=20", search=ROTATING)
     assert code == 0 and re.search(r"fernn-v2 +│ 12,210", out), err

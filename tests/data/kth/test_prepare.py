@@ -206,7 +206,7 @@ def test_rendered_and_real_videos_never_replace_each_other(videos, tmp_path):
     (videos / "demo.json").unlink()
     with pytest.raises(DataError, match="holds kth-demo, asked for is kth: choose another output folder"):
         prepare(tmp_path / "out", videos=videos)
-    with pytest.raises(DataError, match="holds kth-demo, the videos are kth"):
+    with pytest.raises(DataError, match="holds kth-demo, asked for is kth"):
         prepare(tmp_path / "out", url="http://127.0.0.1:9/")  # said before anything is downloaded
     assert not prepare(tmp_path / "other", videos=videos).demo
 
