@@ -35,6 +35,15 @@ def conservation_loss(embeddings: Tensor, compared: Comparison = "previous") -> 
     return torch.stack([term.square().mean(dim=-1).sum(dim=-1) for term in terms]).sum(dim=0)
 
 
+def quantity_terms(quantities: Tensor) -> tuple[Tensor, Tensor]:
+    """What a quantity g (b, t, d) of true sequences learns from: to stay as it begins, and to spread by 1 over all.
+
+    mean_t |g(x_0) - g(x_t)|^2 and (std g - 1)^2: without the second a constant would do.
+    """
+    stays = (quantities[:, 1:] - quantities[:, :1]).square().mean()
+    return stays, (quantities.flatten(0, 1).std(dim=0) - 1).square().mean()
+
+
 class Step(NamedTuple):
     """One step of tailoring."""
 

@@ -58,7 +58,7 @@ def _quality(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
     words = f"Quality of predicted frames, means over test clips and frames. {'; '.join(each)}."
     yield Picture("quality", "Quality by predicted frame", words, quality_figure(study, found))
     if any(one.num_steps for one in found):
-        drops = [f"{one.label}: {one.drop()}" for one in found if one.num_steps]
+        drops = [f"{one.label}: {one.steps_words()}" for one in found if one.num_steps]
         words = f"Inner and outer loss by number of inner steps. {'; '.join(drops)}."
         yield Picture("inner-steps", "Losses by inner steps", words, steps_figure(study, found))
     for one in found:

@@ -1,12 +1,20 @@
-"""How well a study's Noether Networks predict, frame by frame, and what more inner steps would do.
+"""How well a study's predictors predict, frame by frame, and what inner steps do: Noether Networks, and any others.
 
 Takes the learning rate that the study's table reports, and of it every seed; predicts the test clips with up to --steps
-inner steps, by SGD or Adam. MSE, PSNR and SSIM of every frame, the inner and outer loss after every step, and Grad-CAM
-heat-maps of the embedding are kept in the cells' folders, and shown by tune/report.py, which needs no network.
+inner steps, by SGD or Adam. MSE, PSNR and SSIM of every frame, LPIPS with --lpips, the inner and outer loss after every
+step, and Grad-CAM heat-maps of the embedding are kept in the cells' folders, then shown in MLflow, and by
+tune/report.py, which needs no network.
+
+A Noether Network takes the steps that it was trained for. FERNN, E3D-LSTM or any other predictor of frames, which was
+trained without, learns a quantity from the true training clips (or conserves the frames' brightness), and moves all its
+weights for each clip; learning rate and number of steps are chosen on validation clips. See
+fernn/models/conserving.py for what that is, and why such a network is not trained through its steps.
 Source: Alet et al., "Noether Networks", NeurIPS 2021.
 
     python tune/noether_eval.py --study physics101-paper
     python tune/noether_eval.py --study physics101-paper --steps 500 --optimizer adam
+    python tune/noether_eval.py --study moving-mnist-paper                 FERNN and E3D-LSTM, tailored by 10 steps
+    python tune/noether_eval.py --study moving-mnist-paper --steps 0 --lpips alexnet-owt-7be5be79.pth
 
 Stopped and started again it goes on with the next cell; once all is measured it does nothing but show the table.
 """
@@ -15,6 +23,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import tyro
@@ -23,18 +32,25 @@ from rich.table import Table
 
 from data.progress import progress, say
 from data.registry import read_corpus
+from fernn.models.noether import NoetherConfig
 from fernn.models.tailored import Inner
+from fernn.perceptual import Perceptual
 from tune.command import USER_ERRORS, refuse
 from tune.data_home import find_data
 from tune.lock import driver_lock
+from tune.lpips import perceptual
+from tune.predictor_quality import PredictorMeasurement, Quantity, tailoring_of
+from tune.preflight import check_tracking
 from tune.progress import tables
 from tune.quality import QualityMeasurement
-from tune.quality_views import PANELS, ModelQuality, measured_quality
+from tune.quality_views import ModelQuality, measured_quality
 from tune.results import model_rows
 from tune.search import ray_runtime
 from tune.study import Cell, Study, StudyError
 from tune.table import notes
-from tune.velocity_eval import finished_study
+from tune.velocity_eval import finished_study, mlflow_refusals, uri_of
+
+Measurement = QualityMeasurement | PredictorMeasurement
 
 
 @dataclass(frozen=True)
@@ -45,14 +61,24 @@ class Options:
     """Name of the study, or its folder."""
     storage: str = "studies"
     """Folder in which studies are kept."""
+    tracking_uri: str | None = None
+    """MLflow server or database; by default SQLite inside the storage."""
     models: tuple[str, ...] | None = None
     """Models by name; by default every one that has a finished cell."""
     steps: int | None = None
-    """So many inner steps at most; by default as trained. A model trained without any takes none."""
+    """So many inner steps at most; by default as trained, and 10 for what was trained without. A Noether Network
+    trained with 0 takes none."""
     inner_lr: float | None = None
-    """Learning rate of inner steps; by default as trained."""
-    optimizer: Literal["sgd", "adam"] = "sgd"
-    """Of inner steps; trained with sgd."""
+    """Learning rate of inner steps; by default as trained, or chosen on validation clips."""
+    optimizer: Literal["sgd", "adam"] | None = None
+    """Of inner steps; by default sgd for Noether Networks, which are trained with it, and adam for others."""
+    quantity: Quantity | None = None
+    """What predictors other than Noether Networks are to conserve; by default it is learned."""
+    clips: int | None = None
+    """Of predictors other than Noether Networks: so many validation and test clips, by default 64."""
+    lpips: Path | None = None
+    """Weights of torchvision's alexnet or vgg16, .safetensors or .pth, with which LPIPS is measured; without, it is
+    not. They are never downloaded."""
     data: str | None = None
     """Folder of the prepared data, or its URL in a bucket; by default where the study found it."""
     json: bool = False
@@ -65,7 +91,7 @@ def main() -> int:
     console = Console(stderr=True)
     try:
         study = open_study(options)
-        with driver_lock(study.folder):
+        with driver_lock(study.folder), mlflow_refusals(uri_of(options)):
             found = evaluate(study, options)
     except USER_ERRORS as error:
         return refuse(error, console)
@@ -77,44 +103,66 @@ def open_study(options: Options) -> Study:
     """The study; raises StudyError or KeyError for options that do not fit it."""
     study = finished_study(options.study, options.storage, options.models)
     data = study.cells[0].experiment.data
-    if data.task != "stochastic":
-        raise StudyError(f"quality by inner steps is of Noether Networks, study {study.name!r} on {data.name} has none")
-    if options.steps is not None and options.steps < 1:
-        raise StudyError(f"--steps must be 1 or more, got {options.steps}")
+    if data.task not in ("stochastic", "prediction", "video"):
+        raise StudyError(f"quality is of predictors of frames, study {study.name!r} on {data.name} has none")
+    if options.steps is not None and options.steps < (1 if data.task == "stochastic" else 0):
+        raise StudyError(f"--steps must be 1 or more (0 where nothing was trained with them), got {options.steps}")
     if options.inner_lr is not None and not options.inner_lr > 0:
         raise StudyError(f"--inner-lr must be above 0, got {options.inner_lr:g}")
+    if options.clips is not None and options.clips < 1:
+        raise StudyError(f"--clips must be 1 or more, got {options.clips}")
+    if data.task == "stochastic" and (options.clips, options.quantity) != (None, None):
+        raise StudyError("--clips and --quantity are of predictors that are no Noether Networks: leave them out")
+    check_tracking(uri_of(options), options.storage)
     return study
 
 
-def inner_of(cell: Cell, options: Options) -> Inner:
-    """How the cell's clips are tailored: as in training, but for what is asked for."""
-    own: Inner = cell.experiment.model.inner()  # type: ignore[attr-defined]
+def measurement(study: Study, cell: Cell, options: Options, lpips: Perceptual | None) -> Measurement:
+    """How the cell is measured: as it was trained, but for what is asked for."""
+    model = cell.experiment.model
+    if isinstance(model, NoetherConfig):
+        return QualityMeasurement.of(study, cell, inner_of(model.inner(), options), lpips)
+    chosen = {"optimizer": options.optimizer, "quantity": options.quantity, "num_clips": options.clips}
+    asked = tailoring_of(options.steps, options.inner_lr, **chosen)
+    return PredictorMeasurement(cell, study.cell_folder(cell), asked, lpips)
+
+
+def inner_of(own: Inner, options: Options) -> Inner:
+    """How a Noether Network's clips are tailored."""
     steps = own.steps if options.steps is None else options.steps
     lr = own.lr if options.inner_lr is None else options.inner_lr
-    return replace(own, steps=steps if own.steps else 0, lr=lr, optimizer=options.optimizer)
+    return replace(own, steps=steps if own.steps else 0, lr=lr, optimizer=options.optimizer or own.optimizer)
 
 
 def evaluate(study: Study, options: Options) -> list[ModelQuality]:
-    """Measure the chosen cells where they are not; every model measured so far."""
+    """Measure the chosen cells where they are not, and bring MLflow up to date; every model measured so far."""
+    from tune.quality_tracking import ship
+    from tune.tracking import Tracker
+
+    lpips = perceptual(options.lpips)
+    tracker = Tracker(study, uri_of(options))
+    tracker.sync()
     rows = model_rows(study)
     asked = [row for row in rows if options.models is None or row.model in options.models]
-    cells = [one.cell for row in asked for one in row.chosen]
-    wanted = [QualityMeasurement.of(study, cell, inner_of(cell, options)) for cell in cells]
+    wanted = [measurement(study, one.cell, options, lpips) for row in asked for one in row.chosen]
     if left := [one for one in wanted if one.result() is None]:
         measure_all(study, left, options)
-    else:
-        say(f"nothing to do: {len(wanted)} cells are measured")
-    return measured_quality(study, rows)
+    found = measured_quality(study, rows)
+    changed = ship(tracker, study, found)
+    tracker.close(complete=not study.missing())
+    if not left and not changed:
+        say(f"nothing to do: {len(wanted)} cells are measured, and MLflow shows them")
+    return found
 
 
-def measure_all(study: Study, left: Sequence[QualityMeasurement], options: Options) -> None:
+def measure_all(study: Study, left: Sequence[Measurement], options: Options) -> None:
     """Measure cell after cell, with progress."""
     first = left[0].cell
     home, manifest = find_data(study, first.experiment.data, first.data_hash, options.data)
     with ray_runtime(None):
-        corpus = read_corpus(left[0].cell.experiment.data, home, manifest)
-        total = sum(corpus.stream(one.cell.experiment.data, 1).num_clips("test") for one in left)
-        with progress(f"{study.name}, {len(left)} cells", total, "clips") as advance:
+        corpus = read_corpus(first.experiment.data, home, manifest)
+        total = sum(one.num_predictions(corpus) for one in left)
+        with progress(f"{study.name}, {len(left)} cells", total, "predictions") as advance:
             for one in left:
                 one.measure(corpus, advance)
 
@@ -125,13 +173,13 @@ def show(study: Study, found: Sequence[ModelQuality], options: Options) -> None:
         print(json.dumps({"models": [model.document() for model in found], "notes": notes(study)}, indent=2))
         return
     out = tables()
+    titles = {name: title for model in found for name, title in model.titles().items()}
     table = Table(title=f"{study.name}: test clips, means over predicted frames", title_justify="left")
-    for column in ("model", "learning rate", "n", *PANELS.values(), "SSIM (data range 2)", "losses by inner steps"):
+    for column in ("model", "learning rate", "n", *titles.values(), "losses by inner steps"):
         table.add_column(column)
     for model in found:
-        means = [model.by_frame(metric)[0].mean() for metric in (*PANELS, "ssim_published")]
-        drop = f"{model.num_steps}: {model.drop()}" if model.num_steps else ""
-        table.add_row(model.label, f"{model.row.lr:g}", str(len(model.found)), *(f"{mean:.4g}" for mean in means), drop)
+        means = [f"{model.by_frame(name)[0].mean():.4g}" if name in model.titles() else "–" for name in titles]
+        table.add_row(model.label, f"{model.row.lr:g}", str(len(model.found)), *means, model.steps_words())
     out.print(table)
     lines = ["SSIM with data range 2 and a uniform window is how the published numbers were made.", *notes(study)]
     out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)

@@ -7,7 +7,7 @@ and standard error over the test clips of each predicted frame's metrics, and th
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -22,6 +22,8 @@ from fernn.heatmaps import grad_cam
 from fernn.layers.conserved import ConservedEmbedding
 from fernn.models.noether import NoetherNetwork
 from fernn.models.tailored import Inner
+from fernn.perceptual import Perceptual
+from fernn.tailoring import Step
 from fernn.train.conserved import seeded_noise
 from fernn.train.evaluate import NUM_EXAMPLES, evaluating, to_unit
 from fernn.train.run import Run, available_device
@@ -31,6 +33,47 @@ from tune.study import Cell, Study
 from tune.vault import QUALITY, Sealed
 
 FILE, MAPS = "quality.json", "quality.safetensors"
+Advance = Callable[[int], None]
+Subject = dict[str, Any]
+"""What decides a result."""
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """What is measured of predictions after 0, 1, ..., ``steps`` inner steps."""
+
+    steps: int
+    shown: Sequence[int]
+    """Numbers of inner steps at which frames are looked at."""
+    lpips: Perceptual | None = None
+
+    def read(self, steps: Iterator[Step], clips: Tensor, num_given: int, advance: Advance) -> dict[str, Tensor]:
+        """Losses (b, steps + 1) by number of inner steps, and metrics (b, horizon) where frames are looked at.
+
+        Of each step no more than that is kept, so that many steps need no more memory than few.
+        """
+        found: dict[str, Tensor] = {}
+        inner, outer, true = [], [], clips[:, num_given:]
+        for count, step in enumerate(islice(steps, self.steps + 1)):
+            frames = step.found.frames[:, num_given:]
+            inner.append(step.losses.cpu())
+            outer.append((frames - true).square().mean(dim=(2, 3, 4)).sum(dim=1).cpu())
+            if count in self.shown:
+                quality = frame_quality(frames, true)
+                quality |= {} if self.lpips is None else {"lpips": self.lpips.distance(frames, true)}
+                found |= {f"{count}/{name}": values.cpu() for name, values in quality.items()}
+            advance(len(clips))
+        return found | {"inner": torch.stack(inner, dim=1), "outer": torch.stack(outer, dim=1)}
+
+    def document(self, parts: Sequence[dict[str, Tensor]]) -> dict[str, Any]:
+        """Means and standard errors over all that was read."""
+        values = {name: torch.cat([part[name] for part in parts]).double() for name in parts[0]}
+        frames: dict[str, Any] = {str(count): {} for count in self.shown}
+        for name in values.keys() - {"inner", "outer"}:
+            count, _, metric = name.partition("/")
+            frames[count][metric] = _summary(values[name])
+        losses = {name: _summary(values[name]) for name in ("inner", "outer")}
+        return {"num_clips": len(values["inner"]), "frames": frames, **losses}
 
 
 @dataclass(frozen=True)
@@ -40,12 +83,13 @@ class QualityMeasurement:
     cell: Cell
     folder: CellFolder
     inner: Inner
+    lpips: Perceptual | None = None
 
     @classmethod
-    def of(cls, study: Study, cell: Cell, inner: Inner | None) -> "QualityMeasurement":
-        """The measurement of a cell; without ``inner`` as it was trained. Plain SVG takes no inner step."""
+    def of(cls, study: Study, cell: Cell, inner: Inner, lpips: Perceptual | None = None) -> "QualityMeasurement":
+        """The measurement of a cell. Plain SVG takes no inner step."""
         own = cell.experiment.model.inner()  # type: ignore[attr-defined]
-        return cls(cell, study.cell_folder(cell), own if inner is None or own.steps == 0 else inner)
+        return cls(cell, study.cell_folder(cell), own if own.steps == 0 else inner, lpips)
 
     @property
     def shown(self) -> list[int]:
@@ -53,80 +97,86 @@ class QualityMeasurement:
         own = self.cell.experiment.model.inner().steps  # type: ignore[attr-defined]
         return sorted({0, min(own, self.inner.steps), self.inner.steps})
 
-    def subject(self) -> dict[str, Any]:
+    def subject(self) -> Subject:
         """What decides the result."""
         inner = {name: getattr(self.inner, name) for name in ("steps", "lr", "clips", "optimizer", "compared")}
-        return {"key": self.cell.key, "weights_sha256": self.folder.best_sha256(), "inner": inner}
+        return subject_of(self.cell, self.folder, self.lpips) | {"inner": inner}
 
     def result(self) -> dict[str, Any] | None:
         """What is measured, or None where that is of other weights or other inner steps."""
-        content = self.folder.folder.read_json(FILE)
-        return content if content is not None and content["subject"] == self.subject() else None
+        return kept(self.folder, self.subject())
 
-    def measure(self, corpus: Corpus, advance: Callable[[int], None]) -> None:
-        """Predict the test clips with the best epoch's weights, and write down all that is shown of them."""
-        began, experiment = time.monotonic(), self.cell.experiment
-        run = Run.start(experiment, available_device())
-        self.folder.load_best(run)
-        stream = Sealed(corpus.stream(experiment.data, experiment.batch_size, run.device), self.folder).opened(QUALITY)
-        parts: list[dict[str, Tensor]] = []
-        maps: Tensors = {}
-        for batch in stream.evaluation("test"):
-            clips = to_unit(batch.clips, run.device)
-            parts.append({name: values.cpu() for name, values in self._of_batch(run, clips, batch.labels).items()})
-            maps = maps or heatmaps(run, clips)
-            advance(len(batch.ids))
-        values = {name: torch.cat([part[name] for part in parts]).double() for name in parts[0]}
-        content = {
-            "subject": self.subject(),
-            "num_clips": len(values["inner"]),
-            "frames": {str(k): {m: _summary(values[f"{k}/{m}"]) for m in METRICS} for k in self.shown},
-            "inner": _summary(values["inner"]),
-            "outer": _summary(values["outer"]),
-            "seconds": time.monotonic() - began,
-            "machine": machine(run.device),
-        }
-        self.folder.folder.write(MAPS, pack(maps, self.subject()))
-        self.folder.folder.write_json(FILE, content)
-
-    def maps(self) -> Tensors:
-        """Frames and heat-maps; empty where those are of other weights."""
-        content = self.folder.folder.read(MAPS)
-        tensors, facts = ({}, {}) if content is None else unpack(content)
-        return tensors if facts == self.subject() else {}
+    def num_predictions(self, corpus: Corpus) -> int:
+        """How many predictions are to be made, of a clip one for each number of inner steps."""
+        return corpus.stream(self.cell.experiment.data, 1).num_clips("test") * (self.inner.steps + 1)
 
     @torch.no_grad()
-    def _of_batch(self, run: Run, clips: Tensor, seeds: Tensor) -> dict[str, Tensor]:
-        """Losses (b, steps + 1) by number of inner steps, and metrics (b, horizon) at some of them."""
-        network, num_given = run.model, run.task.inputs(clips)[0].shape[1]
+    def measure(self, corpus: Corpus, advance: Advance) -> None:
+        """Predict the test clips with the best epoch's weights, and write down all that is shown of them."""
+        began = time.monotonic()
+        run = best_run(self.cell, self.folder)
+        network, data = run.model, self.cell.experiment.data
         assert isinstance(network, NoetherNetwork)
-        found: dict[str, Tensor] = {}
-        inner, outer = [], []
+        stream = corpus.stream(data, self.cell.experiment.batch_size, run.device)
+        gauge, parts = Gauge(self.inner.steps, self.shown, self.lpips), []
+        maps: Tensors = {}
         with evaluating(network):
-            steps = network.descend(self.inner, clips, seeded_noise(network, clips, seeds), num_given)
-            for count, step in enumerate(islice(steps, self.inner.steps + 1)):
-                errors = (step.found.frames - clips)[:, num_given:].square().mean(dim=(2, 3, 4))
-                inner.append(step.losses * self.inner.clips)
-                outer.append(errors.sum(dim=1))
-                if count in self.shown:
-                    quality = frame_quality(step.found.frames[:, num_given:], clips[:, num_given:])
-                    found |= {f"{count}/{name}": values for name, values in quality.items()}
-        return found | {"inner": torch.stack(inner, dim=1), "outer": torch.stack(outer, dim=1)}
+            for batch in Sealed(stream, self.folder).opened(QUALITY).evaluation("test"):
+                clips = to_unit(batch.clips, run.device)
+                num_given = run.task.inputs(clips)[0].shape[1]
+                steps = network.descend(self.inner, clips, seeded_noise(network, clips, batch.labels), num_given)
+                found = gauge.read(steps, clips, num_given, advance)
+                parts.append(found | {"inner": found["inner"] * self.inner.clips})
+                maps = maps or heatmaps(network.embedding, clips)
+        write(self.folder, self.subject(), gauge.document(parts), maps, run, began)
 
 
-METRICS = ("mse", "psnr", "ssim", "ssim_published")
+def best_run(cell: Cell, folder: CellFolder) -> Run:
+    """The cell's best epoch."""
+    run = Run.start(cell.experiment, available_device())
+    folder.load_best(run)
+    return run
 
 
-def heatmaps(run: Run, clips: Tensor) -> Tensors:
-    """The first clips' frames (n, c, s, s) at the end of their middle windows, and where these are looked at."""
-    network = run.model
-    assert isinstance(network, NoetherNetwork)
-    embedding = network.embedding
-    assert isinstance(embedding, ConservedEmbedding)
+def subject_of(cell: Cell, folder: CellFolder, lpips: Perceptual | None) -> Subject:
+    """What decides any result: the weights, and those of LPIPS where it is asked for."""
+    found = {"key": cell.key, "weights_sha256": folder.best_sha256()}
+    return found if lpips is None else found | {"lpips_sha256": lpips.sha256}
+
+
+def kept(folder: CellFolder, subject: Subject) -> dict[str, Any] | None:
+    """What is measured in a cell's folder, or None where that is of something else."""
+    content = folder.folder.read_json(FILE)
+    return content if content is not None and content["subject"] == subject else None
+
+
+def write(
+    folder: CellFolder, subject: Subject, document: dict[str, Any], maps: Tensors, run: Run, began: float
+) -> None:
+    """Keep what is measured, the heat-maps before the numbers that say that all is there."""
+    costs = {"seconds": time.monotonic() - began, "machine": machine(run.device)}
+    folder.folder.write(MAPS, pack(maps, subject))
+    folder.folder.write_json(FILE, {"subject": subject, **document, **costs})
+
+
+def heatmaps(embedding: torch.nn.Module, clips: Tensor) -> Tensors:
+    """The first clips' frames (n, c, s, s) at the end of their middle windows, and where these are looked at.
+
+    None of what is no embedding of windows.
+    """
+    if not isinstance(embedding, ConservedEmbedding):
+        return {}
     windows = embedding.windows(clips)
     heat, middle = grad_cam(embedding, windows.flatten(0, 1)).unflatten(0, windows.shape[:2]), windows.shape[1] // 2
     frames = clips[:NUM_EXAMPLES, middle + embedding.num_frames - 1]
     return {"frames": frames.cpu(), "heat": heat[:NUM_EXAMPLES, middle].float().cpu()}
+
+
+def maps_of(folder: CellFolder, subject: Subject) -> Tensors:
+    """Frames and heat-maps of a cell; empty where those are of something else."""
+    content = folder.folder.read(MAPS)
+    tensors, facts = ({}, {}) if content is None else unpack(content)
+    return tensors if facts == subject else {}
 
 
 def _summary(values: Tensor) -> dict[str, list[float]]:

@@ -1,7 +1,7 @@
 """The quality of a study's predicted frames as pictures, from what the cells' folders keep."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -9,89 +9,130 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fernn.checkpoint import Tensors, unpack
+from fernn.checkpoint import Tensors
 from tune.pictures import blank_figure, marks
-from tune.quality import FILE, MAPS
+from tune.quality import FILE, maps_of
 from tune.results import ModelRow
 from tune.study import Study
 
 PANELS = {"mse": "MSE per pixel", "psnr": "PSNR, dB", "ssim": "SSIM (data range 1)"}
+FURTHER = {"ssim_published": "SSIM (data range 2)", "lpips": "LPIPS"}
+OWN = "own_steps"
+"""What only a document of a predictor has that was trained without inner steps: how many validation clips chose."""
 Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ModelQuality:
-    """What is measured of one row of the study's table: one document a seed, all by equal inner steps."""
+    """What is measured of one row of the study's table: one document a seed, all made in the same way."""
 
     row: ModelRow
     found: Sequence[dict[str, Any]]
     maps: Tensors
     """Of the first seed."""
+    tailored: bool = True
+    """Whether inner steps are taken, where there are any."""
 
     @classmethod
     def of(cls, study: Study, row: ModelRow) -> Self:
         """What the folders of the row's cells hold."""
         folders = [study.cell_folder(one.cell) for one in row.chosen]
         kept = [(one, content) for one in folders if (content := one.folder.read_json(FILE)) is not None]
-        same = [
-            (one, content) for one, content in kept if content["subject"]["inner"] == kept[0][1]["subject"]["inner"]
-        ]
-        content = same[0][0].folder.read(MAPS) if same else None
-        return cls(row, [document for _, document in same], {} if content is None else unpack(content)[0])
+        same = [(one, content) for one, content in kept if _way(content) == _way(kept[0][1])]
+        return cls(row, [content for _, content in same], maps_of(same[0][0], same[0][1]["subject"]) if same else {})
+
+    def of_seed(self, document: dict[str, Any]) -> Self:
+        """One seed alone; the heat-maps are the first one's."""
+        return replace(self, found=[document], maps=self.maps if document is self.found[0] else {})
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the steps are those that validation clips chose, for a predictor that was trained without."""
+        return OWN in self.found[0]
 
     @property
     def label(self) -> str:
-        return self.row.label
+        return f"{self.row.label}, tailored" if self.chooses and self.tailored else self.row.label
 
     @property
     def num_steps(self) -> int:
         """The most inner steps that were taken."""
-        return int(self.found[0]["subject"]["inner"]["steps"])
+        return int(self.found[0]["subject"]["inner"]["steps"]) if self.tailored else 0
 
-    @property
-    def own_steps(self) -> int:
-        """With how many the cell was trained, as far as they were taken."""
+    def own_steps(self, document: dict[str, Any]) -> int:
+        """How many steps a seed's prediction takes: as validation clips chose, or as it was trained, if so many."""
+        if not self.tailored:
+            return 0
+        if self.chooses:
+            return int(document[OWN])
         return min(int(self.row.experiment.model.flatten()["inner_steps"]), self.num_steps)
+
+    def titles(self) -> dict[str, str]:
+        """The metrics that are measured, with their titles."""
+        return {name: title for name, title in {**PANELS, **FURTHER}.items() if name in self.found[0]["frames"]["0"]}
 
     def by_frame(self, metric: str) -> tuple[Values, Values]:
         """Mean over seeds by predicted frame, and the standard error over test clips, its mean over seeds."""
-        parts = [document["frames"][str(self.own_steps)][metric] for document in self.found]
-        return _means(parts)
+        return means([document["frames"][str(self.own_steps(document))][metric] for document in self.found])
 
     def by_steps(self, loss: str) -> tuple[Values, Values]:
         """The same of the inner or outer loss, by number of inner steps."""
-        parts = [document[loss] for document in self.found]
-        return _means(parts)
+        return means([document[loss] for document in self.found])
 
     def words(self) -> list[str]:
         """Each metric's mean over frames."""
-        names = {"mse": "MSE", "psnr": "PSNR", "ssim": "SSIM", "ssim_published": "SSIM with data range 2"}
-        return [f"{title} {self.by_frame(metric)[0].mean():.4g}" for metric, title in names.items()]
+        return [f"{title} {self.by_frame(metric)[0].mean():.4g}" for metric, title in self.titles().items()]
 
     def drop(self) -> str:
         """How far the losses fall, in words."""
         each = [(name, self.by_steps(name)[0]) for name in ("inner", "outer")]
         return ", ".join(f"{name} {values[0]:.3g} to {values[-1]:.3g}" for name, values in each)
 
+    def steps_words(self) -> str:
+        """How far the losses fall over all steps, and how many of these count; empty where none is taken."""
+        if not self.num_steps:
+            return ""
+        text = f"{self.num_steps}: {self.drop()}"
+        if not self.chooses:
+            return text
+        chosen = ", ".join(f"{document[OWN]} at {document['inner_lr']:g}" for document in self.found)
+        return f"{text}; validation chose {chosen}"
+
     def document(self) -> dict[str, Any]:
         """All of it, for a reader that is a program."""
-        return {"label": self.label, "learning_rate": self.row.lr, "n": len(self.found), "cells": list(self.found)}
+        own = [self.own_steps(document) for document in self.found]
+        numbers = {"learning_rate": self.row.lr, "n": len(self.found), OWN: own}
+        return {"label": self.label, **numbers, "cells": list(self.found)}
 
 
 def measured_quality(study: Study, rows: Sequence[ModelRow]) -> list[ModelQuality]:
-    """What is measured of each row so far."""
-    return [found for row in rows if (found := ModelQuality.of(study, row)).found]
+    """What is measured of each row so far, of a predictor that was trained without inner steps with and without."""
+    found: list[ModelQuality] = []
+    for row in rows:
+        model = ModelQuality.of(study, row)
+        if model.found and model.chooses:
+            found += [replace(model, tailored=tailored) for tailored in (False, True)[: 1 + bool(model.num_steps)]]
+        elif model.found:
+            found.append(model)
+    return found
 
 
-def _means(parts: Sequence[dict[str, Any]]) -> tuple[Values, Values]:
+def _way(content: dict[str, Any]) -> dict[str, Any]:
+    """How a document was made, whatever the cell."""
+    return {name: value for name, value in content["subject"].items() if name not in ("key", "weights_sha256")}
+
+
+def means(parts: Sequence[dict[str, Any]]) -> tuple[Values, Values]:
+    """The means over seeds of means and of standard errors."""
     mean, error = (np.mean([part[name] for part in parts], axis=0) for name in ("mean", "error"))
     return mean, error
 
 
 def quality_figure(study: Study, models: Sequence[ModelQuality]) -> Figure:
     """Each metric by predicted frame; the band is the standard error over test clips."""
-    figure = blank_figure(11, 3.8)
-    for axes, (metric, title) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
+    panels = PANELS | {name: FURTHER[name] for name in ("lpips",) if all(name in one.titles() for one in models)}
+    figure = blank_figure(3.7 * len(panels), 3.8)
+    for axes, (metric, title) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         for model in models:
             _band(axes, model, *model.by_frame(metric), first=1)
         axes.set(xlabel="predicted frame", ylabel=title)

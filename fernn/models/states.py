@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from fernn.layers.conditional import ConditionalNorm
 from fernn.models.base import ModelConfig, require_positive
 from fernn.models.tailored import Inner, Rollout, Tailored
-from fernn.tailoring import Comparison
+from fernn.tailoring import Comparison, quantity_terms
 
 STATE = 2
 """Numbers of a state: position q and momentum p."""
@@ -84,16 +84,13 @@ class StateNetwork(Tailored):
         """The loss of training, and the states (b, horizon, 2, 1, 1), each predicted from the true one before it.
 
         The stepper learns from the mean squared error, without tailoring: its weights are those that it has with no
-        quantity. A learned quantity g learns to be conserved along true sequences, and to spread by 1 over all:
-        mean_t |g(x_0) - g(x_t)|^2 + (std g - 1)^2. The paper learns it through the tailoring step; from 25 sequences
-        that overfits (LOG).
+        quantity. A learned quantity learns from true sequences, see :func:`fernn.tailoring.quantity_terms`. The paper
+        learns it through the tailoring step; from 25 sequences that overfits (LOG).
         """
         states = self.backbone(sequences, num_given, sequences.shape[1] - num_given, True).frames[:, num_given:]
         loss = (states - sequences[:, num_given:]).square().mean()
         if any(True for _ in self.embedding.parameters()):
-            quantity = self.embedding(sequences)
-            loss = loss + (quantity[:, 1:] - quantity[:, :1]).square().mean()
-            loss = loss + (quantity.flatten(0, 1).std(dim=0) - 1).square().mean()
+            loss = sum(quantity_terms(self.embedding(sequences)), start=loss)
         return loss, states
 
 

@@ -47,9 +47,10 @@ def test_a_ramp_demo_runs_from_videos_to_table_quality_and_report(command, two_c
     mean = np.mean(without["frames"]["0"]["mse"]["mean"])
     assert any(mean == pytest.approx(value, rel=1e-4) for value in done)  # the draws of its completion
     assert without["outer"]["mean"][0] == pytest.approx(3 * mean, rel=1e-4)
-    assert (
-        "nothing to do: 2 cells are measured" in measure(monkeypatch, capsys, "--steps", "3", "--inner-lr", "3000").err
-    )
+    again = measure(monkeypatch, capsys, "--steps", "3", "--inner-lr", "3000").err
+    assert "nothing to do: 2 cells are measured, and MLflow shows them" in again
+    assert len(list(tmp_path.rglob("quality/quality.png"))) == 5  # two cells', two models', the study's
+    assert len(list(tmp_path.rglob("quality/grad-cam.png"))) == 2  # of the cell and the model that take steps
     maps = [unpack((path / "quality.safetensors").read_bytes())[0] for path in tmp_path.glob("studies/*/cells/*")]
     assert all(one["heat"].shape[1:] == (3, 16, 16) and one["heat"].min() >= 0 for one in maps)
     monkeypatch.setattr("fernn.models.tailored.Tailored.rollout", None)  # a report runs no network
@@ -72,7 +73,7 @@ def test_a_pendulum_demo_runs_without_asking_for_a_gpu(command, two_cpus, tmp_pa
     code, (out, err) = command("--set", "data.passes=1", *few, search=PENDULUM)
     assert code == 0 and "test error (RMSE)" in out and "wants GPUs" not in err, err
     assert report.main(report.Options("ideal-pendulum-paper")) == 0
-    with pytest.raises(StudyError, match="quality by inner steps is of Noether Networks"):
+    with pytest.raises(StudyError, match="quality is of predictors of frames, study"):
         noether_eval.open_study(noether_eval.Options("ideal-pendulum-paper"))
 
 

@@ -1,0 +1,27 @@
+"""The network of LPIPS from a file of the user's, read as untrusted files are: tensors only, never code."""
+
+import hashlib
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load
+
+from fernn.perceptual import Perceptual
+from tune.reference_weights import read_weights
+from tune.study import StudyError
+
+SOURCE = "torchvision's alexnet-owt-7be5be79.pth (https://download.pytorch.org/models/alexnet-owt-7be5be79.pth)"
+
+
+def perceptual(path: Path | None) -> Perceptual | None:
+    """LPIPS on the weights in a file, None without one; raises StudyError for a file that does not hold them."""
+    if path is None:
+        return None
+    try:
+        content = path.expanduser().read_bytes()
+        weights = load(content) if path.suffix == ".safetensors" else read_weights(path.expanduser())
+        return Perceptual(weights, hashlib.sha256(content).hexdigest())
+    except OSError as error:
+        raise StudyError(f"--lpips {path} cannot be read ({error.strerror or error}): give {SOURCE}") from error
+    except (SafetensorError, StudyError, ValueError, RuntimeError) as error:
+        raise StudyError(f"--lpips {path}: {error}; give {SOURCE}") from error

@@ -1,0 +1,163 @@
+"""How well a cell of any other predictor of frames predicts, as it was trained and tailored when it predicts.
+
+A quantity is learned from the true training clips, or is the frames' brightness; the inner learning rate and the number
+of inner steps are those with the least validation error, which may be no step at all; the test clips then show what
+comes of it. Kept as the quality of a Noether Network is, see tune/quality.py, with what was chosen from what.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from data.stream import Corpus, Stream
+from fernn.batch import Batch
+from fernn.experiment import Split
+from fernn.models.conserving import Brightness, Conserving, learn, new_embedding
+from fernn.models.tailored import Inner, Rollout
+from fernn.perceptual import Perceptual
+from fernn.seeding import seed_of
+from fernn.tailoring import Comparison, InnerOptimizer, Step
+from fernn.train.evaluate import evaluating, to_unit
+from fernn.train.run import Run
+from tune.quality import Advance, Gauge, Subject, best_run, heatmaps, kept, subject_of, write
+from tune.store import CellFolder
+from tune.study import Cell
+from tune.vault import QUALITY, Sealed
+
+Quantity = Literal["learned", "brightness"]
+RATES = (1e-5, 1e-4, 1e-3)
+"""Inner learning rates that are tried."""
+LEARNING_STEPS = 300
+"""Batches that a quantity is learned from, no more than there are in an epoch."""
+
+
+@dataclass(frozen=True)
+class Tailoring:
+    """How a predictor is tailored that was trained without."""
+
+    steps: int = 10
+    """At most; 0: it predicts as it was trained."""
+    rates: tuple[float, ...] = RATES
+    """Learning rates among which validation clips choose."""
+    optimizer: InnerOptimizer = "adam"
+    compared: Comparison = "first"
+    quantity: Quantity = "learned"
+    num_clips: int = 64
+    """So many validation and test clips, the first ones."""
+
+    def inner(self, rate: float) -> Inner:
+        """With one of the rates."""
+        return Inner(self.steps, rate, optimizer=self.optimizer, compared=self.compared)
+
+
+@dataclass(frozen=True)
+class PredictorMeasurement:
+    """One finished cell of a predictor, to be measured."""
+
+    cell: Cell
+    folder: CellFolder
+    asked: Tailoring
+    lpips: Perceptual | None = None
+
+    def subject(self) -> Subject:
+        """What decides the result."""
+        asked = asdict(self.asked) | {"rates": list(self.asked.rates)}
+        return subject_of(self.cell, self.folder, self.lpips) | {"inner": asked}
+
+    def result(self) -> dict[str, Any] | None:
+        """What is measured, or None where that is of other weights, or something else was asked for."""
+        return kept(self.folder, self.subject())
+
+    def num_predictions(self, corpus: Corpus) -> int:
+        """How many predictions are to be made: of a clip one for each number of inner steps, and learning rate."""
+        stream, each = corpus.stream(self.cell.experiment.data, 1), self.asked.steps + 1
+        known = {split: min(self.asked.num_clips, stream.num_clips(split)) for split in ("validation", "test")}
+        tried = len(self.asked.rates) * known["validation"] if self.asked.steps else 0
+        return (tried + known["test"]) * each
+
+    @torch.no_grad()
+    def measure(self, corpus: Corpus, advance: Advance) -> None:
+        """Choose on validation clips, predict test clips with the best epoch's weights, and write it all down."""
+        began = time.monotonic()
+        run = best_run(self.cell, self.folder)
+        stream = corpus.stream(self.cell.experiment.data, self.cell.experiment.batch_size, run.device)
+        with evaluating(run.model):
+            quantity = self._quantity(run, stream) if self.asked.steps else None
+            own, rate, tried = self._chosen(run, quantity, stream, advance)
+            gauge = Gauge(self.asked.steps, sorted({0, own, self.asked.steps}), self.lpips)
+            test = Sealed(stream, self.folder).opened(QUALITY)
+            parts = list(self._read(run, quantity, rate, self._clips(run, test, "test"), gauge, advance))
+            maps = {} if quantity is None else heatmaps(quantity, next(self._clips(run, test, "test")))
+        facts = {"own_steps": own, "inner_lr": rate, "validation": tried}
+        write(self.folder, self.subject(), gauge.document(parts) | facts, maps, run, began)
+
+    @torch.enable_grad()
+    def _quantity(self, run: Run, stream: Stream) -> nn.Module:
+        """What is to be conserved."""
+        if self.asked.quantity == "brightness":
+            return Brightness()
+        data, seed = run.experiment.data, run.experiment.seed
+        embedding = new_embedding(data.channels, data.size, seed_of(seed, "conserved-embedding")).to(run.device)
+        batches = islice(stream.training(seed, 1), LEARNING_STEPS)
+        learn(embedding, (to_unit(batch.clips, run.device) for batch in batches))
+        return embedding
+
+    def _chosen(
+        self, run: Run, quantity: nn.Module | None, stream: Stream, advance: Advance
+    ) -> tuple[int, float, dict[str, list[float]]]:
+        """Steps and rate with the least validation error, the fewest and lowest of equals; and all by rate."""
+        tried: dict[str, list[float]] = {}
+        best = (0, self.asked.rates[0], float("inf"))
+        for rate in self.asked.rates if self.asked.steps else ():
+            clips = self._clips(run, stream, "validation")
+            parts = self._read(run, quantity, rate, clips, Gauge(self.asked.steps, ()), advance)
+            errors = torch.cat([part["outer"] for part in parts]).double().mean(dim=0)
+            tried[f"{rate:g}"] = errors.tolist()
+            if errors.min() < best[2]:
+                best = (int(errors.argmin()), rate, errors.min().item())
+        return best[0], best[1], tried
+
+    def _read(
+        self, run: Run, quantity: nn.Module | None, rate: float, clips: Iterable[Tensor], gauge: Gauge, advance: Advance
+    ) -> Iterator[dict[str, Tensor]]:
+        """What the gauge reads of batches; where anything is tailored, of clip after clip."""
+        tailored = None if quantity is None else Conserving(run.model, quantity)
+        for batch in clips:
+            for few in batch.split(len(batch) if tailored is None else 1):
+                given, horizon = run.task.inputs(few)
+                if tailored is None:
+                    steps = plain(run.model, given, horizon)
+                else:
+                    steps = tailored.descend(self.asked.inner(rate), given, horizon)
+                yield gauge.read(steps, few, given.shape[1], advance)
+
+    def _clips(self, run: Run, stream: Stream, split: Split) -> Iterator[Tensor]:
+        """The first clips of the split, in batches, from 0 to 1."""
+        for batch in first_clips(stream.evaluation(split), self.asked.num_clips):
+            yield to_unit(batch, run.device)
+
+
+def plain(network: nn.Module, given: Tensor, horizon: int) -> Iterator[Step]:
+    """The network's own prediction, as that after no step."""
+    frames, nothing = torch.cat([given, network(given, horizon).float()], dim=1), given.new_zeros(len(given))
+    yield Step(nothing, Rollout(frames, nothing), {})
+
+
+def first_clips(batches: Iterable[Batch], number: int) -> Iterator[Tensor]:
+    """The clips of batches, until there were so many."""
+    for batch in batches:
+        yield batch.clips[:number]
+        number -= len(batch.clips)
+        if number <= 0:
+            return
+
+
+def tailoring_of(steps: int | None, lr: float | None, **chosen: Any) -> Tailoring:
+    """What is asked for, with the defaults for what is None."""
+    asked = {"steps": steps, "rates": None if lr is None else (lr,), **chosen}
+    return replace(Tailoring(), **{name: value for name, value in asked.items() if value is not None})
