@@ -19,13 +19,18 @@ from fernn.models import MODELS
 from fernn.video_config import KTHVideoConfig
 from tune.command import main
 from tune.options import Preset, Search
-from tune.video_literature import ALWAYS_DEVIATES, KTH_DEVIATIONS
+from tune.video_literature import ALWAYS_DEVIATES, KTH_DEVIATIONS, KTH_STEPS
 from tune.video_search import DEMO as MOVING_DEMO
-from tune.video_search import OPTIM, PUBLISHED_RATE, SEEDS, STUDIES
+from tune.video_search import ONE_RUN, OPTIM, OWN, PUBLISHED_RATE, SEEDS, STUDIES
 
 MODELS_COMPARED = ("e3d-lstm", "e2d-lstm", "e3d-lstm-residual", "fernn-v2")
-PAPER = Preset(space={"model": MODELS_COMPARED, "optim.lr": PUBLISHED_RATE, "seed": SEEDS})
-FINETUNE = Preset(space={"model": ("e3d-lstm-residual",), "optim.lr": (1e-5,), "seed": SEEDS}, finetunes=True)
+PAPER = Preset(
+    space={"model": MODELS_COMPARED, "optim.lr": PUBLISHED_RATE, "seed": SEEDS},
+    published={"model": MODELS_COMPARED[:-1], **ONE_RUN},
+)
+FINETUNE = Preset(
+    space={"model": ("e3d-lstm-residual",), "optim.lr": (1e-5,), "seed": SEEDS}, finetunes=True, published=ONE_RUN
+)
 DEMO = Preset(
     space=MOVING_DEMO.space,
     defaults={**MOVING_DEMO.defaults, "data.num_clips": (160, 16, 32)},
@@ -36,7 +41,8 @@ SEARCH: Search = Search(
     presets={"paper": PAPER, **STUDIES, "finetune": FINETUNE, "demo": DEMO},
     description=__doc__ or "",
     deviations=KTH_DEVIATIONS,
-    always_deviates=ALWAYS_DEVIATES,
+    always_deviates=(KTH_STEPS, *ALWAYS_DEVIATES),
+    own=OWN,
 )
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ class Preset:
     demo: bool = False
     finetunes: bool = False
     """Whether training starts from weights that the user must give."""
+    published: Space = field(default_factory=dict)
+    """What the publication has of a searched dimension, where that is not the grid's; nothing where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class Search:
     """By data.protocol: what differs from the published code."""
     always_deviates: Sentences = ()
     """What differs from it under any protocol."""
+    own: tuple[str, ...] = ()
+    """Fields of the base, or groups of them as in "data", whose values are this project's and not the publication's."""
     wants_gpu: bool = True
     """Whether to ask before its full size starts without a GPU."""
 

@@ -24,6 +24,8 @@ from tune.command import main
 from tune.options import Preset, Search
 
 SPACE = {"model": ("noether", "oracle", "mlp"), "optim.lr": (3e-3,), "seed": (0, 1, 2, 3, 4)}
+OWN = ("epochs", "batch_size", "optim", "data", "precision")
+"""How the published networks were trained, and on how many trajectories, is not known to us."""
 DEMO = Preset(
     space={"model": ("noether", "mlp"), "optim.lr": (3e-3,), "seed": (0, 1)},
     defaults={"epochs": 2, "data.passes": 5, "data.num_sequences": (25, 50, 50)},
@@ -43,7 +45,8 @@ def search_on(system: str, description: str) -> Search:
     base = Experiment(
         MODELS[system]["noether"], SystemConfig(system), OptimConfig(lr=3e-3, clip_norm=None), epochs=10, batch_size=25
     )
-    return Search(base, {"paper": Preset(SPACE), "demo": DEMO}, description, deviations=DEVIATIONS, wants_gpu=False)
+    presets = {"paper": Preset(SPACE, published={"optim.lr": (), "seed": ()}), "demo": DEMO}
+    return Search(base, presets, description, deviations=DEVIATIONS, own=OWN, wants_gpu=False)
 
 
 SEARCH = search_on("ideal-pendulum", __doc__ or "")

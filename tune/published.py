@@ -6,9 +6,10 @@ from typing import Any
 
 from fernn.models import MODELS, ModelConfig
 from tune.imported import experiments
+from tune.initial_weights import named_weights
 from tune.options import Published, Search
 from tune.results import ModelRow
-from tune.study import Study
+from tune.study import Space, Study
 
 SEARCHES = {
     "kth": "tune.kth_search",
@@ -44,15 +45,33 @@ def obstacles(study: Study, search: Search | None) -> list[str]:
     found = ["the clips are rendered (demo)"] if study.demo else []
     found += ["the data is partial"] if study.partial else []
     found += [] if study.cells else ["nothing was trained here"]
-    return found + [f"{name} is {ours}, the paper's is {paper}" for name, (ours, paper) in departures(study, search)]
+    return found + [f"{name} is {ours}, {theirs}" for name, (ours, theirs) in departures(study, search)]
 
 
 def departures(study: Study, search: Search) -> list[tuple[str, tuple[str, str]]]:
-    """Each field of the paper's setting that the study changed: its values here, and the paper's."""
+    """Each field of the search's base that the study changed: its values here, and those of whose they are."""
     fixed = {name: value for name, value in search.base.flatten().items() if _is_fixed(name)}
     flat = [experiment.flatten() for experiment in experiments(study)]
     values = {name: list(dict.fromkeys(one[name] for one in flat)) for name in fixed}
-    return [(name, (_listed(values[name]), str(paper))) for name, paper in fixed.items() if values[name] != [paper]]
+    return [
+        (name, (_listed(values[name]), f"{_owner(search, name)} is {base}"))
+        for name, base in fixed.items()
+        if values[name] != [base]
+    ]
+
+
+def _owner(search: Search, name: str) -> str:
+    """Whose value the base has of a field."""
+    ours = any(name == own or name.startswith(f"{own}.") for own in search.own)
+    return "this project's default" if ours else "the paper's"
+
+
+def published_space(study: Study, search: Search) -> Space:
+    """What the publication searched, and as far as it is known: of fine-tuning where the study starts from weights."""
+    tuned = any(named_weights(one.model) for one in experiments(study))
+    known = [preset for preset in search.presets.values() if preset.finetunes] if tuned else []
+    preset = known[0] if known else search.presets["paper"]
+    return {**preset.space, **preset.published}
 
 
 def _is_fixed(name: str) -> bool:
@@ -83,32 +102,33 @@ def deviations(study: Study, search: Search | None) -> list[str]:
     found = [*search.deviations.get(data.protocol, ()), *search.always_deviates]
     if study.demo:
         found.append(f"The data is a demo: {data.demo_note}.")
-    found += [f"{name} is {ours}; the paper's is {paper}." for name, (ours, paper) in departures(study, search)]
+    found += [f"{name} is {ours}; {theirs}." for name, (ours, theirs) in departures(study, search)]
     if (precision := _listed([one.precision for one in planned])) != search.base.precision:
-        found.append(f"precision is {precision}; the paper's is {search.base.precision}.")
-    return found + _grid_deviations(study, search) + _model_deviations([one.model for one in planned], search)
+        found.append(f"precision is {precision}; {_owner(search, 'precision')} is {search.base.precision}.")
+    paper = published_space(study, search)
+    return found + _grid_deviations(study, paper) + _model_deviations([one.model for one in planned], search, paper)
 
 
-def _grid_deviations(study: Study, search: Search) -> list[str]:
-    """Where the study searched over something else than the paper."""
-    paper, found = search.presets["paper"].space, []
+def _grid_deviations(study: Study, paper: Space) -> list[str]:
+    """Where the study searched over something else than the paper, of what is known of that."""
+    found = []
     lrs, seeds = study.space.get("optim.lr", ()), study.space.get("seed", ())
-    if study.sampling:
+    if study.sampling and paper["optim.lr"]:
         found.append(f"Learning rates were sampled; the paper's: {_listed(paper['optim.lr'])}.")
-    elif lrs and set(lrs) != set(paper["optim.lr"]):
+    elif lrs and set(lrs) != set(paper["optim.lr"] or lrs):
         found.append(f"Learning rates searched: {_listed(lrs)}; the paper's: {_listed(paper['optim.lr'])}.")
     if study.scheduler == "asha":
         found.append("Successive halving stopped learning rates early; the paper trains each to its last epoch.")
-    if seeds and len(seeds) != len(paper["seed"]):
+    if seeds and len(seeds) != len(paper["seed"] or seeds):
         found.append(f"Seeds for each learning rate: {len(seeds)}; the paper's: {len(paper['seed'])}.")
     return found
 
 
-def _model_deviations(models: Sequence[ModelConfig], search: Search) -> list[str]:
+def _model_deviations(models: Sequence[ModelConfig], search: Search, paper: Space) -> list[str]:
     """Models that the paper does not have, and fields in which one differs from the paper's."""
     found = []
     for model in dict.fromkeys(models):
-        if model.name not in search.presets["paper"].space["model"]:
+        if model.name not in paper["model"]:
             circular = getattr(model, "embedding_padding", "") == "circular"
             why = ": its embedding pads circularly, the paper's with zeros" if circular else ""
             found.append(f"{model.name} is not in the paper{why}.")
@@ -121,7 +141,8 @@ def _model_deviations(models: Sequence[ModelConfig], search: Search) -> list[str
 
 def missing_values(rows: Sequence[ModelRow], search: Search) -> list[str]:
     """Models of the paper in the table whose published number could not be found."""
-    paper = search.presets["paper"].space["model"]
+    preset = search.presets["paper"]
+    paper = preset.published.get("model", preset.space["model"])
     return list(dict.fromkeys(row.model for row in rows if row.model in paper and row.model not in search.published))
 
 

@@ -27,13 +27,18 @@ from fernn.models import MODELS
 from fernn.video_config import MovingConfig
 from tune.command import main
 from tune.options import Preset, Search
-from tune.video_literature import ALWAYS_DEVIATES, MOVING_DEVIATIONS
+from tune.video_literature import ALWAYS_DEVIATES, MOVING_DEVIATIONS, MOVING_STEPS
 
 SEEDS = (0, 1, 2)
 OPTIM = OptimConfig(lr=1e-3, clip_norm=None)
 PUBLISHED_RATE = (1e-3,)
+ONE_RUN = {"seed": SEEDS[:1]}
+"""Every published number is of one run."""
+OWN = ("epochs", "data.num_clips")
+"""The published code counts no epochs: with these an experiment takes as many steps as it does."""
 PAPER = Preset(
     space={"model": ("e3d-lstm", "fernn-v2", "grnn"), "optim.lr": (1e-3, 3e-4, 1e-4), "seed": SEEDS},
+    published={"model": ("e3d-lstm", "e2d-lstm", "e3d-lstm-residual"), "optim.lr": PUBLISHED_RATE, **ONE_RUN},
 )
 ONE = {"model": ("e3d-lstm",), "optim.lr": PUBLISHED_RATE}
 DEPTHS, RESIDUALS = {"model.kernel_depth": (2, 1)}, {"model.residual": (False, True)}
@@ -48,6 +53,7 @@ FINETUNE = Preset(
     space={"model": ("e3d-lstm-residual",), "optim.lr": (1e-6, 1e-5), "seed": SEEDS},
     defaults={"epochs": 12},
     finetunes=True,
+    published={"optim.lr": (1e-6,), **ONE_RUN},
 )
 DEMO = Preset(
     space={"model": ("e3d-lstm", "e3d-lstm-residual", "fernn-v1"), "optim.lr": (1e-2,), "seed": (0, 1)},
@@ -74,7 +80,8 @@ SEARCH = Search(
     presets={"paper": PAPER, **STUDIES, "finetune": FINETUNE, "demo": DEMO},
     description=__doc__ or "",
     deviations=MOVING_DEVIATIONS,
-    always_deviates=ALWAYS_DEVIATES,
+    always_deviates=(MOVING_STEPS, *ALWAYS_DEVIATES),
+    own=OWN,
 )
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import tune
 from data.mnist import demo
 from fernn.checkpoint import pack, unpack
 from fernn.train.run import Run
-from tune import length_eval, report, rotating_mnist_search, translating_mnist_search, velocity_eval
+from tune import length_eval, noether_eval, report, rotating_mnist_search, translating_mnist_search, velocity_eval
 from tune.claims import claim
 from tune.folder import Folder
 from tune.study import Study, StudyError, plan_cells
@@ -43,6 +43,18 @@ def velocities(monkeypatch, capsys, study, radius):
     assert velocity_eval.main() == 0
     (model,) = json.loads(capsys.readouterr().out)["models"]
     return model
+
+
+def tailoring(monkeypatch, capsys, study):
+    """The documents of the model as it was trained and tailored by a learned quantity, of three clips."""
+    asked = ["--study", study, "--steps", "2", "--clips", "3", "--json"]
+    for _ in range(2):
+        monkeypatch.setattr("sys.argv", ["noether_eval.py", *asked])
+        capsys.readouterr()
+        assert noether_eval.main() == 0
+    said = capsys.readouterr()
+    assert "nothing to do: 1 cells are measured, and MLflow shows them" in said.err
+    return json.loads(said.out)["models"]
 
 
 def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_path, monkeypatch, capsys):
@@ -79,6 +91,15 @@ def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_pat
     assert sum(found["mean"][:6]) / 6 == pytest.approx(done["metrics"]["test/mse"])  # it was trained to predict six
     for picture in ("length/curves.png", "length/rollouts.png"):
         assert len(list(tmp_path.rglob(picture))) == 3  # the cell's, the model's, the study's
+    plain, tailored = tailoring(monkeypatch, capsys, name)
+    assert (plain["label"], tailored["label"]) == (model, f"{model}, tailored") and plain["own_steps"] == [0]
+    (kept,) = tailored["cells"]
+    chosen, tried = kept["own_steps"], kept["validation"]
+    assert (len(tried), kept["num_clips"], len(kept["inner"]["mean"])) == (3, 3, 3)
+    assert tried[f"{kept['inner_lr']:g}"][chosen] == min(error for errors in tried.values() for error in errors)
+    assert all(errors[0] == tried["0.001"][0] for errors in tried.values())  # no step yet, whatever the rate
+    assert tailored["own_steps"] == [chosen] and set(kept["frames"]) == {"0", str(chosen), "2"}
+    assert len(list(tmp_path.rglob("quality/inner-steps.png"))) == 3
     error = velocities(monkeypatch, capsys, name, "1")["mse"]
     assert error["V0"] == error["vy_0_vx_0"] and len(error) == 3 + 9
     assert len(list(tmp_path.rglob("velocity/heatmap.png"))) == 2

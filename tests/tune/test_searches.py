@@ -32,3 +32,11 @@ def test_a_planned_cell_is_read_back_with_its_key(search, preset):
 @pytest.mark.parametrize("search", SEARCHES)
 def test_published_numbers_are_of_the_papers_models(search):
     assert set(search.published) <= set(search.presets["paper"].space["model"])
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_what_is_published_is_said_of_searched_dimensions_and_fields_of_the_base(search):
+    for preset in search.presets.values():
+        assert set(preset.published) <= set(preset.space)
+    flat = search.base.flatten()
+    assert all(any(name == own or name.startswith(f"{own}.") for name in flat) for own in search.own)

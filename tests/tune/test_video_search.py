@@ -6,17 +6,20 @@ import re
 import pyarrow as pa
 import pytest
 import torch
+import torchvision
+from safetensors.torch import save_file
 
 import tune
 from data.mnist import demo
 from fernn.checkpoint import pack, unpack
 from fernn.models import MODELS
 from fernn.train.run import Run
-from tune import kth_video_search, length_eval, report, video_search
+from tune import kth_video_search, length_eval, noether_eval, report, video_search
 from tune.claims import claim
 from tune.folder import Folder
 from tune.gallery import gallery
 from tune.initial_weights import initial_weights, keep
+from tune.published import deviations
 from tune.sheets import sheets
 from tune.study import Study, StudyError, plan_cells
 from tune.table import Table
@@ -27,7 +30,19 @@ TINY = ["--set", "model.hidden_channels=2", "--set", "model.kernel_size=3", "--s
 NARROW = {"model.hidden_channels": 2, "model.num_layers": 2, "model.kernel_size": 3, "model.patch_size": 8}
 
 
-def test_a_demo_runs_and_its_weights_are_fine_tuned(command, two_cpus, tmp_path, monkeypatch):
+def quality(monkeypatch, capsys, folder, *arguments):
+    """The only cell's document, with LPIPS on weights that are drawn."""
+    file = folder / "alexnet.safetensors"
+    save_file(torchvision.models.alexnet(weights=None).features.state_dict(prefix="features."), file)
+    asked = ["--study", "moving-mnist-demo", "--lpips", str(file), *arguments, "--json"]
+    monkeypatch.setattr("sys.argv", ["noether_eval.py", *asked])
+    capsys.readouterr()
+    assert noether_eval.main() == 0
+    (model,) = json.loads(capsys.readouterr().out)["models"]
+    return model["cells"][0]
+
+
+def test_a_demo_runs_and_its_weights_are_fine_tuned(command, two_cpus, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(demo, "NUM_DIGITS", {"train": 40, "test": 20})
     asked = ["--preset", "demo", "--models", "e3d-lstm", "--lrs", "1e-3", *FEW, *TINY]
     code, (out, err) = command(*asked, search=video_search.SEARCH)
@@ -40,6 +55,12 @@ def test_a_demo_runs_and_its_weights_are_fine_tuned(command, two_cpus, tmp_path,
     assert "Scores of predicted frames" in text and "What others report" not in text and "inflated" in text
     assert f"| e3d-lstm | 1 | {found['test/mse']:.3g} | – | {found['test/psnr']:.3g} | – |" in text
     assert (tmp_path / "studies/moving-mnist-demo/report/scores.png").exists()
+
+    scores = quality(monkeypatch, capsys, tmp_path, "--steps", "0")["frames"]["0"]
+    assert sum(scores["mse"]["mean"]) / 3 * 32**2 == pytest.approx(found["test/mse"], rel=1e-4)
+    assert len(scores["lpips"]["mean"]) == 3 and min(scores["lpips"]["mean"]) > 0
+    assert report.main(report.Options("moving-mnist-demo")) == 0
+    assert (tmp_path / "studies/moving-mnist-demo/report/quality.png").exists()
 
     weights, before = cell / "best/model.safetensors", tune.load_best("moving-mnist-demo", "e3d-lstm")[0]
     tuned = ["--preset", "demo", "--study", "tuned", "--models", "e3d-lstm-residual", "--lrs", "1e-9", *FEW, *TINY]
@@ -155,3 +176,29 @@ def test_what_cannot_run_is_refused_in_one_line(search, arguments, message, comm
 def test_the_presets_plan_the_studies(preset, cells, command):
     code, said = command("--preset", preset, "--plan", search=video_search.SEARCH)
     assert code == 0 and re.search(rf"{cells} cells .* {cells} to run", said.err)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said", "not_said"),
+    [
+        (
+            {},
+            ["fernn-v2 is not in the paper.", "Learning rates searched: 0.01; the paper's: 0.001."],
+            ["e3d-lstm is not in the paper.", "the paper's is 32"],
+        ),
+        ({"epochs": 3}, ["epochs is 3; this project's default is 32."], ["the paper's is 32"]),
+        (
+            {"model.initial_weights": "0" * 64, "model": "e3d-lstm-residual"},
+            ["Learning rates searched: 0.01; the paper's: 1e-06.", "Seeds for each learning rate: 2; the paper's: 1."],
+            ["the paper's: 0.001."],
+        ),
+    ],
+)
+def test_what_differs_is_said_of_the_publication_alone(settings, said, not_said, tmp_path):
+    model = settings.pop("model", None)
+    space = {"model": (model,) if model else ("e3d-lstm", "fernn-v2"), "optim.lr": (1e-2,), "seed": (0, 1)}
+    search = video_search.SEARCH
+    cells = plan_cells(search.base, space, "h", {}, settings)
+    found = deviations(Study("s", Folder(str(tmp_path)), space, cells), search)
+    assert set(said) <= set(found), found
+    assert not [text for text in found if any(other in text for other in not_said)], found
