@@ -14,6 +14,8 @@ Hardware there: 4 Titan X. Not yet run at full size by this project.
     python tune/video_search.py --preset demo            under 3 minutes on two cores, few small clips
     python tune/video_search.py --protocol published --files DIR     tests on mnist_test_seq.npy, which is in DIR
     python tune/video_search.py kth --plan               the same on KTH: ten frames to twenty, 128x128 pixels
+    python tune/noether_eval.py --study moving-mnist-paper           then: each clip's network tailored by inner steps
+    python tune/noether_eval.py --study moving-mnist-paper --steps 0 --lpips alexnet-owt-7be5be79.pth    then: LPIPS
 
 FERNN is the sequence-to-sequence network of translating MNIST on the same 64x64 frames, trained by the same loss: so
 the table answers whether flow equivariance helps where digits bounce. It keeps 25 maps a channel: --set
