@@ -1,0 +1,102 @@
+"""Predictors tailored when they predict: validation clips choose, test clips are opened once, all is counted."""
+
+import pyarrow as pa
+import pytest
+import torch
+
+from fernn.batch import Batch
+from fernn.train.run import Run
+from tune.claims import claim
+from tune.folder import Folder
+from tune.predictor_quality import PredictorMeasurement, Tailoring, first_clips, tailoring_of
+from tune.quality_views import measured_quality
+from tune.results import model_rows
+from tune.study import Study, plan_cells
+from tune.translating_mnist_search import SEARCH
+
+SMALL = {"model.hidden_channels": 3, "model.decoder_layers": 1, "data.num_frames": 6, "data.input_frames": 3}
+SPLITS = {"validation": 0, "test": 1}
+
+
+class Clips:
+    """Twice four clips of noise in every split."""
+
+    def stream(self, *_):
+        return self
+
+    def training(self, seed, epoch):
+        return self.evaluation("test")
+
+    def evaluation(self, split, velocities=None):
+        draws = torch.Generator().manual_seed(SPLITS[split])
+        for _ in range(2):
+            yield Batch(torch.rand(4, 6, 1, 28, 28, generator=draws), torch.zeros(4), list("abcd"))
+
+    def num_clips(self, split):
+        return 8
+
+
+@pytest.fixture
+def study(tmp_path):
+    """One finished cell."""
+    space = {"model": ("fernn-v1",), "optim.lr": (1e-3,), "seed": (0,)}
+    study = Study("s", Folder(str(tmp_path / "s")), space, plan_cells(SEARCH.base, space, "hash", SMALL))
+    claim(study)
+    (cell,) = study.cells
+    folder, run = study.cell_folder(cell), Run.start(cell.experiment)
+    folder.begin(run)
+    run.epoch = run.best_epoch = 1
+    folder.record({"epoch": 1, "validation/mse": 0.1, "best/epoch": 1, "best/mse": 0.1, "time/recorded_at": 1.5}, run)
+    rows = [{"split": split, "id": "a", "errors": [0.1] * 3} for split in SPLITS]
+    folder.finish(pa.Table.from_pylist(rows), {"num_parameters": 1})
+    return study
+
+
+def measured(study, **asked):
+    """A measurement, how many predictions it counted, and its document."""
+    (cell,), counted = study.cells, []
+    one = PredictorMeasurement(cell, study.cell_folder(cell), tailoring_of(2, **asked))
+    assert one.result() is None
+    one.measure(Clips(), counted.append)
+    assert sum(counted) == one.num_predictions(Clips())
+    return one, one.result()
+
+
+def test_steps_that_harm_validation_clips_are_not_taken(study):
+    one, found = measured(study, lr=1e3, quantity="brightness", num_clips=5)
+    (errors,) = found["validation"].values()
+    assert found["own_steps"] == 0 and errors[0] == min(errors) and found["num_clips"] == 5
+    plain, tailored = measured_quality(study, model_rows(study))
+    assert plain.by_frame("mse")[0].tolist() == tailored.by_frame("mse")[0].tolist()
+    assert (tailored.own_steps(found), tailored.num_steps, plain.num_steps) == (0, 2, 0) and not tailored.maps
+    assert [row["purpose"] for row in one.folder.openings()] == ["quality evaluation"]
+
+
+def test_the_rate_and_the_steps_with_the_least_validation_error_are_taken(study):
+    _, found = measured(study, lr=None, optimizer=None, quantity=None, num_clips=3)
+    tried = found["validation"]
+    assert set(tried) == {"1e-05", "0.0001", "0.001"} and found["num_clips"] == 3
+    assert tried[f"{found['inner_lr']:g}"][found["own_steps"]] == min(min(errors) for errors in tried.values())
+    _, tailored = measured_quality(study, model_rows(study))
+    assert "validation chose" in tailored.steps_words() and set(tailored.maps) == {"frames", "heat"}
+
+
+def test_another_way_is_another_result(study):
+    one, _ = measured(study, lr=1e-3, quantity="brightness", num_clips=1)
+    assert PredictorMeasurement(one.cell, one.folder, Tailoring(quantity="brightness")).result() is None
+    again, found = measured(study, lr=1e-4, quantity="brightness", num_clips=1)
+    assert one.result() is None and again.result() == found
+
+
+def test_without_steps_a_cell_predicts_in_batches_and_nothing_is_tailored(study):
+    one = PredictorMeasurement(study.cells[0], study.cell_folder(study.cells[0]), tailoring_of(0, None))
+    one.measure(Clips(), lambda count: None)
+    found = one.result()
+    assert set(found["frames"]) == {"0"} and found["validation"] == {} and found["outer"]["mean"][0] > 0
+    (plain,) = measured_quality(study, model_rows(study))
+    assert (plain.label, plain.steps_words()) == ("fernn-v1", "")
+
+
+def test_the_first_clips_end_where_they_are_enough():
+    sizes = [len(clips) for clips in first_clips(Clips().evaluation("test"), 6)]
+    assert sizes == [4, 2] and sum(map(len, first_clips(Clips().evaluation("test"), 99))) == 8
