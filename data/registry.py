@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from data.convection import made as made_convection
+from data.convection import prepare as convection
 from data.errors import DataError
 from data.fields.stream import read_fields
 from data.fields.windows import windows
@@ -90,8 +92,22 @@ def _windows(data: Any, manifest: Manifest | None, is_demo: bool) -> Mapping[str
     if manifest is None:
         train, validation, test, domain = data.num_clips
         return {"train": train, "validation": validation, "test": test + domain}
-    found = {split: len(mine) for split, mine in windows(manifest.clips["tiles"], data).items()}
+    return _split_windows(manifest.clips["tiles"], data)
+
+
+def _split_windows(lengths: Mapping[str, int], data: Any) -> Mapping[str, int]:
+    found = {split: len(mine) for split, mine in windows(lengths, data).items()}
     return {**found, "test": found["test"] + found.pop("domain")}
+
+
+def _convection_demo(out: Path, data: DataConfig) -> Manifest:
+    raise DataError("a demo has no published fields: leave data.name made-convection")
+
+
+def _made_windows(data: Any, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
+    """By the config: how many fields there will be is known before."""
+    lengths = {f"{made_convection.REGION}/0/{square}": data.num_fields for square in range(data.squares)}
+    return _split_windows(lengths, data)
 
 
 def _trajectories(data: Any, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
@@ -138,6 +154,15 @@ OCEAN = DataSet(
     _windows, read_fields,
     has_sizes=True,
 )  # fmt: skip
+CONVECTION = DataSet(
+    "convection", lambda out, data, files: convection.prepare(out, files=files, size=data.size), _convection_demo,
+    lambda out, data: convection.folder_of(out, data.size), _windows, read_fields,
+    has_sizes=True,
+)  # fmt: skip
+MADE_CONVECTION = DataSet(
+    "made-convection", made_convection.prepare, lambda out, data: made_convection.prepare(out, data, demo=True),
+    made_convection.folder_of, _made_windows, read_fields,
+)  # fmt: skip
 RAMP = DataSet("physics101", ramp.prepare, _ramp_demo, ramp.folder_of, _ramp_clips, read_clips, has_sizes=True)
 SYSTEMS = DataSet(
     "systems", systems.prepare, lambda out, data: systems.prepare(out, data, demo=True), systems.folder_of,
@@ -145,7 +170,7 @@ SYSTEMS = DataSet(
 )  # fmt: skip
 DATASETS = {
     "kth": KTH, "translating-mnist": MNIST, "rotating-mnist": MNIST, "moving-mnist": MOVING, "kth-video": KTH_VIDEO,
-    "ocean": OCEAN,
+    "ocean": OCEAN, "convection": CONVECTION, "made-convection": MADE_CONVECTION,
     "physics101": RAMP, "ideal-pendulum": SYSTEMS, "ideal-spring": SYSTEMS,
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fernn.config import unknown_name
+from fernn.convection_config import ConvectionConfig, MadeConvectionConfig
 from fernn.data_base import DIGIT, DataConfig, Protocol, TaskName
 from fernn.fields_config import OceanConfig
 from fernn.noether_config import RampConfig, SystemConfig
@@ -118,6 +119,8 @@ DATA: dict[str, DataConfig] = {
         MovingConfig(),
         KTHVideoConfig(),
         OceanConfig(),
+        ConvectionConfig(),
+        MadeConvectionConfig(),
         RampConfig(),
         SystemConfig("ideal-pendulum"),
         SystemConfig("ideal-spring"),

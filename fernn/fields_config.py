@@ -1,4 +1,4 @@
-"""What velocity fields an experiment predicts: ocean currents."""
+"""What velocity fields an experiment predicts: windows and splits of all of them, and ocean currents."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -35,6 +35,8 @@ class FieldsConfig(DataConfig):
     channels = 2
     standardised: ClassVar[bool] = False
     """Whether fields are shifted and scaled to mean 0 and deviation 1 over the training frames."""
+    published_frames: ClassVar[int | None] = None
+    """First frames of a tile that the published windows lie in; None for all."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

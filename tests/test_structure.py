@@ -15,7 +15,7 @@ FORBIDDEN = {
 }
 SCRIPT_FOLDERS = [
     ROOT / "tune",
-    *(ROOT / "data" / name for name in ("", "kth", "mnist", "ocean", "physics101", "systems")),
+    *(ROOT / "data" / name for name in ("", "convection", "kth", "mnist", "ocean", "physics101", "systems")),
 ]
 
 

@@ -18,7 +18,7 @@ from ray.data.collate_fn import NumpyBatchCollateFn
 
 from data.errors import DataError
 from data.fields.schema import Tile, read_tiles
-from data.fields.windows import Window, cut_at, is_held_out, windows
+from data.fields.windows import Window, cut_at, frames_used, is_held_out, windows
 from data.manifest import Manifest
 from data.stream import batches
 from fernn.batch import Batch
@@ -106,7 +106,7 @@ class FieldStream:
         return 1.0 if self.data.standardised else self.moments[1]
 
     def _train_end(self, tile: Tile) -> int:
-        return cut_at(len(tile.frames), self.data)[1]
+        return cut_at(frames_used(len(tile.frames), self.data), self.data)[1]
 
     def _batches(self, chosen: Sequence[Window], labels: NDArray[np.float32] | None) -> Iterator[Batch]:
         places = {tile.name: place for place, tile in enumerate(self.corpus.tiles)}

@@ -37,11 +37,18 @@ def is_held_out(tile: str, data: FieldsConfig) -> bool:
 
 def periods(length: int, data: FieldsConfig) -> list[range]:
     """The first frames of training, validation and test windows of a tile with so many frames."""
+    used = frames_used(length, data)
     if data.protocol == "published":
-        cuts = cut_at(max(0, length - data.num_frames + 1), data)
+        cuts = cut_at(max(0, used - data.num_frames + 1), data)
         return [range(first, last) for first, last in zip(cuts, cuts[1:], strict=False)]
-    cuts = cut_at(length, data)
+    cuts = cut_at(used, data)
     return [_starts(first, last, data) for first, last in zip(cuts, cuts[1:], strict=False)]
+
+
+def frames_used(length: int, data: FieldsConfig) -> int:
+    """How many of a tile's frames windows are cut from."""
+    most = data.published_frames if data.protocol == "published" else None
+    return length if most is None else min(length, most)
 
 
 def cut_at(length: int, data: FieldsConfig) -> list[int]:

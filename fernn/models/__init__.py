@@ -10,7 +10,7 @@ from pathlib import Path
 from fernn.config import unknown_name
 from fernn.models.base import ModelConfig
 from fernn.models.cnn3d import CNN3DConfig
-from fernn.models.dynamics import OCEAN
+from fernn.models.dynamics import CONVECTION, OCEAN
 from fernn.models.e3d_lstm import E3DLSTMConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
 from fernn.models.noether import NoetherConfig
@@ -56,6 +56,8 @@ MODELS: dict[str, dict[str, ModelConfig]] = {
         ("moving-mnist", MOVING),
         ("kth-video", KTH_VIDEO),
         ("ocean", OCEAN),
+        ("convection", CONVECTION),
+        ("made-convection", CONVECTION),
         ("physics101", RAMP),
         ("ideal-pendulum", (*SYSTEM, StateConfig("oracle", quantity="pendulum-energy"))),
         ("ideal-spring", (*SYSTEM, StateConfig("oracle", quantity="spring-energy"))),

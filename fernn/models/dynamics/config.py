@@ -156,3 +156,6 @@ def _for_ocean(config: DynamicsConfig) -> DynamicsConfig:
 
 
 OCEAN = tuple(_for_ocean(config) for config in DYNAMICS)
+
+CONVECTION = tuple(replace(config, output_length=4 if config.architecture == "U-Net" else 3) for config in DYNAMICS)
+"""With the steps of the training loss that the released commands give for convection."""

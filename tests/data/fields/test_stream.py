@@ -7,7 +7,8 @@ import torch
 from data.errors import DataError
 from data.fields.schema import Tile
 from data.fields.stream import LABELS, Fields, shift_of
-from data.fields.windows import evenly, windows
+from data.fields.windows import evenly, frames_used, windows
+from fernn.data_config import data_config
 from fernn.fields_config import FieldsConfig, OceanConfig
 
 DATA = OceanConfig(size=4, num_frames=4, input_frames=2, shares=(0.5, 0.25, 0.25), domain=("east/*",))
@@ -50,6 +51,17 @@ def test_the_published_cut_lets_neighbouring_windows_share_frames():
     found = windows(LENGTHS, DATA.override({"protocol": "published"}))
     assert frames_of(found["train"]) & frames_of(found["validation"])
     assert sum(map(len, found.values())) == 2 * (24 - 4 + 1) + 3
+
+
+def test_the_published_windows_of_convection_are_those_of_its_first_frames():
+    """The released script cuts 6,000, 2,000 and 2,000 windows, frames 0 to 1467, in the middle of a frame's squares."""
+    data = data_config("convection").override({"protocol": "published", "num_clips": (9999, 9999, 9999, 0)})
+    found = windows({f"rbc/0/{square}": 2000 for square in range(7)}, data)
+    assert {split: len(mine) for split, mine in found.items()} == {
+        "train": 5999, "validation": 2002, "test": 2002, "domain": 0,
+    }  # fmt: skip
+    assert max(start for _, start in found["test"]) + data.num_frames == 1468
+    assert frames_used(1000, data) == 1000 and frames_used(2000, data_config("convection")) == 2000
 
 
 def test_fewer_windows_are_taken_evenly():

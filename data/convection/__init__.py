@@ -1,0 +1,1 @@
+"""Rayleigh-Benard convection: published fields, and fields solved for here, to Arrow."""

@@ -1,0 +1,106 @@
+"""Fields of convection that are solved for here, for whoever does not have the published ones.
+
+They depend on the config alone: the noise that convection grows from comes from the named stream ("made-convection").
+Convection amplifies the last bit, so another processor or version of the libraries may give other fields of the same
+flow; the manifest's hash tells.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.convection.balance import WAYS, nusselt
+from data.convection.solver import Layer, State
+from data.errors import DataError
+from data.fields.schema import Frames, cut, write_tiles
+from data.files import locked, room_in
+from data.manifest import Manifest
+from data.mnist.prepare import standing_in
+from data.progress import progress, say
+from fernn.convection_config import MadeConvectionConfig
+from fernn.data_config import DataConfig
+from fernn.seeding import generator
+
+DATASET, REGION = "made-convection", "made"
+NOISE = 0.01
+"""Standard deviation of the temperature's noise that convection grows from."""
+LIBRARIES = ("scipy", "pyarrow")
+DECIDING = (
+    "size", "rayleigh", "prandtl", "squares", "num_fields", "interval", "warm_up", "refinement",
+)  # fmt: skip
+"""Fields of the config that the solved ones depend on."""
+
+
+def folder_of(out: Path | str, data: DataConfig) -> Path:
+    """Where in the folder ``out`` the fields of the config are."""
+    digest = hashlib.sha256(_deciding(data).encode()).hexdigest()[:8]
+    return Path(out).expanduser().resolve() / f"made-{data.size}-{digest}"
+
+
+def prepare(out: Path | str, data: DataConfig, files: Path | str | None = None, demo: bool = False) -> Manifest:
+    """The manifest of the fields in ``folder_of(out, data)``, which are solved for unless they are there.
+
+    Raises :class:`DataError` where the grid is too coarse for the flow; then nothing half-written is left.
+    """
+    assert isinstance(data, MadeConvectionConfig)
+    if files is not None:
+        raise DataError(f"{data.name} is solved for: leave --files out, or give data.name convection for the published")
+    folder = folder_of(out, data)
+    with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
+        standing = standing_in(folder, DATASET)
+        if standing is not None:
+            return standing
+        fields, facts = solved(data)
+        source = hashlib.sha256(_deciding(data).encode()).hexdigest()
+        tiles = cut(REGION, fields, data.size)
+        details = {"config": _deciding(data), "nusselt": facts}
+        return write_tiles(folder, tiles, DATASET, demo, "solved by data/convection", source, LIBRARIES, details)
+
+
+def solved(data: MadeConvectionConfig) -> tuple[Frames, dict[str, float]]:
+    """The fields (num_fields, 2, size, squares * size), and the mean over them of each Nusselt number."""
+    layer, state = layer_of(data), first_state(data)
+    fields = np.empty((data.num_fields, 2, data.size, data.squares * data.size), np.float32)
+    num_before, found = round(data.warm_up / data.interval), []
+    title = f"convection at Ra {data.rayleigh:g} on {layer.rows} x {layer.columns} cells"
+    with progress(title, num_before + data.num_fields, "frames") as advance:
+        for number in range(-num_before, data.num_fields):
+            state = _next(layer, state, data.interval)
+            if number >= 0:
+                fields[number] = pixels(state, data.refinement)
+                found.append(nusselt(layer, state))
+            advance(1)
+    return fields, {way: float(np.mean([one[way] for one in found])) for way in WAYS}
+
+
+def layer_of(data: MadeConvectionConfig) -> Layer:
+    """The fluid of the config, on cells as wide as they are high."""
+    rows = data.size * data.refinement
+    return Layer(data.rayleigh, data.prandtl, rows, rows * data.squares, float(data.squares))
+
+
+def first_state(data: MadeConvectionConfig) -> State:
+    """Fluid at rest that conducts heat, with a little noise."""
+    layer = layer_of(data)
+    return layer.at_rest(NOISE * generator(DATASET).standard_normal((layer.rows, layer.columns)))
+
+
+def pixels(state: State, refinement: int) -> NDArray[np.float64]:
+    """Means (2, h, w) over blocks of cells, the first row on top: u to the right, v up."""
+    velocity = state.velocity()[:, ::-1]
+    blocks = (velocity.shape[1] // refinement, refinement, velocity.shape[2] // refinement, refinement)
+    return velocity.reshape(2, *blocks).mean(axis=(2, 4))
+
+
+def _next(layer: Layer, state: State, interval: float) -> State:
+    try:
+        return layer.advanced(state, interval)
+    except FloatingPointError as error:
+        raise DataError(f"{error}: raise data.refinement, or lower data.rayleigh") from error
+
+
+def _deciding(data: DataConfig) -> str:
+    return json.dumps({name: getattr(data, name) for name in DECIDING})

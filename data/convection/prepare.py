@@ -1,0 +1,97 @@
+"""Bring convection to disk as Parquet: ``python data/convection/prepare.py --out DIR --files rbc_data.pt``.
+
+The published fields become squares of ``--size`` pixels in ``DIR/squares-SIZE``, the manifest last. Without
+``--files`` fields are solved for (``--made.rayleigh`` and more), in ``DIR/made-SIZE-DIGEST``. A folder that is finished
+is left as it is.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from data.convection import made
+from data.convection.published import read_published
+from data.errors import DataError, DownloadError
+from data.fields.schema import cut, write_tiles
+from data.files import locked, room_in, sha256_of
+from data.manifest import Manifest
+from data.mnist.prepare import standing_in
+from data.progress import say
+from fernn.convection_config import MadeConvectionConfig
+
+DATASET, REGION = "convection", "rbc"
+NAME = "rbc_data.pt"
+SOURCE = "https://github.com/Rose-STL-Lab/Equivariant-Net"
+"""Whose README says where the file is."""
+LIBRARIES = ("pyarrow", "torch")
+
+
+@dataclass(frozen=True)
+class PrepareConfig:
+    """Turn the published fields, or fields that are solved for, into squares as Parquet with a manifest."""
+
+    out: Path
+    """Folder for the prepared squares."""
+    files: Path | None = None
+    """The published rbc_data.pt, or the folder that has it; without it fields are solved for."""
+    size: int = 64
+    """Height and width of a square, pixels."""
+    made: MadeConvectionConfig = MadeConvectionConfig()
+    """What is solved for without --files; of the size above."""
+
+
+def folder_of(out: Path | str, size: int) -> Path:
+    """Where squares of that size are in the folder ``out``."""
+    return Path(out).expanduser().resolve() / f"squares-{size}"
+
+
+def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64) -> Manifest:
+    """The manifest of the published fields in ``folder_of(out, size)``, which are read unless they are there.
+
+    Raises :class:`DataError` with one clear line if that cannot be done; then nothing half-written is left.
+    """
+    folder = folder_of(out, size)
+    with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
+        standing = standing_in(folder, DATASET)
+        if standing is not None:
+            return standing
+        path = _path(files)
+        fields, facts = read_published(path, size)
+        tiles = cut(REGION, fields, size)
+        return write_tiles(folder, tiles, DATASET, False, str(path), sha256_of(path), LIBRARIES, facts)
+
+
+def _path(files: Path | str | None) -> Path:
+    if files is None:
+        raise DownloadError(
+            f"{NAME} is not downloaded (7 GB): get it from where {SOURCE} says, then give --files DIR with it; or "
+            "solve for fields of your own with --set data.name=made-convection"
+        )
+    given = Path(files).expanduser().resolve()
+    path = given / NAME if given.is_dir() else given
+    if not path.is_file():
+        raise DataError(f"{path} is not there: give {NAME}, or the folder that has it")
+    return path
+
+
+def main(config: PrepareConfig) -> int:
+    """Prepare and say in one line what there is; 2 if the data cannot be used."""
+    try:
+        if config.files is None:
+            data = config.made.override({"size": config.size})
+            folder, manifest = made.folder_of(config.out, data), made.prepare(config.out, data)
+        else:
+            folder = folder_of(config.out, config.size)
+            manifest = prepare(config.out, files=config.files, size=config.size)
+    except (DataError, OSError) as error:
+        say(f"error: {error}")
+        return 2
+    frames = sum(manifest.clips["tiles"].values())
+    say(f"{folder}: {manifest.dataset}, {manifest.num_clips} squares, {frames} frames")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(PrepareConfig)))
