@@ -18,6 +18,7 @@ SEARCHES = {
     "moving-mnist": "tune.video_search",
     "kth-video": "tune.kth_video_search",
     "ocean": "tune.ocean_search",
+    "convection": "tune.convection_search",
     "physics101": "tune.noether_search",
     "ideal-pendulum": "tune.pendulum_search",
     "ideal-spring": "tune.spring_search",

@@ -23,7 +23,13 @@ SOURCES: Mapping[str, str] = {
     'Recognition", 1998), public through torchvision; card: data/mnist/CARD.md',
     "ocean": "surface currents in NetCDF files from Copernicus Marine Service (with an account) or "
     "GlobCurrent; card: data/ocean/CARD.md",
+    "convection": "Rayleigh-Benard convection, rbc_data.pt, public where the README of "
+    "https://github.com/Rose-STL-Lab/Equivariant-Net says; card: data/convection/CARD.md",
+    "made-convection": "Rayleigh-Benard convection, solved for by this repository; card: data/convection/CARD.md",
 }
+
+FIELD_CARDS: Mapping[str, str] = {"ocean": "ocean", "convection": "convection", "made-convection": "convection"}
+"""By data set of velocity fields: the folder in data/ that has its card."""
 
 Section = tuple[str, Sequence[str]]
 """A heading and the paragraphs under it."""
@@ -143,7 +149,7 @@ def splits(data: Mapping[str, Any]) -> list[str]:
         parts = (f"{part} {', '.join(map(str, sorted(persons)))}" for part, persons in SPLITS[name].items())
         said.append(f"Split `{name}`, by person: {'; '.join(parts)}.")
     else:
-        card = "ocean" if data["fields"].get("name") == "ocean" else "mnist"
+        card = FIELD_CARDS.get(data["fields"].get("name", ""), "mnist")
         said.append(f"Training, validation and test sequences: see data/{card}/CARD.md.")
     if data["manifest"] is None:
         return [*said, f"Numbers of clips: {UNKNOWN}."]

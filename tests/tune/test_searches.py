@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tune import (
+    convection_search,
     kth_search,
     kth_video_search,
     noether_search,
@@ -18,6 +19,7 @@ from tune.study import cell_of, plan_cells
 
 MNIST = (translating_mnist_search, rotating_mnist_search)
 MODULES = (kth_search, *MNIST, video_search, kth_video_search, noether_search, pendulum_search, spring_search)
+MODULES += (convection_search,)
 SEARCHES = [module.SEARCH for module in MODULES]
 PRESETS = [(search, preset) for search in SEARCHES for preset in search.presets.values()]
 

@@ -1,0 +1,77 @@
+"""The search on convection: from a solver, or a published file, to a report with shifted errors, spectra and maps."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from fernn.checkpoint import unpack
+from fernn.data_config import data_config
+from fernn.models import MODELS
+from tune import report
+from tune.convection_search import SEARCH
+
+TINY = ["--models", "unet-um", "--lrs", "1e-3", "--seeds", "0", "--epochs", "2", "--set", "model.narrowing=8"]
+LAYER = ["--set", "data.refinement=1", "--set", "data.rayleigh=1e5", "--set", "data.num_fields=40"]
+LAYER += ["--set", "data.num_clips=[16,4,4,0]", "--set", "data.warm_up=20"]
+
+
+def whirls(num_frames, height, width):
+    """Velocities (t, 2, h, w) of whirls that drift along a layer, first row on top."""
+    y, x = np.linspace(0, np.pi, height)[:, None], np.linspace(0, np.pi * width / height, width)
+    frames = [[-np.sin(x - 0.3 * t) * np.cos(y), -np.cos(x - 0.3 * t) * np.sin(y)] for t in range(num_frames)]
+    return np.array(frames, np.float32)
+
+
+def test_a_demo_runs_from_the_solver_to_shifted_errors_and_pictures(command, two_cpus, tmp_path):
+    code, (out, err) = command("--preset", "demo", *TINY, *LAYER, search=SEARCH)
+    assert code == 0 and "validation error (RMSE)" in out and "DEMO: fields of a small layer" in out, err
+    (cell,) = (tmp_path / "studies/convection-demo/cells").iterdir()
+    metrics = json.loads((cell / "done.json").read_text())["metrics"]
+    assert metrics["test/um_rmse"] == pytest.approx(metrics["test/rmse"], rel=1e-3)  # the law, on a trained network
+    assert {"test/ese", "test/mag_rmse", "test/rot_ese", "test/scale_ese"} <= set(metrics)
+    assert "test/domain_rmse" not in metrics
+    examples = unpack((cell / "examples.safetensors").read_bytes())[0]
+    assert examples["clips"].shape == (4, 8, 1, 16, 16)
+
+    assert report.main(report.Options("convection-demo")) == 0
+    folder = tmp_path / "studies/convection-demo/report"
+    assert re.search(r"\| unet-um \| [\d,]+ \| 0.001 \| 1 \| \d\.\d+ \|", (folder / "table.md").read_text())
+    header = (folder / "rmse.csv").read_text().splitlines()[0]
+    assert header == "marks,model,later in time,uniform motion,magnitude,rotation,scale"
+    assert {"validation", "rollouts", "rmse-by-horizon", "spectra"} <= {path.stem for path in folder.glob("*.png")}
+    assert not (folder / "published-convection.csv").exists()
+    card = (tmp_path / "studies/convection-demo/reproducibility.md").read_text()
+    assert "data/convection/CARD.md" in card
+
+
+def test_a_published_file_is_planned_from_and_its_report_says_what_is_known(command, two_cpus, tmp_path):
+    torch.save(torch.from_numpy(whirls(60, 32, 64)), tmp_path / "rbc_data.pt")
+    small = ["--set", "data.size=16", "--set", "data.num_frames=8", "--set", "data.input_frames=4"]
+    small += ["--set", "data.num_clips=[8,4,4,0]", "--set", "model.input_length=4", "--set", "model.output_length=2"]
+    code, (out, err) = command(*TINY, *small, "--files", tmp_path, "--yes", "--study", "file", search=SEARCH)
+    assert code == 0 and "Fields are standardised by the training frames" in out, err
+    assert report.main(report.Options("file")) == 0
+    folder = tmp_path / "studies/file/report"
+    assert "resnet-rot,0.65,0.76,0.15,0.16" in (folder / "published-convection.csv").read_text()
+    assert "the published script does it by all, the test's included" in (folder / "table.md").read_text()
+
+
+def test_the_bare_command_plans_the_papers_ten_models_and_names_the_ways_to_data(command):
+    code, said = command("--plan", search=SEARCH)
+    assert code == 0 and "150 cells (10 model × 3 lr × 5 seed), 0 done, 150 to run" in said.err
+    code, said = command("--yes", search=SEARCH)
+    assert code == 2 and "rbc_data.pt is not downloaded" in said.err and "data.name=made-convection" in said.err
+    code, said = command("--plan", "--set", "data.name=made-convection", search=SEARCH)
+    assert code == 0 and "150 cells" in said.err
+
+
+def test_the_models_have_the_settings_of_the_released_commands():
+    for config in MODELS["convection"].values():
+        assert (config.input_length, config.kernel_size) == (24, 3)
+        assert config.output_length == (3 if config.name.startswith("resnet") else 4)
+    base = SEARCH.base
+    assert (base.batch_size, base.epochs, base.optim.decay, base.optim.weight_decay) == (16, 100, 0.95, 4e-4)
+    assert base.data == data_config("convection") and base.data.horizon == 10
