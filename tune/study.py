@@ -177,18 +177,19 @@ def plan_cells(
 ) -> tuple[Cell, ...]:
     """The cells of ``space`` around ``base``, each once.
 
-    Both ``defaults`` and, over them, ``settings`` go over every experiment that has the field. Raises
-    KeyError, TypeError or ValueError for a value that does not fit, and for a setting that no
-    experiment of the space has.
+    Both ``defaults`` and, over them, ``settings`` go over every experiment that has the field; another data set
+    comes first, with fields and models of its own. Raises KeyError, TypeError or ValueError for a value that does not
+    fit, and for a setting that no experiment of the space has.
     """
-    experiments = [base.override(point) for point in points(space)]
+    fields = {**defaults, **settings}
+    named = {DATA_NAME: fields[DATA_NAME]} if DATA_NAME in fields else {}
+    experiments = [base.override({**named, **point}) for point in points(space)]
     known = {name: None for experiment in experiments for name in experiment.flatten()}
     for name in settings:
         if name not in known:
             raise KeyError(unknown_name(name, known, kind="field"))
         if name in space or name == "model.name":
             raise ValueError(f"{name} is searched, so it cannot be set: use {SEARCHED_BY.get(name, '--models')}")
-    fields = {**defaults, **settings}
     cells = [make_cell(with_fields(experiment, fields), data_hash) for experiment in experiments]
     check_labels(cells)
     return tuple({cell.key: cell for cell in cells}.values())
@@ -207,6 +208,7 @@ def check_labels(cells: Sequence[Cell]) -> None:
             raise ValueError(f"models must have names of their own, got {names[model.label]} and {model.name}")
 
 
+DATA_NAME = "data.name"
 SEARCHED_BY = {"optim.lr": "--lrs or --lr-range", "seed": "--seeds", "data.velocity_range": "--data-velocity"}
 
 

@@ -29,7 +29,7 @@ def test_fields_become_squares_with_the_solvers_settings_and_heat_transport(two_
     counts = DATASETS["made-convection"].num_clips(layer_config, None, False)  # before anything is solved for
     assert counts == {split: stream.num_clips(split) for split in counts}
     (batch,) = stream.evaluation("validation")
-    assert batch.clips.shape == (3, 2, 2, 16, 16)
+    assert batch.clips.shape == (6, 2, 2, 16, 16)
 
 
 def test_the_fields_have_no_divergence_the_right_way_up_alone(solved):
