@@ -19,15 +19,12 @@ Source: Alet et al., "Noether Networks", NeurIPS 2021.
 Stopped and started again it goes on with the next cell; once all is measured it does nothing but show the table.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import tyro
-from rich.console import Console
 from rich.table import Table
 
 from data.progress import progress, say
@@ -35,36 +32,24 @@ from data.registry import read_corpus
 from fernn.models.noether import NoetherConfig
 from fernn.models.tailored import Inner
 from fernn.perceptual import Perceptual
-from tune.command import USER_ERRORS, refuse
 from tune.data_home import find_data
-from tune.lock import driver_lock
+from tune.evaluation import EvaluationOptions, answer, finished_study, print_table, tracked
 from tune.lpips import perceptual
 from tune.predictor_quality import PredictorMeasurement, Quantity, tailoring_of
-from tune.preflight import check_tracking
-from tune.progress import tables
 from tune.quality import QualityMeasurement
 from tune.quality_views import ModelQuality, measured_quality
 from tune.results import model_rows
 from tune.search import ray_runtime
 from tune.study import Cell, Study, StudyError
 from tune.table import notes
-from tune.velocity_eval import finished_study, mlflow_refusals, uri_of
 
 Measurement = QualityMeasurement | PredictorMeasurement
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(EvaluationOptions):
     """Which study, and how its clips are tailored."""
 
-    study: str
-    """Name of the study, or its folder."""
-    storage: str = "studies"
-    """Folder in which studies are kept."""
-    tracking_uri: str | None = None
-    """MLflow server or database; by default SQLite inside the storage."""
-    models: tuple[str, ...] | None = None
-    """Models by name; by default every one that has a finished cell."""
     steps: int | None = None
     """So many inner steps at most; by default as trained, and 10 for what was trained without. A Noether Network
     trained with 0 takes none."""
@@ -79,29 +64,16 @@ class Options:
     lpips: Path | None = None
     """Weights of torchvision's alexnet or vgg16, .safetensors or .pth, with which LPIPS is measured; without, it is
     not. They are never downloaded."""
-    data: str | None = None
-    """Folder of the prepared data, or its URL in a bucket; by default where the study found it."""
-    json: bool = False
-    """Print the numbers as JSON instead of a table."""
 
 
 def main() -> int:
     """Measure what is missing, show all; 0, or 2 for a command that cannot run."""
-    options = tyro.cli(Options, description=__doc__)
-    console = Console(stderr=True)
-    try:
-        study = open_study(options)
-        with driver_lock(study.folder), mlflow_refusals(uri_of(options)):
-            found = evaluate(study, options)
-    except USER_ERRORS as error:
-        return refuse(error, console)
-    show(study, found, options)
-    return 0
+    return answer(Options, __doc__, open_study, evaluate, show)
 
 
 def open_study(options: Options) -> Study:
     """The study; raises StudyError or KeyError for options that do not fit it."""
-    study = finished_study(options.study, options.storage, options.models)
+    study = finished_study(options)
     data = study.cells[0].experiment.data
     if data.task not in ("stochastic", "prediction", "video"):
         raise StudyError(f"quality is of predictors of frames, study {study.name!r} on {data.name} has none")
@@ -113,7 +85,6 @@ def open_study(options: Options) -> Study:
         raise StudyError(f"--clips must be 1 or more, got {options.clips}")
     if data.task == "stochastic" and (options.clips, options.quantity) != (None, None):
         raise StudyError("--clips and --quantity are of predictors that are no Noether Networks: leave them out")
-    check_tracking(uri_of(options), options.storage)
     return study
 
 
@@ -137,19 +108,17 @@ def inner_of(own: Inner, options: Options) -> Inner:
 def evaluate(study: Study, options: Options) -> list[ModelQuality]:
     """Measure the chosen cells where they are not, and bring MLflow up to date; every model measured so far."""
     from tune.quality_tracking import ship
-    from tune.tracking import Tracker
 
     lpips = perceptual(options.lpips)
-    tracker = Tracker(study, uri_of(options))
-    tracker.sync()
     rows = model_rows(study)
-    asked = [row for row in rows if options.models is None or row.model in options.models]
+    asked = options.asked(rows)
     wanted = [measurement(study, one.cell, options, lpips) for row in asked for one in row.chosen]
-    if left := [one for one in wanted if one.result() is None]:
-        measure_all(study, left, options)
-    found = measured_quality(study, rows)
-    changed = ship(tracker, study, found)
-    tracker.close(complete=not study.missing())
+    left = [one for one in wanted if one.result() is None]
+    with tracked(study, options) as tracker:
+        if left:
+            measure_all(study, left, options)
+        found = measured_quality(study, rows)
+        changed = ship(tracker, study, found)
     if not left and not changed:
         say(f"nothing to do: {len(wanted)} cells are measured, and MLflow shows them")
     return found
@@ -169,10 +138,6 @@ def measure_all(study: Study, left: Sequence[Measurement], options: Options) -> 
 
 def show(study: Study, found: Sequence[ModelQuality], options: Options) -> None:
     """Means over frames as a table, or all of it as JSON."""
-    if options.json:
-        print(json.dumps({"models": [model.document() for model in found], "notes": notes(study)}, indent=2))
-        return
-    out = tables()
     titles = {name: title for model in found for name, title in model.titles().items()}
     table = Table(title=f"{study.name}: test clips, means over predicted frames", title_justify="left")
     for column in ("model", "learning rate", "n", *titles.values(), "losses by inner steps"):
@@ -180,9 +145,8 @@ def show(study: Study, found: Sequence[ModelQuality], options: Options) -> None:
     for model in found:
         means = [f"{model.by_frame(name)[0].mean():.4g}" if name in model.titles() else "–" for name in titles]
         table.add_row(model.label, f"{model.row.lr:g}", str(len(model.found)), *means, model.steps_words())
-    out.print(table)
     lines = ["SSIM with data range 2 and a uniform window is how the published numbers were made.", *notes(study)]
-    out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+    print_table(table, lines)
 
 
 if __name__ == "__main__":

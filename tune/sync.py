@@ -15,13 +15,13 @@ from rich.console import Console
 
 from data.progress import say
 from tune.command import USER_ERRORS, refuse
+from tune.evaluation import mlflow_refusals
 from tune.lock import driver_lock
 from tune.masking import masked
 from tune.options import Records
 from tune.preflight import check_tracking, optuna_storage, tracking_uri
 from tune.reuse import find_study
 from tune.study import Study
-from tune.velocity_eval import mlflow_refusals
 
 
 @dataclass(frozen=True)

@@ -13,29 +13,19 @@ folders, then shown in MLflow: heat-maps, curves, tables and metrics on the runs
 Stopped and started again it goes on; once all is measured it does nothing but show the table.
 """
 
-import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
-import tyro
-from rich.console import Console
 from rich.table import Table
 
 from data.progress import progress, say
 from data.registry import read_corpus
-from fernn.config import unknown_name
 from fernn.generalization import VelocityGrid
-from tune.command import USER_ERRORS, refuse
 from tune.data_home import find_data
-from tune.lock import driver_lock
-from tune.options import Records
-from tune.preflight import check_tracking, tracking_uri
-from tune.progress import tables
+from tune.evaluation import EvaluationOptions, answer, finished_study, print_table, tracked
 from tune.results import ModelRow, model_rows, registered_name
-from tune.reuse import find_study
 from tune.search import ray_runtime
 from tune.study import Cell, Study, StudyError
 from tune.table import notes
@@ -46,110 +36,44 @@ if TYPE_CHECKING:
     from tune.tracking import Tracker
 
 
-class Kept(Protocol):
-    """Options that say where a study is kept."""
-
-    @property
-    def storage(self) -> str:
-        """Folder in which studies are kept."""
-
-    @property
-    def tracking_uri(self) -> str | None:
-        """MLflow server or database."""
-
-
 @dataclass(frozen=True)
-class Options:
+class Options(EvaluationOptions):
     """What to measure."""
 
-    study: str
-    """Name of the study."""
-    storage: str = "studies"
-    """Folder in which studies are kept."""
-    tracking_uri: str | None = None
-    """MLflow server or database; by default SQLite inside the storage."""
-    models: tuple[str, ...] | None = None
-    """Models by name; by default every one that has a finished cell."""
     which: Literal["seeds", "best"] = "seeds"
     """Every seed of the chosen learning rate, or the one checkpoint under MLflow's alias "best"."""
     range: int | None = None
     """The grid goes from -range to range on each axis: pixels per frame, or steps of the data's angle; by default
     as in the paper's figures, 4 on KTH, 2 on translating MNIST, 5 (50 degrees) on rotating MNIST."""
-    data: str | None = None
-    """Folder of the prepared data, or its URL in a bucket; by default where the study found it."""
-    json: bool = False
-    """Print the numbers as JSON instead of a table."""
 
 
 def main() -> int:
     """Measure what is missing, show all; 0, or 2 for a command that cannot run."""
-    options = tyro.cli(Options, description=__doc__)
-    console = Console(stderr=True)
-    try:
-        study = open_study(options)
-        with driver_lock(study.folder), mlflow_refusals(uri_of(options)):
-            found = evaluate(study, options)
-    except USER_ERRORS as error:
-        return refuse(error, console)
-    show(study, found, options)
-    return 0
+    return answer(Options, __doc__, open_study, evaluate, show)
 
 
 def open_study(options: Options) -> Study:
     """The study; raises StudyError or KeyError for options that do not fit it."""
-    study = finished_study(options.study, options.storage, options.models)
+    study = finished_study(options)
     try:
         VelocityGrid.of(study.cells[0].experiment.data, options.range)
     except ValueError as error:
         raise StudyError(f"--{error}") from error
-    check_tracking(uri_of(options), options.storage)
     return study
-
-
-def finished_study(name: str, storage: str, models: Sequence[str] | None) -> Study:
-    """The study; raises StudyError where it has no finished cell, KeyError where one of ``models`` has none."""
-    study = find_study(name, storage)
-    known = [row.model for row in model_rows(study)]
-    if not known:
-        raise StudyError(f"study {study.name!r} has no finished cell: run its search first")
-    for model in models or ():
-        if model not in known:
-            raise KeyError(unknown_name(model, known, kind="model with a finished cell"))
-    return study
-
-
-def uri_of(options: Kept) -> str:
-    """The MLflow server or database, as the search finds it."""
-    return tracking_uri(Records(storage=options.storage, tracking_uri=options.tracking_uri))
-
-
-@contextmanager
-def mlflow_refusals(uri: str) -> Iterator[None]:
-    """Whatever MLflow refuses becomes a StudyError; what was measured until then stays in the cells' folders."""
-    from mlflow.exceptions import MlflowException  # MLflow takes seconds to import: not for a refused option
-
-    try:
-        yield
-    except MlflowException as error:
-        reason = str(error).splitlines()[0]
-        raise StudyError(f"MLflow at {uri} refuses: {reason}; no number is lost, run the command again") from error
 
 
 def evaluate(study: Study, options: Options) -> list["ModelVelocity"]:
     """Measure the chosen cells where they are not, and bring MLflow up to date; every model measured so far."""
-    from tune.tracking import Tracker
     from tune.velocity_tracking import ship
 
-    tracker = Tracker(study, uri_of(options))
-    tracker.sync()
     rows = model_rows(study)
-    cells = chosen_cells(study, rows, options, tracker)
-    if left := unmeasured(study, cells, options.range):
-        measure_all(study, left, options)
-    named = [(row.label, measured(study, row, cells, options.range)) for row in rows]
-    found = [ModelVelocity(study, label, seeds) for label, seeds in named if seeds]
-    changed = ship(tracker, found)
-    tracker.close(complete=not study.missing())
+    with tracked(study, options) as tracker:
+        cells = chosen_cells(study, rows, options, tracker)
+        if left := unmeasured(study, cells, options.range):
+            measure_all(study, left, options)
+        named = [(row.label, measured(study, row, cells, options.range)) for row in rows]
+        found = [ModelVelocity(study, label, seeds) for label, seeds in named if seeds]
+        changed = ship(tracker, found)
     if not left and not changed:
         say(f"nothing to do: {len(cells)} of {len(cells)} cells are measured, and MLflow shows them")
     return found
@@ -157,7 +81,7 @@ def evaluate(study: Study, options: Options) -> list["ModelVelocity"]:
 
 def chosen_cells(study: Study, rows: Sequence[ModelRow], options: Options, tracker: "Tracker") -> list[Cell]:
     """The cells to measure: of the learning rates that the table reports, or those that are registered."""
-    asked = [row for row in rows if options.models is None or row.model in options.models]
+    asked = options.asked(rows)
     if options.which == "seeds":
         return [one.cell for row in asked for one in row.chosen]
     return [best_cell(study, row, tracker) for row in asked]
@@ -201,18 +125,13 @@ def measure_all(study: Study, left: Sequence[Measurement], options: Options) -> 
 
 def show(study: Study, found: Sequence["ModelVelocity"], options: Options) -> None:
     """The metric on V_0, V_1, ... as a table, or all of it as JSON."""
-    if options.json:
-        print(json.dumps({"models": [model.document() for model in found], "notes": notes(study)}, indent=2))
-        return
-    out = tables()
     grid = VelocityGrid.of(study.cells[0].experiment.data, options.range)
     columns = ("model", "learning rate", "n", *(f"V_{k}" for k in grid.ranges))
     title = f"{study.name}: test {study.metric.title} with velocities from V_k"
     table = Table(*columns, title=title, title_justify="left")
     for model in found:
         table.add_row(*model.text())
-    out.print(table)
-    out.print("\n".join(notes(study)), markup=False, highlight=False, soft_wrap=True)
+    print_table(table, notes(study))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,132 @@
+"""What the commands that measure a finished study's models have in common: options, refusals, MLflow, the answer."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import tyro
+from rich.console import Console
+
+from fernn.config import unknown_name
+from tune.command import USER_ERRORS, refuse
+from tune.lock import driver_lock
+from tune.options import Records
+from tune.preflight import check_tracking, tracking_uri
+from tune.progress import tables
+from tune.results import ModelRow, model_rows
+from tune.reuse import find_study
+from tune.study import Study, StudyError
+from tune.table import notes
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tune.tracking import Tracker
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """Which study is measured, and where it is."""
+
+    study: str
+    """Name of the study, or its folder."""
+    storage: str = "studies"
+    """Folder in which studies are kept."""
+    tracking_uri: str | None = None
+    """MLflow server or database; by default SQLite inside the storage."""
+    models: tuple[str, ...] | None = None
+    """Models by name; by default every one that has a finished cell."""
+    data: str | None = None
+    """Folder of the prepared data, or its URL in a bucket; by default where the study found it."""
+    json: bool = False
+    """Print the numbers as JSON instead of a table."""
+
+    @property
+    def uri(self) -> str:
+        """The MLflow server or database, as the search finds it."""
+        return tracking_uri(Records(storage=self.storage, tracking_uri=self.tracking_uri))
+
+    def asked(self, rows: Sequence[ModelRow]) -> list[ModelRow]:
+        """The rows of the models that are to be measured."""
+        return [row for row in rows if self.models is None or row.model in self.models]
+
+
+class Measured(Protocol):
+    """What was measured of one model."""
+
+    def document(self) -> dict[str, Any]:
+        """Its numbers, for JSON."""
+
+
+Asked = TypeVar("Asked", bound=EvaluationOptions)
+Found = TypeVar("Found", bound=Measured)
+
+
+def answer(
+    kind: type[Asked],
+    text: str | None,
+    open_study: Callable[[Asked], Study],
+    evaluate: Callable[[Study, Asked], Sequence[Found]],
+    show: Callable[[Study, Sequence[Found], Asked], None],
+) -> int:
+    """Measure what is missing, show all; 0, or 2 for a command that cannot run.
+
+    ``open_study`` raises StudyError or KeyError for options that do not fit the study, before anything is measured.
+    """
+    options = tyro.cli(kind, description=text)
+    try:
+        study = open_study(options)
+        check_tracking(options.uri, options.storage)
+        with driver_lock(study.folder), mlflow_refusals(options.uri):
+            found = evaluate(study, options)
+    except USER_ERRORS as error:
+        return refuse(error, Console(stderr=True))
+    if options.json:
+        print(json.dumps({"models": [model.document() for model in found], "notes": notes(study)}, indent=2))
+    else:
+        show(study, found, options)
+    return 0
+
+
+def finished_study(options: EvaluationOptions) -> Study:
+    """The study; raises StudyError where it has no finished cell, KeyError where one of the models has none."""
+    study = find_study(options.study, options.storage)
+    known = [row.model for row in model_rows(study)]
+    if not known:
+        raise StudyError(f"study {study.name!r} has no finished cell: run its search first")
+    for model in options.models or ():
+        if model not in known:
+            raise KeyError(unknown_name(model, known, kind="model with a finished cell"))
+    return study
+
+
+@contextmanager
+def mlflow_refusals(uri: str) -> Iterator[None]:
+    """Whatever MLflow refuses becomes a StudyError; what was measured until then stays in the cells' folders."""
+    from mlflow.exceptions import MlflowException  # MLflow takes seconds to import: not for a refused option
+
+    try:
+        yield
+    except MlflowException as error:
+        reason = str(error).splitlines()[0]
+        raise StudyError(f"MLflow at {uri} refuses: {reason}; no number is lost, run the command again") from error
+
+
+@contextmanager
+def tracked(study: Study, options: EvaluationOptions) -> Iterator["Tracker"]:
+    """MLflow's view of the study, brought up to date before anything is added to it."""
+    from tune.tracking import Tracker
+
+    tracker = Tracker(study, options.uri)
+    tracker.sync()
+    yield tracker
+    tracker.close(complete=not study.missing())
+
+
+def print_table(table: "Table", lines: Sequence[str]) -> None:
+    """A table, and sentences under it."""
+    out = tables()
+    out.print(table)
+    out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
