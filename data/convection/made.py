@@ -17,8 +17,7 @@ from data.convection.solver import Layer, State
 from data.errors import DataError
 from data.fields.schema import Frames, cut, write_tiles
 from data.files import locked, room_in
-from data.manifest import Manifest
-from data.mnist.prepare import standing_in
+from data.manifest import Manifest, standing_in
 from data.progress import progress, say
 from fernn.convection_config import MadeConvectionConfig
 from fernn.data_config import DataConfig

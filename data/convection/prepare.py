@@ -16,8 +16,7 @@ from data.convection.published import read_published
 from data.errors import DataError, DownloadError
 from data.fields.schema import cut, write_tiles
 from data.files import locked, room_in, sha256_of
-from data.manifest import Manifest
-from data.mnist.prepare import standing_in
+from data.manifest import Manifest, standing_in
 from data.progress import say
 from fernn.convection_config import MadeConvectionConfig
 
