@@ -97,7 +97,7 @@ def _windows(data: Any, manifest: Manifest | None, is_demo: bool) -> Mapping[str
 
 def _split_windows(lengths: Mapping[str, int], data: Any) -> Mapping[str, int]:
     found = {split: len(mine) for split, mine in windows(lengths, data).items()}
-    return {**found, "test": found["test"] + found.pop("domain")}
+    return {"train": found["train"], "validation": found["validation"], "test": found["test"] + found["domain"]}
 
 
 def _convection_demo(out: Path, data: DataConfig) -> Manifest:
