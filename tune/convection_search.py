@@ -30,12 +30,14 @@ from tune.options import Preset, Search
 
 PAPER = Preset(space={"model": tuple(MODELS["convection"]), "optim.lr": (1e-3, 5e-3, 1e-4), "seed": (0, 1, 2, 3, 4)})
 FEW = {"model": ("unet", "unet-um", "unet-rot"), "optim.lr": (3e-3, 1e-3), "seed": (0, 1)}
-LAYER = {"data.name": "made-convection", "data.size": 16, "data.rayleigh": 3e6, "data.refinement": 4}
+LAYER = {
+    "data.name": "made-convection", "data.size": 16, "data.rayleigh": 3e6, "data.refinement": 4, "data.interval": 0.5,
+}  # fmt: skip
 """64 rows of cells, of which four by four are a pixel."""
 SMALL = Preset(
     space=FEW,
     defaults={
-        **LAYER, "data.num_fields": 600, "data.interval": 0.25, "data.num_frames": 14, "data.input_frames": 8,
+        **LAYER, "data.num_fields": 500, "data.warm_up": 60.0, "data.num_frames": 14, "data.input_frames": 8,
         "data.num_clips": (400, 100, 100, 0), "model.narrowing": 8, "model.input_length": 8, "model.output_length": 3,
         "epochs": 10,
     },
@@ -43,7 +45,7 @@ SMALL = Preset(
 DEMO = Preset(
     space=FEW,
     defaults={
-        **LAYER, "data.squares": 4, "data.num_fields": 120, "data.interval": 0.25, "data.warm_up": 30.0,
+        **LAYER, "data.squares": 4, "data.num_fields": 120, "data.warm_up": 30.0,
         "data.num_frames": 8, "data.input_frames": 4, "data.num_clips": (120, 40, 40, 0), "model.narrowing": 8,
         "model.input_length": 4, "model.output_length": 2, "epochs": 3,
     },
