@@ -33,7 +33,7 @@ FINETUNE = Preset(
 )
 DEMO = Preset(
     space=MOVING_DEMO.space,
-    defaults={**MOVING_DEMO.defaults, "data.num_clips": (160, 16, 32)},
+    defaults={**MOVING_DEMO.defaults, "data.num_clips": (400, 16, 32)},
     demo=True,
 )
 SEARCH: Search = Search(
