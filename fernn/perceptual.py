@@ -37,6 +37,12 @@ class Perceptual:
             raise ValueError(f"LPIPS needs torchvision's weights of {self.name}: {missing[0]} is missing")
         self._network.net.load_state_dict({name: weights[theirs] for name, theirs in wanted.items()})
 
+    def require_size(self, size: int) -> None:
+        """ValueError for frames, ``size`` pixels high or wide, of which the network's pooling leaves nothing."""
+        if size < SMALLEST[self.name]:
+            least = ", ".join(f"{pixels} by {name}" for name, pixels in SMALLEST.items())
+            raise ValueError(f"LPIPS needs frames of so many or more pixels: {least}; got {size} by {self.name}")
+
     @torch.no_grad()
     def distance(self, predicted: Tensor, true: Tensor) -> Tensor:
         """The distances (b, t) of frames (b, t, c, h, w) in [0, 1], c 1 or 3; what is beyond is cut off.
@@ -44,9 +50,7 @@ class Perceptual:
         Grey frames are shown as three equal channels; frames are mapped to [-1, 1]. Raises ValueError for smaller
         frames than the network can see.
         """
-        if min(true.shape[-2:]) < SMALLEST[self.name]:
-            size = "x".join(map(str, true.shape[-2:]))
-            raise ValueError(f"LPIPS by {self.name} needs frames of {SMALLEST[self.name]} or more pixels, got {size}")
+        self.require_size(min(true.shape[-2:]))
         network = self._network.to(device=true.device)
         pair = [2 * _in_color(frames.float().clamp(0, 1)) - 1 for frames in (predicted, true)]
         found: Tensor = network(*pair)

@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import tyro
 from rich.console import Console
 
+from data.registry import read_corpus
+from data.stream import Corpus
 from fernn.config import unknown_name
+from fernn.data_config import DataConfig
 from tune.command import USER_ERRORS, refuse
+from tune.data_home import find_data
 from tune.lock import driver_lock
 from tune.options import Records
 from tune.preflight import check_tracking, tracking_uri
 from tune.progress import tables
 from tune.results import ModelRow, model_rows
 from tune.reuse import find_study
-from tune.study import Study, StudyError
+from tune.search import ray_runtime
+from tune.study import Cell, Study, StudyError
 from tune.table import notes
 
 if TYPE_CHECKING:
@@ -120,9 +125,19 @@ def tracked(study: Study, options: EvaluationOptions) -> Iterator["Tracker"]:
     from tune.tracking import Tracker
 
     tracker = Tracker(study, options.uri)
-    tracker.sync()
-    yield tracker
-    tracker.close(complete=not study.missing())
+    try:
+        tracker.sync()
+        yield tracker
+    finally:
+        tracker.close(complete=not study.missing())
+
+
+@contextmanager
+def opened_data(study: Study, cell: Cell, given: str | None, data: DataConfig | None = None) -> Iterator[Corpus]:
+    """The clips that the cell was trained on, read once, as ``data`` or the cell's own config has them."""
+    home, manifest = find_data(study, cell.experiment.data, cell.data_hash, given)
+    with ray_runtime(None):
+        yield read_corpus(data or cell.experiment.data, home, manifest)
 
 
 def print_table(table: "Table", lines: Sequence[str]) -> None:

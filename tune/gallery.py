@@ -16,7 +16,15 @@ from tune.length_views import curves as length_curves
 from tune.length_views import measured_lengths
 from tune.length_views import rollouts as length_rollouts
 from tune.pictures import confusion_figure, marks
-from tune.quality_views import maps_figure, measured_quality, quality_figure, steps_figure
+from tune.quality import view_of
+from tune.quality_views import (
+    ModelQuality,
+    maps_figure,
+    measured_quality,
+    measured_ways,
+    quality_figure,
+    steps_figure,
+)
 from tune.rate_pictures import coordinates_figure, finished_trials, importances, importances_figure, rates_figure
 from tune.results import ModelRow, test_predictions
 from tune.rollout_pictures import rollout_figure
@@ -51,20 +59,25 @@ def gallery(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
 
 
 def _quality(study: Study, rows: Sequence[ModelRow]) -> Iterator[Picture]:
-    found = measured_quality(study, rows)
-    if not found:
-        return
+    for way in measured_ways(study, rows):
+        yield from _quality_by(study, measured_quality(study, rows, way))
+
+
+def _quality_by(study: Study, found: Sequence[ModelQuality]) -> Iterator[Picture]:
+    """Of one way of measuring."""
+    suffix = file_name(view_of(found[0].way)).removeprefix("quality")
     each = [f"{one.label}: {', '.join(one.words())}" for one in found]
-    words = f"Quality of predicted frames, means over test clips and frames. {'; '.join(each)}."
-    yield Picture("quality", "Quality by predicted frame", words, quality_figure(study, found))
+    clips = " or ".join(map(str, sorted({one.num_clips for one in found})))
+    words = f"Quality of predicted frames, means over {clips} test clips and frames. {'; '.join(each)}."
+    yield Picture(f"quality{suffix}", "Quality by predicted frame", words, quality_figure(study, found))
     if any(one.num_steps for one in found):
         drops = [f"{one.label}: {one.steps_words()}" for one in found if one.num_steps]
         words = f"Inner and outer loss by number of inner steps. {'; '.join(drops)}."
-        yield Picture("inner-steps", "Losses by inner steps", words, steps_figure(study, found))
+        yield Picture(f"inner-steps{suffix}", "Losses by inner steps", words, steps_figure(study, found))
     for one in found:
         if one.maps and one.num_steps:
             words = f"Grad-CAM of {one.maps['heat'].shape[1]} principal components of the embedding of {one.label}."
-            name = f"grad-cam-{file_name(one.label)}"
+            name = f"grad-cam{suffix}-{file_name(one.label)}"
             yield Picture(name, f"{one.label}: where the embedding looks", words, maps_figure(study, one))
 
 

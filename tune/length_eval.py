@@ -17,14 +17,11 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from data.progress import progress, say
-from data.registry import read_corpus
 from fernn.train.task import ERROR
-from tune.data_home import find_data
-from tune.evaluation import EvaluationOptions, answer, finished_study, print_table, tracked
+from tune.evaluation import EvaluationOptions, answer, finished_study, opened_data, print_table, tracked
 from tune.length import LengthMeasurement
 from tune.length_views import ModelLength
 from tune.results import model_rows
-from tune.search import ray_runtime
 from tune.study import Study, StudyError
 from tune.table import notes
 
@@ -76,13 +73,11 @@ def evaluate(study: Study, options: Options) -> list[ModelLength]:
 def measure_all(study: Study, left: Sequence[LengthMeasurement], options: Options) -> None:
     """Measure cell after cell, with progress."""
     cell = left[0].cell
-    home, manifest = find_data(study, cell.experiment.data, cell.data_hash, options.data)
     total = sum(one.data.num_sequences[2] for one in left)
-    with ray_runtime(None):
-        corpus = read_corpus(left[0].data, home, manifest)
-        with progress(f"{study.name}, {len(left)} cells", total, "sequences") as advance:
-            for one in left:
-                one.measure(corpus, advance)
+    title = f"{study.name}, {len(left)} cells"
+    with opened_data(study, cell, options.data, left[0].data) as corpus, progress(title, total, "sequences") as advance:
+        for one in left:
+            one.measure(corpus, advance)
 
 
 def show(study: Study, found: Sequence[ModelLength], options: Options) -> None:

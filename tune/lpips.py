@@ -13,14 +13,19 @@ from tune.study import StudyError
 SOURCE = "torchvision's alexnet-owt-7be5be79.pth (https://download.pytorch.org/models/alexnet-owt-7be5be79.pth)"
 
 
-def perceptual(path: Path | None) -> Perceptual | None:
-    """LPIPS on the weights in a file, None without one; raises StudyError for a file that does not hold them."""
+def perceptual(path: Path | None, size: int) -> Perceptual | None:
+    """LPIPS on the weights in a file, for frames of ``size`` pixels; None without a file.
+
+    Raises StudyError for a file that does not hold them, and for frames that are too small for it.
+    """
     if path is None:
         return None
     try:
         content = path.expanduser().read_bytes()
         weights = load(content) if path.suffix == ".safetensors" else read_weights(path.expanduser())
-        return Perceptual(weights, hashlib.sha256(content).hexdigest())
+        found = Perceptual(weights, hashlib.sha256(content).hexdigest())
+        found.require_size(size)
+        return found
     except OSError as error:
         raise StudyError(f"--lpips {path} cannot be read ({error.strerror or error}): give {SOURCE}") from error
     except (SafetensorError, StudyError, ValueError, RuntimeError) as error:

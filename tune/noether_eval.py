@@ -28,18 +28,15 @@ from typing import Literal
 from rich.table import Table
 
 from data.progress import progress, say
-from data.registry import read_corpus
 from fernn.models.noether import NoetherConfig
 from fernn.models.tailored import Inner
 from fernn.perceptual import Perceptual
-from tune.data_home import find_data
-from tune.evaluation import EvaluationOptions, answer, finished_study, print_table, tracked
+from tune.evaluation import EvaluationOptions, answer, finished_study, opened_data, print_table, tracked
 from tune.lpips import perceptual
 from tune.predictor_quality import PredictorMeasurement, Quantity, tailoring_of
-from tune.quality import QualityMeasurement
+from tune.quality import USUAL, QualityMeasurement
 from tune.quality_views import ModelQuality, measured_quality
 from tune.results import model_rows
-from tune.search import ray_runtime
 from tune.study import Cell, Study, StudyError
 from tune.table import notes
 
@@ -60,10 +57,20 @@ class Options(EvaluationOptions):
     quantity: Quantity | None = None
     """What predictors other than Noether Networks are to conserve; by default it is learned."""
     clips: int | None = None
-    """Of predictors other than Noether Networks: so many validation and test clips, by default 64."""
+    """Of predictors other than Noether Networks: so many validation and test clips, spread evenly; by default 64, and
+    all with --steps 0."""
     lpips: Path | None = None
     """Weights of torchvision's alexnet or vgg16, .safetensors or .pth, with which LPIPS is measured; without, it is
     not. They are never downloaded."""
+
+    def way(self, lpips: Perceptual | None) -> str:
+        """What the way of measuring is called, in files and in MLflow: the options that are not the usual ones."""
+        rate = None if self.inner_lr is None else f"{self.inner_lr:g}"
+        asked = {
+            "steps": self.steps, "lr": rate, "optimizer": self.optimizer, "quantity": self.quantity,
+            "clips": self.clips, "lpips": None if lpips is None else lpips.name,
+        }  # fmt: skip
+        return "_".join(f"{name}-{value}" for name, value in asked.items() if value is not None) or USUAL
 
 
 def main() -> int:
@@ -90,26 +97,28 @@ def open_study(options: Options) -> Study:
 
 def measurement(study: Study, cell: Cell, options: Options, lpips: Perceptual | None) -> Measurement:
     """How the cell is measured: as it was trained, but for what is asked for."""
-    model = cell.experiment.model
+    model, way = cell.experiment.model, options.way(lpips)
     if isinstance(model, NoetherConfig):
-        return QualityMeasurement.of(study, cell, inner_of(model.inner(), options), lpips)
+        return QualityMeasurement(cell, study.cell_folder(cell), inner_of(model.inner(), options), lpips, way)
     chosen = {"optimizer": options.optimizer, "quantity": options.quantity, "num_clips": options.clips}
     asked = tailoring_of(options.steps, options.inner_lr, **chosen)
-    return PredictorMeasurement(cell, study.cell_folder(cell), asked, lpips)
+    return PredictorMeasurement(cell, study.cell_folder(cell), asked, lpips, way)
 
 
 def inner_of(own: Inner, options: Options) -> Inner:
-    """How a Noether Network's clips are tailored."""
+    """How a Noether Network's clips are tailored; one that was trained without any step takes none."""
+    if own.steps == 0:
+        return own
     steps = own.steps if options.steps is None else options.steps
     lr = own.lr if options.inner_lr is None else options.inner_lr
-    return replace(own, steps=steps if own.steps else 0, lr=lr, optimizer=options.optimizer or own.optimizer)
+    return replace(own, steps=steps, lr=lr, optimizer=options.optimizer or own.optimizer)
 
 
 def evaluate(study: Study, options: Options) -> list[ModelQuality]:
     """Measure the chosen cells where they are not, and bring MLflow up to date; every model measured so far."""
     from tune.quality_tracking import ship
 
-    lpips = perceptual(options.lpips)
+    lpips = perceptual(options.lpips, study.cells[0].experiment.data.size)
     rows = model_rows(study)
     asked = options.asked(rows)
     wanted = [measurement(study, one.cell, options, lpips) for row in asked for one in row.chosen]
@@ -117,7 +126,7 @@ def evaluate(study: Study, options: Options) -> list[ModelQuality]:
     with tracked(study, options) as tracker:
         if left:
             measure_all(study, left, options)
-        found = measured_quality(study, rows)
+        found = measured_quality(study, rows, options.way(lpips))
         changed = ship(tracker, study, found)
     if not left and not changed:
         say(f"nothing to do: {len(wanted)} cells are measured, and MLflow shows them")
@@ -126,10 +135,7 @@ def evaluate(study: Study, options: Options) -> list[ModelQuality]:
 
 def measure_all(study: Study, left: Sequence[Measurement], options: Options) -> None:
     """Measure cell after cell, with progress."""
-    first = left[0].cell
-    home, manifest = find_data(study, first.experiment.data, first.data_hash, options.data)
-    with ray_runtime(None):
-        corpus = read_corpus(first.experiment.data, home, manifest)
+    with opened_data(study, left[0].cell, options.data) as corpus:
         total = sum(one.num_predictions(corpus) for one in left)
         with progress(f"{study.name}, {len(left)} cells", total, "predictions") as advance:
             for one in left:
@@ -140,11 +146,12 @@ def show(study: Study, found: Sequence[ModelQuality], options: Options) -> None:
     """Means over frames as a table, or all of it as JSON."""
     titles = {name: title for model in found for name, title in model.titles().items()}
     table = Table(title=f"{study.name}: test clips, means over predicted frames", title_justify="left")
-    for column in ("model", "learning rate", "n", *titles.values(), "losses by inner steps"):
+    for column in ("model", "learning rate", "n", "clips", *titles.values(), "losses by inner steps"):
         table.add_column(column)
     for model in found:
         means = [f"{model.by_frame(name)[0].mean():.4g}" if name in model.titles() else "–" for name in titles]
-        table.add_row(model.label, f"{model.row.lr:g}", str(len(model.found)), *means, model.steps_words())
+        counts = (str(len(model.found)), str(model.num_clips))
+        table.add_row(model.label, f"{model.row.lr:g}", *counts, *means, model.steps_words())
     lines = ["SSIM with data range 2 and a uniform window is how the published numbers were made.", *notes(study)]
     print_table(table, lines)
 

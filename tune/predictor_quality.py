@@ -7,6 +7,7 @@ comes of it. Kept as the quality of a Noether Network is, see tune/quality.py, w
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any, Literal
@@ -22,9 +23,9 @@ from fernn.models.tailored import Inner, Rollout
 from fernn.perceptual import Perceptual
 from fernn.seeding import seed_of
 from fernn.tailoring import Comparison, InnerOptimizer, Step
-from fernn.train.evaluate import evaluating, to_unit
+from fernn.train.evaluate import autocast, evaluating, to_unit
 from fernn.train.run import Run
-from tune.quality import Advance, Gauge, Subject, best_run, heatmaps, kept, subject_of, write
+from tune.quality import USUAL, Advance, Gauge, Subject, best_run, finite, heatmaps, kept, subject_of, write
 from tune.store import CellFolder
 from tune.study import Cell
 from tune.vault import QUALITY, Sealed
@@ -32,8 +33,8 @@ from tune.vault import QUALITY, Sealed
 Quantity = Literal["learned", "brightness"]
 RATES = (1e-5, 1e-4, 1e-3)
 """Inner learning rates that are tried."""
-LEARNING_STEPS = 300
-"""Batches that a quantity is learned from, no more than there are in an epoch."""
+LEARNING_STEPS, LEARNING_BATCH = 300, 8
+"""Batches that a quantity is learned from, no more than there are in an epoch, and the clips of one."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class Tailoring:
     optimizer: InnerOptimizer = "adam"
     compared: Comparison = "first"
     quantity: Quantity = "learned"
-    num_clips: int = 64
-    """So many validation and test clips, the first ones."""
+    num_clips: int | None = 64
+    """So many validation and test clips, spread evenly over all; None: all."""
 
     def inner(self, rate: float) -> Inner:
         """With one of the rates."""
@@ -63,6 +64,7 @@ class PredictorMeasurement:
     folder: CellFolder
     asked: Tailoring
     lpips: Perceptual | None = None
+    way: str = USUAL
 
     def subject(self) -> Subject:
         """What decides the result."""
@@ -71,14 +73,13 @@ class PredictorMeasurement:
 
     def result(self) -> dict[str, Any] | None:
         """What is measured, or None where that is of other weights, or something else was asked for."""
-        return kept(self.folder, self.subject())
+        return kept(self.folder, self.way, self.subject())
 
     def num_predictions(self, corpus: Corpus) -> int:
         """How many predictions are to be made: of a clip one for each number of inner steps, and learning rate."""
         stream, each = corpus.stream(self.cell.experiment.data, 1), self.asked.steps + 1
-        known = {split: min(self.asked.num_clips, stream.num_clips(split)) for split in ("validation", "test")}
-        tried = len(self.asked.rates) * known["validation"] if self.asked.steps else 0
-        return (tried + known["test"]) * each
+        tried = len(self.asked.rates) * len(self._places(stream, "validation")) if self.asked.steps else 0
+        return (tried + len(self._places(stream, "test"))) * each
 
     @torch.no_grad()
     def measure(self, corpus: Corpus, advance: Advance) -> None:
@@ -87,37 +88,38 @@ class PredictorMeasurement:
         run = best_run(self.cell, self.folder)
         stream = corpus.stream(self.cell.experiment.data, self.cell.experiment.batch_size, run.device)
         with evaluating(run.model):
-            quantity = self._quantity(run, stream) if self.asked.steps else None
+            quantity = self._quantity(run, corpus) if self.asked.steps else None
             own, rate, tried = self._chosen(run, quantity, stream, advance)
             gauge = Gauge(self.asked.steps, sorted({0, own, self.asked.steps}), self.lpips)
             test = Sealed(stream, self.folder).opened(QUALITY)
             parts = list(self._read(run, quantity, rate, self._clips(run, test, "test"), gauge, advance))
             maps = {} if quantity is None else heatmaps(quantity, next(self._clips(run, test, "test")))
-        facts = {"own_steps": own, "inner_lr": rate, "validation": tried}
-        write(self.folder, self.subject(), gauge.document(parts) | facts, maps, run, began)
+        facts = {"own_steps": own, "inner_lr": rate if self.asked.steps else None, "validation": tried}
+        write(self.folder, self.way, self.subject(), gauge.document(parts) | facts, maps, run, began)
 
     @torch.enable_grad()
-    def _quantity(self, run: Run, stream: Stream) -> nn.Module:
+    def _quantity(self, run: Run, corpus: Corpus) -> nn.Module:
         """What is to be conserved."""
         if self.asked.quantity == "brightness":
             return Brightness()
         data, seed = run.experiment.data, run.experiment.seed
         embedding = new_embedding(data.channels, data.size, seed_of(seed, "conserved-embedding")).to(run.device)
-        batches = islice(stream.training(seed, 1), LEARNING_STEPS)
+        batches = islice(corpus.stream(data, LEARNING_BATCH, run.device).training(seed, 1), LEARNING_STEPS)
         learn(embedding, (to_unit(batch.clips, run.device) for batch in batches))
         return embedding
 
     def _chosen(
         self, run: Run, quantity: nn.Module | None, stream: Stream, advance: Advance
-    ) -> tuple[int, float, dict[str, list[float]]]:
+    ) -> tuple[int, float, dict[str, list[float | None]]]:
         """Steps and rate with the least validation error, the fewest and lowest of equals; and all by rate."""
-        tried: dict[str, list[float]] = {}
+        tried: dict[str, list[float | None]] = {}
         best = (0, self.asked.rates[0], float("inf"))
         for rate in self.asked.rates if self.asked.steps else ():
             clips = self._clips(run, stream, "validation")
             parts = self._read(run, quantity, rate, clips, Gauge(self.asked.steps, ()), advance)
             errors = torch.cat([part["outer"] for part in parts]).double().mean(dim=0)
-            tried[f"{rate:g}"] = errors.tolist()
+            tried[f"{rate:g}"] = finite(errors)
+            errors = errors.nan_to_num(nan=torch.inf)
             if errors.min() < best[2]:
                 best = (int(errors.argmin()), rate, errors.min().item())
         return best[0], best[1], tried
@@ -126,20 +128,30 @@ class PredictorMeasurement:
         self, run: Run, quantity: nn.Module | None, rate: float, clips: Iterable[Tensor], gauge: Gauge, advance: Advance
     ) -> Iterator[dict[str, Tensor]]:
         """What the gauge reads of batches; where anything is tailored, of clip after clip."""
-        tailored = None if quantity is None else Conserving(run.model, quantity)
+
+        def precision() -> AbstractContextManager[None]:
+            return autocast(run.device, run.experiment.precision)
+
+        tailored = None if quantity is None else Conserving(run.model, quantity, precision)
         for batch in clips:
             for few in batch.split(len(batch) if tailored is None else 1):
                 given, horizon = run.task.inputs(few)
                 if tailored is None:
-                    steps = plain(run.model, given, horizon)
+                    with precision():
+                        yield gauge.read(plain(run.model, given, horizon), few, given.shape[1], advance)
                 else:
                     steps = tailored.descend(self.asked.inner(rate), given, horizon)
-                yield gauge.read(steps, few, given.shape[1], advance)
+                    yield gauge.read(steps, few, given.shape[1], advance)
 
     def _clips(self, run: Run, stream: Stream, split: Split) -> Iterator[Tensor]:
-        """The first clips of the split, in batches, from 0 to 1."""
-        for batch in first_clips(stream.evaluation(split), self.asked.num_clips):
-            yield to_unit(batch, run.device)
+        """The chosen clips of the split, in batches, from 0 to 1."""
+        for clips in at_places(stream.evaluation(split), self._places(stream, split)):
+            yield to_unit(clips, run.device)
+
+    def _places(self, stream: Stream, split: Split) -> list[int]:
+        """Which of the split's clips are chosen."""
+        known = stream.num_clips(split)
+        return spread(known, known if self.asked.num_clips is None else self.asked.num_clips)
 
 
 def plain(network: nn.Module, given: Tensor, horizon: int) -> Iterator[Step]:
@@ -148,16 +160,23 @@ def plain(network: nn.Module, given: Tensor, horizon: int) -> Iterator[Step]:
     yield Step(nothing, Rollout(frames, nothing), {})
 
 
-def first_clips(batches: Iterable[Batch], number: int) -> Iterator[Tensor]:
-    """The clips of batches, until there were so many."""
+def spread(known: int, number: int) -> list[int]:
+    """So many places among those known, at equal distances from the first on; all, where there are no more."""
+    return [place * known // number for place in range(number)] if number < known else list(range(known))
+
+
+def at_places(batches: Iterable[Batch], places: Iterable[int]) -> Iterator[Tensor]:
+    """The clips of batches at the places, counted over all batches."""
+    first, wanted = 0, set(places)
     for batch in batches:
-        yield batch.clips[:number]
-        number -= len(batch.clips)
-        if number <= 0:
-            return
+        mine = [place for place in range(len(batch.clips)) if first + place in wanted]
+        if mine:
+            yield batch.clips[mine]
+        first += len(batch.clips)
 
 
 def tailoring_of(steps: int | None, lr: float | None, **chosen: Any) -> Tailoring:
-    """What is asked for, with the defaults for what is None."""
+    """What is asked for, with the defaults for what is None; without steps, which are slow, of all clips."""
+    usual = replace(Tailoring(), num_clips=None) if steps == 0 else Tailoring()
     asked = {"steps": steps, "rates": None if lr is None else (lr,), **chosen}
-    return replace(Tailoring(), **{name: value for name, value in asked.items() if value is not None})
+    return replace(usual, **{name: value for name, value in asked.items() if value is not None})

@@ -1,8 +1,9 @@
 """How well a cell of a Noether Network predicts, frame by frame and inner step by inner step, kept in its folder.
 
-Beside what tune/store.py names, a finished cell's folder then holds ``quality.json``: by number of inner steps, mean
-and standard error over the test clips of each predicted frame's metrics, and the inner and outer loss; and
-``quality.safetensors``: heat-maps of the embedding. A report is made of these without a network.
+Beside what tune/store.py names, a finished cell's folder then holds for each way of measuring that was asked for
+``quality/WAY.json``: by number of inner steps, mean and standard error over the test clips of each predicted frame's
+metrics, and the inner and outer loss; and ``quality/WAY.safetensors``: heat-maps of the embedding. A report is made of
+these without a network.
 """
 
 import math
@@ -25,14 +26,15 @@ from fernn.models.tailored import Inner
 from fernn.perceptual import Perceptual
 from fernn.tailoring import Step
 from fernn.train.conserved import seeded_noise
-from fernn.train.evaluate import NUM_EXAMPLES, evaluating, to_unit
+from fernn.train.evaluate import NUM_EXAMPLES, autocast, evaluating, to_unit
 from fernn.train.run import Run, available_device
 from tune.machine import machine
 from tune.store import CellFolder
-from tune.study import Cell, Study
+from tune.study import Cell
 from tune.vault import QUALITY, Sealed
 
-FILE, MAPS = "quality.json", "quality.safetensors"
+HOME, USUAL = "quality", "usual"
+"""The folder, and the way without any option."""
 Advance = Callable[[int], None]
 Subject = dict[str, Any]
 """What decides a result."""
@@ -84,12 +86,7 @@ class QualityMeasurement:
     folder: CellFolder
     inner: Inner
     lpips: Perceptual | None = None
-
-    @classmethod
-    def of(cls, study: Study, cell: Cell, inner: Inner, lpips: Perceptual | None = None) -> "QualityMeasurement":
-        """The measurement of a cell. Plain SVG takes no inner step."""
-        own = cell.experiment.model.inner()  # type: ignore[attr-defined]
-        return cls(cell, study.cell_folder(cell), own if own.steps == 0 else inner, lpips)
+    way: str = USUAL
 
     @property
     def shown(self) -> list[int]:
@@ -104,7 +101,7 @@ class QualityMeasurement:
 
     def result(self) -> dict[str, Any] | None:
         """What is measured, or None where that is of other weights or other inner steps."""
-        return kept(self.folder, self.subject())
+        return kept(self.folder, self.way, self.subject())
 
     def num_predictions(self, corpus: Corpus) -> int:
         """How many predictions are to be made, of a clip one for each number of inner steps."""
@@ -120,7 +117,7 @@ class QualityMeasurement:
         stream = corpus.stream(data, self.cell.experiment.batch_size, run.device)
         gauge, parts = Gauge(self.inner.steps, self.shown, self.lpips), []
         maps: Tensors = {}
-        with evaluating(network):
+        with evaluating(network), autocast(run.device, run.experiment.precision):
             for batch in Sealed(stream, self.folder).opened(QUALITY).evaluation("test"):
                 clips = to_unit(batch.clips, run.device)
                 num_given = run.task.inputs(clips)[0].shape[1]
@@ -128,7 +125,7 @@ class QualityMeasurement:
                 found = gauge.read(steps, clips, num_given, advance)
                 parts.append(found | {"inner": found["inner"] * self.inner.clips})
                 maps = maps or heatmaps(network.embedding, clips)
-        write(self.folder, self.subject(), gauge.document(parts), maps, run, began)
+        write(self.folder, self.way, self.subject(), gauge.document(parts), maps, run, began)
 
 
 def best_run(cell: Cell, folder: CellFolder) -> Run:
@@ -144,19 +141,34 @@ def subject_of(cell: Cell, folder: CellFolder, lpips: Perceptual | None) -> Subj
     return found if lpips is None else found | {"lpips_sha256": lpips.sha256}
 
 
-def kept(folder: CellFolder, subject: Subject) -> dict[str, Any] | None:
+def view_of(way: str) -> str:
+    """What pictures, MLflow's folder and its metrics of a way are called."""
+    return HOME if way == USUAL else f"{HOME}-{way}"
+
+
+def ways(folder: CellFolder) -> list[str]:
+    """The ways in which a cell was measured."""
+    return [name.removesuffix(".json") for name in folder.folder.children(HOME) if name.endswith(".json")]
+
+
+def measured_by(folder: CellFolder, way: str) -> dict[str, Any] | None:
+    """What is measured of a cell in that way."""
+    return folder.folder.read_json(f"{HOME}/{way}.json")
+
+
+def kept(folder: CellFolder, way: str, subject: Subject) -> dict[str, Any] | None:
     """What is measured in a cell's folder, or None where that is of something else."""
-    content = folder.folder.read_json(FILE)
+    content = measured_by(folder, way)
     return content if content is not None and content["subject"] == subject else None
 
 
 def write(
-    folder: CellFolder, subject: Subject, document: dict[str, Any], maps: Tensors, run: Run, began: float
+    folder: CellFolder, way: str, subject: Subject, document: dict[str, Any], maps: Tensors, run: Run, began: float
 ) -> None:
     """Keep what is measured, the heat-maps before the numbers that say that all is there."""
     costs = {"seconds": time.monotonic() - began, "machine": machine(run.device)}
-    folder.folder.write(MAPS, pack(maps, subject))
-    folder.folder.write_json(FILE, {"subject": subject, **document, **costs})
+    folder.folder.write(f"{HOME}/{way}.safetensors", pack(maps, subject))
+    folder.folder.write_json(f"{HOME}/{way}.json", {"subject": subject, **document, **costs})
 
 
 def heatmaps(embedding: torch.nn.Module, clips: Tensor) -> Tensors:
@@ -172,14 +184,19 @@ def heatmaps(embedding: torch.nn.Module, clips: Tensor) -> Tensors:
     return {"frames": frames.cpu(), "heat": heat[:NUM_EXAMPLES, middle].float().cpu()}
 
 
-def maps_of(folder: CellFolder, subject: Subject) -> Tensors:
+def maps_of(folder: CellFolder, way: str, subject: Subject) -> Tensors:
     """Frames and heat-maps of a cell; empty where those are of something else."""
-    content = folder.folder.read(MAPS)
+    content = folder.folder.read(f"{HOME}/{way}.safetensors")
     tensors, facts = ({}, {}) if content is None else unpack(content)
     return tensors if facts == subject else {}
 
 
-def _summary(values: Tensor) -> dict[str, list[float]]:
+def finite(values: Tensor) -> list[float | None]:
+    """The values as JSON has them: None for what is no number."""
+    return [value if math.isfinite(value) else None for value in values.tolist()]
+
+
+def _summary(values: Tensor) -> dict[str, list[float | None]]:
     """Mean and standard error over clips (n, k) for each of k."""
     deviation = values.std(dim=0) if len(values) > 1 else torch.zeros_like(values[0])
-    return {"mean": values.mean(dim=0).tolist(), "error": (deviation / math.sqrt(len(values))).tolist()}
+    return {"mean": finite(values.mean(dim=0)), "error": finite(deviation / math.sqrt(len(values)))}

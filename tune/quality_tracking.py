@@ -4,20 +4,22 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from mlflow.entities import Metric
 
 from tune.attach import attach
 from tune.pictures import png
+from tune.quality import view_of
 from tune.quality_views import ModelQuality, maps_figure, quality_figure, steps_figure
 from tune.study import Study
 from tune.tracking import Tracker
 
-VIEW = "quality"
-"""Folder of the artifacts, and what the metrics' names begin with."""
-
 
 def ship(tracker: Tracker, study: Study, models: Sequence[ModelQuality]) -> int:
-    """Put every cell's, every model's and the study's numbers and pictures on its run; how many runs changed."""
+    """Put every cell's, every model's and the study's numbers and pictures on its run; how many runs changed.
+
+    The models are all measured in one way.
+    """
     changed = 0
     for label in dict.fromkeys(model.row.label for model in models):
         mine = [model for model in models if model.row.label == label]
@@ -42,16 +44,17 @@ def _attach(tracker: Tracker, study: Study, node: str, models: Sequence[ModelQua
             (folder / "grad-cam.png").write_bytes(png(maps_figure(study, steps[0])))
 
     shown = [] if node == "study" else [metric for model in models for metric in _metrics(model)]
-    return attach(tracker, node, text, shown, write, VIEW)
+    return attach(tracker, node, text, shown, write, view_of(models[0].way))
 
 
 def _metrics(model: ModelQuality) -> list[Metric]:
     """Each metric by predicted frame, and each loss by number of inner steps."""
-    kind = f"{VIEW}/tailored/" if model.chooses and model.tailored else f"{VIEW}/"
+    kind = f"{view_of(model.way)}/{'tailored/' if model.chooses and model.tailored else ''}"
     named = {name: (model.by_frame(name)[0], 1) for name in model.titles()}
     named |= {f"{loss}_loss": (model.by_steps(loss)[0], 0) for loss in ("inner", "outer") if model.num_steps}
     return [
         Metric(f"{kind}{name}", float(value), 0, place)
         for name, (values, first) in named.items()
         for place, value in enumerate(values, start=first)
+        if np.isfinite(value)
     ]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fernn.checkpoint import Tensors
 from tune.pictures import blank_figure, marks
-from tune.quality import FILE, maps_of
+from tune.quality import USUAL, maps_of, measured_by, ways
 from tune.results import ModelRow
 from tune.study import Study
 
@@ -27,6 +27,7 @@ class ModelQuality:
     """What is measured of one row of the study's table: one document a seed, all made in the same way."""
 
     row: ModelRow
+    way: str
     found: Sequence[dict[str, Any]]
     maps: Tensors
     """Of the first seed."""
@@ -34,12 +35,13 @@ class ModelQuality:
     """Whether inner steps are taken, where there are any."""
 
     @classmethod
-    def of(cls, study: Study, row: ModelRow) -> Self:
+    def of(cls, study: Study, row: ModelRow, way: str) -> Self:
         """What the folders of the row's cells hold."""
         folders = [study.cell_folder(one.cell) for one in row.chosen]
-        kept = [(one, content) for one in folders if (content := one.folder.read_json(FILE)) is not None]
-        same = [(one, content) for one, content in kept if _way(content) == _way(kept[0][1])]
-        return cls(row, [content for _, content in same], maps_of(same[0][0], same[0][1]["subject"]) if same else {})
+        kept = [(one, content) for one in folders if (content := measured_by(one, way)) is not None]
+        same = [(one, content) for one, content in kept if _how(content) == _how(kept[0][1])]
+        maps = maps_of(same[0][0], way, same[0][1]["subject"]) if same else {}
+        return cls(row, way, [content for _, content in same], maps)
 
     def of_seed(self, document: dict[str, Any]) -> Self:
         """One seed alone; the heat-maps are the first one's."""
@@ -53,6 +55,11 @@ class ModelQuality:
     @property
     def label(self) -> str:
         return f"{self.row.label}, tailored" if self.chooses and self.tailored else self.row.label
+
+    @property
+    def num_clips(self) -> int:
+        """Test clips that were looked at, of each seed."""
+        return int(self.found[0]["num_clips"])
 
     @property
     def num_steps(self) -> int:
@@ -101,15 +108,22 @@ class ModelQuality:
     def document(self) -> dict[str, Any]:
         """All of it, for a reader that is a program."""
         own = [self.own_steps(document) for document in self.found]
-        numbers = {"learning_rate": self.row.lr, "n": len(self.found), OWN: own}
+        numbers = {"way": self.way, "learning_rate": self.row.lr, "n": len(self.found), OWN: own}
         return {"label": self.label, **numbers, "cells": list(self.found)}
 
 
-def measured_quality(study: Study, rows: Sequence[ModelRow]) -> list[ModelQuality]:
+def measured_ways(study: Study, rows: Sequence[ModelRow]) -> list[str]:
+    """All ways in which cells of the rows were measured, the usual one first."""
+    folders = [study.cell_folder(one.cell) for row in rows for one in row.chosen]
+    found = {way for each in study.folder.each(ways, folders) for way in each}
+    return sorted(found, key=lambda way: (way != USUAL, way))
+
+
+def measured_quality(study: Study, rows: Sequence[ModelRow], way: str) -> list[ModelQuality]:
     """What is measured of each row so far, of a predictor that was trained without inner steps with and without."""
     found: list[ModelQuality] = []
     for row in rows:
-        model = ModelQuality.of(study, row)
+        model = ModelQuality.of(study, row, way)
         if model.found and model.chooses:
             found += [replace(model, tailored=tailored) for tailored in (False, True)[: 1 + bool(model.num_steps)]]
         elif model.found:
@@ -117,14 +131,14 @@ def measured_quality(study: Study, rows: Sequence[ModelRow]) -> list[ModelQualit
     return found
 
 
-def _way(content: dict[str, Any]) -> dict[str, Any]:
+def _how(content: dict[str, Any]) -> dict[str, Any]:
     """How a document was made, whatever the cell."""
     return {name: value for name, value in content["subject"].items() if name not in ("key", "weights_sha256")}
 
 
 def means(parts: Sequence[dict[str, Any]]) -> tuple[Values, Values]:
     """The means over seeds of means and of standard errors."""
-    mean, error = (np.mean([part[name] for part in parts], axis=0) for name in ("mean", "error"))
+    mean, error = (np.mean([np.array(part[name], float) for part in parts], axis=0) for name in ("mean", "error"))
     return mean, error
 
 
@@ -138,7 +152,8 @@ def quality_figure(study: Study, models: Sequence[ModelQuality]) -> Figure:
         axes.set(xlabel="predicted frame", ylabel=title)
         axes.grid(alpha=0.3)
     figure.axes[0].legend(fontsize=8)
-    return _titled(figure, study, "means over seeds; band: standard error over test clips")
+    clips = " or ".join(map(str, sorted({model.num_clips for model in models})))
+    return _titled(figure, study, f"means over seeds; band: standard error over {clips} test clips{_asked(models)}")
 
 
 def steps_figure(study: Study, models: Sequence[ModelQuality]) -> Figure:
@@ -150,7 +165,8 @@ def steps_figure(study: Study, models: Sequence[ModelQuality]) -> Figure:
         axes.set(xlabel="inner steps", ylabel=f"{name} loss", yscale="log" if name == "inner" else "linear")
         axes.grid(alpha=0.3)
     figure.axes[0].legend(fontsize=8)
-    return _titled(figure, study, "test clips, means over seeds; band: standard error; outer: MSE summed over frames")
+    text = "test clips, means over seeds; band: standard error; outer: MSE summed over frames"
+    return _titled(figure, study, f"{text}{_asked(models)}")
 
 
 def maps_figure(study: Study, model: ModelQuality) -> Figure:
@@ -168,6 +184,11 @@ def maps_figure(study: Study, model: ModelQuality) -> Figure:
     for place, axes in enumerate(grid[0]):
         axes.set_title(f"component {place}" if place else "frame", fontsize=9)
     return _titled(figure, study, model.label)
+
+
+def _asked(models: Sequence[ModelQuality]) -> str:
+    """Which way the models were measured in, where it is not the usual one."""
+    return "" if models[0].way == USUAL else f" ({models[0].way})"
 
 
 def _band(axes: Axes, model: ModelQuality, mean: Values, error: Values, first: int) -> None:

@@ -21,12 +21,9 @@ from typing import TYPE_CHECKING, Literal
 from rich.table import Table
 
 from data.progress import progress, say
-from data.registry import read_corpus
 from fernn.generalization import VelocityGrid
-from tune.data_home import find_data
-from tune.evaluation import EvaluationOptions, answer, finished_study, print_table, tracked
+from tune.evaluation import EvaluationOptions, answer, finished_study, opened_data, print_table, tracked
 from tune.results import ModelRow, model_rows, registered_name
-from tune.search import ray_runtime
 from tune.study import Cell, Study, StudyError
 from tune.table import notes
 from tune.velocity import Measurement, measure_cell, measured, num_left, unmeasured
@@ -111,16 +108,15 @@ def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
 
 def measure_all(study: Study, left: Sequence[Measurement], options: Options) -> None:
     """Measure cell after cell, with progress; each goes on where it was stopped."""
-    cell = left[0].cell
-    home, manifest = find_data(study, cell.experiment.data, cell.data_hash, options.data)
     total = sum(one.grid.num_readings for one in left)
     done = total - sum(map(num_left, left))
     title = f"{study.name}, {len(left)} cells"
-    with ray_runtime(None):
-        corpus = read_corpus(cell.experiment.data, home, manifest)
-        with progress(title, total, "velocities", done=done) as advance:
-            for one in left:
-                measure_cell(one, corpus, advance)
+    with (
+        opened_data(study, left[0].cell, options.data) as corpus,
+        progress(title, total, "velocities", done=done) as advance,
+    ):
+        for one in left:
+            measure_cell(one, corpus, advance)
 
 
 def show(study: Study, found: Sequence["ModelVelocity"], options: Options) -> None:

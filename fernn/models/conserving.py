@@ -12,7 +12,8 @@ biases by optimizing unsupervised objectives at prediction time", NeurIPS 2021.
 """
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
@@ -52,39 +53,41 @@ def learn(embedding: nn.Module, batches: Iterable[Tensor]) -> None:
 class Conserving:
     """A copy of a predictor, whose weights move for a clip, and what its predictions are to conserve."""
 
-    def __init__(self, predictor: nn.Module, quantity: nn.Module) -> None:
-        self.predictor, self.quantity = copy.deepcopy(predictor).eval(), quantity
+    def __init__(
+        self, predictor: nn.Module, quantity: nn.Module, precision: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        """``precision`` is entered for each prediction by itself: autocast keeps weights that it has cast once."""
+        self.predictor, self.quantity, self.precision = copy.deepcopy(predictor).eval(), quantity, precision
         self._weights = {name: weight for name, weight in self.predictor.named_parameters() if weight.requires_grad}
         self._trained = {name: weight.detach().clone() for name, weight in self._weights.items()}
 
     def descend(self, inner: Inner, frames: Tensor, horizon: int) -> Iterator[Step]:
         """Step after step for one clip, from the trained weights; ``frames`` (1, t, c, h, w) are given.
 
-        Each has the inner loss (1,) and the rollout before it. Raises ValueError for more than one clip.
+        Each has the inner loss (1,) and the rollout before it; what moves stays in the copy of the predictor. Where a
+        predictor cuts the gradient off, as FERNN's published rollout does between predicted frames, the loss' gradient
+        is what is left of it. Raises ValueError for more than one clip.
         """
         if len(frames) != 1:
             raise ValueError(f"frames must be of 1 clip, whose weights are its own, got {len(frames)}")
         self._put(self._trained)
         descent = inner.descent()
         while True:
-            losses, rollout, gradients = self._slope(inner, frames, horizon)
-            moved = descent({name: weight.detach() for name, weight in self._weights.items()}, gradients)
-            yield Step(losses, rollout, moved)
-            self._put(moved)
+            with torch.enable_grad():
+                losses, whole = self._loss(inner, frames, horizon)
+                total = losses.sum()
+            yield Step(losses.detach(), Rollout(whole.detach(), losses.new_zeros(1)), {})
+            weights = list(self._weights.values())
+            found = torch.autograd.grad(total, weights, allow_unused=True, materialize_grads=True)
+            gradients = dict(zip(self._weights, found, strict=True))
+            self._put(descent({name: weight.detach() for name, weight in self._weights.items()}, gradients))
 
-    @torch.enable_grad()
-    def _slope(self, inner: Inner, frames: Tensor, horizon: int) -> tuple[Tensor, Rollout, dict[str, Tensor]]:
-        """Loss and rollout with the weights as they are, and the loss' gradient in each."""
-        whole = torch.cat([frames, self.predictor(frames, horizon).float()], dim=1)
-        losses = conservation_loss(self.quantity(whole), inner.compared)
-        found = torch.autograd.grad(
-            losses.sum(), list(self._weights.values()), allow_unused=True, materialize_grads=True
-        )
-        return (
-            losses.detach(),
-            Rollout(whole.detach(), losses.new_zeros(1)),
-            dict(zip(self._weights, found, strict=True)),
-        )
+    def _loss(self, inner: Inner, frames: Tensor, horizon: int) -> tuple[Tensor, Tensor]:
+        """How far the quantity is from being conserved, and the given and the predicted frames."""
+        with self.precision():
+            predicted = self.predictor(frames, horizon).float()
+        whole = torch.cat([frames, predicted], dim=1)
+        return conservation_loss(self.quantity(whole), inner.compared), whole
 
     @torch.no_grad()
     def _put(self, values: dict[str, Tensor]) -> None:

@@ -37,7 +37,7 @@ def test_distances_are_those_of_torchmetrics(channels, backbone, weights, monkey
 def test_equal_frames_have_no_distance_and_small_or_many_channels_are_refused(weights):
     network, frames = Perceptual(weights), torch.rand(1, 2, 1, 31, 31)
     assert network.distance(frames, frames).tolist() == [[0, 0]]
-    with pytest.raises(ValueError, match="31 or more pixels, got 16x16"):
+    with pytest.raises(ValueError, match="31 by alex, 16 by vgg; got 16 by alex"):
         network.distance(frames[..., :16, :16], frames[..., :16, :16])
     with pytest.raises(ValueError, match="1 or 3 channels, got 2"):
         network.distance(frames.expand(-1, -1, 2, -1, -1), frames.expand(-1, -1, 2, -1, -1))

@@ -13,10 +13,12 @@ def test_weights_come_from_either_kind_of_file(tmp_path):
     weights = torchvision.models.alexnet(weights=None).features.state_dict(prefix="features.")
     save_file(weights, tmp_path / "w.safetensors")
     torch.save(weights, tmp_path / "w.pth")
-    one, other = (perceptual(tmp_path / name) for name in ("w.safetensors", "w.pth"))
+    one, other = (perceptual(tmp_path / name, 31) for name in ("w.safetensors", "w.pth"))
     frames = torch.rand(2, 1, 1, 1, 31, 31)
     assert torch.equal(one.distance(*frames), other.distance(*frames)) and one.sha256 != other.sha256
-    assert perceptual(None) is None
+    assert perceptual(None, 8) is None
+    with pytest.raises(StudyError, match="31 by alex, 16 by vgg; got 30 by alex"):
+        perceptual(tmp_path / "w.pth", 30)
 
 
 @pytest.mark.parametrize(
@@ -35,4 +37,4 @@ def test_other_files_are_refused(content, message, tmp_path):
     if content is not None:
         torch.save(content, path)
     with pytest.raises(StudyError, match=message):
-        perceptual(path)
+        perceptual(path, 64)

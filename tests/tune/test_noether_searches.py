@@ -49,14 +49,16 @@ def test_a_ramp_demo_runs_from_videos_to_table_quality_and_report(command, two_c
     assert without["outer"]["mean"][0] == pytest.approx(3 * mean, rel=1e-4)
     again = measure(monkeypatch, capsys, "--steps", "3", "--inner-lr", "3000").err
     assert "nothing to do: 2 cells are measured, and MLflow shows them" in again
-    assert len(list(tmp_path.rglob("quality/quality.png"))) == 5  # two cells', two models', the study's
-    assert len(list(tmp_path.rglob("quality/grad-cam.png"))) == 2  # of the cell and the model that take steps
-    maps = [unpack((path / "quality.safetensors").read_bytes())[0] for path in tmp_path.glob("studies/*/cells/*")]
-    assert all(one["heat"].shape[1:] == (3, 16, 16) and one["heat"].min() >= 0 for one in maps)
+    way = "steps-3_lr-3000"
+    assert len(list(tmp_path.rglob(f"quality-{way}/quality.png"))) == 5  # two cells', two models', the study's
+    assert len(list(tmp_path.rglob(f"quality-{way}/grad-cam.png"))) == 2  # of the cell and the model that take steps
+    kept = tmp_path.glob(f"studies/*/cells/*/quality/{way}.safetensors")
+    maps = [unpack(path.read_bytes())[0] for path in kept]
+    assert len(maps) == 2 and all(one["heat"].shape[1:] == (3, 16, 16) and one["heat"].min() >= 0 for one in maps)
     monkeypatch.setattr("fernn.models.tailored.Tailored.rollout", None)  # a report runs no network
     assert report.main(report.Options("physics101-demo")) == 0
     pictures = {path.stem for path in (tmp_path / "studies/physics101-demo/report").glob("*.png")}
-    assert {"quality", "inner-steps", "grad-cam-noether-inner_steps-1"} <= pictures
+    assert {f"quality-{way}", f"inner-steps-{way}", f"grad-cam-{way}-noether-inner_steps-1"} <= pictures
 
 
 def test_searched_fields_are_set_by_all_their_values(command):

@@ -1,5 +1,7 @@
 """Predictors tailored when they predict: validation clips choose, test clips are opened once, all is counted."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 import torch
@@ -8,8 +10,9 @@ from fernn.batch import Batch
 from fernn.train.run import Run
 from tune.claims import claim
 from tune.folder import Folder
-from tune.predictor_quality import PredictorMeasurement, Tailoring, first_clips, tailoring_of
-from tune.quality_views import measured_quality
+from tune.predictor_quality import PredictorMeasurement, Tailoring, at_places, spread, tailoring_of
+from tune.quality import USUAL
+from tune.quality_views import measured_quality, measured_ways
 from tune.results import model_rows
 from tune.study import Study, plan_cells
 from tune.translating_mnist_search import SEARCH
@@ -53,7 +56,7 @@ def study(tmp_path):
 
 
 def measured(study, **asked):
-    """A measurement, how many predictions it counted, and its document."""
+    """A measurement and its document."""
     (cell,), counted = study.cells, []
     one = PredictorMeasurement(cell, study.cell_folder(cell), tailoring_of(2, **asked))
     assert one.result() is None
@@ -65,8 +68,12 @@ def measured(study, **asked):
 def test_steps_that_harm_validation_clips_are_not_taken(study):
     one, found = measured(study, lr=1e3, quantity="brightness", num_clips=5)
     (errors,) = found["validation"].values()
-    assert found["own_steps"] == 0 and errors[0] == min(errors) and found["num_clips"] == 5
-    plain, tailored = measured_quality(study, model_rows(study))
+    assert (
+        found["own_steps"] == 0
+        and all(error is None or error >= errors[0] for error in errors)
+        and found["num_clips"] == 5
+    )
+    plain, tailored = measured_quality(study, model_rows(study), USUAL)
     assert plain.by_frame("mse")[0].tolist() == tailored.by_frame("mse")[0].tolist()
     assert (tailored.own_steps(found), tailored.num_steps, plain.num_steps) == (0, 2, 0) and not tailored.maps
     assert [row["purpose"] for row in one.folder.openings()] == ["quality evaluation"]
@@ -77,7 +84,7 @@ def test_the_rate_and_the_steps_with_the_least_validation_error_are_taken(study)
     tried = found["validation"]
     assert set(tried) == {"1e-05", "0.0001", "0.001"} and found["num_clips"] == 3
     assert tried[f"{found['inner_lr']:g}"][found["own_steps"]] == min(min(errors) for errors in tried.values())
-    _, tailored = measured_quality(study, model_rows(study))
+    _, tailored = measured_quality(study, model_rows(study), USUAL)
     assert "validation chose" in tailored.steps_words() and set(tailored.maps) == {"frames", "heat"}
 
 
@@ -86,6 +93,18 @@ def test_another_way_is_another_result(study):
     assert PredictorMeasurement(one.cell, one.folder, Tailoring(quantity="brightness")).result() is None
     again, found = measured(study, lr=1e-4, quantity="brightness", num_clips=1)
     assert one.result() is None and again.result() == found
+    other = replace(one, way="lr-0.001")
+    other.measure(Clips(), lambda count: None)
+    assert again.result() == found and other.result()["subject"] == one.subject()
+    assert measured_ways(study, model_rows(study)) == [USUAL, "lr-0.001"]
+
+
+def test_a_rate_whose_later_steps_are_no_numbers_can_still_be_chosen(study, monkeypatch):
+    errors = iter([[0.5, 0.4, float("nan")], [0.5, 0.6, 0.7], [0.5, 0.45, 0.41]])
+    one = PredictorMeasurement(study.cells[0], study.cell_folder(study.cells[0]), tailoring_of(2, None))
+    monkeypatch.setattr(PredictorMeasurement, "_read", lambda *_: iter([{"outer": torch.tensor([next(errors)])}]))
+    own, rate, tried = one._chosen(None, None, Clips(), None)
+    assert (own, rate) == (1, 1e-5) and tried["1e-05"][2] is None
 
 
 def test_without_steps_a_cell_predicts_in_batches_and_nothing_is_tailored(study):
@@ -93,10 +112,12 @@ def test_without_steps_a_cell_predicts_in_batches_and_nothing_is_tailored(study)
     one.measure(Clips(), lambda count: None)
     found = one.result()
     assert set(found["frames"]) == {"0"} and found["validation"] == {} and found["outer"]["mean"][0] > 0
-    (plain,) = measured_quality(study, model_rows(study))
+    assert found["num_clips"] == 8 and found["inner_lr"] is None
+    (plain,) = measured_quality(study, model_rows(study), USUAL)
     assert (plain.label, plain.steps_words()) == ("fernn-v1", "")
 
 
-def test_the_first_clips_end_where_they_are_enough():
-    sizes = [len(clips) for clips in first_clips(Clips().evaluation("test"), 6)]
-    assert sizes == [4, 2] and sum(map(len, first_clips(Clips().evaluation("test"), 99))) == 8
+def test_clips_are_spread_over_all_that_there_are():
+    assert spread(4086, 4) == [0, 1021, 2043, 3064] and spread(3, 9) == spread(3, 3) == [0, 1, 2]
+    every = torch.cat([batch.clips for batch in Clips().evaluation("test")])
+    assert torch.equal(torch.cat(list(at_places(Clips().evaluation("test"), spread(8, 3)))), every[[0, 2, 5]])

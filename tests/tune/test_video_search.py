@@ -60,7 +60,7 @@ def test_a_demo_runs_and_its_weights_are_fine_tuned(command, two_cpus, tmp_path,
     assert sum(scores["mse"]["mean"]) / 3 * 32**2 == pytest.approx(found["test/mse"], rel=1e-4)
     assert len(scores["lpips"]["mean"]) == 3 and min(scores["lpips"]["mean"]) > 0
     assert report.main(report.Options("moving-mnist-demo")) == 0
-    assert (tmp_path / "studies/moving-mnist-demo/report/quality.png").exists()
+    assert (tmp_path / "studies/moving-mnist-demo/report/quality-steps-0_lpips-alex.png").exists()
 
     weights, before = cell / "best/model.safetensors", tune.load_best("moving-mnist-demo", "e3d-lstm")[0]
     tuned = ["--preset", "demo", "--study", "tuned", "--models", "e3d-lstm-residual", "--lrs", "1e-9", *FEW, *TINY]
