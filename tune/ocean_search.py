@@ -8,7 +8,7 @@ Hardware there: not published. Not yet run at full size by this project.
     python tune/ocean_search.py --files DIR                 the paper's ten models, from Copernicus' NetCDF files
     python tune/ocean_search.py --plan                      what would run, and what it would cost
     python tune/ocean_search.py --preset small --files DIR  small networks and tiles, GlobCurrent's files: measured
-                                                            31 minutes on two cores that others kept busy
+                                                            8 minutes on two cores that others kept busy
     python tune/ocean_search.py --preset demo               under 3 minutes on two cores, on currents made here
 
 Besides RMSE and energy spectrum error (ESE) the report has both on shifted test sets: uniform motion, magnitude,

@@ -1,7 +1,7 @@
 """Bring convection to disk as Parquet: ``python data/convection/prepare.py --out DIR --files rbc_data.pt``.
 
 The published fields become squares of ``--size`` pixels in ``DIR/squares-SIZE``, the manifest last. Without
-``--files`` fields are solved for (``--made.rayleigh`` and more), in ``DIR/made-SIZE-DIGEST``. A folder that is finished
+``--files`` fields are solved for (``--rayleigh`` and more), in ``DIR/made-SIZE-DIGEST``. A folder that is finished
 is left as it is.
 """
 
@@ -25,6 +25,7 @@ NAME = "rbc_data.pt"
 SOURCE = "https://github.com/Rose-STL-Lab/Equivariant-Net"
 """Whose README says where the file is."""
 LIBRARIES = ("pyarrow", "torch")
+SOLVED = MadeConvectionConfig()
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,20 @@ class PrepareConfig:
     """The published rbc_data.pt, or the folder that has it; without it fields are solved for."""
     size: int = 64
     """Height and width of a square, pixels."""
-    made: MadeConvectionConfig = MadeConvectionConfig()
-    """What is solved for without --files; of the size above."""
+    rayleigh: float = SOLVED.rayleigh
+    """Without --files: Ra, how strongly the layer is heated; 1,708 is where convection begins."""
+    prandtl: float = SOLVED.prandtl
+    """Without --files: Pr, viscosity over thermal diffusivity; 0.71 is air's."""
+    squares: int = SOLVED.squares
+    """Without --files: squares side by side."""
+    num_fields: int = SOLVED.num_fields
+    """Without --files: frames that are solved for."""
+    interval: float = SOLVED.interval
+    """Without --files: free-fall times between two frames."""
+    warm_up: float = SOLVED.warm_up
+    """Without --files: free-fall times before the first frame."""
+    refinement: int = SOLVED.refinement
+    """Without --files: cells of the solver's grid along each side of a pixel."""
 
 
 def folder_of(out: Path | str, size: int) -> Path:
@@ -79,12 +92,12 @@ def main(config: PrepareConfig) -> int:
     """Prepare and say in one line what there is; 2 if the data cannot be used."""
     try:
         if config.files is None:
-            data = config.made.override({"size": config.size})
+            data = SOLVED.override({name: getattr(config, name) for name in made.DECIDING})
             folder, manifest = made.folder_of(config.out, data), made.prepare(config.out, data)
         else:
             folder = folder_of(config.out, config.size)
             manifest = prepare(config.out, files=config.files, size=config.size)
-    except (DataError, OSError) as error:
+    except (ValueError, OSError) as error:
         say(f"error: {error}")
         return 2
     frames = sum(manifest.clips["tiles"].values())

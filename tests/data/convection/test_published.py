@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from mutations import bounded_memory, mutations, tried
 
-from data.convection import prepare as convection
+from data.convection import made
 from data.convection.prepare import PrepareConfig, folder_of, main, prepare
 from data.convection.published import divergence, read_published
 from data.errors import DataError, DownloadError, ManifestError
@@ -144,14 +144,21 @@ def test_without_the_file_the_ways_out_are_named(tmp_path):
         DATASETS["convection"].prepare_demo(tmp_path, data_config("convection"))
 
 
+def said(capsys):
+    """What was said, whatever its line breaks."""
+    return capsys.readouterr().err.replace("\n", "")
+
+
 def test_the_command_says_what_there_is(file, tmp_path, capsys, monkeypatch):
     assert main(PrepareConfig(tmp_path / "out", file, 4)) == 0
-    assert "squares-4: convection, 3 squares, 36 frames" in capsys.readouterr().err
+    assert "squares-4: convection, 3 squares, 36 frames" in said(capsys)
     assert main(PrepareConfig(tmp_path / "other", tmp_path / "nothing.pt")) == 2
-    assert "error: " in capsys.readouterr().err
-    monkeypatch.setattr(convection.made, "prepare", lambda out, data: prepare(tmp_path / "out", size=data.size))
+    assert "error: " in said(capsys)
+    monkeypatch.setattr(made, "prepare", lambda out, data: prepare(tmp_path / "out", size=data.size))
     assert main(PrepareConfig(tmp_path / "out", size=4)) == 0
-    assert "made-4-" in capsys.readouterr().err
+    assert f"{made.folder_of(tmp_path / 'out', data_config('made-convection').override({'size': 4}))}:" in said(capsys)
+    assert main(PrepareConfig(tmp_path / "out", rayleigh=-1.0)) == 2
+    assert "data.rayleigh must be above 0, got -1" in said(capsys)
 
 
 def test_squares_are_streamed_standardised_by_the_training_frames_alone(two_cpus, file, solved, tmp_path):
