@@ -48,6 +48,8 @@ class DataSet:
     """Whether data of every size is prepared by itself."""
     demo_may_be_real: bool = False
     """Whether the demo takes the real data where that is on disk."""
+    is_generated: bool = False
+    """Whether the config alone decides the data, so that it is a demo where a demo asks for it, whoever asked first."""
 
 
 def _kth_demo(out: Path, data: DataConfig) -> Manifest:
@@ -91,7 +93,7 @@ def _windows(data: Any, manifest: Manifest | None, is_demo: bool) -> Mapping[str
     """By the tiles' lengths; without them, the most that the config allows."""
     if manifest is None:
         train, validation, test, domain = data.num_clips
-        return {"train": train, "validation": validation, "test": test + domain}
+        return {"train": train, "validation": validation, "test": test + (domain if data.domain else 0)}
     return _split_windows(manifest.clips["tiles"], data)
 
 
@@ -162,11 +164,13 @@ CONVECTION = DataSet(
 MADE_CONVECTION = DataSet(
     "made-convection", made_convection.prepare, lambda out, data: made_convection.prepare(out, data, demo=True),
     made_convection.folder_of, _made_windows, read_fields,
+    is_generated=True,
 )  # fmt: skip
 RAMP = DataSet("physics101", ramp.prepare, _ramp_demo, ramp.folder_of, _ramp_clips, read_clips, has_sizes=True)
 SYSTEMS = DataSet(
     "systems", systems.prepare, lambda out, data: systems.prepare(out, data, demo=True), systems.folder_of,
     _trajectories, read_trajectories,
+    is_generated=True,
 )  # fmt: skip
 DATASETS = {
     "kth": KTH, "translating-mnist": MNIST, "rotating-mnist": MNIST, "moving-mnist": MOVING, "kth-video": KTH_VIDEO,

@@ -46,7 +46,7 @@ class MadeConvectionConfig(ConvectionConfig):
     interval: float = 0.2
     """Time between two frames."""
     warm_up: float = 100.0
-    """Time before the first frame, in which convection develops from noise."""
+    """Time in which convection develops from noise, in whole intervals; the first frame is one interval after it."""
     refinement: int = 2
     """Cells of the solver's grid along each side of a pixel, which is their mean."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import tyro
 
 from data.convection import made
-from data.convection.published import read_published
+from data.convection.published import READINGS, ReadingName, read_published
 from data.errors import DataError, DownloadError
 from data.fields.schema import cut, write_tiles
 from data.files import locked, room_in, sha256_of
@@ -49,9 +49,11 @@ class PrepareConfig:
     interval: float = SOLVED.interval
     """Without --files: free-fall times between two frames."""
     warm_up: float = SOLVED.warm_up
-    """Without --files: free-fall times before the first frame."""
+    """Without --files: free-fall times in which convection develops, whole intervals; the first frame is one later."""
     refinement: int = SOLVED.refinement
     """Without --files: cells of the solver's grid along each side of a pixel."""
+    reading: ReadingName | None = None
+    """Order of components and rows in the file; without it the one with the least divergence, which must be small."""
 
 
 def folder_of(out: Path | str, size: int) -> Path:
@@ -59,20 +61,32 @@ def folder_of(out: Path | str, size: int) -> Path:
     return Path(out).expanduser().resolve() / f"squares-{size}"
 
 
-def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64) -> Manifest:
+def prepare(
+    out: Path | str, *, files: Path | str | None = None, size: int = 64, reading: ReadingName | None = None
+) -> Manifest:
     """The manifest of the published fields in ``folder_of(out, size)``, which are read unless they are there.
 
     Raises :class:`DataError` with one clear line if that cannot be done; then nothing half-written is left.
     """
+    if size < 1:
+        raise DataError(f"data.size must be 1 or more, got {size}")
     folder = folder_of(out, size)
     with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
         standing = standing_in(folder, DATASET)
         if standing is not None:
+            _require_reading(folder, standing, reading)
             return standing
         path = _path(files)
-        fields, facts = read_published(path, size)
-        tiles = cut(REGION, fields, size)
+        frames, facts = read_published(path, size, reading)
+        tiles = cut(REGION, frames, size)
         return write_tiles(folder, tiles, DATASET, False, str(path), sha256_of(path), LIBRARIES, facts)
+
+
+def _require_reading(folder: Path, manifest: Manifest, reading: ReadingName | None) -> None:
+    details = manifest.details
+    way = (details.get("components_swapped"), details.get("rows_turned"))
+    if reading is not None and way != (READINGS[reading].is_swapped, READINGS[reading].is_upside_down):
+        raise DataError(f"{folder} was read in another way than {reading}: choose another output folder")
 
 
 def _path(files: Path | str | None) -> Path:
@@ -91,18 +105,28 @@ def _path(files: Path | str | None) -> Path:
 def main(config: PrepareConfig) -> int:
     """Prepare and say in one line what there is; 2 if the data cannot be used."""
     try:
+        _require_used(config)
         if config.files is None:
             data = SOLVED.override({name: getattr(config, name) for name in made.DECIDING})
             folder, manifest = made.folder_of(config.out, data), made.prepare(config.out, data)
         else:
             folder = folder_of(config.out, config.size)
-            manifest = prepare(config.out, files=config.files, size=config.size)
+            manifest = prepare(config.out, files=config.files, size=config.size, reading=config.reading)
     except (ValueError, OSError) as error:
         say(f"error: {error}")
         return 2
     frames = sum(manifest.clips["tiles"].values())
     say(f"{folder}: {manifest.dataset}, {manifest.num_clips} squares, {frames} frames")
     return 0
+
+
+def _require_used(config: PrepareConfig) -> None:
+    """Raise ValueError for an option that would have no effect."""
+    if config.files is None and config.reading is not None:
+        raise ValueError("--reading is of a file: give --files with it, or leave it out")
+    for name in made.DECIDING if config.files is not None else ():
+        if name != "size" and getattr(config, name) != getattr(SOLVED, name):
+            raise ValueError(f"--{name.replace('_', '-')} is of fields solved for: leave it or --files out")
 
 
 if __name__ == "__main__":

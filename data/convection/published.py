@@ -1,18 +1,17 @@
 """The published fields of convection, ``rbc_data.pt``: one tensor (2000, 2, 256, 1792), read without running code.
 
-Only tensors are unpickled (``weights_only``), and the 7 GB are not loaded: the file is mapped, and every fourth pixel
-is taken along each axis, as the released script takes it.
+Only tensors are unpickled (``weights_only``), and every fourth pixel is taken along each axis, as the released script
+takes it. The 7 GB are mapped, not loaded, where the file is of torch's zip format; the older format is loaded whole.
 
 Which component is which, and whether the first row is on top, the file does not say, and turning vectors needs it. It
-is measured: the flow has no divergence, so of the four ways to read it the one with the least is right, up to a
-mirror that convection is symmetric under. The released script reads all files alike.
+is measured, unless it is given: the flow has no divergence, so of the four ways to read it the one with the least is
+right, up to a mirror that convection is symmetric under. The released script reads all files alike.
 """
 
 import zipfile
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -43,22 +42,30 @@ class Reading:
         return frames[:, :, ::-1] if self.is_upside_down else frames
 
 
-def read_published(path: Path, size: int) -> tuple[Frames, dict[str, Any]]:
+ReadingName = Literal["uv", "uv-upside-down", "vu", "vu-upside-down"]
+READINGS: dict[ReadingName, Reading] = {
+    "uv": Reading(False, False), "uv-upside-down": Reading(False, True),
+    "vu": Reading(True, False), "vu-upside-down": Reading(True, True),
+}  # fmt: skip
+
+
+def read_published(path: Path, size: int, reading: ReadingName | None = None) -> tuple[Frames, dict[str, Any]]:
     """The fields (t, 2, size, w) with every so many pixels taken that the layer is ``size`` high, and facts on them.
 
-    Raises DataError, which names the file and the rule, for anything else than velocities of an incompressible flow.
+    Raises DataError, which names the file and the rule, for anything else than velocities of an incompressible flow;
+    where the reading is given, divergence is no reason.
     """
     tensor = _tensor(path)
     stride = _stride(path, tensor, size)
-    reading, divergence = _reading(path, tensor)
+    way, divergence = _reading(path, tensor, reading)
     fields = np.empty((len(tensor), 2, size, -(-tensor.shape[3] // stride)), np.float32)
     for first in range(0, len(tensor), NUM_AT_ONCE):
         part = tensor[first : first + NUM_AT_ONCE, :, ::stride, ::stride].float().numpy()
         _require_numbers(path, part, first)
-        fields[first : first + NUM_AT_ONCE] = reading.of(part)
+        fields[first : first + NUM_AT_ONCE] = way.of(part)
     facts = {
-        "shape": list(tensor.shape), "stride": stride, "components_swapped": reading.is_swapped,
-        "rows_turned": reading.is_upside_down, "divergence": divergence,
+        "shape": list(tensor.shape), "stride": stride, "components_swapped": way.is_swapped,
+        "rows_turned": way.is_upside_down, "divergence": divergence,
         "mean": float(fields.mean(dtype=np.float64)), "deviation": float(fields.std(dtype=np.float64)),
     }  # fmt: skip
     return fields, facts
@@ -77,6 +84,8 @@ def _tensor(path: Path) -> Tensor:
         raise DataError(f"{path} must have the shape (frames, 2, rows, columns), got {tuple(found.shape)}")
     if not found.is_floating_point() or found.layout != torch.strided:
         raise DataError(f"{path} must hold plain floating-point numbers, got {found.dtype}, {found.layout}")
+    if found.numel() * found.element_size() > path.stat().st_size:
+        raise DataError(f"{path} must hold every number of its shape {tuple(found.shape)}, it is too small for them")
     return found
 
 
@@ -87,20 +96,22 @@ def _stride(path: Path, tensor: Tensor, size: int) -> int:
     return height // size
 
 
-def _reading(path: Path, tensor: Tensor) -> tuple[Reading, float]:
-    """The way to read the file that has the least divergence, and how much that is."""
+def _reading(path: Path, tensor: Tensor, given: ReadingName | None) -> tuple[Reading, float]:
+    """The way to read the file, the given one or that of least divergence, and how much that is."""
     chosen = np.linspace(0, len(tensor) - 1, min(NUM_PROBED, len(tensor))).round().astype(int)
     probed = torch.stack([tensor[int(place)] for place in chosen]).double().numpy()
     for place, frame in zip(chosen, probed, strict=True):
         _require_numbers(path, frame[None], place)
-    ways = [Reading(*flags) for flags in product((False, True), repeat=2)]
-    least, best = min(((divergence(way.of(probed)), way) for way in ways), key=lambda found: found[0])
-    if not least <= MOST_DIVERGENCE:
+    found = {name: divergence(way.of(probed)) for name, way in READINGS.items()}
+    name = min(found, key=lambda one: found[one]) if given is None else given
+    if not found[name] < (np.inf if given else MOST_DIVERGENCE):
+        measured = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
         raise DataError(
             f"{path} must hold velocities of an incompressible flow: however its components and rows are read, their "
-            f"divergence is {least:.2f} of their gradients, more than {MOST_DIVERGENCE}"
+            f"divergence is more than {MOST_DIVERGENCE} of their gradients ({measured}); where you know how it is to "
+            "be read, prepare it by data/convection/prepare.py with --reading"
         )
-    return best, least
+    return READINGS[name], found[name]
 
 
 def _require_numbers(path: Path, frames: NDArray[Any], first: int) -> None:

@@ -65,6 +65,30 @@ def test_what_cannot_be_solved_for_is_named(tmp_path, layer_config, monkeypatch)
     assert not made.folder_of(tmp_path, layer_config).exists()
 
 
+def test_a_flow_that_is_too_fine_for_its_grid_stays_finite_and_is_refused(tmp_path, layer_config):
+    coarse = layer_config.override({"size": 8, "squares": 2, "rayleigh": 1e8})
+    layer, state = made.layer_of(coarse), made.first_state(coarse)
+    assert np.isfinite(layer.advanced(state, 8.0).temperature).all()
+    rule = r"8 rows of cells are too coarse for Rayleigh number 1e\+08: temperatures lie 0\.\d+ outside"
+    with pytest.raises(DataError, match=rule):
+        made.prepare(tmp_path, coarse)
+    assert not made.folder_of(tmp_path, coarse).exists()
+
+
+def test_the_same_fields_are_a_demo_where_a_demo_asks_for_them(tmp_path, layer_config):
+    few = layer_config.override({"size": 4, "num_fields": 1, "warm_up": 0.0})
+    for demo in (True, False, True):
+        assert made.prepare(tmp_path, few, demo=demo).demo is demo
+
+
+def test_the_first_frame_is_one_interval_after_the_warm_up(layer_config):
+    few = layer_config.override({"size": 4, "num_fields": 1, "warm_up": 0.9, "interval": 0.5})
+    state = made.first_state(few)
+    for _ in range(3):  # 0.9 is nearest to two intervals
+        state = made.layer_of(few).advanced(state, 0.5)
+    assert np.array_equal(made.solved(few)[0][0], made.pixels(state, 1).astype(np.float32))
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

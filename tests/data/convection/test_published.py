@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from mutations import bounded_memory, mutations, tried
 
-from data.convection import made
+from data.convection import made, published
 from data.convection.prepare import PrepareConfig, folder_of, main, prepare
 from data.convection.published import divergence, read_published
 from data.errors import DataError, DownloadError, ManifestError
@@ -96,6 +96,32 @@ def test_what_is_no_velocity_field_is_named(file, content, message):
         read_published(file, 4)
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_small_file_that_claims_many_frames_is_refused(file, solved, is_new):
+    one = torch.from_numpy(solved[:1].copy())
+    torch.save(one.expand(3_000_000, -1, -1, -1), file, _use_new_zipfile_serialization=is_new)
+    assert file.stat().st_size < 20_000
+    with pytest.raises(DataError, match=r"must hold every number of its shape \(3000000, 2, 16, 48\), it is too small"):
+        published._tensor(file)  # not read_published, which would ask for 18 GB without this check
+
+
+def test_a_file_with_divergence_is_read_as_it_is_said_to_be(file, tmp_path):
+    noise = torch.randn(4, 2, 16, 48, generator=torch.manual_seed(0))
+    torch.save(noise, file)
+    with pytest.raises(DataError, match=r"\(uv \d\.\d\d, uv-upside-down .*\); .*/prepare.py with --reading"):
+        read_published(file, 16)
+    manifest = prepare(tmp_path / "out", files=file, size=16, reading="vu-upside-down")
+    tiles = read_tiles(folder_of(tmp_path / "out", 16), manifest)
+    assert np.array_equal(tiles[0].frames, noise.flip(1, 2)[..., :16].numpy())
+    assert manifest.details["divergence"] > 0.3 and manifest.details["components_swapped"]
+    assert prepare(tmp_path / "out", size=16) == prepare(tmp_path / "out", size=16, reading="vu-upside-down")
+    with pytest.raises(DataError, match="squares-16 was read in another way than vu: choose another output folder"):
+        prepare(tmp_path / "out", files=file, size=16, reading="vu")
+    torch.save(torch.zeros(4, 2, 16, 48), file)
+    with pytest.raises(DataError, match="must hold velocities"):
+        read_published(file, 16, "uv")
+
+
 @pytest.mark.parametrize(("frame", "named"), [(7, "0 to 11"), (3, "3 to 3")])
 def test_gaps_are_named_by_their_frames(file, solved, frame, named):
     broken = torch.from_numpy(solved.copy())
@@ -159,6 +185,29 @@ def test_the_command_says_what_there_is(file, tmp_path, capsys, monkeypatch):
     assert f"{made.folder_of(tmp_path / 'out', data_config('made-convection').override({'size': 4}))}:" in said(capsys)
     assert main(PrepareConfig(tmp_path / "out", rayleigh=-1.0)) == 2
     assert "data.rayleigh must be above 0, got -1" in said(capsys)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 0, "files": True}, "data.size must be 1 or more, got 0"),
+        ({"size": -4, "files": True}, "data.size must be 1 or more, got -4"),
+        ({"size": 0}, "data.size must be"),
+        ({"rayleigh": 1e5, "files": True}, "--rayleigh is of fields solved for: leave it or --files out"),
+        ({"num_fields": 5, "files": True}, "--num-fields is of fields solved for"),
+        ({"reading": "uv"}, "--reading is of a file: give --files with it"),
+    ],
+)
+def test_what_the_command_cannot_do_is_named(file, tmp_path, capsys, options, message):
+    found = {"files": file} if options.pop("files", False) else {}
+    assert main(PrepareConfig(tmp_path / "out", **found, **options)) == 2
+    assert f"error: {message}" in said(capsys) and not (tmp_path / "out").exists()
+
+
+def test_windows_of_a_domain_test_are_counted_where_there_is_one():
+    """Before there is data: as many as the config allows."""
+    assert DATASETS["convection"].num_clips(data_config("convection"), None, False)["test"] == 2000
+    assert DATASETS["ocean"].num_clips(data_config("ocean"), None, False)["test"] == 4000
 
 
 def test_squares_are_streamed_standardised_by_the_training_frames_alone(two_cpus, file, solved, tmp_path):

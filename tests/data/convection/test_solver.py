@@ -142,3 +142,11 @@ def test_a_flow_that_leaves_the_grid_is_named(monkeypatch):
     monkeypatch.setattr(Layer, "longest_step", lambda self, state: 1.0)
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="Rayleigh number 1e.09 left the grid of 6"):
         layer.advanced(any_state(layer, 0), 40.0)
+
+
+@pytest.mark.parametrize("speed", [np.nan, np.inf, 1e8])
+def test_what_is_no_flow_any_more_is_named_before_steps_get_endlessly_short(speed):
+    layer = layer_of((6, 8))
+    state = any_state(layer, 0)
+    with pytest.raises(FloatingPointError, match="left the grid of 6 rows"):
+        layer.advanced(State(state.u * speed, state.w, state.temperature), 1.0)
