@@ -56,6 +56,7 @@ def plan(search: Search, options: Options) -> Planned:
         check(sketch)
         return Planned(sketch, home, None)
     manifest = verified(home)
+    manifest = replace(manifest, demo=preset.demo) if dataset.is_generated else manifest
     study = make_study(search, options, manifest.hash)
     check(study)
     absent = (*manifest.missing, *(entry.name for entry in manifest.skipped))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from fernn.train.run import Run
 from tune import report
 from tune.convection_search import SEARCH
 from tune.field_sheets import quoted_sheet
-from tune.study import plan_cells
+from tune.folder import Folder
+from tune.published import deviations, obstacles, search_of
+from tune.study import Study, plan_cells
 
 TINY = ["--models", "unet-um", "--lrs", "1e-3", "--seeds", "0", "--epochs", "2", "--set", "model.narrowing=8"]
 FIELDS = {
@@ -94,6 +97,47 @@ def test_the_bare_command_plans_the_papers_ten_models_and_names_the_ways_to_data
     assert code == 2 and "rbc_data.pt is not downloaded" in said.err and "data.name=made-convection" in said.err
     code, said = command("--plan", "--set", "data.name=made-convection", search=SEARCH)
     assert code == 0 and "150 cells" in said.err
+
+
+def study_of(preset, folder, settings):
+    """Its plan, without data."""
+    space, defaults = SEARCH.presets[preset].space, SEARCH.presets[preset].defaults
+    cells = plan_cells(SEARCH.base, space, "hash", defaults, settings)
+    return Study("s", Folder(str(folder)), space, cells, demo=preset == "demo")
+
+
+@pytest.mark.parametrize(
+    ("preset", "settings"), [("demo", {}), ("small", {}), ("paper", {"data.name": "made-convection"})]
+)
+def test_a_study_on_fields_solved_for_says_so_and_shows_no_published_number(preset, settings, tmp_path):
+    study = study_of(preset, tmp_path, settings)
+    search = search_of(study)
+    assert search is SEARCH and "data.name is made-convection, the paper's is convection" in obstacles(study, search)
+    found = deviations(study, search)
+    assert {"data.name is made-convection; the paper's is convection.", *SEARCH.always_deviates} <= set(found)
+    assert any("fields of a small layer" in one for one in found) == (preset == "demo")
+
+
+def test_of_the_papers_seeds_and_learning_rates_nothing_is_claimed(tmp_path):
+    study = study_of("paper", tmp_path, {})
+    few = replace(study, space={**study.space, "seed": (0, 1), "optim.lr": (1e-2,)})
+    for one in (study, few):
+        assert not [said for said in deviations(one, SEARCH) if "the paper's: " in said]
+    assert obstacles(study, SEARCH) == []
+
+
+@pytest.mark.parametrize("was_demo", [True, False])
+def test_what_asks_for_fields_says_whether_they_are_a_demo_not_what_solved_for_them(command, tmp_path, was_demo):
+    demo = SEARCH.presets["demo"]
+    both = replace(SEARCH, presets={**SEARCH.presets, "small": replace(demo, demo=False)})
+    few = FIELDS | {"data.num_fields": 20, "data.warm_up": 0.0, "data.num_frames": 3, "data.input_frames": 2}
+    (cell, *_) = plan_cells(SEARCH.base, demo.space, "hash", demo.defaults, few)
+    dataset, out = DATASETS["made-convection"], tmp_path / "data"
+    dataset.prepare_demo(out, cell.experiment.data) if was_demo else dataset.prepare(out, cell.experiment.data, None)
+    changed = [part for name, value in few.items() for part in ("--set", f"{name}={value}")]
+    for preset in ("demo", "small"):
+        code, (_, err) = command("--plan", "--preset", preset, "--data", out, *TINY, *changed, search=both)
+        assert code == 0 and "4 clips" in err and ("DEMO: " in err) == (preset == "demo"), err
 
 
 def test_the_models_have_the_settings_of_the_released_commands():

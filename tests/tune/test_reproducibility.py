@@ -7,13 +7,14 @@ import time
 import pytest
 from stored_study import finish_cell, finished_study, planned_study
 
+from data.registry import DATASETS
 from fernn.train.run import Run
 from tune import code_version as module
 from tune.code_version import code_version, git_facts, portable, record, recorded
 from tune.data_record import recorded_data
 from tune.folder import Folder
 from tune.report import Options, main
-from tune.reproducibility_views import write_card
+from tune.reproducibility_views import SOURCES, datasets, splits, write_card
 from tune.store import CODES, DamagedError
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
@@ -42,6 +43,16 @@ def test_it_answers_every_question_of_a_review(tmp_path):
     assert "validation 17, 18, 19, 20;" in section(text, "Dataset splits")
     assert "- 3dcnn lr 0.001 seed 1: not finished after 0 of 500 epochs" in section(text, "What is missing")
     assert len(facts["missing"]) == 5 and [one["learning_rate"] for one in facts["setup"]["chosen"]] == [1e-2]
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_data_set_has_its_source_and_its_card(name):
+    source, folder = SOURCES[name]
+    assert (module.ROOT / f"data/{folder}/CARD.md").is_file()
+    facts = {"name": name, "demo": None, "hash": "x", "manifest": None, "fields": {"name": name}}
+    assert datasets(facts)[0] == f"`{name}`: {source}; card: data/{folder}/CARD.md."
+    assert f"see data/{folder}/CARD.md" in splits(facts)[1]
+    assert ("MNIST" in source) == name.endswith("-mnist")
 
 
 def test_what_an_earlier_version_did_not_write_down_is_not_recorded(tmp_path):
