@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import tyro
 from rich.console import Console
 
+from data.progress import say
 from data.registry import read_corpus
 from data.stream import Corpus
 from fernn.config import unknown_name
@@ -22,6 +23,7 @@ from tune.progress import tables
 from tune.results import ModelRow, model_rows
 from tune.reuse import find_study
 from tune.search import ray_runtime
+from tune.stopping import stop_on_sigterm
 from tune.study import Cell, Study, StudyError
 from tune.table import notes
 
@@ -76,16 +78,20 @@ def answer(
     evaluate: Callable[[Study, Asked], Sequence[Found]],
     show: Callable[[Study, Sequence[Found], Asked], None],
 ) -> int:
-    """Measure what is missing, show all; 0, or 2 for a command that cannot run.
+    """Measure what is missing, show all; 0, 2 for a command that cannot run, or 130 for one that was stopped.
 
     ``open_study`` raises StudyError or KeyError for options that do not fit the study, before anything is measured.
     """
     options = tyro.cli(kind, description=text)
+    stop_on_sigterm()
     try:
         study = open_study(options)
         check_tracking(options.uri, options.storage)
         with driver_lock(study.folder), mlflow_refusals(options.uri):
             found = evaluate(study, options)
+    except KeyboardInterrupt:
+        say("stopped: what is measured is kept, the same command goes on")
+        return 130
     except USER_ERRORS as error:
         return refuse(error, Console(stderr=True))
     if options.json:

@@ -99,7 +99,7 @@ def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_pat
     assert tried[f"{kept['inner_lr']:g}"][chosen] == min(error for errors in tried.values() for error in errors)
     assert all(errors[0] == tried["0.001"][0] for errors in tried.values())  # no step yet, whatever the rate
     assert tailored["own_steps"] == [chosen] and set(kept["frames"]) == {"0", str(chosen), "2"}
-    assert len(list(tmp_path.rglob("quality/inner-steps.png"))) == 3
+    assert len(list(tmp_path.rglob("quality-steps-2_clips-3/inner-steps.png"))) == 3
     error = velocities(monkeypatch, capsys, name, "1")["mse"]
     assert error["V0"] == error["vy_0_vx_0"] and len(error) == 3 + 9
     assert len(list(tmp_path.rglob("velocity/heatmap.png"))) == 2

@@ -17,7 +17,7 @@ def footage():
     return tiny.footage()
 
 
-@pytest.mark.parametrize("concurrency", [None, 1])
+@pytest.mark.parametrize("concurrency", [1, pytest.param(None, marks=pytest.mark.soak)])
 def test_every_cell_runs_exactly_once_on_a_quarter_of_a_gpu(two_cpus, footage, tmp_path, concurrency):
     study, listener = study_in(tmp_path), Listener()
     resources = Resources(cpus=0.5, gpus=0.25, max_concurrent=concurrency)
@@ -28,6 +28,7 @@ def test_every_cell_runs_exactly_once_on_a_quarter_of_a_gpu(two_cpus, footage, t
     assert {e[2] for e in listener.heard if e[0] == "reported"} == {1, 2}
 
 
+@pytest.mark.soak
 def test_a_reused_worker_gives_the_same_bits_as_a_fresh_one(two_cpus, footage, tmp_path):
     together = study_in(tmp_path / "together")
     run_cells(together, together.missing(), footage, Resources(max_concurrent=1), [])
