@@ -70,6 +70,7 @@ def test_searched_fields_are_set_by_all_their_values(command):
     assert code == 2 and "seed is searched, so it cannot be set: use --seeds" in said.err
 
 
+@pytest.mark.soak
 def test_a_pendulum_demo_runs_without_asking_for_a_gpu(command, two_cpus, tmp_path):
     few = ["--models", "noether", "mlp", "--set", "data.num_sequences=[4,3,3]", "--seeds", "0", "--epochs", "1"]
     code, (out, err) = command("--set", "data.passes=1", *few, search=PENDULUM)

@@ -118,7 +118,8 @@ class CrampedConfig(ModelConfig):
 """
 
 
-@pytest.mark.parametrize(("share", "num_lost"), [(0.5, 1), pytest.param(2.0, 2, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize(("share", "num_lost"), [(0.5, 1), (2.0, 2)])
 def test_a_trial_without_room_goes_on_with_a_larger_share(share, num_lost, two_cpus, tmp_path, monkeypatch, capsys):
     (tmp_path / "cramped.py").write_text(CRAMPED, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)

@@ -1,6 +1,7 @@
 """Predictors tailored when they predict: validation clips choose, test clips are opened once, all is counted."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -15,7 +16,9 @@ from tune.quality import USUAL
 from tune.quality_views import measured_quality, measured_ways
 from tune.results import model_rows
 from tune.study import Study, plan_cells
+from tune.tracking import Tracker
 from tune.translating_mnist_search import SEARCH
+from tune.views import ship_measurements
 
 SMALL = {"model.hidden_channels": 3, "model.decoder_layers": 1, "data.num_frames": 6, "data.input_frames": 3}
 SPLITS = {"validation": 0, "test": 1}
@@ -97,6 +100,19 @@ def test_another_way_is_another_result(study):
     other.measure(Clips(), lambda count: None)
     assert again.result() == found and other.result()["subject"] == one.subject()
     assert measured_ways(study, model_rows(study)) == [USUAL, "lr-0.001"]
+
+
+def test_a_lost_mlflow_gets_each_way_again(study, tmp_path):
+    one, _ = measured(study, lr=1e-4, quantity="brightness", num_clips=1)
+    replace(one, way="lr-0.0001").measure(Clips(), lambda count: None)
+    tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
+    tracker.sync()
+    ship_measurements(tracker, study)
+    run = tracker.run(f"cell/{one.cell.key}")
+    for view in ("quality", "quality-lr-0.0001"):
+        found = {Path(file.path).name for file in tracker.client.list_artifacts(run.info.run_id, view)}
+        assert found == {"quality.json", "quality.png", "inner-steps.png"}
+        assert f"{view}/tailored/mse" in run.data.metrics
 
 
 def test_a_rate_whose_later_steps_are_no_numbers_can_still_be_chosen(study, monkeypatch):
