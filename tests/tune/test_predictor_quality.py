@@ -54,7 +54,7 @@ def study(tmp_path):
     run.epoch = run.best_epoch = 1
     folder.record({"epoch": 1, "validation/mse": 0.1, "best/epoch": 1, "best/mse": 0.1, "time/recorded_at": 1.5}, run)
     rows = [{"split": split, "id": "a", "errors": [0.1] * 3} for split in SPLITS]
-    folder.finish(pa.Table.from_pylist(rows), {"num_parameters": 1})
+    folder.finish(pa.Table.from_pylist(rows), {"num_parameters": 1, "finished_at": 2.0, "metrics": {}})
     return study
 
 
