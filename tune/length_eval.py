@@ -35,7 +35,7 @@ class Options(EvaluationOptions):
 
 
 def main() -> int:
-    """Measure what is missing, show all; 0, or 2 for a command that cannot run."""
+    """Measure what is missing, show all; the exit code."""
     return answer(Options, __doc__, open_study, evaluate, show)
 
 

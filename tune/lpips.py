@@ -1,11 +1,11 @@
 """The network of LPIPS from a file of the user's, read as untrusted files are: tensors only, never code."""
 
-import hashlib
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load
+from safetensors.torch import load_file
 
+from data.files import sha256_of
 from fernn.perceptual import Perceptual
 from tune.reference_weights import read_weights
 from tune.study import StudyError
@@ -21,9 +21,9 @@ def perceptual(path: Path | None, size: int) -> Perceptual | None:
     if path is None:
         return None
     try:
-        content = path.expanduser().read_bytes()
-        weights = load(content) if path.suffix == ".safetensors" else read_weights(path.expanduser())
-        found = Perceptual(weights, hashlib.sha256(content).hexdigest())
+        file = path.expanduser()
+        digest = sha256_of(file)
+        found = Perceptual(load_file(file) if file.suffix == ".safetensors" else read_weights(file), digest)
         found.require_size(size)
         return found
     except OSError as error:

@@ -34,13 +34,11 @@ from fernn.perceptual import Perceptual
 from tune.evaluation import EvaluationOptions, answer, finished_study, opened_data, print_table, tracked
 from tune.lpips import perceptual
 from tune.predictor_quality import PredictorMeasurement, Quantity, tailoring_of
-from tune.quality import USUAL, QualityMeasurement
+from tune.quality import USUAL, Measurement, QualityMeasurement
 from tune.quality_views import ModelQuality, measured_quality
 from tune.results import model_rows
 from tune.study import Cell, Study, StudyError
 from tune.table import notes
-
-Measurement = QualityMeasurement | PredictorMeasurement
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class Options(EvaluationOptions):
 
 
 def main() -> int:
-    """Measure what is missing, show all; 0, or 2 for a command that cannot run."""
+    """Measure what is missing, show all; the exit code."""
     return answer(Options, __doc__, open_study, evaluate, show)
 
 
@@ -99,10 +97,10 @@ def measurement(study: Study, cell: Cell, options: Options, lpips: Perceptual | 
     """How the cell is measured: as it was trained, but for what is asked for."""
     model, way = cell.experiment.model, options.way(lpips)
     if isinstance(model, NoetherConfig):
-        return QualityMeasurement(cell, study.cell_folder(cell), inner_of(model.inner(), options), lpips, way)
+        return QualityMeasurement(cell, study.cell_folder(cell), inner_of(model.inner(), options), lpips=lpips, way=way)
     chosen = {"optimizer": options.optimizer, "quantity": options.quantity, "num_clips": options.clips}
     asked = tailoring_of(options.steps, options.inner_lr, **chosen)
-    return PredictorMeasurement(cell, study.cell_folder(cell), asked, lpips, way)
+    return PredictorMeasurement(cell, study.cell_folder(cell), asked, lpips=lpips, way=way)
 
 
 def inner_of(own: Inner, options: Options) -> Inner:

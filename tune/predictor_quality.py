@@ -20,14 +20,11 @@ from fernn.batch import Batch
 from fernn.experiment import Split
 from fernn.models.conserving import Brightness, Conserving, learn, new_embedding
 from fernn.models.tailored import Inner, Rollout
-from fernn.perceptual import Perceptual
 from fernn.seeding import seed_of
 from fernn.tailoring import Comparison, InnerOptimizer, Step
 from fernn.train.evaluate import autocast, evaluating, to_unit
 from fernn.train.run import Run
-from tune.quality import USUAL, Advance, Gauge, Subject, best_run, finite, heatmaps, kept, subject_of, write
-from tune.store import CellFolder
-from tune.study import Cell
+from tune.quality import Advance, Gauge, Measurement, finite, heatmaps
 from tune.vault import QUALITY, Sealed
 
 Quantity = Literal["learned", "brightness"]
@@ -57,26 +54,16 @@ class Tailoring:
 
 
 @dataclass(frozen=True)
-class PredictorMeasurement:
-    """One finished cell of a predictor, to be measured."""
+class PredictorMeasurement(Measurement):
+    """Of a predictor that was trained without inner steps."""
 
-    cell: Cell
-    folder: CellFolder
     asked: Tailoring
-    lpips: Perceptual | None = None
-    way: str = USUAL
 
-    def subject(self) -> Subject:
-        """What decides the result."""
-        asked = asdict(self.asked) | {"rates": list(self.asked.rates)}
-        return subject_of(self.cell, self.folder, self.lpips) | {"inner": asked}
-
-    def result(self) -> dict[str, Any] | None:
-        """What is measured, or None where that is of other weights, or something else was asked for."""
-        return kept(self.folder, self.way, self.subject())
+    def asked_for(self) -> dict[str, Any]:
+        return asdict(self.asked) | {"rates": list(self.asked.rates)}
 
     def num_predictions(self, corpus: Corpus) -> int:
-        """How many predictions are to be made: of a clip one for each number of inner steps, and learning rate."""
+        """Of a clip one for each number of inner steps, and learning rate."""
         stream, each = corpus.stream(self.cell.experiment.data, 1), self.asked.steps + 1
         tried = len(self.asked.rates) * len(self._places(stream, "validation")) if self.asked.steps else 0
         return (tried + len(self._places(stream, "test"))) * each
@@ -85,7 +72,7 @@ class PredictorMeasurement:
     def measure(self, corpus: Corpus, advance: Advance) -> None:
         """Choose on validation clips, predict test clips with the best epoch's weights, and write it all down."""
         began = time.monotonic()
-        run = best_run(self.cell, self.folder)
+        run = self.best_run()
         stream = corpus.stream(self.cell.experiment.data, self.cell.experiment.batch_size, run.device)
         with evaluating(run.model):
             quantity = self._quantity(run, corpus) if self.asked.steps else None
@@ -95,7 +82,7 @@ class PredictorMeasurement:
             parts = list(self._read(run, quantity, rate, self._clips(run, test, "test"), gauge, advance))
             maps = {} if quantity is None else heatmaps(quantity, next(self._clips(run, test, "test")))
         facts = {"own_steps": own, "inner_lr": rate if self.asked.steps else None, "validation": tried}
-        write(self.folder, self.way, self.subject(), gauge.document(parts) | facts, maps, run, began)
+        self.write(gauge.document(parts) | facts, maps, run, began)
 
     @torch.enable_grad()
     def _quantity(self, run: Run, corpus: Corpus) -> nn.Module:

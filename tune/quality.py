@@ -8,8 +8,9 @@ these without a network.
 
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -79,14 +80,56 @@ class Gauge:
 
 
 @dataclass(frozen=True)
-class QualityMeasurement:
-    """One finished cell, to be measured with up to ``inner.steps`` inner steps."""
+class Measurement(ABC):
+    """One finished cell, to be measured in one way, and what was measured of it."""
 
     cell: Cell
     folder: CellFolder
+    lpips: Perceptual | None = field(default=None, kw_only=True)
+    way: str = field(default=USUAL, kw_only=True)
+
+    @abstractmethod
+    def asked_for(self) -> dict[str, Any]:
+        """How inner steps are taken."""
+
+    @abstractmethod
+    def num_predictions(self, corpus: Corpus) -> int:
+        """How many predictions are to be made."""
+
+    @abstractmethod
+    def measure(self, corpus: Corpus, advance: Advance) -> None:
+        """Predict clips with the best epoch's weights, and write down all that is shown of them."""
+
+    def subject(self) -> Subject:
+        """What decides the result: the weights, those of LPIPS where it is asked for, and how steps are taken."""
+        found = {"key": self.cell.key, "weights_sha256": self.folder.best_sha256()}
+        found |= {} if self.lpips is None else {"lpips_sha256": self.lpips.sha256}
+        return found | {"inner": self.asked_for()}
+
+    def result(self) -> dict[str, Any] | None:
+        """What is measured, or None where that is of other weights, or something else was asked for."""
+        content = measured_by(self.folder, self.way)
+        return content if content is not None and content["subject"] == self.subject() else None
+
+    def best_run(self) -> Run:
+        """The cell's best epoch."""
+        run = Run.start(self.cell.experiment, available_device())
+        self.folder.load_best(run)
+        return run
+
+    def write(self, document: dict[str, Any], maps: Tensors, run: Run, began: float) -> None:
+        """Keep what is measured, the heat-maps before the numbers that say that all is there."""
+        folder, subject = self.folder.folder, self.subject()
+        costs = {"seconds": time.monotonic() - began, "machine": machine(run.device)}
+        folder.write(f"{HOME}/{self.way}.safetensors", pack(maps, subject))
+        folder.write_json(f"{HOME}/{self.way}.json", {"subject": subject, **document, **costs})
+
+
+@dataclass(frozen=True)
+class QualityMeasurement(Measurement):
+    """Of a Noether Network, with up to ``inner.steps`` inner steps."""
+
     inner: Inner
-    lpips: Perceptual | None = None
-    way: str = USUAL
 
     @property
     def shown(self) -> list[int]:
@@ -94,24 +137,17 @@ class QualityMeasurement:
         own = self.cell.experiment.model.inner().steps  # type: ignore[attr-defined]
         return sorted({0, min(own, self.inner.steps), self.inner.steps})
 
-    def subject(self) -> Subject:
-        """What decides the result."""
-        inner = {name: getattr(self.inner, name) for name in ("steps", "lr", "clips", "optimizer", "compared")}
-        return subject_of(self.cell, self.folder, self.lpips) | {"inner": inner}
-
-    def result(self) -> dict[str, Any] | None:
-        """What is measured, or None where that is of other weights or other inner steps."""
-        return kept(self.folder, self.way, self.subject())
+    def asked_for(self) -> dict[str, Any]:
+        return {name: getattr(self.inner, name) for name in ("steps", "lr", "clips", "optimizer", "compared")}
 
     def num_predictions(self, corpus: Corpus) -> int:
-        """How many predictions are to be made, of a clip one for each number of inner steps."""
+        """Of a clip one for each number of inner steps."""
         return corpus.stream(self.cell.experiment.data, 1).num_clips("test") * (self.inner.steps + 1)
 
     @torch.no_grad()
     def measure(self, corpus: Corpus, advance: Advance) -> None:
-        """Predict the test clips with the best epoch's weights, and write down all that is shown of them."""
         began = time.monotonic()
-        run = best_run(self.cell, self.folder)
+        run = self.best_run()
         network, data = run.model, self.cell.experiment.data
         assert isinstance(network, NoetherNetwork)
         stream = corpus.stream(data, self.cell.experiment.batch_size, run.device)
@@ -125,20 +161,7 @@ class QualityMeasurement:
                 found = gauge.read(steps, clips, num_given, advance)
                 parts.append(found | {"inner": found["inner"] * self.inner.clips})
                 maps = maps or heatmaps(network.embedding, clips)
-        write(self.folder, self.way, self.subject(), gauge.document(parts), maps, run, began)
-
-
-def best_run(cell: Cell, folder: CellFolder) -> Run:
-    """The cell's best epoch."""
-    run = Run.start(cell.experiment, available_device())
-    folder.load_best(run)
-    return run
-
-
-def subject_of(cell: Cell, folder: CellFolder, lpips: Perceptual | None) -> Subject:
-    """What decides any result: the weights, and those of LPIPS where it is asked for."""
-    found = {"key": cell.key, "weights_sha256": folder.best_sha256()}
-    return found if lpips is None else found | {"lpips_sha256": lpips.sha256}
+        self.write(gauge.document(parts), maps, run, began)
 
 
 def view_of(way: str) -> str:
@@ -154,21 +177,6 @@ def ways(folder: CellFolder) -> list[str]:
 def measured_by(folder: CellFolder, way: str) -> dict[str, Any] | None:
     """What is measured of a cell in that way."""
     return folder.folder.read_json(f"{HOME}/{way}.json")
-
-
-def kept(folder: CellFolder, way: str, subject: Subject) -> dict[str, Any] | None:
-    """What is measured in a cell's folder, or None where that is of something else."""
-    content = measured_by(folder, way)
-    return content if content is not None and content["subject"] == subject else None
-
-
-def write(
-    folder: CellFolder, way: str, subject: Subject, document: dict[str, Any], maps: Tensors, run: Run, began: float
-) -> None:
-    """Keep what is measured, the heat-maps before the numbers that say that all is there."""
-    costs = {"seconds": time.monotonic() - began, "machine": machine(run.device)}
-    folder.folder.write(f"{HOME}/{way}.safetensors", pack(maps, subject))
-    folder.folder.write_json(f"{HOME}/{way}.json", {"subject": subject, **document, **costs})
 
 
 def heatmaps(embedding: torch.nn.Module, clips: Tensor) -> Tensors:
