@@ -82,6 +82,8 @@ class Manifest:
     def read(cls, folder: Path) -> "Manifest":
         """The manifest in ``folder``; raises :class:`ManifestError` if there is none or it is not one."""
         path = folder / MANIFEST
+        if path.exists() and not path.is_file():
+            raise ManifestError(f"{path} must be a file, it is a folder or a device: prepare the data again")
         try:
             return cls.parse(path.read_bytes(), str(path))
         except FileNotFoundError as error:

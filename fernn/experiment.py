@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from fernn.config import Config
 from fernn.data_config import DataConfig, KTHConfig, data_config
-from fernn.models import MODELS, ModelConfig, model_config
+from fernn.models import MODELS, ModelConfig, StoredConfig, model_config, source_hash
 from fernn.optim import OptimConfig, optim_config
 
 __all__ = ["Experiment", "OptimConfig", "Precision", "Split"]
@@ -48,3 +48,18 @@ class Experiment(Config):
         if model is not None:
             changed = replace(changed, model=model_config(model, data))
         return super(Experiment, changed).override(values)
+
+    @classmethod
+    def stored(cls, values: Mapping[str, Any], source: str = "") -> Self:
+        """The experiment whose :meth:`flatten` a file holds; imports nothing.
+
+        A model of a user's own becomes the class that the user has named, if its module has the SHA-256 ``source``;
+        else a :class:`fernn.models.StoredConfig`. Raises KeyError, TypeError or ValueError as :meth:`override` does.
+        """
+        name = values["model.name"]
+        if not isinstance(name, str) or ":" not in name or source_hash(name) == source != "":
+            return cls().override(values)
+        own = {field: value for field, value in values.items() if field.startswith("model.") and field != "model.name"}
+        others = {field: value for field, value in values.items() if not field.startswith("model.")}
+        model = StoredConfig.of(name, {field.partition(".")[2]: value for field, value in own.items()})
+        return replace(cls(), model=model).override(others)

@@ -9,8 +9,13 @@ from hypothesis import strategies as st
 MOST_MEMORY = 700 * 2**20
 """Bytes that no file of a few kilobytes may make a parser take."""
 
+NAMES = [
+    "canary:Config", "studies.s.canary:Config", "s.canary:Config", "canary", "os:system", "../canary", "/etc/passwd",
+    "../../x", "file:///etc/passwd", "s3://key:secret@bucket/x?endpoint_override=127.0.0.1:1", "sqlite:////tmp/x.db",
+]  # fmt: skip
+"""Names of what can be imported, of files elsewhere and of servers."""
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(NAMES),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )

@@ -1,7 +1,7 @@
 """What a study's folder says the study is: checked against what is asked, written down, read again."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -10,6 +10,8 @@ from tune.folder import UNREADABLE, Folder
 from tune.store import CellFolder
 from tune.study import CHOSEN, PROTOCOL_VERSION, Cell, Space, Study, StudyError, cell_of, key_of
 
+SOURCES = "model_sources"
+"""What ``study.json`` has the modules of users' own models under, as they were when their cells were last planned."""
 GROWING = ("optim.lr", "seed", "epochs")
 """What may grow inside one study, as models may; everything else is its protocol."""
 
@@ -79,6 +81,8 @@ def claim(study: Study) -> None:
     facts["scheduler"] = "asha" if "asha" in (study.scheduler, known.get("scheduler")) else "none"
     facts["sampling"] = dict(study.sampling) or known.get("sampling", {})
     facts["epochs"] = max(max_epochs(study), known.get("epochs", 0))
+    if sources := known.get(SOURCES, {}) | model_sources(study.cells):
+        facts[SOURCES] = sources
     grown = facts | {
         "space": grow(known.get("space", {}), study.space),
         "protocol": known.get("protocol", {}) | protocol(study),
@@ -86,6 +90,11 @@ def claim(study: Study) -> None:
     if grown != known:
         study.folder.write_json("study.json", grown)
     study.folder.each(lambda cell: study.cell_folder(cell).plan(cell.config()), study.cells)
+
+
+def model_sources(cells: Sequence[Cell]) -> dict[str, str]:
+    """The SHA-256 of the module of each model of a user's own, by the model's name."""
+    return {cell.experiment.model.name: cell.model_source for cell in cells if cell.model_source}
 
 
 def grow(known: Space, more: Space) -> dict[str, list[Any]]:
@@ -115,7 +124,8 @@ def _study(folder: Folder, facts: Mapping[str, Any]) -> Study:
         if type(facts[name]) is not kind:
             raise TypeError(f"{name} must be a {kind.__name__}, got {facts[name]!r:.80}")
     space = {name: tuple(values) for name, values in facts["space"].items()}
-    at = {tuple(cell.point(tuple(space)).values()): cell for cell in _planned(folder, facts["epochs"])}
+    planned = _of_current_code(_planned(folder, facts["epochs"]), facts.get(SOURCES, {}))
+    at = {tuple(cell.point(tuple(space)).values()): cell for cell in planned}
     ordered = tuple(at[values] for values in product(*space.values()) if values in at)
     study = Study(
         facts["name"], folder, space, ordered, facts["demo"], tuple(map(str, facts["partial"])), facts["data"],
@@ -133,6 +143,13 @@ _KINDS: dict[str, type] = {
 def _planned(folder: Folder, epochs: int) -> list[Cell]:
     cells = [cell for name in folder.children("cells") if (cell := _cell(folder, name)) is not None]
     return [replace(cell, experiment=replace(cell.experiment, epochs=epochs)) for cell in cells]
+
+
+def _of_current_code(cells: list[Cell], sources: Mapping[str, str]) -> list[Cell]:
+    """The cells without those of a user's own model that were planned with an earlier version of its module."""
+    return [
+        cell for cell in cells if cell.model_source in ("", sources.get(cell.experiment.model.name, cell.model_source))
+    ]
 
 
 def _cell(folder: Folder, name: str) -> Cell | None:

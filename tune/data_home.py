@@ -6,6 +6,7 @@ from data.bucket import at_hand, is_bucket
 from data.manifest import MANIFEST, Manifest
 from data.registry import DATASETS
 from fernn.data_config import DataConfig
+from tune.masking import masked
 from tune.study import Study, StudyError
 
 
@@ -23,7 +24,7 @@ def address_in(given: str, data: DataConfig) -> str:
 
 def find_data(study: Study, data: DataConfig, data_hash: str, given: str | None) -> tuple[Path, Manifest]:
     """Folder and manifest of the very clips that cells were trained on; raises StudyError or DataError."""
-    home = at_hand(address_in(given, data) if given else study.data)
+    home = at_hand(address_in(given, data) if given else _recorded(study))
     if not home.exists():
         raise StudyError(f"the data of study {study.name!r} is not in {home}: say where it is with --data")
     manifest = verified(home)
@@ -33,6 +34,13 @@ def find_data(study: Study, data: DataConfig, data_hash: str, given: str | None)
             f"{data_hash}: bring that back, or say where it is with --data"
         )
     return home, manifest
+
+
+def _recorded(study: Study) -> str:
+    """The address that the study's file has; raises StudyError for a URL that would say which server, or as whom."""
+    if "://" in study.data and set(study.data) & set("@?#%"):
+        raise StudyError(f"study {study.name!r} names its data as {masked(study.data)!r}: say where it is with --data")
+    return study.data
 
 
 def verified(home: Path) -> Manifest:

@@ -14,6 +14,7 @@ from data.registry import read_corpus
 from data.stream import Corpus
 from fernn.config import unknown_name
 from fernn.data_config import DataConfig
+from fernn.models.own import StoredConfig, UnnamedModelError, how_to_name
 from tune.command import USER_ERRORS, refuse
 from tune.data_home import find_data
 from tune.lock import driver_lock
@@ -44,7 +45,8 @@ class EvaluationOptions:
     tracking_uri: str | None = None
     """MLflow server or database; by default SQLite inside the storage."""
     models: tuple[str, ...] | None = None
-    """Models by name; by default every one that has a finished cell."""
+    """Models by name, or package.module:ConfigClass for one of your own; by default every one that has a finished cell,
+    but for your own, whose code is imported only where you name it."""
     data: str | None = None
     """Folder of the prepared data, or its URL in a bucket; by default where the study found it."""
     json: bool = False
@@ -57,7 +59,9 @@ class EvaluationOptions:
 
     def asked(self, rows: Sequence[ModelRow]) -> list[ModelRow]:
         """The rows of the models that are to be measured."""
-        return [row for row in rows if self.models is None or row.model in self.models]
+        if self.models is not None:
+            return [row for row in rows if row.model in self.models]
+        return [row for row in rows if not row.experiment.model.is_own]
 
 
 class Measured(Protocol):
@@ -103,14 +107,23 @@ def answer(
 
 def finished_study(options: EvaluationOptions) -> Study:
     """The study; raises StudyError where it has no finished cell, KeyError where one of the models has none."""
-    study = find_study(options.study, options.storage)
-    known = [row.model for row in model_rows(study)]
+    study = find_study(options.study, options.storage, options.models or ())
+    rows = model_rows(study)
+    known = [row.model for row in rows]
     if not known:
         raise StudyError(f"study {study.name!r} has no finished cell: run its search first")
     for model in options.models or ():
         if model not in known:
             raise KeyError(unknown_name(model, known, kind="model with a finished cell"))
+    require_networks(options.asked(rows) or rows)
     return study
+
+
+def require_networks(rows: Sequence[ModelRow]) -> None:
+    """Raises UnnamedModelError where a row is of a user's own model that the user has not named."""
+    for row in rows:
+        if isinstance(row.experiment.model, StoredConfig):
+            raise UnnamedModelError(how_to_name(row.model))
 
 
 @contextmanager

@@ -23,14 +23,23 @@ UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What parsing and unsealing a file raises that is not one of ours."""
 
 
+class LeadsOutError(OSError):
+    """A file that a link puts elsewhere, or that is no file at all."""
+
+
 class Folder:
-    """Files below one root, which is a path or the URL of a bucket (``s3://bucket/path``)."""
+    """Files below one root, which is a path or the URL of a bucket (``s3://bucket/path``).
+
+    The root itself may be reached through links. A link below it that leads out of it is refused with LeadsOutError, by
+    whatever would read, write or delete there.
+    """
 
     def __init__(self, root: str) -> None:
         root = root if "://" in root else os.path.abspath(root)
         self._fs, self._path = fs.FileSystem.from_uri(root)
         self.is_local = isinstance(self._fs, fs.LocalFileSystem)
         self.root = self._path if self.is_local else root
+        self._top = os.path.realpath(self._path) if self.is_local else ""
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
         """Another process opens it anew, with its own credentials."""
@@ -42,12 +51,30 @@ class Folder:
         return self.root.rstrip("/").rpartition("/")[2]
 
     def __truediv__(self, name: str) -> Self:
-        """The folder of that name in this one; in a bucket through the same connection."""
-        if self.is_local:
-            return type(self)(f"{self.root}/{name}")
+        """The folder of that name in this one, through the same connection."""
         child = copy(self)
         child.root, child._path = f"{self.root}/{name}", f"{self._path}/{name}"
         return child
+
+    def as_root(self) -> Self:
+        """The same folder with a root of its own: a storage may have a link to where a study is kept."""
+        own = copy(self)
+        own._top = os.path.realpath(self._path) if self.is_local else ""
+        return own
+
+    def _at(self, name: str) -> str:
+        """The path of a file or folder below this one; raises LeadsOutError."""
+        path = f"{self._path}/{name}" if name else self._path
+        if os.path.realpath(path) != self._top and self._is_elsewhere(path):
+            raise LeadsOutError(f"{path} is a link that leads out of {self._top}: put the file itself there")
+        return path
+
+    def _file(self, name: str) -> str:
+        """The path of a file to be read; raises LeadsOutError also for what is there and is no file."""
+        path = self._at(name)
+        if self.is_local and os.path.exists(path) and not os.path.isfile(path):
+            raise LeadsOutError(f"{path} must be a file, it is a folder or a device: move it away")
+        return path
 
     def each(self, function: Callable[[Item], Found], items: Iterable[Item]) -> list[Found]:
         """What the function finds below this folder for each item, in order; in a bucket many wait at a time."""
@@ -59,19 +86,22 @@ class Folder:
     def read(self, name: str) -> bytes | None:
         """The file's content, or None where there is no such file."""
         try:
-            with self._fs.open_input_stream(f"{self._path}/{name}") as stream:
+            with self._fs.open_input_stream(self._file(name)) as stream:
                 return stream.read()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def has(self, name: str) -> bool:
-        """Whether there is such a file."""
-        (info,) = self._fs.get_file_info([f"{self._path}/{name}"])
+        """Whether there is such a file; a link that leads out of the root is none."""
+        try:
+            (info,) = self._fs.get_file_info([self._at(name)])
+        except LeadsOutError:
+            return False
         return info.type == fs.FileType.File
 
     def size(self, name: str) -> int:
         """The file's bytes, 0 where there is no such file."""
-        (info,) = self._fs.get_file_info([f"{self._path}/{name}"])
+        (info,) = self._fs.get_file_info([self._at(name)])
         return info.size or 0
 
     def write(self, name: str, content: bytes) -> None:
@@ -79,7 +109,7 @@ class Folder:
 
         A bucket shows an object when it is complete, and needs no temporary name.
         """
-        path = f"{self._path}/{name}"
+        path = self._at(name)
         if not self.is_local:
             with self._fs.open_output_stream(path) as stream:
                 stream.write(content)
@@ -97,11 +127,11 @@ class Folder:
 
     def delete(self, name: str) -> None:
         """Remove the file."""
-        self._fs.delete_file(f"{self._path}/{name}")
+        self._fs.delete_file(self._at(name))
 
     def children(self, name: str) -> list[str]:
         """The names in a folder below this one, sorted; none where it does not exist."""
-        selector = fs.FileSelector(f"{self._path}/{name}", allow_not_found=True)
+        selector = fs.FileSelector(self._at(name), allow_not_found=True)
         return sorted(info.base_name for info in self._fs.get_file_info(selector))
 
     def exists(self) -> bool:
@@ -121,20 +151,24 @@ class Folder:
 
     def modified(self, name: str) -> float | None:
         """When the file was written, in seconds since 1970, or None where there is no such file."""
-        (info,) = self._fs.get_file_info([f"{self._path}/{name}"])
+        (info,) = self._fs.get_file_info([self._at(name)])
         return None if info.mtime_ns is None else info.mtime_ns / 1e9
 
     def move(self, name: str, other: str) -> None:
         """Give the file another name, over what has it; in a bucket it is copied there."""
-        self._fs.move(f"{self._path}/{name}", f"{self._path}/{other}")
+        self._fs.move(self._at(name), self._at(other))
 
     def sweep(self) -> None:
         """Remove temporary files that a killed process left."""
-        selector = fs.FileSelector(self._path, allow_not_found=True, recursive=True)
+        selector = fs.FileSelector(self._at(""), allow_not_found=True, recursive=True)
         for info in self._fs.get_file_info(selector):
-            if TEMPORARY in info.base_name:
+            if TEMPORARY in info.base_name and not self._is_elsewhere(info.path):
                 with suppress(FileNotFoundError):  # its writer still lives, and has just moved it into place
                     self._fs.delete_file(info.path)
+
+    def _is_elsewhere(self, path: str) -> bool:
+        """Whether a link has led out of the root on the way to a path that was found below it."""
+        return self.is_local and not os.path.realpath(path).startswith(f"{self._top.rstrip('/')}/")
 
     def read_json(self, name: str) -> Any:
         """The parsed file, or None where there is no such file."""

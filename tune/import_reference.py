@@ -96,7 +96,7 @@ def chosen_target(options: Options) -> Target:
     home = at_hand(address)
     manifest = verified(home)
     partial = (*manifest.missing, *(entry.name for entry in manifest.skipped))
-    folder = Folder(options.storage) / options.study
+    folder = (Folder(options.storage) / options.study).as_root()
     return Target(Study(options.study, folder, {}, (), manifest.demo, partial, address), experiment, home, manifest)
 
 

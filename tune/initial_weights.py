@@ -5,6 +5,7 @@ file itself, as ``weights/SHA256.safetensors``, for every machine that trains.
 """
 
 import hashlib
+import re
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from fernn.models import ModelConfig
 from tune.folder import Folder
 from tune.study import Study, StudyError
 
+DIGEST = re.compile("[0-9a-f]{64}")
 FIELD = "model.initial_weights"
 
 
@@ -45,7 +47,7 @@ def initial_weights(folder: Folder, model: ModelConfig) -> Tensors | None:
     digest = named_weights(model)
     if not digest:
         return None
-    content = folder.read(file_name(digest))
+    content = folder.read(file_name(digest)) if DIGEST.fullmatch(digest) else None
     if content is None or hashlib.sha256(content).hexdigest() != digest:
         raise StudyError(f"{folder.root} lacks the weights {digest[:12]}, or they were altered: give --weights")
     return unpack(content)[0]

@@ -57,9 +57,9 @@ def entries(storage: str) -> tuple[list[Entry], list[Unreadable]]:
     found, rest = [], []
     for name in home.folders():
         try:
-            found.append(entry(home / name))
+            found.append(entry((home / name).as_root()))
         except (StudyError, DamagedError) as error:
-            rest.append(Unreadable(name, _reason(home / name, error)))
+            rest.append(Unreadable(name, _reason((home / name).as_root(), error)))
         except OSError as error:
             rest.append(Unreadable(name, f"it cannot be read: {error}"))
     return found, rest

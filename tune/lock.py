@@ -55,7 +55,7 @@ def named(driver: Mapping[str, Any] | None) -> str:
 
 def _holder(folder: Path) -> dict[str, Any] | None:
     try:
-        with open(folder / LOCK) as file:
+        with open(folder / LOCK, opener=_without_links) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -69,7 +69,7 @@ def _holder(folder: Path) -> dict[str, Any] | None:
 def _locked(folder: Path) -> Iterator[None]:
     """The lock goes with the process that holds it, however that ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / LOCK, "a+") as file:
+    with open(folder / LOCK, "a+", opener=_without_links) as file:
         if not _taken(file):
             time.sleep(LOOK_S)  # somebody may only have been looking
             if not _taken(file):
@@ -79,6 +79,11 @@ def _locked(folder: Path) -> Iterator[None]:
         file.write(json.dumps(_myself()))
         file.flush()
         yield
+
+
+def _without_links(path: str, flags: int) -> int:
+    """The lock itself: a link that somebody else's folder has in its place would lead to a file of the user's."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def _taken(file: TextIO) -> bool:

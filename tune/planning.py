@@ -15,6 +15,7 @@ from tune.claims import check, load_study, num_to_come
 from tune.data_home import address_in, verified
 from tune.folder import Folder, check_storage_name
 from tune.options import Options, Preset, Search, chosen_sampler, chosen_settings, chosen_space
+from tune.own_models import name_models
 from tune.sampling import Sampler
 from tune.stats import mean_and_deviation
 from tune.study import Cell, Space, Study, StudyError, check_study_name, plan_cells
@@ -41,6 +42,7 @@ class Planned:
 def plan(search: Search, options: Options) -> Planned:
     """The study that the options describe, on data that is ready; else on data that is still to be brought."""
     check_storage_name(options.records.storage)
+    name_models(options.grid.models or (), options.records.storage)
     if options.grid.preset not in search.presets:
         known = ", ".join(search.presets)
         raise StudyError(f"--preset must be one of {known} in this search, got {options.grid.preset!r}")
@@ -77,7 +79,7 @@ def make_study(search: Search, options: Options, data_hash: str) -> Study:
     given = options.records.study
     name = f"{search.base.data.name}-{options.grid.preset}" if given is None else given
     check_study_name(name)
-    folder, scheduler = Folder(options.records.storage) / name, options.strategy.scheduler
+    folder, scheduler = (Folder(options.records.storage) / name).as_root(), options.strategy.scheduler
     study = Study(name, folder, space, (), preset.demo, scheduler=scheduler)
     settings = chosen_settings(preset, options)
 

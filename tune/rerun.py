@@ -21,6 +21,7 @@ from rich.console import Console
 from data.progress import progress, say
 from data.registry import read_corpus
 from data.stream import Corpus
+from fernn.models.own import StoredConfig, how_to_name
 from fernn.train.loop import DivergedError
 from tune.code_version import code_version, recorded
 from tune.command import USER_ERRORS, refuse
@@ -51,6 +52,8 @@ class Options:
     """Folder or bucket in which studies are kept."""
     data: str | None = None
     """Folder of the prepared data, or its URL in a bucket; by default where the study found it."""
+    models: tuple[str, ...] = ()
+    """Where the cell's model is one of your own: package.module:ConfigClass, which imports it."""
     json: bool = False
     """Print the comparison as JSON."""
 
@@ -118,7 +121,7 @@ def main() -> int:
     options = tyro.cli(Options, description=__doc__)
     stop_on_sigterm()
     try:
-        known = recorded_cell(find_study(options.study, options.storage), options.cell)
+        known = recorded_cell(find_study(options.study, options.storage, options.models), options.cell)
         corpus = corpus_of(known, options.data)
         device = device_for(known)
         compared = rerun(known, corpus, device)
@@ -145,6 +148,8 @@ def recorded_cell(study: Study, key: str) -> Recorded:
         why = folder.failure() or folder.stopped() or "run the search again to finish it"
         raise StudyError(f"--cell must have a result to compare with, {name} has none: {why}")
     cell = cell_of(config)
+    if isinstance(cell.experiment.model, StoredConfig):
+        raise StudyError(how_to_name(cell.experiment.model.name))
     ours = json.loads(json.dumps(cell.config()))
     changed = [field for field in {**config, **ours} if config.get(field) != ours.get(field)]
     if changed:

@@ -12,6 +12,7 @@ from fernn.experiment import Experiment
 from fernn.train.run import Run
 from tune.claims import load_study
 from tune.folder import Folder
+from tune.own_models import ModelName, name_models
 from tune.results import ModelRow, model_rows
 from tune.study import Study, StudyError
 
@@ -20,44 +21,48 @@ NOWHERE: Mapping[str, Any] = MappingProxyType({})
 
 
 def load_best(
-    study: str | PathLike[str], model: str, *, where: Mapping[str, Any] = NOWHERE, storage: str = "studies"
+    study: str | PathLike[str],
+    model: str,
+    *,
+    where: Mapping[str, Any] = NOWHERE,
+    storage: str = "studies",
+    models: Sequence[ModelName] = (),
 ) -> tuple[nn.Module, Experiment]:
     """A model of a study in eval mode, on the CPU, with its best weights, and the experiment that made them.
 
     It has the learning rate that the study's table reports, and of that rate's seeds the one with the
     best validation metric, the lowest of equals. ``study`` is a name in ``storage``, or a study's folder.
     ``where`` tells rows of one model apart, as ``{"data.velocity_range": 1}`` does in the study of Figure 5.
-    Raises StudyError where there is no such study, KeyError where it has no result of that model.
+    A model of your own is named in ``models``, as "mine:MineConfig" or by its class: a study's files import no code.
+    Raises StudyError where there is no such study, KeyError where it has no result of that model, UnnamedModelError
+    where it is one of your own that is not named.
     """
-    found = find_study(study, storage)
+    found = find_study(study, storage, models)
     best = row_of(found, model, where).best
     run = Run.start(best.experiment)
     found.cell_folder(best).load_best(run)
     return run.model.eval(), best.experiment
 
 
-def find_study(study: str | PathLike[str], storage: str = "studies") -> Study:
-    """The study of that name in ``storage``, or in that folder; raises StudyError with the nearest name."""
+def find_study(study: str | PathLike[str], storage: str = "studies", models: Sequence[ModelName] = ()) -> Study:
+    """The study of that name in ``storage``, or in that folder; raises StudyError with the nearest name.
+
+    ``models`` names those of the user's own that are to be more than their stored values.
+    """
     name = fspath(study)
+    name_models(models, storage, *([f"{name}/.."] if "/" in name else []))
     known = known_studies(storage)
     if name in known:
-        return load_study(Folder(storage) / name)
+        return load_study((Folder(storage) / name).as_root())
     if "/" in name or not known:
-        return load_study(Folder(name) if "/" in name else Folder(storage) / name)
+        return load_study(Folder(name) if "/" in name else (Folder(storage) / name).as_root())
     raise StudyError(f"{unknown_name(name, known, kind='study')} (in {storage})")
 
 
 def known_studies(storage: str) -> list[str]:
     """The names of the studies in ``storage``."""
     home = Folder(storage)
-    return [name for name in home.children("") if _is_study(home / name)]
-
-
-def _is_study(folder: Folder) -> bool:
-    try:
-        return folder.read(MARK) is not None
-    except NotADirectoryError:  # a file beside the studies, as MLflow's database is
-        return False
+    return [name for name in home.children("") if (home / name).as_root().has(MARK)]
 
 
 def row_of(study: Study, model: str, where: Mapping[str, Any] = NOWHERE) -> ModelRow:

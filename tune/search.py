@@ -214,7 +214,7 @@ def interrupts_restored() -> Iterator[None]:
 
 def ship_models(cells: Sequence[Cell]) -> None:
     """Send the modules of users' own models with the trial; what such a module imports, each node must have."""
-    for module in {type(cell.experiment.model).__module__ for cell in cells if ":" in cell.experiment.model.name}:
+    for module in {type(cell.experiment.model).__module__ for cell in cells if cell.experiment.model.is_own}:
         ray.cloudpickle.register_pickle_by_value(sys.modules[module])
 
 

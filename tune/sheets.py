@@ -114,8 +114,9 @@ def law_sheet(rows: Sequence[ModelRow]) -> Sheet:
 
 def follows_a_flow(row: ModelRow) -> bool:
     """Whether the row's networks have a law to keep; a network that was measured has."""
-    if any(one.law_errors for one in row.chosen):
-        return True
+    measured = any(one.law_errors for one in row.chosen)
+    if measured or row.experiment.model.is_own:
+        return measured
     flow = flow_of(row.experiment.model.build())
     return flow is not None and len(flow.velocities) > 1
 

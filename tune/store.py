@@ -31,6 +31,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data.parquet import read_table
 from fernn.checkpoint import CheckpointError, Tensors, pack, unpack
 from fernn.train.loop import Row
 from fernn.train.run import Run, with_prefix
@@ -323,7 +324,7 @@ class CellFolder:
         if hashlib.sha256(content).hexdigest() != done["predictions_sha256"]:
             way_out = f"delete {DONE} beside it, and {RUN_AGAIN}: {EVALUATED}"
             raise self._damaged(PREDICTIONS, "it is not as it was written", way_out)
-        return pq.read_table(pa.BufferReader(content))
+        return read_table(pa.BufferReader(content), name=f"{self.folder.root}/{PREDICTIONS}")
 
     def _require_mine(self) -> None:
         holder = self.folder.read_json("attempt.json")

@@ -219,8 +219,11 @@ def with_fields(experiment: Experiment, fields: Settings) -> Experiment:
 
 
 def cell_of(config: Mapping[str, Any]) -> Cell:
-    """The cell that wrote ``config`` as its :meth:`Cell.config`."""
-    return make_cell(Experiment().override(config["experiment"]), config["data_hash"])
+    """The cell that wrote ``config`` as its :meth:`Cell.config`; nothing is imported."""
+    source = config.get("model_source", "")
+    if not isinstance(source, str):
+        raise TypeError(f"model_source must be a text, got {source!r:.80}")
+    return Cell(Experiment.stored(config["experiment"], source), config["data_hash"], source)
 
 
 if __name__ == "__main__":

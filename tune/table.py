@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fernn.train.task import Metric, task_of
 from tune.imported import ImportedCell, experiments
 from tune.options import Published, Search
+from tune.own_models import own_models
 from tune.published import missing_values, obstacles, published_value, search_of
 from tune.results import CellResult, ModelRow, imported_results, model_rows
 from tune.selection import rule
@@ -62,7 +63,11 @@ def notes(study: Study) -> list[str]:
     data = experiments(study)[0].data
     lines = [rule(task_of(data).metric), *strategy(study), data.note()]
     lines += [f"{mark}; these numbers compare with no published ones." for mark in mark_lines(study)]
+    lines += [OWN.format(name=name) for name in own_models(study)]
     return lines + openings_text(study) + diverged(study) + incomplete(study)
+
+
+OWN = "A model of a user's own, imported only where it is named, as in --models {name}, to measure or retrain it."
 
 
 def mark_lines(study: Study) -> list[str]:

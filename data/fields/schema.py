@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from data.errors import DataError
 from data.files import sha256_of, whole_folder
 from data.manifest import DataFile, Manifest
+from data.parquet import read_table
 
 Frames = NDArray[np.float32]
 SCHEMA = pa.schema(
@@ -67,7 +68,7 @@ def write_tiles(
 def read_tiles(folder: Path, manifest: Manifest) -> list[Tile]:
     """The tiles of a prepared folder."""
     found = []
-    for row in pq.read_table(manifest.paths(folder)).to_pylist():
+    for row in read_table(manifest.paths(folder)).to_pylist():
         shape = (row["num_frames"], 2, row["size"], row["size"])
         values = np.frombuffer(row["frames"], "<f4")
         if values.size != np.prod(shape):

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from numpy.typing import ArrayLike, NDArray
 from ray.data.collate_fn import NumpyBatchCollateFn
@@ -21,6 +20,7 @@ from torch import Tensor
 from data.errors import DataError
 from data.kth.splits import split_of
 from data.manifest import Manifest
+from data.parquet import read_table
 from data.schema import frames_of
 from data.stream import batches
 from fernn.batch import Batch
@@ -56,7 +56,7 @@ class Footage:
 def read_footage(folder: Path, manifest: Manifest) -> Footage:
     """Every clip of a prepared folder."""
     columns = ["id", "person", "label", "first", "last", "frames"]
-    table = pa.concat_tables(pq.read_table(path, columns=columns) for path in manifest.paths(folder))
+    table = pa.concat_tables(read_table(path, columns=columns) for path in manifest.paths(folder))
     frames = frames_of(table["frames"])
     num_frames = np.array([len(part) for part in frames])
     return Footage(

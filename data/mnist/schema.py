@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from data.files import sha256_of, whole_folder
 from data.manifest import DataFile, Manifest
+from data.parquet import read_table
 from fernn.data_config import DIGIT
 
 Pictures = NDArray[np.uint8]
@@ -58,7 +59,7 @@ def write_digits(
 
 def read_parts(folder: Path, manifest: Manifest) -> dict[str, Part]:
     """The digits of a prepared folder by part."""
-    table = pq.read_table(manifest.paths(folder))
+    table = read_table(manifest.paths(folder))
     names = np.array(table["part"].to_pylist())
     labels = table["label"].to_numpy().astype(np.int64)
     pictures = np.frombuffer(b"".join(table["picture"].to_pylist()), np.uint8).reshape(-1, DIGIT, DIGIT)

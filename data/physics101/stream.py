@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from numpy.typing import ArrayLike, NDArray
 from ray.data.collate_fn import NumpyBatchCollateFn
 
 from data.errors import DataError
 from data.manifest import Manifest
+from data.parquet import read_table
 from data.physics101.splits import object_of, split_by
 from data.schema import frames_of
 from data.stream import batches
@@ -45,7 +45,7 @@ class Slides:
 
 def read_clips(folder: Path, manifest: Manifest) -> Slides:
     """Every video of a prepared folder."""
-    table = pa.concat_tables(pq.read_table(path, columns=["id", "frames"]) for path in manifest.paths(folder))
+    table = pa.concat_tables(read_table(path, columns=["id", "frames"]) for path in manifest.paths(folder))
     frames = frames_of(table["frames"])
     lengths = np.array([len(one) for one in frames], dtype=np.int64)
     return Slides(np.concatenate(frames), tuple(table["id"].to_pylist()), np.cumsum(lengths) - lengths, lengths)

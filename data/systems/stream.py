@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from numpy.typing import ArrayLike, NDArray
 from ray.data.collate_fn import NumpyBatchCollateFn
 
 from data.errors import DataError
 from data.manifest import Manifest
+from data.parquet import read_table
 from data.stream import batches
 from data.systems.dynamics import States
 from data.systems.prepare import SPLITS
@@ -36,7 +36,7 @@ class Trajectories:
 
 def read_trajectories(folder: Path, manifest: Manifest) -> Trajectories:
     """The trajectories of a prepared folder."""
-    table = pa.concat_tables(pq.read_table(path) for path in manifest.paths(folder))
+    table = pa.concat_tables(read_table(path) for path in manifest.paths(folder))
     names, states = np.array(table["split"].to_pylist()), np.array(table["states"].to_pylist())
     states = states.reshape(len(states), -1, 2)
     return Trajectories({split: states[names == split] for split in SPLITS})

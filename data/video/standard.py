@@ -18,6 +18,7 @@ from data.files import locked, room_in, sha256_of, whole_folder
 from data.manifest import DataFile, Manifest, standing_in
 from data.mnist import prepare as mnist
 from data.mnist.schema import read_parts
+from data.parquet import read_table
 from data.progress import say
 from data.video.moving import MovingDigits
 
@@ -75,7 +76,7 @@ def read_moving(folder: Path, manifest: Manifest) -> MovingDigits:
 def read_clips(paths: list[Path]) -> Clips:
     """The clips (n, 20, 64, 64) of prepared files."""
     size = int(np.prod(SHAPE))
-    column = pa.concat_tables(pq.read_table(path, columns=["frames"]) for path in paths)["frames"]
+    column = pa.concat_tables(read_table(path, columns=["frames"]) for path in paths)["frames"]
     parts = [
         np.frombuffer(chunk.buffers()[1], np.uint8, len(chunk) * size, chunk.offset * size) for chunk in column.chunks
     ]

@@ -1,11 +1,6 @@
 """Models by name: a new one is a file here and a line below; one from elsewhere is named by where it is."""
 
-import hashlib
-import os
-import sys
 from dataclasses import replace
-from importlib import import_module
-from pathlib import Path
 
 from fernn.config import unknown_name
 from fernn.models.base import ModelConfig
@@ -14,10 +9,23 @@ from fernn.models.dynamics import CONVECTION, OCEAN
 from fernn.models.e3d_lstm import E3DLSTMConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
 from fernn.models.noether import NoetherConfig
+from fernn.models.own import (
+    NAMED,
+    StoredConfig,
+    UnnamedModelError,
+    how_to_name,
+    import_model,
+    name_model,
+    require_own_name,
+    source_hash,
+)
 from fernn.models.predictor import RotatingConfig, TranslatingConfig
 from fernn.models.states import StateConfig
 
-__all__ = ["MODELS", "ModelConfig", "model_config", "source_hash"]
+__all__ = [
+    "MODELS", "ModelConfig", "StoredConfig", "UnnamedModelError", "import_model", "model_config", "name_model",
+    "source_hash",
+]  # fmt: skip
 
 KTH = (
     FERNNConfig("fernn-v1", velocity_range=(1, 1)),
@@ -67,37 +75,17 @@ MODELS: dict[str, dict[str, ModelConfig]] = {
 
 
 def model_config(name: str, data: str = "kth") -> ModelConfig:
-    """The config registered as ``name`` for a data set, or the one that "package.module:ConfigClass" names.
+    """The config registered as ``name`` for a data set, or that of a user's own model which the user has named.
 
-    The module is imported from where Python finds it, the current folder at last. Raises KeyError with the
-    nearest name, ValueError for a class that is no config.
+    Imports nothing: see :func:`import_model`. Raises KeyError with the nearest name, UnnamedModelError for a model of
+    a user's own that was not named.
     """
+    if name in NAMED:
+        return NAMED[name]
     if ":" in name:
-        return _imported(name)
+        require_own_name(name)
+        raise UnnamedModelError(how_to_name(name))
     known = MODELS.get(data, {})
     if name not in known:
         raise KeyError(f"{unknown_name(name, list(known), kind='model')}, or package.module:ConfigClass")
     return known[name]
-
-
-def _imported(name: str) -> ModelConfig:
-    module, _, attribute = name.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
-    try:
-        found = getattr(import_module(module), attribute)
-    except Exception as error:  # a user's module may raise anything
-        raise ValueError(f"model {name!r} cannot be imported ({error}): install it, or run from its folder") from error
-    if not (isinstance(found, type) and issubclass(found, ModelConfig)):
-        raise ValueError(f"model {name!r} must be a class derived from fernn.models.ModelConfig, got {found!r}")
-    try:
-        config = found()  # type: ignore[call-arg]
-        return replace(config.override(config.flatten()), name=name)  # 0 becomes 0.0 where a float stands
-    except TypeError as error:
-        raise ValueError(f"model {name!r} must have a default for every field: {error}") from error
-
-
-def source_hash(name: str) -> str:
-    """SHA-256 of the module that "package.module:ConfigClass" names; nothing for a registered model."""
-    path = getattr(sys.modules.get(name.partition(":")[0]), "__file__", None) if ":" in name else None
-    return "" if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -19,6 +19,11 @@ class ModelConfig(Config):
         """The name for people, and for folders."""
         return self.name.rpartition(":")[2]
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a model from elsewhere, of a user's own."""
+        return ":" in self.name
+
     def build(self) -> nn.Module:
         """The network, freshly initialised.
 

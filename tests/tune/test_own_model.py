@@ -10,8 +10,10 @@ import torch
 
 import tune
 from fernn.experiment import Experiment
-from fernn.models import model_config
+from fernn.models import import_model, model_config
+from fernn.models.own import NAMED, StoredConfig, UnnamedModelError
 from tune.estimate import probe
+from tune.own_models import name_models
 from tune.study import cell_of, make_cell, plan_cells
 
 SMALL = ["--lrs", "1e-3", "--set", "data.size=8", "--set", "model.hidden_channels=4"]
@@ -27,7 +29,8 @@ def mine(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield tmp_path
-    for name in ("mine", "failing"):
+    NAMED.clear()
+    for name in ("mine", "failing", "other", "dropping"):
         sys.modules.pop(name, None)
 
 
@@ -79,6 +82,8 @@ def test_a_model_that_fails_in_its_trial_is_named(mine, command, prepared, two_c
 
 def test_changed_code_is_another_cell_and_equal_names_are_refused(mine):
     def cells(*models):
+        for model in models:
+            import_model(model)
         return plan_cells(Experiment(), {"model": models, "seed": (0,)}, "hash")
 
     before = cells("mine:MineConfig")[0]
@@ -91,12 +96,14 @@ def test_changed_code_is_another_cell_and_equal_names_are_refused(mine):
 
 
 def test_its_fields_are_fields_of_the_experiment(mine):
+    import_model("mine:MineConfig")
     experiment = Experiment().override({"model": "mine:MineConfig", "model.width": 8})
     assert experiment.flatten()["model.name"] == "mine:MineConfig" and experiment.model.label == "MineConfig"
     assert Experiment().override(experiment.flatten()) == experiment
     text = (mine / "mine.py").read_text(encoding="utf-8")
     text = text.replace("    width: int = 32", "    dropout: float = 0\n    width: int = 32")
     (mine / "dropping.py").write_text(text, encoding="utf-8")
+    import_model("dropping:MineConfig")
     made = make_cell(Experiment().override({"model": "dropping:MineConfig"}), "hash")
     assert cell_of(json.loads(json.dumps(made.config()))).key == made.key
 
@@ -116,4 +123,39 @@ def test_what_is_no_model_is_refused_by_name(name, message, mine):
     (mine / "needy.py").write_text("\n".join([*lines, "class NeedyConfig(ModelConfig):", "    width: int"]))
     (mine / "broken.py").write_text("1 / 0")
     with pytest.raises(ValueError, match=message):
-        model_config(name)
+        import_model(name)
+
+
+def test_a_file_says_what_it_is_and_only_the_user_brings_it_in(mine):
+    """What a cell's config says of it is the same cell before the class is named, after, and after it has changed."""
+    import_model("mine:MineConfig")
+    made = make_cell(Experiment().override({"model": "mine:MineConfig", "model.width": 8}), "hash")
+    config = json.loads(json.dumps(made.config()))
+    assert cell_of(config) == made
+    NAMED.clear()
+    unnamed = cell_of(config)
+    assert isinstance(unnamed.experiment.model, StoredConfig)
+    assert (unnamed.key, unnamed.name, unnamed.experiment.flatten()) == (made.key, made.name, made.experiment.flatten())
+    with pytest.raises(UnnamedModelError, match="--models mine:MineConfig"):
+        unnamed.experiment.model.build()
+    with pytest.raises(UnnamedModelError, match="--models mine:MineConfig"):
+        model_config("mine:MineConfig")
+    import_model("mine:MineConfig")
+    assert type(cell_of(config).experiment.model).__name__ == "MineConfig"
+    (mine / "mine.py").write_text("# changed since\n" + (mine / "mine.py").read_text())
+    assert isinstance(cell_of(config).experiment.model, StoredConfig) and cell_of(config).key == made.key
+
+
+@pytest.mark.parametrize("place", ["studies", "studies/s", "."])
+def test_no_model_is_imported_from_among_the_studies(mine, place, monkeypatch):
+    """Neither as a package of the current folder nor as a module of one that is on Python's path."""
+    home = mine / "here" / place
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "payload.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(mine / "here")
+    monkeypatch.syspath_prepend(home)
+    dotted = "" if place == "." else place.replace("/", ".") + "."
+    for name in (f"{dotted}payload:X", "payload:X"):
+        with pytest.raises(ValueError, match="cannot be imported"):
+            name_models([name], "." if place == "." else "studies")
+    assert str(home) in sys.path

@@ -1,23 +1,44 @@
 """Study folders that somebody has tampered with: our own error or a right answer, and nothing outside is touched."""
 
 import builtins
+import hashlib
+import json
+import os
 import pickle
+import re
+import shutil
+import sys
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from mutations import JSON, bounded_memory, mutations, tried
+from ray.data._internal.object_extensions.arrow import ArrowPythonObjectArray
 from stored_study import finished_study
 
+import tune
+from data.errors import DataError
 from fernn.checkpoint import CheckpointError, pack, unpack
+from fernn.models import UnnamedModelError, model_config
+from tune import rerun, velocity_eval
 from tune.claims import load_study
 from tune.command import USER_ERRORS
-from tune.folder import Folder
+from tune.data_home import find_data
+from tune.folder import Folder, LeadsOutError
+from tune.initial_weights import initial_weights
+from tune.lock import driver_lock
+from tune.report import Options as ReportOptions
+from tune.report import main as report
 from tune.report import markdown
-from tune.store import DONE, METRICS, PREDICTIONS, CellFolder, DamagedError, sealed_line
-from tune.study import StudyError
+from tune.reuse import find_study
+from tune.store import BEST, DONE, METRICS, PREDICTIONS, CellFolder, DamagedError, sealed, sealed_line
+from tune.study import StudyError, key_of
 from tune.table import Table
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
@@ -84,7 +105,7 @@ def test_a_study_with_a_file_that_was_tampered_with_is_reported_or_refused(study
 
 
 @pytest.mark.parametrize("name", ["study.json", "config.json"])
-def test_whatever_stands_in_a_field_the_study_is_read_or_refused(study, name):
+def test_whatever_stands_in_a_field_the_study_is_read_or_refused(study, canaries, name):
     home = study.folder if name == "study.json" else study.cell_folder(study.cells[0]).folder
     whole = home.read_json(name)
 
@@ -96,6 +117,149 @@ def test_whatever_stands_in_a_field_the_study_is_read_or_refused(study, name):
             assert all(type(cell.experiment.epochs) is int for cell in load_study(study.folder).cells)
 
     check()
+
+
+@pytest.fixture
+def canaries(tmp_path, monkeypatch):
+    """Modules in the working folder, in the storage, in a study's folder and on Python's path, none of them run."""
+    marker, path = tmp_path / "ran", tmp_path / "path"
+    for folder in (tmp_path, tmp_path / "s", tmp_path / "s/cells", path):
+        folder.mkdir(exist_ok=True)
+        (folder / "canary.py").write_text(f"open({str(marker)!r}, 'a').close()")
+    (path / "onpath.py").write_text(f"open({str(marker)!r}, 'a').close()")
+    monkeypatch.syspath_prepend(path)
+    monkeypatch.chdir(tmp_path)
+    yield
+    assert not marker.exists() and not {"canary", "onpath"} & set(sys.modules)
+
+
+def planted(study, name, **fields):
+    """The study with one cell more: the config of its first, with another model's name, under the key that it has."""
+    first = study.cell_folder(study.cells[0]).folder
+    config = first.read_json("config.json")
+    config["experiment"] |= {"model.name": name, **fields}
+    label = name.rpartition(":")[2]
+    copy = Path(study.folder.root) / f"cells/{label}_lr0.001_seed0_{key_of(config)}"
+    shutil.copytree(first.root, copy)
+    (copy / "config.json").write_text(json.dumps(config))
+    facts = study.folder.read_json("study.json")
+    facts["space"]["model"].append(name)
+    study.folder.write_json("study.json", facts)
+    return load_study(study.folder)
+
+
+@pytest.mark.parametrize("name", ["canary:X", "s.canary:X", "s.cells.canary:X", "onpath:X", "antigravity:X"])
+def test_a_model_that_only_a_file_names_is_shown_and_never_imported(study, canaries, manage, tmp_path, name, capsys):
+    planted(study, name)
+    for words in (("show", "s"), ("list",), ("compare", "s", str(tmp_path / "s")), ("export", "s", "--out", "out")):
+        code, out, err = manage(*words)
+        assert code == (2 if words[0] == "compare" else 0), err
+    _, out, _ = manage("show", "s")
+    assert re.search(r"X +│ +1,234 +│ +0.001 ", out) and f"named, as in --models {name}" in out
+    assert report(ReportOptions("s", str(tmp_path))) == 0 and "| X | 1,234 |" in capsys.readouterr().out
+    with pytest.raises(UnnamedModelError, match=f"--models {name}"):
+        tune.load_best("s", name, storage=str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["s.canary:X", "canary:X"])
+def test_the_commands_that_need_a_network_say_how_to_name_it(study, canaries, tmp_path, name, monkeypatch, capsys):
+    found = planted(study, name)
+    key = next(cell.key for cell in found.cells if cell.experiment.model.name == name)
+    for main, words in ((rerun.main, ("--cell", key)), (velocity_eval.main, ("--models", name))):
+        monkeypatch.setattr("sys.argv", ["x", "--study", "s", "--storage", str(tmp_path), *words])
+        assert main() == 2
+        said = capsys.readouterr().err
+        assert f"--models {name}" in said if main is rerun.main else "cannot be imported" in said
+
+
+@pytest.mark.parametrize("name", ["canary:../../x", "x:", ":X", "a b:X", "x:y:Z", "./x:Y"])
+def test_a_name_that_is_no_models_is_refused(study, canaries, name):
+    with pytest.raises(StudyError, match="package.module:ConfigClass"):
+        planted(study, name.replace("/", "\u2215")) if "/" not in name else _config_with(study, name)
+
+
+def _config_with(study, name):
+    """A cell whose folder's name cannot have the model's in it."""
+    home = study.cell_folder(study.cells[0]).folder
+    config = home.read_json("config.json")
+    config["experiment"]["model.name"] = name
+    home.write_json("config.json", config)
+    Path(home.root).rename(Path(home.root).parent / f"x_{key_of(config)}")
+    load_study(study.folder)
+
+
+def test_no_link_leads_out_of_a_study(study, tmp_path, manage):
+    secret = tmp_path / "elsewhere"
+    secret.mkdir()
+    (secret / "file").write_text("secret")
+    home = study.cell_folder(study.cells[0]).folder
+    for name in (BEST, "config.json", PREDICTIONS):
+        (kept := Path(home.root) / name).rename(tmp_path / "kept")
+        kept.symlink_to(secret / "file")
+        for touch in (home.read, home.size, home.delete, lambda path: home.write(f"{path}/x", b"")):
+            with pytest.raises(LeadsOutError):
+                touch(name)
+        assert manage("show", "s")[0] in (0, 2) and (secret / "file").read_text() == "secret"
+        kept.unlink()
+        (tmp_path / "kept").rename(kept)
+    (tmp_path / "s/cells/linked").symlink_to(secret)
+    with pytest.raises(LeadsOutError):
+        (study.folder / "cells/linked").write("x", b"")
+    with pytest.raises(LeadsOutError):
+        (study.folder / "cells/linked").sweep()
+    (tmp_path / "s/driver.lock").unlink(missing_ok=True)
+    (tmp_path / "s/driver.lock").symlink_to(secret / "file")
+    with pytest.raises(OSError), driver_lock(study.folder):
+        pass
+    assert [path.name for path in secret.iterdir()] == ["file"] and (secret / "file").read_text() == "secret"
+
+
+def test_a_device_in_a_files_place_is_refused_at_once(study, tmp_path):
+    home = study.cell_folder(study.cells[0]).folder
+    (Path(home.root) / DONE).unlink()
+    os.mkfifo(Path(home.root) / DONE)
+    with pytest.raises(LeadsOutError, match="must be a file"):
+        study.cell_folder(study.cells[0]).done()
+
+
+def test_a_study_that_a_link_in_the_storage_leads_to_is_read(study, tmp_path):
+    (tmp_path / "storage").mkdir()
+    (tmp_path / "storage/s").symlink_to(tmp_path / "s")
+    assert len(find_study("s", str(tmp_path / "storage")).cells) == 1
+
+
+def test_predictions_of_python_objects_are_never_unpickled(study, canaries):
+    """Ray Data registers a column type whose values are pickles: a Parquet file may name it."""
+
+    class Payload:
+        def __reduce__(self):
+            return open, ("ran", "a")
+
+    folder = study.cell_folder(study.cells[0])
+    table = folder.predictions().append_column("more", ArrowPythonObjectArray.from_objects([Payload()] * 20))
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    content = sink.getvalue().to_pybytes()
+    folder.folder.write(PREDICTIONS, content)
+    done = {name: value for name, value in folder.done().items() if name != "predictions_sha256"}
+    folder.folder.write_json(DONE, sealed({**done, "predictions_sha256": hashlib.sha256(content).hexdigest()}))
+    with pytest.raises(DataError, match="column 'more' holds ray.data.arrow_pickled_object"):
+        markdown(Table.of(load_study(study.folder)))
+
+
+@pytest.mark.parametrize("address", ["s3://a:b@bucket/x", "s3://bucket/x?endpoint_override=127.0.0.1:1", "http://x/y"])
+def test_no_address_in_a_file_chooses_a_server_or_a_login(study, address):
+    study.folder.write_json("study.json", study.folder.read_json("study.json") | {"data": address})
+    found = load_study(study.folder)
+    with pytest.raises((StudyError, DataError), match="say where it is with --data|data must be in a folder"):
+        find_data(found, found.cells[0].experiment.data, "hash", None)
+
+
+def test_no_name_of_weights_leads_out_of_the_study(study, tmp_path):
+    (tmp_path / "x.safetensors").write_bytes(b"")
+    model = replace(model_config("e3d-lstm", "moving-mnist"), initial_weights="../../x")
+    with pytest.raises(StudyError, match="lacks the weights"):
+        initial_weights(study.folder, model)
 
 
 def test_no_folder_leads_to_pickle_or_to_code(study, monkeypatch):

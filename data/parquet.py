@@ -1,0 +1,40 @@
+"""Parquet files read without a way to code.
+
+A Parquet file names the extension types of its columns, and Ray Data knows one whose values are pickled Python objects:
+reading such a column would run what is in it.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data.errors import DataError
+
+PLAIN_EXTENSIONS = ("ray.data.arrow_variable_shaped_tensor",)
+"""Numbers and their shapes: the type of clips' frames, see :mod:`data.schema`."""
+
+
+def read_table(
+    source: Path | Sequence[Path] | pa.NativeFile, columns: list[str] | None = None, name: str = ""
+) -> pa.Table:
+    """The table in the file or files; raises DataError, with the ``name``, for a column that is not plain data."""
+    table = pq.read_table(source, columns=columns)
+    for field in table.schema:
+        for kind in _extensions(field.type):
+            if kind not in PLAIN_EXTENSIONS:
+                where = f"{name or source}: column {field.name!r}"
+                raise DataError(f"{where} holds {kind}, which is not plain data: it is not read")
+    return table
+
+
+def _extensions(kind: pa.DataType) -> Iterator[str]:
+    """The names of the extension types in a type, however deep."""
+    if isinstance(kind, pa.BaseExtensionType):
+        yield kind.extension_name
+        yield from _extensions(kind.storage_type)
+    if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
+        yield from _extensions(kind.value_type)
+    for index in range(kind.num_fields):
+        yield from _extensions(kind.field(index).type)
