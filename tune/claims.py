@@ -7,6 +7,7 @@ from itertools import product
 from typing import Any
 
 from tune.folder import UNREADABLE, Folder
+from tune.identity import id_in, identified
 from tune.store import CellFolder
 from tune.study import CHOSEN, PROTOCOL_VERSION, Cell, Space, Study, StudyError, cell_of, key_of
 
@@ -31,13 +32,14 @@ def protocol(study: Study) -> dict[str, Any]:
 
 
 def check(study: Study) -> None:
-    """Raises StudyError where the folder holds a study that this one cannot be a part of.
+    """Raises StudyError where the folder holds a study that this one cannot be a part of, or the copy of another.
 
     A study can grow by models, learning rates, seeds and epochs. A changed protocol, other searched fields
     and fewer epochs are another study. Data that is not there yet is not compared.
     """
     known = study.folder.read_json("study.json")
     if known is not None:
+        identified(study.folder, known)
         _check_space(study, known["space"])
         _check_protocol(study, known["protocol"])
         if study.cells and max_epochs(study) < known["epochs"]:
@@ -77,7 +79,8 @@ def claim(study: Study) -> None:
     """Write down what the study is and which cells it plans; raises StudyError as :func:`check` does."""
     check(study)
     known = study.folder.read_json("study.json") or {}
-    facts = {"name": study.name, "demo": study.demo, "partial": list(study.partial), "data": study.data}
+    facts: dict[str, Any] = {**identified(study.folder, known), "name": study.name}
+    facts |= {"demo": study.demo, "partial": list(study.partial), "data": study.data}
     facts["scheduler"] = "asha" if "asha" in (study.scheduler, known.get("scheduler")) else "none"
     facts["sampling"] = dict(study.sampling) or known.get("sampling", {})
     facts["epochs"] = max(max_epochs(study), known.get("epochs", 0))
@@ -103,7 +106,7 @@ def grow(known: Space, more: Space) -> dict[str, list[Any]]:
 
 
 def load_study(folder: Folder) -> Study:
-    """The study kept in ``folder`` with all it ever planned, in the order of its space.
+    """The study kept in ``folder`` with all it ever planned, in the order of its space; the folder's name is its own.
 
     All of it is to be trained for as many epochs as the longest: a cell that was only planned for fewer is missing.
     Raises StudyError where there is none, or none that can be read.
@@ -128,8 +131,8 @@ def _study(folder: Folder, facts: Mapping[str, Any]) -> Study:
     at = {tuple(cell.point(tuple(space)).values()): cell for cell in planned}
     ordered = tuple(at[values] for values in product(*space.values()) if values in at)
     study = Study(
-        facts["name"], folder, space, ordered, facts["demo"], tuple(map(str, facts["partial"])), facts["data"],
-        facts["scheduler"], facts["sampling"],
+        folder.name, folder, space, ordered, facts["demo"], tuple(map(str, facts["partial"])), facts["data"],
+        facts["scheduler"], facts["sampling"], id=id_in(facts),
     )  # fmt: skip
     return replace(study, num_to_come=num_to_come(study))
 

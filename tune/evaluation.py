@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import tyro
@@ -17,6 +17,7 @@ from fernn.data_config import DataConfig
 from fernn.models.own import StoredConfig, UnnamedModelError, how_to_name
 from tune.command import USER_ERRORS, refuse
 from tune.data_home import find_data
+from tune.identity import settle
 from tune.lock import driver_lock
 from tune.options import Records
 from tune.preflight import check_tracking, tracking_uri
@@ -92,6 +93,7 @@ def answer(
         study = open_study(options)
         check_tracking(options.uri, options.storage)
         with driver_lock(study.folder), mlflow_refusals(options.uri):
+            study = replace(study, id=settle(study.folder))
             found = evaluate(study, options)
     except KeyboardInterrupt:
         say("stopped: what is measured is kept, the same command goes on")

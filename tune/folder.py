@@ -62,6 +62,11 @@ class Folder:
         own._top = os.path.realpath(self._path) if self.is_local else ""
         return own
 
+    def path_of(self, name: str) -> str:
+        """The path or URL of a file or folder below this one, for a library that opens it; raises LeadsOutError."""
+        self._at(name)
+        return f"{self.root}/{name}"
+
     def _at(self, name: str) -> str:
         """The path of a file or folder below this one; raises LeadsOutError."""
         path = f"{self._path}/{name}" if name else self._path

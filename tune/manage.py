@@ -13,6 +13,7 @@ from tune.comparison import print_comparison
 from tune.documents import print_document
 from tune.export import export
 from tune.freeing import collect
+from tune.identity import fork
 from tune.listing import print_list
 from tune.lock import driver_lock
 from tune.overview import print_study
@@ -89,6 +90,18 @@ class Collect:
     """Print what there is, and whether it was deleted, as JSON."""
 
 
+@dataclass(frozen=True)
+class Fork:
+    """Make a study that was copied a study of its own: both it and the original can then be gone on with."""
+
+    study: Name
+    """The copy's folder, or its name in the storage."""
+    storage: str = "studies"
+    """Folder or bucket in which studies are kept."""
+    json: Flag = False
+    """Print the study and its original as one JSON document."""
+
+
 def main() -> int:
     """Do what the command line says; 0, or 2 for a command that cannot run."""
     commands: dict[str, Callable[..., Any]] = {
@@ -97,6 +110,7 @@ def main() -> int:
         "compare": Compare,
         "export": Export,
         "gc": Collect,
+        "fork": Fork,
     }
     options: Any = tyro.extras.subcommand_cli_from_dict(commands, description=__doc__)
     try:
@@ -132,6 +146,16 @@ def _collect(options: Collect) -> None:
         collect(study, options.yes, options.json)
 
 
+def _fork(options: Fork) -> None:
+    study = find_study(options.study, options.storage)
+    with driver_lock(study.folder):
+        original = fork(study.folder)
+    if options.json:
+        return print_document({"study": study.name, "folder": study.folder.root, "original": original or None})
+    said = f", no longer a copy of {original}" if original else ""
+    say(f"study {study.name} in {study.folder.root} is a study of its own{said}")
+
+
 DOES: dict[type, Callable[[Any], None]] = {
-    List: _list, Show: _show, Compare: _compare, Export: _export, Collect: _collect,
+    List: _list, Show: _show, Compare: _compare, Export: _export, Collect: _collect, Fork: _fork,
 }  # fmt: skip

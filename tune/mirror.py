@@ -17,9 +17,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
 from tune.masking import masked
+from tune.ownership import OWNER, OWNER_ID, is_of, marks_of
 from tune.sampling import RATE
 from tune.stats import mean_and_deviation
-from tune.study import OWNER, Cell, Study, StudyError
+from tune.study import Cell, Study, StudyError
 
 
 def mirror(study: Study, url: str | None) -> None:
@@ -37,6 +38,7 @@ def mirror(study: Study, url: str | None) -> None:
 
 
 def _mirror(study: Study, storage: optuna.storages.RDBStorage) -> None:
+    _forget_other_names(study, storage)
     wanted, mirrored = trials(study), _open(study, storage)
     known = mirrored.get_trials(deepcopy=False)
     if [_content(trial) for trial in known] == [_content(trial) for trial in wanted[: len(known)]]:
@@ -47,16 +49,26 @@ def _mirror(study: Study, storage: optuna.storages.RDBStorage) -> None:
     mirrored.add_trials(fresh)
 
 
+def _forget_other_names(study: Study, storage: optuna.storages.RDBStorage) -> None:
+    """Delete what the database has of the study under the names that its folder had before."""
+    for other in optuna.get_all_study_summaries(storage, include_best_trial=False):
+        if other.study_name != study.name and other.user_attrs.get(OWNER_ID) == study.id != "":
+            optuna.delete_study(study_name=other.study_name, storage=storage)
+
+
 def _open(study: Study, storage: optuna.storages.RDBStorage) -> optuna.Study:
     direction = StudyDirection.MAXIMIZE if study.metric.higher_is_better else StudyDirection.MINIMIZE
     found = optuna.create_study(study_name=study.name, storage=storage, direction=direction, load_if_exists=True)
-    if not found.user_attrs and not found.get_trials(deepcopy=False):
-        found.set_user_attr(OWNER, study.folder.root)
-    if (other := found.user_attrs.get(OWNER)) != study.folder.root:
+    marks, trials = found.user_attrs, found.get_trials(deepcopy=False)
+    keys = {key for trial in trials for key in trial.user_attrs.get("keys", ())}
+    if (marks or trials) and not is_of(study, marks, str(storage.engine.url), keys):
         raise StudyError(
-            f"Optuna's database has a study {study.name!r} of {other or 'somebody else'}, not of {study.folder.root}: "
-            f"give this study another name with --study, or another --optuna-storage"
+            f"Optuna's database has a study {study.name!r} of {marks.get(OWNER) or 'somebody else'}, not of "
+            f"{study.folder.root}: give this study another name with --study, or another --optuna-storage"
         )
+    for name, value in marks_of(study).items():
+        if marks.get(name) != value:
+            found.set_user_attr(name, value)
     return found
 
 

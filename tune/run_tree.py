@@ -38,12 +38,7 @@ class RunTree:
         return found
 
     def _search(self, where: str = "") -> Iterator[Run]:
-        token = None
-        while True:
-            page = self.client.search_runs([self.experiment_id], where, max_results=500, page_token=token)
-            yield from (run for run in page if NODE in run.data.tags)
-            if not (token := page.token):
-                return
+        return runs_of(self.client, self.experiment_id, where)
 
     def __contains__(self, node: str) -> bool:
         return node in self._runs
@@ -120,6 +115,16 @@ class RunTree:
         above = {node for node, run in self._runs.items() if run.info.status != "FINISHED" and _is_above(node)}
         for node in sorted(self._running | above if complete else self._running):
             self.set_status(node, "FINISHED" if complete and _is_above(node) else "KILLED")
+
+
+def runs_of(client: MlflowClient, experiment_id: str, where: str = "") -> Iterator[Run]:
+    """The runs of an experiment that are nodes of a study, page by page."""
+    token = None
+    while True:
+        page = client.search_runs([experiment_id], where, max_results=500, page_token=token)
+        yield from (run for run in page if NODE in run.data.tags)
+        if not (token := page.token):
+            return
 
 
 def _is_above(node: str) -> bool:

@@ -19,9 +19,6 @@ from tune.store import CellFolder
 PROTOCOL_VERSION = 1
 """Raised when a change of code changes results: cells of different versions are different cells."""
 
-OWNER = "fernn.folder"
-"""What the experiment in MLflow and the study in Optuna's database have the folder of their study under."""
-
 CHOSEN = ("model", "optim.lr", "seed")
 """Dimensions of a space that every table has a place for; each value of another one makes rows of its own."""
 
@@ -112,6 +109,8 @@ class Study:
     """How many cells a sampler has still to propose."""
     code: str = ""
     """The record of the code that trains what is missing, see :mod:`tune.code_version`; empty where there is none."""
+    id: str = ""
+    """What the study is known by wherever it is, see :mod:`tune.identity`; empty before it is claimed."""
 
     @property
     def metric(self) -> Metric:

@@ -16,6 +16,7 @@ from rich.console import Console
 from data.progress import say
 from tune.command import USER_ERRORS, refuse
 from tune.evaluation import mlflow_refusals
+from tune.identity import settle
 from tune.lock import driver_lock
 from tune.masking import masked
 from tune.options import Records
@@ -51,7 +52,7 @@ def main() -> int:
         )  # also of one that is named by its folder
         check_tracking(tracking_uri(records), options.storage)
         with driver_lock(study.folder), mlflow_refusals(tracking_uri(records)):
-            sync(study, records)
+            sync(replace(study, id=settle(study.folder)), records)
     except USER_ERRORS as error:
         return refuse(error, Console(stderr=True))
     facts = {"cells": len(study.cells), "done": len(study.cells) - len(study.missing())}

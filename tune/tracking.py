@@ -10,20 +10,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Run
+from mlflow.entities import Experiment, Metric, Run
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from fernn.train.loop import Row
 from tune.markdown import bullets
+from tune.ownership import OWNER, OWNER_ID, is_of, marks_of
 from tune.pictures import marks, png, test_figure
 from tune.registry import register
+from tune.relocation import move_artifacts
 from tune.results import ModelRow, test_predictions
 from tune.rollout_pictures import rollout_figure
 from tune.run_facts import dataset, mark_tags, metrics, params
-from tune.run_tree import RunTree
+from tune.run_tree import NODE, RunTree, runs_of
 from tune.saved_views import CHOSEN, LINE, line_of, lines, links, spread_tag, view_tags
 from tune.store import BEST, CellFolder
-from tune.study import OWNER, Cell, Study, StudyError
+from tune.study import Cell, Study, StudyError
 from tune.study_note import model_note, study_note
 from tune.table import notes
 
@@ -46,16 +48,46 @@ class Tracker:
 
     def _experiment(self) -> str:
         """The study's experiment; a server puts artifacts where it is told to, a database beside the study."""
-        known = self.client.get_experiment_by_name(self.study.name)
+        known = self._known_experiment()
         if known is None:
-            beside = None if self.uri.startswith("http") else f"{self.study.folder.root}/mlflow-artifacts"
-            return self.client.create_experiment(self.study.name, beside, tags={OWNER: self.study.folder.root})
-        if known.tags.get(OWNER) != self.study.folder.root:
-            raise StudyError(
-                f"--tracking-uri {self.uri} has an experiment {self.study.name!r} of {known.tags.get(OWNER)}, "
-                f"not of {self.study.folder.root}: give this study another name with --study"
-            )
+            return self.client.create_experiment(self.study.name, self._home(), tags=marks_of(self.study))
+        if known.name != self.study.name:
+            self.client.rename_experiment(known.experiment_id, self.study.name)
+        for name, value in marks_of(self.study).items():
+            if known.tags.get(name) != value:
+                self.client.set_experiment_tag(known.experiment_id, name, value)
+        self._bring_artifacts(known)
         return known.experiment_id
+
+    def _home(self) -> str | None:
+        """Where artifacts are kept; None where a server has them."""
+        return None if self.uri.startswith("http") else self.study.folder.path_of("mlflow-artifacts")
+
+    def _bring_artifacts(self, experiment: Experiment) -> None:
+        """Let the addresses of artifacts follow a study that moved; none in its database leads elsewhere."""
+        if (home := self._home()) is not None:
+            places = [experiment.artifact_location.rstrip("/") + "/"]
+            places += [run.info.artifact_uri for run in runs_of(self.client, experiment.experiment_id)]
+            if not all(place.startswith(f"{home}/") for place in places):
+                move_artifacts(self.uri, experiment.experiment_id, home)
+
+    def _known_experiment(self) -> Experiment | None:
+        """The experiment with the study's id, else that of its name; StudyError where that is another study's."""
+        mine = f"tags.`{OWNER_ID}` = '{self.study.id}'"
+        if self.study.id and (found := self.client.search_experiments(filter_string=mine)):
+            return found[0]
+        named = self.client.get_experiment_by_name(self.study.name)
+        if named is None or is_of(self.study, named.tags, self.uri, self._keys(named)):
+            return named
+        raise StudyError(
+            f"--tracking-uri {self.uri} has an experiment {self.study.name!r} of {named.tags.get(OWNER)}, "
+            f"not of {self.study.folder.root}: give this study another name with --study"
+        )
+
+    def _keys(self, experiment: Experiment) -> set[str]:
+        """The keys of the cells that the experiment shows."""
+        nodes = [run.data.tags[NODE] for run in runs_of(self.client, experiment.experiment_id)]
+        return {node.partition("/")[2] for node in nodes if node.startswith("cell/")}
 
     def sync(self) -> None:
         """Ship what MLflow does not show: settled cells, and epochs of others; does nothing where all is there."""

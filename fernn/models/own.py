@@ -21,7 +21,6 @@ from torch import nn
 from fernn.config import unknown_name
 from fernn.models.base import ModelConfig
 
-
 NAMED: dict[str, ModelConfig] = {}
 """The models of a user's own that were named in this process."""
 
