@@ -41,8 +41,10 @@ def fetched(url: str) -> Path:
     if manifest is None:
         way_out = "bring the data there with python data/upload.py --folder DIR --to URL"
         raise DataError(f"{url} has no {MANIFEST}: {way_out}")
-    cache = cache_folder() / manifest.hash
-    home = cache / url.rstrip("/").rpartition("/")[2]
+    cache, name = cache_folder() / manifest.hash, url.rstrip("/").rpartition("/")[2]
+    if name in (".", ".."):
+        raise DataError(f"data must be at a URL that ends with the name of its folder, got {url!r}")
+    home = cache / name
     with room_in(cache), locked(cache / ".lock", lambda: say(f"another process fetches {url}, waiting for it")):
         if whole_in(home, "fetching") is None:
             _fetch(url, manifest, home)

@@ -146,6 +146,7 @@ def _from_json(content: Any) -> Manifest:
         raise ValueError(f"format must be {FORMAT}, got {content.get('format')!r}")
     for name, kind in _KINDS.items():
         _require(isinstance(content[name], kind), f"{name} must be a {kind.__name__}, got {content[name]!r:.80}")
+    _require(content["hash"].isalnum(), f"hash must be letters and digits alone, got {content['hash']!r:.80}")
     partial = content.pop("partial")
     content["missing"] = tuple(content["missing"])
     content["skipped"] = tuple(Remark(**entry) for entry in content["skipped"])

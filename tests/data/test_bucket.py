@@ -70,6 +70,12 @@ def test_other_clips_are_not_written_over(prepared, bucket):
         upload(prepared / "8px", bucket)
 
 
+def test_no_address_leads_out_of_the_cache(prepared, bucket):
+    upload(prepared / "8px", bucket)
+    with pytest.raises(DataError, match="must be at a URL that ends with the name of its folder|has no manifest.json"):
+        at_hand(f"{bucket}/8px/..")
+
+
 def test_what_is_no_data_is_named(bucket, tmp_path):
     with pytest.raises(DataError, match="has no manifest.json: bring the data there with python data/upload.py"):
         fetched(f"{bucket}/kth/8px")

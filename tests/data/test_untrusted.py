@@ -95,6 +95,14 @@ def test_a_manifest_is_read_or_refused(prepared_folder, tmp_path):
     read(b"[" * 100_000)
 
 
+@pytest.mark.parametrize("name", ["../elsewhere", "/etc", "", "a/b", ".."])
+def test_no_hash_in_a_manifest_leads_out_of_the_cache(prepared_folder, tmp_path, name):
+    content = json.loads((prepared_folder / MANIFEST).read_bytes())
+    (tmp_path / MANIFEST).write_text(json.dumps({**content, "hash": name}))
+    with pytest.raises(ManifestError, match="hash must be letters and digits alone"):
+        Manifest.read(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["../clips.parquet", "/etc/passwd", "a/b.parquet", "", "."])
 def test_a_manifest_names_files_of_its_own_folder_alone(prepared_folder, tmp_path, name):
     content = json.loads((prepared_folder / MANIFEST).read_bytes())
