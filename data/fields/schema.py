@@ -83,7 +83,7 @@ def read_tiles(folder: Path, manifest: Manifest) -> list[Tile]:
 def breaks_of(manifest: Manifest) -> dict[str, tuple[int, ...]]:
     """The breaks of each tile that has some; raises ManifestError where they are no frames."""
     given = manifest.details.get(BREAKS, {})
-    lists = list(given.values()) if isinstance(given, dict) else [given]
+    lists = list(given.values()) if isinstance(given, dict) else [None]
     if not all(isinstance(mine, list) and all(type(frame) is int and frame > 0 for frame in mine) for mine in lists):
         raise ManifestError(f"breaks in the manifest must be frames by tile, got {given!r:.80}")
     return {name: tuple(mine) for name, mine in given.items()}

@@ -83,7 +83,7 @@ def _place(path: Path, field: xr.DataArray, kind: str) -> xr.DataArray:
     ]
     found = [one for one in (_without_ones(field.coords[name]) for name in dict.fromkeys(names)) if one.ndim in (1, 2)]
     if not found:
-        have = ", ".join(map(str, field.coords)) or "no coordinates"
+        have = ", ".join(sorted(map(str, field.coords))) or "no coordinates"
         raise DataError(f"{path} must have the {kind}s of {field.name}, in degrees; it has {have}")
     return min(found, key=lambda one: (one.ndim, one.name not in one.dims))
 
@@ -94,7 +94,7 @@ def _without_ones(coordinate: xr.DataArray) -> xr.DataArray:
 
 
 def _is_time(name: str, coordinate: xr.DataArray) -> bool:
-    standard, since = text_of(coordinate, "standard_name").lower(), " since " in text_of(coordinate, "units")
+    standard, since = text_of(coordinate, "standard_name").lower(), " since " in text_of(coordinate, "units").lower()
     if NO_TIME.search(standard) or (standard != "time" and NO_TIME.search(name)):
         return False
     return standard == "time" or since or TIME_NAMES.fullmatch(name) is not None
@@ -116,6 +116,6 @@ def _time(path: Path, field: xr.DataArray) -> xr.DataArray:
 def _rank_of_time(one: xr.DataArray, by_axis: list[Hashable] | tuple[()]) -> tuple[bool, ...]:
     tests: list[Callable[[], bool]] = [
         lambda: text_of(one, "standard_name").lower() == "time", lambda: one.ndim == 1, lambda: one.name in by_axis,
-        lambda: one.name in one.dims, lambda: " since " in text_of(one, "units"),
+        lambda: one.name in one.dims, lambda: " since " in text_of(one, "units").lower(),
     ]  # fmt: skip
     return tuple(not test() for test in tests)

@@ -101,15 +101,20 @@ def one_of_each(
 
 def _is_known(coordinate: xr.DataArray, size: int) -> bool:
     """Whether values tell which level is near the surface: model levels are counted from above or from below."""
-    units = text_of(coordinate, "units").lower()
-    is_sigma = re.match(r"ocean_(s|sigma|double_sigma)_", text_of(coordinate, "standard_name").lower()) is not None
-    is_scaled = _metres(coordinate) is not None or units in PRESSURE
-    return coordinate.dtype.kind in "fiu" and (size == 1 or is_scaled or is_sigma)
+    is_scaled = _metres(coordinate) is not None or text_of(coordinate, "units").lower() in PRESSURE
+    return coordinate.dtype.kind in "fiu" and (size == 1 or is_scaled or _is_sigma(coordinate))
+
+
+def _is_sigma(coordinate: xr.DataArray) -> bool:
+    """Whether values are shares of the water's depth."""
+    return re.match(r"ocean_(s|sigma|double_sigma)_", text_of(coordinate, "standard_name").lower()) is not None
 
 
 def _metres(coordinate: xr.DataArray) -> float | None:
     """Metres in its unit, None where it has another; without a unit it is metres, unless it counts levels."""
     units = text_of(coordinate, "units").lower()
+    if _is_sigma(coordinate):
+        return None
     if not units and re.match(r"lev|olev|model|s_|sigma|[kz]$", str(coordinate.name).lower()):
         return None if np.array_equal(coordinate.to_numpy(), np.round(coordinate.to_numpy())) else 1.0
     return METRES.get(units.removesuffix("s") or units)

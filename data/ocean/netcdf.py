@@ -126,7 +126,8 @@ def _filled(name: str, parts: Sequence[Part], turns: Sequence[int], times: Timel
     for number, (part, turn) in enumerate(zip(parts, turns, strict=True)):
         for component, plane in part.planes.items():
             side = "uv".index(component)
-            for place, values in zip(places_in(times, part.times.values), np.roll(plane, turn, -1), strict=True):
+            turned = np.roll(plane, turn, -1) if turn else plane
+            for place, values in zip(places_in(times, part.times.values), turned, strict=True):
                 if source[place, side] < 0:
                     fields[place, side], source[place, side] = values, number
                     continue

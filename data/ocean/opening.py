@@ -1,8 +1,11 @@
 """NetCDF files found in a folder and opened; damage, and what is no NetCDF, is named by its file."""
 
 import contextlib
+import gc
 import os
 import re
+import sys
+import traceback
 import warnings
 import zlib
 from collections.abc import Hashable, Iterator
@@ -69,7 +72,7 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
     engine = "scipy" if magic.startswith(CLASSIC) else "h5netcdf" if magic.startswith(HDF5) else None
     if engine is None:
         raise DataError(f"{path} {'is no NetCDF file' if magic else 'is empty'}")
-    with _damage_named(path), warnings.catch_warnings():
+    with warnings.catch_warnings(), _damage_named(path):
         warnings.simplefilter("ignore")  # of fill values named twice, and of values that overflow: they are masked
         with xr.open_dataset(path, engine=engine, decode_times=False, decode_timedelta=False) as dataset:
             yield _in_cf_case(dataset)
@@ -82,7 +85,20 @@ def _damage_named(path: Path) -> Iterator[None]:
     except DataError:
         raise
     except FAULTS as error:
+        _let_go(error)
         raise DataError(f"{path} is damaged: {' '.join(str(error).split()) or type(error).__name__}") from error
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Close now what a library left open when it failed: later SciPy would warn, and h5netcdf print a traceback."""
+    hook, sys.unraisablehook = sys.unraisablehook, lambda unraisable: None
+    try:
+        while error is not None:
+            traceback.clear_frames(error.__traceback__)
+            error = error.__context__
+        gc.collect()
+    finally:
+        sys.unraisablehook = hook
 
 
 def _in_cf_case(dataset: xr.Dataset) -> xr.Dataset:

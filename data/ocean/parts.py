@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.fields.schema import Frames
@@ -77,8 +76,7 @@ def _plane(path: Path, field: xr.DataArray, names: Chosen, choice: Choice) -> _P
     times = times_of(path, axes.time)
     if not len(times.values):
         raise DataError(f"{path} has no field: its times are none")
-    values = _in_order(field.isel(places), axes, grid)
-    return _Plane(_speeds(values, factor), times, grid, level, selected)
+    return _Plane(_speeds(field.isel(places), factor, axes, grid), times, grid, level, selected)
 
 
 def _factor(path: Path, field: xr.DataArray) -> float:
@@ -90,17 +88,15 @@ def _factor(path: Path, field: xr.DataArray) -> float:
     return factor
 
 
-def _in_order(field: xr.DataArray, axes: Axes, grid: Grid) -> NDArray[np.floating]:
-    """Values (t, h, w) of the grid's rows and columns."""
-    time = axes.time.dims if axes.time.dims else ()
-    values = field.transpose(*time, *grid.dimensions).to_numpy()
-    values = values if time else values[None]
-    return values[:, grid.rows][:, :, grid.columns]
-
-
-def _speeds(values: NDArray[np.floating], factor: float) -> Frames:
-    """In m/s, NaN for fill values."""
+def _speeds(field: xr.DataArray, factor: float, axes: Axes, grid: Grid) -> Frames:
+    """In m/s (t, h, w), in the order of the grid's rows and columns, NaN for fill values."""
+    raw = field.transpose(*axes.time.dims, *grid.dimensions).to_numpy()
+    raw = raw if axes.time.dims else raw[None]
+    speeds = np.empty((len(raw), len(grid.rows), len(grid.columns)), np.float32)
+    places = np.ix_(grid.rows, grid.columns)
     with np.errstate(invalid="ignore", over="ignore"):
-        speeds = (values if factor == 1 else values * factor).astype(np.float32)
-        speeds[~((np.abs(values) < LARGEST) & (np.abs(speeds) < FASTEST))] = np.nan
+        for frame, speed in zip(raw, speeds, strict=True):
+            values = frame[places]
+            speed[...] = values if factor == 1 else values * factor
+            speed[~((np.abs(values) < LARGEST) & (np.abs(speed) < FASTEST))] = np.nan
     return speeds

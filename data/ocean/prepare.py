@@ -68,6 +68,8 @@ def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64,
         if standing is not None:
             if files is not None or choice != NEAREST:
                 _require_choice(folder, standing, choice)
+            if "choice" not in standing.details:
+                say(f"{folder} is of an earlier version, which wrote no choices down: delete it to make it anew")
             return _told(standing)
         if files is None:
             raise DownloadError(

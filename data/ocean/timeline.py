@@ -23,7 +23,7 @@ SPELLED = {"gregorian": "standard", "proleptic_gregorian": "standard", "365_day"
 STEPS = (("day", 86400 * SECOND), ("hour", 3600 * SECOND), ("minute", 60 * SECOND), ("second", SECOND))
 
 Instants = NDArray[np.int64]
-"""Microseconds since 1900-01-01 in a calendar, or millionths of numbers without one."""
+"""Microseconds since 1900-01-01 in a calendar, whole seconds, or millionths of numbers without one."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ def times_of(path: Path, coordinate: xr.DataArray) -> Times:
         found = np.atleast_1d(cftime.date2num(dates, EPOCH, calendar))
     except (ValueError, TypeError, OverflowError) as error:
         raise DataError(f"{path}: times in {units!r} ({calendar}) cannot be read: {_line(error)}") from error
-    return Times(found.astype(np.int64), SPELLED.get(calendar, calendar))
+    seconds = np.round(found.astype(np.float64) / SECOND).astype(np.int64)
+    return Times(seconds * SECOND, SPELLED.get(calendar, calendar))
 
 
 def _from_digits(path: Path, values: NDArray[np.float64], calendar: str) -> NDArray[np.float64]:
