@@ -14,7 +14,7 @@ def lines_of(details: Mapping[str, Any]) -> Iterator[str]:
         names, units = ", ".join(facts["variables"]), " and ".join(dict.fromkeys(facts["units"]))
         chosen = "".join(f", {dimension} {value}" for dimension, value in facts["selected"].items())
         yield (
-            f"{name}: {names} ({facts['kind']}; {units}), {_level(facts['level'])}{chosen}, {_span(facts)}, "
+            f"{name}: {names} ({facts['kind']} in {units}), {_level(facts['level'])}{chosen}, {_span(facts)}, "
             f"{_places(facts)}, root mean square {facts['speed']:.3g} m/s"
         )
         yield from (f"{name}: {line}" for line in _remarks(facts))
@@ -51,7 +51,7 @@ def _remarks(facts: Mapping[str, Any]) -> Iterator[str]:
     if facts["passed_over"]:
         yield f"not read: {_listed(facts['passed_over'])}; --variables U V reads others"
     if facts["columns_left_out"]:
-        yield f"{facts['columns_left_out']} columns stand twice, 360 degrees apart: taken once"
+        yield f"columns that stand twice, 360 degrees apart, and are taken once: {facts['columns_left_out']}"
 
 
 def _listed(found: Sequence[str]) -> str:

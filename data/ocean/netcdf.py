@@ -168,7 +168,7 @@ def _facts(parts: Sequence[Part], times: Timeline) -> dict[str, Any]:
     for part in parts:
         for component in part.planes:
             names.setdefault(component, []).append(part.chosen.names[component])
-            units.setdefault(component, []).append(part.units[component] or "none given, taken as m s-1")
+            units.setdefault(component, []).append(part.units[component] or "m s-1 (no units given)")
     level, grid = first.level, first.grid
     return {
         "variables": [_all_of(names[component]) for component in "uv"],

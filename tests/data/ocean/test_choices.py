@@ -29,7 +29,7 @@ def test_choices_are_said_and_stand_in_the_manifest(sea, tmp_path, capsys):
     assert main(PrepareConfig(tmp_path / "out", sea.folder, 4)) == 0
     said = capsys.readouterr().err.splitlines()
     assert said[:2] == [
-        "atlantic: uo, vo (eastward and northward current; m s-1), depth 0.5 (0.5 m deep) of 2 levels, 2002-01-01 to "
+        "atlantic: uo, vo (eastward and northward current in m s-1), depth 0.5 (0.5 m deep) of 2 levels, 2002-01-01 to "
         "2002-01-06 (5 frames, 1 day apart), -40 to -34.5 north, 10 to 16.5 east, root mean square 1.37 m/s",
         "atlantic: no file has 2002-01-04; no window spans a gap",
     ]

@@ -22,10 +22,10 @@ def from_minus_180_to_180(longitude):
     "region", [ACROSS_GREENWICH, ACROSS_DATE_LINE, np.arange(10, 17, 0.5), np.arange(20, 350, 10.0)]
 )
 @pytest.mark.parametrize("convention", [from_0_to_360, from_minus_180_to_180])
-@pytest.mark.parametrize("order", ["along", "sorted", "descending"])
+@pytest.mark.parametrize("order", ["along", "sorted"])
 def test_a_region_is_contiguous_from_west_to_east(sea, region, convention, order):
     longitude = convention(region)
-    longitude = {"along": longitude, "sorted": np.sort(longitude), "descending": np.sort(longitude)[::-1]}[order]
+    longitude = longitude if order == "along" else np.sort(longitude)
     sea.save(sea.dataset(longitude=longitude))
     (found,) = read_regions(sea.paths)
     assert sea.holds(found, longitude=region)
@@ -67,12 +67,10 @@ def test_grids_equal_up_to_rounding_are_one_region_and_others_are_not(sea):
 
 
 @pytest.mark.parametrize("is_turned", [False, True])
-def test_rows_become_north_to_south_whatever_their_order(sea, is_turned):
+def test_rows_and_columns_are_put_in_order(sea, is_turned):
     found = sea.dataset()
-    found = (
-        found.transpose("longitude", "time", "latitude") if is_turned else found.isel(latitude=slice(None, None, -1))
-    )
-    sea.save(found)
+    turned = found.isel(latitude=slice(None, None, -1), longitude=slice(None, None, -1))
+    sea.save(found.transpose("longitude", "time", "latitude") if is_turned else turned)
     assert sea.holds(read_regions(sea.paths)[0])
 
 

@@ -159,7 +159,7 @@ def test_each_variable_and_file_has_units_of_its_own_and_none_is_said(sea):
     sea.save(sea.dataset(days=[2, 3], units=None), "a_2.nc")
     (region,) = read_regions(sea.paths)
     assert sea.holds(region, days=range(4))
-    assert region.facts["units"] == [f"{units} or none given, taken as m s-1" for units in ("cm/s", "m s-1")]
+    assert region.facts["units"] == [f"{units} or m s-1 (no units given)" for units in ("cm/s", "m s-1")]
 
 
 @pytest.mark.parametrize("units", ["degC", "1", "kg m-3", "m s-2"])
