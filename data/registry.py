@@ -1,13 +1,15 @@
 """Data sets by name: how each is brought to disk and read, and how its demo is made."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from data.convection import made as made_convection
 from data.convection import prepare as convection
 from data.errors import DataError
+from data.fields.schema import breaks_of
 from data.fields.stream import read_fields
 from data.fields.windows import windows
 from data.kth import demo as kth_demo
@@ -94,11 +96,13 @@ def _windows(data: Any, manifest: Manifest | None, is_demo: bool) -> Mapping[str
     if manifest is None:
         train, validation, test, domain = data.num_clips
         return {"train": train, "validation": validation, "test": test + (domain if data.domain else 0)}
-    return _split_windows(manifest.clips["tiles"], data)
+    return _split_windows(manifest.clips["tiles"], data, breaks_of(manifest))
 
 
-def _split_windows(lengths: Mapping[str, int], data: Any) -> Mapping[str, int]:
-    found = {split: len(mine) for split, mine in windows(lengths, data).items()}
+def _split_windows(
+    lengths: Mapping[str, int], data: Any, breaks: Mapping[str, Sequence[int]] = MappingProxyType({})
+) -> Mapping[str, int]:
+    found = {split: len(mine) for split, mine in windows(lengths, data, breaks).items()}
     return {"train": found["train"], "validation": found["validation"], "test": found["test"] + found["domain"]}
 
 

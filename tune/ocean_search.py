@@ -5,11 +5,14 @@ Expected: the authors' table redone with currents of 2021-22 (their README), tes
 RMSE 0.82 (ResNet) to 0.74 (U-Net-Rot, U-Net-Mag); tune/ocean_published.py has all of it.
 Hardware there: not published. Not yet run at full size by this project.
 
-    python tune/ocean_search.py --files DIR                 the paper's ten models, from Copernicus' NetCDF files
+    python tune/ocean_search.py --files DIR                 the paper's ten models, from NetCDF files, as Copernicus'
     python tune/ocean_search.py --plan                      what would run, and what it would cost
     python tune/ocean_search.py --preset small --files DIR  small networks and tiles, GlobCurrent's files: measured
                                                             8 minutes on two cores that others kept busy
     python tune/ocean_search.py --preset demo               under 3 minutes on two cores, on currents made here
+
+--files reads the level nearest the surface. For another level, or files with more dimensions: prepare them first,
+python data/ocean/prepare.py --depth METRES --select NAME=VALUE --out DIR --files FILES, then search with --data DIR.
 
 Besides RMSE and energy spectrum error (ESE) the report has both on shifted test sets: uniform motion, magnitude,
 rotation and scale, and on regions that no training window is of. All models see the same shifted fields.

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from data.errors import DataError
+from data.errors import DataError, ManifestError
 from data.files import sha256_of, whole_folder
 from data.manifest import DataFile, Manifest
 from data.parquet import read_table
@@ -32,7 +32,7 @@ SCHEMA = pa.schema(
 """One row a tile: its name "region/row/column", the share of its pixels that are no water, and its velocities as
 float32 in the order (frame, component, row, column): u to the right, v up, the first row on top."""
 FILE = "tiles.parquet"
-TILES = "tiles"
+TILES, BREAKS = "tiles", "breaks"
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Tile:
     name: str
     frames: Frames
     land: float = 0.0
+    breaks: tuple[int, ...] = ()
+    """Frames that do not follow the one before: a gap in time lies between, which no window spans."""
 
 
 def write_tiles(
@@ -58,6 +60,8 @@ def write_tiles(
         files = (DataFile(FILE, len(tiles), path.stat().st_size, sha256_of(path)),)
         versions = {"python": platform.python_version()} | {name: version(name) for name in ("numpy", *libraries)}
         clips = {TILES: {tile.name: len(tile.frames) for tile in tiles}}
+        breaks = {tile.name: list(tile.breaks) for tile in tiles if tile.breaks}
+        details = {**details, BREAKS: breaks} if breaks else details
         manifest = Manifest(
             dataset, demo, size, origin, source, (), (), clips, files, versions, content_hash(dataset, tiles), details
         )
@@ -67,27 +71,38 @@ def write_tiles(
 
 def read_tiles(folder: Path, manifest: Manifest) -> list[Tile]:
     """The tiles of a prepared folder."""
-    found = []
+    found, breaks = [], breaks_of(manifest)
     for row in read_table(manifest.paths(folder)).to_pylist():
         shape = (row["num_frames"], 2, row["size"], row["size"])
         values = np.frombuffer(row["frames"], "<f4")
         if values.size != np.prod(shape):
             raise DataError(f"tile {row['tile']} holds {values.size} values instead of {np.prod(shape)}")
-        found.append(Tile(row["tile"], values.reshape(shape), row["land"]))
+        found.append(Tile(row["tile"], values.reshape(shape), row["land"], breaks.get(row["tile"], ())))
     return found
+
+
+def breaks_of(manifest: Manifest) -> dict[str, tuple[int, ...]]:
+    """The breaks of each tile that has some; raises ManifestError where they are no frames."""
+    given = manifest.details.get(BREAKS, {})
+    lists = list(given.values()) if isinstance(given, dict) else [None]
+    if not all(isinstance(mine, list) and all(type(frame) is int and frame > 0 for frame in mine) for mine in lists):
+        raise ManifestError(f"breaks in the manifest must be frames by tile, got {given!r:.80}")
+    return {name: tuple(mine) for name, mine in given.items()}
 
 
 def content_hash(dataset: str, tiles: Sequence[Tile]) -> str:
     """A hash of what the tiles are, whatever the machine, the time and the layout of the file."""
     digest = hashlib.sha256(f"{dataset}\n".encode())
     for tile in tiles:
-        digest.update(f"{tile.name} {tile.frames.shape} {tile.land:.6f} {_sha256(tile)}\n".encode())
+        gaps = f" {tile.breaks}" if tile.breaks else ""
+        digest.update(f"{tile.name} {tile.frames.shape} {tile.land:.6f} {_sha256(tile)}{gaps}\n".encode())
     return digest.hexdigest()
 
 
 def cut(
-    region: str, fields: Frames, size: int, land: NDArray[np.bool_] | None = None, most_land: float = 0.5
-) -> list[Tile]:
+    region: str, fields: Frames, size: int, land: NDArray[np.bool_] | None = None, most_land: float = 0.5,
+    breaks: tuple[int, ...] = (),
+) -> list[Tile]:  # fmt: skip
     """The tiles of a region's fields (t, 2, h, w), without those that are mostly land; the rest is cut off evenly.
 
     Raises DataError where the region is smaller than a tile.
@@ -103,7 +118,7 @@ def cut(
             share = 0.0 if land is None else float(land[place].mean())
             if share <= most_land:
                 frames = np.ascontiguousarray(fields[(..., *place)], dtype=np.float32)
-                found.append(Tile(f"{region}/{row}/{column}", frames, share))
+                found.append(Tile(f"{region}/{row}/{column}", frames, share, breaks))
     return found
 
 

@@ -51,12 +51,14 @@ class FieldStream:
 
     def __init__(self, corpus: Fields, data: FieldsConfig, batch_size: int) -> None:
         self.corpus, self.data, self.batch_size = corpus, data, batch_size
-        self.windows = windows({tile.name: len(tile.frames) for tile in corpus.tiles}, data)
+        breaks = {tile.name: tile.breaks for tile in corpus.tiles if tile.breaks}
+        self.windows = windows({tile.name: len(tile.frames) for tile in corpus.tiles}, data, breaks)
         for split in ("train", "validation", "test"):
             if not self.windows[split]:
+                gaps = " without a gap" if breaks else ""
                 raise DataError(
-                    f"no window of {data.num_frames} frames fits in the {split} period: lower data.num_frames, change "
-                    f"data.shares, or let data.domain {data.domain} hold out fewer tiles"
+                    f"no window of {data.num_frames} frames{gaps} fits in the {split} period: lower data.num_frames, "
+                    f"change data.shares, or let data.domain {data.domain} hold out fewer tiles"
                 )
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
+from types import MappingProxyType
 
 import numpy as np
 
@@ -13,10 +14,13 @@ Window = tuple[str, int]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
-def windows(lengths: Mapping[str, int], data: FieldsConfig) -> dict[str, list[Window]]:
+def windows(
+    lengths: Mapping[str, int], data: FieldsConfig, breaks: Mapping[str, Sequence[int]] = MappingProxyType({})
+) -> dict[str, list[Window]]:
     """The windows of "train", "validation", "test" and "domain", by first frame and then by tile.
 
-    ``lengths`` has every tile's number of frames. See :class:`fernn.fields_config.FieldsConfig` for the rule.
+    ``lengths`` has every tile's number of frames, ``breaks`` those that do not follow the one before: no window has
+    both. See :class:`fernn.fields_config.FieldsConfig` for the rule.
     """
     inside = {name: length for name, length in lengths.items() if not is_held_out(name, data)}
     found: dict[str, list[Window]] = {split: [] for split in SPLITS}
@@ -26,7 +30,11 @@ def windows(lengths: Mapping[str, int], data: FieldsConfig) -> dict[str, list[Wi
     held = [(n, start) for n, length in lengths.items() if n not in inside for start in _starts(0, length, data)]
     found["domain"] = held
     order = {name: place for place, name in enumerate(lengths)}
-    every = {split: sorted(mine, key=lambda one: (one[1], order[one[0]])) for split, mine in found.items()}
+    whole = {
+        split: [(name, start) for name, start in mine if not _spans(start, data.num_frames, breaks.get(name, ()))]
+        for split, mine in found.items()
+    }
+    every = {split: sorted(mine, key=lambda one: (one[1], order[one[0]])) for split, mine in whole.items()}
     return {split: evenly(mine, most) for (split, mine), most in zip(every.items(), data.num_clips, strict=True)}
 
 
@@ -62,6 +70,11 @@ def evenly(found: Sequence[Window], most: int) -> list[Window]:
     if len(found) <= most:
         return list(found)
     return [found[place] for place in np.linspace(0, len(found) - 1, most).round().astype(int)] if most else []
+
+
+def _spans(start: int, num_frames: int, breaks: Sequence[int]) -> bool:
+    """Whether a window has a gap inside."""
+    return any(start < frame < start + num_frames for frame in breaks)
 
 
 def _starts(first: int, last: int, data: FieldsConfig) -> range:

@@ -43,10 +43,13 @@ def write_region(folder: Path, name: str, height: int, width: int) -> Path:
     fields[:, :, :3, : width // 4] = np.nan  # a coast in the north west
     dimensions = ("time", "latitude", "longitude")
     northwards = fields[:, :, ::-1]  # Copernicus' rows go from south to north
-    content = {"uo": (dimensions, northwards[:, 0]), "vo": (dimensions, northwards[:, 1])}
+    metres = {"units": "m s-1"}
+    content = {"uo": (dimensions, northwards[:, 0], metres), "vo": (dimensions, northwards[:, 1], metres)}
     places = {
-        "time": np.arange(NUM_DAYS) * 24.0, "latitude": np.arange(height) / 12, "longitude": np.arange(width) / 12,
-    }  # fmt: skip
+        "time": ("time", np.arange(NUM_DAYS) * 24.0, {"units": "hours since 2000-01-01"}),
+        "latitude": ("latitude", np.arange(height) / 12, {"units": "degrees_north"}),
+        "longitude": ("longitude", np.arange(width) / 12, {"units": "degrees_east"}),
+    }
     path = folder / f"{name}.nc"
     xr.Dataset(content, places).to_netcdf(path, engine="h5netcdf")
     return path

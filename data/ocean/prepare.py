@@ -1,13 +1,16 @@
 """Bring ocean currents to disk as Parquet: ``python data/ocean/prepare.py --out DIR --files FILES``.
 
-``FILES`` holds NetCDF files: one a region (Copernicus' uo and vo), or one a day (GlobCurrent's names). They become
-tiles of ``--size`` pixels in ``DIR/tiles-SIZE``, the manifest last. A folder that is finished is left as it is.
+``FILES`` holds NetCDF files by the CF conventions: one a region, one a day, u and v in one or in files of their own.
+They become tiles of ``--size`` pixels in ``DIR/tiles-SIZE``, the manifest last. A folder that is finished is left as it
+is. Of several levels the one nearest the surface is read, or nearest to ``--depth``.
 """
 
 import hashlib
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
 import tyro
 
@@ -15,13 +18,17 @@ from data.errors import DataError, DownloadError
 from data.fields.schema import Tile, cut, write_tiles
 from data.files import locked, room_in, sha256_of
 from data.manifest import Manifest, standing_in
-from data.ocean.netcdf import netcdf_files, read_regions
+from data.ocean.account import lines_of
+from data.ocean.levels import Choice
+from data.ocean.netcdf import read_regions
+from data.ocean.opening import netcdf_files
 from data.progress import say
 
 DATASET = "ocean-currents"
 MOST_LAND = 0.5
 """Tiles with a larger share of land are left out."""
-LIBRARIES = ("pyarrow", "xarray", "h5netcdf", "scipy")
+LIBRARIES = ("pyarrow", "xarray", "cf-xarray", "cftime", "h5netcdf", "scipy")
+NEAREST = Choice()
 
 
 @dataclass(frozen=True)
@@ -31,9 +38,15 @@ class PrepareConfig:
     out: Path
     """Folder for the prepared tiles."""
     files: Path
-    """Folder with the NetCDF files."""
+    """Folder with the NetCDF files, or one of them."""
     size: int = 64
     """Height and width of a tile, pixels."""
+    depth: Annotated[float | None, tyro.conf.arg(metavar="METRES")] = None
+    """Read the level nearest to this depth; without it the level nearest the surface."""
+    select: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="DIMENSION=VALUE")] = ()
+    """What to read along a dimension that is neither place, level nor time, as in member=0."""
+    variables: Annotated[tuple[str, str] | None, tyro.conf.arg(metavar="U V")] = None
+    """The variables of u and v; without it they are found by standard name, then by common names."""
 
 
 def folder_of(out: Path | str, size: int) -> Path:
@@ -41,60 +54,106 @@ def folder_of(out: Path | str, size: int) -> Path:
     return Path(out).expanduser().resolve() / f"tiles-{size}"
 
 
-def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64) -> Manifest:
+def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64, choice: Choice = NEAREST) -> Manifest:
     """The manifest of the tiles in ``folder_of(out, size)``, which are made unless they are there.
 
-    Raises :class:`DataError` with one clear line if that cannot be done; then nothing half-written is left.
+    Raises :class:`DataError` with one clear line if that cannot be done, or if the tiles there were made by another
+    choice; then nothing half-written is left. Says what was chosen in the files.
     """
+    if size < 1:
+        raise DataError(f"data.size must be 1 or more, got {size}")
     folder = folder_of(out, size)
     with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
         standing = standing_in(folder, DATASET)
         if standing is not None:
-            return standing
+            if files is not None or choice != NEAREST:
+                _require_choice(folder, standing, choice)
+            if "choice" not in standing.details:
+                say(f"{folder} is of an earlier version, which wrote no choices down: delete it to make it anew")
+            return _told(standing)
         if files is None:
             raise DownloadError(
                 "ocean currents cannot be downloaded without an account: get GLOBAL_ANALYSIS_FORECAST_PHY_001_024 from "
                 "https://data.marine.copernicus.eu, then give --files DIR with its NetCDF files"
             )
         source = Path(files).expanduser().resolve()
-        paths = list(netcdf_files(source)) if source.is_dir() else []
-        if not paths:
-            raise DataError(f"{source} has no NetCDF file (.nc): give the folder that has them")
-        return write(folder, paths, size, str(source))
+        return _told(write(folder, netcdf_files(source), size, str(source), choice=choice))
+
+
+def _told(manifest: Manifest) -> Manifest:
+    for line in lines_of(manifest.details):
+        say(line)
+    return manifest
+
+
+def _require_choice(folder: Path, manifest: Manifest, choice: Choice) -> None:
+    stands = manifest.details.get("choice", NEAREST.facts())
+    if stands != choice.facts():
+        raise DataError(
+            f"{folder} was prepared with {_spelled(stands)}, asked for is {_spelled(choice.facts())}: choose another "
+            "output folder"
+        )
+
+
+def _spelled(facts: Mapping[str, Any]) -> str:
+    """A choice as options."""
+    words = [] if facts["depth"] is None else [f"--depth {facts['depth']:g}"]
+    words += [f"--select {name}={value}" for name, value in facts["select"].items()]
+    words += [] if facts["variables"] is None else [f"--variables {' '.join(facts['variables'])}"]
+    return " ".join(words) or "the level nearest the surface"
 
 
 def write(
-    folder: Path, paths: list[Path], size: int, origin: str, dataset: str = DATASET, demo: bool = False
-) -> Manifest:
+    folder: Path, paths: list[Path], size: int, origin: str, dataset: str = DATASET, demo: bool = False,
+    choice: Choice = NEAREST,
+) -> Manifest:  # fmt: skip
     """Cut the regions in the files into tiles, and write them."""
-    digests = {path.name: sha256_of(path) for path in paths}
-    regions = read_regions(paths)
+    digests = {_inside(path, origin): sha256_of(path) for path in paths}
+    regions = read_regions(paths, choice)
     tiles: list[Tile] = []
     facts = {}
     for region in regions:
-        mine = cut(region.name, region.fields, size, region.land, MOST_LAND)
+        mine = cut(region.name, region.fields, size, region.land, MOST_LAND, region.breaks)
         tiles += mine
         facts[region.name] = {
-            "frames": len(region.times), "pixels": list(region.land.shape), "land": float(region.land.mean()),
+            "frames": len(region.fields), "pixels": list(region.land.shape), "land": float(region.land.mean()),
             "tiles": len(mine), "speed": float((region.fields**2).sum(axis=1).mean() ** 0.5),
+            **region.facts,
         }  # fmt: skip
     if not tiles:
         raise DataError(f"every tile of {size} x {size} pixels is land for more than {MOST_LAND:.0%}")
     source = hashlib.sha256(" ".join(digests.values()).encode()).hexdigest()
-    details = {"files": digests, "regions": facts, "most_land": MOST_LAND}
+    details = {"files": digests, "regions": facts, "most_land": MOST_LAND, "choice": choice.facts()}
     return write_tiles(folder, tiles, dataset, demo, origin, source, LIBRARIES, details)
+
+
+def _inside(path: Path, origin: str) -> str:
+    """The file's name, with the folders below the one that was given."""
+    return path.relative_to(origin).as_posix() if path.is_relative_to(origin) and path != Path(origin) else path.name
 
 
 def main(config: PrepareConfig) -> int:
     """Prepare and say in one line what there is; 2 if the data cannot be used."""
     try:
-        manifest = prepare(config.out, files=config.files, size=config.size)
+        choice = Choice(config.depth, selection(config.select), config.variables)
+        manifest = prepare(config.out, files=config.files, size=config.size, choice=choice)
     except (DataError, OSError) as error:
         say(f"error: {error}")
         return 2
     frames = sum(manifest.clips["tiles"].values())
     say(f"{folder_of(config.out, config.size)}: {manifest.dataset}, {manifest.num_clips} tiles, {frames} frames")
     return 0
+
+
+def selection(given: Sequence[str]) -> dict[str, str]:
+    """Values by dimension of options as ``member=0``; raises DataError for one of another form."""
+    found: dict[str, str] = {}
+    for one in given:
+        name, sign, value = (part.strip() for part in one.partition("="))
+        if not (name and sign and value) or name in found:
+            raise DataError(f"--select must be DIMENSION=VALUE, each dimension once, got {one!r}")
+        found[name] = value
+    return found
 
 
 if __name__ == "__main__":

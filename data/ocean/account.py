@@ -1,0 +1,59 @@
+"""What was chosen in the files of currents, in lines for a reader; all of it stands in the manifest."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+MOST_SHOWN = 6
+
+
+def lines_of(details: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each region of a manifest's details, and one more for each gap and each assumption."""
+    for name, facts in details["regions"].items():
+        if "variables" not in facts:
+            continue  # written before choices were
+        names, units = ", ".join(facts["variables"]), " and ".join(dict.fromkeys(facts["units"]))
+        chosen = "".join(f", {dimension} {value}" for dimension, value in facts["selected"].items())
+        yield (
+            f"{name}: {names} ({facts['kind']} in {units}), {_level(facts['level'])}{chosen}, {_span(facts)}, "
+            f"{_places(facts)}, root mean square {facts['speed']:.3g} m/s"
+        )
+        yield from (f"{name}: {line}" for line in _remarks(facts))
+
+
+def _level(level: Mapping[str, Any] | None) -> str:
+    if level is None:
+        return "no levels"
+    where = f"{level['name']} {level['value']:g}"
+    where += "" if level["depth"] is None else f" ({level['depth']:g} m deep)"
+    return where if level["of"] == 1 else f"{where} of {level['of']} levels"
+
+
+def _span(facts: Mapping[str, Any]) -> str:
+    number, calendar = facts["frames"], facts["calendar"]
+    apart = "" if number == 1 else f", {facts['step']} apart"
+    kind = {"standard": "", "none": ", without units of time"}.get(calendar, f", calendar {calendar}")
+    return f"{facts['first']} to {facts['last']} ({number} frames{apart}{kind})"
+
+
+def _places(facts: Mapping[str, Any]) -> str:
+    south, north = facts["latitudes"]
+    west, east = facts["longitudes"]
+    return f"{south:g} to {north:g} north, {west:g} to {east:g} east"
+
+
+def _remarks(facts: Mapping[str, Any]) -> Iterator[str]:
+    if facts["gaps"]:
+        yield f"no file has {_listed(facts['gaps'])}; no window spans a gap"
+    if facts["masked"]:
+        yield f"more than half is masked on {_listed(facts['masked'])}, which count as gaps; no window spans one"
+    if facts["doubled"]:
+        yield f"{facts['doubled']} times stand in two places, with equal currents: taken once"
+    if facts["passed_over"]:
+        yield f"not read: {_listed(facts['passed_over'])}; --variables U V reads others"
+    if facts["columns_left_out"]:
+        yield f"columns that stand twice, 360 degrees apart, and are taken once: {facts['columns_left_out']}"
+
+
+def _listed(found: Sequence[str]) -> str:
+    more = len(found) - MOST_SHOWN
+    return ", ".join(found[:MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,140 @@
+"""NetCDF files found in a folder and opened; damage, and what is no NetCDF, is named by its file."""
+
+import contextlib
+import gc
+import os
+import re
+import sys
+import traceback
+import warnings
+import zlib
+from collections.abc import Hashable, Iterator
+from pathlib import Path
+
+import xarray as xr
+
+from data.errors import DataError
+
+SUFFIXES = re.compile(r"\.(nc|nc4|nc3|cdf|netcdf)(\.(gz|bz2|xz|zip|z))?$|\.(grib2?|grb2?)$", re.IGNORECASE)
+"""Names of files that hold currents, or that would after one step more; in capitals too."""
+CLASSIC, HDF5, CDF5 = b"CDF", b"\x89HDF", b"CDF\x05"
+FOREIGN = {
+    CDF5: "is NetCDF of the CDF-5 kind: convert it with nccopy -k nc4",
+    b"GRIB": "is GRIB, not NetCDF: convert it with cdo -f nc4 copy or grib_to_netcdf",
+    b"\x1f\x8b": "is compressed: gunzip it",
+    b"BZh": "is compressed: bunzip2 it",
+    b"\xfd7zXZ": "is compressed: unxz it",
+    b"PK\x03\x04": "is a zip archive: unzip it",
+    b"\x0e\x03\x13\x01": "is HDF4, not NetCDF: convert it with h4tonccf_nc4",
+    b"version https://git-lfs": "is a Git LFS pointer, not the file itself: git lfs pull",
+    b"<": "is a web page, not NetCDF: its download failed",
+}
+"""What is to be done with files that begin so."""
+FAULTS = (
+    OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError, EOFError, OverflowError,
+    AssertionError, MemoryError, zlib.error,
+)  # fmt: skip
+"""What the libraries raise for files that are cut or changed."""
+SPELLED = {"unit": "units", "standardname": "standard_name", "longname": "long_name"}
+
+
+def netcdf_files(source: Path) -> list[Path]:
+    """The NetCDF files in a folder and the folders below it, by name, or the one that is given.
+
+    Hidden files are left out. Raises DataError where there is none.
+    """
+    if source.is_file():
+        return [source]
+    inside = source.rglob("*") if source.is_dir() else ()
+    found = sorted(
+        path for path in inside if SUFFIXES.search(path.name) and path.is_file() and not _hidden(path, source)
+    )
+    if not found:
+        raise DataError(f"{source} has no NetCDF file (.nc): give the folder that has them")
+    return found
+
+
+def _hidden(path: Path, source: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(source).parts)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[xr.Dataset]:
+    """The file, read by SciPy (classic NetCDF) or h5netcdf (NetCDF 4), its times as they stand.
+
+    Attributes are in CF's case. Raises DataError for any other file, and for damage that is found while it is open.
+    """
+    with path.open("rb") as file:
+        magic = file.read(32)
+    for begin, reason in FOREIGN.items():
+        if magic.lstrip().startswith(begin):
+            raise DataError(f"{path} {reason}")
+    engine = "scipy" if magic.startswith(CLASSIC) else "h5netcdf" if magic.startswith(HDF5) else None
+    if engine is None:
+        raise DataError(f"{path} {'is no NetCDF file' if magic else 'is empty'}")
+    with warnings.catch_warnings(), _damage_named(path):
+        warnings.simplefilter("ignore")  # of fill values named twice, and of values that overflow: they are masked
+        with xr.open_dataset(path, engine=engine, decode_times=False, decode_timedelta=False) as dataset:
+            yield _in_cf_case(dataset)
+
+
+@contextlib.contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except DataError:
+        raise
+    except FAULTS as error:
+        _let_go(error)
+        raise DataError(f"{path} is damaged: {' '.join(str(error).split()) or type(error).__name__}") from error
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Close now what a library left open when it failed: later SciPy would warn, and h5netcdf print a traceback."""
+    hook, sys.unraisablehook = sys.unraisablehook, lambda unraisable: None
+    try:
+        while error is not None:
+            traceback.clear_frames(error.__traceback__)
+            error = error.__context__
+        gc.collect()
+    finally:
+        sys.unraisablehook = hook
+
+
+def _in_cf_case(dataset: xr.Dataset) -> xr.Dataset:
+    """The data set with attributes such as Unit and Standard_Name under CF's names, as texts without spaces around."""
+    for variable in dataset.variables.values():
+        found: dict[Hashable, object] = {}
+        for key, value in sorted(variable.attrs.items(), key=lambda entry: not str(entry[0]).islower()):
+            name = str(key).strip().lower()
+            found.setdefault(SPELLED.get(name, name), _plain(value))
+        variable.attrs = found
+    return dataset
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return value.strip().strip("\0") if isinstance(value, str) else value
+
+
+def text_of(variable: xr.DataArray | xr.Variable, name: str) -> str:
+    """An attribute as text, empty where there is none."""
+    value = variable.attrs.get(name, "")
+    return value if isinstance(value, str) else str(value)
+
+
+def named(path: Path) -> str:
+    """What a file's region is called: the file's name without the date that it may begin with."""
+    stem = SUFFIXES.sub("", path.name) or path.stem
+    return stem.lstrip("0123456789-_").split("-")[0].lower() or stem
+
+
+def common_name(paths: list[Path]) -> str:
+    """What the region of several files is called: the words that all names begin with, or end with, or the first's."""
+    words = [re.split(r"[_.\s]+", named(path)) for path in paths]
+    if all(one == words[0] for one in words):
+        return named(paths[0])
+    first = os.path.commonprefix(words)
+    last = os.path.commonprefix([one[::-1] for one in words])[::-1]
+    return "_".join(first or last) or named(paths[0])

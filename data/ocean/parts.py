@@ -1,0 +1,102 @@
+"""What one file has of a region: its velocities in m/s, with their times, their grid and how they were found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from data.errors import DataError
+from data.fields.schema import Frames
+from data.ocean.axes import Axes, axes_of, with_coordinates
+from data.ocean.grid import Grid, grid_of
+from data.ocean.levels import Choice, Level, one_of_each, same_level
+from data.ocean.naming import Chosen, chosen
+from data.ocean.opening import opened, text_of
+from data.ocean.speed_units import metres_per_second
+from data.ocean.timeline import Times, times_of
+
+FASTEST, LARGEST = 999.0, 9999.0
+"""What is at least so many m/s, or so many of the file's units, is a fill value: land."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Velocities (t, h, w) of u, of v or of both, NaN where the file has none; the first row in the north."""
+
+    path: Path
+    chosen: Chosen
+    planes: Mapping[str, Frames]
+    times: Times
+    grid: Grid
+    units: Mapping[str, str]
+    """As they stand in the file, empty where there are none."""
+    level: Level | None
+    selected: Mapping[str, str]
+    """Values along other dimensions, and the member of an ensemble where the file has one alone."""
+
+
+def read_part(path: Path, choice: Choice) -> Part:
+    """A file's part of a region; raises DataError for a file that holds no currents, or more than one field a time."""
+    with opened(path) as dataset:
+        names = chosen(path, dataset, choice.variables)
+        dataset = with_coordinates(dataset)
+        found = {component: _plane(path, dataset[name], names, choice) for component, name in names.names.items()}
+        sides = list(found.values())
+        first, last = sides[0], sides[-1]
+        if first.grid.turn_to(last.grid) != 0:
+            raise DataError(f"{path}: u and v are on different grids: interpolate both to one, as with cdo remapbil")
+        if not np.array_equal(first.times.values, last.times.values) or not same_level(first.level, last.level):
+            raise DataError(f"{path}: u and v have different times or levels")
+        units = {component: text_of(dataset[name], "units") for component, name in names.names.items()}
+        planes = {component: side.values for component, side in found.items()}
+        return Part(path, names, planes, first.times, first.grid, units, first.level, first.selected)
+
+
+@dataclass(frozen=True)
+class _Plane:
+    values: Frames
+    times: Times
+    grid: Grid
+    level: Level | None
+    selected: Mapping[str, str]
+
+
+def _plane(path: Path, field: xr.DataArray, names: Chosen, choice: Choice) -> _Plane:
+    factor = _factor(path, field)
+    axes = axes_of(path, field)
+    grid = grid_of(path, axes)
+    if names.kind.along_grid and axes.latitude.ndim == 2:
+        raise DataError(
+            f"{path}: {field.name} is along the axes of the file's own grid, which need not be east and north: turn it "
+            "to eastward and northward on a grid of latitudes and longitudes"
+        )
+    places, level, selected = one_of_each(path, field, axes.others, choice)
+    times = times_of(path, axes.time)
+    if not len(times.values):
+        raise DataError(f"{path} has no field: its times are none")
+    return _Plane(_speeds(field.isel(places), factor, axes, grid), times, grid, level, selected)
+
+
+def _factor(path: Path, field: xr.DataArray) -> float:
+    """m/s in the field's units; without units they are m/s."""
+    units = text_of(field, "units")
+    factor = metres_per_second(units) if units else 1.0
+    if factor is None:
+        raise DataError(f"{path}: {field.name} is in {units!r}, which is no velocity that becomes m/s")
+    return factor
+
+
+def _speeds(field: xr.DataArray, factor: float, axes: Axes, grid: Grid) -> Frames:
+    """In m/s (t, h, w), in the order of the grid's rows and columns, NaN for fill values."""
+    raw = field.transpose(*axes.time.dims, *grid.dimensions).to_numpy()
+    raw = raw if axes.time.dims else raw[None]
+    speeds = np.empty((len(raw), len(grid.rows), len(grid.columns)), np.float32)
+    places = np.ix_(grid.rows, grid.columns)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for frame, speed in zip(raw, speeds, strict=True):
+            values = frame[places]
+            speed[...] = values if factor == 1 else values * factor
+            speed[~((np.abs(values) < LARGEST) & (np.abs(speed) < FASTEST))] = np.nan
+    return speeds

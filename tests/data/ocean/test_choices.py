@@ -1,0 +1,113 @@
+"""What was chosen is said, stands in the manifest and is not changed in silence; no window spans a gap."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from data.errors import DataError, ManifestError
+from data.fields.schema import Tile, breaks_of, content_hash, read_tiles
+from data.fields.stream import read_fields
+from data.manifest import Manifest
+from data.ocean.levels import Choice
+from data.ocean.prepare import PrepareConfig, folder_of, main, prepare, selection
+from data.registry import DATASETS
+from fernn.fields_config import OceanConfig
+
+DATA = OceanConfig(size=4, num_frames=4, input_frames=2, domain=())
+
+
+def deep(sea):
+    """The current at the surface, twice as fast at 100 m."""
+    found = xr.concat([sea.dataset(), 2 * sea.dataset()], dim="depth").transpose("time", "depth", ...)
+    return found.assign_coords(depth=("depth", [0.5, 100.0], {"units": "m", "positive": "down"}))
+
+
+def test_choices_are_said_and_stand_in_the_manifest(sea, tmp_path, capsys):
+    sea.save(deep(sea).drop_sel(time=3.0))
+    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4)) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[:2] == [
+        "atlantic: uo, vo (eastward and northward current in m s-1), depth 0.5 (0.5 m deep) of 2 levels, 2002-01-01 to "
+        "2002-01-06 (5 frames, 1 day apart), -40 to -34.5 north, 10 to 16.5 east, root mean square 1.37 m/s",
+        "atlantic: no file has 2002-01-04; no window spans a gap",
+    ]
+    facts = Manifest.read(folder_of(tmp_path / "out", 4)).details["regions"]["atlantic"]
+    assert facts["level"] == {"name": "depth", "value": 0.5, "depth": 0.5, "of": 2} and facts["units"] == ["m s-1"] * 2
+    assert facts["gaps"] == ["2002-01-04"] and facts["variables"] == ["uo", "vo"] and facts["step"] == "1 day"
+    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4)) == 0
+    assert capsys.readouterr().err.splitlines() == said  # nothing is made anew, and all is said again
+
+
+def test_another_depth_never_takes_a_folders_place_in_silence(sea, tmp_path, capsys):
+    sea.save(deep(sea))
+    surface = prepare(tmp_path / "out", files=sea.folder, size=4)
+    with pytest.raises(DataError, match="was prepared with the level nearest the surface, asked for is --depth 100"):
+        prepare(tmp_path / "out", size=4, choice=Choice(depth=100))
+    assert main(PrepareConfig(tmp_path / "other", sea.folder, 4, depth=100)) == 0
+    assert "depth 100 (100 m deep) of 2 levels" in capsys.readouterr().err
+    other = Manifest.read(folder_of(tmp_path / "other", 4))
+    assert other.hash != surface.hash and other.details["choice"]["depth"] == 100
+    assert prepare(tmp_path / "other", size=4) == other  # without files, what is there is asked for
+    for arguments in ({}, {"depth": 50}, {"select": ("depth=100",)}, {"depth": 100, "variables": ("u", "v")}):
+        assert main(PrepareConfig(tmp_path / "other", sea.folder, 4, **arguments)) == 2
+        assert "was prepared with --depth 100, asked for is" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["member", "member=", "=0", "member=0=", "=", ""])
+def test_a_selection_is_a_dimension_and_its_value(sea, tmp_path, capsys, given):
+    assert selection(["member=0", "expver = 0001"]) == {"member": "0", "expver": "0001"}
+    if given == "member=0=":
+        assert selection([given]) == {"member": "0="}
+        return
+    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4, select=(given,))) == 2
+    assert f"--select must be DIMENSION=VALUE, each dimension once, got {given!r}" in capsys.readouterr().err
+    with pytest.raises(DataError, match="each dimension once"):
+        selection(["a=1", "a=2"])
+
+
+def test_nothing_is_left_where_files_are_refused(sea, tmp_path, capsys):
+    sea.save(sea.dataset().expand_dims(member=[0, 1]))
+    for arguments in ({}, {"depth": -5.0}, {"size": 0}, {"select": ("member=7",)}):
+        assert main(PrepareConfig(tmp_path / "out", sea.folder, **{"size": 4} | arguments)) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not folder_of(tmp_path / "out", 4).exists()
+    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4, select=("member=1",))) == 0
+
+
+def test_no_window_spans_a_gap_and_the_search_counts_the_same(sea, tmp_path, two_cpus):
+    days = np.delete(np.arange(62.0), [13, 50])
+    found = sea.dataset(days=days, latitude=np.arange(4), longitude=np.arange(4))
+    found["vo"][30] = np.nan  # day 31
+    sea.save(found)
+    manifest = prepare(tmp_path / "out", files=sea.folder, size=4)
+    kept = np.delete(days, 30)
+    (tile,) = read_tiles(folder_of(tmp_path / "out", 4), manifest)
+    assert tile.breaks == (13, 30, 48) and breaks_of(manifest) == {"atlantic/0/0": (13, 30, 48)}
+    stream = read_fields(folder_of(tmp_path / "out", 4), manifest).stream(DATA, 8)
+    for split, mine in stream.windows.items():
+        for _, start in mine:
+            assert np.diff(kept[start : start + 4]).tolist() == [1, 1, 1], split
+    # 59 frames are cut at 39 and 49; three windows would span each gap, but for that between two periods' frames
+    assert {split: len(mine) for split, mine in stream.windows.items()} == {
+        "train": 36 - 3 - 3, "validation": 7 - 1, "test": 7, "domain": 0,
+    }  # fmt: skip
+    counted = DATASETS["ocean"].num_clips(DATA, manifest, False)
+    assert counted == {split: stream.num_clips(split) for split in ("train", "validation", "test")}
+    assert sum(len(batch.ids) for batch in stream.training(0, 1)) == 30
+
+
+def test_gaps_are_part_of_what_tiles_are_and_tampered_ones_are_refused(sea, tmp_path):
+    frames = np.zeros((5, 2, 4, 4), np.float32)
+    plain, broken = content_hash("x", [Tile("a/0/0", frames)]), content_hash("x", [Tile("a/0/0", frames, breaks=(3,))])
+    assert plain == content_hash("x", [Tile("a/0/0", frames, 0.0, ())]) != broken
+    sea.save(sea.dataset())
+    assert "breaks" not in prepare(tmp_path / "out", files=sea.folder, size=4).details
+    path = folder_of(tmp_path / "out", 4) / "manifest.json"
+    content = json.loads(path.read_text())
+    for wrong in ([3], {"atlantic/0/0": 3}, {"atlantic/0/0": ["3"]}, {"atlantic/0/0": [-1]}, {"atlantic/0/0": [True]}):
+        content["details"]["breaks"] = wrong
+        path.write_text(json.dumps(content))
+        with pytest.raises(ManifestError, match="breaks in the manifest must be frames by tile"):
+            read_tiles(path.parent, Manifest.read(path.parent))

@@ -1,0 +1,83 @@
+"""Which files of a folder are read, and what is said of those that are damaged or no NetCDF."""
+
+import gzip
+
+import h5py
+import numpy as np
+import pytest
+
+from data.errors import DataError
+from data.ocean.netcdf import read_regions
+from data.ocean.opening import common_name, netcdf_files
+
+
+def test_files_are_found_in_capitals_in_folders_below_and_alone(sea):
+    names = ["b.NC", "a.nc", "2002/01/c.Nc4", "2002/02/d.CDF"]
+    for name in [*names, "._a.nc", ".hidden/e.nc", "notes.txt", "nc"]:
+        path = sea.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert [str(path.relative_to(sea.folder)) for path in netcdf_files(sea.folder)] == sorted(names)
+    assert netcdf_files(sea.folder / "a.nc") == [sea.folder / "a.nc"]
+    for nothing in ("2002/03", "nowhere"):
+        with pytest.raises(DataError, match=r"has no NetCDF file \(.nc\): give the folder that has them"):
+            netcdf_files(sea.folder / nothing)
+
+
+def test_a_region_is_called_what_its_files_names_share(tmp_path):
+    def name(*files):
+        return common_name([tmp_path / file for file in files])
+
+    assert name("atlantic.nc") == name("20020101-atlantic.NC", "20020102-ATLANTIC-x.NC") == "atlantic"
+    assert name("south_pacific_2020.nc", "south_pacific_2021.nc") == "south_pacific"
+    assert name("dt_phy_l4_20190101_20190515.nc", "dt_phy_l4_20190102_20190516.nc") == "dt_phy_l4"
+    assert name("uo_atlantic.nc", "vo_atlantic.nc") == "atlantic" and name("jan.nc", "feb.nc") == "jan"
+    assert name("2020.nc") == "2020" and name("20020101000000-GLOBCURRENT-L4-v02.0.nc") == "globcurrent"
+
+
+def lfs(whole):
+    return b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+
+
+FOREIGN = [
+    (lambda whole: b"", "is empty"), (lambda whole: b"no NetCDF at all", "is no NetCDF file"),
+    (gzip.compress, "is compressed: gunzip it"), (lambda whole: b"GRIB\0\0\0\2", "is GRIB, not NetCDF: convert it"),
+    (lambda whole: b"PK\3\4rest", "is a zip archive: unzip it"), (lfs, "is a Git LFS pointer, not the file itself"),
+    (lambda whole: b"\n<!DOCTYPE html><html>log in", "is a web page, not NetCDF: its download failed"),
+    (lambda whole: b"CDF\5" + whole[4:], "is NetCDF of the CDF-5 kind: convert it with nccopy"),
+]  # fmt: skip
+CUT = [lambda whole: whole[:2000], lambda whole: whole[: len(whole) // 2], lambda whole: whole[:-1]]
+DAMAGED = [(engine, content, "is damaged: ") for engine in ("scipy", "h5netcdf") for content in CUT]
+
+
+@pytest.mark.parametrize(("engine", "content", "message"), [("scipy", *one) for one in FOREIGN] + DAMAGED)
+def test_what_is_no_whole_netcdf_is_named(sea, capfd, engine, content, message):
+    sea.save(sea.dataset(days=[0, 1]), "good_1.nc")
+    path = sea.save(sea.dataset(days=[2, 3]), "good_2.nc", engine)
+    path.write_bytes(content(path.read_bytes()))
+    with pytest.raises(DataError, match=f"good_2.nc {message}") as error:
+        read_regions(sea.paths)
+    assert "\n" not in str(error.value) and "Traceback" not in capfd.readouterr().err
+
+
+def test_a_damaged_chunk_is_named_by_its_file(sea):
+    found = sea.dataset(days=np.arange(30.0))
+    packing = {"zlib": True, "chunksizes": (5, 12, 14)}
+    path = sea.save(found, engine="h5netcdf", encoding={name: packing for name in ("uo", "vo")})
+    with h5py.File(path) as file:
+        chunk = file["vo"].id.get_chunk_info(3)
+    content = bytearray(path.read_bytes())
+    content[chunk.byte_offset : chunk.byte_offset + chunk.size] = bytes(chunk.size)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="atlantic.nc is damaged: .*(inflate|filter|read)"):
+        read_regions(sea.paths)
+
+
+def test_other_spellings_of_attributes_are_read(sea):
+    found = sea.dataset()
+    for variable in found.variables.values():
+        variable.attrs = {name.capitalize().rstrip("s"): value for name, value in variable.attrs.items()}
+    found["uo"].attrs["Unit"] = "cm/s"
+    sea.save(found.assign(uo=(found["uo"] * 100).assign_attrs(found["uo"].attrs)))
+    (region,) = read_regions(sea.paths)
+    assert sea.holds(region) and region.facts["units"] == ["cm/s", "m s-1"] and region.facts["first"] == "2002-01-01"
