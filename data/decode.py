@@ -10,6 +10,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from data.errors import VideoError
+from data.instead import instead_of_data
 
 MOST_PIXELS = 2**22
 """In a frame: twice as many as any of the data sets' videos have."""
@@ -26,7 +27,8 @@ def pictures(
     try:
         found = [picture(frame) for frame in islice(_frames(path, most_frames), 0, None, step)]
     except (av.FFmpegError, OSError) as error:
-        raise VideoError(f"{path} cannot be decoded: {error.strerror}") from error
+        reason = instead_of_data(path) if path.is_file() else ""
+        raise VideoError(f"{path} cannot be decoded: {f'it {reason}' if reason else error.strerror}") from error
     if not found:
         raise VideoError(f"{path} cannot be decoded: it holds no frame")
     return np.stack(found)

@@ -5,12 +5,15 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from data.errors import StorageError
 
+MOST_DEEP = 4
+"""How many folders down files are looked for in one that a user names."""
 NO_ROOM = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up", errno.EFBIG: "too large"}
 
 
@@ -18,6 +21,19 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def files_below(folder: Path, name: re.Pattern[str]) -> list[Path]:
+    """The files whose whole name the pattern matches, in ``folder`` and four folders down, the nearest first."""
+    found: list[Path] = []
+    for place, folders, files in os.walk(folder, followlinks=True):
+        depth = len(Path(place).relative_to(folder).parts)
+        folders[:] = (
+            sorted(one for one in folders if not one.startswith((".", "__MACOSX"))) if depth < MOST_DEEP else []
+        )
+        paths = (Path(place) / one for one in files if name.fullmatch(one))
+        found += [path for path in paths if path.is_file()]
+    return sorted(found, key=lambda path: (len(path.parts), path))
 
 
 def write_atomically(path: Path, text: str) -> None:

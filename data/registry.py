@@ -18,6 +18,7 @@ from data.kth.stream import read_footage
 from data.manifest import Manifest
 from data.mnist import demo as mnist_demo
 from data.mnist import prepare as mnist
+from data.mnist.known import stand_in_of
 from data.mnist.stream import read_digits
 from data.ocean import demo as ocean_demo
 from data.ocean import prepare as ocean
@@ -50,6 +51,8 @@ class DataSet:
     """Whether data of every size is prepared by itself."""
     demo_may_be_real: bool = False
     """Whether the demo takes the real data where that is on disk."""
+    require_same: Callable[[Path, Manifest, Path], None] = lambda folder, manifest, files: None
+    """Raise DataError where files on disk are known to hold other data than what is prepared in a folder."""
     is_generated: bool = False
     """Whether the config alone decides the data, so that it is a demo where a demo asks for it, whoever asked first."""
 
@@ -147,11 +150,11 @@ KTH = DataSet(
 MNIST = DataSet(
     "mnist", lambda out, data, files: mnist.prepare(out, files=files), lambda out, data: mnist_demo.prepare(out),
     lambda out, data: mnist.folder_of(out), _sequences, read_digits,
-    demo_may_be_real=True,
+    demo_may_be_real=True, require_same=mnist.require_same,
 )  # fmt: skip
 MOVING = DataSet(
     "mnist", _moving, _moving_demo, _moving_folder, _video_clips, standard.read_moving,
-    demo_may_be_real=True,
+    demo_may_be_real=True, require_same=standard.require_same,
 )  # fmt: skip
 KTH_VIDEO = replace(KTH, num_clips=_video_clips, read=read_videos)
 OCEAN = DataSet(
@@ -181,6 +184,13 @@ DATASETS = {
     "ocean": OCEAN, "convection": CONVECTION, "made-convection": MADE_CONVECTION,
     "physics101": RAMP, "ideal-pendulum": SYSTEMS, "ideal-spring": SYSTEMS,
 }  # fmt: skip
+
+
+def stand_in(manifest: Manifest) -> str:
+    """What prepared data is where it is not the data set that it is named for, as "Fashion-MNIST, not MNIST"."""
+    if manifest.dataset in (mnist.DATASET, standard.DATASET):
+        return stand_in_of(manifest)
+    return str(manifest.details.get("stand_in", ""))
 
 
 def read_corpus(data: DataConfig, home: Path, manifest: Manifest) -> Corpus:

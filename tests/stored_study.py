@@ -13,10 +13,10 @@ NARROW = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "model.b
 NUM_CLIPS = 10
 
 
-def planned_study(folder, space, *, settings=NARROW, demo=False, partial=()):
+def planned_study(folder, space, *, settings=NARROW, demo=False, partial=(), stand_in=""):
     """A study that is claimed, without a result yet."""
     cells = plan_cells(Experiment(), space, "hash", settings)
-    study = Study("s", Folder(str(folder)), space, cells, demo, partial)
+    study = Study("s", Folder(str(folder)), space, cells, demo, partial, stand_in=stand_in)
     claim(study)
     return study
 

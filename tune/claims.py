@@ -81,6 +81,7 @@ def claim(study: Study) -> None:
     known = study.folder.read_json("study.json") or {}
     facts: dict[str, Any] = {**identified(study.folder, known), "name": study.name}
     facts |= {"demo": study.demo, "partial": list(study.partial), "data": study.data}
+    facts |= {"stand_in": study.stand_in} if study.stand_in else {}
     facts["scheduler"] = "asha" if "asha" in (study.scheduler, known.get("scheduler")) else "none"
     facts["sampling"] = dict(study.sampling) or known.get("sampling", {})
     facts["epochs"] = max(max_epochs(study), known.get("epochs", 0))
@@ -132,7 +133,7 @@ def _study(folder: Folder, facts: Mapping[str, Any]) -> Study:
     ordered = tuple(at[values] for values in product(*space.values()) if values in at)
     study = Study(
         folder.name, folder, space, ordered, facts["demo"], tuple(map(str, facts["partial"])), facts["data"],
-        facts["scheduler"], facts["sampling"], id=id_in(facts),
+        facts["scheduler"], facts["sampling"], stand_in=str(facts.get("stand_in", "")), id=id_in(facts),
     )  # fmt: skip
     return replace(study, num_to_come=num_to_come(study))
 

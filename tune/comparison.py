@@ -103,7 +103,7 @@ def _kind(table: Table) -> tuple[Any, ...]:
     How clips are split, drawn and moved may differ: that is named beside the numbers.
     """
     study, fields = table.study, values(table.study)
-    return study.demo, study.partial, str(fields.get("data.name")), str(fields.get("data_hash"))
+    return study.demo, study.stand_in, study.partial, str(fields.get("data.name")), str(fields.get("data_hash"))
 
 
 def _warns(remark: str) -> bool:
@@ -158,7 +158,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
     ]
     studies = [
         {"study": comparison.name(table), "folder": table.study.folder.root, "demo": table.study.demo,
-         "partial": list(table.study.partial), "remarks": table.remarks()}
+         "stand_in": table.study.stand_in or None, "partial": list(table.study.partial), "remarks": table.remarks()}
         for table in comparison.tables
     ]  # fmt: skip
     metric = comparison.tables[0].metric.name

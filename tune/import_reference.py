@@ -15,7 +15,7 @@ from rich.console import Console
 from data.bucket import at_hand
 from data.files import sha256_of
 from data.manifest import Manifest
-from data.registry import read_corpus
+from data.registry import read_corpus, stand_in
 from data.stream import Corpus
 from fernn.checkpoint import pack
 from fernn.experiment import Experiment
@@ -33,6 +33,7 @@ from tune.reuse import find_study, known_studies
 from tune.search import ray_runtime
 from tune.store import BEST, CellFolder
 from tune.study import Cell, Settings, Study, StudyError, check_study_name
+from tune.table import mark_lines
 from tune.trial import EVALUATED, evaluated, result
 from tune.vault import COMPLETION, Sealed
 
@@ -97,7 +98,8 @@ def chosen_target(options: Options) -> Target:
     manifest = verified(home)
     partial = (*manifest.missing, *(entry.name for entry in manifest.skipped))
     folder = (Folder(options.storage) / options.study).as_root()
-    return Target(Study(options.study, folder, {}, (), manifest.demo, partial, address), experiment, home, manifest)
+    study = Study(options.study, folder, {}, (), manifest.demo, partial, address, stand_in=stand_in(manifest))
+    return Target(study, experiment, home, manifest)
 
 
 def _existing_target(options: Options, settings: Settings) -> Target:
@@ -168,10 +170,9 @@ def keep(folder: CellFolder, imported: ImportedCell, run: Run, clips: Sealed) ->
 def summary(study: Study, imported: ImportedCell, already: bool) -> str:
     """What the cell is called and how good it is, in one line."""
     metrics: dict[str, Any] = (imported_folder(study, imported).done() or {})["metrics"]
-    data = imported.cell.experiment.data
     metric = imported.cell.metric
     values = ", ".join(f"{s} {metric.title} {metric.text(metrics[f'{s}/{metric.name}'])}" for s in EVALUATED)
-    demo = f", DEMO: {data.demo_note}" if study.demo else ""
+    demo = "".join(f", {mark}" for mark in mark_lines(study))
     said = "was imported before as" if already else "is imported as"
     return f"{imported.file_name} {said} {imported.name} into study {study.name}: {values}{demo}\n"
 

@@ -122,6 +122,7 @@ def record(one: Entry) -> dict[str, Any]:
     return {
         "study": study.name, "folder": study.folder.root, "data": one.data, "num_cells": len(study.cells),
         "num_to_come": study.num_to_come, "num_imported": one.num_imported, "cells": dict(one.counts),
-        "demo": study.demo, "partial": list(study.partial), "driver": one.driver, "last_result_at": one.last_result,
+        "demo": study.demo, "stand_in": study.stand_in or None, "partial": list(study.partial),
+        "driver": one.driver, "last_result_at": one.last_result,
         "num_bytes": one.num_bytes,
     }  # fmt: skip

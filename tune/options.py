@@ -142,7 +142,7 @@ class Clips:
     """Folder of the prepared data; where it has none of the resolution asked for, that is made in it. Or a bucket to
     which data/upload.py has brought it, as s3://bucket/kth: each machine that reads it keeps a copy by its hash."""
     videos: Annotated[Path | None, _default("they are downloaded", "DIR", aliases=("--files",))] = None
-    """Folder with the original files on disk: KTH's videos, or MNIST's four idx files."""
+    """Folder with the original files on disk: KTH's videos, MNIST's four files or mnist.npz."""
     download: bool = True
     """Whether data that is not there may be downloaded."""
     data_velocity: Annotated[int | None, _default(PRESETS, "N")] = None

@@ -50,6 +50,7 @@ def facts(study: Study) -> Iterator[str]:
     if planned:
         data = planned[0].data
         demo = f", {data.demo_note}" if study.demo else ""
+        demo += f", {study.stand_in}" if study.stand_in else ""
         partial = f", {absent(study.partial)}" if study.partial else ""
         yield f"data: {data.name}{demo}{partial}; {study.data or 'not prepared yet'}"
         yield f"protocol: {', '.join(f'{name} {value}' for name, value in protocol(study).items())}"
@@ -93,7 +94,8 @@ def document(study: Study, cells: list[Standing], table: Table | None, missing: 
     """All of it by name."""
     planned = experiments(study)
     return {
-        "study": study.name, "folder": study.folder.root, "demo": study.demo, "partial": list(study.partial),
+        "study": study.name, "folder": study.folder.root, "demo": study.demo,
+        "stand_in": study.stand_in or None, "partial": list(study.partial),
         "data": {"name": planned[0].data.name if planned else None, "folder": study.data},
         "protocol": protocol(study) if planned else {}, "space": study.space, "scheduler": study.scheduler,
         "sampling": dict(study.sampling), "num_to_come": study.num_to_come, "driver": driver_of(study.folder),

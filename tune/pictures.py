@@ -50,7 +50,9 @@ def demo_mark(data: DataConfig) -> str:
 def marks(study: Study) -> list[str]:
     """What must stand on every picture of data that compares with no published numbers."""
     demo = demo_mark(study.cells[0].experiment.data)
-    return [text for text, applies in ((demo, study.demo), (PARTIAL, bool(study.partial))) if applies]
+    stand_in = f"stand-in: {study.stand_in}"
+    known = ((demo, study.demo), (stand_in, bool(study.stand_in)), (PARTIAL, bool(study.partial)))
+    return [text for text, applies in known if applies]
 
 
 def test_figure(predictions: Predictions, title: str) -> tuple[str, Figure]:

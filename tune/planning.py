@@ -8,7 +8,7 @@ from pathlib import Path
 from data.bucket import at_hand, is_bucket
 from data.errors import DownloadError
 from data.manifest import MANIFEST, Manifest
-from data.registry import DATASETS, read_corpus
+from data.registry import DATASETS, read_corpus, stand_in
 from data.stream import Corpus
 from fernn.data_config import DataConfig
 from tune.claims import check, load_study, num_to_come
@@ -58,18 +58,22 @@ def plan(search: Search, options: Options) -> Planned:
         check(sketch)
         return Planned(sketch, home, None)
     manifest = verified(home)
+    if options.clips.videos is not None:
+        dataset.require_same(home, manifest, options.clips.videos)
     manifest = replace(manifest, demo=preset.demo) if dataset.is_generated else manifest
     study = make_study(search, options, manifest.hash)
     check(study)
     absent = (*manifest.missing, *(entry.name for entry in manifest.skipped))
-    return Planned(replace(study, demo=manifest.demo, partial=absent, data=address), home, manifest)
+    study = replace(study, demo=manifest.demo, stand_in=stand_in(manifest), partial=absent, data=address)
+    return Planned(study, home, manifest)
 
 
 def replan(search: Search, planned: Planned, options: Options) -> Study:
     """The study after a round: a sampler may have more to propose."""
     assert planned.manifest is not None
     study, known = make_study(search, options, planned.manifest.hash), planned.study
-    return replace(study, demo=known.demo, partial=known.partial, data=known.data, code=known.code)
+    study = replace(study, demo=known.demo, stand_in=known.stand_in, partial=known.partial)
+    return replace(study, data=known.data, code=known.code)
 
 
 def make_study(search: Search, options: Options, data_hash: str) -> Study:

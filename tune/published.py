@@ -45,6 +45,7 @@ def obstacles(study: Study, search: Search | None) -> list[str]:
     if search is None:
         return [f"no published table is known for data.name {experiments(study)[0].data.name!r}"]
     found = ["the clips are rendered (demo)"] if study.demo else []
+    found += [f"the data is {study.stand_in}"] if study.stand_in else []
     found += ["the data is partial"] if study.partial else []
     found += [] if study.cells else ["nothing was trained here"]
     return found + [f"{name} is {ours}, {theirs}" for name, (ours, theirs) in departures(study, search)]
@@ -104,6 +105,8 @@ def deviations(study: Study, search: Search | None) -> list[str]:
     found = [*search.deviations.get(data.protocol, ()), *search.always_deviates]
     if study.demo:
         found.append(f"The data is a demo: {data.demo_note}.")
+    if study.stand_in:
+        found.append(f"The data is {study.stand_in}.")
     found += [f"{name} is {ours}; {theirs}." for name, (ours, theirs) in departures(study, search)]
     if (precision := _listed([one.precision for one in planned])) != search.base.precision:
         found.append(f"precision is {precision}; {_owner(search, 'precision')} is {search.base.precision}.")

@@ -81,7 +81,8 @@ def json_text(table: Table) -> str:
     study = table.study
     first, *others = sheets(table)
     content = {
-        "study": study.name, "demo": study.demo, "partial": list(study.partial), "rows": records(table),
+        "study": study.name, "demo": study.demo, "stand_in": study.stand_in or None,
+        "partial": list(study.partial), "rows": records(table),
         "remarks": [*table.remarks(), *first.remarks], "deviations": deviations(study, table.search),
         "tables": {sheet.name: {"header": sheet.header, "lines": sheet.lines, "remarks": sheet.remarks}
                    for sheet in others},

@@ -142,6 +142,7 @@ def data(study: Study) -> dict[str, Any]:
         "name": config.name,
         "hash": planned[0].data_hash,
         "demo": config.demo_note if study.demo else None,
+        "stand_in": study.stand_in or None,
         "partial": list(study.partial),
         "fields": config.flatten(),
         "manifest": recorded_data(study.folder),

@@ -144,6 +144,8 @@ def datasets(data: Mapping[str, Any]) -> list[str]:
     said = [f"`{data['name']}`: {source}; card: data/{card}/CARD.md."]
     if data["demo"]:
         said = [f"DEMO: {data['demo']}. The study ran on clips rendered by this project's own code, on no public data."]
+    if data.get("stand_in"):
+        said = [f"STAND-IN: the study ran on {data['stand_in']}."]
     lines = [("hash of the clips (equal hash, equal data)", data["hash"])]
     if manifest is None:
         return [*said, grid(("data", ""), [*lines, ("origin, files, versions", UNKNOWN)])]

@@ -14,6 +14,7 @@ from tune.table import mark_lines
 def mark_tags(study: Study) -> dict[str, str]:
     """The tags of every run that say whether its numbers compare with published ones."""
     facts = {"fernn.demo": str(study.demo), "fernn.partial": str(bool(study.partial))}
+    facts |= {"fernn.stand_in": study.stand_in} if study.stand_in else {}
     lines = mark_lines(study)
     return facts | ({MARKS: "; ".join(lines)} if lines else {})
 

@@ -71,6 +71,7 @@ def data_folder(folder: Path) -> Finding:
     """One prepared folder."""
     from data.errors import ManifestError
     from data.manifest import Manifest
+    from data.registry import stand_in
     from tune.table import absent
 
     try:
@@ -79,6 +80,8 @@ def data_folder(folder: Path) -> Finding:
     except ManifestError as error:
         return broken(str(error), f"delete {folder}, and run the search again to prepare it anew")
     text = f"{folder}: {manifest.dataset}, {manifest.num_clips} clips, whole" + (", DEMO" if manifest.demo else "")
+    if other := stand_in(manifest):
+        return warning(f"{text}, STAND-IN: {other}", "results on it are marked, and stand beside no published ones")
     if not manifest.partial:
         return ok(text)
     names = [*manifest.missing, *(one.name for one in manifest.skipped)]

@@ -99,6 +99,8 @@ class Study:
     demo: bool = False
     partial: tuple[str, ...] = field(default=())
     """Names of the videos that the data lacks."""
+    stand_in: str = field(default="", kw_only=True)
+    """What the data is where it is not the data set that it is named for, as "Fashion-MNIST, not MNIST"."""
     data: str = ""
     """Folder of the prepared data."""
     scheduler: str = "none"

@@ -13,6 +13,9 @@ from tune.selection import rule
 from tune.study import Study, StudyError
 from tune.vault import openings_text
 
+STAND_IN = "STAND-IN"
+"""Marks what was trained on other data than the study's data set is named for."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -74,7 +77,8 @@ def mark_lines(study: Study) -> list[str]:
     """Why the numbers compare with no published ones, where they do not."""
     demo = f"DEMO: {experiments(study)[0].data.demo_note}" if study.demo else ""
     partial = f"PARTIAL: {absent(study.partial)}" if study.partial else ""
-    return [mark for mark in (demo, partial) if mark]
+    stand_in = f"{STAND_IN}: {study.stand_in}" if study.stand_in else ""
+    return [mark for mark in (demo, stand_in, partial) if mark]
 
 
 def gated(rows: Sequence[ModelRow]) -> list[str]:
@@ -127,8 +131,9 @@ def absent(names: Sequence[str]) -> str:
 
 
 def marks(study: Study) -> str:
-    """What every form of the table is marked with: DEMO, PARTIAL, both or nothing."""
-    return " ".join(mark for mark, holds in (("DEMO", study.demo), ("PARTIAL", study.partial)) if holds)
+    """What every form of the table is marked with: DEMO, STAND-IN, PARTIAL, some of them or nothing."""
+    known = (("DEMO", study.demo), (STAND_IN, study.stand_in), ("PARTIAL", study.partial))
+    return " ".join(mark for mark, holds in known if holds)
 
 
 def columns(metric: Metric) -> tuple[str, ...]:

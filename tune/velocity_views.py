@@ -106,7 +106,7 @@ def facts(study: Study, cell: Cell) -> dict[str, Any]:
     return {
         "study": study.name, "model": experiment.model.name, "lr": experiment.optim.lr,
         "training_range": experiment.data.velocity_range, "protocol": experiment.data.protocol,
-        "demo": study.demo, "partial": bool(study.partial),
+        "demo": study.demo, "stand_in": study.stand_in or None, "partial": bool(study.partial),
     }  # fmt: skip
 
 

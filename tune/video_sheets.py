@@ -44,10 +44,10 @@ def frames_sheet(curves: Curves) -> Sheet:
 
 
 def literature_sheets(table: Table) -> Sequence[Sheet]:
-    """What others report on the same data, with its source; nothing beside rendered or partial data."""
+    """What others report on the same data, with its source; nothing beside rendered, other or partial data."""
     study = table.study
     reported = REPORTED.get(study.cells[0].experiment.data.name, ())
-    if study.demo or study.partial or not reported:
+    if study.demo or study.stand_in or study.partial or not reported:
         return ()
     lines = [(one.model, one.mse, one.psnr, one.ssim, one.source) for one in reported]
     departs = f"This study departs from the published setting: {'; '.join(table.obstacles)}."

@@ -23,7 +23,7 @@ from tune.records import records
 from tune.results import model_rows
 from tune.search import Failure, Listener
 from tune.study import Cell, Study
-from tune.table import Table, absent, columns, gated, notes, row_cells
+from tune.table import STAND_IN, Table, absent, columns, gated, notes, row_cells
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,8 @@ def describe_data(planned: Planned) -> str:
         return f"not prepared yet, goes to {planned.home}"
     demo = f", DEMO: {study.cells[0].experiment.data.demo_note}" if study.demo else ""
     lacking = f", PARTIAL: {absent(study.partial)}" if study.partial else ""
-    return f"{planned.home}, {manifest.num_clips} clips{demo}{lacking}"
+    other = f", {STAND_IN}: {study.stand_in}" if study.stand_in else ""
+    return f"{planned.home}, {manifest.num_clips} clips{demo}{other}{lacking}"
 
 
 def describe_grid(study: Study) -> str:
@@ -200,7 +201,12 @@ class Events:
     def planned(self, planned: Planned, cost: Cost | None) -> None:
         study, missing = planned.study, planned.study.missing()
         facts = {"study": study.name, "folder": study.folder.root, "data": str(planned.home), "demo": study.demo}
-        facts |= {"partial": list(study.partial), "num_cells": len(study.cells), "num_to_come": study.num_to_come}
+        facts |= {
+            "stand_in": study.stand_in or None,
+            "partial": list(study.partial),
+            "num_cells": len(study.cells),
+            "num_to_come": study.num_to_come,
+        }
         expected: dict[str, Any] = {}
         if cost is not None:
             expected = {"seconds": cost.seconds, "gpu_hours": cost.gpu_hours, "price": cost.price}

@@ -7,8 +7,12 @@ A line names a video and its ranges, tabs and spaces between, blank lines anywhe
 
 Ranges are 1-based and inclusive in the file, and 0-based and inclusive in :class:`Range`. In the
 published file some ranges overlap or stand out of order; both are taken as they are.
+
+Copies that people have edited are read too: any encoding and line ends, names in any case or with a file's ending,
+"frames" or not, other separators and dashes, a heading, and remarks behind "#", "%" or "//".
 """
 
+import codecs
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +20,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from data.errors import AnnotationError
+from data.instead import instead_of_data
 
 ACTIONS = ("walking", "jogging", "running", "boxing", "handwaving", "handclapping")
 """The actions, each at the index that is its label."""
@@ -26,7 +31,18 @@ MIN_FRAMES = 32
 ANNOTATION = "00sequences.txt"
 
 NAME = re.compile(rf"person(?P<person>\d\d)_(?P<action>{'|'.join(ACTIONS)})_d(?P<scenario>\d)")
-_RANGE = re.compile(r"(\d+)\s*-\s*(\d+)")
+LIKE = re.compile(
+    r"(?:[^\s,;]*[/\\])?person[_-]?(?P<person>\d{1,2})[_-](?P<action>hand[_-](?:wav|clapp)ing|[a-z]+)[_-]"
+    r"d(?P<scenario>\d)(?:[_-]uncomp)?(?P<ending>\.\w+)?(?=[\s:,;=|]|$)",
+    re.IGNORECASE | re.ASCII,
+)
+"""A name as people write it: any case, perhaps with a folder before it, "_uncomp" and a file's ending behind it."""
+_MEANT = re.compile(r"person[\s_-]*\d|_d\d", re.IGNORECASE)
+"""What a line has that is to name a video, and no heading has."""
+_RANGE = re.compile(r"(\d+)-(\d+)", re.ASCII)
+_ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_PLAIN = str.maketrans("\u2010\u2011\u2012\u2013\u2014\u2212\xa0\"'", "------   ", "\ufeff")
+"""Dashes, spaces and quotes of other kinds, as which word processors and spreadsheets write them."""
 
 
 @dataclass(frozen=True)
@@ -68,21 +84,20 @@ class Video:
 
 def read_annotation(path: Path) -> tuple[Video, ...]:
     """The videos that the file at ``path`` names, in its order."""
-    try:
-        text = path.read_bytes().decode("ascii")
-    except UnicodeDecodeError as error:
-        raise AnnotationError(f"{path}: the annotation must be plain ASCII text, {error}") from error
-    return parse_annotation(text, source=str(path))
+    if reason := instead_of_data(path):
+        raise AnnotationError(f"{path} {reason}")
+    return parse_annotation(_decoded(path), source=str(path))
 
 
 def parse_annotation(text: str, *, source: str = ANNOTATION) -> tuple[Video, ...]:
     """The videos named in ``text``; raises :class:`AnnotationError` naming line, text and rule."""
     videos: dict[str, Video] = {}
     for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
+        words = re.split("[#%]|//", line.translate(_PLAIN))[0].strip()
+        if not words or words.startswith(";") or _is_remark(words, before_all=not videos):
             continue
         try:
-            video = _parse_line(line)
+            video = _parse_line(words)
             _require(video.name not in videos, "a video must be named once")
         except ValueError as error:
             raise AnnotationError(f"{source}, line {number}, {line.strip()!r}: {error}") from error
@@ -90,6 +105,12 @@ def parse_annotation(text: str, *, source: str = ANNOTATION) -> tuple[Video, ...
     if not videos:
         raise AnnotationError(f"{source}: the annotation names no video")
     return tuple(videos.values())
+
+
+def plain_name(match: re.Match[str]) -> str:
+    """The name of what :data:`LIKE` matched, as KTH writes it."""
+    action = re.sub("[_-]", "", match["action"]).lower()
+    return f"person{int(match['person']):02}_{action}_d{match['scenario']}"
 
 
 def format_annotation(videos: Iterable[Video]) -> str:
@@ -114,19 +135,42 @@ def video_of(name: str, ranges: Iterable[tuple[int, int]] = (), *, missing: bool
     return Video(name, person, match["action"], scenario, parts, missing)
 
 
-def _parse_line(line: str) -> Video:
-    name, *rest = line.split(maxsplit=1)
-    words = rest[0].strip() if rest else ""
-    if words == "*missing*":
+def _decoded(path: Path) -> str:
+    """The file's text: in the encoding that its first bytes name, else UTF-8, else that of Windows or Latin-1."""
+    content = path.read_bytes()
+    named = [encoding for mark, encoding in _ENCODINGS.items() if content.startswith(mark)]
+    for encoding in named or ("utf-8", "cp1252", "latin-1"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise AnnotationError(f"{path}: the annotation must be plain text, it holds bytes of another kind")
+
+
+def _is_remark(words: str, before_all: bool) -> bool:
+    """Whether a line names no video and is not meant to: after the first video it then has no range either."""
+    return not LIKE.match(words) and not _MEANT.search(words) and (before_all or not re.search(r"\d\s*-\s*\d", words))
+
+
+def _parse_line(words: str) -> Video:
+    match = LIKE.match(words)
+    if match is None:
+        return video_of(words.split()[0])  # which raises, and says what a name must be
+    name, rest = plain_name(match), words[match.end() :].strip(" \t:,;=|")
+    if re.fullmatch(r"(frames?)?\W*missing\W*", rest.lstrip("*([ "), re.IGNORECASE):
         return video_of(name, missing=True)
-    _require(words.startswith("frames"), "a name must be followed by 'frames' and ranges, or by '*missing*'")
-    return video_of(name, map(_parse_range, words.removeprefix("frames").split(",")))
+    _require(rest != "", "a name must be followed by 'frames' and ranges, or by '*missing*'")
+    ranges = re.sub(r"\bframes?\b", " ", rest, flags=re.IGNORECASE)
+    parts = re.split(r"[\s,;:=|]+", re.sub(r"\s*-\s*", "-", ranges).strip(" \t,;:=|."))
+    return video_of(name, map(_parse_range, parts))
 
 
 def _parse_range(text: str) -> tuple[int, int]:
-    match = _RANGE.fullmatch(text.strip())
+    match = _RANGE.fullmatch(text)
     if match is None:
-        _fail(f"a range must read FIRST-LAST, got {text.strip()!r}")
+        _fail(f"a range must read FIRST-LAST, got {text!r}")
     first, last = int(match[1]), int(match[2])
     _require(1 <= first <= last, f"a range must have 1 <= FIRST <= LAST, got {first}-{last}")
     return first - 1, last - 1

@@ -7,7 +7,7 @@ made from the same videos is verified and left as it is.
 
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,16 +17,18 @@ import tyro
 
 from data.errors import DataError
 from data.files import locked, room_in, sha256_of, whole_folder
-from data.kth.annotations import MIN_FRAMES, Video
+from data.kth.annotations import ACTIONS, MIN_FRAMES, Video
 from data.kth.clips import Cut, decoded, write_clips
 from data.kth.decode import GREY
 from data.kth.source import OFFICIAL, Source, dataset_name, from_folder, from_server, is_demo
 from data.kth.splits import count_by_split
-from data.manifest import Manifest, standing_in
+from data.manifest import Manifest, Remark, standing_in
 from data.progress import progress, say
 from data.schema import ClipRow, content_hash
 
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "ray")
+MOST_NAMED = 3
+"""How many of the entries that are skipped or cut the last line names; the manifest names all."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,10 @@ def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest
     annotated = source.annotated()
     found = [video for video in annotated if video.name in source.videos]
     if not found:
-        raise DataError(f"none of the {len(annotated)} videos that {source.annotation} names is there")
-    cut = Cut()
+        raise DataError(
+            f"none of the {len(annotated)} videos that {source.annotation} names is there{_instead(source)}"
+        )
+    cut = Cut(skipped=_encoded_again(annotated, source))
     files, rows = write_clips(_clips(found, source, size, cut), folder)
     if not rows:
         first = cut.skipped[0].reason if cut.skipped else f"all ranges have fewer than {MIN_FRAMES} frames"
@@ -124,7 +128,7 @@ def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest
         size=size,
         origin=source.origin,
         source_sha256=fingerprint,
-        missing=tuple(video.name for video in annotated if video.name not in source.videos),
+        missing=tuple(video.name for video in annotated if video.name not in source.videos | source.encoded_again),
         skipped=tuple(cut.skipped),
         clips=count_by_split(row["person"] for row in rows),
         files=tuple(files),
@@ -132,6 +136,20 @@ def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest
         hash=content_hash(source.dataset, size, rows),
         details=_details(source, len(annotated), len(found), cut),
     )
+
+
+def _encoded_again(annotated: Sequence[Video], source: Source) -> list[Remark]:
+    """Which videos are there in a form that is not taken, and why."""
+    reason = "is there as {}, encoded again: only KTH's own AVI files are taken"
+    names = [video.name for video in annotated if video.name in source.encoded_again]
+    return [Remark(name, reason.format(source.encoded_again[name].name)) for name in names]
+
+
+def _instead(source: Source) -> str:
+    """What is there instead of KTH's videos, as the end of a sentence."""
+    if others := list(source.encoded_again.values()):
+        return f", but {others[0].name}{' and others' if others[1:] else ''}, encoded again: bring KTH's own AVI files"
+    return f": give the folder with {ACTIONS[0]}.zip and the other five unpacked"
 
 
 def _details(source: Source, num_annotated: int, num_videos: int, cut: Cut) -> dict[str, Any]:
@@ -159,6 +177,10 @@ def _summary(manifest: Manifest, folder: Path) -> str:
     text = f"{folder}: {manifest.dataset}, {manifest.num_clips} clips of {videos}"
     if manifest.partial:
         text += f"; partial: {len(manifest.missing)} videos missing, {len(manifest.skipped)} entries skipped"
+        text += "".join(f"; {entry.name}: {entry.reason}" for entry in manifest.skipped[:MOST_NAMED])
+    if clipped := manifest.details["clipped"]:
+        text += f"; {len(clipped)} ranges cut where their video ends: {', '.join(list(clipped)[:MOST_NAMED])}"
+        text += " and more" if len(clipped) > MOST_NAMED else ""
     return text
 
 

@@ -1,15 +1,17 @@
 """Where KTH's videos come from: the official server, a mirror of it, or a folder on disk."""
 
+import filecmp
 import hashlib
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.download import download
 from data.errors import DataError
-from data.files import sha256_of
-from data.kth.annotations import ACTIONS, ANNOTATION, NAME, Video, read_annotation
+from data.files import files_below, sha256_of
+from data.kth.annotations import ACTIONS, ANNOTATION, LIKE, NAME, Video, plain_name, read_annotation
 from data.kth.archives import extract
 
 OFFICIAL = "http://www.csc.kth.se/cvap/actions/"
@@ -18,6 +20,8 @@ WAY_OUT = (
     "run the same command again to go on where it stopped, or put the videos and 00sequences.txt into a "
     "folder and use them with --videos DIR"
 )
+NAMED_LIKE_IT = re.compile(r"00sequences(\.txt)*", re.IGNORECASE)
+OTHER_ENDINGS = (".mp4", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".wmv", ".ogv")
 DEMO_MARK = "demo.json"
 """A file beside the videos that says they are rendered; :mod:`data.kth.demo` writes it."""
 
@@ -31,6 +35,8 @@ class Source:
     videos: dict[str, Path]
     demo: bool = False
     archives: dict[str, str] = field(default_factory=dict)
+    encoded_again: dict[str, Path] = field(default_factory=dict)
+    """Videos that are there as .mp4 or the like alone, by name: other pixels than KTH's, so that they are not taken."""
 
     @property
     def dataset(self) -> str:
@@ -62,10 +68,10 @@ def from_folder(folder: Path, *, url: str, raw: Path) -> Source:
     """The videos in ``folder`` and below it; the annotation is fetched where the folder has none."""
     if not folder.is_dir():
         raise DataError(f"videos must be a folder that exists, got {folder}")
-    annotation = folder / ANNOTATION
-    if not annotation.is_file():
-        annotation = download(url + ANNOTATION, raw / ANNOTATION, way_out=WAY_OUT)
-    return Source(ON_DISK, annotation, _videos_below(folder), is_demo(folder))
+    annotation = _annotation_below(folder) or download(url + ANNOTATION, raw / ANNOTATION, way_out=WAY_OUT)
+    videos, others = _videos_below(folder, (".avi",)), _videos_below(folder, OTHER_ENDINGS)
+    others = {name: path for name, path in others.items() if name not in videos}
+    return Source(ON_DISK, annotation, videos, is_demo(folder), encoded_again=others)
 
 
 def from_server(url: str, *, raw: Path) -> Source:
@@ -76,15 +82,29 @@ def from_server(url: str, *, raw: Path) -> Source:
         path = download(f"{url}{action}.zip", raw / f"{action}.zip", way_out=WAY_OUT)
         extract(path, folder)
         archives[path.name] = sha256_of(path)
-    return Source(url, annotation, _videos_below(folder), archives=archives)
+    return Source(url, annotation, _videos_below(folder, (".avi",)), archives=archives)
 
 
-def _videos_below(folder: Path) -> dict[str, Path]:
+def _annotation_below(folder: Path) -> Path | None:
+    """The annotation in the folder, else the one below it, else None; raises DataError for two that differ."""
+    found = files_below(folder, NAMED_LIKE_IT)
+    found = [path for path in found if path.parent == folder] or found
+    if len({path.read_bytes() for path in found}) > 1:
+        raise DataError(f"{found[0]} and {found[1]} must be equal, or one of them must go: the annotation is read once")
+    return found[0] if found else None
+
+
+def _videos_below(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
+    """The videos with one of the endings in the folder and below it, by name; of equal copies the first."""
     videos: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*_uncomp.avi")):
-        name = path.name.removesuffix("_uncomp.avi")
-        if name in videos:
-            raise DataError(f"a video must be there once, got {videos[name]} and {path}")
-        if NAME.fullmatch(name):
-            videos[name] = path
+    for path in sorted(folder.rglob("*")):
+        match = LIKE.fullmatch(path.name)
+        if match is None or (match["ending"] or "").lower() not in endings or not path.is_file():
+            continue
+        name = plain_name(match)
+        if NAME.fullmatch(name) is None:
+            continue
+        if name in videos and not filecmp.cmp(videos[name], path, shallow=False):
+            raise DataError(f"a video must be there once, got {videos[name]} and {path}, which differ")
+        videos.setdefault(name, path)
     return videos

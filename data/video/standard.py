@@ -1,10 +1,12 @@
 """The standard test clips of Moving MNIST: ``mnist_test_seq.npy``, brought to Parquet beside MNIST's digits.
 
-The file has 10,000 clips of 20 frames, (20, 10000, 64, 64) uint8. It stands in the same folder as MNIST's four files.
+The file has 10,000 clips of 20 frames, (20, 10000, 64, 64) uint8. It stands in the same folder as MNIST's four files,
+or below it. As .npz or .npy.gz, with clips first, with an axis of one channel or as floats it gives the same data.
 """
 
 import hashlib
 import platform
+import re
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,10 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from data.arrays import GreyLevels, read_array
 from data.errors import DataError
-from data.files import locked, room_in, sha256_of, whole_folder
+from data.files import files_below, locked, room_in, sha256_of, whole_folder
 from data.manifest import DataFile, Manifest, standing_in
 from data.mnist import prepare as mnist
+from data.mnist.known import stand_in_of
 from data.mnist.schema import read_parts
 from data.parquet import read_table
 from data.progress import say
@@ -24,6 +28,13 @@ from data.video.moving import MovingDigits
 
 DATASET = "moving-mnist"
 SOURCE = "mnist_test_seq.npy"
+NAME = re.compile(r"mnist_test_seq\.np[yz](\.gz)?", re.IGNORECASE)
+MD5 = "be083ec986bfe91a449d63653c411eb2"
+"""Of the published file, by torchvision."""
+HEADERS = (16, 64)
+"""To how many bytes NumPy filled the headers of its files, until 1.13 and since."""
+OWN = "test clips of your own, not Moving MNIST's standard file"
+NUM_CLIPS = 10_000
 FILE = "clips.parquet"
 SHAPE = (20, 64, 64)
 ROWS = 1000
@@ -42,24 +53,100 @@ def prepare(out: Path | str, *, files: Path | str | None) -> Manifest:
     digits = mnist.prepare(out, files=files)
     with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
         standing = standing_in(folder, DATASET)
-        if standing is not None and standing.details["digits"] == digits.hash:
-            return standing
-        if files is None:
+        if standing is not None and standing.details["digits"] != digits.hash:
+            standing = None
+        if files is not None:
+            return _brought(folder, standing, Path(files).expanduser().resolve(), digits)
+        if standing is None:
             raise DataError(f"data.protocol published needs {SOURCE}: give --files DIR with it and MNIST's four files")
-        return _write(folder, read_source(Path(files) / SOURCE), Path(files) / SOURCE, digits)
+        return standing
 
 
-def read_source(path: Path) -> Clips:
+def _brought(folder: Path, standing: Manifest | None, files: Path, digits: Manifest) -> Manifest:
+    """What stands there where ``files`` has the same clips, else what is written of them."""
+    path = find_source(files)
+    if standing is not None and standing.source_sha256 == sha256_of(path):
+        return standing
+    clips = read_source(path)
+    content = content_hash(clips, digits.hash)
+    if standing is not None and standing.hash == content:
+        return standing
+    return _write(folder, clips, path, digits, content)
+
+
+def require_same(folder: Path, manifest: Manifest, files: Path) -> None:
+    """Raise DataError where ``files`` has other digits, or other test clips, than those prepared in ``folder``."""
+    mnist.require_same(folder, manifest, files)
+    if manifest.dataset != DATASET:
+        return
+    path = find_source(files.expanduser().resolve())
+    if sha256_of(path) == manifest.source_sha256:
+        return
+    if content_hash(read_source(path), manifest.details["digits"]) != manifest.hash:
+        raise DataError(
+            f"{folder} holds other test clips than {path}: give another folder with --data, or drop --files"
+        )
+
+
+def find_source(files: Path) -> Path:
+    """The standard file in a folder or below it; raises DataError where there is none, or two that differ."""
+    home = files.parent if files.is_file() else files
+    found = files_below(home, NAME)
+    if not found:
+        raise DataError(f"{home} has no {SOURCE}, nor .npz or .npy.gz: data.protocol published needs the standard file")
+    first, *others = found
+    for other in others:
+        if not _are_equal(read_source(first), read_source(other)):
+            raise DataError(f"{first} and {other} hold different clips: delete the wrong one")
+    return first
+
+
+def read_source(path: Path) -> GreyLevels:
     """The clips (n, 20, 64, 64) of the standard file; raises DataError for another one."""
-    if not path.is_file():
-        raise DataError(f"{path} is not there: data.protocol published needs the standard file of test clips")
-    try:
-        content = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{path} is no NumPy file of numbers: {error}") from error
-    if content.dtype != np.uint8 or content.ndim != 4 or (content.shape[0], *content.shape[2:]) != SHAPE:
-        raise DataError(f"{path} must hold uint8 (20, n, 64, 64), got {content.dtype} {content.shape}")
-    return content.swapaxes(0, 1)
+    array = np.squeeze(read_array(path))
+    shape, frames = array.shape, SHAPE[0]
+    if array.ndim == len(SHAPE):
+        array = array[None]
+    if array.ndim != 4 or array.shape[2:] != SHAPE[1:] or frames not in array.shape[:2] or not array.size:
+        raise DataError(f"{path} must hold (20, n, 64, 64) or (n, 20, 64, 64), with a channel or not, got {shape}")
+    if array.shape[:2] == (frames, frames):
+        raise DataError(f"{path} has the shape {shape}: which axis is time cannot be told, give fewer or more clips")
+    return GreyLevels.of(array if array.shape[1] == frames else array.swapaxes(0, 1), path)
+
+
+def content_hash(clips: GreyLevels, digits: str) -> str:
+    """A hash of what the clips are, and the digits by their hash, whatever the layout of the files."""
+    digest = hashlib.sha256(f"standard clips\n{digits}\n".encode())
+    for first in range(0, len(clips.array), ROWS):
+        digest.update(clips.uint8(clips.array[first : first + ROWS]).tobytes())
+    return digest.hexdigest()
+
+
+def is_published(clips: GreyLevels) -> bool:
+    """Whether the clips are those of the published file, whose checksum is that of its one layout."""
+    if len(clips.array) != NUM_CLIPS:
+        return False
+    array = clips.array.swapaxes(0, 1)
+    digests = [hashlib.md5(_header(array.shape, filled), usedforsecurity=False) for filled in HEADERS]
+    for frames in array:
+        content = clips.uint8(frames).tobytes()
+        for digest in digests:
+            digest.update(content)
+    return MD5 in [digest.hexdigest() for digest in digests]
+
+
+def _header(shape: tuple[int, ...], filled: int) -> bytes:
+    """How a NumPy file of bytes of that shape begins, filled up to a multiple of so many bytes."""
+    facts = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}"
+    length = -(-(11 + len(facts)) // filled) * filled - 10
+    return b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little") + facts.ljust(length - 1).encode() + b"\n"
+
+
+def _are_equal(one: GreyLevels, other: GreyLevels) -> bool:
+    return one.array.shape == other.array.shape and all(
+        np.array_equal(one.uint8(one.array[n : n + ROWS]), other.uint8(other.array[n : n + ROWS]))
+        for n in range(0, len(one.array), ROWS)
+    )
 
 
 def read_moving(folder: Path, manifest: Manifest) -> MovingDigits:
@@ -83,25 +170,27 @@ def read_clips(paths: list[Path]) -> Clips:
     return np.concatenate(parts).reshape(-1, *SHAPE)
 
 
-def _write(folder: Path, clips: Clips, source: Path, digits: Manifest) -> Manifest:
-    digest = hashlib.sha256(f"standard clips\n{digits.hash}\n".encode())
+def _write(folder: Path, clips: GreyLevels, source: Path, digits: Manifest, content: str) -> Manifest:
     schema = pa.schema([pa.field("frames", pa.binary(int(np.prod(SHAPE))), nullable=False)])
     with whole_folder(folder) as temporary:
         with pq.ParquetWriter(temporary / FILE, schema, compression="zstd") as writer:
-            for first in range(0, len(clips), ROWS):
-                frames = [clip.tobytes() for clip in clips[first : first + ROWS]]
-                digest.update(b"".join(frames))
+            for first in range(0, len(clips.array), ROWS):
+                frames = [clip.tobytes() for clip in clips.uint8(clips.array[first : first + ROWS])]
                 writer.write_table(pa.table({"frames": frames}, schema=schema))
-        manifest = _manifest(temporary / FILE, len(clips), source, digits, digest.hexdigest())
+        manifest = _manifest(temporary / FILE, clips, source, digits, content)
         manifest.write(temporary)
     return manifest
 
 
-def _manifest(path: Path, count: int, source: Path, digits: Manifest, content: str) -> Manifest:
-    file = DataFile(FILE, count, path.stat().st_size, sha256_of(path))
+def _manifest(path: Path, clips: GreyLevels, source: Path, digits: Manifest, content: str) -> Manifest:
+    file = DataFile(FILE, len(clips.array), path.stat().st_size, sha256_of(path))
     versions = {"python": platform.python_version()} | {name: version(name) for name in ("numpy", "pyarrow")}
-    clips = {"clips": {"test": count}}
+    counts = {"clips": {"test": len(clips.array)}}
+    marks = [mark for mark in (stand_in_of(digits), "" if is_published(clips) else OWN) if mark]
+    if marks:
+        say(f"STAND-IN: {'; '.join(marks)}; results on it compare with no published ones")
+    details = {"digits": digits.hash} | ({"stand_in": "; ".join(marks)} if marks else {})
     return Manifest(
-        DATASET, digits.demo, SHAPE[1], str(source), sha256_of(source), (), (), clips, (file,), versions, content,
-        {"digits": digits.hash},
+        DATASET, digits.demo, SHAPE[1], str(source), sha256_of(source), (), (), counts, (file,), versions, content,
+        details,
     )  # fmt: skip

@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mutations import JSON, bounded_memory, mutations, tried
 
+from data.arrays import read_arrays
 from data.errors import AnnotationError, ArchiveError, DataError, ManifestError, VideoError
 from data.kth.annotations import parse_annotation, read_annotation
 from data.kth.archives import extract
 from data.kth.decode import decode, encode
 from data.kth.prepare import folder_of, prepare
 from data.manifest import MANIFEST, Manifest
-from data.mnist.prepare import _idx
+from data.mnist.idx import read_labels, read_pictures
 
 NAMES = ["person01_boxing_d1_uncomp.avi", "person02_walking_d2_uncomp.avi", "00sequences.txt"]
 
@@ -161,7 +162,7 @@ def test_bombs_are_refused_before_they_go_off(tmp_path):
         extract(tmp_path / "b.zip", folder)
     (tmp_path / "labels.gz").write_bytes(gzip.compress(b"\0" * 2**28, 1))
     with bounded_memory(), pytest.raises(DataError, match="more than"):
-        _idx(tmp_path / "labels.gz", ())
+        read_labels(tmp_path / "labels.gz")
     assert everything(folder) <= {folder / ".lock"}
 
 
@@ -198,7 +199,25 @@ def test_an_idx_file_is_read_or_refused(tmp_path):
         path = tmp_path / f"file{'.gz' if packed else ''}"
         path.write_bytes(content)
         with suppress(DataError):
-            assert _idx(path, () if is_label else (28, 28)).dtype == np.uint8
+            assert (read_labels if is_label else read_pictures)(path).dtype == np.uint8
+
+    with bounded_memory():
+        check()
+
+
+def test_a_numpy_file_is_read_or_refused(tmp_path):
+    array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    plain, packed = io.BytesIO(), io.BytesIO()
+    np.save(plain, array)
+    np.savez_compressed(packed, array)
+    whole = [plain.getvalue(), packed.getvalue(), gzip.compress(plain.getvalue())]
+
+    @tried(1000)
+    @given(mutations(whole))
+    def check(content):
+        (tmp_path / "file.npy").write_bytes(content)
+        with suppress(DataError):
+            assert all(found.dtype != object for found in read_arrays(tmp_path / "file.npy").values())
 
     with bounded_memory():
         check()

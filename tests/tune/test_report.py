@@ -68,6 +68,7 @@ def test_the_remarks_name_rule_protocol_and_what_is_missing(tmp_path):
     [
         ({"demo": True}, "the clips are rendered (demo)"),
         ({"partial": ("person01_boxing_d1",)}, "the data is partial"),
+        ({"stand_in": "Fashion-MNIST, not MNIST"}, "the data is Fashion-MNIST, not MNIST"),
         ({"settings": {"data.velocity_range": 1}}, "data.velocity_range is 1, the paper's is 2"),
         ({"settings": {"data.size": 16}}, "data.size is 16, the paper's is 32"),
         ({"settings": {"epochs": 50}}, "epochs is 50, the paper's is 500"),
@@ -82,12 +83,14 @@ def test_other_results_never_stand_beside_published_ones(tmp_path, facts, why):
     assert "certainty" not in csv_text(table) + json_text(table)
 
 
-@pytest.mark.parametrize(("fact", "mark"), [({"demo": True}, "DEMO"), ({"partial": ("x",)}, "PARTIAL")])
+@pytest.mark.parametrize(
+    ("fact", "mark"), [({"demo": True}, "DEMO"), ({"partial": ("x",)}, "PARTIAL"), ({"stand_in": "y"}, "STAND-IN")]
+)
 def test_demo_and_partial_are_marked_in_every_form(tmp_path, fact, mark):
     table = Table.of(paper_study(tmp_path, **fact))
     assert markdown(table).startswith(f"# Test accuracy, study s ({mark})\n") and f"- {mark}: " in markdown(table)
     assert {row["marks"] for row in csv.DictReader(csv_text(table).splitlines())} == {mark}
-    assert json.loads(json_text(table))["demo" if mark == "DEMO" else "partial"]
+    assert json.loads(json_text(table))[next(iter(fact))]
 
 
 def test_a_model_of_other_width_has_no_published_value(tmp_path):

@@ -64,7 +64,9 @@ def test_what_an_earlier_version_did_not_write_down_is_not_recorded(tmp_path):
     assert {one["metrics_sha256"] for one in facts["cells"]} == {None}
 
 
-@pytest.mark.parametrize(("fact", "mark"), [({"demo": True}, "DEMO"), ({"partial": ("x",)}, "PARTIAL")])
+@pytest.mark.parametrize(
+    ("fact", "mark"), [({"demo": True}, "DEMO"), ({"partial": ("x",)}, "PARTIAL"), ({"stand_in": "y"}, "STAND-IN")]
+)
 def test_it_carries_the_marks_of_every_table(tmp_path, fact, mark):
     text, facts = card(finished_study(tmp_path, SPACE, HITS, **fact))
     assert text.startswith(f"# Reproducibility of study s ({mark})\n") and f"\n- {mark}: " in text

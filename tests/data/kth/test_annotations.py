@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,76 @@ def test_an_empty_annotation_is_refused():
         parse_annotation("\r\n\r\n")
 
 
-def test_a_binary_annotation_is_refused(tmp_path):
-    (tmp_path / "a.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(AnnotationError, match="plain ASCII"):
+def text_of(change):
+    return lambda text: change(text).encode()
+
+
+def renamed(pattern, text):
+    return text_of(lambda whole: re.sub(pattern, text, whole))
+
+
+VARIANTS = {
+    "unix": renamed("\r\n", "\n"),
+    "old mac": renamed("\r\n", "\r"),
+    "utf-8 with a mark": lambda text: text.encode("utf-8-sig"),
+    "utf-16": lambda text: text.encode("utf-16"),
+    "latin-1 remark": lambda text: b"# f\xf6r alla\r\n" + text.encode(),
+    "dashes of a word processor": renamed("-", "\u2013"),
+    "dashes of windows": lambda text: text.replace("-", "\u2013").encode("cp1252"),
+    "spaces": renamed("\t+", "   "),
+    "tabs": renamed(" ", "\t"),
+    "hard spaces": renamed(" ", "\xa0"),
+    "indented": renamed("person", "  person"),
+    "no frames": renamed("frames", ""),
+    "frames with a colon": renamed("frames", "Frames:"),
+    "a colon alone": renamed(r"(_d\d)\s+frames\s+", r"\1: "),
+    "no space": renamed(", ", ","),
+    "space before": renamed(", ", " , "),
+    "semicolons": renamed(", ", "; "),
+    "no comma": renamed(",", ""),
+    "comma at the end": renamed("\r\n", ", \r\n"),
+    "spaces around dashes": renamed(r"(\d)-(\d)", r"\1 - \2"),
+    "csv": renamed(r"(_d\d)\s+frames\s+([^\r]+)", r'\1,"\2"'),
+    "upper case": text_of(lambda text: re.sub(r"person\S+", lambda found: found[0].upper(), text)),
+    "file names": renamed(r"(_d\d)", r"\1_uncomp.avi"),
+    "names without compression": renamed(r"(_d\d)", r"\1.AVI"),
+    "paths": renamed(r"(person\d+_([a-z]+)_d)", r"\2/\1"),
+    "persons without a zero": renamed("person0", "person"),
+    "actions of two words": renamed("hand(wav|clapp)ing", r"hand_\1ing"),
+    "missing in words": renamed(r"\*missing\*", "(Missing)"),
+    "heading": text_of(lambda text: "KTH: 25 persons, 4 scenarios\r\nvideo\tframes 1-N\r\n-----\r\n" + text),
+    "heading with a range": text_of(lambda text: "Persons 1-25, scenarios 1-4\r\n" + text),
+    "remarks": renamed("\r\n", "  # seen\r\n\r\n% more\r\n"),
+    "total": text_of(lambda text: text + "Total: 2391 sequences\r\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_copies_that_people_have_edited_say_the_same(variant, published, tmp_path):
+    content = VARIANTS[variant](PUBLISHED.read_bytes().decode())
+    assert content != PUBLISHED.read_bytes()
+    (tmp_path / "a.txt").write_bytes(content)
+    assert read_annotation(tmp_path / "a.txt") == published
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        (b"\xff\xfe\x00", "plain text"),
+        (b"\x00\x01person", "plain text"),
+        (b"<!DOCTYPE html>\n<html>404", "is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git-LFS pointer"),
+        (b"", "is empty: bring the file again"),
+    ],
+)
+def test_what_is_no_annotation_is_refused(content, rule, tmp_path):
+    (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(AnnotationError, match=rule) as raised:
         read_annotation(tmp_path / "a.txt")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("line", ["persn01_boxing_d1 frames 1-40", "246-360", "person01 boxing d1 frames 1-40"])
+def test_a_line_that_is_meant_to_name_ranges_is_no_remark(line):
+    with pytest.raises(AnnotationError, match=f"line 2, '{line}'"):
+        parse_annotation(f"person01_boxing_d2 frames 1-40\n{line}\n")

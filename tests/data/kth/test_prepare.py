@@ -1,4 +1,5 @@
 import errno
+import shutil
 import subprocess
 import sys
 import threading
@@ -144,6 +145,58 @@ def test_an_annotation_past_the_end_is_clipped_and_named(videos, tmp_path):
     assert [entry.name for entry in manifest.skipped] == [f"{VICTIM}-1"]
     assert manifest.details["short"] == [f"{VICTIM}-2"]
     assert pq.read_table(manifest.paths(tmp_path / "out" / "32px"))["last"][0].as_py() == 65
+
+
+def test_what_is_cut_and_skipped_is_named_in_the_last_line(videos, tmp_path, capsys):
+    annotate(videos, f"{VICTIM}\t\tframes\t1-33, 34-66", f"{VICTIM}\t\tframes\t1-90, 60-99")
+    assert main(PrepareConfig(tmp_path / "out", videos)) == 0
+    said = capsys.readouterr().err
+    assert f"{VICTIM}-1: annotated to frame 99 of a video of 66: fewer than 32 frames are left" in said
+    assert said.endswith(f"1 ranges cut where their video ends: {VICTIM}-0\n")
+
+
+def test_folders_and_names_of_any_kind_give_the_same_clips(prepared, videos, tmp_path):
+    text = (videos / "00sequences.txt").read_text()
+    (videos / "00sequences.txt").unlink()
+    (videos / "docs").mkdir()
+    (videos / "docs/00Sequences.TXT").write_text("video frames\n" + text.replace("frames", "").upper())
+    for index, path in enumerate(sorted(videos.glob("*.avi"))):
+        name = (path.name.upper(), path.name.replace("_uncomp.avi", ".AVI"), path.name)[index % 3]
+        folder = videos / path.name.split("_")[1]
+        folder.mkdir(exist_ok=True)
+        path.rename(folder / name)
+        if index == 0:
+            shutil.copy(folder / name, videos / name)  # the same video twice is one
+    assert prepare(tmp_path / "out", videos=videos).hash == prepared[0].hash
+
+
+def test_a_video_that_was_encoded_again_is_not_taken_and_named(videos, tmp_path):
+    (videos / f"{VICTIM}_uncomp.avi").rename(videos / f"{VICTIM}.mp4")
+    manifest = prepare(tmp_path / "out", videos=videos)
+    assert manifest.partial and manifest.missing == () and [one.name for one in manifest.skipped] == [VICTIM]
+    assert f"is there as {VICTIM}.mp4, encoded again: only KTH's own AVI files" in manifest.skipped[0].reason
+    for path in videos.glob("*.avi"):
+        path.unlink()
+    with pytest.raises(DataError, match=f"is there, but {VICTIM}.mp4, encoded again: bring KTH's own AVI files"):
+        prepare(tmp_path / "other", videos=videos)
+
+
+def test_a_pointer_or_a_page_instead_of_a_video_is_named(videos, tmp_path):
+    others = [f"person02_{action}_d1" for action in ("boxing", "walking")]
+    for name, content in zip(others, (b"version https://git-lfs.github.com/spec/v1\n", b"<html>404"), strict=True):
+        (videos / f"{name}_uncomp.avi").write_bytes(content)
+    reasons = {entry.name: entry.reason for entry in prepare(tmp_path / "out", videos=videos).skipped}
+    assert "is a Git-LFS pointer" in reasons[others[0]] and "is a web page" in reasons[others[1]]
+
+
+def test_two_annotations_that_differ_are_refused(videos, tmp_path):
+    for name in ("a", "b"):
+        (videos / name).mkdir()
+        (videos / name / "00sequences.txt").write_text(f"{VICTIM} frames 1-40, 1-{len(name) + ord(name)}")
+    assert prepare(tmp_path / "out", videos=videos).num_clips == 24  # that in the folder itself goes before
+    (videos / "00sequences.txt").unlink()
+    with pytest.raises(DataError, match="must be equal, or one of them must go"):
+        prepare(tmp_path / "out", videos=videos)
 
 
 def test_no_video_at_all_is_an_error(videos, tmp_path):

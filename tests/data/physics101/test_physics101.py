@@ -142,3 +142,10 @@ def test_what_is_damaged_is_skipped_and_said(videos, tmp_path):
         prepare(tmp_path / "out", DATA, tmp_path / "videos")
     with pytest.raises(DataError, match="holds videos that are not rendered"):
         render(tmp_path / "videos", objects=1, trials=1)
+
+
+def test_what_is_there_instead_of_a_video_is_said(tmp_path):
+    for content, reason in ((b"version https://git-lfs.github.com/spec/v1\n", "Git-LFS pointer"), (b"", "empty")):
+        (tmp_path / "v.mp4").write_bytes(content)
+        with pytest.raises(VideoError, match=f"v.mp4 cannot be decoded: it is .*{reason}"):
+            decode.decode(tmp_path / "v.mp4", 8, 1)
