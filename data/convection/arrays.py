@@ -6,7 +6,7 @@ beside the output.
 
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -98,9 +98,9 @@ def _unpacked(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
     """The arrays of an archive: those of its only file, or all of NumPy's by their names."""
     require_bounded(path)
     members = _members(path)
-    if len(members) != 1 and not (members and all(member.filename.endswith(".npy") for member in members)):
-        names = ", ".join(member.filename for member in members[:SHOWN]) or "none"
-        raise UnreadableError(f"it is an archive, which must have one such file, it has {names}")
+    if len(members) != 1 and not (members and all(member.filename.lower().endswith(".npy") for member in members)):
+        held = ", ".join(member.filename for member in members[:SHOWN]) or "none"
+        raise UnreadableError(f"it is an archive, which must have one such file, it has {held}")
     files = [scratch / f"{depth}-{number}" for number in range(len(members))]
     try:
         with opened(path) as zipped:
@@ -110,8 +110,13 @@ def _unpacked(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
         raise UnreadableError(f"it cannot be read ({error.__cause__}): get it again") from error
     if len(files) == 1:
         return _read(files[0], scratch, depth + 1)
-    names = (PurePosixPath(member.filename).stem for member in members)
-    return dict(zip(names, map(_or_why, files), strict=True)), sum(file.stat().st_size for file in files)
+    return dict(zip(_names(members), map(_or_why, files), strict=True)), sum(file.stat().st_size for file in files)
+
+
+def _names(members: Sequence[zipfile.ZipInfo]) -> list[str]:
+    """The arrays' names, with their folders where they differ by these alone."""
+    names = [PurePosixPath(member.filename).stem for member in members]
+    return names if len(set(names)) == len(names) else [member.filename for member in members]
 
 
 def _members(path: Path) -> list[zipfile.ZipInfo]:

@@ -80,9 +80,8 @@ def _chosen(path: Path, content: Any, names: tuple[str, ...]) -> Chosen:
         content = {field: content[field] for field in content.dtype.names}
     if isinstance(content, ARRAYS):
         return Chosen([content], names)
-    if isinstance(content, list | tuple):
-        if content and all(isinstance(one, ARRAYS) for one in content):
-            return Chosen(list(content), names, is_listed=True)
+    if isinstance(content, list | tuple) and content and all(isinstance(one, ARRAYS) for one in content):
+        return Chosen(list(content), names, is_listed=True)
     entries = dict(enumerate(content)) if isinstance(content, list | tuple) else content
     if isinstance(entries, Mapping) and entries and len(names) < DEEPEST:
         return _of_names(path, entries, names)

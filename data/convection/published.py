@@ -97,8 +97,8 @@ def _taken(path: Path, velocities: Velocities, stride: int) -> Frames:
         fields[first : first + NUM_AT_ONCE] = part[:, :, ::stride, ::stride]
     if broken:
         raise DataError(
-            f"{path} must hold finite numbers: NaN or infinity is in {len(broken)} of its {num_frames} frames, first in "
-            f"frame {broken[0]} (counted from 0)"
+            f"{path} must hold finite numbers: NaN or infinity is in {len(broken)} of its {num_frames} frames, first "
+            f"in frame {broken[0]} (counted from 0)"
         )
     return fields
 
