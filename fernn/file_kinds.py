@@ -21,7 +21,7 @@ STARTS = {
 TENSORFLOW = "TensorFlow checkpoint"
 TENSORFLOW_NAME, TENSORFLOW_END = r"\.(index|meta|data-\d+-of-\d+)$", b"W\xfb\x80\x8b$uG\xdb"
 WAYS_OUT = {
-    **dict.fromkeys((GZIP, "bzip2 file", "xz file", "zstd file", "7z archive", "rar archive", TAR), UNPACK),
+    **dict.fromkeys((GZIP, "bzip2 file", "xz file", "zstd file", "7z archive", "rar archive", TAR, ZIP), UNPACK),
     CUT: ": get it again", SCRIPT: ": load it by torch.jit.load and save its state_dict()",
     PICKLE: ", whose code is never run: save tensors by torch.save, arrays by numpy.save",
 }  # fmt: skip
@@ -40,6 +40,8 @@ def require_content(path: Path) -> None:
     """
     if path.is_dir():
         raise UnreadableError("it is a folder: give the file in it")
+    if not path.exists() and path.with_name(f"{path.name}.index").is_file():
+        raise refusal(TENSORFLOW)
     path.stat()
     if not path.is_file():
         raise UnreadableError("it is no regular file: save what it gives as one")

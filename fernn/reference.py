@@ -127,15 +127,14 @@ def _cells(
 def _loaded(model: nn.Module, weights: Weights) -> nn.Module:
     """``model`` with the renamed weights; fixed shift kernels are not weights and are left out."""
     ours: dict[str, Tensor] = {}
+    wanted, unfit = model.state_dict(), f"the weights do not fit the published {type(model).__name__}"
     for name, weight in weights.items():
         if name == "lstm.learned_kernels":
-            ours |= {key: weight for key in model.state_dict() if key.endswith(".kernels.weight")}
+            ours |= {key: weight for key in wanted if key.endswith(".kernels.weight")}
         elif not is_derived(name):
             ours[renamed(name)] = weight
-    unfit = f"the weights do not fit the published {type(model).__name__}"
-    for name, wanted in model.state_dict().items():
-        if name in ours and wanted.is_floating_point() and not ours[name].is_floating_point():
-            raise ValueError(f"{unfit}: {name!r} must hold floating-point numbers, got {ours[name].dtype}")
+            if not weight.is_floating_point() and wanted.get(renamed(name), weight).is_floating_point():
+                raise ValueError(f"{unfit}: {name!r} must hold floating-point numbers, got {weight.dtype}")
     try:
         model.load_state_dict(ours)
     except RuntimeError as error:

@@ -88,9 +88,10 @@ def load_torch(path: Path, *, mapped: bool = False) -> Any:
 
 
 def code_asked_for(path: Path) -> list[str]:
-    """The classes and functions that a file of ``torch.save`` names and tensors do not need; nothing is run."""
+    """The classes and functions that a file names and tensors do not need, torch's own last; nothing is run."""
     names = {name for pickle in _pickles(path) for name in _names(pickle)}
-    return sorted(name for name in names if not re.fullmatch(READ, name) and name not in PASSED_OVER)
+    needed = [name for name in names if not re.fullmatch(READ, name) and name not in PASSED_OVER]
+    return sorted(needed, key=lambda name: (name.startswith("torch."), name))
 
 
 def _reason(path: Path, error: Exception) -> str:

@@ -33,7 +33,7 @@ WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_
 COUNTED = "n_averaged"
 """What torch's AveragedModel keeps beside the weights."""
 DEEPEST, SHOWN = 4, 6
-RULE = "must be a state dict saved by torch.save"
+RULE = "must be a state dict saved by torch.save or as safetensors"
 
 
 class WeightsError(ValueError):
@@ -83,6 +83,8 @@ def unwrapped(content: Any, fits: Fits = lambda names: True) -> Found:
     numbers.
     """
     place, weights, left = _state_dict(content)
+    if COUNTED in weights and all(name.startswith("module.") for name in weights if name != COUNTED):
+        weights, left = {name: weight for name, weight in weights.items() if name != COUNTED}, [*left, repr(COUNTED)]
     notes = [f"the weights are those under {_quoted(place)}"] if place else []
     notes += [f"left out: {_few(left)}"] if left else []
     weights, prefixes = _renamed(weights, fits)
@@ -101,7 +103,7 @@ def in_float32(found: Found) -> Found:
     weights = {name: w.float() if _is_other_float(w) else w for name, w in found.weights.items()}
     for name, weight in weights.items():
         _require_numbers(name, weight, " in float32")
-    note = f"{count} of them are turned from {' and '.join(sorted(others))} to float32"
+    note = f"{count} tensors are turned from {' and '.join(sorted(others))} to float32"
     return replace(found, weights=weights, notes=(*found.notes, note))
 
 
@@ -168,8 +170,6 @@ def _order(name: str) -> int:
 
 def _renamed(weights: Mapping[str, Tensor], fits: Fits) -> tuple[dict[str, Tensor], list[str]]:
     """The weights by shorter names, and the prefixes that were taken off."""
-    if COUNTED in weights and all(name.startswith("module.") for name in weights if name != COUNTED):
-        weights = {name: weight for name, weight in weights.items() if name != COUNTED}
     parts = {part for name in weights for part in name.split(".")}
     prefixes = [f"{part}." for part in WRAPPERS if part in parts]
     names = {name: ".".join(part for part in name.split(".") if part not in WRAPPERS) for name in weights}

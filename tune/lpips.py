@@ -28,4 +28,4 @@ def perceptual(path: Path | None, size: int) -> Perceptual | None:
     except StudyError as error:
         raise StudyError(f"--lpips {error}; or give {SOURCE}") from error
     except (ValueError, RuntimeError) as error:
-        raise StudyError(f"--lpips {path}: {error}; give {SOURCE}") from error
+        raise StudyError(f"--lpips {path}: {' '.join(str(error).split())}; give {SOURCE}") from error
