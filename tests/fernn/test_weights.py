@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from mutations import bounded_memory, mutations, tried
 from safetensors.torch import save_file
 from torch import nn
 
@@ -265,3 +267,23 @@ def test_what_is_no_file_is_named(tmp_path):
             weights_in(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         weights_in(tmp_path / "nothing.pth")
+
+
+def test_a_file_is_read_or_refused(tmp_path):
+    bundle = {"model": named("module."), "best": np.float64(0.5), "epoch": 3}
+    save_file(WEIGHTS, tmp_path / "w")
+    contents = [saved(bundle), saved(bundle, _use_new_zipfile_serialization=False), (tmp_path / "w").read_bytes()]
+
+    @tried(150)
+    @given(mutations(contents))
+    def check(content):
+        (tmp_path / "w").write_bytes(content)
+        try:
+            found = weights_in(tmp_path / "w", fits, in_single=True)
+        except WeightsError as error:
+            assert "\n" not in str(error)
+        else:
+            assert all(torch.isfinite(weight).all() for weight in found.weights.values())
+
+    with bounded_memory():
+        check()

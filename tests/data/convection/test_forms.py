@@ -2,10 +2,13 @@
 
 import io
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from mutations import bounded_memory, mutations, tried
 from safetensors.torch import save
 from torch import nn
 
@@ -125,6 +128,24 @@ def test_the_same_numbers_in_any_form_are_the_same_squares(form, numbers, tmp_pa
     fields, facts = read_published(tmp_path / "rbc", SIZE)
     assert np.array_equal(fields, numbers) and facts["shape"] == [12, 2, 16, 48]
     assert [path.name for path in tmp_path.iterdir()] == ["rbc"]  # nothing unpacked is left
+
+
+def test_a_file_of_any_form_is_read_or_refused(numbers, tmp_path):
+    few = numbers[:3]
+    contents = [numpy_file(few), NUMPY["u and v in zip"](few), NUMPY["npz of frames"](few), TORCH["nested"](torch.from_numpy(few))]
+    contents += [save({"x": torch.from_numpy(few)}), zip_of(a_pt=torch_file(torch.from_numpy(few)))]
+
+    @tried(150)
+    @given(mutations(contents))
+    def check(content):
+        (tmp_path / "rbc").write_bytes(content)
+        with suppress(DataError):
+            fields, _ = read_published(tmp_path / "rbc", 4)
+            assert np.isfinite(fields).all()
+        assert len(list(tmp_path.iterdir())) == 1
+
+    with bounded_memory():
+        check()
 
 
 def said(capsys):
