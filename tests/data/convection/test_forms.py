@@ -132,7 +132,12 @@ def test_the_same_numbers_in_any_form_are_the_same_squares(form, numbers, tmp_pa
 
 def test_a_file_of_any_form_is_read_or_refused(numbers, tmp_path):
     few = numbers[:3]
-    contents = [numpy_file(few), NUMPY["u and v in zip"](few), NUMPY["npz of frames"](few), TORCH["nested"](torch.from_numpy(few))]
+    contents = [
+        numpy_file(few),
+        NUMPY["u and v in zip"](few),
+        NUMPY["npz of frames"](few),
+        TORCH["nested"](torch.from_numpy(few)),
+    ]
     contents += [save({"x": torch.from_numpy(few)}), zip_of(a_pt=torch_file(torch.from_numpy(few)))]
 
     @tried(150)
