@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data.errors import ArchiveError
+from fernn.file_kinds import UnreadableError, require_content
 
 _DAMAGE = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, IndexError, RuntimeError, ValueError,
@@ -50,6 +51,11 @@ def extract_member(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path)
 
 
 def _damaged(archive: Path, error: Exception) -> ArchiveError:
+    """What is wrong: that the file is no archive but a pointer, a web page or nothing, or that it is damaged."""
+    try:
+        require_content(archive)
+    except UnreadableError as reason:
+        return ArchiveError(f"{archive} must be a zip archive, {reason}")
     return ArchiveError(f"{archive} is damaged ({error}): delete it and run the same command again")
 
 

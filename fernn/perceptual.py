@@ -35,6 +35,8 @@ class Perceptual:
         wanted = {name: f"features.{name.partition('.')[2]}" for name in self._network.net.state_dict()}
         if missing := sorted(set(wanted.values()) - weights.keys()):
             raise ValueError(f"LPIPS needs torchvision's weights of {self.name}: {missing[0]} is missing")
+        if others := [name for name in sorted(wanted.values()) if not weights[name].is_floating_point()]:
+            raise ValueError(f"LPIPS needs floating-point weights, {others[0]} is {weights[others[0]].dtype}")
         self._network.net.load_state_dict({name: weights[theirs] for name, theirs in wanted.items()})
 
     def require_size(self, size: int) -> None:

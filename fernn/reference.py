@@ -1,7 +1,8 @@
 """Networks of the published FERNN code (akandykeller/FERNN, commit 7def7bc) as networks of ours."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,12 +15,15 @@ from fernn.layers.convolution import CircularConvolution
 from fernn.models.cnn3d import CNN3D
 from fernn.models.fernn import build_recurrent
 from fernn.models.predictor import SequencePredictor, build_decoder
+from fernn.weights import WeightsError, unwrapped, weights_in
 
 Weights = Mapping[str, Tensor]
 Velocities = Sequence[Sequence[int]] | Sequence[float] | None
 
 DERIVED = r"^lstm\.shift_kernels$|\.filter$|\.expanded_bias$|_basisexpansion"
 """Buffers that the published code saves beside the weights that they are made of."""
+FIRST = {"lstm.conv_u_first.0.weight", "st1.0.weight", "cell.conv_u.weight", "cell.conv_u.weights"}
+"""Weights of which every published network has one."""
 STAGES_3D = {"st1": 0, "st2.0": 1, "st2.1": 2, "st3.0": 3, "st3.1": 4}
 
 
@@ -29,19 +33,32 @@ def from_reference(state_dict: Weights, *, task: str, velocities: Velocities = N
     ``velocities`` is the published model's ``v_list``: for ``task`` "kth" (vy, vx) pairs, None for the 3D-CNN;
     for "translating_mnist" (vx, vy) pairs; for "rotating_mnist" degrees. Widths, depth and group order are read
     from the shapes. The published KTH code moves a slice by -v, ours by +v: its slices here are those of the
-    negated list, in the same order; the MNIST codes move as ours do.
+    negated list, in the same order; the MNIST codes move as ours do. Bundles and prefixes of wrappers are taken off
+    (:mod:`fernn.weights`); the network is in double precision where its first weight is, else in single.
     Raises ValueError where weights and arguments do not fit each other.
     """
     if task not in READERS:
         raise ValueError(f"task must be one of {', '.join(READERS)}, got {task!r}")
-    model = READERS[task](state_dict, velocities)
-    dtype = next(weight.dtype for weight in state_dict.values() if weight.is_floating_point())
-    return _loaded(model.to(dtype), state_dict)
+    try:
+        weights = unwrapped(state_dict, is_published).weights
+    except WeightsError as error:
+        raise ValueError(f"the weights {error}") from error
+    model = READERS[task](weights, velocities)
+    is_double = next((w.dtype for w in weights.values() if w.is_floating_point()), None) == torch.float64
+    return _loaded(model.double() if is_double else model, weights)
 
 
 def read_reference(path: str) -> dict[str, Tensor]:
-    """The state dict that the published code saved with ``torch.save``: tensors only, never code."""
-    return torch.load(path, map_location="cpu", weights_only=True)
+    """The state dict in a file that was saved with ``torch.save`` or as safetensors: tensors only, never code.
+
+    Raises ValueError with one line for any other file, OSError for one that cannot be opened.
+    """
+    return weights_in(Path(path), is_published).weights
+
+
+def is_published(names: Collection[str]) -> bool:
+    """Whether weights of those names are of a network of the published code."""
+    return not FIRST.isdisjoint(names)
 
 
 def _kth(weights: Weights, velocities: Any) -> nn.Module:
@@ -110,15 +127,18 @@ def _cells(
 def _loaded(model: nn.Module, weights: Weights) -> nn.Module:
     """``model`` with the renamed weights; fixed shift kernels are not weights and are left out."""
     ours: dict[str, Tensor] = {}
+    wanted, unfit = model.state_dict(), f"the weights do not fit the published {type(model).__name__}"
     for name, weight in weights.items():
         if name == "lstm.learned_kernels":
-            ours |= {key: weight for key in model.state_dict() if key.endswith(".kernels.weight")}
+            ours |= {key: weight for key in wanted if key.endswith(".kernels.weight")}
         elif not is_derived(name):
             ours[renamed(name)] = weight
+            if not weight.is_floating_point() and wanted.get(renamed(name), weight).is_floating_point():
+                raise ValueError(f"{unfit}: {name!r} must hold floating-point numbers, got {weight.dtype}")
     try:
         model.load_state_dict(ours)
     except RuntimeError as error:
-        raise ValueError(f"the weights do not fit the published {type(model).__name__}: {error}") from error
+        raise ValueError(f"{unfit}: {' '.join(str(error).split())}") from error
     return model
 
 

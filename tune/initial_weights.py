@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from fernn.checkpoint import CheckpointError, Tensors, unpack
+from fernn.file_kinds import SAFETENSORS, UnreadableError, kind_of, refusal, require_content
 from fernn.models import ModelConfig
 from tune.folder import Folder
 from tune.study import Study, StudyError
@@ -20,20 +21,14 @@ FIELD = "model.initial_weights"
 
 
 def fingerprint(path: Path) -> str:
-    """The SHA-256 of a checkpoint's file; raises StudyError where there is none."""
-    try:
-        return hashlib.sha256(path.expanduser().read_bytes()).hexdigest()
-    except OSError as error:
-        raise StudyError(f"--weights {path} cannot be read: {error.strerror or error}") from error
+    """The SHA-256 of a checkpoint's file; raises StudyError where there is none, or another file."""
+    content, _ = _read(path)
+    return hashlib.sha256(content).hexdigest()
 
 
 def keep(study: Study, path: Path) -> None:
     """Copy the checkpoint into the study's folder; raises StudyError where a model that starts from it has others."""
-    content = path.expanduser().read_bytes()
-    try:
-        tensors, _ = unpack(content)
-    except CheckpointError as error:
-        raise StudyError(f"--weights {path}: {error}; give a cell's best/model.safetensors") from error
+    content, tensors = _read(path)
     digest = hashlib.sha256(content).hexdigest()
     for model in dict.fromkeys(cell.experiment.model for cell in study.cells):
         if named_weights(model) == digest:
@@ -61,6 +56,21 @@ def named_weights(model: ModelConfig) -> str:
 def file_name(digest: str) -> str:
     """Where the study's folder has them."""
     return f"weights/{digest}.safetensors"
+
+
+def _read(path: Path) -> tuple[bytes, Tensors]:
+    """The checkpoint's bytes and weights."""
+    file = path.expanduser()
+    try:
+        require_content(file)
+        if (kind := kind_of(file)) != SAFETENSORS:
+            raise refusal(kind)
+        content = file.read_bytes()
+        return content, unpack(content)[0]
+    except OSError as error:
+        raise StudyError(f"--weights {path} cannot be read: {error.strerror or error}") from error
+    except (UnreadableError, CheckpointError) as error:
+        raise StudyError(f"--weights {path}: {error}; give a cell's best/model.safetensors") from error
 
 
 def _check(model: ModelConfig, tensors: Tensors, path: Path) -> None:

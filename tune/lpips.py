@@ -2,11 +2,8 @@
 
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-
 from data.files import sha256_of
-from fernn.perceptual import Perceptual
+from fernn.perceptual import FIRST, Perceptual
 from tune.reference_weights import read_weights
 from tune.study import StudyError
 
@@ -22,11 +19,13 @@ def perceptual(path: Path | None, size: int) -> Perceptual | None:
         return None
     try:
         file = path.expanduser()
-        digest = sha256_of(file)
-        found = Perceptual(load_file(file) if file.suffix == ".safetensors" else read_weights(file), digest)
+        weights = read_weights(file, lambda names: FIRST in names)
+        found = Perceptual(weights, sha256_of(file))
         found.require_size(size)
         return found
     except OSError as error:
         raise StudyError(f"--lpips {path} cannot be read ({error.strerror or error}): give {SOURCE}") from error
-    except (SafetensorError, StudyError, ValueError, RuntimeError) as error:
-        raise StudyError(f"--lpips {path}: {error}; give {SOURCE}") from error
+    except StudyError as error:
+        raise StudyError(f"--lpips {error}; or give {SOURCE}") from error
+    except (ValueError, RuntimeError) as error:
+        raise StudyError(f"--lpips {path}: {' '.join(str(error).split())}; give {SOURCE}") from error

@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from data.progress import say
 from fernn.models import ModelConfig
 from fernn.models.cnn3d import CNN3DConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
 from fernn.models.predictor import RotatingConfig, TranslatingConfig
-from fernn.reference import Velocities, from_reference, is_derived, read_reference, renamed
+from fernn.reference import Velocities, from_reference, is_derived, is_published, renamed
+from fernn.weights import Fits, WeightsError, weights_in
 from tune.study import StudyError
 
 Weights = Mapping[str, Tensor]
@@ -26,17 +28,18 @@ TOLERANCE = 1e-4
 """Largest difference of outputs, as a share of the largest: the order of V changes float32 sums, no more."""
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The file's state dict; raises OSError for a file that cannot be read, StudyError for one that is none."""
-    path.stat()
+def read_weights(path: Path, fits: Fits = is_published) -> dict[str, Tensor]:
+    """The file's state dict in single precision; a line says what was taken off or turned to get it.
+
+    Raises OSError for a file that cannot be opened, StudyError for one that has no weights to be used.
+    """
     try:
-        weights = read_reference(str(path))
-    except Exception as error:  # what torch.load raises depends on where the file is broken
-        reason = str(error).strip().partition("\n")[0]
-        raise StudyError(f"{path} must be a state dict saved by torch.save, it cannot be read: {reason}") from error
-    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise StudyError(f"{path} must be a state dict saved by torch.save, it holds a {type(weights).__name__}")
-    return weights
+        found = weights_in(path, fits, in_single=True)
+    except WeightsError as error:
+        raise StudyError(str(error)) from error
+    if found.notes:
+        say(f"{path}: {'; '.join(found.notes)}")
+    return found.weights
 
 
 def published_velocities(config: ModelConfig) -> Velocities:

@@ -6,13 +6,16 @@ is left as it is.
 """
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
 from data.convection import made
-from data.convection.published import READINGS, ReadingName, read_published
+from data.convection.arrays import ENDINGS
+from data.convection.published import PUBLISHED, READINGS, ReadingName, read_published
 from data.errors import DataError, DownloadError
 from data.fields.schema import cut, write_tiles
 from data.files import locked, room_in, sha256_of
@@ -35,7 +38,7 @@ class PrepareConfig:
     out: Path
     """Folder for the prepared squares."""
     files: Path | None = None
-    """The published rbc_data.pt, or the folder that has it; without it fields are solved for."""
+    """The published rbc_data.pt (or .npy, .npz, .safetensors, .zip) or its folder; without it fields are solved for."""
     size: int = 64
     """Height and width of a square, pixels."""
     rayleigh: float = SOLVED.rayleigh
@@ -54,6 +57,8 @@ class PrepareConfig:
     """Without --files: cells of the solver's grid along each side of a pixel."""
     reading: ReadingName | None = None
     """Order of components and rows in the file; without it the one with the least divergence, which must be small."""
+    component_axis: int | None = None
+    """Axis of the file's array along which the two components stand, from 0; without it the only one of size 2."""
 
 
 def folder_of(out: Path | str, size: int) -> Path:
@@ -62,8 +67,9 @@ def folder_of(out: Path | str, size: int) -> Path:
 
 
 def prepare(
-    out: Path | str, *, files: Path | str | None = None, size: int = 64, reading: ReadingName | None = None
-) -> Manifest:
+    out: Path | str, *, files: Path | str | None = None, size: int = 64, reading: ReadingName | None = None,
+    component_axis: int | None = None,
+) -> Manifest:  # fmt: skip
     """The manifest of the published fields in ``folder_of(out, size)``, which are read unless they are there.
 
     Raises :class:`DataError` with one clear line if that cannot be done; then nothing half-written is left.
@@ -77,9 +83,20 @@ def prepare(
             _require_reading(folder, standing, reading)
             return standing
         path = _path(files)
-        frames, facts = read_published(path, size, reading)
+        scratch = folder.with_name(f".{folder.name}.unpacked")
+        frames, facts = read_published(path, size, reading, component_axis=component_axis, scratch=scratch)
+        _say_form(path, facts)
         tiles = cut(REGION, frames, size)
         return write_tiles(folder, tiles, DATASET, False, str(path), sha256_of(path), LIBRARIES, facts)
+
+
+def _say_form(path: Path, facts: Mapping[str, Any]) -> None:
+    """Say how a file was read that is not the published one."""
+    shape = tuple(facts["shape"])
+    if facts["layout"] != f"components along axis 1 of {shape}":
+        say(f"{path}: {facts['layout']}")
+    if shape != PUBLISHED:
+        say(f"{path}: {shape[0]} frames of {shape[2]} x {shape[3]} pixels, the published file has 2000 of 256 x 1792")
 
 
 def _require_reading(folder: Path, manifest: Manifest, reading: ReadingName | None) -> None:
@@ -96,10 +113,20 @@ def _path(files: Path | str | None) -> Path:
             "solve for fields of your own with --set data.name=made-convection"
         )
     given = Path(files).expanduser().resolve()
-    path = given / NAME if given.is_dir() else given
-    if not path.is_file():
+    path = _in_folder(given) if given.is_dir() else given
+    if not path.exists():
         raise DataError(f"{path} is not there: give {NAME}, or the folder that has it")
     return path
+
+
+def _in_folder(folder: Path) -> Path:
+    """The published file in a folder, or the only file of its name in another form."""
+    others = sorted(path for path in folder.glob(f"{Path(NAME).stem}.*") if path.suffix.lower() in ENDINGS)
+    if (path := folder / NAME).exists() or not others:
+        return path
+    if len(others) > 1:
+        raise DataError(f"{folder} has {', '.join(path.name for path in others)}: give the one that is meant")
+    return others[0]
 
 
 def main(config: PrepareConfig) -> int:
@@ -111,7 +138,13 @@ def main(config: PrepareConfig) -> int:
             folder, manifest = made.folder_of(config.out, data), made.prepare(config.out, data)
         else:
             folder = folder_of(config.out, config.size)
-            manifest = prepare(config.out, files=config.files, size=config.size, reading=config.reading)
+            manifest = prepare(
+                config.out,
+                files=config.files,
+                size=config.size,
+                reading=config.reading,
+                component_axis=config.component_axis,
+            )
     except (ValueError, OSError) as error:
         say(f"error: {error}")
         return 2
@@ -122,8 +155,9 @@ def main(config: PrepareConfig) -> int:
 
 def _require_used(config: PrepareConfig) -> None:
     """Raise ValueError for an option that would have no effect."""
-    if config.files is None and config.reading is not None:
-        raise ValueError("--reading is of a file: give --files with it, or leave it out")
+    for name in ("reading", "component_axis"):
+        if config.files is None and getattr(config, name) is not None:
+            raise ValueError(f"--{name.replace('_', '-')} is of a file: give --files with it, or leave it out")
     for name in made.DECIDING if config.files is not None else ():
         if name != "size" and getattr(config, name) != getattr(SOLVED, name):
             raise ValueError(f"--{name.replace('_', '-')} is of fields solved for: leave it or --files out")

@@ -1,26 +1,27 @@
 """The published fields of convection, ``rbc_data.pt``: one tensor (2000, 2, 256, 1792), read without running code.
 
-Only tensors are unpickled (``weights_only``), and every fourth pixel is taken along each axis, as the released script
-takes it. The 7 GB are mapped, not loaded, where the file is of torch's zip format; the older format is loaded whole.
+The same numbers may stand in other forms of file (:mod:`data.convection.arrays`) and layouts
+(:mod:`data.convection.layout`). Every fourth pixel is taken along each axis, as the released script takes it; all are
+checked. The 7 GB are mapped, not loaded, but in files of torch's older format.
 
 Which component is which, and whether the first row is on top, the file does not say, and turning vectors needs it. It
 is measured, unless it is given: the flow has no divergence, so of the four ways to read it the one with the least is
 right, up to a mirror that convection is symmetric under. The released script reads all files alike.
 """
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from data.convection.arrays import read_arrays
+from data.convection.layout import Velocities, velocities_in
 from data.errors import DataError
 from data.fields.schema import Frames
 
+PUBLISHED = (2000, 2, 256, 1792)
 MOST_DIVERGENCE = 0.3
 """Of a velocity field, relative to its gradients: read wrongly it has 0.5 to 1.4."""
 NUM_PROBED = 5
@@ -49,59 +50,68 @@ READINGS: dict[ReadingName, Reading] = {
 }  # fmt: skip
 
 
-def read_published(path: Path, size: int, reading: ReadingName | None = None) -> tuple[Frames, dict[str, Any]]:
+def read_published(
+    path: Path, size: int, reading: ReadingName | None = None, *, component_axis: int | None = None,
+    scratch: Path | None = None,
+) -> tuple[Frames, dict[str, Any]]:  # fmt: skip
     """The fields (t, 2, size, w) with every so many pixels taken that the layer is ``size`` high, and facts on them.
 
-    Raises DataError, which names the file and the rule, for anything else than velocities of an incompressible flow;
-    where the reading is given, divergence is no reason.
+    Archives are unpacked into ``scratch`` for as long as they are read, without it beside the file. Raises DataError,
+    which names the file and the rule, for anything else than velocities of an incompressible flow; where the reading is
+    given, divergence is no reason.
     """
-    tensor = _tensor(path)
-    stride = _stride(path, tensor, size)
-    way, divergence = _reading(path, tensor, reading)
-    fields = np.empty((len(tensor), 2, size, -(-tensor.shape[3] // stride)), np.float32)
-    for first in range(0, len(tensor), NUM_AT_ONCE):
-        part = tensor[first : first + NUM_AT_ONCE, :, ::stride, ::stride].float().numpy()
-        _require_numbers(path, part, first)
-        fields[first : first + NUM_AT_ONCE] = way.of(part)
+    with read_arrays(path, scratch or path.with_name(f".{path.name}.unpacked")) as (content, most_bytes):
+        velocities = velocities_in(path, content, most_bytes, component_axis)
+        stride = _stride(path, velocities, size)
+        fields = _taken(path, velocities, stride)
+        way, divergence = _reading(path, velocities, reading)
+    fields = np.ascontiguousarray(way.of(fields))
     facts = {
-        "shape": list(tensor.shape), "stride": stride, "components_swapped": way.is_swapped,
-        "rows_turned": way.is_upside_down, "divergence": divergence,
+        "shape": list(velocities.shape), "layout": velocities.layout, "stride": stride,
+        "components_swapped": way.is_swapped, "rows_turned": way.is_upside_down, "divergence": divergence,
         "mean": float(fields.mean(dtype=np.float64)), "deviation": float(fields.std(dtype=np.float64)),
     }  # fmt: skip
     return fields, facts
 
 
-def _tensor(path: Path) -> Tensor:
-    path.open("rb").close()  # an OSError of what cannot be opened stays one
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except Exception as error:  # what torch.load raises depends on where the file is broken
-        reason = str(error).strip().partition("\n")[0]
-        raise DataError(f"{path} must be one tensor saved by torch.save, it cannot be read: {reason}") from error
-    if not isinstance(found, Tensor):
-        raise DataError(f"{path} must be one tensor saved by torch.save, it holds a {type(found).__name__}")
-    if found.ndim != 4 or found.shape[1] != 2 or 0 in found.shape:
-        raise DataError(f"{path} must have the shape (frames, 2, rows, columns), got {tuple(found.shape)}")
-    if not found.is_floating_point() or found.layout != torch.strided:
-        raise DataError(f"{path} must hold plain floating-point numbers, got {found.dtype}, {found.layout}")
-    if found.numel() * found.element_size() > path.stat().st_size:
-        raise DataError(f"{path} must hold every number of its shape {tuple(found.shape)}, it is too small for them")
-    return found
-
-
-def _stride(path: Path, tensor: Tensor, size: int) -> int:
-    height, width = tensor.shape[2:]
-    if height % size or width < height:
+def _stride(path: Path, velocities: Velocities, size: int) -> int:
+    height, width = velocities.shape[2:]
+    if width < height:
+        raise DataError(
+            f"{path} has {height} x {width} pixels ({velocities.layout}): a layer is at least as wide as high, rows "
+            "must stand before columns"
+        )
+    if height % size:
         raise DataError(f"{path} has {height} x {width} pixels: data.size must divide {height}, got {size}")
     return height // size
 
 
-def _reading(path: Path, tensor: Tensor, given: ReadingName | None) -> tuple[Reading, float]:
+def _taken(path: Path, velocities: Velocities, stride: int) -> Frames:
+    """Every so many pixels of all frames; DataError names the first frame with what is no number, and how many."""
+    num_frames, _, height, width = velocities.shape
+    fields = np.empty((num_frames, 2, height // stride, -(-width // stride)), np.float32)
+    broken: list[int] = []
+    for first in range(0, num_frames, NUM_AT_ONCE):
+        part = velocities.frames(first, min(first + NUM_AT_ONCE, num_frames))
+        broken += [first + int(place) for place in np.flatnonzero(~np.isfinite(part).all(axis=(1, 2, 3)))]
+        fields[first : first + NUM_AT_ONCE] = part[:, :, ::stride, ::stride]
+    if broken:
+        raise DataError(
+            f"{path} must hold finite numbers: NaN or infinity is in {len(broken)} of its {num_frames} frames, first "
+            f"in frame {broken[0]} (counted from 0)"
+        )
+    return fields
+
+
+def _reading(path: Path, velocities: Velocities, given: ReadingName | None) -> tuple[Reading, float]:
     """The way to read the file, the given one or that of least divergence, and how much that is."""
-    chosen = np.linspace(0, len(tensor) - 1, min(NUM_PROBED, len(tensor))).round().astype(int)
-    probed = torch.stack([tensor[int(place)] for place in chosen]).double().numpy()
-    for place, frame in zip(chosen, probed, strict=True):
-        _require_numbers(path, frame[None], place)
+    chosen = np.linspace(0, velocities.shape[0] - 1, min(NUM_PROBED, velocities.shape[0])).round().astype(int).tolist()
+    probed = np.concatenate([velocities.frames(place, place + 1) for place in chosen]).astype(np.float64)
+    if (probed == probed[:, :, :1, :1]).all():
+        values = " and ".join(f"{value:g}" for value in probed[0, :, 0, 0])
+        raise DataError(
+            f"{path} must hold velocities of an incompressible flow, they are the same everywhere ({values} in frame 0)"
+        )
     found = {name: divergence(way.of(probed)) for name, way in READINGS.items()}
     name = min(found, key=lambda one: found[one]) if given is None else given
     if not found[name] < (np.inf if given else MOST_DIVERGENCE):
@@ -112,11 +122,6 @@ def _reading(path: Path, tensor: Tensor, given: ReadingName | None) -> tuple[Rea
             "be read, prepare it by data/convection/prepare.py with --reading"
         )
     return READINGS[name], found[name]
-
-
-def _require_numbers(path: Path, frames: NDArray[Any], first: int) -> None:
-    if not np.isfinite(frames).all():
-        raise DataError(f"{path} must hold numbers, frames {first} to {first + len(frames) - 1} have others")
 
 
 def divergence(frames: NDArray[np.float64]) -> float:

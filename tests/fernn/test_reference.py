@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from fernn.reference import from_reference, renamed
+from fernn.reference import from_reference, read_reference, renamed
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = ["kth_grnn", "kth_fernn_v1", "kth_grnn_plus_v1", "kth_fernn_v1_two_layers", "kth_3dcnn"]
@@ -66,6 +66,50 @@ def test_weights_keep_their_precision():
     model = from_reference(double, task="kth", velocities=ast.literal_eval(metadata["v_list_vy_vx"])).eval()
     with torch.no_grad():
         assert_same(model(values["in.clip"].double()), values["out.eval_logits"], 1e-5)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda weights: {f"module._orig_mod.{name}": weight for name, weight in weights.items()},
+        lambda weights: {f"model.{name}": weight for name, weight in weights.items()},
+        lambda weights: {"epoch": 3, "ema": {}, "model_state_dict": {f"module.{n}": w for n, w in weights.items()}},
+        lambda weights: {name: torch.nn.Parameter(w) if w.is_floating_point() else w for name, w in weights.items()},
+    ],
+)
+@pytest.mark.parametrize("name", CASES)
+def test_weights_may_be_wrapped(name, wrap, tmp_path):
+    values, metadata = golden(name)
+    velocities = ast.literal_eval(metadata["v_list_vy_vx"]) if "v_list_vy_vx" in metadata else None
+    expected = model_of(values, metadata).state_dict()
+    torch.save(wrap(part(values, "weights.")), tmp_path / "w.pth")
+    for given in (wrap(part(values, "weights.")), read_reference(str(tmp_path / "w.pth"))):
+        found = from_reference(given, task="kth", velocities=velocities).state_dict()
+        assert found.keys() == expected.keys() and all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize(("dtype", "share"), [(torch.float16, 2**-11), (torch.bfloat16, 2**-8)])
+def test_weights_in_half_precision_make_a_network_in_single(dtype, share):
+    values, metadata = golden("kth_fernn_v1")
+    velocities, whole = ast.literal_eval(metadata["v_list_vy_vx"]), part(values, "weights.")
+    for half in (
+        {name: w.to(dtype) if w.is_floating_point() else w for name, w in whole.items()},
+        {name: w.to(dtype) if "conv" in name and w.dim() == 4 else w for name, w in whole.items()},
+    ):
+        model = from_reference(half, task="kth", velocities=velocities)
+        assert {p.dtype for p in model.parameters()} == {torch.float32}
+        found, expected = model.state_dict()["head.weight"], whole["fc.weight"]
+        assert ((found - expected).abs() <= share * expected.abs() + 1e-7).all()  # rounded once, to its nearest
+
+
+def test_integers_for_weights_are_named_as_the_file_names_them():
+    values, metadata = golden("kth_fernn_v1")
+    weights = part(values, "weights.") | {"fc.weight": (100 * values["weights.fc.weight"]).to(torch.int8)}
+    with pytest.raises(ValueError, match="'fc.weight' must hold floating-point numbers, got torch.int8"):
+        from_reference(weights, task="kth", velocities=ast.literal_eval(metadata["v_list_vy_vx"]))
+    weights["fc.weight"] = torch.full((6, 16), torch.nan)
+    with pytest.raises(ValueError, match="the weights must hold finite numbers, 96 of 96 in 'fc.weight'"):
+        from_reference(weights, task="kth")
 
 
 @pytest.mark.parametrize(

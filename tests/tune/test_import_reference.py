@@ -1,5 +1,6 @@
 """Weights of the published code as an evaluated cell: accepted, refused, and never twice."""
 
+import argparse
 import subprocess
 import sys
 from dataclasses import replace
@@ -172,6 +173,48 @@ def test_a_file_that_is_no_state_dict_is_refused_in_one_line(tmp_path):
         assert "\n" not in str(refusal.value)
     with pytest.raises(FileNotFoundError):
         read_weights(tmp_path / "nothing.pth")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_bundle_in_another_precision_is_unwrapped_turned_and_said(dtype, tmp_path, capsys):
+    weights = {
+        f"module.{name}": w.to(dtype) if w.is_floating_point() else w for name, w in published("kth_grnn")[0].items()
+    }
+    torch.save(
+        {"epoch": 3, "ema": weights, "state_dict": weights, "args": argparse.Namespace(lr=1)}, tmp_path / "w.pth"
+    )
+    found = read_weights(tmp_path / "w.pth")
+    (line,) = capsys.readouterr().err.splitlines()
+    number = sum(weight.is_floating_point() for weight in weights.values())
+    precision = str(dtype).removeprefix("torch.")
+    assert line.endswith(
+        "w.pth: the weights are those under 'state_dict'; their names are read without 'module.'; "
+        f"{number} tensors are turned from {precision} to float32"
+    )
+    ours = config("grnn", {"model.hidden_channels": 16})
+    network, built = published_network(found, ours), ours.build()
+    built.load_state_dict(network.state_dict())
+    check_outputs(built, network, [torch.rand(2, 5, 1, 16, 16)])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "it is a Git LFS pointer"),
+        (b"<html>", "it is a web page"),
+        (b"", "it is empty"),
+        (b"PK\x03\x04" + b"\0" * 99, "it is a zip archive, cut short or damaged"),
+    ],
+)
+def test_the_command_refuses_another_file_in_one_line_and_leaves_nothing(
+    prepared, tmp_path, monkeypatch, capsys, content, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "w.pth").write_bytes(content)
+    assert main(Options(Path("w.pth"), "grnn", "theirs", data=str(prepared), set=("data.size=8",))) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: w.pth must be a state dict saved by torch.save") and message in line
+    assert [path.name for path in tmp_path.iterdir()] == ["w.pth"]
 
 
 def test_an_imported_cell_is_evaluated_and_kept_beside_the_grid(two_cpus, footage, saved, tmp_path):

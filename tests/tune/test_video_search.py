@@ -150,9 +150,15 @@ def test_weights_are_kept_by_their_hash_and_checked(tmp_path):
     wide = checkpoint(tmp_path / "wide.safetensors", hidden_channels=3)
     with pytest.raises(StudyError, match="does not fit e3d-lstm"):
         keep(starting_from(tmp_path / "t", fingerprint(wide)), wide)
-    (tmp_path / "w.safetensors").write_bytes(b"no checkpoint")
-    with pytest.raises(StudyError, match="give a cell's best/model.safetensors"):
-        keep(study, path)
+    for content, message in {
+        b"no checkpoint": "it is a text file",
+        b"version https://git-lfs.github.com/spec/v1\nsize 9\n": "it is a Git LFS pointer, not the file itself",
+        path.read_bytes()[:-1]: "not a checkpoint of this project, or cut short",
+    }.items():
+        (tmp_path / "w.safetensors").write_bytes(content)
+        for refused in (lambda: keep(study, path), lambda: fingerprint(path)):
+            with pytest.raises(StudyError, match=f"{message}.*; give a cell's best/model.safetensors"):
+                refused()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,138 @@
+"""Arrays of numbers in the files that people keep them in: torch, safetensors, NumPy, and zip archives of one of these.
+
+Nothing is run and nothing unpickled but tensors. What can stay on disk does: files are mapped, archives unpacked
+beside the output.
+"""
+
+import shutil
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from data.archives import extract_member, opened
+from data.errors import ArchiveError, DataError
+from fernn.file_kinds import (
+    LEGACY,
+    NPY,
+    NPZ,
+    SAFETENSORS,
+    TORCH,
+    ZIP,
+    UnreadableError,
+    kind_of,
+    refusal,
+    require_bounded,
+    require_content,
+    unpacked_size,
+)
+from fernn.torch_files import load_torch
+
+Array = Tensor | NDArray[Any]
+ARRAYS = (Tensor, np.ndarray)
+FORMS = "torch.save, safetensors or NumPy, or a zip archive with one of them"
+ENDINGS = (".pt", ".pth", ".npy", ".npz", ".safetensors", ".zip")
+"""Of files in an archive that may hold the numbers."""
+DEEPEST, SHOWN = 2, 4
+"""Archives in each other."""
+
+
+class Unusable(UnreadableError):
+    """An array among others that cannot be read; an error only where it is the one that is wanted."""
+
+
+@contextmanager
+def read_arrays(path: Path, scratch: Path) -> Iterator[tuple[Any, int]]:
+    """What the file holds, an array or lists and dicts of arrays, and the bytes that its numbers can have at most.
+
+    Archives are unpacked into the folder ``scratch``, which is gone afterwards. Raises DataError for other files,
+    OSError for one that cannot be opened.
+    """
+    shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
+    try:
+        yield _read(path, scratch, 0)
+    except UnreadableError as error:
+        raise DataError(f"{path} must be a file of {FORMS}, {error}") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _read(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
+    require_content(path)
+    size, kind = path.stat().st_size, kind_of(path)
+    if kind in (TORCH, LEGACY):
+        return load_torch(path, mapped=True), max(size, unpacked_size(path) if kind == TORCH else 0)
+    if kind == NPY:
+        return _numpy(path), size
+    if kind == SAFETENSORS:
+        return _safetensors(path), size
+    if kind in (NPZ, ZIP) and depth < DEEPEST:
+        return _unpacked(path, scratch, depth)
+    raise refusal(kind)
+
+
+def _numpy(path: Path) -> NDArray[Any]:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # what numpy.load raises depends on where the file is broken
+        if "object" in str(error).lower():
+            raise Unusable("it holds Python objects, which need pickle: save the array of numbers by itself") from error
+        raise Unusable("it cannot be read: it is empty, cut short or damaged: get it again") from error
+
+
+def _safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise UnreadableError("it cannot be read: it is cut short or damaged: get it again") from error
+
+
+def _unpacked(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
+    """The arrays of an archive: those of its only file, or all of NumPy's by their names."""
+    require_bounded(path)
+    members = _members(path)
+    if len(members) != 1 and not (members and all(member.filename.lower().endswith(".npy") for member in members)):
+        held = ", ".join(member.filename for member in members[:SHOWN]) or "none"
+        raise UnreadableError(f"it is an archive, which must have one such file, it has {held}")
+    files = [scratch / f"{depth}-{number}" for number in range(len(members))]
+    try:
+        with opened(path) as zipped:
+            for member, file in zip(members, files, strict=True):
+                extract_member(zipped, member, file)
+    except ArchiveError as error:
+        raise UnreadableError(f"it cannot be read ({error.__cause__}): get it again") from error
+    if len(files) == 1:
+        return _read(files[0], scratch, depth + 1)
+    return dict(zip(_names(members), map(_or_why, files), strict=True)), sum(file.stat().st_size for file in files)
+
+
+def _names(members: Sequence[zipfile.ZipInfo]) -> list[str]:
+    """The arrays' names, with their folders where they differ by these alone."""
+    names = [PurePosixPath(member.filename).stem for member in members]
+    return names if len(set(names)) == len(names) else [member.filename for member in members]
+
+
+def _members(path: Path) -> list[zipfile.ZipInfo]:
+    with zipfile.ZipFile(path) as zipped:
+        return [member for member in zipped.infolist() if _is_data(member)]
+
+
+def _or_why(path: Path) -> NDArray[Any] | Unusable:
+    try:
+        return _numpy(path)
+    except Unusable as error:
+        return error
+
+
+def _is_data(member: zipfile.ZipInfo) -> bool:
+    """Whether it may hold numbers; a Mac writes files of its own beside them."""
+    path = PurePosixPath(member.filename)
+    hidden = path.name.startswith(".") or "__MACOSX" in path.parts
+    return path.suffix.lower() in ENDINGS and not hidden and not member.is_dir()

@@ -1,0 +1,230 @@
+"""How arrays become velocities (frames, 2, rows, columns): which of several they are, and which axis is which.
+
+The axis of the two components is the only one of size 2, or the one that is given; the others are frames, rows and
+columns in that order. A list is an axis before those of its arrays.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from data.convection.arrays import ARRAYS, Array, Unusable
+from data.errors import DataError
+
+PAIRS = {
+    ("u", "v"), ("u", "w"), ("ux", "uy"), ("ux", "uz"), ("vx", "vy"), ("vx", "vz"), ("velx", "vely"), ("velx", "velz"),
+    ("xvelocity", "yvelocity"), ("xvelocity", "zvelocity"), ("velocityx", "velocityy"), ("velocityx", "velocityz"),
+}  # fmt: skip
+"""Names of the two components, without case and marks."""
+SHAPE = "(frames, 2, rows, columns)"
+DEEPEST = 3
+SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Velocities:
+    """Both components as arrays (t, rows, columns) in the order of time, and how they stand in the file."""
+
+    parts: tuple[Sequence[Array], Sequence[Array]]
+    layout: str
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Frames, 2, rows, columns."""
+        first, *_ = mine = self.parts[0]
+        return sum(map(len, mine)), 2, first.shape[1], first.shape[2]
+
+    def frames(self, first: int, last: int) -> NDArray[np.float32]:
+        """The frames from ``first`` to before ``last``, (t, 2, rows, columns)."""
+        return np.stack([_between(parts, first, last) for parts in self.parts], 1)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The arrays that hold the velocities; whether they stand in a list, or are two components; under which names."""
+
+    arrays: list[Array]
+    names: tuple[str, ...]
+    is_listed: bool = False
+    is_pair: bool = False
+
+
+def velocities_in(path: Path, content: Any, most_bytes: int, axis: int | None = None) -> Velocities:
+    """The velocities that a file holds; ``axis`` is that of the components.
+
+    Raises DataError where the content tells of no velocities, or of more than one reading of them.
+    """
+    chosen = _chosen(path, content, ())
+    arrays = [_plain(path, array) for array in chosen.arrays]
+    if sum(_num_bytes(array) for array in arrays) > most_bytes:
+        shape = tuple(arrays[0].shape)
+        raise DataError(f"{path} must hold every number of its shape {shape}, it is too small for them")
+    if chosen.is_pair:
+        arrays, axis = [_three(array) for array in arrays], 0 if axis is None else axis
+    elif len(arrays) == 2 and all(array.ndim == 4 and array.shape[1] == 1 for array in arrays):
+        arrays = [array[:, 0] for array in arrays]
+    return _arranged(path, replace(chosen, arrays=arrays), axis)
+
+
+def _chosen(path: Path, content: Any, names: tuple[str, ...]) -> Chosen:
+    if isinstance(content, Unusable):
+        raise content
+    if isinstance(content, np.ndarray) and content.dtype.names:
+        content = {field: content[field] for field in content.dtype.names}
+    if isinstance(content, ARRAYS):
+        return Chosen([content], names)
+    if isinstance(content, list | tuple) and content and all(isinstance(one, ARRAYS) for one in content):
+        return Chosen(list(content), names, is_listed=True)
+    entries = dict(enumerate(content)) if isinstance(content, list | tuple) else content
+    if isinstance(entries, Mapping) and entries and len(names) < DEEPEST:
+        return _of_names(path, entries, names)
+    raise DataError(
+        f"{path} must hold velocities {SHAPE}, it holds a {type(content).__name__}: save a tensor by torch.save, or an "
+        "array by numpy.save"
+    )
+
+
+def _of_names(path: Path, content: Mapping[Any, Any], names: tuple[str, ...]) -> Chosen:
+    arrays = {key: value for key, value in content.items() if isinstance(value, ARRAYS)}
+    whole = [key for key, value in arrays.items() if value.ndim > 3 and 2 in value.shape]
+    inner = whole or [key for key, value in content.items() if key not in arrays and _has_arrays(value, len(names))]
+    if not whole and (pair := _pair(arrays)):
+        return Chosen([arrays[key] for key in pair], (*names, " and ".join(map(str, pair))), True, True)
+    if not whole and (numbered := _numbered(arrays)):
+        return Chosen([arrays[key] for key in numbered], (*names, f"{numbered[0]} to {numbered[-1]}"), True)
+    if len(content) == 1 or len(inner) == 1:
+        key = next(iter(inner or content))
+        return _chosen(path, content[key], (*names, str(key)))
+    unusable = next((value for value in content.values() if isinstance(value, Unusable)), None)
+    if unusable is not None and not arrays:
+        raise unusable
+    held = ", ".join(f"{key} {_shape(value)}" for key, value in list(content.items())[:SHOWN])
+    raise DataError(
+        f"{path} must hold velocities {SHAPE} under one name, or components under u and v; it holds {held}: save those "
+        "alone"
+    )
+
+
+def _has_arrays(value: Any, depth: int) -> bool:
+    values = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return depth < DEEPEST and any(isinstance(one, ARRAYS) or _has_arrays(one, depth + 1) for one in values)
+
+
+def _pair(arrays: Mapping[Any, Array]) -> tuple[Any, Any] | None:
+    """The names of the two components; None where none are there, or more than one pair of names is."""
+    known = {re.sub(r"[\W_]", "", str(key).lower()): key for key in arrays}
+    found = [(known[one], known[two]) for one, two in PAIRS if one in known and two in known]
+    return found[0] if len(found) == 1 else None
+
+
+def _numbered(arrays: Mapping[Any, Array]) -> list[Any]:
+    """Names of frames in the order of their numbers; empty where not all are numbered, each once, or of one shape."""
+    numbers = {key: re.findall(r"\d+", str(key)) for key in arrays}
+    if not all(numbers.values()) or len({value.shape for value in arrays.values()}) != 1:
+        return []
+    order = {key: int(found[-1][:18]) for key, found in numbers.items()}
+    return sorted(order, key=lambda key: order[key]) if len(set(order.values())) == len(order) else []
+
+
+def _plain(path: Path, array: Array) -> Array:
+    """The array without batch axes of size 1 in front; raises DataError for numbers that are no velocities."""
+    if isinstance(array, Tensor):
+        is_plain = array.layout == torch.strided and not array.is_quantized and not array.is_meta
+        is_float, kind = array.is_floating_point() and array.dtype.itemsize > 1, f"{array.dtype}, {array.layout}"
+    else:
+        is_plain, is_float, kind = True, array.dtype.kind == "f", str(array.dtype)
+    if not is_plain or not is_float:
+        raise DataError(f"{path} must hold plain floating-point numbers, got {kind}: save velocities as float32")
+    while array.ndim > 4 and array.shape[0] == 1:
+        array = array[0]
+    return array.detach() if isinstance(array, Tensor) else array
+
+
+def _three(array: Array) -> Array:
+    """The array (t, rows, columns) of a component that has axes of size 1 more."""
+    for axis in reversed(range(array.ndim)):
+        if array.ndim > 3 and array.shape[axis] == 1:
+            array = array.squeeze(axis)
+    return array
+
+
+def _arranged(path: Path, chosen: Chosen, axis: int | None) -> Velocities:
+    arrays, first = chosen.arrays, chosen.arrays[0]
+    is_stack = chosen.is_listed and first.ndim == 3
+    is_joined = chosen.is_listed and not is_stack and len(arrays) > 1
+    shapes = {tuple(array.shape[is_joined:]) for array in arrays}
+    if len(shapes) != 1 or len({array.ndim for array in arrays}) != 1:
+        raise DataError(f"{path} must hold arrays of one shape in its list, got {_listed(shapes)}")
+    shape = tuple(first.shape)
+    if is_stack or is_joined:
+        shape = (len(arrays), *shape) if is_stack else (sum(map(len, arrays)), *shape[1:])
+    place = _axis(path, shape, axis, is_joined)
+    layout = f"{'.'.join(chosen.names)}: " * bool(chosen.names) + f"a list of {len(arrays)}, " * chosen.is_listed
+    layout += f"components along axis {place} of {shape}"
+    if is_stack and place == 0:
+        return Velocities(([arrays[0]], [arrays[1]]), layout)
+    one, other = ([_component(array, place - is_stack, which, is_stack) for array in arrays] for which in (0, 1))
+    return Velocities((one, other), layout)
+
+
+def _axis(path: Path, shape: tuple[int, ...], given: int | None, is_joined: bool) -> int:
+    """The components' axis; raises DataError where there is none, or more than one."""
+    if len(shape) != 4 or 0 in shape:
+        raise DataError(f"{path} must have the shape {SHAPE}, got {shape}")
+    found = [axis for axis, size in enumerate(shape) if size == 2 and not (axis == 0 and is_joined)]
+    if given is not None and given in found:
+        return given
+    if given is not None:
+        raise DataError(f"{path} must have two components along --component-axis {given}, its shape is {shape}")
+    if not found:
+        raise DataError(f"{path} must have the shape {SHAPE}, got {shape}: no axis has the size 2 of the components")
+    if len(found) > 1:
+        axes = " and ".join(map(str, found))
+        raise DataError(
+            f"{path} has the shape {shape}, of which axes {axes} may be the two components: say which by "
+            "data/convection/prepare.py with --component-axis"
+        )
+    return found[0]
+
+
+def _component(array: Array, axis: int, which: int, is_frame: bool) -> Array:
+    """One component (t, rows, columns) of an array, or of a single frame."""
+    place: list[Any] = [slice(None)] * array.ndim
+    place[axis] = which
+    found = array[tuple(place)]
+    return found[None] if is_frame else found
+
+
+def _between(parts: Sequence[Array], first: int, last: int) -> NDArray[np.float32]:
+    found, start = [], 0
+    for part in parts:
+        if start < last and start + len(part) > first:
+            found.append(_numbers(part[max(0, first - start) : last - start]))
+        start += len(part)
+    return np.concatenate(found)
+
+
+def _numbers(array: Array) -> NDArray[np.float32]:
+    if isinstance(array, Tensor):
+        return array.float().numpy()
+    with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite, and is refused as such
+        return np.asarray(array, dtype=np.float32)
+
+
+def _num_bytes(array: Array) -> int:
+    return int(np.prod([int(size) for size in array.shape], dtype=object)) * int(array.dtype.itemsize)
+
+
+def _shape(value: Any) -> str:
+    return str(tuple(value.shape)) if isinstance(value, ARRAYS) else f"({type(value).__name__})"
+
+
+def _listed(shapes: set[tuple[int, ...]]) -> str:
+    return ", ".join(map(str, sorted(shapes)[:SHOWN]))

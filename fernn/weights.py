@@ -1,0 +1,214 @@
+"""Weights as people save them: inside a bundle, with the prefixes of wrappers, in any precision.
+
+A bundle is a dict that has a state dict under some name, beside epoch, optimizer and the like, or has another
+bundle. Of several state dicts the network's own comes first, its moving average after it: see :data:`NAMES`.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fernn.file_kinds import SAFETENSORS, UnreadableError, kind_of, require_content
+from fernn.torch_files import load_torch
+
+Place = tuple[str, ...]
+Fits = Callable[[Collection[str]], bool]
+"""Whether names of weights are those of the network that is wanted."""
+NAMES = (
+    "state_dict", "model_state_dict", "model_state", "model_dict", "model", "net", "network", "module", "weights",
+    "params", "parameters",
+)  # fmt: skip
+"""Where a bundle has its weights, the first that is there; other names come after these."""
+AVERAGED = r"(^|_)(ema|swa|avg|averaged?|shadow)(_|$)"
+"""Names of moving averages, which come last."""
+OTHERS = r"optim|sched|scaler|loss|metric|history|rng|callback|^opt$"
+"""Names under which a bundle has what is no network's weights."""
+WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+"""Parts of names that DataParallel, torch.compile and others put before a network's own."""
+COUNTED = "n_averaged"
+"""What torch's AveragedModel keeps beside the weights."""
+DEEPEST, SHOWN = 4, 6
+RULE = "must be a state dict saved by torch.save or as safetensors"
+
+
+class WeightsError(ValueError):
+    """What is given has no weights that can be used; the message says what it must and does hold."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A state dict, and what was done to get it, for the user to read."""
+
+    weights: dict[str, Tensor]
+    notes: tuple[str, ...] = ()
+
+
+def read(path: Path) -> Any:
+    """What a file of torch.save or safetensors holds; raises UnreadableError for any other, OSError for none."""
+    require_content(path)
+    if kind_of(path) != SAFETENSORS:
+        return load_torch(path)
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise UnreadableError("it cannot be read: it is cut short or damaged: get it again") from error
+
+
+def weights_in(path: Path, fits: Fits = lambda names: True, *, in_single: bool = False) -> Found:
+    """The state dict in a file, ``in_single`` precision or as it is.
+
+    Raises WeightsError where there is none that can be used, OSError for a file that cannot be opened.
+    """
+    try:
+        found = unwrapped(read(path), fits)
+        return in_float32(found) if in_single else found
+    except WeightsError as error:
+        raise WeightsError(f"{path} {error}") from error
+    except UnreadableError as error:
+        raise WeightsError(f"{path} {RULE}, {error}") from error
+
+
+def unwrapped(content: Any, fits: Fits = lambda names: True) -> Found:
+    """The state dict in ``content``, without wrappers' prefixes, and without one that all names share if it then fits.
+
+    Raises WeightsError where there is none or no choice between several, and for weights that are no finite, dense
+    numbers.
+    """
+    place, weights, left = _state_dict(content)
+    if COUNTED in weights and all(name.startswith("module.") for name in weights if name != COUNTED):
+        weights, left = {name: weight for name, weight in weights.items() if name != COUNTED}, [*left, repr(COUNTED)]
+    notes = [f"the weights are those under {_quoted(place)}"] if place else []
+    notes += [f"left out: {_few(left)}"] if left else []
+    weights, prefixes = _renamed(weights, fits)
+    notes += [f"their names are read without {' and '.join(map(repr, prefixes))}"] if prefixes else []
+    for name, weight in weights.items():
+        _require_numbers(name, weight)
+    return Found({name: weight.detach() for name, weight in weights.items()}, tuple(notes))
+
+
+def in_float32(found: Found) -> Found:
+    """The same weights in single precision; integers stay. Raises WeightsError for numbers beyond it."""
+    others = {str(w.dtype).removeprefix("torch.") for w in found.weights.values() if _is_other_float(w)}
+    if not others:
+        return found
+    count = sum(map(_is_other_float, found.weights.values()))
+    weights = {name: w.float() if _is_other_float(w) else w for name, w in found.weights.items()}
+    for name, weight in weights.items():
+        _require_numbers(name, weight, " in float32")
+    note = f"{count} tensors are turned from {' and '.join(sorted(others))} to float32"
+    return replace(found, weights=weights, notes=(*found.notes, note))
+
+
+def _is_other_float(weight: Tensor) -> bool:
+    return weight.is_floating_point() and weight.dtype != torch.float32
+
+
+def _state_dict(content: Any) -> tuple[Place, Mapping[str, Tensor], list[str]]:
+    """Where the state dict is, the state dict, and what beside it is no weight or another state dict."""
+    found = sorted(_candidates(content, (), set()), key=lambda one: _rank(one[0]))
+    if not found:
+        return (), *_among_others(content)
+    (place, weights), *others = found
+    for other, _ in others:
+        if not _is_before(place, other):
+            both = f"{_quoted(place)} and {_quoted(other)}"
+            raise WeightsError(f"{RULE}, it holds several, {both}: save the one that is meant by itself")
+    return place, weights, [_quoted(other) for other, _ in others]
+
+
+def _among_others(content: Any) -> tuple[Mapping[str, Tensor], list[str]]:
+    """Weights that stand side by side with other entries, and those."""
+    if not isinstance(content, Mapping):
+        raise WeightsError(f"{RULE}, it holds a {type(content).__name__}")
+    weights = {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    if content and not weights:
+        names = _few([repr(name) for name in content])
+        raise WeightsError(f"{RULE}, it holds a {type(content).__name__} of {names}: save model.state_dict()")
+    return weights, [repr(name) for name in content if name not in weights]
+
+
+def _candidates(content: Any, place: Place, seen: set[int]) -> Iterator[tuple[Place, Mapping[str, Tensor]]]:
+    """Every state dict in a bundle, and where it is; each once, however often the file refers to it."""
+    if isinstance(content, list | tuple):
+        content = {f"[{number}]": value for number, value in enumerate(content)}
+    elif id(content) in seen:
+        return
+    if not isinstance(content, Mapping) or len(place) > DEEPEST:
+        return
+    seen.add(id(content))
+    if content and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()):
+        yield place, content
+        return
+    names = [name for name in content if isinstance(name, str) and not re.search(OTHERS, name.lower())]
+    for name in sorted(names, key=lambda name: _order(name.lower())):
+        yield from _candidates(content[name], (*place, name), seen)
+
+
+def _is_before(place: Place, other: Place) -> bool:
+    """Whether the names decide for ``place``, where the two begin to differ."""
+    one, two = next((pair for pair in zip(place, other, strict=False) if pair[0] != pair[1]), ("", ""))
+    return _order(one.lower()) < _order(two.lower())
+
+
+def _rank(place: Place) -> tuple[int, ...]:
+    return tuple(_order(name.lower()) for name in place)
+
+
+def _order(name: str) -> int:
+    if name in NAMES:
+        return NAMES.index(name)
+    return len(NAMES) + (re.search(AVERAGED, name) is not None)
+
+
+def _renamed(weights: Mapping[str, Tensor], fits: Fits) -> tuple[dict[str, Tensor], list[str]]:
+    """The weights by shorter names, and the prefixes that were taken off."""
+    parts = {part for name in weights for part in name.split(".")}
+    prefixes = [f"{part}." for part in WRAPPERS if part in parts]
+    names = {name: ".".join(part for part in name.split(".") if part not in WRAPPERS) for name in weights}
+    if len(set(names.values())) < len(names):
+        raise WeightsError(f"{RULE}, without {' and '.join(map(repr, prefixes))} two of its names are the same")
+    if shared := _shared(names.values(), fits):
+        names = {name: short.removeprefix(shared) for name, short in names.items()}
+    return {names[name]: weight for name, weight in weights.items()}, prefixes + [shared] * bool(shared)
+
+
+def _shared(names: Iterable[str], fits: Fits) -> str:
+    """The prefix that all names share, where they fit without it and not with it; else nothing."""
+    rests, prefix = list(names), ""
+    while not fits(rests):
+        firsts = {name.partition(".")[0] for name in rests}
+        rests = [name.partition(".")[2] for name in rests]
+        if len(firsts) != 1 or not all(rests):
+            return ""
+        prefix += f"{firsts.pop()}."
+    return prefix
+
+
+def _require_numbers(name: str, weight: Tensor, precision: str = "") -> None:
+    """Raise WeightsError for a weight that is no plain tensor of finite numbers."""
+    if weight.layout != torch.strided or weight.is_quantized or weight.is_complex() or weight.is_meta:
+        kind = "quantised" if weight.is_quantized else f"{weight.dtype}, {weight.layout}, on {weight.device}"
+        raise WeightsError(f"must hold plain tensors of real numbers, {name!r} is {kind}")
+    if weight.is_floating_point() and weight.dtype.itemsize == 1:
+        raise WeightsError(f"must hold weights that are not quantised, {name!r} is {weight.dtype}")
+    if not (finite := torch.isfinite(weight)).all():
+        count = weight.numel() - int(finite.sum())
+        raise WeightsError(
+            f"must hold finite numbers{precision}, {count} of {weight.numel()} in {name!r} are NaN or infinite"
+        )
+
+
+def _quoted(place: Place) -> str:
+    return repr(".".join(place))
+
+
+def _few(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:SHOWN])}{f' and {len(names) - SHOWN} more' if len(names) > SHOWN else ''}"
