@@ -158,8 +158,8 @@ def test_copies_that_people_have_edited_say_the_same(variant, published, tmp_pat
         (b"\xff\xfe\x00", "plain text"),
         (b"\x00\x01person", "plain text"),
         (b"<!DOCTYPE html>\n<html>404", "is a web page"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git-LFS pointer"),
-        (b"", "is empty: bring the file again"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
+        (b"", "is empty: get it again"),
     ],
 )
 def test_what_is_no_annotation_is_refused(content, rule, tmp_path):

@@ -186,7 +186,7 @@ def test_a_pointer_or_a_page_instead_of_a_video_is_named(videos, tmp_path):
     for name, content in zip(others, (b"version https://git-lfs.github.com/spec/v1\n", b"<html>404"), strict=True):
         (videos / f"{name}_uncomp.avi").write_bytes(content)
     reasons = {entry.name: entry.reason for entry in prepare(tmp_path / "out", videos=videos).skipped}
-    assert "is a Git-LFS pointer" in reasons[others[0]] and "is a web page" in reasons[others[1]]
+    assert "is a Git LFS pointer" in reasons[others[0]] and "is a web page" in reasons[others[1]]
 
 
 def test_two_annotations_that_differ_are_refused(videos, tmp_path):

@@ -148,10 +148,10 @@ DAMAGED = {
     ),
     "git-lfs": (
         replaced(TRAIN, b"version https://git-lfs.github.com/spec/v1\nsize 9\n"),
-        "is a Git-LFS pointer .*: run",
+        "is a Git LFS pointer.*: run",
     ),
-    "web page": (replaced(TRAIN, b"\n <!DOCTYPE html><html>404"), f"{TRAIN}.gz is a web page, .*: download the file"),
-    "empty": (replaced(TEST_LABELS, b""), f"{TEST_LABELS}.gz is empty: bring the file again"),
+    "web page": (replaced(TRAIN, b"\n <!DOCTYPE html><html>404"), f"{TRAIN}.gz is a web page, .*: download it again"),
+    "empty": (replaced(TEST_LABELS, b""), f"{TEST_LABELS}.gz is empty: get it again"),
     "packed nothing": (replaced(TEST_LABELS, gzip.compress(b"")), f"{TEST_LABELS}.gz is no idx file of labels"),
     "no idx": (replaced(TEST_LABELS, b"no idx"), f"{TEST_LABELS}.gz is no idx file of labels"),
     "two that differ": (two_copies, f"{TRAIN_LABELS} and .*{TRAIN_LABELS}.gz hold different things: delete"),

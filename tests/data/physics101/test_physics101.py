@@ -145,7 +145,7 @@ def test_what_is_damaged_is_skipped_and_said(videos, tmp_path):
 
 
 def test_what_is_there_instead_of_a_video_is_said(tmp_path):
-    for content, reason in ((b"version https://git-lfs.github.com/spec/v1\n", "Git-LFS pointer"), (b"", "empty")):
+    for content, reason in ((b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"), (b"", "empty")):
         (tmp_path / "v.mp4").write_bytes(content)
         with pytest.raises(VideoError, match=f"v.mp4 cannot be decoded: it is .*{reason}"):
             decode.decode(tmp_path / "v.mp4", 8, 1)

@@ -160,7 +160,7 @@ def test_files_that_are_no_clips_are_refused(files, tmp_path):
         standard.read_source(source)
     for content, message in (
         (pickle.dumps([1]), r"is no NumPy file \(.npy or .npz\)"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git-LFS pointer .*: run git lfs pull"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer.*: run git lfs pull"),
         (b"<html>404", "is a web page"),
         (b"", "is empty"),
         (b"\x93NUMPY\x01\x00\x10\x00{'descr': (((((\n", "is no NumPy file, or is damaged"),
