@@ -31,6 +31,7 @@ def golden_folder():
 @pytest.fixture(scope="session")
 def two_cpus():
     """A local Ray with two CPUs, and a GPU that the machine need not have: Ray hands out its parts all the same."""
+    ray.shutdown()  # of a test that read a data set without this fixture
     ray.init(
         address="local",
         num_cpus=2,
