@@ -40,7 +40,7 @@ def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[N
     The kernel lets go of it when the process ends, however it ends. The empty file stays behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

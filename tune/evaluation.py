@@ -6,12 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import tyro
-from rich.console import Console
-
 from data.progress import say
 from data.registry import read_corpus
 from data.stream import Corpus
+from data.terminal import console, options_of
 from fernn.config import unknown_name
 from fernn.data_config import DataConfig
 from tune.command import USER_ERRORS, refuse
@@ -82,7 +80,7 @@ def answer(
 
     ``open_study`` raises StudyError or KeyError for options that do not fit the study, before anything is measured.
     """
-    options = tyro.cli(kind, description=text)
+    options = options_of(kind, description=text)
     stop_on_sigterm()
     try:
         study = open_study(options)
@@ -93,7 +91,7 @@ def answer(
         say("stopped: what is measured is kept, the same command goes on")
         return 130
     except USER_ERRORS as error:
-        return refuse(error, Console(stderr=True))
+        return refuse(error, console(stderr=True))
     if options.json:
         print(json.dumps({"models": [model.document() for model in found], "notes": notes(study)}, indent=2))
     else:

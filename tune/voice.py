@@ -13,6 +13,7 @@ from typing import Any, Protocol, TextIO
 from rich.console import Console
 from rich.table import Table as Grid
 
+from data.terminal import console
 from fernn.train.loop import Row
 from tune.estimate import Cost
 from tune.masking import all_masked, masked
@@ -113,8 +114,8 @@ def describe_pages(tracking_uri: str, links: Mapping[str, str]) -> list[str]:
 class Texts:
     """For people: a live table on a terminal, plain lines elsewhere."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True)
+    def __init__(self, given: Console | None = None) -> None:
+        self.console = given or console(stderr=True)
 
     def refused(self, error: Exception) -> int:
         self._say(f"error: {one_line(error)}")

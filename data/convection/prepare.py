@@ -9,8 +9,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
 from data.convection import made
 from data.convection.published import READINGS, ReadingName, read_published
 from data.errors import DataError, DownloadError
@@ -18,6 +16,7 @@ from data.fields.schema import cut, write_tiles
 from data.files import locked, room_in, sha256_of
 from data.manifest import Manifest, standing_in
 from data.progress import say
+from data.terminal import options_of
 from fernn.convection_config import MadeConvectionConfig
 
 DATASET, REGION = "convection", "rbc"
@@ -130,4 +129,4 @@ def _require_used(config: PrepareConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(PrepareConfig)))
+    sys.exit(main(options_of(PrepareConfig)))

@@ -13,7 +13,6 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-import tyro
 
 from data.errors import DataError
 from data.files import locked, room_in, write_atomically
@@ -24,6 +23,7 @@ from data.kth.scenery import Image, Scene, draw_frame, scene_of, zoom_of
 from data.kth.source import DEMO_MARK
 from data.kth.splits import count_by_split
 from data.progress import progress, say
+from data.terminal import options_of
 from fernn.seeding import generator
 
 PERSONS, SCENARIOS, RANGES = 25, 1, 4
@@ -160,4 +160,4 @@ def _path(action: str, phase: Array, zoom: Array, facing: int, rng: np.random.Ge
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(DemoConfig)))
+    sys.exit(main(options_of(DemoConfig)))

@@ -13,8 +13,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import tyro
-
 from data.errors import DataError
 from data.files import locked, room_in, sha256_of, whole_folder
 from data.kth.annotations import MIN_FRAMES, Video
@@ -25,6 +23,7 @@ from data.kth.splits import count_by_split
 from data.manifest import Manifest, standing_in
 from data.progress import progress, say
 from data.schema import ClipRow, content_hash
+from data.terminal import options_of
 
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "ray")
 
@@ -163,4 +162,4 @@ def _summary(manifest: Manifest, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(PrepareConfig)))
+    sys.exit(main(options_of(PrepareConfig)))

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tyro
 
 from data.errors import DataError, DownloadError
 from data.files import locked, room_in, sha256_of
 from data.manifest import Manifest, standing_in
 from data.mnist.schema import Part, write_digits
 from data.progress import say
+from data.terminal import options_of
 from fernn.data_config import DIGIT
 
 DATASET = "mnist"
@@ -119,4 +119,4 @@ def _idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(PrepareConfig)))
+    sys.exit(main(options_of(PrepareConfig)))

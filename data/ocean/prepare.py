@@ -9,14 +9,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
 from data.errors import DataError, DownloadError
 from data.fields.schema import Tile, cut, write_tiles
 from data.files import locked, room_in, sha256_of
 from data.manifest import Manifest, standing_in
 from data.ocean.netcdf import netcdf_files, read_regions
 from data.progress import say
+from data.terminal import options_of
 
 DATASET = "ocean-currents"
 MOST_LAND = 0.5
@@ -98,4 +97,4 @@ def main(config: PrepareConfig) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(PrepareConfig)))
+    sys.exit(main(options_of(PrepareConfig)))

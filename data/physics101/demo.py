@@ -14,7 +14,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import tyro
 from numpy.typing import NDArray
 
 from data.errors import DataError
@@ -23,6 +22,7 @@ from data.physics101.decode import Frames, encode
 from data.physics101.source import CAMERA, DEMO_MARK
 from data.physics101.splits import count_by_split
 from data.progress import progress, say
+from data.terminal import options_of
 from fernn.seeding import generator
 
 RENDERER = 1
@@ -141,4 +141,4 @@ def main(config: DemoConfig) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(DemoConfig)))
+    sys.exit(main(options_of(DemoConfig)))

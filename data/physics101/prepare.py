@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-import tyro
 
 from data.errors import DataError, VideoError
 from data.files import locked, room_in, sha256_of, whole_folder
@@ -26,6 +25,7 @@ from data.physics101.schema import clip_table, content_hash
 from data.physics101.source import OFFICIAL, Source, from_folder, from_server
 from data.physics101.splits import By, count_by_split
 from data.progress import progress, say
+from data.terminal import options_of
 from fernn.noether_config import RampConfig
 
 LIBRARIES = ("av", "numpy", "pyarrow", "ray", "torch")
@@ -150,4 +150,4 @@ def _decoded(source: Source, data: Any, skipped: list[Remark]) -> Iterator[tuple
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(PrepareConfig)))
+    sys.exit(main(options_of(PrepareConfig)))
