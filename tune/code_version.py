@@ -22,7 +22,7 @@ from typing import Any
 
 from tune.folder import UNREADABLE, Folder
 from tune.masking import masked
-from tune.store import DamagedError
+from tune.sealing import DamagedError
 
 DISTRIBUTION = "fernn-search"
 ROOT = Path(__file__).parents[1]

@@ -1,7 +1,7 @@
 """What the commands that measure a finished study's models have in common: options, refusals, MLflow, the answer."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -11,7 +11,7 @@ from data.registry import read_corpus
 from data.stream import Corpus
 from data.terminal import console, options_of
 from fernn.config import unknown_name
-from fernn.data_config import DataConfig
+from fernn.data_config import DATA, DataConfig, TaskName
 from tune.command import USER_ERRORS, refuse
 from tune.data_home import find_data
 from tune.lock import driver_lock
@@ -109,6 +109,19 @@ def finished_study(options: EvaluationOptions) -> Study:
         if model not in known:
             raise KeyError(unknown_name(model, known, kind="model with a finished cell"))
     return study
+
+
+def require_data(study: Study, measure: str, names: Collection[str]) -> DataConfig:
+    """The study's data; raises StudyError where the measure is not defined on it, with that on which it is."""
+    data = study.cells[0].experiment.data
+    if data.name not in names:
+        raise StudyError(f"{measure} is measured on {', '.join(names)}: study {study.name!r} is on {data.name}")
+    return data
+
+
+def data_of(*tasks: TaskName) -> list[str]:
+    """The names of the data sets that are for the tasks."""
+    return [name for name, data in DATA.items() if data.task in tasks]
 
 
 @contextmanager

@@ -68,8 +68,11 @@ class Voice(Protocol):
 
 
 def one_line(error: Exception) -> str:
-    """What the error says."""
-    return str(error.args[0] if isinstance(error, KeyError) else error)
+    """What the error says; of a bare name that something lacks, that it does."""
+    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    if isinstance(error, KeyError) and " " not in text:
+        return f"{text!r} is not known here: a file of the study or of its data is not as this version writes it"
+    return "; ".join(line.strip() for line in text.splitlines() if line.strip()) or type(error).__name__
 
 
 def describe_cost(cost: Cost | None) -> str:
@@ -91,7 +94,7 @@ def describe_data(planned: Planned) -> str:
     """Where the clips are, how many, and what is wrong with them."""
     study, manifest = planned.study, planned.manifest
     if manifest is None:
-        return f"not prepared yet, goes to {planned.home}"
+        return f"not prepared yet, goes to {planned.home}: a run {planned.first}"
     demo = f", DEMO: {study.cells[0].experiment.data.demo_note}" if study.demo else ""
     lacking = f", PARTIAL: {absent(study.partial)}" if study.partial else ""
     return f"{planned.home}, {manifest.num_clips} clips{demo}{lacking}"
@@ -202,9 +205,9 @@ class Events:
         study, missing = planned.study, planned.study.missing()
         facts = {"study": study.name, "folder": study.folder.root, "data": str(planned.home), "demo": study.demo}
         facts |= {"partial": list(study.partial), "num_cells": len(study.cells), "num_to_come": study.num_to_come}
-        expected: dict[str, Any] = {}
+        expected: dict[str, Any] = {"first": planned.first} if planned.first else {}
         if cost is not None:
-            expected = {"seconds": cost.seconds, "gpu_hours": cost.gpu_hours, "price": cost.price}
+            expected |= {"seconds": cost.seconds, "gpu_hours": cost.gpu_hours, "price": cost.price}
             expected["num_bytes"] = cost.num_bytes
         self._tell("plan", **facts, **expected, to_run=[cell.name for cell in missing])
 

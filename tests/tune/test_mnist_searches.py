@@ -120,7 +120,10 @@ def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_pat
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"study": "kth"}, "length generalization is of frame predictors, study 's' on kth has none"),
+        (
+            {"study": "kth"},
+            "length generalization is measured on translating-mnist, rotating-mnist: study",
+        ),
         ({"study": "digits", "horizon": 0}, "--horizon must be 1 or more, got 0"),
         ({"study": "digits", "models": ("grn",)}, "did you mean 'grnn'"),
     ],

@@ -76,7 +76,7 @@ def test_a_pendulum_demo_runs_without_asking_for_a_gpu(command, two_cpus, tmp_pa
     code, (out, err) = command("--set", "data.passes=1", *few, search=PENDULUM)
     assert code == 0 and "test error (RMSE)" in out and "wants GPUs" not in err, err
     assert report.main(report.Options("ideal-pendulum-paper")) == 0
-    with pytest.raises(StudyError, match="quality is of predictors of frames, study"):
+    with pytest.raises(StudyError, match="predicted frames is measured on .*'ideal-pendulum-paper' is on ideal"):
         noether_eval.open_study(noether_eval.Options("ideal-pendulum-paper"))
 
 
