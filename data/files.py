@@ -9,9 +9,17 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from data.errors import StorageError
+from data.errors import DataError, StorageError
 
 NO_ROOM = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up", errno.EFBIG: "too large"}
+
+
+def full_path(path: Path | str) -> Path:
+    """The path from the root, with ~ and ~user replaced; raises DataError for a user without a home folder."""
+    try:
+        return Path(path).expanduser().resolve()
+    except RuntimeError as error:
+        raise DataError(f"{path} is in no home folder that is known here: write the path out") from error
 
 
 def sha256_of(path: Path) -> str:

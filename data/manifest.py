@@ -94,7 +94,9 @@ class Manifest:
         try:
             return _from_json(json.loads(content))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise ManifestError(f"{source} is not a manifest of format {FORMAT}: {error}") from error
+            raise ManifestError(
+                f"{source} is not a manifest of format {FORMAT}: {error}; delete its folder, and prepare it again"
+            ) from error
 
     def verify(self, folder: Path) -> None:
         """Check every file's presence, size and SHA-256; one :class:`ManifestError` names all that differ."""

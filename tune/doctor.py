@@ -106,6 +106,7 @@ def checks(options: Options) -> Sequence[Check]:
         Check("GPU", machine_checks.gpus, machine_checks.GPU_S + machine_checks.DRIVER_S + 10),
         Check("shared memory", machine_checks.shared_memory),
         Check("temporary files", machine_checks.scratch),
+        Check("home", machine_checks.home),
         Check("video", machine_checks.video),
         Check("data", partial(services.data, options.data), 120),
         Check("storage", partial(services.storage, options.storage), 30),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from data.files import full_path
 from fernn.checkpoint import CheckpointError, Tensors, unpack
 from fernn.models import ModelConfig
 from tune.folder import Folder
@@ -20,14 +21,14 @@ FIELD = "model.initial_weights"
 def fingerprint(path: Path) -> str:
     """The SHA-256 of a checkpoint's file; raises StudyError where there is none."""
     try:
-        return hashlib.sha256(path.expanduser().read_bytes()).hexdigest()
+        return hashlib.sha256(full_path(path).read_bytes()).hexdigest()
     except OSError as error:
         raise StudyError(f"--weights {path} cannot be read: {error.strerror or error}") from error
 
 
 def keep(study: Study, path: Path) -> None:
     """Copy the checkpoint into the study's folder; raises StudyError where a model that starts from it has others."""
-    content = path.expanduser().read_bytes()
+    content = full_path(path).read_bytes()
     try:
         tensors, _ = unpack(content)
     except CheckpointError as error:

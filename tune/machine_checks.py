@@ -128,6 +128,25 @@ def scratch() -> Finding:
     return ok(f"{folder}, {usage.free / GB:.1f} GB free")
 
 
+def home() -> Finding:
+    """Whether the home folder can be written, in which Ray keeps its token, and copies of data in buckets are."""
+    if problem := home_problem():
+        without = "Ray gets a token for one search at a time, and data in a bucket has no cache"
+        return warning(f"{problem}: {without}", "HOME=/a/folder/of/yours, or XDG_CACHE_HOME for the cache alone")
+    return ok(f"{Path.home()}, writable")
+
+
+def home_problem() -> str:
+    """What is wrong with the home folder, empty where nothing is."""
+    try:
+        folder = Path.home()
+    except RuntimeError:
+        return "this user has no home folder"
+    if not folder.is_dir():
+        return f"the home folder {folder} does not exist"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else f"the home folder {folder} cannot be written"
+
+
 def video() -> Finding:
     """Whether a video can be written and read again."""
     import numpy as np

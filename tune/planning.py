@@ -8,6 +8,7 @@ from pathlib import Path
 
 from data.bucket import at_hand, is_bucket
 from data.errors import DownloadError
+from data.files import full_path
 from data.manifest import MANIFEST, Manifest
 from data.progress import say
 from data.registry import DATASETS, read_corpus
@@ -54,7 +55,7 @@ def plan(search: Search, options: Options) -> Planned:
     dataset = DATASETS[data.name]
     if preset.demo and options.clips.videos is not None and not dataset.demo_may_be_real:
         raise StudyError("--videos goes with --preset paper: the demo renders its own")
-    if options.clips.videos is not None and not options.clips.videos.expanduser().exists():
+    if options.clips.videos is not None and not full_path(options.clips.videos).exists():
         raise StudyError(f"--videos must name files that are there, {options.clips.videos} is not")
     address = data_address(data, preset, options)
     home = at_hand(address)
@@ -159,7 +160,8 @@ def data_folder(data: DataConfig, preset: Preset, options: Options) -> Path:
     """Where data of every size is kept; a folder of one size is taken for the one above it."""
     given, dataset = options.clips.data, DATASETS[data.name]
     if given is not None:
-        return Path(given).parent if (Path(given) / MANIFEST).exists() else Path(given)
+        path = full_path(given)
+        return path.parent if (path / MANIFEST).exists() else path
     real = Path("datasets") / dataset.folder
     return Path("datasets") / f"{dataset.folder}-demo" if renders(data, preset, real, options) else real
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import DataError
-from data.files import locked, room_in, write_atomically
+from data.files import full_path, locked, room_in, write_atomically
 from data.kth.annotations import ACTIONS, ANNOTATION, MIN_FRAMES, Range, Video, format_annotation, video_of
 from data.kth.decode import WIDTH, encode
 from data.kth.figures import STRIDE, Array, Body, body_of, phases, pose_of
@@ -86,7 +86,7 @@ def render(
     A folder that was finished with equal arguments is left as it is; one that holds other videos is
     refused.
     """
-    config = DemoConfig(Path(out).expanduser().resolve(), persons, scenarios, ranges, frames)
+    config = DemoConfig(full_path(out), persons, scenarios, ranges, frames)
     videos = config.videos()
     with room_in(config.out), locked(config.out / ".lock"):
         if not _is_finished(config):

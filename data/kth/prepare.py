@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import DataError
-from data.files import locked, room_in, sha256_of, whole_folder
+from data.files import full_path, locked, room_in, sha256_of, whole_folder
 from data.kth.annotations import MIN_FRAMES, Video
 from data.kth.clips import Cut, decoded, write_clips
 from data.kth.decode import GREY
@@ -97,7 +97,7 @@ def _prepare(folder: Path, videos: Path | None, size: int, url: str, raw: Path) 
 
 
 def _absolute(path: Path | str) -> Path:
-    return Path(path).expanduser().resolve()
+    return full_path(path)
 
 
 def _build(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest:

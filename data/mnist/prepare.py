@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import DataError, DownloadError
-from data.files import locked, room_in, sha256_of
+from data.files import full_path, locked, room_in, sha256_of
 from data.manifest import Manifest, standing_in
 from data.mnist.schema import Part, write_digits
 from data.progress import say
@@ -41,7 +41,7 @@ class PrepareConfig:
 
 def folder_of(out: Path | str) -> Path:
     """Where the digits are in the folder ``out``."""
-    return Path(out).expanduser().resolve() / "digits"
+    return full_path(out) / "digits"
 
 
 def prepare(out: Path | str, *, files: Path | str | None = None) -> Manifest:
@@ -54,7 +54,7 @@ def prepare(out: Path | str, *, files: Path | str | None = None) -> Manifest:
         standing = standing_in(folder, DATASET)
         if standing is not None:
             return standing
-        source = Path(files).expanduser().resolve() if files else _downloaded(folder.parent / "raw")
+        source = full_path(files) if files else _downloaded(folder.parent / "raw")
         paths = _paths(source)
         digests = {path.name: sha256_of(path) for pair in paths.values() for path in pair}
         parts = {name: _read(*pair) for name, pair in paths.items()}

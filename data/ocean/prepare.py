@@ -11,7 +11,7 @@ from pathlib import Path
 
 from data.errors import DataError, DownloadError
 from data.fields.schema import Tile, cut, write_tiles
-from data.files import locked, room_in, sha256_of
+from data.files import full_path, locked, room_in, sha256_of
 from data.manifest import Manifest, standing_in
 from data.ocean.netcdf import netcdf_files, read_regions
 from data.progress import say
@@ -37,7 +37,7 @@ class PrepareConfig:
 
 def folder_of(out: Path | str, size: int) -> Path:
     """Where tiles of that size are in the folder ``out``."""
-    return Path(out).expanduser().resolve() / f"tiles-{size}"
+    return full_path(out) / f"tiles-{size}"
 
 
 def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64) -> Manifest:
@@ -55,7 +55,7 @@ def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64)
                 "ocean currents cannot be downloaded without an account: get GLOBAL_ANALYSIS_FORECAST_PHY_001_024 from "
                 "https://data.marine.copernicus.eu, then give --files DIR with its NetCDF files"
             )
-        source = Path(files).expanduser().resolve()
+        source = full_path(files)
         paths = list(netcdf_files(source)) if source.is_dir() else []
         if not paths:
             raise DataError(f"{source} has no NetCDF file (.nc): give the folder that has them")

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.files import locked, room_in, sha256_of, whole_folder
+from data.files import full_path, locked, room_in, sha256_of, whole_folder
 from data.manifest import DataFile, Manifest, standing_in
 from data.mnist import prepare as mnist
 from data.mnist.schema import read_parts
@@ -32,7 +32,7 @@ Clips = NDArray[np.uint8]
 
 def folder_of(out: Path | str) -> Path:
     """Where the standard test clips are in the folder ``out``."""
-    return Path(out).expanduser().resolve() / "standard-test"
+    return full_path(out) / "standard-test"
 
 
 def prepare(out: Path | str, *, files: Path | str | None) -> Manifest:

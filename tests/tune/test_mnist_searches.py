@@ -159,7 +159,7 @@ def test_the_bare_commands_plan_the_papers_cells(command):
         (["--preset", "figure5"], "--preset must be one of paper, figure4, demo in this search, got 'figure5'"),
         (["--models", "3dcnn"], "unknown model '3dcnn'"),
         (["--no-download"], "has no data: drop --no-download"),
-        (["--files", "nowhere"], "has neither train-images-idx3-ubyte nor train-images-idx3-ubyte.gz"),
+        (["--files", "nowhere"], "--videos must name files that are there, nowhere is not"),
         (["--set", "data.input_frames=20"], "data.input_frames must be below data.num_frames = 20, got 20"),
         (["--set", "model.velocities=[15]"], "velocity must be a multiple of 360/36 = 10 degrees, got 15"),
         (["--set", "data.split=official"], "unknown field 'data.split'"),
