@@ -45,7 +45,7 @@ def begin() -> None:
     for word in (os.path.abspath(""), *sys.argv[1:]):
         if any("\ud800" <= sign <= "\udfff" for sign in word):
             way_out = "rename it" if encoding == "utf-8" else "set PYTHONUTF8=1, or use names without such signs"
-            print(f"error: {word!a} is no text in {encoding}, this machine's encoding: {way_out}", file=sys.stderr)
+            print(f"error: '{word}' is no text in {encoding}, this machine's encoding: {way_out}", file=sys.stderr)
             raise SystemExit(2)
 
 

@@ -240,7 +240,7 @@ def ray_runtime(address: str | None) -> Iterator[None]:
     """Ray, connected to ``address`` or started on this machine, without its log in ours."""
     # All that is to run is known from the start: an autoscaler is to hear of it at once, not of one trial at a time.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = "auto" if address is None else MOST_PENDING
-    if address is None and home_problem():
+    if address is None and "RAY_AUTH_TOKEN_PATH" not in os.environ and home_problem():
         os.environ.setdefault("RAY_AUTH_TOKEN", uuid.uuid4().hex)  # Ray has no place for a token that stays
     try:
         ray.init(
