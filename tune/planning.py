@@ -215,7 +215,8 @@ def check_place(home: Path, given: str | None) -> None:
 
 def _resembling(folder: Path) -> str:
     """A hint at the folder beside it that may have been meant."""
-    beside = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
+    is_readable = folder.parent.is_dir() and os.access(folder.parent, os.R_OK)
+    beside = [path.name for path in folder.parent.iterdir() if path.is_dir()] if is_readable else []
     return "".join(f" (did you mean {folder.parent / name}?)" for name in nearest(folder.name, beside))
 
 

@@ -119,7 +119,7 @@ class CellFolder:
     def failure(self) -> str | None:
         """Why the last attempt ended without a result, or None where it did not say."""
         said = self._said("failure.json")
-        return None if said is None else said["reason"]
+        return None if said is None else str(said["reason"])
 
     def diverged(self) -> bool:
         """Whether the last attempt ended in a loss that is no number: another would, too."""
@@ -134,7 +134,7 @@ class CellFolder:
     def stopped(self) -> str | None:
         """Why the cell was ended before its last epoch, or None where it was not."""
         said = self._said("stopped.json")
-        return None if said is None else said["reason"]
+        return None if said is None else str(said["reason"])
 
     def _said(self, name: str) -> dict[str, Any] | None:
         return read_sealed(self.folder, name, f"delete it, and {RUN_AGAIN}", "reason")
