@@ -194,9 +194,13 @@ def test_a_record_is_written_once_and_a_changed_one_is_noticed(tmp_path, monkeyp
     assert recorded(folder)[first]["distributions"]["torch"]
     monkeypatch.setattr("sys.argv", ["kth_search.py", "--seeds", "1"])
     assert list(recorded(folder)) == [first] and list({first: 0, record(folder): 0}) == list(recorded(folder))
-    folder.write(f"code/{first}.json", known.replace(b"--seeds 0", b"--seeds 7"))
-    with pytest.raises(DamagedError, match=f"code/{first}.json: it is not as it was written"):
-        recorded(folder)
+    earlier = {name: value for name, value in json.loads(known).items() if name != "crc32"}
+    folder.write_json(f"code/{first}.json", earlier)  # a record of an earlier version has no checksum
+    assert recorded(folder)[first] == earlier
+    for old, new in ((b"--seeds 0", b"--seeds 7"), (b'"first_used_at": 1', b'"first_used_at": 0.1')):
+        folder.write(f"code/{first}.json", known.replace(old, new))
+        with pytest.raises(DamagedError, match=f"code/{first}.json: it is not as it was written"):
+            recorded(folder)
 
 
 def test_no_environment_variable_and_no_password_is_recorded(tmp_path, monkeypatch):
