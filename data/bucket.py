@@ -79,8 +79,17 @@ def manifest_at(url: str) -> Manifest | None:
 
 
 def cache_folder() -> Path:
-    """Where fetched data is kept: ``fernn-search`` in XDG_CACHE_HOME, else in ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fernn-search"
+    """Where fetched data is kept: ``fernn-search`` in XDG_CACHE_HOME, else in ~/.cache; raises DataError."""
+    given = os.environ.get("XDG_CACHE_HOME")
+    try:
+        folder = (Path(given) if given else Path.home() / ".cache") / "fernn-search"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:
+        way_out = "set XDG_CACHE_HOME to a folder that can be written"
+        raise DataError(
+            f"data in a bucket is copied to {given or '~/.cache'}, which cannot be made: {way_out}"
+        ) from error
+    return folder
 
 
 def _fetch(url: str, manifest: Manifest, home: Path) -> None:

@@ -10,11 +10,19 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from data.errors import StorageError
+from data.errors import DataError, StorageError
 
 MOST_DEEP = 4
 """How many folders down files are looked for in one that a user names."""
 NO_ROOM = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up", errno.EFBIG: "too large"}
+
+
+def full_path(path: Path | str) -> Path:
+    """The path from the root, with ~ and ~user replaced; raises DataError for a user without a home folder."""
+    try:
+        return Path(path).expanduser().resolve()
+    except RuntimeError as error:
+        raise DataError(f"{path} is in no home folder that is known here: write the path out") from error
 
 
 def sha256_of(path: Path) -> str:
@@ -56,7 +64,7 @@ def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[N
     The kernel lets go of it when the process ends, however it ends. The empty file stays behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -13,6 +13,7 @@ from typing import Any
 from data.errors import DataError, ManifestError
 from data.files import sha256_of, write_atomically
 from data.progress import say
+from data.sealing import CHECKSUM, checksum, sealed
 
 MANIFEST = "manifest.json"
 FORMAT = 2
@@ -76,7 +77,7 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Write ``manifest.json`` into ``folder``, whole or not at all."""
         content = dataclasses.asdict(self) | {"partial": self.partial}
-        write_atomically(folder / MANIFEST, json.dumps(content, indent=2) + "\n")
+        write_atomically(folder / MANIFEST, json.dumps(sealed(content), indent=2) + "\n")
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
@@ -95,7 +96,9 @@ class Manifest:
         try:
             return _from_json(json.loads(content))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise ManifestError(f"{source} is not a manifest of format {FORMAT}: {error}") from error
+            raise ManifestError(
+                f"{source} is not a manifest of format {FORMAT}: {error}; delete its folder, and prepare it again"
+            ) from error
 
     def verify(self, folder: Path) -> None:
         """Check every file's presence, size and SHA-256; one :class:`ManifestError` names all that differ."""
@@ -146,6 +149,8 @@ def _from_json(content: Any) -> Manifest:
         raise ValueError(f"format must be {FORMAT}, got {content.get('format')!r}")
     for name, kind in _KINDS.items():
         _require(isinstance(content[name], kind), f"{name} must be a {kind.__name__}, got {content[name]!r:.80}")
+    found = content.pop(CHECKSUM, None)  # which manifests of an earlier version do not have
+    expected = checksum(content)
     _require(content["hash"].isalnum(), f"hash must be letters and digits alone, got {content['hash']!r:.80}")
     partial = content.pop("partial")
     content["missing"] = tuple(content["missing"])
@@ -156,6 +161,7 @@ def _from_json(content: Any) -> Manifest:
     _require(all(isinstance(count, int) for count in counts), "clips must hold numbers")
     if manifest.partial != partial:
         raise ValueError(f"partial must be {manifest.partial} by what it lists, got {partial}")
+    _require(found in (None, expected), "it is not as it was written")
     return manifest
 
 

@@ -4,7 +4,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -15,6 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from data.terminal import console
+
 SECONDS_BETWEEN_LINES = 10.0
 
 Advance = Callable[[int], None]
@@ -22,19 +23,19 @@ Advance = Callable[[int], None]
 
 def say(text: str) -> None:
     """One plain line on standard error."""
-    Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+    console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
 def progress(title: str, total: int | None, unit: str, *, done: int = 0) -> Iterator[Advance]:
     """Yield a function that counts units as done; shows how many are done, left, and for how long."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    out = console(stderr=True)
+    if not out.is_terminal:
         yield _lines(title, total, unit, done)
         return
     count: ProgressColumn = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
     columns = (TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
+    with Progress(*columns, console=out) as bar:
         task = bar.add_task(title, total=total, completed=done)
         yield lambda count: bar.advance(task, count)
 

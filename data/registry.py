@@ -55,6 +55,8 @@ class DataSet:
     """Raise DataError where files on disk are known to hold other data than what is prepared in a folder."""
     is_generated: bool = False
     """Whether the config alone decides the data, so that it is a demo where a demo asks for it, whoever asked first."""
+    download: str = ""
+    """What is downloaded where no files are given, in words; empty where they must be given, or are generated."""
 
 
 def _kth_demo(out: Path, data: DataConfig) -> Manifest:
@@ -145,16 +147,16 @@ KTH_CLIPS = {
 KTH = DataSet(
     "kth", lambda out, data, files: kth.prepare(out, videos=files, size=data.size), _kth_demo,
     lambda out, data: kth.folder_of(out, data.size), _kth_clips, read_footage,
-    has_sizes=True,
+    has_sizes=True, download="KTH's videos (1.15 GB)",
 )  # fmt: skip
 MNIST = DataSet(
     "mnist", lambda out, data, files: mnist.prepare(out, files=files), lambda out, data: mnist_demo.prepare(out),
     lambda out, data: mnist.folder_of(out), _sequences, read_digits,
-    demo_may_be_real=True, require_same=mnist.require_same,
+    demo_may_be_real=True, require_same=mnist.require_same, download="MNIST's four files (12 MB)",
 )  # fmt: skip
 MOVING = DataSet(
     "mnist", _moving, _moving_demo, _moving_folder, _video_clips, standard.read_moving,
-    demo_may_be_real=True, require_same=standard.require_same,
+    demo_may_be_real=True, require_same=standard.require_same, download="MNIST's four files (12 MB)",
 )  # fmt: skip
 KTH_VIDEO = replace(KTH, num_clips=_video_clips, read=read_videos)
 OCEAN = DataSet(
@@ -173,7 +175,10 @@ MADE_CONVECTION = DataSet(
     made_convection.folder_of, _made_windows, read_fields,
     is_generated=True,
 )  # fmt: skip
-RAMP = DataSet("physics101", ramp.prepare, _ramp_demo, ramp.folder_of, _ramp_clips, read_clips, has_sizes=True)
+RAMP = DataSet(
+    "physics101", ramp.prepare, _ramp_demo, ramp.folder_of, _ramp_clips, read_clips,
+    has_sizes=True, download="the archive of Physics 101",
+)  # fmt: skip
 SYSTEMS = DataSet(
     "systems", systems.prepare, lambda out, data: systems.prepare(out, data, demo=True), systems.folder_of,
     _trajectories, read_trajectories,

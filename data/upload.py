@@ -10,11 +10,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
 from data.bucket import is_bucket, upload
 from data.errors import DataError
 from data.progress import say
+from data.terminal import options_of
 
 
 @dataclass(frozen=True)
@@ -41,4 +40,4 @@ def main(config: UploadConfig) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(UploadConfig)))
+    sys.exit(main(options_of(UploadConfig)))

@@ -2,7 +2,7 @@
 
 import difflib
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
@@ -50,9 +50,39 @@ class Config:
 
 def unknown_name(name: str, known: Mapping[str, Any] | list[str], *, kind: str) -> str:
     """The message for a name that is not among ``known``, with the nearest one."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    near = nearest_field(name, list(known)) if kind == "field" else next(iter(nearest(name, list(known))), None)
+    hint = "" if near is None else f"did you mean {near!r}? "
     return f"unknown {kind} {name!r}: {hint}it must be one of {', '.join(known)}"
+
+
+NEAR = 0.65
+"""How alike two words must be for one to be a misspelt other, from 0 to 1: at 0.6 "depth" would be "width"."""
+
+
+def nearest(name: str, known: Sequence[str], most: int = 1) -> list[str]:
+    """The known names of which ``name`` may be a misspelling, the nearest first; none where none is near."""
+    return difflib.get_close_matches(name, known, n=most, cutoff=NEAR)
+
+
+def nearest_field(name: str, known: Sequence[str]) -> str | None:
+    """The field whose last part is most like that of ``name``, in a part of the experiment that is near, too.
+
+    Where there is none: the one field elsewhere that has this very last part.
+    """
+    head, _, last = name.rpartition(".")
+    near = []
+    for one in known:
+        place, _, own = one.rpartition(".")
+        if nearest(last, [own]) and (not head or nearest(head, [place])):
+            near.append(one)
+    elsewhere = [one for one in known if one.rpartition(".")[2] == last]
+    if not near:
+        return elsewhere[0] if len(elsewhere) == 1 else None
+    return max(near, key=lambda one: _likeness(last, one.rpartition(".")[2]) + _likeness(name, one) / 2)
+
+
+def _likeness(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 def fitted(name: str, value: Any, kind: Any) -> Any:

@@ -59,7 +59,9 @@ class VelocityGrid:
 
     @classmethod
     def of(cls, data: DataConfig, radius: int | None = None) -> Self:
-        """The grid that a data set's clips are read on; raises ValueError where it is too wide for them."""
+        """The grid that a data set's clips are read on; raises ValueError where it is too wide, or nothing is moved."""
+        if data.name not in DEFAULT_RADIUS:
+            raise ValueError(f"velocities are of clips that are set in motion, not of {data.name}")
         radius = DEFAULT_RADIUS[data.name] if radius is None else radius
         if isinstance(data, RotatingConfig):
             grid = cls(("angle",), radius, tuple(range(radius + 1)), data.angle_step, "degrees per frame")

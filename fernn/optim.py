@@ -30,6 +30,17 @@ class OptimConfig(Config):
         """The learning rate after ``epoch`` whole epochs: of the epoch alone, so that a resumed run has it too."""
         return self.lr
 
+    def words(self) -> str:
+        """How weights are updated, but for the learning rate."""
+        return f"Adam {self._decaying()}; {self._clipped()}"
+
+    def _decaying(self) -> str:
+        return "without weight decay or schedule"
+
+    def _clipped(self) -> str:
+        limit = self.clip_norm
+        return "gradients are not clipped" if limit is None else f"the gradient's norm is clipped at {limit:g}"
+
 
 @dataclass(frozen=True)
 class DecayingAdamConfig(OptimConfig):
@@ -54,6 +65,12 @@ class DecayingAdamConfig(OptimConfig):
 
     def lr_at(self, epoch: int) -> float:
         return self.lr * self.decay**epoch
+
+    def _decaying(self) -> str:
+        weights = f"with weight decay {self.weight_decay:g} (L2, added to the gradient)"
+        rate = f"its learning rate multiplied by {self.decay:g} after every epoch"
+        said = weights if self.weight_decay else "without weight decay"
+        return f"{said}, {rate if self.decay < 1 else 'without schedule'}"
 
 
 OPTIMIZERS: dict[str, OptimConfig] = {"decaying-adam": DecayingAdamConfig()}

@@ -22,7 +22,7 @@ from typing import Any
 
 from tune.folder import UNREADABLE, Folder
 from tune.masking import masked
-from tune.store import DamagedError
+from tune.sealing import ALTERED, damaged, read_sealed, write_sealed
 
 DISTRIBUTION = "fernn-search"
 ROOT = Path(__file__).parents[1]
@@ -45,7 +45,7 @@ def record(folder: Folder) -> str:
     facts = code_version(sys.argv)
     found, name = id_of(facts), f"{FOLDER}/{id_of(facts)}.json"
     if not folder.has(name):
-        folder.write_json(name, facts | {FIRST_USED: time.time()})
+        write_sealed(folder, name, facts | {FIRST_USED: time.time()})
     return found
 
 
@@ -59,14 +59,14 @@ def recorded(folder: Folder) -> dict[str, dict[str, Any]]:
 
 
 def _read(folder: Folder, name: str) -> dict[str, Any]:
+    way_out = "put it back from a copy, or delete it: the code then counts as not recorded"
     try:
-        facts: dict[str, Any] = folder.read_json(name)
+        facts = read_sealed(folder, name, way_out, FIRST_USED) or {}
         if f"{FOLDER}/{id_of({key: facts[key] for key in facts if key != FIRST_USED})}.json" == name:
             return facts | {FIRST_USED: float(facts[FIRST_USED])}
     except UNREADABLE:
         pass
-    way_out = "put it back from a copy, or delete it: the code then counts as not recorded"
-    raise DamagedError(f"{folder.root}/{name}: it is not as it was written; {way_out}")
+    raise damaged(folder, name, ALTERED, way_out)
 
 
 def id_of(facts: dict[str, Any]) -> str:

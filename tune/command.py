@@ -12,6 +12,7 @@ from rich.prompt import Confirm
 from data.errors import DataError
 from data.progress import say
 from data.stream import Corpus
+from data.terminal import console
 from tune.claims import claim, load_study
 from tune.code_version import record
 from tune.data_record import record_data
@@ -171,7 +172,7 @@ def confirm(planned: Planned, preset: Preset, resources: Resources, options: Opt
     voice.warned(f"this search wants GPUs, and there is none: {describe_cost(cost(planned, resources, options))}")
     if options.yes or options.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
-    if not Confirm.ask("Start all the same (--yes does not ask)?", default=False, console=Console(stderr=True)):
+    if not Confirm.ask("Start all the same (--yes does not ask)?", default=False, console=console(stderr=True)):
         raise StudyError("not started: give --address of a cluster with GPUs, --yes, or --preset demo")
 
 

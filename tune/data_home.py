@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from data.bucket import at_hand, is_bucket
+from data.files import full_path
 from data.manifest import MANIFEST, Manifest
 from data.registry import DATASETS
 from fernn.data_config import DataConfig
@@ -17,7 +18,8 @@ def address_in(given: str, data: DataConfig) -> str:
     """
     dataset = DATASETS[data.name]
     if not is_bucket(given):
-        return given if (Path(given) / MANIFEST).exists() else str(dataset.folder_of(Path(given), data))
+        path = full_path(given)
+        return str(path if (path / MANIFEST).exists() else dataset.folder_of(path, data))
     name, given = dataset.folder_of(Path(), data).name, given.rstrip("/")
     return given if given.endswith(f"/{name}") else f"{given}/{name}"
 

@@ -5,8 +5,9 @@ from dataclasses import asdict
 from typing import Any
 
 from data.manifest import Manifest
+from data.sealing import sealed, unsealed
 from tune.folder import UNREADABLE, Folder
-from tune.store import DamagedError, sealed, unsealed
+from tune.sealing import DamagedError
 
 FILE = "data.json"
 

@@ -17,6 +17,7 @@ try:
     import tyro
     from rich.console import Console
 
+    from data.terminal import console, options_of
     from tune import installation, machine_checks, services
     from tune.findings import Check, Finding, Result, Verdict, result_of
     from tune.folder import check_storage_name
@@ -52,12 +53,12 @@ NEXT = "python tune/kth_search.py --plan: what the paper's grid would take here"
 
 def main() -> int:
     """Look at everything; 0 where nothing is broken, 1 where something is, 2 for a wrong option."""
-    options = tyro.cli(Options, description=__doc__)
-    out = Console(quiet=options.json, soft_wrap=True, highlight=False)
+    options = options_of(Options, description=__doc__)
+    out = console(quiet=options.json, soft_wrap=True, highlight=False)
     try:
         check_storage_name(options.storage)
     except ValueError as error:
-        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
         return 2
     found: list[Result] = []
     for result in results(options):
@@ -105,6 +106,7 @@ def checks(options: Options) -> Sequence[Check]:
         Check("GPU", machine_checks.gpus, machine_checks.GPU_S + machine_checks.DRIVER_S + 10),
         Check("shared memory", machine_checks.shared_memory),
         Check("temporary files", machine_checks.scratch),
+        Check("home", machine_checks.home),
         Check("video", machine_checks.video),
         Check("data", partial(services.data, options.data), 120),
         Check("storage", partial(services.storage, options.storage), 30),
@@ -150,7 +152,7 @@ def print_json(found: Sequence[Result]) -> None:
         for one in found
     ]
     content = {"broken": count(found, "broken"), "warnings": count(found, "warning"), "checks": rows}
-    print(json.dumps(all_masked(content), indent=2, ensure_ascii=False))
+    print(json.dumps(all_masked(content), indent=2))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from tune.progress import tables
 
 def print_document(content: Mapping[str, Any]) -> None:
     """One JSON document on standard output; numbers that JSON does not have become null."""
-    print(json.dumps(all_masked(finite(content)), indent=2, ensure_ascii=False, allow_nan=False))
+    print(json.dumps(all_masked(finite(content)), indent=2, allow_nan=False))
 
 
 def finite(value: Any) -> Any:

@@ -1,19 +1,17 @@
 """What the commands that measure a finished study's models have in common: options, refusals, MLflow, the answer."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import tyro
-from rich.console import Console
-
 from data.progress import say
 from data.registry import read_corpus
 from data.stream import Corpus
+from data.terminal import console, options_of
 from fernn.config import unknown_name
-from fernn.data_config import DataConfig
+from fernn.data_config import DATA, DataConfig, TaskName
 from fernn.models.own import StoredConfig, UnnamedModelError, how_to_name
 from tune.command import USER_ERRORS, refuse
 from tune.data_home import find_data
@@ -87,7 +85,7 @@ def answer(
 
     ``open_study`` raises StudyError or KeyError for options that do not fit the study, before anything is measured.
     """
-    options = tyro.cli(kind, description=text)
+    options = options_of(kind, description=text)
     stop_on_sigterm()
     try:
         study = open_study(options)
@@ -99,7 +97,7 @@ def answer(
         say("stopped: what is measured is kept, the same command goes on")
         return 130
     except USER_ERRORS as error:
-        return refuse(error, Console(stderr=True))
+        return refuse(error, console(stderr=True))
     if options.json:
         print(json.dumps({"models": [model.document() for model in found], "notes": notes(study)}, indent=2))
     else:
@@ -126,6 +124,19 @@ def require_networks(rows: Sequence[ModelRow]) -> None:
     for row in rows:
         if isinstance(row.experiment.model, StoredConfig):
             raise UnnamedModelError(how_to_name(row.model))
+
+
+def require_data(study: Study, measure: str, names: Collection[str]) -> DataConfig:
+    """The study's data; raises StudyError where the measure is not defined on it, with that on which it is."""
+    data = study.cells[0].experiment.data
+    if data.name not in names:
+        raise StudyError(f"{measure} is measured on {', '.join(names)}: study {study.name!r} is on {data.name}")
+    return data
+
+
+def data_of(*tasks: TaskName) -> list[str]:
+    """The names of the data sets that are for the tasks."""
+    return [name for name, data in DATA.items() if data.task in tasks]
 
 
 @contextmanager

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.console import Console
 
 from data.bucket import at_hand
 from data.files import sha256_of
 from data.manifest import Manifest
 from data.registry import read_corpus, stand_in
 from data.stream import Corpus
+from data.terminal import console, options_of
 from fernn.checkpoint import pack
 from fernn.experiment import Experiment
 from fernn.train.evaluate import to_unit
@@ -81,7 +81,7 @@ def main(options: Options) -> int:
                 corpus = read_corpus(target.experiment.data, target.home, target.manifest)
                 bring(target.study, imported, weights, corpus)
     except USER_ERRORS as error:
-        return refuse(error, Console(stderr=True))
+        return refuse(error, console(stderr=True))
     sys.stdout.write(summary(target.study, imported, already=known is not None))
     return 0
 
@@ -178,4 +178,4 @@ def summary(study: Study, imported: ImportedCell, already: bool) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Options, description=__doc__)))
+    sys.exit(main(options_of(Options, description=__doc__)))

@@ -60,7 +60,7 @@ def file_name(digest: str) -> str:
 
 def _read(path: Path) -> tuple[bytes, Tensors]:
     """The checkpoint's bytes and weights."""
-    file = path.expanduser()
+    file = full_path(path)
     try:
         require_content(file)
         if (kind := kind_of(file)) != SAFETENSORS:

@@ -40,7 +40,7 @@ def packages() -> Finding:
         return broken(_listed(wrong), INSTALL)
     if not LOCK.exists():
         return ok("all within the project's bounds; there is no requirements.lock beside the package to compare with")
-    pins, differing = locked(LOCK.read_text()), []
+    pins, differing = locked(LOCK.read_text(encoding="utf-8")), []
     for name, pinned in pins.items():
         found = installed(name)
         if found != pinned:
@@ -57,7 +57,7 @@ def requirements() -> list[str]:
     except metadata.PackageNotFoundError:
         import tomllib
 
-        return list(tomllib.loads(PROJECT.read_text())["project"]["dependencies"])
+        return list(tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["dependencies"])
 
 
 def _out_of_bounds(text: str) -> str:

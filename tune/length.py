@@ -12,17 +12,19 @@ from typing import Any
 
 from data.stream import Corpus, Stream
 from fernn.batch import Batch
-from fernn.checkpoint import Tensors, pack, unpack
+from fernn.checkpoint import Tensors, pack
 from fernn.data_config import DigitsConfig
 from fernn.train.run import Run, available_device
 from fernn.train.task import FrameErrors
 from tune.machine import machine
+from tune.sealing import read_sealed, read_tensors, write_sealed
 from tune.store import CellFolder
 from tune.study import Cell, Study
 from tune.trial import keep_first
 from tune.vault import LENGTH, Sealed
 
 FILE, EXAMPLES = "length.json", "length.safetensors"
+WAY_OUT = "delete length.json, and python tune/length_eval.py measures it anew"
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,12 @@ class LengthMeasurement:
 
     def result(self) -> dict[str, Any] | None:
         """What is measured, or None where that is of other weights or another horizon."""
-        content = self.folder.folder.read_json(FILE)
+        content = _read(self.folder)
         return content if content is not None and content["subject"] == self.subject() else None
 
     def examples(self) -> Tensors:
         """A few clips with the frames predicted; empty where those are of other weights or another horizon."""
-        content = self.folder.folder.read(EXAMPLES)
-        tensors, facts = ({}, {}) if content is None else unpack(content)
+        tensors, facts = read_tensors(self.folder.folder, EXAMPLES, WAY_OUT)
         return tensors if facts == self.subject() else {}
 
     def measure(self, corpus: Corpus, advance: Callable[[int], None]) -> None:
@@ -79,13 +80,17 @@ class LengthMeasurement:
             "machine": machine(run.device),
         }
         self.folder.folder.write(EXAMPLES, pack(run.look_at(first[0]), self.subject()))
-        self.folder.folder.write_json(FILE, content)
+        write_sealed(self.folder.folder, FILE, content)
 
 
 def measured_horizon(folder: CellFolder) -> int | None:
     """How far a cell was measured last, None where it was not."""
-    content = folder.folder.read_json(FILE)
+    content = _read(folder)
     return None if content is None else int(content["subject"]["horizon"])
+
+
+def _read(folder: CellFolder) -> dict[str, Any] | None:
+    return read_sealed(folder.folder, FILE, WAY_OUT, "subject", "mean", "deviation")
 
 
 def _counted(clips: Stream, advance: Callable[[int], None]) -> Iterator[Batch]:

@@ -18,7 +18,16 @@ from rich.table import Table
 
 from data.progress import progress, say
 from fernn.train.task import ERROR
-from tune.evaluation import EvaluationOptions, answer, finished_study, opened_data, print_table, tracked
+from tune.evaluation import (
+    EvaluationOptions,
+    answer,
+    data_of,
+    finished_study,
+    opened_data,
+    print_table,
+    require_data,
+    tracked,
+)
 from tune.length import LengthMeasurement
 from tune.length_views import ModelLength
 from tune.results import model_rows
@@ -42,11 +51,7 @@ def main() -> int:
 def open_study(options: Options) -> Study:
     """The study; raises StudyError or KeyError for options that do not fit it."""
     study = finished_study(options)
-    data = study.cells[0].experiment.data
-    if data.task == "video":
-        raise StudyError(f"length generalization is of digits that drift or turn on, study {study.name!r} has videos")
-    if data.task != "prediction":
-        raise StudyError(f"length generalization is of frame predictors, study {study.name!r} on {data.name} has none")
+    require_data(study, "length generalization", data_of("prediction"))
     if options.horizon < 1:
         raise StudyError(f"--horizon must be 1 or more, got {options.horizon}")
     return study

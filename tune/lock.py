@@ -55,7 +55,7 @@ def named(driver: Mapping[str, Any] | None) -> str:
 
 def _holder(folder: Path) -> dict[str, Any] | None:
     try:
-        with open(folder / LOCK, opener=_without_links) as file:
+        with open(folder / LOCK, encoding="utf-8", opener=_without_links) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -69,7 +69,7 @@ def _holder(folder: Path) -> dict[str, Any] | None:
 def _locked(folder: Path) -> Iterator[None]:
     """The lock goes with the process that holds it, however that ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / LOCK, "a+", opener=_without_links) as file:
+    with open(folder / LOCK, "a+", encoding="utf-8", opener=_without_links) as file:
         if not _taken(file):
             time.sleep(LOOK_S)  # somebody may only have been looking
             if not _taken(file):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from data.files import sha256_of
+from data.files import full_path, sha256_of
 from fernn.perceptual import FIRST, Perceptual
 from tune.reference_weights import read_weights
 from tune.study import StudyError
@@ -18,7 +18,7 @@ def perceptual(path: Path | None, size: int) -> Perceptual | None:
     if path is None:
         return None
     try:
-        file = path.expanduser()
+        file = full_path(path)
         weights = read_weights(file, lambda names: FIRST in names)
         found = Perceptual(weights, sha256_of(file))
         found.require_size(size)

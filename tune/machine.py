@@ -63,7 +63,7 @@ def held() -> dict[str, float] | None:
 def cpu_model() -> str | None:
     """What the processor is called."""
     path = Path("/proc/cpuinfo")
-    lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or None
 
@@ -71,7 +71,7 @@ def cpu_model() -> str | None:
 def nvidia_driver() -> str | None:
     """The version of NVIDIA's kernel driver."""
     path = Path("/proc/driver/nvidia/version")
-    words = path.read_text(errors="replace").split() if path.is_file() else []
+    words = path.read_text(encoding="utf-8", errors="replace").split() if path.is_file() else []
     return next((word for word in words if word[0].isdigit() and "." in word), None)
 
 
@@ -95,12 +95,12 @@ def reset_peak_memory(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
 def peak_memory(device: torch.device) -> int:
     """The most bytes that this process has held since :func:`reset_peak_memory`, of a GPU's memory where it has one."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))

@@ -37,9 +37,11 @@ def cpu_quota(cgroup: Path) -> float | None:
     """The CPUs that a container may use, None without a limit; of cgroup version 2 or 1."""
     try:
         if (cgroup / "cpu.max").exists():
-            quota, period = (cgroup / "cpu.max").read_text().split()
+            quota, period = (cgroup / "cpu.max").read_text(encoding="utf-8").split()
         else:
-            quota, period = ((cgroup / f"cpu/cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period"))
+            quota, period = (
+                (cgroup / f"cpu/cpu.cfs_{name}_us").read_text(encoding="utf-8").strip() for name in ("quota", "period")
+            )
         return None if quota in ("max", "-1") else int(quota) / int(period)
     except OSError:
         return None
@@ -61,7 +63,7 @@ def memory(cgroup: Path = CGROUP) -> Finding:
 
 def memory_bytes(source: Path = Path("/proc/meminfo")) -> tuple[int, int]:
     """All memory and what is available."""
-    lines = dict(line.split(":", 1) for line in source.read_text().splitlines())
+    lines = dict(line.split(":", 1) for line in source.read_text(encoding="utf-8").splitlines())
     total, free = (int(lines[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
     return total, free
 
@@ -70,7 +72,7 @@ def memory_limit(cgroup: Path = CGROUP) -> int | None:
     """The bytes that a container may use, None without a limit; of cgroup version 2 or 1."""
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         try:
-            text = (cgroup / name).read_text().strip()
+            text = (cgroup / name).read_text(encoding="utf-8").strip()
         except OSError:
             continue
         return None if text == "max" else int(text)
@@ -98,7 +100,7 @@ def driver_version() -> str:
     """The version of NVIDIA's driver, empty where there is none that answers."""
     command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=DRIVER_S)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=DRIVER_S)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.splitlines()[0].strip() if done.returncode == 0 and done.stdout else ""
@@ -124,6 +126,25 @@ def scratch() -> Finding:
         text = f"the disk of {folder} is {full:.0%} full, and Ray stops writing objects at {FULLEST:.0%}"
         return warning(text, "free some space, or RAY_TMPDIR=/another/folder")
     return ok(f"{folder}, {usage.free / GB:.1f} GB free")
+
+
+def home() -> Finding:
+    """Whether the home folder can be written, in which Ray keeps its token, and copies of data in buckets are."""
+    if problem := home_problem():
+        without = "Ray gets a token for one search at a time, and data in a bucket has no cache"
+        return warning(f"{problem}: {without}", "HOME=/a/folder/of/yours, or XDG_CACHE_HOME for the cache alone")
+    return ok(f"{Path.home()}, writable")
+
+
+def home_problem() -> str:
+    """What is wrong with the home folder, empty where nothing is."""
+    try:
+        folder = Path.home()
+    except RuntimeError:
+        return "this user has no home folder"
+    if not folder.is_dir():
+        return f"the home folder {folder} does not exist"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else f"the home folder {folder} cannot be written"
 
 
 def video() -> Finding:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import tyro
-from rich.console import Console
 
 from data.progress import say
+from data.terminal import console, subcommand_of
 from tune.command import USER_ERRORS, refuse
 from tune.comparison import print_comparison
 from tune.documents import print_document
@@ -112,11 +112,11 @@ def main() -> int:
         "gc": Collect,
         "fork": Fork,
     }
-    options: Any = tyro.extras.subcommand_cli_from_dict(commands, description=__doc__)
+    options: Any = subcommand_of(commands, __doc__)
     try:
         DOES[type(options)](options)
     except USER_ERRORS as error:
-        return refuse(error, Console(stderr=True))
+        return refuse(error, console(stderr=True))
     return 0
 
 

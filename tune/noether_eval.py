@@ -31,7 +31,16 @@ from data.progress import progress, say
 from fernn.models.noether import NoetherConfig
 from fernn.models.tailored import Inner
 from fernn.perceptual import Perceptual
-from tune.evaluation import EvaluationOptions, answer, finished_study, opened_data, print_table, tracked
+from tune.evaluation import (
+    EvaluationOptions,
+    answer,
+    data_of,
+    finished_study,
+    opened_data,
+    print_table,
+    require_data,
+    tracked,
+)
 from tune.lpips import perceptual
 from tune.predictor_quality import PredictorMeasurement, Quantity, tailoring_of
 from tune.quality import USUAL, Measurement, QualityMeasurement
@@ -79,9 +88,7 @@ def main() -> int:
 def open_study(options: Options) -> Study:
     """The study; raises StudyError or KeyError for options that do not fit it."""
     study = finished_study(options)
-    data = study.cells[0].experiment.data
-    if data.task not in ("stochastic", "prediction", "video"):
-        raise StudyError(f"quality is of predictors of frames, study {study.name!r} on {data.name} has none")
+    data = require_data(study, "the quality of predicted frames", data_of("stochastic", "prediction", "video"))
     if options.steps is not None and options.steps < (1 if data.task == "stochastic" else 0):
         raise StudyError(f"--steps must be 1 or more (0 where nothing was trained with them), got {options.steps}")
     if options.inner_lr is not None and not options.inner_lr > 0:

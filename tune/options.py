@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from data.terminal import options_of
 from fernn.experiment import Experiment
 from tune.initial_weights import FIELD, fingerprint
 from tune.sampling import Sampler
@@ -206,7 +207,7 @@ class Options:
 
 def parse(description: str) -> Options:
     """The options on the command line."""
-    return tyro.cli(Options, description=description, config=(tyro.conf.OmitArgPrefixes,))
+    return options_of(Options, description=description, config=(tyro.conf.OmitArgPrefixes,))
 
 
 def chosen_sampler(preset: Preset, options: Options) -> Sampler | None:

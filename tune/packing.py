@@ -26,11 +26,13 @@ from fernn.train.run import Run, available_device
 from tune.estimate import blank_batch, probe, probe_of
 from tune.machine import whole_memory
 from tune.preflight import Hardware
+from tune.sealing import read_sealed, write_sealed
 from tune.search import Resources, ship_models
 from tune.study import Cell, Study, StudyError
 from tune.trial import is_out_of_memory
 
 FILE = "packing.json"
+WAY_OUT = "delete it, and run the search again: how models pack is measured anew"
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
 MOST_ON_A_GPU = 8
 FREE = 0.1
@@ -74,7 +76,7 @@ def pack(study: Study, cells: Sequence[Cell], held: Resources, have: Hardware, k
     ``kept``: write them down there. Raises StudyError for a model of which not one trial fits.
     """
     ship_models(cells)
-    places, known = layouts(held, have, len(study.cells)), study.folder.read_json(FILE) or {}
+    places, known = layouts(held, have, len(study.cells)), read_sealed(study.folder, FILE, WAY_OUT) or {}
     packing: dict[str, Sequence[Reading]] = {}
     for cell in cells:
         label, subject = study.model_label(cell), digest(cell, places)
@@ -87,7 +89,7 @@ def pack(study: Study, cells: Sequence[Cell], held: Resources, have: Hardware, k
         packing[label] = [Reading(**reading) for reading in known[label]["readings"]]
         best(label, packing[label])
         if kept:
-            study.folder.write_json(FILE, known)
+            write_sealed(study.folder, FILE, known)
     return packing
 
 

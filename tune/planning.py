@@ -1,5 +1,6 @@
 """From options to a study: its cells, its data, and what of both is there."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -7,9 +8,12 @@ from pathlib import Path
 
 from data.bucket import at_hand, is_bucket
 from data.errors import DownloadError
+from data.files import full_path
 from data.manifest import MANIFEST, Manifest
+from data.progress import say
 from data.registry import DATASETS, read_corpus, stand_in
 from data.stream import Corpus
+from fernn.config import nearest
 from fernn.data_config import DataConfig
 from tune.claims import check, load_study, num_to_come
 from tune.data_home import address_in, verified
@@ -28,6 +32,8 @@ class Planned:
     study: Study
     home: Path
     manifest: Manifest | None
+    first: str = ""
+    """Of data that is not prepared yet: what a run does first."""
 
     def corpus(self) -> Corpus:
         """The clips of the data."""
@@ -51,12 +57,14 @@ def plan(search: Search, options: Options) -> Planned:
     dataset = DATASETS[data.name]
     if preset.demo and options.clips.videos is not None and not dataset.demo_may_be_real:
         raise StudyError("--videos goes with --preset paper: the demo renders its own")
+    if options.clips.videos is not None and not full_path(options.clips.videos).exists():
+        raise StudyError(f"--videos must name files that are there, {options.clips.videos} is not")
     address = data_address(data, preset, options)
     home = at_hand(address)
     if not home.exists():
         check_resolution(data, home.parent, preset, options)
         check(sketch)
-        return Planned(sketch, home, None)
+        return Planned(sketch, home, None, what_comes_first(data, home, preset, options))
     manifest = verified(home)
     if options.clips.videos is not None:
         dataset.require_same(home, manifest, options.clips.videos)
@@ -158,7 +166,8 @@ def data_folder(data: DataConfig, preset: Preset, options: Options) -> Path:
     """Where data of every size is kept; a folder of one size is taken for the one above it."""
     given, dataset = options.clips.data, DATASETS[data.name]
     if given is not None:
-        return Path(given).parent if (Path(given) / MANIFEST).exists() else Path(given)
+        path = full_path(given)
+        return path.parent if (path / MANIFEST).exists() else path
     real = Path("datasets") / dataset.folder
     return Path("datasets") / f"{dataset.folder}-demo" if renders(data, preset, real, options) else real
 
@@ -183,14 +192,48 @@ def check_resolution(data: DataConfig, folder: Path, preset: Preset, options: Op
         )
 
 
+def what_comes_first(data: DataConfig, home: Path, preset: Preset, options: Options) -> str:
+    """How a run makes the data in ``home``, in words; raises StudyError where it cannot."""
+    folder, dataset, clips = data_folder(data, preset, options), DATASETS[data.name], options.clips
+    check_place(home, clips.data)
+    lacking = "" if clips.data is None or folder.is_dir() else f"makes {folder}{_resembling(folder)} and "
+    if renders(data, preset, folder, options) or dataset.is_generated:
+        return f"{lacking}generates the data there"
+    if clips.videos is not None:
+        return f"{lacking}prepares it there from {clips.videos}"
+    if not clips.download:
+        raise StudyError(f"{home} has no data: drop --no-download, or give --videos DIR or --preset demo")
+    if not dataset.download:
+        return "needs --files DIR, since this data is not downloaded"
+    return f"{lacking}downloads {dataset.download} to {folder}"
+
+
+def check_place(home: Path, given: str | None) -> None:
+    """Raises StudyError where the data's folder is not there and cannot be made."""
+    above = next(path for path in home.absolute().parents if os.path.lexists(path))
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        why = "cannot be written" if above.is_dir() else "is no folder"
+        way_out = "name the folder that has it, or one that can be made" if given else "give --data DIR"
+        raise StudyError(
+            f"--data must be a folder with the data, or for it: there is no {home}, and {above} {why}: {way_out}"
+        )
+
+
+def _resembling(folder: Path) -> str:
+    """A hint at the folder beside it that may have been meant."""
+    is_readable = folder.parent.is_dir() and os.access(folder.parent, os.R_OK)
+    beside = [path.name for path in folder.parent.iterdir() if path.is_dir()] if is_readable else []
+    return "".join(f" (did you mean {folder.parent / name}?)" for name in nearest(folder.name, beside))
+
+
 def bring(search: Search, planned: Planned, options: Options) -> Planned:
     """The plan on data that was rendered, read from disk or downloaded."""
     preset, data = search.presets[options.grid.preset], planned.study.cells[0].experiment.data
     folder, dataset, clips = data_folder(data, preset, options), DATASETS[data.name], options.clips
+    if planned.first:
+        say(f"there is no data in {planned.home} yet: the search {planned.first}")
     if renders(data, preset, folder, options):
         dataset.prepare_demo(folder, data)
-    elif clips.videos is None and not clips.download:
-        raise StudyError(f"{planned.home} has no data: drop --no-download, or give --videos DIR or --preset demo")
     else:
         try:
             dataset.prepare(folder, data, clips.videos)

@@ -17,8 +17,8 @@ from typing import Any
 def probe(*arguments: str, limit_s: float, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What this file answers in another process; {"error": why} where it does not, or not within its limit."""
     process = subprocess.Popen(
-        [sys.executable, __file__, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, **(environment or {})},
+        [sys.executable, __file__, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        encoding="utf-8", errors="replace", env={**os.environ, **(environment or {})},
     )  # fmt: skip
     try:
         out, err = process.communicate(timeout=limit_s)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from data.terminal import console
 from fernn.train.loop import Row
 from tune.study import Cell, Study
 
@@ -153,7 +154,7 @@ class Progress:
 
 def tables() -> Console:
     """Where tables go: as wide as the terminal, or as wide as they need where the output is no terminal."""
-    return Console(width=None if sys.stdout.isatty() else 160)
+    return console(width=None if sys.stdout.isatty() else 160)
 
 
 def duration(seconds: float) -> str:

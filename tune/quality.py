@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from data.stream import Corpus
-from fernn.checkpoint import Tensors, pack, unpack
+from fernn.checkpoint import Tensors, pack
 from fernn.frame_quality import frame_quality
 from fernn.heatmaps import grad_cam
 from fernn.layers.conserved import ConservedEmbedding
@@ -30,6 +30,7 @@ from fernn.train.conserved import seeded_noise
 from fernn.train.evaluate import NUM_EXAMPLES, autocast, evaluating, to_unit
 from fernn.train.run import Run, available_device
 from tune.machine import machine
+from tune.sealing import read_sealed, read_tensors, write_sealed
 from tune.store import CellFolder
 from tune.study import Cell
 from tune.vault import QUALITY, Sealed
@@ -122,7 +123,7 @@ class Measurement(ABC):
         folder, subject = self.folder.folder, self.subject()
         costs = {"seconds": time.monotonic() - began, "machine": machine(run.device)}
         folder.write(f"{HOME}/{self.way}.safetensors", pack(maps, subject))
-        folder.write_json(f"{HOME}/{self.way}.json", {"subject": subject, **document, **costs})
+        write_sealed(folder, f"{HOME}/{self.way}.json", {"subject": subject, **document, **costs})
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ def ways(folder: CellFolder) -> list[str]:
 
 def measured_by(folder: CellFolder, way: str) -> dict[str, Any] | None:
     """What is measured of a cell in that way."""
-    return folder.folder.read_json(f"{HOME}/{way}.json")
+    return read_sealed(folder.folder, f"{HOME}/{way}.json", _way_out(way), "subject", "frames")
 
 
 def heatmaps(embedding: torch.nn.Module, clips: Tensor) -> Tensors:
@@ -194,9 +195,12 @@ def heatmaps(embedding: torch.nn.Module, clips: Tensor) -> Tensors:
 
 def maps_of(folder: CellFolder, way: str, subject: Subject) -> Tensors:
     """Frames and heat-maps of a cell; empty where those are of something else."""
-    content = folder.folder.read(f"{HOME}/{way}.safetensors")
-    tensors, facts = ({}, {}) if content is None else unpack(content)
+    tensors, facts = read_tensors(folder.folder, f"{HOME}/{way}.safetensors", _way_out(way))
     return tensors if facts == subject else {}
+
+
+def _way_out(way: str) -> str:
+    return f"delete {HOME}/{way}.json, and python tune/noether_eval.py measures it anew"
 
 
 def finite(values: Tensor) -> list[float | None]:

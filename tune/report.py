@@ -16,9 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import tyro
-from rich.console import Console
-
+from data.terminal import console, options_of
 from tune.folder import Folder
 from tune.gallery import gallery
 from tune.markdown import bullets, grid
@@ -87,7 +85,7 @@ def json_text(table: Table) -> str:
         "tables": {sheet.name: {"header": sheet.header, "lines": sheet.lines, "remarks": sheet.remarks}
                    for sheet in others},
     }  # fmt: skip
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(content, indent=2) + "\n"
 
 
 def write(table: Table, folder: Folder) -> dict[str, str]:
@@ -123,10 +121,10 @@ def main(options: Options) -> int:
         finally:  # which a study has before its first result, too
             write_card(study, Folder(options.out) if options.out else study.folder)
     except USER_ERRORS as error:
-        return refuse(error, Console(stderr=True))
+        return refuse(error, console(stderr=True))
     sys.stdout.write(texts["json" if options.json else "md"])
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Options)))
+    sys.exit(main(options_of(Options)))

@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fernn.data_config import DataConfig
+from fernn.experiment import Experiment
+from fernn.models.noether import NoetherConfig
 from fernn.train.task import task_of
 from tune.claims import protocol
 from tune.code_version import DISTRIBUTION, FIRST_USED, recorded
@@ -21,12 +24,6 @@ from tune.selection import rule
 from tune.store import CellFolder
 from tune.study import Cell, Study
 from tune.table import marks, notes
-
-METRICS: Mapping[str, str] = {
-    "accuracy": "share of clips whose largest logit is the label's",
-    "mse": "squared error, mean over pixels, predicted frames and sequences",
-    "rmse": "root of the squared error's mean over what is predicted: pixels, components, frames or states, clips",
-}
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,11 @@ def research_type(study: Study, found: Sequence[State]) -> dict[str, Any]:
     """What kind of study it is, and how large."""
     finished = sum(one.done is not None for one in found)
     models = list(dict.fromkeys(study.model_label(one.cell) for one in found))
-    return {"type": "experimental", "models": models, "num_cells": len(found), "num_finished": finished}
+    imported = len(imported_cells(study))
+    return {
+        "type": "experimental", "models": models, "num_cells": len(found), "num_finished": finished,
+        "num_imported": imported,
+    }  # fmt: skip
 
 
 def code(study: Study, found: Sequence[State]) -> dict[str, Any]:
@@ -174,10 +175,12 @@ def setup(study: Study) -> dict[str, Any]:
         "sampling": dict(study.sampling),
         "scheduler": study.scheduler,
         "epochs": max(one.epochs for one in planned),
+        "optimizer": list(dict.fromkeys(optimizer(one) for one in planned)),
+        "draws": draws(planned[0].data),
         "fixed": {name: value for name, value in shared.items() if name in own},
         "models": {name: value for name, value in shared.items() if name not in own},
         "seeds": sorted({one.seed for one in planned}),
-        "metric": {"name": metric.name, "title": metric.title, "definition": METRICS[metric.name]},
+        "metric": {"name": metric.name, "title": metric.title, "definition": metric.definition},
         "higher_is_better": metric.higher_is_better,
         "selection": rule(metric),
         "chosen": [
@@ -190,6 +193,32 @@ def setup(study: Study) -> dict[str, Any]:
             for row in model_rows(study)
         ],
     }  # fmt: skip
+
+
+def optimizer(experiment: Experiment) -> str:
+    """How the experiment's weights are updated, in words."""
+    limit, words = experiment.optim.clip_norm, experiment.optim.words()
+    if limit is not None and isinstance(experiment.model, NoetherConfig):
+        return f"{words}, of the embedding's weights alone"
+    return words
+
+
+def draws(data: DataConfig) -> str:
+    """Where random numbers come from, in words."""
+    said = "Every random draw comes from a named stream (`fernn/seeding.py`), so it depends on no order of calls"
+    if data.task == "stochastic":
+        said += "; latent draws of a training epoch come one after the other from a stream of that epoch"
+    if data.protocol == "published" and data.name in REPEATED:
+        said += f"; but for what the published code draws in its own order, which is repeated: {REPEATED[data.name]}"
+    return f"{said}."
+
+
+REPEATED = {
+    "kth": "the clips' velocities",
+    "translating-mnist": "all sequences",
+    "rotating-mnist": "all sequences",
+}
+"""By data set: what ``protocol="published"`` draws as the published code does."""
 
 
 def record(study: Study, state: State, machines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

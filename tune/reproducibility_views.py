@@ -103,7 +103,10 @@ def research_type(said: Mapping[str, Any]) -> list[str]:
     """Experimental, of how many models and cells."""
     counted = f"{said['num_finished']} of {said['num_cells']} cells (model, learning rate, seed) have a result"
     where = "The numbers are in `report/table.md`, which `python tune/report.py` makes from the cells' predictions."
-    return [f"Experimental: {', '.join(said['models'])} are trained and tested; {counted}. {where}"]
+    imported = (
+        f" {said['num_imported']} of them are imported checkpoints, not trained here." if said["num_imported"] else ""
+    )
+    return [f"Experimental: {', '.join(said['models'])} are trained and tested; {counted}.{imported} {where}"]
 
 
 def source_code(code: Mapping[str, Any]) -> list[str]:
@@ -143,7 +146,7 @@ def datasets(data: Mapping[str, Any]) -> list[str]:
     source, card = SOURCES[data["name"]]
     said = [f"`{data['name']}`: {source}; card: data/{card}/CARD.md."]
     if data["demo"]:
-        said = [f"DEMO: {data['demo']}. The study ran on clips rendered by this project's own code, on no public data."]
+        said = [f"DEMO: {data['demo']}. The study ran on what this project's own code makes, on no public data."]
     if data.get("stand_in"):
         said = [f"STAND-IN: the study ran on {data['stand_in']}."]
     lines = [("hash of the clips (equal hash, equal data)", data["hash"])]

@@ -7,7 +7,6 @@ runs on the device and with the threads that the record names, and must then hav
 that is promised on a CPU with the same software. Exit code 0: the same. 1: different. 2: it cannot be run.
 """
 
-import difflib
 import json
 import sys
 import tempfile
@@ -16,11 +15,12 @@ from typing import Annotated, Any
 
 import torch
 import tyro
-from rich.console import Console
 
 from data.progress import progress, say
 from data.registry import read_corpus
 from data.stream import Corpus
+from data.terminal import console, options_of
+from fernn.config import nearest
 from fernn.models.own import StoredConfig, how_to_name
 from fernn.train.loop import DivergedError
 from tune.code_version import code_version, recorded
@@ -118,7 +118,7 @@ def _difference(one: Difference) -> dict[str, Any]:
 
 def main() -> int:
     """Rerun and compare; 0 for the same metrics, 1 for others, 2 for a cell that cannot be run, 130 for Ctrl-C."""
-    options = tyro.cli(Options, description=__doc__)
+    options = options_of(Options, description=__doc__)
     stop_on_sigterm()
     try:
         known = recorded_cell(find_study(options.study, options.storage, options.models), options.cell)
@@ -129,7 +129,7 @@ def main() -> int:
         say("stopped: nothing is kept, and the study is as it was")
         return 130
     except USER_ERRORS as error:
-        return refuse(error, Console(stderr=True))
+        return refuse(error, console(stderr=True))
     if options.json:
         print(json.dumps(all_masked(compared.facts()), indent=2))
     else:
@@ -168,11 +168,9 @@ def folder_name(study: Study, key: str) -> str:
         return found[0]
     if found:
         raise StudyError(f"--cell must name one cell, {key!r} is the beginning of {len(found)}: {_some(found)}")
-    near = difflib.get_close_matches(key, [*names, *keys], n=3, cutoff=0.3)
-    hint = list(dict.fromkeys(keys.get(one, one) for one in near)) or names
-    raise StudyError(
-        f"--cell must be a key or folder of a cell in study {study.name!r}, got {key!r}; near: {_some(hint)}"
-    )
+    near = dict.fromkeys(keys.get(one, one) for one in nearest(key, [*names, *keys], most=3))
+    hint = f"did you mean {_some(list(near))}?" if near else f"it has {_some(names) or 'none'}"
+    raise StudyError(f"--cell must be a key or folder of a cell in study {study.name!r}, got {key!r}; {hint}")
 
 
 def _some(names: list[str]) -> str:

@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 import threading
+import uuid
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from ray.tune.search.optuna import OptunaSearch
 
 from data.stream import Corpus
 from fernn.train.loop import Row
+from tune.machine_checks import home_problem
 from tune.stopping import stop_on_sigterm
 from tune.study import Cell, Study, StudyError
 from tune.trial import OUT_OF_MEMORY, trial
@@ -238,6 +240,8 @@ def ray_runtime(address: str | None) -> Iterator[None]:
     """Ray, connected to ``address`` or started on this machine, without its log in ours."""
     # All that is to run is known from the start: an autoscaler is to hear of it at once, not of one trial at a time.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = "auto" if address is None else MOST_PENDING
+    if address is None and "RAY_AUTH_TOKEN_PATH" not in os.environ and home_problem():
+        os.environ.setdefault("RAY_AUTH_TOKEN", uuid.uuid4().hex)  # Ray has no place for a token that stays
     try:
         ray.init(
             address=address or "local",  # without an address Ray would join any cluster that it finds

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tune.findings import Finding, broken, ok, warning
-from tune.machine_checks import GB
+from tune.machine_checks import GB, home_problem
 from tune.probing import probe
 
 DATASETS = Path("datasets")
@@ -227,7 +227,7 @@ def ray(address: str | None) -> Finding:
     """Whether Ray starts here, or the cluster answers; what it has, and whether a token guards it."""
     with tempfile.TemporaryDirectory(prefix="ray-") as folder:
         mine = {} if address else {"RAY_TMPDIR": folder}
-        if not address and not TOKEN.expanduser().exists():
+        if not address and (home_problem() or not TOKEN.expanduser().exists()):
             mine["RAY_AUTH_TOKEN"] = uuid.uuid4().hex  # Ray would write one down
         answer = unreachable(address) or probe(
             "cluster", *([address] if address else []), limit_s=RAY_S, environment=mine
@@ -259,6 +259,8 @@ def _guarded(text: str, token: bool) -> Finding:
     """A cluster without a token runs anyone's code; a token that others can read is little better."""
     if not token:
         return warning(f"{text}; without a token", "RAY_AUTH_MODE=token on every machine, or anyone's code runs there")
+    if home_problem():
+        return ok(f"{text}; with a token for one search")
     file = TOKEN.expanduser()
     if file.exists() and file.stat().st_mode & 0o077:
         return warning(f"{text}; others on this machine can read its token", f"chmod 600 {file}")

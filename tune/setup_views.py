@@ -19,12 +19,11 @@ def setup(said: Mapping[str, Any]) -> list[str]:
             f"Chosen by validation {said['metric']['title']}:",
             grid(header, [_chosen(one) for one in said["chosen"]]),
         ]
-    metric = said["metric"]
+    metric, halved = said["metric"], ", fewer where successive halving stopped" if said["scheduler"] == "asha" else ""
     parts += [
         f"Metric: {metric['title']}, {metric['definition']}. {said['selection']}",
-        f"Seeds: {', '.join(map(str, said['seeds']))}. Every random "
-        "draw comes from a named stream (`fernn/seeding.py`), so it depends on no order of calls.",
-        f"Epochs: {said['epochs']}. Optimizer: Adam without weight decay or schedule. Fixed for all cells:",
+        f"Seeds: {', '.join(map(str, said['seeds']))}. {said['draws']}",
+        f"Epochs: {said['epochs']}{halved}. Optimizer: {'; or '.join(said['optimizer'])}. Fixed for all cells:",
         grid(("field", "value"), [(name, _text(value)) for name, value in said["fixed"].items()]),
         "Fields of the models:",
         grid(("field", "value"), [(name, _text(value)) for name, value in said["models"].items()]),

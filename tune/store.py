@@ -23,7 +23,6 @@ import os
 import socket
 import time
 import uuid
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -32,21 +31,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.parquet import read_table
+from data.sealing import sealed, unsealed
 from fernn.checkpoint import CheckpointError, Tensors, pack, unpack
 from fernn.train.loop import Row
 from fernn.train.run import Run, with_prefix
 from tune.folder import UNREADABLE, Folder
+from tune.sealing import ALTERED, DamagedError, damaged, read_sealed, read_tensors, write_sealed
 
 LAST, BEFORE, BEST = "last/state.safetensors", "last/before.safetensors", "best/model.safetensors"
 METRICS, PREDICTIONS, DONE = "metrics.jsonl", "predictions.parquet", "done.json"
 OPENINGS = "openings.jsonl"
 EXAMPLES = "examples.safetensors"
 CODES, MACHINES = "codes.json", "machines.json"
-CHECKSUM = "crc32"
-
-
-class DamagedError(ValueError):
-    """A file of a cell that is not as it was written."""
+ENTRIES = "entries"
+"""Under which name a sealed file has its list."""
 
 
 class Superseded(RuntimeError):
@@ -79,7 +77,7 @@ class CellFolder:
             return unsealed(json.loads(content))
         except UNREADABLE as error:
             way_out = f"delete it, and {RUN_AGAIN}: {EVALUATED}"
-            raise self._damaged(DONE, "it is not as it was written", way_out) from error
+            raise self._damaged(DONE, ALTERED, way_out) from error
 
     def config(self) -> dict[str, Any] | None:
         """What the cell is, or None before it is planned."""
@@ -117,12 +115,12 @@ class CellFolder:
 
     def attempt(self) -> dict[str, Any] | None:
         """Who took the cell over last (host, pid) and when, or None before its first attempt."""
-        return self.folder.read_json("attempt.json")
+        return read_sealed(self.folder, "attempt.json", f"delete it, and {RUN_AGAIN}", "id", "host", "pid", "started")
 
     def failure(self) -> str | None:
         """Why the last attempt ended without a result, or None where it did not say."""
         said = self._said("failure.json")
-        return None if said is None else said["reason"]
+        return None if said is None else str(said["reason"])
 
     def diverged(self) -> bool:
         """Whether the last attempt ended in a loss that is no number: another would, too."""
@@ -132,23 +130,19 @@ class CellFolder:
     def fail(self, reason: str, diverged: bool) -> None:
         """Say why this attempt ends without a result."""
         self._require_mine()
-        self.folder.write_json("failure.json", {"reason": reason, "diverged": diverged})
+        write_sealed(self.folder, "failure.json", {"reason": reason, "diverged": diverged})
 
     def stopped(self) -> str | None:
         """Why the cell was ended before its last epoch, or None where it was not."""
         said = self._said("stopped.json")
-        return None if said is None else said["reason"]
+        return None if said is None else str(said["reason"])
 
     def _said(self, name: str) -> dict[str, Any] | None:
-        try:
-            said = self.folder.read_json(name)
-            return None if said is None else {"reason": str(said["reason"]), **said}
-        except UNREADABLE as error:
-            raise self._damaged(name, "it is not as it was written", f"delete it, and {RUN_AGAIN}") from error
+        return read_sealed(self.folder, name, f"delete it, and {RUN_AGAIN}", "reason")
 
     def stop(self, reason: str) -> None:
         """Say why the cell ends before its last epoch; another attempt may still go on with it."""
-        self.folder.write_json("stopped.json", {"reason": reason})
+        write_sealed(self.folder, "stopped.json", {"reason": reason})
 
     def adopt(self, shorter: Self) -> None:
         """Take over what a cell with fewer epochs has, its last checkpoint at the end: training goes on from there."""
@@ -170,7 +164,7 @@ class CellFolder:
             "pid": os.getpid(),
             "started": time.time(),
         }
-        self.folder.write_json("attempt.json", attempt)
+        write_sealed(self.folder, "attempt.json", attempt)
         self.folder.sweep()
         for name in ("failure.json", "stopped.json"):
             if self.folder.read(name) is not None:
@@ -206,16 +200,20 @@ class CellFolder:
 
     def _entries(self, name: str, parsed: Callable[[Any], dict[str, Any]]) -> list[dict[str, Any]]:
         """The entries of a list in a file; raises DamagedError for one that cannot be read."""
+        way_out = f"delete it, and {RUN_AGAIN}"
         try:
-            return [parsed(one) for one in self.folder.read_json(name) or []]
+            content = self.folder.read_json(name) or []  # a list alone in cells of an earlier version
+            if isinstance(content, dict):
+                content = (read_sealed(self.folder, name, way_out, ENTRIES) or {})[ENTRIES]
+            return [parsed(one) for one in content]
         except UNREADABLE as error:
-            raise self._damaged(name, "it is not as it was written", f"delete it, and {RUN_AGAIN}") from error
+            raise self._damaged(name, ALTERED, way_out) from error
 
     def ran_on(self, machine: Mapping[str, Any]) -> None:
         """Say on what a trial of the cell runs."""
         known = self.machines()
         if machine not in known:
-            self.folder.write_json(MACHINES, [*known, dict(machine)])
+            write_sealed(self.folder, MACHINES, {ENTRIES: [*known, dict(machine)]})
 
     def _go_on_by(self, code: str, epoch: int) -> None:
         """Say by which code the epochs after ``epoch`` are trained; of those before, what is known stays."""
@@ -226,7 +224,7 @@ class CellFolder:
         if not kept or kept[-1]["code"] != code:
             kept.append({"first_epoch": epoch + 1, "code": code})
         if kept != known:
-            self.folder.write_json(CODES, kept)
+            write_sealed(self.folder, CODES, {ENTRIES: kept})
 
     def has_checkpoint(self) -> bool:
         """Whether there is something to go on from."""
@@ -297,7 +295,7 @@ class CellFolder:
             raise self._damaged(name, str(error), ANEW) from error
 
     def _damaged(self, name: str, how: str, way_out: str) -> DamagedError:
-        return DamagedError(f"{self.folder.root}/{name}: {how}; {way_out}")
+        return damaged(self.folder, name, how, way_out)
 
     def finish(self, predictions: pa.Table, result: Mapping[str, Any], examples: Tensors | None = None) -> None:
         """Keep the predictions and examples, then the result."""
@@ -313,8 +311,7 @@ class CellFolder:
 
     def examples(self) -> Tensors:
         """What was kept to be looked at; empty where nothing was."""
-        content = self.folder.read(EXAMPLES)
-        return {} if content is None else self._unpack(EXAMPLES, content)[0]
+        return read_tensors(self.folder, EXAMPLES, f"delete {DONE} beside it, and {RUN_AGAIN}: {EVALUATED}")[0]
 
     def predictions(self) -> pa.Table:
         """The stored predictions of a finished cell; raises DamagedError where they are not those it ended with."""
@@ -323,11 +320,13 @@ class CellFolder:
             raise FileNotFoundError(f"{self.folder.root} has no predictions")
         if hashlib.sha256(content).hexdigest() != done["predictions_sha256"]:
             way_out = f"delete {DONE} beside it, and {RUN_AGAIN}: {EVALUATED}"
-            raise self._damaged(PREDICTIONS, "it is not as it was written", way_out)
+            raise self._damaged(PREDICTIONS, ALTERED, way_out)
         return read_table(pa.BufferReader(content), name=f"{self.folder.root}/{PREDICTIONS}")
 
     def _require_mine(self) -> None:
-        holder = self.folder.read_json("attempt.json")
+        holder = self.attempt()
+        if holder is None:
+            raise Superseded(f"{self.folder.root} has been taken away")
         if holder["id"] != self._attempt:
             raise Superseded(f"{self.folder.root} is now worked on by pid {holder['pid']} on {holder['host']}")
 
@@ -335,23 +334,6 @@ class CellFolder:
 RUN_AGAIN = "run the search again"
 EVALUATED = "the cell is evaluated anew, or trained anew where gc freed its checkpoints"
 ANEW = f"delete the cell's folder, and {RUN_AGAIN} to train it anew"
-
-
-def checksum(value: Any) -> int:
-    """CRC-32 of a JSON value, which finds every flipped byte."""
-    return zlib.crc32(json.dumps(value).encode())
-
-
-def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts with their checksum."""
-    return {**facts, CHECKSUM: checksum(facts)}
-
-
-def unsealed(facts: dict[str, Any]) -> dict[str, Any]:
-    """The facts without their checksum; raises one of UNREADABLE where that is missing, or of others."""
-    if facts.pop(CHECKSUM) != checksum(facts):
-        raise ValueError("the checksum is of other facts")
-    return facts
 
 
 def sealed_line(row: Mapping[str, Any]) -> str:

@@ -10,10 +10,8 @@ import json
 import sys
 from dataclasses import dataclass, replace
 
-import tyro
-from rich.console import Console
-
 from data.progress import say
+from data.terminal import console, options_of
 from tune.command import USER_ERRORS, refuse
 from tune.evaluation import mlflow_refusals
 from tune.identity import settle
@@ -43,7 +41,7 @@ class Options:
 
 def main() -> int:
     """Bring the views up to date; 0, or 2 for a command that cannot run."""
-    options = tyro.cli(Options, description=__doc__)
+    options = options_of(Options, description=__doc__)
     records = Records(options.study, options.storage, options.tracking_uri, options.optuna_storage)
     try:
         study = find_study(options.study, options.storage)
@@ -54,7 +52,7 @@ def main() -> int:
         with driver_lock(study.folder), mlflow_refusals(tracking_uri(records)):
             sync(replace(study, id=settle(study.folder)), records)
     except USER_ERRORS as error:
-        return refuse(error, Console(stderr=True))
+        return refuse(error, console(stderr=True))
     facts = {"cells": len(study.cells), "done": len(study.cells) - len(study.missing())}
     shown = [masked(uri) for uri in (tracking_uri(records), optuna_storage(records)) if uri]
     if options.json:

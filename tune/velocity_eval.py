@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Literal
 from rich.table import Table
 
 from data.progress import progress, say
-from fernn.generalization import VelocityGrid
-from tune.evaluation import EvaluationOptions, answer, finished_study, opened_data, print_table, tracked
+from fernn.generalization import DEFAULT_RADIUS, VelocityGrid
+from tune.evaluation import EvaluationOptions, answer, finished_study, opened_data, print_table, require_data, tracked
 from tune.results import ModelRow, model_rows, registered_name
 from tune.study import Cell, Study, StudyError
 from tune.table import notes
@@ -52,8 +52,9 @@ def main() -> int:
 def open_study(options: Options) -> Study:
     """The study; raises StudyError or KeyError for options that do not fit it."""
     study = finished_study(options)
+    data = require_data(study, "velocity generalization", DEFAULT_RADIUS)
     try:
-        VelocityGrid.of(study.cells[0].experiment.data, options.range)
+        VelocityGrid.of(data, options.range)
     except ValueError as error:
         raise StudyError(f"--{error}") from error
     return study

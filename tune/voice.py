@@ -13,6 +13,7 @@ from typing import Any, Protocol, TextIO
 from rich.console import Console
 from rich.table import Table as Grid
 
+from data.terminal import console
 from fernn.train.loop import Row
 from tune.estimate import Cost
 from tune.masking import all_masked, masked
@@ -67,8 +68,11 @@ class Voice(Protocol):
 
 
 def one_line(error: Exception) -> str:
-    """What the error says."""
-    return str(error.args[0] if isinstance(error, KeyError) else error)
+    """What the error says; of a bare name that something lacks, that it does."""
+    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    if isinstance(error, KeyError) and " " not in text:
+        return f"{text!r} is not known here: a file of the study or of its data is not as this version writes it"
+    return "; ".join(line.strip() for line in text.splitlines() if line.strip()) or type(error).__name__
 
 
 def describe_cost(cost: Cost | None) -> str:
@@ -90,7 +94,7 @@ def describe_data(planned: Planned) -> str:
     """Where the clips are, how many, and what is wrong with them."""
     study, manifest = planned.study, planned.manifest
     if manifest is None:
-        return f"not prepared yet, goes to {planned.home}"
+        return f"not prepared yet, goes to {planned.home}: a run {planned.first}"
     demo = f", DEMO: {study.cells[0].experiment.data.demo_note}" if study.demo else ""
     lacking = f", PARTIAL: {absent(study.partial)}" if study.partial else ""
     other = f", {STAND_IN}: {study.stand_in}" if study.stand_in else ""
@@ -114,8 +118,8 @@ def describe_pages(tracking_uri: str, links: Mapping[str, str]) -> list[str]:
 class Texts:
     """For people: a live table on a terminal, plain lines elsewhere."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True)
+    def __init__(self, given: Console | None = None) -> None:
+        self.console = given or console(stderr=True)
 
     def refused(self, error: Exception) -> int:
         self._say(f"error: {one_line(error)}")
@@ -207,9 +211,9 @@ class Events:
             "num_cells": len(study.cells),
             "num_to_come": study.num_to_come,
         }
-        expected: dict[str, Any] = {}
+        expected: dict[str, Any] = {"first": planned.first} if planned.first else {}
         if cost is not None:
-            expected = {"seconds": cost.seconds, "gpu_hours": cost.gpu_hours, "price": cost.price}
+            expected |= {"seconds": cost.seconds, "gpu_hours": cost.gpu_hours, "price": cost.price}
             expected["num_bytes"] = cost.num_bytes
         self._tell("plan", **facts, **expected, to_run=[cell.name for cell in missing])
 

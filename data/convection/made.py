@@ -20,7 +20,7 @@ from data.convection.balance import WAYS, nusselt
 from data.convection.solver import HOT, Layer, State
 from data.errors import DataError
 from data.fields.schema import Frames, cut, write_tiles
-from data.files import locked, room_in
+from data.files import full_path, locked, room_in
 from data.manifest import Manifest, standing_in
 from data.progress import progress, say
 from fernn.convection_config import MadeConvectionConfig
@@ -44,7 +44,7 @@ DECIDING = (
 def folder_of(out: Path | str, data: DataConfig) -> Path:
     """Where in the folder ``out`` the fields of the config are."""
     digest = hashlib.sha256(_deciding(data).encode()).hexdigest()[:8]
-    return Path(out).expanduser().resolve() / f"made-{data.size}-{digest}"
+    return full_path(out) / f"made-{data.size}-{digest}"
 
 
 def prepare(out: Path | str, data: DataConfig, files: Path | str | None = None, demo: bool = False) -> Manifest:

@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tyro
-
 from data.convection import made
 from data.convection.arrays import ENDINGS
 from data.convection.published import PUBLISHED, READINGS, ReadingName, read_published
 from data.errors import DataError, DownloadError
 from data.fields.schema import cut, write_tiles
-from data.files import locked, room_in, sha256_of
+from data.files import full_path, locked, room_in, sha256_of
 from data.manifest import Manifest, standing_in
 from data.progress import say
+from data.terminal import options_of
 from fernn.convection_config import MadeConvectionConfig
 
 DATASET, REGION = "convection", "rbc"
@@ -63,7 +62,7 @@ class PrepareConfig:
 
 def folder_of(out: Path | str, size: int) -> Path:
     """Where squares of that size are in the folder ``out``."""
-    return Path(out).expanduser().resolve() / f"squares-{size}"
+    return full_path(out) / f"squares-{size}"
 
 
 def prepare(
@@ -112,7 +111,7 @@ def _path(files: Path | str | None) -> Path:
             f"{NAME} is not downloaded (7 GB): get it from where {SOURCE} says, then give --files DIR with it; or "
             "solve for fields of your own with --set data.name=made-convection"
         )
-    given = Path(files).expanduser().resolve()
+    given = full_path(files)
     path = _in_folder(given) if given.is_dir() else given
     if not path.exists():
         raise DataError(f"{path} is not there: give {NAME}, or the folder that has it")
@@ -164,4 +163,4 @@ def _require_used(config: PrepareConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(PrepareConfig)))
+    sys.exit(main(options_of(PrepareConfig)))

@@ -13,10 +13,9 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-import tyro
 
 from data.errors import DataError
-from data.files import locked, room_in, write_atomically
+from data.files import full_path, locked, room_in, write_atomically
 from data.kth.annotations import ACTIONS, ANNOTATION, MIN_FRAMES, Range, Video, format_annotation, video_of
 from data.kth.decode import WIDTH, encode
 from data.kth.figures import STRIDE, Array, Body, body_of, phases, pose_of
@@ -24,6 +23,7 @@ from data.kth.scenery import Image, Scene, draw_frame, scene_of, zoom_of
 from data.kth.source import DEMO_MARK
 from data.kth.splits import count_by_split
 from data.progress import progress, say
+from data.terminal import options_of
 from fernn.seeding import generator
 
 PERSONS, SCENARIOS, RANGES = 25, 1, 4
@@ -86,7 +86,7 @@ def render(
     A folder that was finished with equal arguments is left as it is; one that holds other videos is
     refused.
     """
-    config = DemoConfig(Path(out).expanduser().resolve(), persons, scenarios, ranges, frames)
+    config = DemoConfig(full_path(out), persons, scenarios, ranges, frames)
     videos = config.videos()
     with room_in(config.out), locked(config.out / ".lock"):
         if not _is_finished(config):
@@ -160,4 +160,4 @@ def _path(action: str, phase: Array, zoom: Array, facing: int, rng: np.random.Ge
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(DemoConfig)))
+    sys.exit(main(options_of(DemoConfig)))

@@ -13,10 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import tyro
-
 from data.errors import DataError
-from data.files import locked, room_in, sha256_of, whole_folder
+from data.files import full_path, locked, room_in, sha256_of, whole_folder
 from data.kth.annotations import ACTIONS, MIN_FRAMES, Video
 from data.kth.clips import Cut, decoded, write_clips
 from data.kth.decode import GREY
@@ -25,6 +23,7 @@ from data.kth.splits import count_by_split
 from data.manifest import Manifest, Remark, standing_in
 from data.progress import progress, say
 from data.schema import ClipRow, content_hash
+from data.terminal import options_of
 
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "ray")
 MOST_NAMED = 3
@@ -100,7 +99,7 @@ def _prepare(folder: Path, videos: Path | None, size: int, url: str, raw: Path) 
 
 
 def _absolute(path: Path | str) -> Path:
-    return Path(path).expanduser().resolve()
+    return full_path(path)
 
 
 def _build(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest:
@@ -185,4 +184,4 @@ def _summary(manifest: Manifest, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(PrepareConfig)))
+    sys.exit(main(options_of(PrepareConfig)))

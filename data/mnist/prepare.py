@@ -8,15 +8,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
 from data.errors import DataError, DownloadError
-from data.files import locked, room_in
+from data.files import full_path, locked, room_in
 from data.manifest import Manifest, standing_in
 from data.mnist.known import stand_in_of
 from data.mnist.schema import write_digits
 from data.mnist.source import Source, read_source
 from data.progress import say
+from data.terminal import options_of
 
 DATASET = "mnist"
 
@@ -33,7 +32,7 @@ class PrepareConfig:
 
 def folder_of(out: Path | str) -> Path:
     """Where the digits are in the folder ``out``."""
-    return Path(out).expanduser().resolve() / "digits"
+    return full_path(out) / "digits"
 
 
 def prepare(out: Path | str, *, files: Path | str | None = None) -> Manifest:
@@ -48,14 +47,14 @@ def prepare(out: Path | str, *, files: Path | str | None = None) -> Manifest:
         if standing is not None:
             require_same(folder, standing, files)
             return standing
-        return _write(folder, read_source(_absolute(files) if files else _downloaded(folder.parent / "raw")))
+        return _write(folder, read_source(full_path(files) if files else _downloaded(folder.parent / "raw")))
 
 
 def require_same(folder: Path, digits: Manifest, files: Path | str | None) -> None:
     """Raise DataError where ``files`` has other digits than those prepared in ``folder``."""
     if files is None:
         return
-    source = read_source(_absolute(files))
+    source = read_source(full_path(files))
     if source.hash != digits.details.get("digits", digits.hash):
         held = "rendered digits" if digits.demo else stand_in_of(digits) or "MNIST"
         raise DataError(
@@ -74,10 +73,6 @@ def main(config: PrepareConfig) -> int:
     marked = f"; STAND-IN: {stand_in}" if (stand_in := stand_in_of(manifest)) else ""
     say(f"{folder_of(config.out)}: {manifest.dataset}, {manifest.num_clips} digits{marked}")
     return 0
-
-
-def _absolute(path: Path | str) -> Path:
-    return Path(path).expanduser().resolve()
 
 
 def _write(folder: Path, source: Source) -> Manifest:
@@ -99,4 +94,4 @@ def _downloaded(raw: Path) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(PrepareConfig)))
+    sys.exit(main(options_of(PrepareConfig)))

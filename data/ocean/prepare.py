@@ -16,13 +16,14 @@ import tyro
 
 from data.errors import DataError, DownloadError
 from data.fields.schema import Tile, cut, write_tiles
-from data.files import locked, room_in, sha256_of
+from data.files import full_path, locked, room_in, sha256_of
 from data.manifest import Manifest, standing_in
 from data.ocean.account import lines_of
 from data.ocean.levels import Choice
 from data.ocean.netcdf import read_regions
 from data.ocean.opening import netcdf_files
 from data.progress import say
+from data.terminal import options_of
 
 DATASET = "ocean-currents"
 MOST_LAND = 0.5
@@ -51,7 +52,7 @@ class PrepareConfig:
 
 def folder_of(out: Path | str, size: int) -> Path:
     """Where tiles of that size are in the folder ``out``."""
-    return Path(out).expanduser().resolve() / f"tiles-{size}"
+    return full_path(out) / f"tiles-{size}"
 
 
 def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64, choice: Choice = NEAREST) -> Manifest:
@@ -76,7 +77,7 @@ def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64,
                 "ocean currents cannot be downloaded without an account: get GLOBAL_ANALYSIS_FORECAST_PHY_001_024 from "
                 "https://data.marine.copernicus.eu, then give --files DIR with its NetCDF files"
             )
-        source = Path(files).expanduser().resolve()
+        source = full_path(files)
         return _told(write(folder, netcdf_files(source), size, str(source), choice=choice))
 
 
@@ -157,4 +158,4 @@ def selection(given: Sequence[str]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(PrepareConfig)))
+    sys.exit(main(options_of(PrepareConfig)))

@@ -14,15 +14,15 @@ from typing import Any
 
 import cv2
 import numpy as np
-import tyro
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.files import locked, room_in, write_atomically
+from data.files import full_path, locked, room_in, write_atomically
 from data.physics101.decode import Frames, encode
 from data.physics101.source import CAMERA, DEMO_MARK
 from data.physics101.splits import count_by_split
 from data.progress import progress, say
+from data.terminal import options_of
 from fernn.seeding import generator
 
 RENDERER = 1
@@ -72,7 +72,7 @@ def num_clips(data: Any) -> Mapping[str, int]:
 
 def render(out: Path | str, *, objects: int = OBJECTS, trials: int = TRIALS) -> list[str]:
     """Render the videos into ``out`` and return their names; a folder that was finished so is left as it is."""
-    config = DemoConfig(Path(out).expanduser().resolve(), objects, trials)
+    config = DemoConfig(full_path(out), objects, trials)
     names, mark = config.names(), config.out / DEMO_MARK
     with room_in(config.out), locked(config.out / ".lock"):
         if not mark.exists() and any(config.out.rglob(CAMERA)):
@@ -141,4 +141,4 @@ def main(config: DemoConfig) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(DemoConfig)))
+    sys.exit(main(options_of(DemoConfig)))

@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-import tyro
 
 from data.errors import DataError, VideoError
-from data.files import locked, room_in, sha256_of, whole_folder
+from data.files import full_path, locked, room_in, sha256_of, whole_folder
 from data.manifest import DataFile, Manifest, Remark, require_dataset, whole_in
 from data.physics101.decode import Frames, decode
 from data.physics101.schema import clip_table, content_hash
 from data.physics101.source import OFFICIAL, Source, from_folder, from_server
 from data.physics101.splits import By, count_by_split
 from data.progress import progress, say
+from data.terminal import options_of
 from fernn.noether_config import RampConfig
 
 LIBRARIES = ("av", "numpy", "pyarrow", "ray", "torch")
@@ -52,7 +52,7 @@ class PrepareConfig:
 
 def folder_of(out: Path | str, data: Any) -> Path:
     """Where in the folder ``out`` the clips of the config's size and step are."""
-    return Path(out).expanduser().resolve() / f"{data.size}px-step{data.frame_step}"
+    return full_path(out) / f"{data.size}px-step{data.frame_step}"
 
 
 def prepare(out: Path | str, data: Any, videos: Path | str | None = None) -> Manifest:
@@ -65,7 +65,7 @@ def prepare(out: Path | str, data: Any, videos: Path | str | None = None) -> Man
         standing = whole_in(folder)
         if standing is not None and videos is None and standing.origin == OFFICIAL:
             return standing
-        given = None if videos is None else Path(videos).expanduser().resolve()
+        given = None if videos is None else full_path(videos)
         source = from_server(OFFICIAL, folder.parent / "raw") if given is None else from_folder(given)
         fingerprint = source.fingerprint()
         if standing is not None:
@@ -150,4 +150,4 @@ def _decoded(source: Source, data: Any, skipped: list[Remark]) -> Iterator[tuple
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(PrepareConfig)))
+    sys.exit(main(options_of(PrepareConfig)))

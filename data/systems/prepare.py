@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.errors import DataError
-from data.files import locked, room_in, sha256_of, whole_folder
+from data.files import full_path, locked, room_in, sha256_of, whole_folder
 from data.manifest import DataFile, Manifest, whole_in
 from data.progress import say
 from data.systems.dynamics import States, draw_starts, trajectories
@@ -40,7 +40,7 @@ def schema(num_states: int) -> pa.Schema:
 def folder_of(out: Path | str, data: DataConfig) -> Path:
     """Where in the folder ``out`` the trajectories of the config are."""
     digest = hashlib.sha256(json.dumps(_deciding(data)).encode()).hexdigest()[:8]
-    return Path(out).expanduser().resolve() / f"{data.name}-{digest}"
+    return full_path(out) / f"{data.name}-{digest}"
 
 
 def prepare(out: Path | str, data: DataConfig, files: Path | str | None = None, demo: bool = False) -> Manifest:

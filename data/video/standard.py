@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from data.arrays import GreyLevels, read_array
 from data.errors import DataError
-from data.files import files_below, locked, room_in, sha256_of, whole_folder
+from data.files import files_below, full_path, locked, room_in, sha256_of, whole_folder
 from data.manifest import DataFile, Manifest, standing_in
 from data.mnist import prepare as mnist
 from data.mnist.known import stand_in_of
@@ -44,7 +44,7 @@ Clips = NDArray[np.uint8]
 
 def folder_of(out: Path | str) -> Path:
     """Where the standard test clips are in the folder ``out``."""
-    return Path(out).expanduser().resolve() / "standard-test"
+    return full_path(out) / "standard-test"
 
 
 def prepare(out: Path | str, *, files: Path | str | None) -> Manifest:
@@ -56,7 +56,7 @@ def prepare(out: Path | str, *, files: Path | str | None) -> Manifest:
         if standing is not None and standing.details["digits"] != digits.hash:
             standing = None
         if files is not None:
-            return _brought(folder, standing, Path(files).expanduser().resolve(), digits)
+            return _brought(folder, standing, full_path(files), digits)
         if standing is None:
             raise DataError(f"data.protocol published needs {SOURCE}: give --files DIR with it and MNIST's four files")
         return standing
@@ -79,7 +79,7 @@ def require_same(folder: Path, manifest: Manifest, files: Path) -> None:
     mnist.require_same(folder, manifest, files)
     if manifest.dataset != DATASET:
         return
-    path = find_source(files.expanduser().resolve())
+    path = find_source(full_path(files))
     if sha256_of(path) == manifest.source_sha256:
         return
     if content_hash(read_source(path), manifest.details["digits"]) != manifest.hash:

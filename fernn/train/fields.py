@@ -1,7 +1,7 @@
 """Prediction of velocity fields as a task: a loss over a rollout, RMSE by horizon, energy spectra, shifted tests."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,6 +13,11 @@ from fernn.spectrum import log_spectrum, spectrum_error
 from fernn.train.task import RMSE
 
 DOMAIN = "domain"
+FIELD_ERROR = replace(
+    RMSE,
+    definition="root of the squared error's mean over components, pixels, predicted frames and windows, but for those "
+    "of the domain test",
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class FieldPrediction:
 
     input_frames: int
 
-    metric = RMSE
+    metric = FIELD_ERROR
 
     def inputs(self, clips: Tensor) -> tuple[Tensor, int]:
         """The given frames, and how many are to be predicted."""

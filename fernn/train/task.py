@@ -23,6 +23,8 @@ class Metric:
     name: str
     title: str
     """The name in a sentence."""
+    definition: str
+    """What it is, in words."""
     higher_is_better: bool
     worst: float
     """What a cell that diverged counts with."""
@@ -48,9 +50,15 @@ class Metric:
         return self.text(mean) + ("" if deviation is None else f" ± {self.text(deviation)}")
 
 
-ACCURACY = Metric("accuracy", "accuracy", True, 0.0)
-ERROR = Metric("mse", "error (MSE)", False, float("inf"), ".3g")
-RMSE = Metric("rmse", "error (RMSE)", False, float("inf"), ".3g", root=True)
+ACCURACY = Metric("accuracy", "accuracy", "share of clips whose largest logit is the label's", True, 0.0)
+ERROR = Metric(
+    "mse", "error (MSE)", "squared error, mean over pixels, channels, predicted frames and clips", False,
+    math.inf, ".3g",
+)  # fmt: skip
+RMSE = Metric(
+    "rmse", "error (RMSE)", "root of the squared error's mean over components, predicted states and trajectories",
+    False, math.inf, ".3g", root=True,
+)  # fmt: skip
 
 
 class Predictions(Protocol):

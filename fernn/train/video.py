@@ -10,7 +10,10 @@ from torch import Tensor, nn
 from fernn.train.task import Metric, to_grey
 from fernn.video_config import VideoConfig
 
-VIDEO_ERROR = Metric("mse", "error (MSE per frame)", False, float("inf"), ".4g")
+VIDEO_ERROR = Metric(
+    "mse", "error (MSE per frame)", "squared error, summed over a frame's pixels, mean over predicted frames and clips",
+    False, float("inf"), ".4g",
+)  # fmt: skip
 """The squared error summed over the pixels of a frame, as the literature on Moving MNIST has it."""
 
 

@@ -9,6 +9,7 @@ from data import upload as command
 from data.bucket import at_hand, cache_folder, fetched, is_bucket, manifest_at, upload
 from data.errors import DataError
 from data.manifest import MANIFEST, Manifest
+from data.sealing import sealed
 
 FILE = "clips-00000.parquet"
 
@@ -62,10 +63,16 @@ def test_a_flipped_byte_is_noticed_and_nothing_is_kept(prepared, bucket):
     assert not list(cache_folder().rglob("*.parquet"))
 
 
+def with_another_hash(content):
+    facts = json.loads(content)
+    del facts["crc32"]
+    return json.dumps(sealed(facts | {"hash": "other"})).encode()
+
+
 def test_other_clips_are_not_written_over(prepared, bucket):
     url = upload(prepared / "8px", bucket)
     assert upload(prepared / "8px", bucket) == url
-    replaced(url, MANIFEST, lambda content: json.dumps(json.loads(content) | {"hash": "other"}).encode())
+    replaced(url, MANIFEST, with_another_hash)
     with pytest.raises(DataError, match="holds other clips"):
         upload(prepared / "8px", bucket)
 
@@ -88,3 +95,17 @@ def test_what_is_no_data_is_named(bucket, tmp_path):
 def test_the_command_says_how_searches_take_it(prepared, bucket, capsys):
     assert command.main(command.UploadConfig(prepared / "8px", bucket)) == 0
     assert f"{bucket}/8px holds the data: searches take it with --data {bucket}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("home", ["/dev/null/home", None])
+def test_a_cache_that_cannot_be_made_is_refused_in_one_line(home, monkeypatch):
+    def without_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    if home is None:
+        monkeypatch.setattr("pathlib.Path.home", without_home)
+    else:
+        monkeypatch.setenv("HOME", home)
+    with pytest.raises(DataError, match="~/.cache, which cannot be made: set XDG_CACHE_HOME"):
+        cache_folder()

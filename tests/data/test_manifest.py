@@ -40,6 +40,26 @@ def test_a_manifest_is_read_back_as_it_was_written(folder, manifest):
     assert json.loads((folder / MANIFEST).read_text())["partial"] is True
 
 
+def test_a_flipped_byte_of_a_manifest_is_noticed(folder, manifest):
+    manifest.write(folder)
+    whole = (folder / MANIFEST).read_bytes()
+    for place in range(len(whole)):
+        content = whole[:place] + bytes([whole[place] ^ 1 << place % 7]) + whole[place + 1 :]
+        (folder / MANIFEST).write_bytes(content)
+        try:
+            assert Manifest.read(folder) == manifest  # a flip in white space changes nothing
+        except ManifestError as error:
+            assert str(error).startswith(f"{folder / MANIFEST} is not a manifest") and "prepare it again" in str(error)
+
+
+def test_a_manifest_of_an_earlier_version_has_no_checksum(folder, manifest):
+    manifest.write(folder)
+    content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    del content["crc32"]
+    (folder / MANIFEST).write_text(json.dumps(content), encoding="utf-8")
+    assert Manifest.read(folder) == manifest
+
+
 @pytest.mark.parametrize(
     ("missing", "skipped", "partial"),
     [((), (), False), (("x",), (), True), ((), (Remark("x", "y"),), True)],

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from fernn.config import nearest_field, unknown_name
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 
@@ -31,6 +32,7 @@ def test_the_model_is_chosen_before_its_fields():
     [
         ({"optim.lrr": 1e-3}, KeyError, "unknown field 'optim.lrr': did you mean 'optim.lr'"),
         ({"sed": 1}, KeyError, "did you mean 'seed'"),
+        ({"model.wdith": 1}, KeyError, "unknown field 'model.wdith': it must be one of model.name, "),
         ({"model": "fern-v2"}, KeyError, "did you mean 'fernn-v2'"),
         ({"seed.x": 1}, KeyError, "field 'seed' has no parts"),
         ({"optim.lr": 0}, ValueError, "optim.lr must be above 0, got 0"),
@@ -54,3 +56,52 @@ def test_whole_numbers_serve_as_floats_and_lists_as_tuples():
     experiment = Experiment().override({"optim.lr": 1, "model.embedding_channels": [8, 16]})
     assert experiment.optim.lr == 1.0 and isinstance(experiment.optim.lr, float)
     assert experiment.model.embedding_channels == (8, 16)
+
+
+FIELDS = [
+    "model.name",
+    "model.width",
+    "model.hidden_channels",
+    "data.name",
+    "data.split",
+    "optim.lr",
+    "seed",
+    "batch_size",
+]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("model.wdith", "model.width"),
+        ("modle.width", "model.width"),
+        ("width", "model.width"),
+        ("hidden_channel", "model.hidden_channels"),
+        ("data.spilt", "data.split"),
+        ("data.nmae", "data.name"),
+        ("batch-size", "batch_size"),
+        ("model.lr", "optim.lr"),
+        ("data.seed", "seed"),
+        ("model.depth", None),
+        ("optim.name", None),
+        ("model.wd", None),
+        ("seed.x", None),
+        ("", None),
+    ],
+)
+def test_a_suggested_field_is_near_the_one_typed(typed, meant):
+    assert nearest_field(typed, FIELDS) == meant
+    said = unknown_name(typed, FIELDS, kind="field")
+    assert said.startswith(
+        f"unknown field {typed!r}: " + (f"did you mean {meant!r}? " if meant else "it must be one of")
+    )
+
+
+def test_without_the_field_its_misspelling_suggests_no_other():
+    assert nearest_field("model.wdith", [name for name in FIELDS if name != "model.width"]) is None
+
+
+@pytest.mark.parametrize(("typed", "hint"), [("ocaen", "did you mean 'ocean'? "), ("weather", "")])
+def test_a_suggested_name_is_near_the_one_typed(typed, hint):
+    said = f"unknown data set {typed!r}: {hint}it must be one of kth, ocean, translating-mnist"
+    assert unknown_name(typed, ["kth", "ocean", "translating-mnist"], kind="data set") == said

@@ -166,6 +166,25 @@ def test_a_token_that_others_can_read_is_a_warning(tmp_path, monkeypatch):
     assert "RAY_AUTH_MODE=token" in services._guarded("Ray", False).way_out
 
 
+@pytest.mark.parametrize(
+    ("home", "said"),
+    [("nowhere", "does not exist"), ("locked", "cannot be written"), (None, "this user has no home folder")],
+)
+def test_a_home_that_cannot_be_used_is_a_warning(home, said, diagnose, tmp_path, monkeypatch):
+    def without_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    assert machine_checks.home().verdict == "ok"
+    (tmp_path / "locked").mkdir()
+    if home is None:
+        monkeypatch.setattr("pathlib.Path.home", without_home)
+    else:
+        monkeypatch.setenv("HOME", str(tmp_path / home))
+        monkeypatch.setattr("os.access", lambda path, mode: Path(path).name != "locked")
+    code, out, _ = diagnose()
+    assert code == 0 and "! home: " in out and f"{said}: Ray gets a token for one search at a time" in out
+
+
 def test_gpus_that_pytorch_cannot_use_are_broken_and_none_is_a_warning(monkeypatch):
     answer = {"gpus": [], "cuda": None, "torch": "2.15.0+cpu"}
     monkeypatch.setattr(machine_checks, "probe", lambda *_, **__: answer)

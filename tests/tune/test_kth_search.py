@@ -75,6 +75,48 @@ def test_the_bare_command_plans_the_papers_sixty_cells(command, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--data", "nowhere"], "a run makes {0}/nowhere and downloads KTH's videos (1.15 GB) to {0}/nowhere"),
+        (["--data", "kth-rael"], "a run makes {0}/kth-rael (did you mean {0}/kth-real?) and downloads"),
+        (["--data", "kth-real"], "goes to {0}/kth-real/32px: a run downloads KTH's videos (1.15 GB) to {0}/kth-real"),
+        (["--videos", "kth-real"], "a run prepares it there from kth-real"),
+        (["--preset", "demo", "--data", "nowhere"], "a run makes {0}/nowhere and generates the data there"),
+    ],
+)
+def test_a_plan_says_what_comes_before_training_where_there_is_no_data(arguments, said, command, tmp_path):
+    (tmp_path / "kth-real").mkdir()
+    for output in ([], ["--json"]):
+        code, shown = command("--plan", "--models", "grnn", *arguments, *output)
+        told = json.loads(shown.out)["first"] if output else shown.err
+        assert code == 0 and said.format(tmp_path).partition("a run ")[2] in told
+    assert [path.name for path in tmp_path.iterdir()] == ["kth-real"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--data", "file"], "there is no {0}/file/32px, and {0}/file is no folder"),
+        (["--data", "file/below"], "and {0}/file is no folder"),
+        (["--data", "nowhere", "--no-download"], "has no data: drop --no-download"),
+        (["--data", "~nobody-here/kth"], "~nobody-here/kth is in no home folder"),
+        (["--videos", "nowhere"], "--videos must name files that are there, nowhere is not"),
+        (["--videos", "~nobody-here/kth"], "is in no home folder that is known here"),
+    ],
+)
+def test_a_plan_refuses_data_that_cannot_be_there(arguments, said, command, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, shown = command("--plan", "--models", "grnn", *arguments)
+    assert code == 2 and said.format(tmp_path) in shown.err and len(shown.err.splitlines()) == 1
+
+
+def test_a_plan_refuses_a_folder_that_may_not_be_written(command, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # the tests may run as root, who may write anywhere
+    code, shown = command("--plan", "--models", "grnn", "--data", "nowhere")
+    assert code == 2 and f"{tmp_path} cannot be written: name the folder that has it" in shown.err
+
+
 def test_figure_5_is_trained_without_motion_and_with_one_pixel(command):
     _, said = command("--preset", "figure5", "--plan")
     assert "study kth-figure5: 120 cells (5 model × 2 velocity_range × 4 lr × 3 seed)" in said.err
@@ -91,14 +133,14 @@ def test_a_plan_can_be_read_by_a_program(command):
 
 
 @pytest.mark.parametrize(("answer", "arguments"), [("n", []), (None, ["--yes"])])
-def test_a_search_that_wants_gpus_warns_and_asks_where_there_is_none(answer, arguments, command, monkeypatch):
+def test_a_search_that_wants_gpus_warns_and_asks_where_there_is_none(answer, arguments, command, monkeypatch, tmp_path):
     for stream in ("stdin", "stderr"):
         monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
     monkeypatch.setattr("rich.console.Console.input", lambda *_, **__: answer)
-    code, said = command("--models", "grnn", "--no-download", *arguments)
+    code, said = command("--models", "grnn", "--videos", str(tmp_path), *arguments)
     assert code == 2 and "warning: this search wants GPUs, and there is none: about" in said.err
     assert ("not started: give --address" in said.err) == (answer == "n")
-    assert ("has no data: drop --no-download" in said.err) == (answer is None)
+    assert ("00sequences.txt" in said.err) == (answer is None)
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,10 @@ def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_pat
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"study": "kth"}, "length generalization is of frame predictors, study 's' on kth has none"),
+        (
+            {"study": "kth"},
+            "length generalization is measured on translating-mnist, rotating-mnist: study",
+        ),
         ({"study": "digits", "horizon": 0}, "--horizon must be 1 or more, got 0"),
         ({"study": "digits", "models": ("grn",)}, "did you mean 'grnn'"),
     ],
@@ -156,7 +159,7 @@ def test_the_bare_commands_plan_the_papers_cells(command):
         (["--preset", "figure5"], "--preset must be one of paper, figure4, demo in this search, got 'figure5'"),
         (["--models", "3dcnn"], "unknown model '3dcnn'"),
         (["--no-download"], "has no data: drop --no-download"),
-        (["--files", "nowhere"], "nowhere is not there: give the folder with MNIST's four files"),
+        (["--files", "nowhere"], "--videos must name files that are there, nowhere is not"),
         (["--set", "data.input_frames=20"], "data.input_frames must be below data.num_frames = 20, got 20"),
         (["--set", "model.velocities=[15]"], "velocity must be a multiple of 360/36 = 10 degrees, got 15"),
         (["--set", "data.split=official"], "unknown field 'data.split'"),

@@ -1,6 +1,7 @@
 """What a cluster has, and what its autoscaler can bring."""
 
 import math
+import os
 from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -95,3 +96,16 @@ def test_a_server_that_wants_another_login_is_refused(answering, status, is_refu
     refused = pytest.raises(StudyError, match="lets this user in, .* does not: .* MLFLOW_TRACKING_USERNAME and")
     with refused if is_refused else nullcontext():
         check_tracking(f"http://user:password@{server}", "studies")
+
+
+@pytest.mark.parametrize(
+    ("address", "home", "given"), [(None, "nowhere", True), (None, ".", False), ("x:1", "nowhere", False)]
+)
+def test_ray_gets_a_token_where_no_home_could_keep_one(address, home, given, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "")  # so that it is as before after the test
+    monkeypatch.delenv("RAY_AUTH_TOKEN")
+    monkeypatch.setenv("HOME", str(tmp_path / home))
+    monkeypatch.setattr("ray.init", lambda **options: None)
+    monkeypatch.setattr("ray.shutdown", lambda: None)
+    with ray_runtime(address):
+        assert len(os.environ.get("RAY_AUTH_TOKEN", "")) == (32 if given else 0)

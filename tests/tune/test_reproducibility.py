@@ -3,19 +3,28 @@
 import json
 import subprocess
 import time
+from importlib import import_module
 
 import pytest
+import torch
 from stored_study import finish_cell, finished_study, planned_study
 
 from data.registry import DATASETS
+from fernn.experiment import Experiment
 from fernn.train.run import Run
+from fernn.train.task import task_of
 from tune import code_version as module
+from tune.claims import claim
 from tune.code_version import code_version, git_facts, portable, record, recorded
 from tune.data_record import recorded_data
 from tune.folder import Folder
+from tune.ocean_search import SEARCH as OCEAN
+from tune.published import SEARCHES
 from tune.report import Options, main
+from tune.reproducibility import draws, optimizer
 from tune.reproducibility_views import SOURCES, datasets, splits, write_card
 from tune.store import CODES, DamagedError
+from tune.study import Study, plan_cells, with_fields
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
 HITS = {("grnn", 1e-2, 0): (8, 5), ("grnn", 1e-2, 1): (6, 7), ("grnn", 1e-3, 0): (4, 4)}
@@ -53,6 +62,55 @@ def test_every_data_set_has_its_source_and_its_card(name):
     assert datasets(facts)[0] == f"`{name}`: {source}; card: data/{folder}/CARD.md."
     assert f"see data/{folder}/CARD.md" in splits(facts)[1]
     assert ("MNIST" in source) == name.endswith("-mnist")
+
+
+SETUPS = [
+    pytest.param({**search.base.flatten(), **preset.defaults}, id=f"{name}-{which}")
+    for name, search in ((name, import_module(module).SEARCH) for name, module in SEARCHES.items())
+    for which, preset in search.presets.items()
+]
+
+
+@pytest.mark.parametrize("fields", SETUPS)
+def test_the_optimizer_and_the_metric_are_those_of_the_config(fields):
+    experiment = with_fields(Experiment().override({"data.name": fields["data.name"]}), {})
+    names = {name: fields[name] for name in ("optim.name", "data.name", "model.name") if name in fields}
+    experiment = with_fields(experiment.override(names), {k: v for k, v in fields.items() if k not in names})
+    said = optimizer(experiment)
+    (group,) = experiment.optim.build([torch.nn.Parameter(torch.zeros(1))]).param_groups
+    decay = experiment.optim.lr_at(1) / experiment.optim.lr_at(0)
+    assert ("without weight decay" in said) == (group["weight_decay"] == 0)
+    assert group["weight_decay"] == 0 or f"weight decay {group['weight_decay']:g} " in said
+    assert (f"multiplied by {decay:g} after every epoch" in said) == (decay != 1) == ("schedule" not in said)
+    limit = experiment.optim.clip_norm
+    assert ("not clipped" in said) == (limit is None) and (limit is None or f"clipped at {limit:g}" in said)
+    assert ("embedding's weights alone" in said) == (limit is not None and experiment.data.name == "physics101")
+    definition = task_of(experiment.data).metric.definition
+    assert ("summed over a frame's pixels" in definition) == (experiment.data.task == "video")
+    assert ("domain test" in definition) == (experiment.data.task == "fields")
+
+
+def test_the_card_of_an_ocean_study_names_decay_and_schedule(tmp_path):
+    space = {"model": ("unet",), "optim.lr": (1e-3,), "seed": (0,)}
+    study = Study("s", Folder(str(tmp_path)), space, plan_cells(OCEAN.base, space, "hash"), scheduler="asha")
+    claim(study)
+    text, facts = card(study)
+    said = "Optimizer: Adam with weight decay 0.0004 (L2, added to the gradient), its learning rate multiplied by 0.9 "
+    assert said + "after every epoch; gradients are not clipped." in section(text, "Experiment setup")
+    assert "Epochs: 100, fewer where successive halving stopped." in text
+    assert "is unknown" not in text and len(facts["setup"]["optimizer"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "depends on no order of calls."),
+        ({"data.protocol": "published"}, "which is repeated: the clips' velocities."),
+        ({"data.name": "physics101", "model": "noether"}, "latent draws of a training epoch come one after the other"),
+    ],
+)
+def test_where_random_numbers_come_from_is_said_as_it_is(fields, said):
+    assert said in draws(Experiment().override(fields).data)
 
 
 def test_what_an_earlier_version_did_not_write_down_is_not_recorded(tmp_path):
@@ -138,9 +196,13 @@ def test_a_record_is_written_once_and_a_changed_one_is_noticed(tmp_path, monkeyp
     assert recorded(folder)[first]["distributions"]["torch"]
     monkeypatch.setattr("sys.argv", ["kth_search.py", "--seeds", "1"])
     assert list(recorded(folder)) == [first] and list({first: 0, record(folder): 0}) == list(recorded(folder))
-    folder.write(f"code/{first}.json", known.replace(b"--seeds 0", b"--seeds 7"))
-    with pytest.raises(DamagedError, match=f"code/{first}.json: it is not as it was written"):
-        recorded(folder)
+    earlier = {name: value for name, value in json.loads(known).items() if name != "crc32"}
+    folder.write_json(f"code/{first}.json", earlier)  # a record of an earlier version has no checksum
+    assert recorded(folder)[first] == earlier
+    for old, new in ((b"--seeds 0", b"--seeds 7"), (b'"first_used_at": 1', b'"first_used_at": 0.1')):
+        folder.write(f"code/{first}.json", known.replace(old, new))
+        with pytest.raises(DamagedError, match=f"code/{first}.json: it is not as it was written"):
+            recorded(folder)
 
 
 def test_no_environment_variable_and_no_password_is_recorded(tmp_path, monkeypatch):

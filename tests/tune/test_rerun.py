@@ -119,7 +119,11 @@ def test_the_environment_names_versions_and_lost_records():
 
 @pytest.mark.parametrize(
     ("key", "said"),
-    [("", "got ''; near: grnn_lr0.01"), ("zzz", "near: grnn_lr0.01"), ("grn_lr0.01_seed1", "near: grnn_lr0.01_seed1_")],
+    [
+        ("", "got ''; it has grnn_lr0.01"),
+        ("zzz", "it has grnn_lr0.01"),
+        ("grn_lr0.01_seed1", "did you mean grnn_lr0.01_seed1_"),
+    ],
 )
 def test_a_wrong_key_is_answered_with_near_names(study, key, said):
     with pytest.raises(StudyError) as refused:

@@ -32,14 +32,18 @@ from tune.command import USER_ERRORS
 from tune.data_home import find_data
 from tune.folder import Folder, LeadsOutError
 from tune.initial_weights import initial_weights
+from tune.length import measured_horizon
 from tune.lock import driver_lock
+from tune.quality import measured_by
 from tune.report import Options as ReportOptions
 from tune.report import main as report
 from tune.report import markdown
 from tune.reuse import find_study
+from tune.sealing import write_sealed
 from tune.store import BEST, DONE, METRICS, PREDICTIONS, CellFolder, DamagedError, sealed, sealed_line
 from tune.study import StudyError, key_of
 from tune.table import Table
+from tune.velocity import measured_radius
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
 
@@ -102,6 +106,51 @@ def test_a_study_with_a_file_that_was_tampered_with_is_reported_or_refused(study
                 assert said == right
 
     check()
+
+
+SUBJECT = {"key": "k", "weights_sha256": "w", "radius": 2, "horizon": 3}
+SEALED = {
+    "attempt.json": ({"id": "i", "host": "h", "pid": 1, "started": 2.5}, CellFolder.attempt),
+    "failure.json": ({"reason": "the loss is nan", "diverged": True}, CellFolder.failure),
+    "stopped.json": ({"reason": "halved"}, CellFolder.stopped),
+    "codes.json": ({"entries": [{"first_epoch": 1, "code": "c"}]}, CellFolder.codes),
+    "machines.json": ({"entries": [{"host": "h", "threads": 1}]}, CellFolder.machines),
+    "velocity.json": ({"subject": SUBJECT, "grid": {"accuracy": [[0.5]]}}, measured_radius),
+    "length.json": ({"subject": SUBJECT, "mean": [0.1, 0.2], "deviation": [0.1, 0.3]}, measured_horizon),
+    "quality/usual.json": ({"subject": SUBJECT, "frames": {"0": {}}}, lambda folder: measured_by(folder, "usual")),
+}
+"""By name of a cell's file: what stands in it, and who reads it."""
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_a_flipped_byte_in_a_cell_is_noticed_and_the_file_named(study, name):
+    facts, read = SEALED[name]
+    cell = study.cell_folder(study.cells[0])
+    cell.folder.write_json(name, facts)  # without a checksum, as earlier versions wrote it
+    right = read(cell) if "entries" not in facts else facts["entries"]
+    write_sealed(cell.folder, name, facts)
+    assert right is not None and read(cell) == right
+    whole, num_noticed = cell.folder.read(name), 0
+    for place in range(len(whole)):
+        content = whole[:place] + bytes([whole[place] ^ 1 << place % 7]) + whole[place + 1 :]
+        cell.folder.write(name, content)
+        try:
+            found = read(cell)
+        except DamagedError as error:
+            num_noticed += 1
+            assert str(error).startswith(f"{cell.folder.root}/{name}: ") and "; delete " in str(error)
+            assert len(str(error).splitlines()) == 1
+        else:  # in white space, or in the checksum's own name, which leaves the facts as they were
+            assert found == right or (b'"crc32"' not in content and right.items() <= found.items())
+    assert num_noticed > len(whole) / 2
+
+
+@pytest.mark.parametrize("name", ["codes.json", "machines.json"])
+def test_a_list_of_an_earlier_version_is_read(study, name):
+    facts, read = SEALED[name]
+    cell = study.cell_folder(study.cells[0])
+    cell.folder.write_json(name, facts["entries"])
+    assert read(cell) == facts["entries"]
 
 
 @pytest.mark.parametrize("name", ["study.json", "config.json"])

@@ -1,0 +1,86 @@
+"""The command line: what a user typed, and output that every terminal, pipe and batch system can show."""
+
+import codecs
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import tyro
+from rich.console import Console
+from rich.text import Text
+
+PLAIN = "fernn-plain"
+"""The name of our way out for a sign that the output's encoding lacks, as codecs know it."""
+SIGNS = str.maketrans({
+    "±": "+/-", "×": "x", "·": "-", "…": "...", "–": "-", "—": "-", "−": "-", "✓": "ok", "✗": "x", "≤": "<=", "≥": ">=",
+    "→": "->", "∞": "inf", "°": " degrees", "“": "'", "”": "'", "„": "'", "‘": "'", "’": "'", "µ": "u", "ß": "ss",
+    "ψ": "psi", "σ": "sigma", "λ": "lambda", "μ": "mu", "α": "alpha", "β": "beta", "Δ": "Delta",
+    "─": "-", "━": "-", "│": "|", "┃": "|", "█": "#", "•": "-", "\u00a0": " ",
+})  # fmt: skip
+"""How signs that our texts and tables use are written in ASCII."""
+Asked = TypeVar("Asked")
+
+
+def options_of(kind: type[Asked], **how: Any) -> Asked:
+    """The options that were typed, as ``tyro.cli`` reads them; output is readable from here on.
+
+    Every command begins with it, or with :func:`subcommand_of`.
+    """
+    begin()
+    return tyro.cli(kind, **how)
+
+
+def subcommand_of(commands: Mapping[str, Callable[..., Any]], description: str | None) -> Any:
+    """The options of the subcommand that was typed; output is readable from here on."""
+    begin()
+    return tyro.extras.subcommand_cli_from_dict(dict(commands), description=description)
+
+
+def begin() -> None:
+    """Make output readable, and end the process with code 2 where what was typed is no text in this locale."""
+    make_readable()
+    encoding = sys.getfilesystemencoding()
+    for word in (os.path.abspath(""), *sys.argv[1:]):
+        if any("\ud800" <= sign <= "\udfff" for sign in word):
+            way_out = "rename it" if encoding == "utf-8" else "set PYTHONUTF8=1, or use names without such signs"
+            print(f"error: '{word}' is no text in {encoding}, this machine's encoding: {way_out}", file=sys.stderr)
+            raise SystemExit(2)
+
+
+def make_readable() -> None:
+    """Let standard output and errors write what their encoding lacks in plain signs, where they would raise."""
+    codecs.register_error(PLAIN, _replaced)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # neither a closed one nor what stands in for it in a notebook
+            stream.reconfigure(errors=PLAIN)
+
+
+def plain(sign: str) -> str:
+    """A sign in ASCII: its usual stand-in, the letter without accents, else its escape."""
+    if (known := sign.translate(SIGNS)).isascii():
+        return known
+    bare = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
+    if bare and sign.isalpha():
+        return bare
+    return "".join(f"\\x{ord(one) - 0xDC00:02x}" if "\udc80" <= one <= "\udcff" else ascii(one)[1:-1] for one in sign)
+
+
+def _replaced(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(plain, error.object[error.start : error.end])), error.end
+
+
+class PlainConsole(Console):
+    """A console that lays out what its file can show: tables keep their columns in every encoding."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        codecs.register_error(PLAIN, _replaced)
+        return super().render_str(text.encode(self.encoding, PLAIN).decode(self.encoding), **how)
+
+
+def console(**how: Any) -> Console:
+    """Standard output, or with ``stderr=True`` standard error, for texts and tables."""
+    return PlainConsole(**how)
