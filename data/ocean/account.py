@@ -20,6 +20,17 @@ def lines_of(details: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"{name}: {line}" for line in _remarks(facts))
 
 
+def spelled(choice: Any) -> str:
+    """A choice that a manifest has, as options."""
+    if not isinstance(choice, dict) or not isinstance(choice.get("select", {}), dict):
+        return "what its manifest does not say"
+    depth = choice.get("depth")
+    words = [] if depth is None else [f"--depth {depth:g}" if isinstance(depth, int | float) else f"--depth {depth}"]
+    words += [f"--select {name}={value}" for name, value in choice.get("select", {}).items()]
+    words += [f"--variables {' '.join(map(str, choice['variables']))}"] if choice.get("variables") else []
+    return " ".join(words) or "the level nearest the surface"
+
+
 def _level(level: Mapping[str, Any] | None) -> str:
     if level is None:
         return "no levels"

@@ -7,18 +7,18 @@ is. Of several levels the one nearest the surface is read, or nearest to ``--dep
 
 import hashlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
-from data.errors import DataError, DownloadError
+from data.errors import DataError, DownloadError, ManifestError
 from data.fields.schema import Tile, cut, write_tiles
 from data.files import full_path, locked, room_in, sha256_of
-from data.manifest import Manifest, standing_in
-from data.ocean.account import lines_of
+from data.manifest import MANIFEST, Manifest, standing_in
+from data.ocean.account import lines_of, spelled
 from data.ocean.levels import Choice
 from data.ocean.netcdf import read_regions
 from data.ocean.opening import netcdf_files
@@ -71,18 +71,24 @@ def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64,
                 _require_choice(folder, standing, choice)
             if "choice" not in standing.details:
                 say(f"{folder} is of an earlier version, which wrote no choices down: delete it to make it anew")
-            return _told(standing)
+            return _told(folder, standing)
         if files is None:
             raise DownloadError(
                 "ocean currents cannot be downloaded without an account: get GLOBAL_ANALYSIS_FORECAST_PHY_001_024 from "
                 "https://data.marine.copernicus.eu, then give --files DIR with its NetCDF files"
             )
         source = full_path(files)
-        return _told(write(folder, netcdf_files(source), size, str(source), choice=choice))
+        return _told(folder, write(folder, netcdf_files(source), size, str(source), choice=choice))
 
 
-def _told(manifest: Manifest) -> Manifest:
-    for line in lines_of(manifest.details):
+def _told(folder: Path, manifest: Manifest) -> Manifest:
+    try:
+        lines = list(lines_of(manifest.details))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ManifestError(
+            f"{folder / MANIFEST} does not say what was read ({error!r}): delete {folder} to make it anew"
+        ) from error
+    for line in lines:
         say(line)
     return manifest
 
@@ -91,17 +97,9 @@ def _require_choice(folder: Path, manifest: Manifest, choice: Choice) -> None:
     stands = manifest.details.get("choice", NEAREST.facts())
     if stands != choice.facts():
         raise DataError(
-            f"{folder} was prepared with {_spelled(stands)}, asked for is {_spelled(choice.facts())}: choose another "
+            f"{folder} was prepared with {spelled(stands)}, asked for is {spelled(choice.facts())}: choose another "
             "output folder"
         )
-
-
-def _spelled(facts: Mapping[str, Any]) -> str:
-    """A choice as options."""
-    words = [] if facts["depth"] is None else [f"--depth {facts['depth']:g}"]
-    words += [f"--select {name}={value}" for name, value in facts["select"].items()]
-    words += [] if facts["variables"] is None else [f"--variables {' '.join(facts['variables'])}"]
-    return " ".join(words) or "the level nearest the surface"
 
 
 def write(

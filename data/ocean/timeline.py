@@ -1,5 +1,6 @@
 """Times of fields: decoded with their units and calendar, put in order, and the steps that are missing between them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,13 +47,16 @@ def times_of(path: Path, coordinate: xr.DataArray) -> Times:
         values, units = _from_digits(path, values, calendar), "days since 1900-01-01"
     if "since" not in units.lower():
         return Times(np.round(values.astype(np.float64) * SECOND).astype(np.int64), UNDATED)
-    attributes = {"units": units, "calendar": calendar}
+    attributes = {"units": re.sub("since", "since", units, flags=re.IGNORECASE), "calendar": calendar}
     try:
         decoder = xr.coders.CFDatetimeCoder(use_cftime=True)
         dates = decoder.decode(xr.Variable(("time",), values, attributes)).to_numpy()
         found = np.atleast_1d(cftime.date2num(dates, EPOCH, calendar))
-    except (ValueError, TypeError, OverflowError) as error:
-        raise DataError(f"{path}: times in {units!r} ({calendar}) cannot be read: {_line(error)}") from error
+    except (ValueError, TypeError, OverflowError, AttributeError) as error:
+        raise DataError(
+            f"{path}: times in {units!r}, calendar {calendar}, cannot be read: units as days since 2000-01-01 and "
+            "one of CF's calendars are needed"
+        ) from error
     seconds = np.round(found.astype(np.float64) / SECOND).astype(np.int64)
     return Times(seconds * SECOND, SPELLED.get(calendar, calendar))
 

@@ -111,3 +111,22 @@ def test_gaps_are_part_of_what_tiles_are_and_tampered_ones_are_refused(sea, tmp_
         path.write_text(json.dumps(content))
         with pytest.raises(ManifestError, match="breaks in the manifest must be frames by tile"):
             read_tiles(path.parent, Manifest.read(path.parent))
+
+
+def test_a_manifest_that_does_not_say_what_was_read_is_refused_and_an_older_one_is_told(sea, tmp_path, capsys):
+    sea.save(sea.dataset())
+    prepare(tmp_path / "out", files=sea.folder, size=4)
+    path = folder_of(tmp_path / "out", 4) / "manifest.json"
+    content = json.loads(path.read_text())
+    del content["details"]["regions"]["atlantic"]["units"]
+    path.write_text(json.dumps(content))
+    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4)) == 2
+    assert "manifest.json does not say what was read (KeyError('units')): delete" in capsys.readouterr().err
+    content["details"] = {"regions": {"atlantic": {"frames": 6}}}
+    path.write_text(json.dumps(content))
+    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4)) == 0
+    assert "is of an earlier version, which wrote no choices down" in capsys.readouterr().err
+    content["details"]["choice"] = ["depth"]
+    path.write_text(json.dumps(content))
+    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4)) == 2
+    assert "was prepared with what its manifest does not say, asked for is the level" in capsys.readouterr().err

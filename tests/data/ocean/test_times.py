@@ -30,7 +30,7 @@ def test_files_that_count_from_their_own_day_are_put_in_order(sea):
 @pytest.mark.parametrize(
     ("values", "units", "attributes"),
     [
-        ([72, 96], "hours since 2002-01-01 00:00:00", {}), ([3, 4], "days since 2002-01-01", {"calendar": "gregorian"}),
+        ([72, 96], "Hours Since 2002-01-01 00:00:00", {}), ([3, 4], "days since 2002-01-01", {"calendar": "gregorian"}),
         ([37258, 37259], "days since 1900-1-1", {"calendar": "standard"}),
         ([4320, 5760], "minutes since 2002-01-01T00:00:00Z", {}),
         ([1010102400, 1010188800], "seconds since 1970-01-01", {"calendar": "proleptic_gregorian"}),
