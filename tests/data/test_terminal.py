@@ -101,7 +101,7 @@ def test_only_the_terminal_reads_the_command_line(reader):
     assert [path for path in SOURCES if reader in [call[:2] for call in CALLS[path]] and path.stem != "terminal"] == []
 
 
-OTHER_OPEN = ("av", "gzip", "zipped", "self", "")
+OTHER_OPEN = ("av", "gzip", "zipped", "self", "os", "")
 """Whose ``open`` is of no text file; Python's own, which has no owner, is looked at all the same."""
 
 
