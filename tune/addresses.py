@@ -53,7 +53,8 @@ def _meant(uri: str, scheme: str, servers: tuple[str, ...]) -> str:
         return f"give {uri.replace('postgres', 'postgresql', 1)}"
     if scheme == "file" or "://" not in uri:
         path = uri.removeprefix("file:").removeprefix("//") or "FOLDER"
-        return f"{FOLDERS + '; ' if servers else ''}for a file, give sqlite:///{path.rstrip('/')}/NAME.db"
+        file = path if path.endswith((".db", ".sqlite", ".sqlite3")) else f"{path.rstrip('/')}/NAME.db"
+        return f"{FOLDERS + '; ' if servers and file != path else ''}for a file, give sqlite:///{file}"
     return unknown_name(scheme, [*servers, *DATABASES], kind="scheme")
 
 

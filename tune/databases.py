@@ -23,6 +23,8 @@ LOCK_S = 5.0
 CONNECT_S = 5
 SERVERS = ("postgresql", "mysql", "mariadb")
 """Databases whose drivers all take ``connect_timeout``."""
+MAGIC = b"SQLite format 3\x00"
+"""How a SQLite file begins."""
 BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database's file."""
 
@@ -107,6 +109,9 @@ def file_revision(file: Path, whole: bool = False) -> str | None:
         raise sqlite3.DatabaseError("a folder is in its place")
     if not file.exists():
         return None
+    with file.open("rb") as content:
+        if content.read(len(MAGIC)) not in (b"", MAGIC):  # SQLite would delete the log beside it
+            raise sqlite3.DatabaseError("file is not a database")
     if not (os.access(file, os.W_OK) and os.access(file.resolve().parent, os.W_OK)):
         raise PermissionError("it may only be read")
     with closing(sqlite3.connect(file, timeout=LOCK_S, isolation_level=None)) as connection:
@@ -184,8 +189,8 @@ def _of_server(error: BaseException) -> str:
             return "takes too long to answer"
         if isinstance(cause, requests.exceptions.ConnectionError):
             return "does not answer"
-    if found := re.search(r"error code (\d+) != 200", text):
-        return f"answers {found[1]} instead of taking what is shipped"
+    if found := re.search(r"error code (\d+) != 200|too many (\d+) error responses", text):
+        return f"answers {found[1] or found[2]} instead of taking what is shipped"
     if "not in a valid JSON format" in text:
         return "answers with a page, not as MLflow does"
     return f"cannot be used: {text}"
@@ -194,7 +199,7 @@ def _of_server(error: BaseException) -> str:
 def first_line(error: BaseException) -> str:
     """What the error says, in one line."""
     if isinstance(error, ImportError):
-        return f"pip install {error.name}" if error.name else str(error)
+        return f"its driver {error.name or error} is not installed"
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from data.progress import say
 from tune.command import USER_ERRORS, refuse
-from tune.databases import BehindError, Package, sqlite_file
+from tune.databases import MLFLOW, OPTUNA, BehindError, Package, sqlite_file
 from tune.lock import driver_lock
 from tune.masking import masked
 from tune.mending import mend, set_aside
@@ -26,6 +26,9 @@ from tune.options import Records
 from tune.preflight import check_views, optuna_storage, tracking_uri
 from tune.reuse import find_study, known_studies
 from tune.study import Study
+
+ARTIFACTS = "mlflow-artifacts"
+"""Where in a study's folder MLflow keeps the files of runs that a database has."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,7 @@ def sync(study: Study, records: Records) -> list[str]:
 
     A damaged database is moved aside and made anew. Raises StudyError where another study has these views.
     """
-    from tune.databases import MLFLOW, OPTUNA  # MLflow takes seconds to import: not for a refused option
-    from tune.mirror import mirror
+    from tune.mirror import mirror  # MLflow takes seconds to import: not for a refused option
     from tune.shipping import MLflowView
     from tune.views import lines_of, refresh, ship_measurements
 
@@ -112,6 +114,8 @@ def _say_mended(package: Package, uri: str, study: Study, done: Sequence[str]) -
     for line in done:
         say(masked(line))
     if any(line.endswith("made anew") for line in done):
+        if package is MLFLOW and (study.folder / ARTIFACTS).exists():
+            say(f"MLflow: files of the runs of before stay beside the new ones in {study.folder.root}/{ARTIFACTS}")
         storage = study.folder.root.rpartition("/")[0]
         others = [name for name in known_studies(storage) if name != study.name]
         if others and f"{storage}/" in uri:
