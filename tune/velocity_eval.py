@@ -14,7 +14,7 @@ Stopped and started again it goes on; once all is measured it does nothing but s
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -65,7 +65,7 @@ def evaluate(study: Study, options: Options, shown: Shown) -> list["ModelVelocit
     from tune.velocity_tracking import ship
 
     rows = model_rows(study)
-    cells = chosen_cells(study, rows, options, shown)
+    cells = chosen_cells(study, rows, options, shown.view.open)
     if left := unmeasured(study, cells, options.range):
         measure_all(study, left, options)
     named = [(row.label, measured(study, row, cells, options.range)) for row in rows]
@@ -76,13 +76,15 @@ def evaluate(study: Study, options: Options, shown: Shown) -> list["ModelVelocit
     return found
 
 
-def chosen_cells(study: Study, rows: Sequence[ModelRow], options: Options, shown: Shown) -> list[Cell]:
+def chosen_cells(
+    study: Study, rows: Sequence[ModelRow], options: Options, open_tracker: Callable[[], "Tracker"]
+) -> list[Cell]:
     """The cells to measure: of the learning rates that the table reports, or those that are registered."""
     asked = options.asked(rows)
     if options.which == "seeds":
         return [one.cell for row in asked for one in row.chosen]
     try:
-        tracker = shown.view.open()
+        tracker = open_tracker()
     except BehindError as error:
         raise StudyError(f"--which best is what MLflow has as best, and {error}: choose --which seeds") from error
     return [best_cell(study, row, tracker) for row in asked]
