@@ -22,7 +22,7 @@ from tune.lock import driver_lock
 from tune.monitoring import Monitor
 from tune.options import Options, Preset, Search, parse
 from tune.planning import Planned, bring, plan, replan
-from tune.preflight import check_storage, check_tracking, chosen_resources, hardware, optuna_storage, tracking_uri
+from tune.preflight import check_storage, check_views, chosen_resources, hardware, tracking_uri
 from tune.progress import Pace
 from tune.reproducibility_views import write_card
 from tune.rounds import run_rounds
@@ -117,13 +117,13 @@ def cost(planned: Planned, resources: Resources, options: Options) -> Cost | Non
 def execute(search: Search, planned: Planned, options: Options, voice: Voice) -> Outcome:
     """Run the missing cells under the study's lock, with MLflow following."""
     check_storage(planned.study.folder)
-    check_tracking(tracking_uri(options.records), options.records.storage)
+    check_views(options.records)
     with driver_lock(planned.study.folder):
         is_ready = planned.manifest is not None and options.clips.videos is None
         if is_ready and not planned.study.missing():
             voice.planned(planned, None)
             say_data(planned)
-            return with_card(track(planned.study, options, lambda listener: (planned.study, [])), voice)
+            return with_card(track(planned.study, options, voice, lambda listener: (planned.study, [])), voice)
         with ray_runtime(options.cluster.address):
             resources = chosen_resources(options)
             if search.wants_gpu:
@@ -140,7 +140,7 @@ def execute(search: Search, planned: Planned, options: Options, voice: Voice) ->
             ready = with_origin(ready)
             again = partial(replan, search, ready, options)
             work = partial(train, ready.study, again, corpus, resources, voice, expected)
-            return with_card(track(ready.study, options, work), voice)
+            return with_card(track(ready.study, options, voice, work), voice)
 
 
 def with_origin(planned: Planned) -> Planned:
@@ -206,33 +206,18 @@ def train(
         return run_rounds(study, again, corpus, resources, [listener, progress, monitor])
 
 
-def track(study: Study, options: Options, work: Work) -> Outcome:
-    """Do ``work`` on the study with MLflow brought up to date before, while and after."""
-    from tune.mirror import mirror
-    from tune.shipping import OUTAGES, UNUSABLE, TrackingListener  # MLflow takes seconds to import
-    from tune.tracking import Tracker
-    from tune.views import refresh
+def track(study: Study, options: Options, voice: Voice, work: Work) -> Outcome:
+    """Do ``work`` on the study with MLflow brought up to date before, while and after, where it can be."""
+    from tune.views import Views  # MLflow takes seconds to import
 
     claim(study)
-    uri, optuna_uri, planned = tracking_uri(options.records), optuna_storage(options.records), load_study(study.folder)
+    views = Views(load_study(study.folder), options.records)
+    for line in views.begin():
+        voice.warned(line)
     try:
-        tracker = Tracker(planned, uri)
-    except UNUSABLE as error:
-        reason = str(error).splitlines()[0]
-        raise StudyError(f"--tracking-uri must be usable by MLflow, {uri} is not: {reason}") from error
-    try:
-        mirror(planned, optuna_uri)
-    except ConnectionError as error:
-        raise StudyError(f"--optuna-storage must be usable by Optuna: {error}") from error
-    tracker.sync()
-    listener = TrackingListener(tracker)
-    try:
-        study, failures = work(listener)
+        study, failures = work(views.listener)
     except KeyboardInterrupt:  # Ray ends well after a first Ctrl-C; this is a second, or one at another moment
         failures = []
-    try:
-        listener.close(STOPPED_PATIENCE if study.missing() else PATIENCE)
-        refresh(tracker, load_study(study.folder), optuna_uri)
-    except OUTAGES as error:
-        return Outcome(study, failures, tracker.links(), error)
-    return Outcome(study, failures, tracker.links())
+    patience = STOPPED_PATIENCE if study.missing() else PATIENCE
+    behind = views.end(load_study(study.folder), patience)
+    return Outcome(study, failures, views.links(), behind)

@@ -78,10 +78,10 @@ def answer(
     kind: type[Asked],
     text: str | None,
     open_study: Callable[[Asked], Study],
-    evaluate: Callable[[Study, Asked], Sequence[Found]],
+    evaluate: Callable[[Study, Asked, "Shown"], Sequence[Found]],
     show: Callable[[Study, Sequence[Found], Asked], None],
 ) -> int:
-    """Measure what is missing, show all; 0, 2 for a command that cannot run, or 130 for one that was stopped.
+    """Measure what is missing, show all; 0, 1 where MLflow is behind, 2 for a command that cannot run, 130 for a stop.
 
     ``open_study`` raises StudyError or KeyError for options that do not fit the study, before anything is measured.
     """
@@ -89,10 +89,11 @@ def answer(
     stop_on_sigterm()
     try:
         study = open_study(options)
-        check_tracking(options.uri, options.storage)
-        with driver_lock(study.folder), mlflow_refusals(options.uri):
+        check_tracking(options.uri, options.storage, given=options.tracking_uri is not None)
+        with driver_lock(study.folder):
             study = replace(study, id=settle(study.folder))
-            found = evaluate(study, options)
+            with tracked(study, options) as shown:
+                found = evaluate(study, options, shown)
     except KeyboardInterrupt:
         say("stopped: what is measured is kept, the same command goes on")
         return 130
@@ -102,7 +103,9 @@ def answer(
         print(json.dumps({"models": [model.document() for model in found], "notes": notes(study)}, indent=2))
     else:
         show(study, found, options)
-    return 0
+    for line in shown.behind:
+        say(line)
+    return 1 if shown.behind else 0
 
 
 def finished_study(options: EvaluationOptions) -> Study:
@@ -139,29 +142,38 @@ def data_of(*tasks: TaskName) -> list[str]:
     return [name for name, data in DATA.items() if data.task in tasks]
 
 
+class Shown:
+    """MLflow's view of a study that is measured: what it does not take is said, and shipped later."""
+
+    def __init__(self, study: Study, uri: str) -> None:
+        from tune.shipping import MLflowView  # MLflow takes seconds to import: not for a refused option
+
+        self.study, self.view = study, MLflowView(study, uri)
+        self.behind: list[str] = []
+
+    def ship(self, task: "Callable[[Tracker], Any]") -> Any:
+        """What the task answers, None where MLflow is behind; raises StudyError for another study's runs."""
+        from tune.views import lines_of
+
+        found: list[Any] = []
+        self.behind = lines_of(self.study, lambda: found.append(self.view.ship(task)))
+        return found[0] if found else None
+
+
 @contextmanager
-def mlflow_refusals(uri: str) -> Iterator[None]:
-    """Whatever MLflow refuses becomes a StudyError; what was measured until then stays in the cells' folders."""
-    from mlflow.exceptions import MlflowException  # MLflow takes seconds to import: not for a refused option
-
+def tracked(study: Study, options: EvaluationOptions) -> Iterator[Shown]:
+    """MLflow's view of the study, brought up to date before anything is added to it, where it can be."""
+    shown = Shown(study, options.uri)
+    shown.ship(lambda tracker: None)
+    for line in shown.behind:
+        say(f"{line}; measuring goes on")
     try:
-        yield
-    except MlflowException as error:
-        reason = str(error).splitlines()[0]
-        raise StudyError(f"MLflow at {uri} refuses: {reason}; no number is lost, run the command again") from error
-
-
-@contextmanager
-def tracked(study: Study, options: EvaluationOptions) -> Iterator["Tracker"]:
-    """MLflow's view of the study, brought up to date before anything is added to it."""
-    from tune.tracking import Tracker
-
-    tracker = Tracker(study, options.uri)
-    try:
-        tracker.sync()
-        yield tracker
+        yield shown
     finally:
-        tracker.close(complete=not study.missing())
+        if shown.view.tracker is not None:
+            before = shown.behind
+            shown.ship(lambda tracker: tracker.close(complete=not study.missing()))
+            shown.behind = before or shown.behind
 
 
 @contextmanager

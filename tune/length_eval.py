@@ -20,13 +20,13 @@ from data.progress import progress, say
 from fernn.train.task import ERROR
 from tune.evaluation import (
     EvaluationOptions,
+    Shown,
     answer,
     data_of,
     finished_study,
     opened_data,
     print_table,
     require_data,
-    tracked,
 )
 from tune.length import LengthMeasurement
 from tune.length_views import ModelLength
@@ -57,7 +57,7 @@ def open_study(options: Options) -> Study:
     return study
 
 
-def evaluate(study: Study, options: Options) -> list[ModelLength]:
+def evaluate(study: Study, options: Options, shown: Shown) -> list[ModelLength]:
     """Measure the chosen cells where they are not, and bring MLflow up to date; every model measured so far."""
     from tune.length_tracking import ship
 
@@ -65,12 +65,11 @@ def evaluate(study: Study, options: Options) -> list[ModelLength]:
     asked = options.asked(rows)
     wanted = [LengthMeasurement.of(study, one.cell, options.horizon) for row in asked for one in row.chosen]
     left = [one for one in wanted if one.result() is None]
-    with tracked(study, options) as tracker:
-        if left:
-            measure_all(study, left, options)
-        found = [model for row in rows if (model := ModelLength.of(study, row, options.horizon)).curves]
-        changed = ship(tracker, study, found)
-    if not left and not changed:
+    if left:
+        measure_all(study, left, options)
+    found = [model for row in rows if (model := ModelLength.of(study, row, options.horizon)).curves]
+    changed = shown.ship(lambda tracker: ship(tracker, study, found))
+    if not left and changed == 0:
         say(f"nothing to do: {len(wanted)} cells are measured, and MLflow shows them")
     return found
 

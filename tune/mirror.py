@@ -16,7 +16,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
-from tune.masking import masked
+from tune.databases import OPTUNA, examine, plainly
 from tune.ownership import OWNER, OWNER_ID, is_of, marks_of
 from tune.sampling import RATE
 from tune.stats import mean_and_deviation
@@ -26,15 +26,14 @@ from tune.study import Cell, Study, StudyError
 def mirror(study: Study, url: str | None) -> None:
     """Bring the Optuna study of that name in the database at ``url`` up to date.
 
-    Raises ConnectionError where that cannot be used, StudyError where it has a study of that name that is not this one.
+    Raises BehindError where that cannot be used, StudyError where it has a study of that name that is not this one.
     """
     if url is None or not study.cells:
         return
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
+    examine(OPTUNA, url)
+    with plainly(OPTUNA, url, (SQLAlchemyError, StorageInternalError, ImportError, OSError, RuntimeError)):
         _mirror(study, optuna.storages.RDBStorage(url))
-    except (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError) as error:
-        raise ConnectionError(f"Optuna's database {masked(url)}: {str(error).splitlines()[0]}") from error
 
 
 def _mirror(study: Study, storage: optuna.storages.RDBStorage) -> None:

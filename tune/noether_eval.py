@@ -33,13 +33,13 @@ from fernn.models.tailored import Inner
 from fernn.perceptual import Perceptual
 from tune.evaluation import (
     EvaluationOptions,
+    Shown,
     answer,
     data_of,
     finished_study,
     opened_data,
     print_table,
     require_data,
-    tracked,
 )
 from tune.lpips import perceptual
 from tune.predictor_quality import PredictorMeasurement, Quantity, tailoring_of
@@ -119,7 +119,7 @@ def inner_of(own: Inner, options: Options) -> Inner:
     return replace(own, steps=steps, lr=lr, optimizer=options.optimizer or own.optimizer)
 
 
-def evaluate(study: Study, options: Options) -> list[ModelQuality]:
+def evaluate(study: Study, options: Options, shown: Shown) -> list[ModelQuality]:
     """Measure the chosen cells where they are not, and bring MLflow up to date; every model measured so far."""
     from tune.quality_tracking import ship
 
@@ -128,12 +128,11 @@ def evaluate(study: Study, options: Options) -> list[ModelQuality]:
     asked = options.asked(rows)
     wanted = [measurement(study, one.cell, options, lpips) for row in asked for one in row.chosen]
     left = [one for one in wanted if one.result() is None]
-    with tracked(study, options) as tracker:
-        if left:
-            measure_all(study, left, options)
-        found = measured_quality(study, rows, options.way(lpips))
-        changed = ship(tracker, study, found)
-    if not left and not changed:
+    if left:
+        measure_all(study, left, options)
+    found = measured_quality(study, rows, options.way(lpips))
+    changed = shown.ship(lambda tracker: ship(tracker, study, found))
+    if not left and changed == 0:
         say(f"nothing to do: {len(wanted)} cells are measured, and MLflow shows them")
     return found
 

@@ -1,27 +1,22 @@
-"""What is checked before anything starts: storage, tracking server, resources. Each refusal is one line."""
+"""What is checked before anything starts: storage, addresses of views, resources. Each refusal is one line."""
 
 import math
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPException
 from importlib.util import find_spec
-from urllib.parse import urlsplit
 
 import ray
 import torch
 from ray._private.state import state as cluster_state
 
+from tune.addresses import DATABASES, SERVERS, check_database, check_scheme, check_server_address
+from tune.databases import MLFLOW, OPTUNA
 from tune.folder import Folder
 from tune.options import Options, Records, gpu_share
 from tune.search import Resources
 from tune.study import StudyError
-
-SECONDS_FOR_AN_ANSWER = 5.0
-REFUSED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
-"""What MLflow calls the statuses 401 and 403; a server that is only slow is none of a login's business."""
+from tune.tracking_server import check_answers, check_login
 
 
 def check_storage(folder: Folder) -> None:
@@ -33,41 +28,33 @@ def check_storage(folder: Folder) -> None:
         raise StudyError(f"--storage must be writable, {folder.root} is not: {error}") from error
 
 
-def check_tracking(uri: str, storage: str) -> None:
-    """Raises StudyError where a tracking server does not answer, or does not let this user in.
+def check_tracking(uri: str, storage: str, *, given: bool = True) -> None:
+    """Raises StudyError where a given address is not MLflow's, does not answer, or does not let this user in.
 
-    A database is opened when it is used.
+    What state a database is in is none of an address's business, and what was not given is not refused.
     """
-    if not uri.startswith(("http://", "https://")):
-        if storage.startswith("s3://") and find_spec("boto3") is None:
-            raise StudyError(f"MLflow keeps files in {storage} through boto3, which is missing: pip install boto3")
+    if storage.startswith("s3://") and not uri.startswith(SERVERS) and find_spec("boto3") is None:
+        raise StudyError(f"MLflow keeps files in {storage} through boto3, which is missing: pip install boto3")
+    if not given:
         return
-    parts = urlsplit(uri)
-    server = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    try:
-        urllib.request.urlopen(f"{server.rstrip('/')}/health", timeout=SECONDS_FOR_AN_ANSWER).close()
-    except (OSError, ValueError, HTTPException) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise StudyError(
-            f"--tracking-uri must be a server that answers, {uri} does not ({reason}): "
-            f"start it, or leave the option out to record in the storage"
-        ) from error
-    check_login(uri)
+    check_scheme("--tracking-uri", uri, SERVERS)
+    if uri.startswith(SERVERS):
+        check_server_address(uri)
+        check_answers(uri)
+        check_login(uri)
+    elif uri.startswith(DATABASES):
+        check_database("--tracking-uri", MLFLOW, uri)
 
 
-def check_login(uri: str) -> None:
-    """Raises StudyError where a tracking server refuses the name and password that MLflow's client sends."""
-    from mlflow import MlflowClient  # takes seconds to import
-    from mlflow.exceptions import MlflowException
-
-    try:
-        MlflowClient(uri).search_experiments(max_results=1)
-    except MlflowException as error:
-        if error.error_code in REFUSED:
-            raise StudyError(
-                f"--tracking-uri must be a server that lets this user in, {uri} does not: the environment variables "
-                f"MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD hold the login"
-            ) from error
+def check_views(records: Records) -> None:
+    """Raises StudyError where an address on the command line cannot be used for a view, see :func:`check_tracking`."""
+    uri, url = tracking_uri(records), records.optuna_storage
+    check_tracking(uri, records.storage, given=records.tracking_uri is not None)
+    if url is not None:
+        check_scheme("--optuna-storage", url)
+        if url == uri:
+            raise StudyError(f"--optuna-storage must be another database than MLflow's, got {url} for both")
+        check_database("--optuna-storage", OPTUNA, url)
 
 
 def tracking_uri(records: Records) -> str:

@@ -7,10 +7,10 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from tune.databases import MLFLOW, OPTUNA, BehindError, Package, examine, first_line, sqlite_file
 from tune.findings import Finding, broken, ok, warning
 from tune.machine_checks import GB, home_problem
 from tune.probing import probe
@@ -134,23 +134,19 @@ def tracking(uri: str | None, storage: str) -> Finding:
         return broken(str(error), "mlflow server starts one")
     if uri.startswith(("http://", "https://")):
         return _server(uri)
-    return _database(uri, "mlflow.store.db_migrations", f"mlflow db upgrade {uri}")
+    return _database(MLFLOW, uri, f"python tune/sync.py, or mlflow db upgrade {uri}")
 
 
 def _server(uri: str) -> Finding:
     """Whether the server does what the search asks of it, and how fast."""
-    from mlflow import MlflowClient
-
+    from tune.run_tree import MlflowClient
     from tune.shipping import OUTAGES
 
     began = time.monotonic()
     try:
         MlflowClient(uri).search_experiments(max_results=1)
     except OUTAGES as error:
-        way_out = (
-            "a name or password is missing (MLFLOW_TRACKING_USERNAME), or the server allows another host name only"
-        )
-        return broken(f"{uri} answers, but not with experiments: {_first_line(error)}", way_out)
+        return broken(f"{uri} answers, but not with experiments: {first_line(error)}", "see the server's own log")
     seconds = time.monotonic() - began
     if seconds > SLOW_S:
         way_out = "training does not wait for it; authenticate in a proxy, not by MLflow's basic-auth, which is slow"
@@ -166,61 +162,26 @@ def optuna(uri: str | None, storage: str) -> Finding:
     uri = optuna_storage(Records(storage=storage, optuna_storage=uri))
     if uri is None:
         return ok("none, as the storage is a bucket; --optuna-storage names one")
-    return _database(uri, "optuna.storages._rdb.alembic", f"optuna storage upgrade --storage {uri}")
+    return _database(OPTUNA, uri, f"python tune/sync.py, or optuna storage upgrade --storage {uri}")
 
 
-def _database(uri: str, migrations: str, upgrade: str) -> Finding:
-    """Whether the database has the schema that the installed package writes; it is only read."""
-    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+def _database(package: Package, uri: str, upgrade: str) -> Finding:
+    """Whether the installed package can read and write the database; nothing is written."""
+    from sqlalchemy.exc import ArgumentError
 
     try:
         file = sqlite_file(uri)
+        examine(package, uri)
     except ArgumentError:
         return broken(f"{uri} is no database and no server", "sqlite:///FILE, postgresql://..., or http://HOST:PORT")
+    except BehindError as error:
+        anew = "python tune/sync.py --study NAME moves it aside and makes it anew"
+        ways = {"older": upgrade, "newer": f"install that version of {package.name}", "damaged": anew}
+        ways |= {"locked": "end the program that writes it", "away": "start the database server"}
+        return broken(str(error), ways.get(error.condition, "give another, or the right to write it"))
     if file is not None and not file.exists():
         return ok(f"{file} is not there yet, a search makes it")
-    anew = "if it is a view of studies: delete it, and python tune/sync.py --study NAME makes it anew"
-    try:
-        found = _revision(uri, file)
-    except (SQLAlchemyError, ImportError, OSError) as error:
-        driver = f"pip install {error.name}" if isinstance(error, ImportError) else "start the database server"
-        return broken(f"{uri} cannot be read: {_first_line(error)}", anew if file else driver)
-    head, known = _revisions(migrations)
-    if found == head:
-        return ok(f"{file or uri}, its schema is that of the installed version")
-    if found is None:
-        return ok(f"{file or uri}, without tables yet; a search makes them")
-    if found in known:
-        return broken(f"{file or uri} is of an older version (schema {found}, now {head})", upgrade)
-    return broken(f"{file or uri} is of another version (schema {found}, here {head})", f"install that version; {anew}")
-
-
-def sqlite_file(uri: str) -> Path | None:
-    """The file of a SQLite database, None for another one."""
-    from sqlalchemy import make_url
-
-    url = make_url(uri)
-    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
-
-
-def _revision(uri: str, file: Path | None) -> str | None:
-    from alembic.migration import MigrationContext
-    from sqlalchemy import create_engine
-    from sqlalchemy.pool import NullPool
-
-    read_only = uri if file is None else f"sqlite:///file:{file.resolve()}?mode=ro&uri=true"
-    with create_engine(read_only, poolclass=NullPool).connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
-
-
-def _revisions(migrations: str) -> tuple[str | None, set[str]]:
-    """The newest schema of the installed package, and all that came before."""
-    from alembic.script import ScriptDirectory
-
-    package, _, name = migrations.rpartition(".")
-    folder = Path(next(iter(import_module(package).__path__))) / name
-    scripts = ScriptDirectory(str(folder))
-    return scripts.get_current_head(), {script.revision for script in scripts.walk_revisions()}
+    return ok(f"{file or uri}, its schema is that of the installed version, or still to be made")
 
 
 def ray(address: str | None) -> Finding:
@@ -265,7 +226,3 @@ def _guarded(text: str, token: bool) -> Finding:
     if file.exists() and file.stat().st_mode & 0o077:
         return warning(f"{text}; others on this machine can read its token", f"chmod 600 {file}")
     return ok(f"{text}; with a token")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -2,25 +2,32 @@
 
     python tune/sync.py --study kth-paper
 
-The folders hold everything; a database that was lost, or a server that was away, has it back after this. Run twice,
-it changes nothing the second time.
+The folders hold everything; a database that was lost, or a server that was away, has it back after this. A damaged
+SQLite file is moved aside under a new name and made anew, one of an older version is brought to this one, a newer one
+is left. Run twice, it changes nothing the second time.
 """
 
 import json
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from data.progress import say
 from data.terminal import console, options_of
 from tune.command import USER_ERRORS, refuse
-from tune.evaluation import mlflow_refusals
+from tune.databases import MLFLOW, OPTUNA, BehindError, Package, sqlite_file
 from tune.identity import settle
 from tune.lock import driver_lock
 from tune.masking import masked
+from tune.mending import mend, set_aside
 from tune.options import Records
-from tune.preflight import check_tracking, optuna_storage, tracking_uri
-from tune.reuse import find_study
+from tune.preflight import check_views, optuna_storage, tracking_uri
+from tune.reuse import find_study, known_studies
 from tune.study import Study
+
+ARTIFACTS = "mlflow-artifacts"
+"""Where in a study's folder MLflow keeps the files of runs that a database has."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Options:
 
 
 def main() -> int:
-    """Bring the views up to date; 0, or 2 for a command that cannot run."""
+    """Bring the views up to date; 0, 1 where one is still behind, or 2 for a command that cannot run."""
     options = options_of(Options, description=__doc__)
     records = Records(options.study, options.storage, options.tracking_uri, options.optuna_storage)
     try:
@@ -48,28 +55,70 @@ def main() -> int:
         records = replace(
             records, storage=study.folder.root.rpartition("/")[0]
         )  # also of one that is named by its folder
-        check_tracking(tracking_uri(records), options.storage)
-        with driver_lock(study.folder), mlflow_refusals(tracking_uri(records)):
-            sync(replace(study, id=settle(study.folder)), records)
+        check_views(records)
+        with driver_lock(study.folder):
+            behind = sync(replace(study, id=settle(study.folder)), records)
     except USER_ERRORS as error:
         return refuse(error, console(stderr=True))
     facts = {"cells": len(study.cells), "done": len(study.cells) - len(study.missing())}
     shown = [masked(uri) for uri in (tracking_uri(records), optuna_storage(records)) if uri]
+    for line in behind:
+        say(line)
     if options.json:
-        print(json.dumps({"study": study.name, **facts, "views": shown}))
-    else:
+        print(json.dumps({"study": study.name, **facts, "views": shown, "behind": behind}))
+    elif not behind:
         say(f"{study.name}: {facts['done']} of {facts['cells']} cells are done, as {' and '.join(shown)} show")
-    return 0
+    return 1 if behind else 0
 
 
-def sync(study: Study, records: Records) -> None:
-    """Bring MLflow, with what was measured beyond training, and Optuna up to date."""
-    from tune.tracking import Tracker  # MLflow takes seconds to import: not for a refused option
-    from tune.views import refresh, ship_measurements
+def sync(study: Study, records: Records) -> list[str]:
+    """Bring MLflow, with what was measured beyond training, and Optuna up to date; what is behind, a line each.
 
-    tracker = Tracker(study, tracking_uri(records))
-    refresh(tracker, study, optuna_storage(records))
-    ship_measurements(tracker, study)
+    A damaged database is moved aside and made anew. Raises StudyError where another study has these views.
+    """
+    from tune.mirror import mirror  # MLflow takes seconds to import: not for a refused option
+    from tune.shipping import MLflowView
+    from tune.views import lines_of, refresh, ship_measurements
+
+    uri, url = tracking_uri(records), optuna_storage(records)
+
+    def to_mlflow() -> None:
+        view = MLflowView(study, uri)
+        view.ship(lambda tracker: refresh(tracker, study))
+        view.ship(lambda tracker: ship_measurements(tracker, study))
+
+    return lines_of(
+        study,
+        partial(mended, MLFLOW, uri, study, to_mlflow),
+        *([partial(mended, OPTUNA, url, study, partial(mirror, study, url))] if url else []),
+    )
+
+
+def mended(package: Package, uri: str, study: Study, ship: Callable[[], None]) -> None:
+    """Ship to a database that is brought into a state for that; raises BehindError where it cannot be yet.
+
+    One whose damage shows only then is moved aside, too; MLflow keeps it open until this command has ended.
+    """
+    _say_mended(package, uri, study, mend(package, uri))
+    try:
+        ship()
+    except BehindError as error:
+        if error.condition != "damaged" or (file := sqlite_file(uri)) is None:
+            raise
+        moved = f"{error.reason}: moved to {set_aside(file, 'damaged')}"
+        raise BehindError(package, error.address, "damaged", moved) from error
+
+
+def _say_mended(package: Package, uri: str, study: Study, done: Sequence[str]) -> None:
+    for line in done:
+        say(masked(line))
+    if any(line.endswith("made anew") for line in done):
+        if package is MLFLOW and (study.folder / ARTIFACTS).exists():
+            say(f"MLflow: files of the runs of before stay beside the new ones in {study.folder.root}/{ARTIFACTS}")
+        storage = study.folder.root.rpartition("/")[0]
+        others = [name for name in known_studies(storage) if name != study.name]
+        if others and f"{storage}/" in uri:
+            say(f"{package.name}: other studies come back with python tune/sync.py each: {', '.join(others)}")
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ class Tracker:
         known = self._known_experiment()
         if known is None:
             return self.client.create_experiment(self.study.name, self._home(), tags=marks_of(self.study))
-        if known.name != self.study.name:
+        if known.name != self.study.name and self.client.get_experiment_by_name(self.study.name) is None:
             self.client.rename_experiment(known.experiment_id, self.study.name)
         for name, value in marks_of(self.study).items():
             if known.tags.get(name) != value:

@@ -14,7 +14,7 @@ Stopped and started again it goes on; once all is measured it does nothing but s
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -22,7 +22,8 @@ from rich.table import Table
 
 from data.progress import progress, say
 from fernn.generalization import DEFAULT_RADIUS, VelocityGrid
-from tune.evaluation import EvaluationOptions, answer, finished_study, opened_data, print_table, require_data, tracked
+from tune.databases import BehindError
+from tune.evaluation import EvaluationOptions, Shown, answer, finished_study, opened_data, print_table, require_data
 from tune.results import ModelRow, model_rows, registered_name
 from tune.study import Cell, Study, StudyError
 from tune.table import notes
@@ -60,28 +61,33 @@ def open_study(options: Options) -> Study:
     return study
 
 
-def evaluate(study: Study, options: Options) -> list["ModelVelocity"]:
+def evaluate(study: Study, options: Options, shown: Shown) -> list["ModelVelocity"]:
     """Measure the chosen cells where they are not, and bring MLflow up to date; every model measured so far."""
     from tune.velocity_tracking import ship
 
     rows = model_rows(study)
-    with tracked(study, options) as tracker:
-        cells = chosen_cells(study, rows, options, tracker)
-        if left := unmeasured(study, cells, options.range):
-            measure_all(study, left, options)
-        named = [(row.label, measured(study, row, cells, options.range)) for row in rows]
-        found = [ModelVelocity(study, label, seeds) for label, seeds in named if seeds]
-        changed = ship(tracker, found)
-    if not left and not changed:
+    cells = chosen_cells(study, rows, options, shown.view.open)
+    if left := unmeasured(study, cells, options.range):
+        measure_all(study, left, options)
+    named = [(row.label, measured(study, row, cells, options.range)) for row in rows]
+    found = [ModelVelocity(study, label, seeds) for label, seeds in named if seeds]
+    changed = shown.ship(lambda tracker: ship(tracker, found))
+    if not left and changed == 0:
         say(f"nothing to do: {len(cells)} of {len(cells)} cells are measured, and MLflow shows them")
     return found
 
 
-def chosen_cells(study: Study, rows: Sequence[ModelRow], options: Options, tracker: "Tracker") -> list[Cell]:
+def chosen_cells(
+    study: Study, rows: Sequence[ModelRow], options: Options, open_tracker: Callable[[], "Tracker"]
+) -> list[Cell]:
     """The cells to measure: of the learning rates that the table reports, or those that are registered."""
     asked = options.asked(rows)
     if options.which == "seeds":
         return [one.cell for row in asked for one in row.chosen]
+    try:
+        tracker = open_tracker()
+    except BehindError as error:
+        raise StudyError(f"--which best is what MLflow has as best, and {error}: choose --which seeds") from error
     return [best_cell(study, row, tracker) for row in asked]
 
 

@@ -1,27 +1,93 @@
-"""MLflow's runs and Optuna's study, brought up to date with what a study's folders hold."""
+"""MLflow's runs and Optuna's study, brought up to date with what a study's folders hold; neither holds up anything."""
+
+from collections.abc import Callable, Mapping
 
 from tune import length_tracking, quality_tracking, velocity_tracking
+from tune.databases import BehindError
 from tune.length_views import measured_lengths
 from tune.mirror import mirror
+from tune.options import Records
+from tune.preflight import optuna_storage, tracking_uri
 from tune.quality_views import measured_quality, measured_ways
 from tune.results import model_rows
-from tune.study import Study
+from tune.shipping import MLflowView, TrackingListener
+from tune.study import Study, StudyError
 from tune.tracking import Tracker
 from tune.velocity_views import measured_velocities
 
+FIRST_S = 15.0
+"""Seconds that a search waits at its beginning for MLflow's first answer."""
+WAYS_OUT = {
+    "damaged": "python tune/sync.py --study {study} makes it anew, and keeps what there was under another name",
+    "locked": "it is tried again; python tune/sync.py --study {study} brings it up to date, too",
+    "older": "python tune/sync.py --study {study} brings it to this version",
+    "newer": "install that version of {package}, then python tune/sync.py --study {study}",
+    "unwritable": "let it be written, then python tune/sync.py --study {study}",
+    "full": "make room, then python tune/sync.py --study {study}",
+    "away": "python tune/sync.py --study {study} brings it up to date, once it can be used",
+}
 
-def refresh(tracker: Tracker, study: Study, optuna_storage: str | None) -> None:
-    """Ship what is missing: cells, the table's numbers, Optuna's trials; then close the runs.
 
-    Raises one of OUTAGES where a database does not answer; Optuna's is brought up to date all the same.
-    """
+class Views:
+    """Both views of a study while something is done on it."""
+
+    def __init__(self, study: Study, records: Records) -> None:
+        self.study, self.optuna_storage = study, optuna_storage(records)
+        self.mlflow = MLflowView(study, tracking_uri(records))
+        self.listener = TrackingListener(self.mlflow)
+
+    def begin(self) -> list[str]:
+        """Bring both up to date; what is behind, and why, a line each. Raises StudyError for another study's views."""
+        return lines_of(
+            self.study,
+            lambda: mirror(self.study, self.optuna_storage),
+            lambda: self.listener.opened(FIRST_S),
+        )
+
+    def end(self, study: Study, seconds: float) -> list[str]:
+        """Bring both up to date with the study as it is now; what is behind, and why, a line each.
+
+        MLflow is waited for so many seconds at the most.
+        """
+
+        def ship() -> None:
+            self.listener.close(seconds)
+            self.mlflow.ship(lambda tracker: refresh(tracker, study))
+
+        return lines_of(study, ship, lambda: mirror(study, self.optuna_storage), refuses=False)
+
+    def links(self) -> Mapping[str, str]:
+        """The addresses of MLflow's saved views, none where it could not be opened."""
+        return {} if self.mlflow.tracker is None else self.mlflow.tracker.links()
+
+
+def lines_of(study: Study, *tasks: Callable[[], object], refuses: bool = True) -> list[str]:
+    """Do every task; a line for each view that is behind. ``refuses``: raises StudyError for another study's views."""
+    found = []
+    for task in tasks:
+        try:
+            task()
+        except BehindError as error:
+            found.append(line_of(study, error))
+        except StudyError as error:
+            if refuses:
+                raise
+            found.append(str(error))
+    return found
+
+
+def line_of(study: Study, error: BehindError) -> str:
+    """Which view of the study is behind, why, and the way out."""
+    way_out = WAYS_OUT[error.condition].format(study=study.name, package=error.package.name)
+    return f"{error.package.name} is behind: {error}; {way_out}"
+
+
+def refresh(tracker: Tracker, study: Study) -> None:
+    """Ship what MLflow lacks: cells, the table's numbers; then close the runs."""
     tracker.study = study
-    try:
-        tracker.sync()
-        tracker.summarise(model_rows(study))
-        tracker.close(complete=not study.missing())
-    finally:
-        mirror(study, optuna_storage)
+    tracker.sync()
+    tracker.summarise(model_rows(study))
+    tracker.close(complete=not study.missing())
 
 
 def ship_measurements(tracker: Tracker, study: Study) -> None:

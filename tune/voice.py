@@ -3,7 +3,7 @@
 import json
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from math import isfinite
@@ -35,8 +35,8 @@ class Outcome:
     failures: list[Failure]
     links: Mapping[str, str]
     """The addresses of MLflow's views of the study."""
-    behind: Exception | None = None
-    """What kept MLflow or Optuna from being brought up to date."""
+    behind: Sequence[str] = ()
+    """Which view could not be brought up to date, and why, a line each."""
 
 
 class Voice(Protocol):
@@ -173,13 +173,11 @@ class Texts:
         study, num_left = outcome.study, len(outcome.study.missing())
         for failed in outcome.failures:
             self._say(f"{study.label(failed.cell)} failed: {failed.reason}")
-        if outcome.behind is not None:
-            self._say(
-                f"MLflow or Optuna is behind, run the same command again to bring them up to date: {outcome.behind}"
-            )
+        for line in outcome.behind:
+            self._say(line)
         if num_left:
             self._say(f"{num_left} of {len(study.cells)} cells have no result: run the same command again to go on")
-        return 1 if num_left or outcome.behind is not None else 0
+        return 1 if num_left or outcome.behind else 0
 
     def _say(self, line: str) -> None:
         self.console.print(masked(line), markup=False, highlight=False, soft_wrap=True)
@@ -253,7 +251,7 @@ class Events:
     def left(self, outcome: Outcome) -> int:
         missing = outcome.study.missing()
         failed = {one.cell.name: one.reason for one in outcome.failures}
-        behind = None if outcome.behind is None else str(outcome.behind)
+        behind = "; ".join(outcome.behind) or None
         self._tell("end", failed=failed, missing=[cell.name for cell in missing], tracking_behind=behind)
         return 1 if missing or behind is not None else 0
 

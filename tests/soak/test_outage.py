@@ -1,9 +1,11 @@
 """MLflow away in the middle of a search: training goes on, and what is missing is shipped later."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 from disturbed import EPOCHS, ROOT, STUDY, TWELVE, cells, contents, tracked
@@ -56,3 +58,34 @@ def test_a_server_that_stays_away_is_said_and_sync_ships_all(search, server, tmp
         said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
         assert json.loads(said.stdout)["done"] == 12
         check_shown(server, tmp_path, EPOCHS)
+
+
+def test_a_database_that_is_locked_holds_up_nothing_and_is_caught_up_with(search, tmp_path):
+    (tmp_path / "studies").mkdir()
+    database = tmp_path / "studies/mlflow.db"
+    with closing(sqlite3.connect(database, isolation_level=None)) as holder:
+        holder.execute("CREATE TABLE something (x)")
+        holder.execute("BEGIN EXCLUSIVE")
+        one = search(*TWELVE)
+        wait_until(lambda: num_done(tmp_path) >= 2, one)
+    assert one.runs and one.wait() == 0, one.errors()
+    assert any("is locked by another program" in event.get("text", "") for event in one.events())
+    runs, steps = tracked(database)
+    assert len(runs) == 21 and {status for _, status in runs} == {"FINISHED"}
+    assert sum(key == "train/loss" for _, key, _, _ in steps) == 12 * EPOCHS
+
+
+def test_databases_that_are_damaged_hold_up_nothing_and_sync_makes_them_anew(search, tmp_path):
+    (tmp_path / "studies").mkdir()
+    for name in ("mlflow.db", "optuna.db"):
+        (tmp_path / "studies" / name).write_bytes(b"no database" * 100)
+    one = search(*TWELVE)
+    assert one.wait() == 1 and num_done(tmp_path) == 12, one.errors()
+    behind = one.events()[-1]["tracking_behind"]
+    assert "MLflow is behind" in behind and "Optuna is behind" in behind
+    command = [sys.executable, ROOT / "tune/sync.py", "--study", STUDY, "--json"]
+    for _ in range(2):
+        subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+        runs, _ = tracked(tmp_path / "studies/mlflow.db")
+        assert len(runs) == 21 and {status for _, status in runs} == {"FINISHED"}
+    assert len(list((tmp_path / "studies").glob("*.damaged-*"))) == 2

@@ -1,8 +1,11 @@
 """The search command, and the one that manages studies."""
 
+import ssl
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -62,3 +65,61 @@ def manage(tmp_path, monkeypatch, capsys):
         return code, said.out, said.err
 
     return run
+
+
+@pytest.fixture
+def answering():
+    """Starts a server on loopback that answers each path with a status and a text, 404 else, and tells where it is."""
+    started = []
+
+    def start(answers, tls=None):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                status, text = answers.get(self.path.partition("?")[0], (404, b"as nginx says it"))
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(text)
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.do_GET()
+
+            def log_message(self, *_):
+                pass
+
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *_):  # who speaks http where https is spoken, or the other way round
+                pass
+
+        started.append(Server(("127.0.0.1", 0), Handler))
+        if tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls)
+            started[-1].socket = context.wrap_socket(started[-1].socket, server_side=True)
+        Thread(target=started[-1].serve_forever, daemon=True).start()
+        return f"127.0.0.1:{started[-1].server_port}"
+
+    yield start
+    for server in started:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def tls(tmp_path):
+    """A file with a key and a certificate that nobody has signed."""
+    from datetime import datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name.from_rfc4514_string("CN=localhost")
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    made = made.not_valid_before(datetime(2020, 1, 1)).not_valid_after(datetime.now() + timedelta(days=1))
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file = tmp_path / "server.pem"
+    file.write_bytes(secret + made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return file

@@ -3,46 +3,15 @@
 import math
 import os
 from contextlib import nullcontext
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 import ray
 from ray.core.generated import autoscaler_pb2
 
-from tune.options import Cluster, Options
-from tune.preflight import Hardware, Node, check_tracking, chosen_resources, hardware
+from tune.options import Cluster, Options, Records
+from tune.preflight import Hardware, Node, check_tracking, check_views, chosen_resources, hardware
 from tune.search import ray_runtime
 from tune.study import StudyError
-
-
-@pytest.fixture
-def answering():
-    """Starts a server on loopback that answers each path with a status, and tells where it is."""
-    started = []
-
-    def start(statuses):
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.send_response(statuses[self.path.partition("?")[0]])
-                self.end_headers()
-                self.wfile.write(b"as nginx says it")
-
-            def do_POST(self):
-                self.rfile.read(int(self.headers["Content-Length"]))
-                self.do_GET()
-
-            def log_message(self, *_):
-                pass
-
-        started.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-        Thread(target=started[-1].serve_forever, daemon=True).start()
-        return f"127.0.0.1:{started[-1].server_port}"
-
-    yield start
-    for server in started:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture
@@ -90,12 +59,28 @@ def test_what_an_autoscaler_can_bring_counts_machine_by_machine(autoscaler):
         resources(gpus_per_trial=3)
 
 
-@pytest.mark.parametrize(("status", "is_refused"), [(401, True), (403, True), (404, False)])
-def test_a_server_that_wants_another_login_is_refused(answering, status, is_refused):
-    server = answering({"/health": 200, "/api/2.0/mlflow/experiments/search": status})
-    refused = pytest.raises(StudyError, match="lets this user in, .* does not: .* MLFLOW_TRACKING_USERNAME and")
-    with refused if is_refused else nullcontext():
+SEARCH = "/api/2.0/mlflow/experiments/search"
+INVALID_HOST = (403, b"Invalid Host header - possible DNS rebinding attack detected")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((401, b""), "lets this user in, .* does not .401.: .* MLFLOW_TRACKING_USERNAME and"),
+        ((403, b""), "lets this user in, .* does not .403.: .* MLFLOW_TRACKING_USERNAME and"),
+        (INVALID_HOST, r"does not allow 127.0.0.1:\d+: start it with mlflow server --allowed-hosts 127.0.0.1:\d+$"),
+        ((404, b""), "must be an MLflow server, .* another server is there"),
+        ((200, b"<html></html>"), "must be an MLflow server, .* another server is there"),
+        ((500, b"ill"), None),
+        ((502, b"<html></html>"), None),
+        ((200, b"{}"), None),
+    ],
+)
+def test_a_server_that_is_not_mlflow_or_wants_another_login_or_name_is_refused(answering, answer, said):
+    server = answering({"/health": (200, b"OK"), SEARCH: answer})
+    with nullcontext() if said is None else pytest.raises(StudyError, match=said):
         check_tracking(f"http://user:password@{server}", "studies")
+    check_tracking(f"http://user:password@{server}", "studies", given=False)
 
 
 @pytest.mark.parametrize(
@@ -109,3 +94,94 @@ def test_ray_gets_a_token_where_no_home_could_keep_one(address, home, given, tmp
     monkeypatch.setattr("ray.shutdown", lambda: None)
     with ray_runtime(address):
         assert len(os.environ.get("RAY_AUTH_TOKEN", "")) == (32 if given else 0)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_proxy_that_wants_a_login_for_everything_is_told_as_one(answering, status):
+    server = answering({"/health": (status, b""), SEARCH: (status, b"")})
+    with pytest.raises(StudyError, match=f"lets this user in, .* does not .{status}."):
+        check_tracking(f"http://{server}", "studies")
+
+
+def test_a_static_prefix_belongs_to_the_address(answering):
+    paths = {"/mlflow/health": (200, b"OK"), f"/mlflow{SEARCH}": (200, b"{}")}
+    server = answering(paths)
+    check_tracking(f"http://{server}/mlflow/", "studies")
+    with pytest.raises(StudyError, match=f"answers 404 .*: MLflow is at http://{server}/mlflow$"):
+        check_tracking(f"http://{server}", "studies")
+    with pytest.raises(StudyError, match="another server is there, or MLflow has a --static-prefix"):
+        check_tracking(f"http://{answering({})}", "studies")
+    root = answering({"/health": (200, b"OK")})
+    with pytest.raises(StudyError, match=f"MLflow is at http://{root}$"):
+        check_tracking(f"http://{root}/experiments/3", "studies")
+
+
+def test_a_server_that_speaks_otherwise_or_not_at_all(answering):
+    server = answering({"/health": (502, b"")})
+    with pytest.raises(StudyError, match=f"it speaks http, not https: give http://{server}"):
+        check_tracking(f"https://{server}", "studies")
+    with pytest.raises(StudyError, match="answers 502 .Bad Gateway.: the server is ill, or away"):
+        check_tracking(f"http://{server}", "studies")
+    with pytest.raises(StudyError, match="does not .nothing listens there.: start it"):
+        check_tracking("http://127.0.0.1:9", "studies")
+    with pytest.raises(StudyError, match="the name no-such-host.invalid is not known here"):
+        check_tracking("http://no-such-host.invalid:5000", "studies")
+
+
+def test_a_server_that_speaks_https_is_told_as_one(answering, tls):
+    server = answering({"/health": (200, b"OK")}, tls=tls)
+    with pytest.raises(StudyError, match=f"it speaks https: give https://{server}"):
+        check_tracking(f"http://{server}", "studies")
+    with pytest.raises(StudyError, match="its certificate is not trusted: .*; REQUESTS_CA_BUNDLE"):
+        check_tracking(f"https://{server}", "studies")
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("http://mlflow:5000/#/experiments/3", "give http://mlflow:5000$"),
+        ("http://mlflow:5000#/experiments/3/runs?x=1", "give http://mlflow:5000$"),
+        ("https://mlflow/prefix/#/models", "give https://mlflow/prefix$"),
+        ("http://mlflow/ajax-api/2.0/mlflow/runs/search", "give http://mlflow$"),
+        ("http://mlflow:5000/?token=1", "give http://mlflow:5000$"),
+        ("http://mlflow:99999", "must be as http://HOST:PORT"),
+        ("http:/mlflow:5000", "must be as http://HOST:PORT"),
+        ("htp://mlflow:5000", "unknown scheme 'htp': did you mean 'http'"),
+        ("mlflow:5000", "give http://mlflow:5000$"),
+        ("127.0.0.1:5000", "give http://127.0.0.1:5000$"),
+        ("file:///data/mlruns", "no longer in folders; for a file, give sqlite:////data/mlruns/NAME.db"),
+        ("/data/mlflow.db", "'/data/mlflow.db': for a file, give sqlite:////data/mlflow.db"),
+        ("mlruns", "no longer in folders"),
+        ("", "must be as http://HOST:PORT"),
+        ("sqlite:mlflow.db", "must be as sqlite:///FILE"),
+        ("sqlite://mlflow.db", "must name a file, as sqlite:///FILE"),
+        ("sqlite:///:memory:", "must name a file, as sqlite:///FILE"),
+        ("postgres://u:p@h/x", "give postgresql://u:p@h/x"),
+        ("postgresql://u:p@127.0.0.1:1/x", "must be a database that answers and lets this user in"),
+    ],
+)
+def test_an_address_that_can_be_none_is_refused_with_what_to_give(uri, said):
+    with pytest.raises(StudyError, match=f"--tracking-uri .*{said}"):
+        check_tracking(uri, "studies")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://mlflow:5000", "a server of MLflow's is given with --tracking-uri"),
+        ("redis://host", "unknown scheme 'redis'"),
+        ("optuna.db", "give sqlite:///optuna.db"),
+        ("sqlite:////nowhere/optuna.db", "/nowhere is no folder"),
+        ("postgresql://u:p@127.0.0.1:1/x", "must be a database that answers"),
+        ("sqlite:///a.db", "must be another database than MLflow's"),
+    ],
+)
+def test_an_address_for_optuna_is_looked_at_as_well(url, said):
+    with pytest.raises(StudyError, match=f"--optuna-storage .*{said}"):
+        check_views(Records("s", "studies", "sqlite:///a.db", url))
+
+
+def test_what_was_not_given_is_not_refused(tmp_path):
+    (tmp_path / "mlflow.db").write_bytes(b"no database" * 100)
+    check_views(Records("s", str(tmp_path)))
+    check_views(Records("s", str(tmp_path), f"sqlite:///{tmp_path}/mlflow.db"))

@@ -1,6 +1,8 @@
 """MLflow and Optuna's study made anew from the folders: from nothing, twice, and after changes."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import optuna
 import pytest
@@ -8,11 +10,15 @@ from stored_study import finish_cell, finished_study, planned_study, shown
 
 from tune import sync
 from tune.claims import load_study
+from tune.databases import OPTUNA, BehindError
+from tune.mending import mend
 from tune.mirror import mirror, trials
 from tune.results import model_rows
 from tune.study import StudyError
+from tune.sync import mended
 from tune.table import notes
 from tune.tracking import Tracker
+from tune.views import lines_of
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
 HITS = {(m, lr, s): (5 + s, 4) for m in SPACE["model"] for lr in SPACE["optim.lr"] for s in SPACE["seed"]}
@@ -149,9 +155,106 @@ def test_a_study_that_is_named_by_its_folder_has_its_views_beside_it(run, tmp_pa
 def test_a_database_that_is_away_is_one_line(run, tmp_path):
     finished_study(tmp_path / "s", SPACE, HITS)
     code, (_, err) = run("--optuna-storage", "sqlite:////nowhere/at/all/optuna.db")
-    assert code == 2 and "error: Optuna's database sqlite:////nowhere/at/all/optuna.db" in err
+    assert code == 2 and "error: --optuna-storage must be a file in a folder that is there" in err
     code, (_, err) = run("--optuna-storage", "postgresql://me:hunter2@127.0.0.1:1/x")
     assert code == 2 and "postgresql://***@127.0.0.1:1/x" in err and "hunter2" not in err
+
+
+def spoiled(file, name):
+    """Does to a database's file what its name says."""
+    content = file.read_bytes()
+    if name == "folder":
+        file.unlink()
+        (file / "x").mkdir(parents=True)
+    elif name in ("newer", "older"):
+        with closing(sqlite3.connect(file)) as connection:
+            version = {"newer": "ffff", "older": "v3.0.0.d"}[name]
+            connection.execute("UPDATE alembic_version SET version_num = ?", (version,))
+            connection.commit()
+    else:
+        file.write_bytes({"garbage": b"x" * 5000, "cut": content[: len(content) // 2], "empty": b""}[name])
+
+
+@pytest.fixture
+def mirrored(tmp_path, url):
+    """A finished study with Optuna's database, and what that shows."""
+    study = finished_study(tmp_path / "s", {**SPACE, "model": ("grnn",), "optim.lr": (1e-2,)}, HITS)
+    mirror(study, url)
+    return study, content(url)
+
+
+def test_damaged_databases_are_moved_aside_with_their_logs_and_made_anew(run, mirrored, tmp_path, url):
+    study, expected = mirrored
+    for name in ("mlflow.db", "optuna.db"):
+        (tmp_path / name).write_bytes(b"x" * 5000)
+        (tmp_path / f"{name}-wal").write_bytes(b"its log")
+    finished_study(tmp_path / "other", SPACE, {})
+    code, (_, err) = run()
+    assert code == 0 and "MLflow: other studies come back with python tune/sync.py each: other" in err
+    moved = sorted(path.name for path in tmp_path.glob("*.damaged-*"))
+    assert len(moved) == 4 and [name.endswith("-wal") for name in moved] == [False, True, False, True]
+    assert {(tmp_path / name).read_bytes() for name in moved} == {b"x" * 5000, b"its log"}
+    assert all(f"moved to {tmp_path / name}, and made anew" in err for name in moved if not name.endswith("-wal"))
+    assert content(url) == expected and "study" in shown(Tracker(study, f"sqlite:///{tmp_path}/mlflow.db"))
+
+
+@pytest.mark.parametrize("name", ["garbage", "cut", "folder", "empty"])
+def test_whatever_is_in_a_databases_place_is_kept_under_another_name(mirrored, tmp_path, url, name):
+    study, expected = mirrored
+    file = tmp_path / "optuna.db"
+    spoiled(file, name)
+    before = None if name == "folder" else file.read_bytes()
+    if name != "empty":  # which is a new database
+        with pytest.raises(BehindError, match=r"optuna\.db is damaged \("):
+            mirror(study, url)
+        (said,) = mend(OPTUNA, url)
+        (moved,) = tmp_path.glob("optuna.db.damaged-*")
+        assert str(moved) in said and (moved.is_dir() if before is None else moved.read_bytes() == before)
+    assert mend(OPTUNA, url) == []
+    mirror(study, url)
+    assert content(url) == expected
+
+
+def test_a_newer_database_is_left_and_a_locked_one_is_waited_for(mirrored, tmp_path, url, monkeypatch):
+    study, expected = mirrored
+    monkeypatch.setattr("tune.databases.LOCK_S", 0.1)
+    with closing(sqlite3.connect(tmp_path / "optuna.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        (line,) = lines_of(study, lambda: mended(OPTUNA, url, study, lambda: None))
+    assert line.startswith("Optuna is behind:") and "is locked by another program" in line
+    mirror(study, url)
+    assert content(url) == expected
+    spoiled(tmp_path / "optuna.db", "newer")
+    (line,) = lines_of(study, lambda: mended(OPTUNA, url, study, lambda: None))
+    assert "has the schema of newer versions of Optuna (ffff)" in line and "install that version of Optuna" in line
+    assert [path.name for path in tmp_path.glob("*.db*")] == ["optuna.db"]
+
+
+def test_an_older_database_is_brought_to_this_version_and_kept_as_it_was(mirrored, tmp_path, url):
+    study, expected = mirrored
+    spoiled(tmp_path / "optuna.db", "older")
+    before = (tmp_path / "optuna.db").read_bytes()
+    (line,) = lines_of(study, lambda: mirror(study, url))
+    assert "has the schema of older versions of Optuna (v3.0.0.d)" in line
+    (said,) = mend(OPTUNA, url)
+    (older,) = tmp_path.glob("optuna.db.older-*")
+    assert f"the file of before is {older}" in said and older.read_bytes() == before
+    assert content(url) == expected
+
+
+def test_an_older_database_that_cannot_be_upgraded_is_made_anew(mirrored, tmp_path, url, monkeypatch):
+    study, expected = mirrored
+    spoiled(tmp_path / "optuna.db", "older")
+
+    def fails(package, uri):
+        raise RuntimeError("it would not")
+
+    monkeypatch.setattr("tune.mending.upgrade", fails)
+    (said,) = mend(OPTUNA, url)
+    assert "it would not; moved to" in said and said.endswith("made anew")
+    assert len(list(tmp_path.glob("optuna.db*"))) == 1
+    mirror(study, url)
+    assert content(url) == expected
 
 
 def test_a_study_that_is_not_there_is_one_line(run, tmp_path):

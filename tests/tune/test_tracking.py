@@ -11,10 +11,11 @@ from mlflow.exceptions import MlflowException
 from stored_study import finish_cell, finished_study, planned_study, said, shown
 
 from fernn.train.run import Run
+from tune.databases import BehindError
 from tune.results import model_rows
 from tune.run_tree import NODE
 from tune.saved_views import CURVES, MODELS, color, lines, links, route
-from tune.shipping import TrackingListener
+from tune.shipping import MLflowView, TrackingListener
 from tune.study import Cell, StudyError
 from tune.tracking import Tracker
 from tune.voice import describe_pages
@@ -30,6 +31,13 @@ def study(tmp_path):
 
 def uri(tmp_path, name="mlflow.db"):
     return f"sqlite:///{tmp_path}/{name}"
+
+
+def view_of(tracker):
+    """MLflow's view, open from the beginning."""
+    view = MLflowView(tracker.study, tracker.uri)
+    view.tracker = tracker
+    return view
 
 
 def shipped(study, uri):
@@ -156,7 +164,7 @@ def test_a_cell_that_was_stopped_early_shows_its_epochs_and_why(tmp_path):
 
 def test_an_outage_delays_and_loses_nothing(study, tmp_path, monkeypatch):
     tracker = Tracker(study, uri(tmp_path))
-    listener, cell = TrackingListener(tracker), study.cells[0]
+    listener, cell = TrackingListener(view_of(tracker)), study.cells[0]
 
     def away(*arguments, **options):
         raise MlflowException("the server is away")
@@ -178,7 +186,7 @@ def test_an_outage_delays_and_loses_nothing(study, tmp_path, monkeypatch):
 
 def test_a_failed_cell_and_an_unfinished_study_are_closed(study, tmp_path):
     tracker = Tracker(study, uri(tmp_path))
-    listener = TrackingListener(tracker)
+    listener = TrackingListener(view_of(tracker))
     listener.started(study.cells[0])
     listener.started(study.cells[1])
     listener.ended(study.cells[0], failed=True)
@@ -257,7 +265,7 @@ def test_a_search_does_not_wait_for_a_server_that_hangs(study, tmp_path, monkeyp
         ship(one, rows)
 
     monkeypatch.setattr(tracker, "ship", slow)
-    listener, began = TrackingListener(tracker), time.monotonic()
+    listener, began = TrackingListener(view_of(tracker)), time.monotonic()
     row = study.cell_folder(cell).history()[0]
     listener.reported(cell, row)
     wait_for(lambda: len(calls) == 1)
@@ -274,11 +282,11 @@ def test_a_search_does_not_wait_for_a_server_that_hangs(study, tmp_path, monkeyp
 def test_a_search_that_has_ended_does_not_wait_for_a_server_that_hangs(study, tmp_path, monkeypatch):
     tracker, answers = Tracker(study, uri(tmp_path)), threading.Event()
     monkeypatch.setattr(tracker, "start", lambda cell: answers.wait(20))
-    listener = TrackingListener(tracker)
+    listener = TrackingListener(view_of(tracker))
     listener.started(study.cells[0])
     listener.started(study.cells[1])
     wait_for(lambda: listener.pending == 1)
-    with pytest.raises(TimeoutError, match="does not answer"):
+    with pytest.raises(BehindError, match="does not answer"):
         listener.close(0.1)
     answers.set()
     listener.close(20)

@@ -138,7 +138,7 @@ def test_another_grid_and_other_weights_are_measured_anew(study, footage):
 
 def test_every_seed_of_the_chosen_learning_rate_is_measured(study):
     rows = model_rows(study)
-    cells = chosen_cells(study, rows, Options("s"), None)
+    cells = chosen_cells(study, rows, Options("s"), lambda: None)
     assert [(c.experiment.model.name, c.experiment.optim.lr, c.experiment.seed) for c in cells] == [
         ("grnn", rows[0].lr, 0), ("grnn", rows[0].lr, 1), ("3dcnn", 1e-2, 0), ("3dcnn", 1e-2, 1),
     ]  # fmt: skip
@@ -156,7 +156,7 @@ def test_the_registered_cell_is_the_best_one(study, footage, tmp_path):
         tracker.client.create_model_version("s.grnn", source=str(tmp_path), tags={"fernn.key": key})
         tracker.client.set_registered_model_alias("s.grnn", "best", version)
         if expected:
-            assert chosen_cells(study, [row], Options("s", which="best"), tracker) == [odd]
+            assert chosen_cells(study, [row], Options("s", which="best"), lambda: tracker) == [odd]
         else:
             with pytest.raises(StudyError, match="is cell missing, which study 's' has not finished"):
                 best_cell(study, row, tracker)
