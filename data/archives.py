@@ -51,9 +51,10 @@ def extract_member(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path)
 
 
 def _damaged(archive: Path, error: Exception) -> ArchiveError:
-    """What is wrong: that the file is no archive but a pointer, a web page or nothing, or that it is damaged."""
+    """What is wrong: that the file is no archive but a pointer or a web page, or that it is damaged."""
     try:
-        require_content(archive)
+        if archive.stat().st_size:
+            require_content(archive)
     except UnreadableError as reason:
         return ArchiveError(f"{archive} must be a zip archive, {reason}")
     return ArchiveError(f"{archive} is damaged ({error}): delete it and run the same command again")

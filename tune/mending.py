@@ -77,7 +77,7 @@ def upgrade(package: Package, uri: str) -> None:
     """Bring a database's schema to the installed version; raises RuntimeError where the package cannot."""
     if package is MLFLOW:
         command = [sys.executable, "-m", "mlflow", "db", "upgrade", uri]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
         if done.returncode != 0:
             raise RuntimeError(f"MLflow could not upgrade it ({(done.stderr.splitlines() or [''])[-1][:200]})")
         return

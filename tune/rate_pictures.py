@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import isfinite, log10
 from typing import Any
 
+import numpy as np
 import optuna
 from matplotlib import colormaps
 from matplotlib.figure import Figure
@@ -50,7 +51,7 @@ def finished_trials(study: Study) -> list[FrozenTrial]:
 def importances(study: Study, found: Sequence[FrozenTrial]) -> dict[str, float]:
     """How much of the trials' variance each searched field explains, by fANOVA; empty where nothing varies."""
     varied = [name for name in ("model", RATE) if len({trial.params[name] for trial in found}) > 1]
-    if len({trial.value for trial in found}) < 2 or not varied:
+    if not varied or np.var([trial.value or 0.0 for trial in found]) <= np.finfo(float).eps:  # below which no tree splits
         return {}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     view = optuna.create_study(direction="maximize" if study.metric.higher_is_better else "minimize")
@@ -115,8 +116,8 @@ def _evenly(values: Sequence[Any]) -> Column:
 
 
 def _between(values: Sequence[float], metric: Metric) -> Column:
-    """From the lowest to the highest, an error by its logarithm."""
-    scaled = values if metric == ACCURACY else [log10(value) for value in values]
+    """From the lowest to the highest, an error by its logarithm where none is 0."""
+    scaled = values if metric == ACCURACY or min(values) <= 0 else [log10(value) for value in values]
     low, span = min(scaled), max(scaled) - min(scaled) or 1.0
     return Column(
         [(one - low) / span for one in scaled], {0.0: metric.text(min(values)), 1.0: metric.text(max(values))}

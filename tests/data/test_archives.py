@@ -11,7 +11,7 @@ from data.errors import ArchiveError
     [
         (b"version https://git-lfs.github.com/spec/v1\nsize 7\n", "must be a zip archive, it is a Git LFS pointer"),
         (b"<html>", "must be a zip archive, it is a web page"),
-        (b"", "must be a zip archive, it is empty"),
+        (b"", "is damaged .*: delete it and run the same command again"),
         (b"PK\x03\x04", "is damaged .*: delete it and run the same command again"),
     ],
 )

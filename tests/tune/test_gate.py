@@ -5,10 +5,10 @@ import json
 import pytest
 from stored_study import finished_study
 
+from data.sealing import checksum
 from tune.registry import registered_key
 from tune.results import registered_name
 from tune.sheets import sheets
-from tune.store import checksum
 from tune.table import Table
 from tune.tracking import Tracker
 from tune.views import refresh
@@ -37,7 +37,7 @@ def test_errors_stand_in_the_report_and_beside_the_accuracy(study, tmp_path):
     (sheet,) = [sheet for sheet in sheets(Table.of(study)) if sheet.name == "law"]
     assert sheet.lines == [("fernn-v1", 0.4, 0.4, 1e-7, 1e-15, "holds")]
     tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
-    refresh(tracker, study, None)
+    refresh(tracker, study)
     shown = tracker.run(f"cell/{study.cells[0].key}").data.metrics
     assert shown["equivariance_error/circular/float64"] == 1e-15 and "best/test/accuracy" in shown
 
@@ -46,10 +46,10 @@ def test_a_breach_is_said_and_takes_the_alias_away(study, tmp_path):
     tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
     fernn, grnn = Table.of(study).rows
     names = registered_name(study, fernn), registered_name(study, grnn)
-    refresh(tracker, study, None)
+    refresh(tracker, study)
     assert [registered_key(tracker.client, name) for name in names] == [fernn.best.key, grnn.best.key]
     measured(study, BREAKS)
-    refresh(tracker, study, None)
+    refresh(tracker, study)
     assert [registered_key(tracker.client, name) for name in names] == [None, grnn.best.key]
     said = [remark for remark in Table.of(study).remarks() if remark.startswith("EQUIVARIANCE")]
     assert said == [

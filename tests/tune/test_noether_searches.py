@@ -115,7 +115,7 @@ def test_a_pendulum_demo_runs_without_asking_for_a_gpu(command, two_cpus, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--files", "nowhere"], "videos must be a folder that exists"),
+        (["--files", "nowhere"], "--videos must name files that are there, nowhere is not"),
         (["--protocol", "published"], "data.protocol must be default on physics101, got published"),
         (["--no-download"], "has no data: drop --no-download"),
         (["--models", "grnn"], "unknown model 'grnn'"),

@@ -60,7 +60,7 @@ def test_a_study_is_loaded_from_its_folder(tmp_path):
     claim(planned)
     claim(study(tmp_path, {**SPACE, "seed": (3,)}))
     loaded = load_study(planned.folder)
-    assert loaded.name == "s" and loaded.space["seed"] == (0, 1, 2, 3)
+    assert loaded.name == tmp_path.name and loaded.space["seed"] == (0, 1, 2, 3)
     assert set(loaded.cells) == {*planned.cells, *study(tmp_path, {**SPACE, "seed": (3,)}).cells}
     assert [loaded.point(cell) for cell in loaded.cells] == points(loaded.space)
     with pytest.raises(StudyError, match="holds no study"):

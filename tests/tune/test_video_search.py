@@ -116,7 +116,7 @@ def test_a_report_has_all_scores_and_what_others_report(search, tmp_path):
 
 def test_videos_have_no_length_evaluation(tmp_path):
     stored(tmp_path / "s", video_search.SEARCH)
-    with pytest.raises(StudyError, match="digits that drift or turn on, study 's' has videos"):
+    with pytest.raises(StudyError, match="measured on translating-mnist, rotating-mnist: study 's' is on moving-mnist"):
         length_eval.open_study(length_eval.Options("s", storage=str(tmp_path)))
 
 

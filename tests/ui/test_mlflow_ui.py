@@ -214,7 +214,7 @@ def grow(folder, database, seeds):
         best = {"fernn-v1": 8, "grnn": 6}[model] - (rate == 1e-2)
         finish_cell(study, cell, (best - seed, best - 2 * seed), EPOCHS)
     tracker = Tracker(study, database)
-    refresh(tracker, study, None)
+    refresh(tracker, study)
     return {view: address.partition("#/")[2] for view, address in tracker.links().items()}
 
 
