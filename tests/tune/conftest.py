@@ -1,5 +1,6 @@
 """The search command, and the one that manages studies."""
 
+import shutil
 import ssl
 import subprocess
 import sys
@@ -12,6 +13,30 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SMALL = ["--models", "fernn-v1", "grnn", "--lrs", "1e-3", "--seeds", "0", "1", "--epochs", "4", "--batch-size", "32"]
 SMALL += ["--set", "data.size=8", "--set", "model.hidden_channels=4", "--set", "model.embedding_channels=[4]"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tables_made_once(tmp_path_factory):
+    """MLflow takes seconds for the tables of a new SQLite file: an empty one that has them is copied instead."""
+    from mlflow.store.db import utils
+    from sqlalchemy import create_engine
+
+    template, make = tmp_path_factory.mktemp("mlflow") / "empty.db", utils._initialize_tables
+
+    def copied(engine):
+        file = Path(engine.url.database or "")
+        if engine.url.get_backend_name() != "sqlite" or (file.exists() and file.stat().st_size):
+            return make(engine)
+        if not template.exists():
+            first = create_engine(f"sqlite:///{template}")
+            make(first)
+            first.dispose()
+        engine.dispose()
+        shutil.copyfile(template, file)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "_initialize_tables", copied)
+        yield
 
 
 @pytest.fixture

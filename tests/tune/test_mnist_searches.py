@@ -57,6 +57,7 @@ def tailoring(monkeypatch, capsys, study):
     return json.loads(said.out)["models"]
 
 
+@pytest.mark.soak
 def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_path, monkeypatch, capsys):
     search = TRANSLATING
     model = search.presets["demo"].space["model"][0]

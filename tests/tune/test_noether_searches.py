@@ -34,6 +34,7 @@ def measure(monkeypatch, capsys, *arguments):
     return capsys.readouterr()
 
 
+@pytest.mark.soak
 def test_a_ramp_demo_runs_from_videos_to_table_quality_and_report(command, two_cpus, tmp_path, monkeypatch, capsys):
     code, (out, err) = command(*FEW, *TINY, search=RAMP)
     assert code == 0 and "DEMO: rendered blocks, not Physics 101" in out, err

@@ -15,6 +15,7 @@ FEW = ["--preset", "demo", "--models", "unet-um", "--lrs", "1e-3", "--epochs", "
 FEW += ["--set", "data.num_clips=[16,4,4,4]"]
 
 
+@pytest.mark.soak
 def test_a_demo_runs_from_currents_to_shifted_errors_and_pictures(command, two_cpus, tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "NUM_DAYS", 60)
     code, (out, err) = command(*FEW, search=SEARCH)

@@ -74,6 +74,7 @@ def test_a_model_that_fails_is_refused_before_it_is_trained(mine, command, prepa
     )
 
 
+@pytest.mark.soak
 def test_a_model_that_fails_in_its_trial_is_named(mine, command, prepared, two_cpus):
     (mine / "failing.py").write_text(BROKEN, encoding="utf-8")
     code, (_, err) = command("--data", prepared, *SMALL[:-2], "--models", "failing:BrokenConfig", "--seeds", "0")

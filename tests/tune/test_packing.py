@@ -75,6 +75,7 @@ def test_a_machine_that_is_never_free_is_not_waited_for(two_cpus, monkeypatch):
         side_by_side(Experiment(), 1, 3, 0)
 
 
+@pytest.mark.soak
 def test_trials_side_by_side_are_measured_once(two_cpus, tmp_path, monkeypatch):
     monkeypatch.setattr(packing, "SECONDS", 0.1)
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1)}, "hash", settings=SMALL)

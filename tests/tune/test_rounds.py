@@ -81,6 +81,7 @@ def sampled(folder, sampler):
     return with_rates(study_in(folder, {**SPACE, "optim.lr": ()}), sampler, cells_of)
 
 
+@pytest.mark.soak
 def test_a_sampler_proposes_until_each_model_has_its_rates(two_cpus, footage, tmp_path):
     replan = partial(sampled, tmp_path, Sampler(5, (1e-4, 1e-1)))
     heard, study = run(replan(), footage, replan)

@@ -42,6 +42,7 @@ def quality(monkeypatch, capsys, folder, *arguments):
     return model["cells"][0]
 
 
+@pytest.mark.soak
 def test_a_demo_runs_and_its_weights_are_fine_tuned(command, two_cpus, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(demo, "NUM_DIGITS", {"train": 40, "test": 20})
     asked = ["--preset", "demo", "--models", "e3d-lstm", "--lrs", "1e-3", *FEW, *TINY]
