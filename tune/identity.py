@@ -60,9 +60,9 @@ def _original(folder: Folder, known: Mapping[str, Any]) -> str | None:
     place, own = known.get(PLACE), id_in(known)
     if not own or not isinstance(place, str) or place == folder.root or not _is_plain(place):
         return None
-    if folder.is_local and os.path.realpath(place) == os.path.realpath(folder.root):
-        return None
     try:
+        if folder.is_local and os.path.samefile(place, folder.root):
+            return None
         there = Folder(place).read_json(FILE)
         return place if there is not None and there.get(ID) == own else None
     except (OSError, *UNREADABLE):  # nothing that can be read is there
