@@ -4,6 +4,7 @@ A Parquet file names the extension types of its columns, and Ray Data knows one 
 reading such a column would run what is in it.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pyarrow.parquet as pq
 
 from data.errors import DataError
 
+UNPICKLING = "RAY_DATA_AUTOLOAD_CLOUDPICKLE_TENSOR_METADATA"
+"""Lets Ray Data unpickle what a file says of a column's type, before anything can be looked at."""
 PLAIN_EXTENSIONS = ("ray.data.arrow_variable_shaped_tensor",)
 """Numbers and their shapes: the type of clips' frames, see :mod:`data.schema`."""
 
@@ -20,7 +23,13 @@ def read_table(
     source: Path | Sequence[Path] | pa.NativeFile, columns: list[str] | None = None, name: str = ""
 ) -> pa.Table:
     """The table in the file or files; raises DataError, with the ``name``, for a column that is not plain data."""
-    table = pq.read_table(source, columns=columns)
+    if os.environ.get(UNPICKLING) == "1":
+        raise DataError(f"{UNPICKLING} is set, with which reading a Parquet file could run what is in it: unset it")
+    try:
+        table = pq.read_table(source, columns=columns)
+    except (pa.ArrowException, ValueError, KeyError, TypeError) as error:
+        reason = "it names a column type that is not as its library writes it" if "RAY_" in str(error) else error
+        raise DataError(f"{name or source} cannot be read as Parquet: {reason}".partition("\n")[0]) from error
     for field in table.schema:
         for kind in _extensions(field.type):
             if kind not in PLAIN_EXTENSIONS:

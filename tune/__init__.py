@@ -4,18 +4,24 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from torch import nn
 
     from fernn.experiment import Experiment
+    from tune.own_models import ModelName
 
 
 def load_best(
-    study: "str | PathLike[str]", model: str, *, where: "Mapping[str, Any] | None" = None, storage: str = "studies"
+    study: "str | PathLike[str]",
+    model: str,
+    *,
+    where: "Mapping[str, Any] | None" = None,
+    storage: str = "studies",
+    models: "Sequence[ModelName]" = (),
 ) -> "tuple[nn.Module, Experiment]":
     """A model of a study in eval mode with its best weights, and its experiment: :func:`tune.reuse.load_best`."""
     from tune import reuse  # PyTorch is imported when a model is asked for, not with the package
 
-    return reuse.load_best(study, model, where=where or {}, storage=storage)
+    return reuse.load_best(study, model, where=where or {}, storage=storage, models=models)

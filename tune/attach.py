@@ -30,7 +30,7 @@ def attach(
         return False
     with tempfile.TemporaryDirectory() as scratch:
         write(Path(scratch))
-        tracker.client.log_artifacts(run.info.run_id, scratch, view)
+        tracker.log_files(run.info.run_id, Path(scratch), view)
     now, known = int(time.time() * 1000), run.data.metrics
     fresh = [Metric(m.key, m.value, now, m.step) for m in metrics if m.step or known.get(m.key) != m.value]
     for first in range(0, len(fresh), METRICS_PER_BATCH):

@@ -79,7 +79,7 @@ def claim(study: Study) -> None:
     """Write down what the study is and which cells it plans; raises StudyError as :func:`check` does."""
     check(study)
     known = study.folder.read_json("study.json") or {}
-    facts: dict[str, Any] = {**identified(study.folder, known), "name": study.name}
+    facts: dict[str, Any] = {**known, **identified(study.folder, known), "name": study.name}
     facts |= {"demo": study.demo, "partial": list(study.partial), "data": study.data}
     facts |= {"stand_in": study.stand_in} if study.stand_in else {}
     facts["scheduler"] = "asha" if "asha" in (study.scheduler, known.get("scheduler")) else "none"

@@ -3,7 +3,7 @@
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from copy import copy
@@ -150,9 +150,20 @@ class Folder:
         return sorted(info.base_name for info in found if info.type == fs.FileType.Directory)
 
     def num_bytes(self) -> int:
-        """What all files below take."""
+        """What all files below take, but for those behind links."""
+        if self.is_local:
+            return sum(os.lstat(path).st_size for path in self._own_files())
         selector = fs.FileSelector(self._path, allow_not_found=True, recursive=True)
         return sum(info.size or 0 for info in self._fs.get_file_info(selector))
+
+    def _own_files(self) -> Iterator[str]:
+        """The paths of all files below on disk, following no link."""
+        for where, _, names in os.walk(self._at("")):
+            for name in names:
+                with suppress(FileNotFoundError):  # its writer has just moved it
+                    path = f"{where}/{name}"
+                    os.lstat(path)
+                    yield path
 
     def modified(self, name: str) -> float | None:
         """When the file was written, in seconds since 1970, or None where there is no such file."""
@@ -164,12 +175,11 @@ class Folder:
         self._fs.move(self._at(name), self._at(other))
 
     def sweep(self) -> None:
-        """Remove temporary files that a killed process left."""
-        selector = fs.FileSelector(self._at(""), allow_not_found=True, recursive=True)
-        for info in self._fs.get_file_info(selector):
-            if TEMPORARY in info.base_name and not self._is_elsewhere(info.path):
+        """Remove temporary files that a killed process left on disk; a bucket has none."""
+        for path in self._own_files() if self.is_local else ():
+            if TEMPORARY in os.path.basename(path):
                 with suppress(FileNotFoundError):  # its writer still lives, and has just moved it into place
-                    self._fs.delete_file(info.path)
+                    os.unlink(path)
 
     def _is_elsewhere(self, path: str) -> bool:
         """Whether a link has led out of the root on the way to a path that was found below it."""

@@ -4,6 +4,7 @@ import os
 import re
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from data.bucket import SCHEMES
@@ -22,12 +23,17 @@ def identified(folder: Folder, known: Mapping[str, Any]) -> dict[str, str]:
 
     Raises StudyError where the study is a copy: where it was last worked on, a study of the same id stands too.
     """
+    require_no_copy(folder, known)
+    return {ID: id_in(known) or uuid.uuid4().hex, PLACE: folder.root}
+
+
+def require_no_copy(folder: Folder, known: Mapping[str, Any]) -> None:
+    """Raises StudyError where a study of the same id stands at the place that is known of it."""
     if (original := _original(folder, known)) is not None:
         raise StudyError(
             f"study {folder.name!r} is there twice: {folder.root} is a copy of {original}. Go on in one of them and "
             f"delete the other, or make the copy a study of its own: python tune/study.py fork {folder.root}"
         )
-    return {ID: id_in(known) or uuid.uuid4().hex, PLACE: folder.root}
 
 
 def id_in(facts: Mapping[str, Any]) -> str:
@@ -55,21 +61,43 @@ def fork(folder: Folder) -> str:
     return original
 
 
+def has_studies(folder: Path) -> bool:
+    """Whether the folder is a study, is inside one, or has studies in it."""
+    places = [folder, *folder.parents, *(child for child in folder.iterdir() if child.is_dir())]
+    return any((place / FILE).exists() for place in places)
+
+
 def _original(folder: Folder, known: Mapping[str, Any]) -> str | None:
     """Where the study was last worked on, if a study of the same id is still there and is not this folder."""
     place, own = known.get(PLACE), id_in(known)
-    if not own or not isinstance(place, str) or place == folder.root or not _is_plain(place):
+    if not own or not isinstance(place, str) or place == folder.root or not _may_be_looked_at(folder, place):
         return None
     try:
-        if folder.is_local and os.path.samefile(place, folder.root):
-            return None
-        there = Folder(place).read_json(FILE)
-        return place if there is not None and there.get(ID) == own else None
+        there = Folder(place)
+        facts = there.read_json(FILE)
+        is_another = facts is not None and facts.get(ID) == own and not _is_same(folder, there)
+        return place if is_another else None
     except (OSError, *UNREADABLE):  # nothing that can be read is there
         return None
 
 
-def _is_plain(place: str) -> bool:
-    """Whether it is a path, or the URL of a bucket that names neither a login nor a server."""
-    scheme, separator, _ = place.partition("://")
-    return (scheme in SCHEMES and not set(place) & set("@?#%")) if separator else place.startswith("/")
+def _is_same(folder: Folder, there: Folder) -> bool:
+    """Whether both are one folder, which links and mounts show at two places: a file put into one is in the other."""
+    probe = f"place-{uuid.uuid4().hex}"
+    folder.write(probe, b"")
+    try:
+        return there.has(probe)
+    finally:
+        folder.delete(probe)
+
+
+def _may_be_looked_at(folder: Folder, place: str) -> bool:
+    """Whether it is a path, or in a bucket of this study's or of a server that the user's environment names.
+
+    No name in a file makes this user known to the owner of another bucket.
+    """
+    scheme, separator, rest = place.partition("://")
+    if not separator:
+        return place.startswith("/")
+    same = folder.root.startswith(f"{scheme}://{rest.partition('/')[0]}/")
+    return scheme in SCHEMES and not set(place) & set("@?#%") and (same or "AWS_ENDPOINT_URL" in os.environ)

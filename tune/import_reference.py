@@ -26,6 +26,7 @@ from tune.code_version import record
 from tune.command import USER_ERRORS, refuse
 from tune.data_home import address_in, find_data, verified
 from tune.folder import Folder
+from tune.identity import settle
 from tune.imported import STATUS, ImportedCell, experiments, imported_cells, imported_folder
 from tune.options import parse_setting
 from tune.reference_weights import Weights, check_outputs, published_network, read_weights
@@ -147,7 +148,9 @@ def bring(study: Study, imported: ImportedCell, weights: Weights, corpus: Corpus
 
 def begin(study: Study, imported: ImportedCell, run: Run) -> CellFolder:
     """Write down what the cell is, and its study where that is new: its data is then the study's protocol."""
-    if study.folder.read("study.json") is None:
+    if study.folder.read("study.json") is not None:
+        settle(study.folder)
+    else:
         claim(study)
         shared = protocol(Study(study.name, study.folder, {}, (imported.cell,)))
         kept = {name: value for name, value in shared.items() if name.startswith(("data", "protocol_version"))}

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import threading
 import time
 import uuid
@@ -83,7 +84,11 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _without_links(path: str, flags: int) -> int:
     """The lock itself: a link that somebody else's folder has in its place would lead to a file of the user's."""
-    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+    opened = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        raise OSError(f"{path} must be a file, it is a pipe or a device: move it away")
+    return opened
 
 
 def _taken(file: TextIO) -> bool:

@@ -58,17 +58,22 @@ def _forget_other_names(study: Study, storage: optuna.storages.RDBStorage) -> No
 def _open(study: Study, storage: optuna.storages.RDBStorage) -> optuna.Study:
     direction = StudyDirection.MAXIMIZE if study.metric.higher_is_better else StudyDirection.MINIMIZE
     found = optuna.create_study(study_name=study.name, storage=storage, direction=direction, load_if_exists=True)
-    marks, trials = found.user_attrs, found.get_trials(deepcopy=False)
-    keys = {key for trial in trials for key in trial.user_attrs.get("keys", ())}
-    if (marks or trials) and not is_of(study, marks, str(storage.engine.url), keys):
+    marks, known = found.user_attrs, found.get_trials(deepcopy=False)
+    if (marks or known) and not is_of(study, marks, str(storage.engine.url), lambda: _shows_ours(study, known)):
         raise StudyError(
             f"Optuna's database has a study {study.name!r} of {marks.get(OWNER) or 'somebody else'}, not of "
-            f"{study.folder.root}: give this study another name with --study, or another --optuna-storage"
+            f"{study.folder.root}: give this study another name with --study, rename its folder, or give another "
+            "--optuna-storage"
         )
     for name, value in marks_of(study).items():
         if marks.get(name) != value:
             found.set_user_attr(name, value)
     return found
+
+
+def _shows_ours(study: Study, known: Sequence[FrozenTrial]) -> bool:
+    """Whether a trial began at the very moment at which this folder's cells did."""
+    return bool({one.datetime_start for one in known} & {one.datetime_start for one in trials(study)})
 
 
 def trials(study: Study) -> list[FrozenTrial]:

@@ -19,6 +19,8 @@ def name_models(models: Iterable[ModelName], *storages: str) -> None:
     folders = [Path(folder.root) for storage in storages if (folder := Folder(storage)).is_local]
     for model in models:
         if isinstance(model, type):
+            if model.__module__ == "__main__":
+                raise ValueError(f"model {model.__qualname__} must be in a module, as the one that was trained is")
             name_model(f"{model.__module__}:{model.__qualname__}", model)
         elif ":" in model:
             import_model(model, folders)

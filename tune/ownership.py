@@ -1,9 +1,10 @@
 """Whose an experiment in MLflow or a study in Optuna's database is: by the id of the study, not by its path.
 
-Those that were made before studies had ids are known by the study's folder, or where that is gone by its cells.
+Those that were made before studies had ids are known by the study's folder, or where that is gone by when its cells
+were trained.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tune.folder import UNREADABLE, Folder
@@ -21,9 +22,10 @@ def marks_of(study: Study) -> dict[str, str]:
     return {OWNER: study.folder.root, **({OWNER_ID: study.id} if study.id else {})}
 
 
-def is_of(study: Study, marks: Mapping[str, Any], uri: str, keys: Collection[str]) -> bool:
-    """Whether a view with these marks, in the database at ``uri``, is the study's; it shows cells with these ``keys``.
+def is_of(study: Study, marks: Mapping[str, Any], uri: str, shows_ours: Callable[[], bool]) -> bool:
+    """Whether a view with these marks, in the database at ``uri``, is the study's.
 
+    ``shows_ours`` finds out whether it shows the training of this folder, and not the same cells' of another.
     A database inside the storage belongs to the studies there: what it has under a study's name is that study's, also
     in a copy of both.
     """
@@ -32,7 +34,7 @@ def is_of(study: Study, marks: Mapping[str, Any], uri: str, keys: Collection[str
     if OWNER in marks and is_beside(study, uri):
         return True
     was_moved = OWNER_ID not in marks and OWNER in marks and not _holds_a_study(str(marks[OWNER]))
-    return was_moved and any(cell.key in keys for cell in study.cells)
+    return was_moved and shows_ours()
 
 
 def is_beside(study: Study, uri: str) -> bool:
@@ -41,7 +43,10 @@ def is_beside(study: Study, uri: str) -> bool:
 
 
 def _holds_a_study(place: str) -> bool:
+    """Whether there is a study, or may be one that is not looked for."""
+    if not place.startswith("/"):
+        return True
     try:
-        return place.startswith("/") and Folder(place).has(FILE)
+        return Folder(place).has(FILE)
     except (OSError, *UNREADABLE):
         return False

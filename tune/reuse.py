@@ -50,7 +50,7 @@ def find_study(study: str | PathLike[str], storage: str = "studies", models: Seq
     ``models`` names those of the user's own that are to be more than their stored values.
     """
     name = fspath(study)
-    name_models(models, storage, *([f"{name}/.."] if "/" in name else []))
+    name_models(models, storage, *([name] if "/" in name else []))
     known = known_studies(storage)
     if name in known:
         return load_study((Folder(storage) / name).as_root())

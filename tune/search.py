@@ -9,8 +9,9 @@ import threading
 import uuid
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 import optuna
@@ -20,7 +21,9 @@ from ray.tune.execution.placement_groups import resource_dict_to_pg_factory
 from ray.tune.search.optuna import OptunaSearch
 
 from data.stream import Corpus
+from fernn.models.own import NAMED
 from fernn.train.loop import Row
+from tune.identity import has_studies
 from tune.machine_checks import home_problem
 from tune.stopping import stop_on_sigterm
 from tune.study import Cell, Study, StudyError
@@ -243,12 +246,14 @@ def ray_runtime(address: str | None) -> Iterator[None]:
     if address is None and "RAY_AUTH_TOKEN_PATH" not in os.environ and home_problem():
         os.environ.setdefault("RAY_AUTH_TOKEN", uuid.uuid4().hex)  # Ray has no place for a token that stays
     try:
-        ray.init(
-            address=address or "local",  # without an address Ray would join any cluster that it finds
-            include_dashboard=False if address is None else None,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        # Workers import from the current folder first: only a user's own model may need that, among no studies.
+        with nullcontext() if NAMED and not has_studies(Path.cwd()) else chdir(Path(__file__).parent):
+            ray.init(
+                address=address or "local",  # without an address Ray would join any cluster that it finds
+                include_dashboard=False if address is None else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
     except (ConnectionError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise StudyError(f"--address must be a running Ray cluster, {address} is none: {reason}") from error

@@ -5,6 +5,7 @@ driver talks to MLflow. What it ships is read from the cells' folders, and only 
 have yet, so that shipping again changes nothing.
 """
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from mlflow.entities import Experiment, Metric, Run
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from fernn.train.loop import Row
+from tune.identity import ID, PLACE, require_no_copy
 from tune.markdown import bullets
 from tune.ownership import OWNER, OWNER_ID, is_of, marks_of
 from tune.pictures import marks, png, test_figure
@@ -29,6 +31,7 @@ from tune.study import Cell, Study, StudyError
 from tune.study_note import model_note, study_note
 from tune.table import notes
 
+RUN_ID = re.compile("[0-9a-f]{32}")
 STOPPED = "fernn.stopped"
 """The tag that says why a cell ended before its last epoch."""
 WATERMARK = "best/epoch"
@@ -64,30 +67,51 @@ class Tracker:
         return None if self.uri.startswith("http") else self.study.folder.path_of("mlflow-artifacts")
 
     def _bring_artifacts(self, experiment: Experiment) -> None:
-        """Let the addresses of artifacts follow a study that moved; none in its database leads elsewhere."""
-        if (home := self._home()) is not None:
-            places = [experiment.artifact_location.rstrip("/") + "/"]
-            places += [run.info.artifact_uri for run in runs_of(self.client, experiment.experiment_id)]
-            if not all(place.startswith(f"{home}/") for place in places):
-                move_artifacts(self.uri, experiment.experiment_id, home)
+        """Let the addresses of artifacts follow a study that moved; none in its database leads elsewhere.
+
+        Raises OSError for those that a server keeps.
+        """
+        if (home := self._home()) is None:
+            return
+        if experiment.artifact_location.startswith("mlflow-artifacts:"):
+            raise OSError("its files are kept by a server of MLflow's: give the server's address with --tracking-uri")
+        runs = runs_of(self.client, experiment.experiment_id)
+        wrong = [run for run in runs if run.info.artifact_uri != f"{home}/{run.info.run_id}/artifacts"]
+        if experiment.artifact_location != home or wrong:
+            move_artifacts(self.uri, experiment.experiment_id, home)
+
+    def log_files(self, run_id: str, folder: Path, into: str = "") -> None:
+        """Put the files of a folder among the run's, in its folder ``into``; raises LeadsOutError for a link there."""
+        if self._home() is not None:
+            if not RUN_ID.fullmatch(run_id):
+                raise OSError(f"a run has the id {run_id!r:.80}, which is none of MLflow's")
+            for path in folder.rglob("*"):
+                self.study.folder.path_of(f"mlflow-artifacts/{run_id}/artifacts/{into}/{path.relative_to(folder)}")
+        self.client.log_artifacts(run_id, str(folder), into or None)
 
     def _known_experiment(self) -> Experiment | None:
         """The experiment with the study's id, else that of its name; StudyError where that is another study's."""
         mine = f"tags.`{OWNER_ID}` = '{self.study.id}'"
         if self.study.id and (found := self.client.search_experiments(filter_string=mine)):
+            require_no_copy(self.study.folder, {ID: self.study.id, PLACE: found[0].tags.get(OWNER)})
             return found[0]
         named = self.client.get_experiment_by_name(self.study.name)
-        if named is None or is_of(self.study, named.tags, self.uri, self._keys(named)):
+        if named is None or is_of(self.study, named.tags, self.uri, lambda: self._shows_ours(named)):
             return named
         raise StudyError(
             f"--tracking-uri {self.uri} has an experiment {self.study.name!r} of {named.tags.get(OWNER)}, "
-            f"not of {self.study.folder.root}: give this study another name with --study"
+            f"not of {self.study.folder.root}: give this study another name with --study, or rename its folder"
         )
 
-    def _keys(self, experiment: Experiment) -> set[str]:
-        """The keys of the cells that the experiment shows."""
-        nodes = [run.data.tags[NODE] for run in runs_of(self.client, experiment.experiment_id)]
-        return {node.partition("/")[2] for node in nodes if node.startswith("cell/")}
+    def _shows_ours(self, experiment: Experiment) -> bool:
+        """Whether a run of the experiment has an epoch of the very moment at which this folder's cell recorded it."""
+        runs = {run.data.tags[NODE]: run for run in runs_of(self.client, experiment.experiment_id)}
+        for cell in self.study.cells:
+            run, rows = runs.get(f"cell/{cell.key}"), self.study.cell_folder(cell).history()
+            if run is not None and rows:
+                stamps = {one.timestamp for one in self.client.get_metric_history(run.info.run_id, WATERMARK)}
+                return int(rows[0]["time/recorded_at"] * 1000) in stamps
+        return False
 
     def sync(self) -> None:
         """Ship what MLflow does not show: settled cells, and epochs of others; does nothing where all is there."""
@@ -231,4 +255,4 @@ class Tracker:
             if examples := folder.examples():
                 picture = rollout_figure(self.study, {self.study.label(cell): examples})
                 (Path(scratch) / "rollouts-test.png").write_bytes(png(picture))
-            self.client.log_artifacts(run.info.run_id, scratch)
+            self.log_files(run.info.run_id, Path(scratch))

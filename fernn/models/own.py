@@ -102,7 +102,9 @@ def import_model(name: str, outside: Iterable[str | Path] = ()) -> ModelConfig:
         with _path_without(folders):
             found = getattr(_module(module, folders), attribute)
     except Exception as error:  # a user's module may raise anything
-        raise ValueError(f"model {name!r} cannot be imported ({error}): install it, or run from its folder") from error
+        hidden = f"; not looked for in {Path.cwd()}, where studies are kept" if _is_inside(".", folders) else ""
+        reason = f"model {name!r} cannot be imported ({error}{hidden})"
+        raise ValueError(f"{reason}: install it, or run from its folder") from error
     return name_model(name, found)
 
 
@@ -138,7 +140,9 @@ def _require_outside(dotted: str, folders: Sequence[Path]) -> None:
 
 
 def _is_inside(place: str | Path, folders: Sequence[Path]) -> bool:
-    return any(Path(place).resolve().is_relative_to(folder) for folder in folders)
+    where = Path(place).resolve()
+    is_installed = any(where.is_relative_to(Path(prefix).resolve()) for prefix in (sys.prefix, sys.base_prefix))
+    return not is_installed and any(where.is_relative_to(folder) for folder in folders)
 
 
 @contextmanager
@@ -157,4 +161,4 @@ def _path_without(folders: Sequence[Path]) -> Iterator[None]:
 def source_hash(name: str) -> str:
     """SHA-256 of the module that "package.module:ConfigClass" names; nothing for a registered model."""
     path = getattr(sys.modules.get(name.partition(":")[0]), "__file__", None) if name in NAMED else None
-    return "" if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return "" if path is None or not Path(path).is_file() else hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -12,8 +12,8 @@ from stored_study import finished_study, shown
 
 from tune import sync
 from tune.claims import claim, load_study
-from tune.folder import Folder
-from tune.identity import settle
+from tune.folder import Folder, LeadsOutError
+from tune.identity import has_studies, settle
 from tune.study import StudyError
 from tune.tracking import Tracker
 
@@ -122,13 +122,6 @@ def test_another_study_of_the_name_on_the_same_server_is_refused(storage, tmp_pa
         Tracker(study, f"sqlite:///{storage}/mlflow.db")
 
 
-def test_no_address_in_a_database_leads_artifacts_out_of_the_study(storage, tmp_path):
-    with sqlite3.connect(storage / "mlflow.db") as database:
-        database.execute("UPDATE runs SET artifact_uri = ?", (f"{tmp_path}/elsewhere",))
-    tracker(storage)
-    assert all(place.startswith(f"{storage}/s/mlflow-artifacts") for place in addresses(storage))
-
-
 @pytest.mark.parametrize("place", ["/dev/zero", "s3://a:b@bucket/x", "http://127.0.0.1:1/x", "../x", 5, None])
 def test_whatever_place_a_file_names_is_looked_at_and_no_more(storage, place):
     facts = json.loads((storage / "s/study.json").read_text())
@@ -152,3 +145,84 @@ def test_a_study_moves_into_a_bucket_and_back(storage, bucket, tmp_path):
         settle(Folder(str(tmp_path / "back/s")))
     there.delete("study.json")
     assert settle(Folder(str(tmp_path / "back/s"))) == own
+
+
+def test_two_copies_of_a_study_that_is_gone_do_not_take_turns_in_one_experiment(storage, tmp_path):
+    shutil.copytree(storage / "s", tmp_path / "b/s")
+    (tmp_path / "c").mkdir()
+    (storage / "s").rename(tmp_path / "c/s")
+    shared = f"sqlite:///{storage}/mlflow.db"
+    for name, is_first in (("b", True), ("c", False)):
+        folder = Folder(str(tmp_path / name / "s"))
+        study = replace(load_study(folder), id=settle(folder))
+        if is_first:
+            Tracker(study, shared)
+        else:
+            with pytest.raises(StudyError, match=f"{tmp_path}/c/s is a copy of {tmp_path}/b/s"):
+                Tracker(study, shared)
+
+
+def test_one_study_at_two_places_is_no_copy(storage, tmp_path):
+    (tmp_path / "mount").symlink_to(storage)
+    facts = json.loads((storage / "s/study.json").read_text())
+    assert settle(Folder(f"{tmp_path}/mount/s")) == facts["id"] == settle(Folder(f"{storage}/s"))
+
+
+def test_an_experiment_of_the_same_grid_trained_elsewhere_is_not_taken_over(storage, tmp_path):
+    """From before there were ids, at a place that is not on this machine, with the same keys of cells."""
+    with sqlite3.connect(storage / "mlflow.db") as database:
+        database.execute("DELETE FROM experiment_tags WHERE key = 'fernn.study'")
+        database.execute("UPDATE experiment_tags SET value = '/nowhere/s' WHERE key = 'fernn.folder'")
+        database.execute("UPDATE metrics SET timestamp = timestamp + 1")
+    finished_study(tmp_path / "mine/s", SPACE, HITS)
+    with pytest.raises(StudyError, match="has an experiment 's' of /nowhere/s"):
+        tracker_of(tmp_path / "mine/s", storage)
+    with sqlite3.connect(storage / "mlflow.db") as database:
+        database.execute("UPDATE metrics SET timestamp = timestamp - 1")
+    assert tracker_of(tmp_path / "mine/s", storage) is not None
+
+
+def tracker_of(folder, storage):
+    return Tracker(load_study(Folder(str(folder))), f"sqlite:///{storage}/mlflow.db")
+
+
+def test_nothing_that_claims_to_be_an_artifact_is_written_over(storage, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("mine")
+    found = tracker(storage)
+    (cell,) = found.study.cells
+    run = found.tree[f"cell/{cell.key}"].info.run_id
+    home = storage / f"s/mlflow-artifacts/{run}/artifacts"
+    (home / "config.json").unlink()
+    (home / "config.json").symlink_to(outside / "file")
+    with pytest.raises(LeadsOutError):
+        found.finish(cell, found.study.cell_folder(cell))
+    (home / "config.json").unlink()
+    shutil.rmtree(home / "best")
+    (home / "best").symlink_to(outside)
+    with pytest.raises(LeadsOutError):
+        found.finish(cell, found.study.cell_folder(cell))
+    assert [path.name for path in outside.iterdir()] == ["file"] and (outside / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("place", ["{home}/../../../elsewhere", "{home}/x/artifacts", "s3://bucket/x"])
+def test_no_address_in_a_database_leads_artifacts_out_of_the_study(storage, tmp_path, place):
+    home = f"{storage}/s/mlflow-artifacts"
+    with sqlite3.connect(storage / "mlflow.db") as database:
+        database.execute("UPDATE runs SET artifact_uri = ?", (place.format(home=home),))
+    runs = tracker(storage).tree._runs.values()
+    assert {run.info.artifact_uri for run in runs} == {f"{home}/{run.info.run_id}/artifacts" for run in runs}
+
+
+def test_what_study_json_says_beyond_what_is_known_stays(storage):
+    facts = json.loads((storage / "s/study.json").read_text())
+    (storage / "s/study.json").write_text(json.dumps(facts | {"note": "of a later version"}))
+    claim(load_study(Folder(str(storage / "s"))))
+    assert json.loads((storage / "s/study.json").read_text())["note"] == "of a later version"
+
+
+def test_a_folder_with_studies_is_known(storage, tmp_path):
+    assert has_studies(storage) and has_studies(storage / "s") and has_studies(storage / "s/cells")
+    (tmp_path / "plain").mkdir()
+    assert not has_studies(tmp_path / "plain")

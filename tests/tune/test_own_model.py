@@ -1,5 +1,6 @@
 """A user's own model, as the README shows it: searched, reported and loaded beside the others."""
 
+import inspect
 import json
 import re
 import sys
@@ -145,6 +146,15 @@ def test_a_file_says_what_it_is_and_only_the_user_brings_it_in(mine):
     assert type(cell_of(config).experiment.model).__name__ == "MineConfig"
     (mine / "mine.py").write_text("# changed since\n" + (mine / "mine.py").read_text())
     assert isinstance(cell_of(config).experiment.model, StoredConfig) and cell_of(config).key == made.key
+
+
+def test_load_best_takes_own_models(mine):
+    """The function that users call has what README promises of it."""
+    assert "models" in inspect.signature(tune.load_best).parameters
+    with pytest.raises(ValueError, match="must be in a module"):
+        tune.load_best("s", "x", models=[type("X", (), {"__module__": "__main__"})])
+    with pytest.raises(ValueError, match="not looked for in .*, where studies are kept"):
+        tune.load_best("s", "x", storage=".", models=["mine:MineConfig"])
 
 
 @pytest.mark.parametrize("place", ["studies", "studies/s", "."])

@@ -30,7 +30,7 @@ from tune import rerun, velocity_eval
 from tune.claims import load_study
 from tune.command import USER_ERRORS
 from tune.data_home import find_data
-from tune.folder import Folder, LeadsOutError
+from tune.folder import TEMPORARY, Folder, LeadsOutError
 from tune.initial_weights import initial_weights
 from tune.length import measured_horizon
 from tune.lock import driver_lock
@@ -271,6 +271,25 @@ def test_a_device_in_a_files_place_is_refused_at_once(study, tmp_path):
         study.cell_folder(study.cells[0]).done()
 
 
+def test_no_link_is_followed_to_count_or_to_sweep(study, tmp_path, manage):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / f"x{TEMPORARY}1").write_bytes(bytes(10_000_000))
+    before = study.folder.num_bytes()
+    (tmp_path / "s/extra").symlink_to(outside)
+    study.folder.sweep()
+    assert study.folder.num_bytes() < before + 1000 and len(list(outside.iterdir())) == 1
+
+
+def test_a_pipe_in_the_locks_place_hangs_nobody(study, tmp_path, manage):
+    (tmp_path / "s/driver.lock").unlink(missing_ok=True)
+    os.mkfifo(tmp_path / "s/driver.lock")
+    code, _, err = manage("show", "s")
+    assert code == 2 and "driver.lock must be a file" in err
+    with pytest.raises(OSError), driver_lock(study.folder):
+        pass
+
+
 def test_a_study_that_a_link_in_the_storage_leads_to_is_read(study, tmp_path):
     (tmp_path / "storage").mkdir()
     (tmp_path / "storage/s").symlink_to(tmp_path / "s")
@@ -294,6 +313,19 @@ def test_predictions_of_python_objects_are_never_unpickled(study, canaries):
     folder.folder.write_json(DONE, sealed({**done, "predictions_sha256": hashlib.sha256(content).hexdigest()}))
     with pytest.raises(DataError, match="column 'more' holds ray.data.arrow_pickled_object"):
         markdown(Table.of(load_study(study.folder)))
+
+
+def test_what_is_no_parquet_is_refused_in_our_words(study, monkeypatch):
+    folder = study.cell_folder(study.cells[0])
+    content = b"PAR1 and no more"
+    folder.folder.write(PREDICTIONS, content)
+    done = {name: value for name, value in folder.done().items() if name != "predictions_sha256"}
+    folder.folder.write_json(DONE, sealed({**done, "predictions_sha256": hashlib.sha256(content).hexdigest()}))
+    with pytest.raises(DataError, match="predictions.parquet cannot be read as Parquet"):
+        folder.predictions()
+    monkeypatch.setenv("RAY_DATA_AUTOLOAD_CLOUDPICKLE_TENSOR_METADATA", "1")
+    with pytest.raises(DataError, match="could run what is in it: unset it"):
+        folder.predictions()
 
 
 @pytest.mark.parametrize("address", ["s3://a:b@bucket/x", "s3://bucket/x?endpoint_override=127.0.0.1:1", "http://x/y"])
