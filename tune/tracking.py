@@ -85,8 +85,9 @@ class Tracker:
         if self._home() is not None:
             if not RUN_ID.fullmatch(run_id):
                 raise OSError(f"a run has the id {run_id!r:.80}, which is none of MLflow's")
+            there = Path("mlflow-artifacts", run_id, "artifacts", into)
             for path in folder.rglob("*"):
-                self.study.folder.path_of(f"mlflow-artifacts/{run_id}/artifacts/{into}/{path.relative_to(folder)}")
+                self.study.folder.path_of(str(there / path.relative_to(folder)))
         self.client.log_artifacts(run_id, str(folder), into or None)
 
     def _known_experiment(self) -> Experiment | None:
