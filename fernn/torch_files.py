@@ -24,6 +24,7 @@ from fernn.file_kinds import (
     refusal,
     require_bounded,
     require_content,
+    require_whole,
 )
 
 PASSED_OVER = (
@@ -71,6 +72,7 @@ _STANDING_IN: list[Any] = [(_standing_in(name), name) for name in PASSED_OVER]
 def load_torch(path: Path, *, mapped: bool = False) -> Any:
     """What ``torch.save`` wrote, on the CPU; ``mapped`` leaves tensors on disk where the file's format allows it.
 
+    The file is read once more before, against its checksums, which torch does not compare; the older format has none.
     Raises UnreadableError for any other file, and for one that needs code; OSError for one that cannot be opened.
     """
     require_content(path)
@@ -78,6 +80,7 @@ def load_torch(path: Path, *, mapped: bool = False) -> Any:
         raise refusal(kind)
     if kind == TORCH:
         require_bounded(path)
+        require_whole(path)  # torch.load does not look
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_STANDING_IN):
             warnings.simplefilter("ignore")  # which speak of torch.load, not of the file

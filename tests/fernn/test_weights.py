@@ -208,6 +208,22 @@ def test_files_of_any_age_machine_and_packing_are_read(tmp_path):
         assert_is_network(weights_in(tmp_path / name).weights)
 
 
+def test_a_file_with_another_bit_is_damaged_and_one_without_checksums_is_read(tmp_path):
+    path, values = tmp_path / "w.pth", torch.arange(64.0)
+    content = saved({"a": values})
+    place = content.index(values.numpy().tobytes()) + 42
+    for flipped in (content[place] ^ 1, content[place] ^ 128):
+        path.write_bytes(content[:place] + bytes([flipped]) + content[place + 1 :])
+        with pytest.raises(WeightsError, match=r"w.pth must be .*, it is damaged \(archive/data/0\): get it again$"):
+            weights_in(path)
+    torch.serialization.set_crc32_options(False)
+    try:
+        path.write_bytes(saved({"a": values}))
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert torch.equal(weights_in(path).weights["a"], values)
+
+
 def tar():
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w") as archive:

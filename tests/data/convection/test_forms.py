@@ -130,6 +130,17 @@ def test_the_same_numbers_in_any_form_are_the_same_squares(form, numbers, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["rbc"]  # nothing unpacked is left
 
 
+@pytest.mark.parametrize("form", ["published", "torch in zip, stored", "npz", "npy in zip"])
+def test_another_bit_in_a_file_with_checksums_is_found(form, numbers, tmp_path):
+    made = (TORCH | NUMPY | {"published": torch_file})[form](numbers if form in NUMPY else torch.from_numpy(numbers))
+    content = bytearray(made)
+    content[len(content) // 2] ^= 1
+    (tmp_path / "rbc").write_bytes(content)
+    with pytest.raises(DataError, match=r"rbc must be a file of torch.save.*(it is damaged|Bad CRC-32).*get it again"):
+        read_published(tmp_path / "rbc", SIZE)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_file_of_any_form_is_read_or_refused(numbers, tmp_path):
     few = numbers[:3]
     contents = [
