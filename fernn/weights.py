@@ -79,8 +79,8 @@ def weights_in(path: Path, fits: Fits = lambda names: True, *, in_single: bool =
 def unwrapped(content: Any, fits: Fits = lambda names: True) -> Found:
     """The state dict in ``content``, without wrappers' prefixes, and without one behind which a network's names fit.
 
-    What has another prefix, as Lightning keeps a loss's weights or a moving average, is left out. Raises WeightsError where there is none or no choice between several, and for weights that are no finite, dense
-    numbers.
+    What has another prefix, as Lightning keeps a loss's weights or a moving average, is left out. Raises WeightsError
+    where there is none or no choice between several, and for weights that are no finite, dense numbers.
     """
     place, weights, left = _state_dict(content)
     weights, prefixes, others = _renamed(weights, fits)
