@@ -5,7 +5,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,16 @@ _DAMAGE = (
 """What NumPy raises for one damaged file or another."""
 
 
-def read_array(path: Path) -> NDArray[Any]:
-    """The one array of a .npy, .npy.gz or .npz file, mapped where it can be; raises DataError for any other file."""
+def read_array(path: Path, is_wanted: Callable[[NDArray[Any]], bool] = lambda array: True) -> NDArray[Any]:
+    """The one array of a .npy, .npy.gz or .npz file, mapped where it can be; of several the only one that is wanted.
+
+    Raises DataError for any other file.
+    """
     found = read_arrays(path)
-    if len(found) != 1:
-        raise DataError(f"{path} must hold one array, it holds {_listed(found)}")
-    return next(iter(found.values()))
+    wanted = [array for array in found.values() if len(found) == 1 or is_wanted(array)]
+    if len(wanted) != 1:
+        raise DataError(f"{path} must hold one array of clips, it holds {_listed(found)}")
+    return wanted[0]
 
 
 def read_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
@@ -113,11 +117,14 @@ class GreyLevels:
     @classmethod
     def of(cls, array: NDArray[Any], path: Path) -> "GreyLevels":
         """Raises DataError, which names ``path``, for numbers that are no grey levels."""
-        if array.dtype == np.uint8:
-            return cls(array, 1)
-        if array.dtype.kind not in "iuf" or not array.size:
+        if array.dtype.kind not in "iuf" or (not array.size and array.dtype != np.uint8):
             raise DataError(f"{path} must hold grey levels as uint8 or floats, got {array.dtype} {array.shape}")
-        low, high = _limits(array, path)
+        low, high = _limits(array, path) if array.size else (0, 255)
+        if array.dtype.kind in "iu" and high <= 1:
+            raise DataError(
+                f"{path} must hold grey levels from 0 to 255, its largest of {array.dtype} is {high:g}: save 0 and 1 "
+                "as 0 and 255"
+            )
         scale = 255 if array.dtype.kind == "f" and high <= 1 else 1
         if low < 0 or high * scale > 255:
             raise DataError(f"{path} must hold grey levels from 0 to 255 or from 0 to 1, got {low:g} to {high:g}")

@@ -84,6 +84,20 @@ def require_bounded(path: Path) -> None:
         )
 
 
+def require_whole(path: Path) -> None:
+    """Raise UnreadableError for a zip file that holds other bytes than its checksums were made of.
+
+    All of it is read. A file that was written without checksums (all are 0) stays unproved.
+    """
+    try:
+        with zipfile.ZipFile(path) as zipped:
+            damaged = zipped.testzip() if any(member.CRC for member in zipped.infolist()) else None
+    except Exception as error:  # what zipfile raises depends on where the file is broken
+        raise UnreadableError(f"it is damaged ({' '.join(str(error).split())}): get it again") from error
+    if damaged is not None:
+        raise UnreadableError(f"it is damaged ({damaged}): get it again")
+
+
 def unpacked_size(path: Path) -> int:
     """Bytes of a zip file's members, as it declares them."""
     with zipfile.ZipFile(path) as zipped:

@@ -162,6 +162,23 @@ def renamed(name: str) -> str:
     return re.sub(r"^decoder_conv\.", "decoder.", re.sub(r"^fc\.", "head.", name))
 
 
+def published_name(name: str) -> str:
+    """The published name of a parameter or buffer of ours, which :func:`renamed` turns back; the 3D-CNN's head apart.
+
+    The published code calls that "head", every other "fc".
+    """
+    if match := re.fullmatch(r"(embedding|between\.(\d+))\.(convolutions|norms)\.(\d+)\.(\w+)", name):
+        layers = "lstm.conv_u_first" if match[2] is None else f"lstm.conv_u_layers.{match[2]}"
+        return f"{layers}.{3 * int(match[4]) + (match[3] == 'norms')}.{match[5]}"
+    if match := re.fullmatch(r"cells\.(\d+)\.convolution\.weight", name):
+        return f"lstm.conv_h_layers.{match[1]}.0.weight"
+    if match := re.fullmatch(r"stages\.(\d)\.(.+)", name):
+        return f"{list(STAGES_3D)[int(match[1])]}.{match[2]}"
+    if match := re.fullmatch(r"(lift|cell\.convolution)\.(weights?)", name):
+        return f"cell.conv_{'u' if match[1] == 'lift' else 'h'}.{match[2]}"
+    return re.sub(r"^decoder\.", "decoder_conv.", re.sub(r"^head\.", "fc.", name))
+
+
 def _embedding_name(prefix: str, position: int, leaf: str) -> str:
     """A convolution stands at 0, 3, 6, ... of the published Sequential, its BatchNorm one further."""
     kind = "convolutions" if position % 3 == 0 else "norms"

@@ -24,6 +24,7 @@ from fernn.file_kinds import (
     refusal,
     require_bounded,
     require_content,
+    require_whole,
 )
 
 PASSED_OVER = (
@@ -68,9 +69,12 @@ def _standing_in(name: str) -> type[Unread]:
 _STANDING_IN: list[Any] = [(_standing_in(name), name) for name in PASSED_OVER]
 
 
-def load_torch(path: Path, *, mapped: bool = False) -> Any:
+def load_torch(path: Path, *, mapped: bool = False, wanted: str = "model.state_dict()") -> Any:
     """What ``torch.save`` wrote, on the CPU; ``mapped`` leaves tensors on disk where the file's format allows it.
 
+    An error advises to save what is ``wanted``.
+
+    The file is read once more before, against its checksums, which torch does not compare; the older format has none.
     Raises UnreadableError for any other file, and for one that needs code; OSError for one that cannot be opened.
     """
     require_content(path)
@@ -78,13 +82,14 @@ def load_torch(path: Path, *, mapped: bool = False) -> Any:
         raise refusal(kind)
     if kind == TORCH:
         require_bounded(path)
+        require_whole(path)  # torch.load does not look
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_STANDING_IN):
             warnings.simplefilter("ignore")  # which speak of torch.load, not of the file
             is_mapped = mapped and kind == TORCH and is_stored(path)
             return torch.load(str(path), map_location="cpu", weights_only=True, mmap=is_mapped)
     except Exception as error:  # what torch.load raises depends on where the file is broken
-        raise UnreadableError(f"it cannot be read: {_reason(path, error)}") from error
+        raise UnreadableError(f"it cannot be read: {_reason(path, error, wanted)}") from error
 
 
 def code_asked_for(path: Path) -> list[str]:
@@ -94,12 +99,12 @@ def code_asked_for(path: Path) -> list[str]:
     return sorted(needed, key=lambda name: (name.startswith("torch."), name))
 
 
-def _reason(path: Path, error: Exception) -> str:
+def _reason(path: Path, error: Exception, wanted: str) -> str:
     if names := code_asked_for(path):
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         return (
             f"it needs pickled code, which is never run ({', '.join(names[:SHOWN])}{more}); where that code is, load "
-            "it and save tensors alone, of a network model.state_dict()"
+            f"it and save {wanted} alone"
         )
     if any(protocol > 2 for pickle in _pickles(path) for protocol in _protocols(pickle)):
         return "its pickle protocol is not torch.save's own: save it again without pickle_protocol"

@@ -5,7 +5,7 @@ bundle. Of several state dicts the network's own comes first, its moving average
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_
 """Parts of names that DataParallel, torch.compile and others put before a network's own."""
 COUNTED = "n_averaged"
 """What torch's AveragedModel keeps beside the weights."""
-DEEPEST, SHOWN = 4, 6
+DEEPEST, MOST_PARTS, SHOWN = 4, 8, 6
 RULE = "must be a state dict saved by torch.save or as safetensors"
 
 
@@ -77,17 +77,16 @@ def weights_in(path: Path, fits: Fits = lambda names: True, *, in_single: bool =
 
 
 def unwrapped(content: Any, fits: Fits = lambda names: True) -> Found:
-    """The state dict in ``content``, without wrappers' prefixes, and without one that all names share if it then fits.
+    """The state dict in ``content``, without wrappers' prefixes, and without one behind which a network's names fit.
 
-    Raises WeightsError where there is none or no choice between several, and for weights that are no finite, dense
-    numbers.
+    What has another prefix, as Lightning keeps a loss's weights or a moving average, is left out. Raises WeightsError
+    where there is none or no choice between several, and for weights that are no finite, dense numbers.
     """
     place, weights, left = _state_dict(content)
-    if COUNTED in weights and all(name.startswith("module.") for name in weights if name != COUNTED):
-        weights, left = {name: weight for name, weight in weights.items() if name != COUNTED}, [*left, repr(COUNTED)]
+    weights, prefixes, others = _renamed(weights, fits)
+    left = [*left, *map(repr, others)]
     notes = [f"the weights are those under {_quoted(place)}"] if place else []
     notes += [f"left out: {_few(left)}"] if left else []
-    weights, prefixes = _renamed(weights, fits)
     notes += [f"their names are read without {' and '.join(map(repr, prefixes))}"] if prefixes else []
     for name, weight in weights.items():
         _require_numbers(name, weight)
@@ -117,11 +116,16 @@ def _state_dict(content: Any) -> tuple[Place, Mapping[str, Tensor], list[str]]:
     if not found:
         return (), *_among_others(content)
     (place, weights), *others = found
-    for other, _ in others:
+    _require_first(place, [other for other, _ in others])
+    return place, weights, [_quoted(other) for other, _ in others]
+
+
+def _require_first(place: Place, others: Sequence[Place]) -> None:
+    """Raise WeightsError where the names do not decide for ``place``."""
+    for other in others:
         if not _is_before(place, other):
             both = f"{_quoted(place)} and {_quoted(other)}"
             raise WeightsError(f"{RULE}, it holds several, {both}: save the one that is meant by itself")
-    return place, weights, [_quoted(other) for other, _ in others]
 
 
 def _among_others(content: Any) -> tuple[Mapping[str, Tensor], list[str]]:
@@ -129,7 +133,9 @@ def _among_others(content: Any) -> tuple[Mapping[str, Tensor], list[str]]:
     if not isinstance(content, Mapping):
         raise WeightsError(f"{RULE}, it holds a {type(content).__name__}")
     weights = {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
-    if content and not weights:
+    if not content:
+        raise WeightsError(f"{RULE}, it holds no weights (an empty {type(content).__name__})")
+    if not weights:
         names = _few([repr(name) for name in content])
         raise WeightsError(f"{RULE}, it holds a {type(content).__name__} of {names}: save model.state_dict()")
     return weights, [repr(name) for name in content if name not in weights]
@@ -148,48 +154,54 @@ def _candidates(content: Any, place: Place, seen: set[int]) -> Iterator[tuple[Pl
         yield place, content
         return
     names = [name for name in content if isinstance(name, str) and not re.search(OTHERS, name.lower())]
-    for name in sorted(names, key=lambda name: _order(name.lower())):
+    for name in sorted(names, key=_order):
         yield from _candidates(content[name], (*place, name), seen)
 
 
 def _is_before(place: Place, other: Place) -> bool:
     """Whether the names decide for ``place``, where the two begin to differ."""
     one, two = next((pair for pair in zip(place, other, strict=False) if pair[0] != pair[1]), ("", ""))
-    return _order(one.lower()) < _order(two.lower())
+    return _order(one) < _order(two)
 
 
 def _rank(place: Place) -> tuple[int, ...]:
-    return tuple(_order(name.lower()) for name in place)
+    return tuple(map(_order, place))
 
 
 def _order(name: str) -> int:
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()  # modelEMA is model_ema
     if name in NAMES:
         return NAMES.index(name)
     return len(NAMES) + (re.search(AVERAGED, name) is not None)
 
 
-def _renamed(weights: Mapping[str, Tensor], fits: Fits) -> tuple[dict[str, Tensor], list[str]]:
-    """The weights by shorter names, and the prefixes that were taken off."""
+def _renamed(weights: Mapping[str, Tensor], fits: Fits) -> tuple[dict[str, Tensor], list[str], list[str]]:
+    """The weights by shorter names, the prefixes that were taken off, and the names of what is left out."""
     parts = {part for name in weights for part in name.split(".")}
     prefixes = [f"{part}." for part in WRAPPERS if part in parts]
     names = {name: ".".join(part for part in name.split(".") if part not in WRAPPERS) for name in weights}
     if len(set(names.values())) < len(names):
         raise WeightsError(f"{RULE}, without {' and '.join(map(repr, prefixes))} two of its names are the same")
-    if shared := _shared(names.values(), fits):
-        names = {name: short.removeprefix(shared) for name, short in names.items()}
-    return {names[name]: weight for name, weight in weights.items()}, prefixes + [shared] * bool(shared)
+    place = _place(names.values(), fits)
+    prefix = "".join(f"{part}." for part in place)
+    counted = f"{prefix}{COUNTED}" if "module." in prefixes else None
+    kept = {name: short for name, short in names.items() if short.startswith(prefix) and short != counted}
+    found = {short.removeprefix(prefix): weights[name] for name, short in kept.items()}
+    return found, prefixes + [prefix] * bool(prefix), [name for name in weights if name not in kept]
 
 
-def _shared(names: Iterable[str], fits: Fits) -> str:
-    """The prefix that all names share, where they fit without it and not with it; else nothing."""
-    rests, prefix = list(names), ""
-    while not fits(rests):
-        firsts = {name.partition(".")[0] for name in rests}
-        rests = [name.partition(".")[2] for name in rests]
-        if len(firsts) != 1 or not all(rests):
-            return ""
-        prefix += f"{firsts.pop()}."
-    return prefix
+def _place(names: Collection[str], fits: Fits) -> Place:
+    """The parts of the prefix behind which the network's names are; none where all names fit, or none do."""
+    if fits(names):
+        return ()
+    behind: dict[Place, list[str]] = {}
+    for name in names:
+        parts = name.split(".", MOST_PARTS)
+        for count in range(1, len(parts)):
+            behind.setdefault(tuple(parts[:count]), []).append(".".join(parts[count:]))
+    place, *others = sorted((place for place, rest in behind.items() if fits(rest)), key=_rank) or [()]
+    _require_first(place, others)
+    return place
 
 
 def _require_numbers(name: str, weight: Tensor, precision: str = "") -> None:

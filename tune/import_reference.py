@@ -77,7 +77,9 @@ def main(options: Options) -> int:
         imported = ImportedCell(cell, options.weights.name, sha256_of(options.weights))
         known = imported_folder(target.study, imported).done()
         if known is None:
-            published_network(weights, target.experiment.model)  # before Ray is started
+            published_network(
+                weights, target.experiment.model, f"the weights in {options.weights}"
+            )  # before Ray starts
             with ray_runtime(None):
                 corpus = read_corpus(target.experiment.data, target.home, target.manifest)
                 bring(target.study, imported, weights, corpus)

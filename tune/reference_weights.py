@@ -13,7 +13,7 @@ from fernn.models import ModelConfig
 from fernn.models.cnn3d import CNN3DConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
 from fernn.models.predictor import RotatingConfig, TranslatingConfig
-from fernn.reference import Velocities, from_reference, is_derived, is_published, renamed
+from fernn.reference import Velocities, from_reference, is_derived, is_published, published_name, renamed
 from fernn.weights import Fits, WeightsError, weights_in
 from tune.study import StudyError
 
@@ -56,13 +56,19 @@ def published_velocities(config: ModelConfig) -> Velocities:
     return tuple((vx, vy) if isinstance(config, TranslatingConfig) else (vy, vx) for vx, vy in pairs)
 
 
-def published_network(weights: Weights, config: ModelConfig) -> nn.Module:
-    """The network that saved ``weights``; raises StudyError with the first part that does not fit ``config``."""
+def published_network(weights: Weights, config: ModelConfig, origin: str = "the weights") -> nn.Module:
+    """The network that saved ``weights``; raises StudyError with the first part that does not fit ``config``.
+
+    The error says where they are from, ``origin``.
+    """
     if type(config) not in TASKS:
         raise StudyError(f"{config.name} is no model of the published code: its weights cannot be read from a file")
     if mismatch := first_mismatch(weights, config):
-        raise StudyError(f"the weights do not fit {config.name}: {mismatch}")
-    return from_reference(weights, task=TASKS[type(config)], velocities=published_velocities(config))
+        raise StudyError(f"{origin} do not fit {config.name}: {mismatch}")
+    try:
+        return from_reference(weights, task=TASKS[type(config)], velocities=published_velocities(config))
+    except ValueError as error:
+        raise StudyError(f"{origin} do not fit {config.name}: {error}") from error
 
 
 def first_mismatch(weights: Weights, config: ModelConfig) -> str:
@@ -76,7 +82,7 @@ def first_mismatch(weights: Weights, config: ModelConfig) -> str:
         if tuple(weight.shape) != expected[ours]:
             return f"{name!r} has shape {tuple(weight.shape)}, not {expected[ours]}"
     missing = expected.keys() - {own_name(name) for name in given}
-    return f"{min(missing)!r} is missing" if missing else ""
+    return f"{their_name(min(missing), config)!r} is missing" if missing else ""
 
 
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -96,6 +102,13 @@ def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 def own_name(name: str) -> str:
     """Our name of a published weight; shift kernels, which are no weight of ours, keep theirs."""
     return "cells.0.kernels.weight" if name == KERNELS else renamed(name)
+
+
+def their_name(name: str, config: ModelConfig) -> str:
+    """The published name of a weight of ours, as it stands in a file for that model."""
+    if name == own_name(KERNELS):
+        return KERNELS
+    return name if isinstance(config, CNN3DConfig) and name.startswith("head.") else published_name(name)
 
 
 @torch.no_grad()

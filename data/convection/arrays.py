@@ -6,7 +6,7 @@ beside the output.
 
 import shutil
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -40,6 +40,8 @@ ARRAYS = (Tensor, np.ndarray)
 FORMS = "torch.save, safetensors or NumPy, or a zip archive with one of them"
 ENDINGS = (".pt", ".pth", ".npy", ".npz", ".safetensors", ".zip")
 """Of files in an archive that may hold the numbers."""
+OF_ONE_ARRAY = (".npy",), (".pt", ".pth")
+"""Of files of which an archive may have several, each with an array."""
 DEEPEST, SHOWN = 2, 4
 """Archives in each other."""
 
@@ -68,7 +70,9 @@ def _read(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
     require_content(path)
     size, kind = path.stat().st_size, kind_of(path)
     if kind in (TORCH, LEGACY):
-        return load_torch(path, mapped=True), max(size, unpacked_size(path) if kind == TORCH else 0)
+        return load_torch(path, mapped=True, wanted="the tensor of numbers"), max(
+            size, unpacked_size(path) if kind == TORCH else 0
+        )
     if kind == NPY:
         return _numpy(path), size
     if kind == SAFETENSORS:
@@ -95,10 +99,10 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _unpacked(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
-    """The arrays of an archive: those of its only file, or all of NumPy's by their names."""
+    """The arrays of an archive: those of its only file, or all of NumPy's or of torch.save's by their names."""
     require_bounded(path)
     members = _members(path)
-    if len(members) != 1 and not (members and all(member.filename.lower().endswith(".npy") for member in members)):
+    if len(members) != 1 and not any(members and all(map(_ends(kind), members)) for kind in OF_ONE_ARRAY):
         held = ", ".join(member.filename for member in members[:SHOWN]) or "none"
         raise UnreadableError(f"it is an archive, which must have one such file, it has {held}")
     files = [scratch / f"{depth}-{number}" for number in range(len(members))]
@@ -110,7 +114,21 @@ def _unpacked(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
         raise UnreadableError(f"it cannot be read ({error.__cause__}): get it again") from error
     if len(files) == 1:
         return _read(files[0], scratch, depth + 1)
-    return dict(zip(_names(members), map(_or_why, files), strict=True)), sum(file.stat().st_size for file in files)
+    if all(map(_ends(OF_ONE_ARRAY[0]), members)):
+        return dict(zip(_names(members), map(_or_why, files), strict=True)), sum(file.stat().st_size for file in files)
+    found = [_of_torch(file, member) for file, member in zip(files, members, strict=True)]
+    return dict(zip(_names(members), (content for content, _ in found), strict=True)), sum(size for _, size in found)
+
+
+def _of_torch(path: Path, member: zipfile.ZipInfo) -> tuple[Any, int]:
+    try:
+        return _read(path, path.parent, DEEPEST)
+    except UnreadableError as error:
+        raise UnreadableError(f"in it {member.filename}: {error}") from error
+
+
+def _ends(endings: tuple[str, ...]) -> Callable[[zipfile.ZipInfo], bool]:
+    return lambda member: member.filename.lower().endswith(endings)
 
 
 def _names(members: Sequence[zipfile.ZipInfo]) -> list[str]:

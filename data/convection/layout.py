@@ -1,7 +1,8 @@
 """How arrays become velocities (frames, 2, rows, columns): which of several they are, and which axis is which.
 
 The axis of the two components is the only one of size 2, or the one that is given; the others are frames, rows and
-columns in that order. A list is an axis before those of its arrays.
+columns in that order. A list is an axis before those of its arrays. Axes of size 1 are taken off where there are more
+than four, and an axis of size 1 at the end is no column but a single frame.
 """
 
 import re
@@ -62,7 +63,7 @@ def velocities_in(path: Path, content: Any, most_bytes: int, axis: int | None = 
     Raises DataError where the content tells of no velocities, or of more than one reading of them.
     """
     chosen = _chosen(path, content, ())
-    arrays = [_plain(path, array) for array in chosen.arrays]
+    arrays = [_plain(path, array, chosen.is_listed) for array in chosen.arrays]
     if sum(_num_bytes(array) for array in arrays) > most_bytes:
         shape = tuple(arrays[0].shape)
         raise DataError(f"{path} must hold every number of its shape {shape}, it is too small for them")
@@ -80,7 +81,7 @@ def _chosen(path: Path, content: Any, names: tuple[str, ...]) -> Chosen:
         content = {field: content[field] for field in content.dtype.names}
     if isinstance(content, ARRAYS):
         return Chosen([content], names)
-    if isinstance(content, list | tuple) and content and all(isinstance(one, ARRAYS) for one in content):
+    if isinstance(content, list | tuple) and content and _are_alike(content):
         return Chosen(list(content), names, is_listed=True)
     entries = dict(enumerate(content)) if isinstance(content, list | tuple) else content
     if isinstance(entries, Mapping) and entries and len(names) < DEEPEST:
@@ -93,8 +94,10 @@ def _chosen(path: Path, content: Any, names: tuple[str, ...]) -> Chosen:
 
 def _of_names(path: Path, content: Mapping[Any, Any], names: tuple[str, ...]) -> Chosen:
     arrays = {key: value for key, value in content.items() if isinstance(value, ARRAYS)}
+    floats = {key: value for key, value in arrays.items() if _is_float(value)}
+    arrays = floats or arrays  # integers beside them are labels or times
     whole = [key for key, value in arrays.items() if value.ndim > 3 and 2 in value.shape]
-    inner = whole or [key for key, value in content.items() if key not in arrays and _has_arrays(value, len(names))]
+    inner = whole or [key for key, value in content.items() if _has_arrays(value, len(names))]
     if not whole and (pair := _pair(arrays)):
         return Chosen([arrays[key] for key in pair], (*names, " and ".join(map(str, pair))), True, True)
     if not whole and (numbered := _numbered(arrays)):
@@ -133,17 +136,30 @@ def _numbered(arrays: Mapping[Any, Array]) -> list[Any]:
     return sorted(order, key=lambda key: order[key]) if len(set(order.values())) == len(order) else []
 
 
-def _plain(path: Path, array: Array) -> Array:
-    """The array without batch axes of size 1 in front; raises DataError for numbers that are no velocities."""
+def _are_alike(content: Sequence[Any]) -> bool:
+    """Whether a list holds arrays of velocities alone, and not labels or times beside them."""
+    if not all(isinstance(one, ARRAYS) for one in content):
+        return False
+    return len({(one.ndim, _is_float(one)) for one in content}) == 1
+
+
+def _is_float(array: Array) -> bool:
+    return array.is_floating_point() if isinstance(array, Tensor) else array.dtype.kind == "f"
+
+
+def _plain(path: Path, array: Array, is_listed: bool) -> Array:
+    """The array without more axes of size 1 than it needs; raises DataError for numbers that are no velocities."""
+    is_plain, kind = True, str(array.dtype)
     if isinstance(array, Tensor):
-        is_plain = array.layout == torch.strided and not array.is_quantized and not array.is_meta
-        is_float, kind = array.is_floating_point() and array.dtype.itemsize > 1, f"{array.dtype}, {array.layout}"
-    else:
-        is_plain, is_float, kind = True, array.dtype.kind == "f", str(array.dtype)
-    if not is_plain or not is_float:
+        is_plain = array.layout == torch.strided and not array.is_quantized and array.dtype.itemsize > 1
+        is_plain, kind = is_plain and not array.is_meta, f"{array.dtype}, {array.layout}"
+    if not is_plain or not _is_float(array):
         raise DataError(f"{path} must hold plain floating-point numbers, got {kind}: save velocities as float32")
-    while array.ndim > 4 and array.shape[0] == 1:
-        array = array[0]
+    for axis in reversed(range(array.ndim)):
+        if array.ndim > 4 and array.shape[axis] == 1:
+            array = array.squeeze(axis)
+    if array.ndim == 4 and array.shape[3] == 1:
+        array = array[..., 0] if is_listed else array[None, ..., 0]
     return array.detach() if isinstance(array, Tensor) else array
 
 

@@ -9,7 +9,8 @@ Ranges are 1-based and inclusive in the file, and 0-based and inclusive in :clas
 published file some ranges overlap or stand out of order; both are taken as they are.
 
 Copies that people have edited are read too: any encoding and line ends, names in any case or with a file's ending,
-"frames" or not, other separators and dashes, a heading, and remarks behind "#", "%" or "//".
+"frames" or not, other separators and dashes, "1 to 95", "1..95" or "[1-95]", a heading that names no video, and remarks
+behind "#", "%" or "//".
 """
 
 import codecs
@@ -39,10 +40,12 @@ LIKE = re.compile(
 """A name as people write it: any case, perhaps with a folder before it, "_uncomp" and a file's ending behind it."""
 _MEANT = re.compile(r"person[\s_-]*\d|_d\d", re.IGNORECASE)
 """What a line has that is to name a video, and no heading has."""
+_BETWEEN = re.compile(r"(?<=\d)\s*(?:-|\.\.+|to)\s*(?=\d)", re.IGNORECASE | re.ASCII)
+"""What stands between the first and the last frame of a range."""
 _RANGE = re.compile(r"(\d+)-(\d+)", re.ASCII)
 _ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-_PLAIN = str.maketrans("\u2010\u2011\u2012\u2013\u2014\u2212\xa0\"'", "------   ", "\ufeff")
-"""Dashes, spaces and quotes of other kinds, as which word processors and spreadsheets write them."""
+_PLAIN = str.maketrans("\u2010\u2011\u2012\u2013\u2014\u2212\xa0\"'[](){}", "------         ", "\ufeff")
+"""Brackets, and dashes, spaces and quotes of other kinds, as which word processors and spreadsheets write them."""
 
 
 @dataclass(frozen=True)
@@ -151,19 +154,20 @@ def _decoded(path: Path) -> str:
 
 def _is_remark(words: str, before_all: bool) -> bool:
     """Whether a line names no video and is not meant to: after the first video it then has no range either."""
-    return not LIKE.match(words) and not _MEANT.search(words) and (before_all or not re.search(r"\d\s*-\s*\d", words))
+    return not LIKE.match(words) and not _MEANT.search(words) and (before_all or not _BETWEEN.search(words))
 
 
 def _parse_line(words: str) -> Video:
     match = LIKE.match(words)
     if match is None:
+        _require(not LIKE.search(words), "a line that names a video must begin with its name: put # before a remark")
         return video_of(words.split()[0])  # which raises, and says what a name must be
     name, rest = plain_name(match), words[match.end() :].strip(" \t:,;=|")
     if re.fullmatch(r"(frames?)?\W*missing\W*", rest.lstrip("*([ "), re.IGNORECASE):
         return video_of(name, missing=True)
     _require(rest != "", "a name must be followed by 'frames' and ranges, or by '*missing*'")
     ranges = re.sub(r"\bframes?\b", " ", rest, flags=re.IGNORECASE)
-    parts = re.split(r"[\s,;:=|]+", re.sub(r"\s*-\s*", "-", ranges).strip(" \t,;:=|."))
+    parts = re.split(r"[\s,;:=|]+", _BETWEEN.sub("-", ranges).strip(" \t,;:=|."))
     return video_of(name, map(_parse_range, parts))
 
 

@@ -1,6 +1,7 @@
 """MNIST's digits as people have them on disk: four idx files or Keras' mnist.npz, in one of many layouts of folders.
 
-Names may have "." or "-" before "idx", any case and .gz or not; each file may stand in a folder of its own name, as
+Names may have "." or "-" before "idx", any case, .gz or not, a data set's name in front ("emnist-mnist-") and a
+browser's count of copies (" (1)"); each file may stand in a folder of its own name, as
 some tools unpack them, and all may stand some folders down, as torchvision has them in MNIST/raw.
 """
 
@@ -14,26 +15,29 @@ from typing import Any
 
 import numpy as np
 
-from data.arrays import GreyLevels, read_arrays
+from data.arrays import GreyLevels
 from data.errors import DataError
 from data.files import files_below, sha256_of
-from data.mnist.idx import MOST_DIGITS, read_labels, read_pictures
+from data.mnist.idx import read_labels, read_pictures
 from data.mnist.known import stand_in
+from data.mnist.npz import WAY_OUT, paired, read_npz
 from data.mnist.schema import Part, content_hash
 from data.progress import say
-from fernn.data_config import DIGIT
 
 NAMES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
 """MNIST's four files, as they are or with .gz behind."""
-IDX = re.compile(r"(train|t10k|test)[-_. ](images|labels)[-_. ]?idx[13][-_. ]?ubyte(\.gz)?", re.IGNORECASE)
-ARRAYS = re.compile(r"((fashion|k|e|q)[-_]?)?mnist\.npz", re.IGNORECASE)
-KEYS = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")}
-"""The arrays of Keras' mnist.npz."""
+COPY = r"( ?\(\d+\)| - copy( \(\d+\))?)?"
+"""What browsers and file managers write behind the name of a second copy."""
+IDX = re.compile(
+    rf"((?P<set>((fashion|k|e|q)[-_]?)?mnist([-_](mnist|digits))?)[-_. ])?(?P<part>train|t10k|test)[-_. ]"
+    rf"(?P<kind>images|labels){COPY}[-_. ]?idx[13][-_. ]?ubyte{COPY}(\.gz{COPY})?",
+    re.IGNORECASE,
+)
+ARRAYS = re.compile(rf"((fashion|k|e|q)[-_]?)?mnist{COPY}\.npz", re.IGNORECASE)
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar")
-WAY_OUT = "give the folder with MNIST's four files (.gz or not), or mnist.npz"
 
 
 @dataclass(frozen=True)
@@ -90,31 +94,40 @@ def _in_file(path: Path) -> Sequence[Callable[[], Source]]:
     if path.suffix.lower() == ".npz":
         return [partial(_read_arrays, path)]
     if IDX.fullmatch(path.name):
-        return _in_folder(path.parent)
+        return _in_folder(path.parent, _home(path)[1])
     packed = ", but an archive, which is to be unpacked first" if path.name.lower().endswith(ARCHIVES) else ""
     raise DataError(f"{path} is none of MNIST's files{packed}: {WAY_OUT}")
 
 
-def _in_folder(folder: Path) -> Sequence[Callable[[], Source]]:
-    """How to read each whole set of digits in the folder, the nearest first; one right in it hides those below."""
-    homes: dict[Path, list[Path]] = {}
-    paths = files_below(folder, IDX)
+def _in_folder(folder: Path, name: str | None = None) -> Sequence[Callable[[], Source]]:
+    """How to read each whole set of digits in the folder, the nearest first; one right in it hides those below.
+
+    Of sets whose files have a name in front, all or those of that ``name`` are read.
+    """
+    homes: dict[tuple[Path, str], list[Path]] = {}
+    paths = [path for path in files_below(folder, IDX) if name in (None, _home(path)[1])]
     for path in paths:
         homes.setdefault(_home(path), []).append(path)
     readers: list[tuple[Path, Callable[[], Source]]] = [
-        (home, partial(_read_idx, home, files)) for home, files in homes.items() if not _missing(files)
+        (home, partial(_read_idx, _place(home, files), files))
+        for (home, _), files in homes.items()
+        if not _missing(files)
     ]
-    readers += [(path.parent, partial(_read_arrays, path)) for path in files_below(folder, ARRAYS)]
+    if name is None:
+        readers += [(path.parent, partial(_read_arrays, path)) for path in files_below(folder, ARRAYS)]
     here = [read for home, read in readers if home == folder]
     return here or [read for _, read in readers] or [partial(_read_idx, folder, _together(folder, paths))]
 
 
 def _together(folder: Path, paths: Sequence[Path]) -> Sequence[Path]:
-    """The four files wherever in the folder they are; raises DataError where one is not."""
-    if missing := _missing(paths):
+    """The four files of one name wherever in the folder they are; raises DataError where one is not."""
+    names = sorted({_home(path)[1] for path in paths})
+    sets = [[path for path in paths if _home(path)[1] == name] for name in names] or [[]]
+    files = min(sets, key=lambda one: len(_missing(one)))
+    if missing := _missing(files):
         lacking = f"no {' and no '.join(missing)}" if paths else "none of MNIST's files"
         raise DataError(f"{folder} has {lacking}{_what_else(folder)}: {WAY_OUT}")
-    return paths
+    return files
 
 
 def _missing(paths: Sequence[Path]) -> list[str]:
@@ -131,19 +144,25 @@ def _what_else(folder: Path) -> str:
     return f", it holds {', '.join(names[:4])}{' and more' if len(names) > 4 else ''}" if names else ", it is empty"
 
 
-def _home(path: Path) -> Path:
-    """The folder of a set of digits: that of the file, or the one above where that is called as the file is."""
-    folder = path.parent
+def _home(path: Path) -> tuple[Path, str]:
+    """What set a file is of: its folder, or the one above where that is called as the file is, and the set's name."""
+    folder, match = path.parent, IDX.fullmatch(path.name)
+    assert match is not None
     while IDX.fullmatch(folder.name):
         folder = folder.parent
-    return folder
+    return folder, (match["set"] or "").lower()
+
+
+def _place(home: Path, files: Sequence[Path]) -> Path:
+    """By what a set of digits is given: its folder, or one of its files where that may hold others."""
+    return next((path for path in files if _home(path)[1]), home)
 
 
 def _plain_name(path: Path) -> str:
     match = IDX.fullmatch(path.name)
     assert match is not None
-    part = "train" if match[1].lower() == "train" else "test"
-    return NAMES[part][["images", "labels"].index(match[2].lower())]
+    part = "train" if match["part"].lower() == "train" else "test"
+    return NAMES[part][["images", "labels"].index(match["kind"].lower())]
 
 
 def _read_idx(home: Path, paths: Sequence[Path]) -> Source:
@@ -152,7 +171,10 @@ def _read_idx(home: Path, paths: Sequence[Path]) -> Source:
     for name, (pictures, labels) in NAMES.items():
         first, shown = _same(files[pictures], read_pictures)
         second, known = _same(files[labels], read_labels)
-        parts[name], taken[name] = _part(shown, known.astype(np.int64), first, second), (first, second)
+        GreyLevels.of(shown, first)
+        parts[name], taken[name] = paired(shown, known.astype(np.int64), first, second), (first, second)
+    if any(path.name.lower().startswith("emnist") for path in paths):
+        say(f"{home}: EMNIST's files hold rows and columns exchanged, as which the pictures are taken")
     return Source(home, parts, taken)
 
 
@@ -166,38 +188,9 @@ def _same(paths: Sequence[Path], read: Callable[[Path], Any]) -> tuple[Path, Any
     return first, values
 
 
-def _part(pictures: Any, labels: Any, first: Path, second: Path) -> Part:
-    if len(pictures) != len(labels):
-        counts = f"{len(pictures)} pictures and {len(labels)} labels"
-        where = f"{first} and {second} go together, and hold" if first != second else f"{first} has in one part"
-        raise DataError(f"{where} {counts}: bring both again")
-    if not len(labels):
-        raise DataError(f"{first} holds no digit: bring it again")
-    return Part(pictures, labels)
-
-
 def _read_arrays(path: Path) -> Source:
-    found = read_arrays(path)
-    if missing := [key for keys in KEYS.values() for key in keys if key not in found]:
-        raise DataError(f"{path} has no array {' or '.join(missing)}, it has {', '.join(found)}: {WAY_OUT}")
-    parts = {
-        name: _part(_pictures(found[x], path), _labels(found[y], path), path, path) for name, (x, y) in KEYS.items()
-    }
+    parts = read_npz(path)
     return Source(path, parts, dict.fromkeys(parts, (path,)))
-
-
-def _pictures(array: Any, path: Path) -> Any:
-    """Pictures (n, 28, 28), which may have an axis of one channel, or one axis for all pixels."""
-    sides = tuple(side for side in array.shape[1:] if side != 1)
-    if sides not in ((DIGIT, DIGIT), (DIGIT**2,)) or len(array) > MOST_DIGITS:
-        raise DataError(f"{path} has pictures {array.shape}, it must be (n, {DIGIT}, {DIGIT})")
-    return GreyLevels.of(array, path).uint8(array).reshape(-1, DIGIT, DIGIT)
-
-
-def _labels(array: Any, path: Path) -> Any:
-    if array.dtype.kind not in "iu" or array.shape != (len(array),) or not ((array >= 0) & (array <= 255)).all():
-        raise DataError(f"{path} has labels {array.dtype} {array.shape}, they must be whole numbers (n,)")
-    return array.astype(np.int64)
 
 
 def _md5(path: Path) -> str:

@@ -9,6 +9,7 @@ import platform
 import re
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,13 +23,14 @@ from data.manifest import DataFile, Manifest, standing_in
 from data.mnist import prepare as mnist
 from data.mnist.known import stand_in_of
 from data.mnist.schema import read_parts
+from data.mnist.source import COPY
 from data.parquet import read_table
 from data.progress import say
 from data.video.moving import MovingDigits
 
 DATASET = "moving-mnist"
 SOURCE = "mnist_test_seq.npy"
-NAME = re.compile(r"mnist_test_seq\.np[yz](\.gz)?", re.IGNORECASE)
+NAME = re.compile(rf"mnist_test_seq{COPY}\.np[yz](\.gz)?{COPY}", re.IGNORECASE)
 MD5 = "be083ec986bfe91a449d63653c411eb2"
 """Of the published file, by torchvision."""
 HEADERS = (16, 64)
@@ -103,15 +105,23 @@ def find_source(files: Path) -> Path:
 
 def read_source(path: Path) -> GreyLevels:
     """The clips (n, 20, 64, 64) of the standard file; raises DataError for another one."""
-    array = np.squeeze(read_array(path))
+    array = np.squeeze(read_array(path, _is_of_clips))
     shape, frames = array.shape, SHAPE[0]
     if array.ndim == len(SHAPE):
         array = array[None]
-    if array.ndim != 4 or array.shape[2:] != SHAPE[1:] or frames not in array.shape[:2] or not array.size:
+    if not _is_of_clips(array):
         raise DataError(f"{path} must hold (20, n, 64, 64) or (n, 20, 64, 64), with a channel or not, got {shape}")
     if array.shape[:2] == (frames, frames):
         raise DataError(f"{path} has the shape {shape}: which axis is time cannot be told, give fewer or more clips")
     return GreyLevels.of(array if array.shape[1] == frames else array.swapaxes(0, 1), path)
+
+
+def _is_of_clips(array: NDArray[Any]) -> bool:
+    """Whether an array has the shape of clips, with or without axes of size 1."""
+    sizes = tuple(size for size in array.shape if size != 1)
+    return (
+        sizes[-2:] == SHAPE[1:] and (sizes == SHAPE or (len(sizes) == 4 and SHAPE[0] in sizes[:2])) and array.size > 0
+    )
 
 
 def content_hash(clips: GreyLevels, digits: str) -> str:

@@ -60,6 +60,27 @@ def assert_is_network(found, expected=WEIGHTS):
         ({"weights": WEIGHTS, 5: 1}, ["under 'weights'"]),
         ([WEIGHTS, ADAM], ["under '[0]'"]),
         ({**WEIGHTS, "epoch": 3}, ["left out: 'epoch'"]),
+        ({"modelEMA": OTHER, "mynet": WEIGHTS}, ["under 'mynet'", "left out: 'modelEMA'"]),
+        ({"EMAModel": OTHER, "mynet": WEIGHTS}, ["under 'mynet'", "left out: 'EMAModel'"]),
+        ({"encoder": OTHER, "modelStateDict": WEIGHTS}, ["under 'modelStateDict'", "left out: 'encoder'"]),
+        (
+            {"state_dict": {**named("model."), "criterion.weight": torch.ones(6)}, "epoch": 1},
+            ["under 'state_dict'", "left out: 'criterion.weight'", "without 'model.'"],
+        ),
+        (
+            {**named("net."), "val_acc.correct": torch.tensor(3), "val_acc.mean": torch.tensor(torch.nan)},
+            ["left out: 'val_acc.correct', 'val_acc.mean'", "without 'net.'"],
+        ),
+        ({**named("ema_model.", OTHER), **named("model.")}, ["left out: 'ema_model.fc.weight', ", "without 'model.'"]),
+        ({**named("modelEma.", OTHER), **named("mynet.")}, ["left out: 'modelEma.fc.weight', ", "without 'mynet.'"]),
+        (
+            {**named("pl.model._orig_mod."), "pl.loss.weight": torch.ones(1)},
+            ["left out: 'pl.loss.weight'", "without '_orig_mod.' and 'pl.model.'"],
+        ),
+        (
+            {**named("swa.module."), "swa.n_averaged": torch.tensor(3)},
+            ["left out: 'swa.n_averaged'", "without 'module.' and 'swa.'"],
+        ),
         (OrderedDict((n, nn.Parameter(w) if w.is_floating_point() else w) for n, w in WEIGHTS.items()), []),
     ],
 )
@@ -76,6 +97,11 @@ def test_a_bundle_that_refers_to_itself_comes_to_an_end():
         if name != "model":
             content[name] = content
     assert_is_network(unwrapped(content).weights)
+
+
+def test_names_of_any_length_come_to_an_end():
+    weights = {f"{'a.' * 50_000}{number}": torch.ones(1) for number in range(20)}
+    assert unwrapped(weights, fits).weights.keys() == weights.keys()
 
 
 def test_prefixes_stay_where_the_names_fit_with_them_or_not_without():
@@ -124,6 +150,9 @@ def test_quantised_weights_are_named():
             "it holds several, 'encoder' and 'decoder': save the one that is meant",
         ),
         ({"model": {"a": WEIGHTS, "b": OTHER}}, "it holds several, 'model.a' and 'model.b'"),
+        ({**named("student."), **named("teacher.", OTHER)}, "it holds several, 'student' and 'teacher'"),
+        ({**named("model."), **named("model.inner.", OTHER)}, "it holds several, 'model' and 'model.inner'"),
+        ({}, r"it holds no weights \(an empty dict\)"),
         ({"optimizer": ADAM, "epoch": 2}, "it holds a dict of 'optimizer', 'epoch': save model.state_dict()"),
         ({"module.a": torch.ones(1), "a": torch.ones(1)}, "without 'module.' two of its names are the same"),
         (torch.ones(2), "it holds a Tensor"),
@@ -133,7 +162,7 @@ def test_quantised_weights_are_named():
 )
 def test_what_has_no_weights_or_several_is_refused(content, message):
     with pytest.raises(WeightsError, match="must be a state dict saved by torch.save or as safetensors, .*" + message):
-        unwrapped(content)
+        unwrapped(content, fits)
 
 
 def test_what_stands_beside_weights_is_passed_over_and_never_run(tmp_path):
@@ -206,6 +235,22 @@ def test_files_of_any_age_machine_and_packing_are_read(tmp_path):
     for name in ("w.safetensors", "w.pth"):
         save_file(WEIGHTS, tmp_path / name)
         assert_is_network(weights_in(tmp_path / name).weights)
+
+
+def test_a_file_with_another_bit_is_damaged_and_one_without_checksums_is_read(tmp_path):
+    path, values = tmp_path / "w.pth", torch.arange(64.0)
+    content = saved({"a": values})
+    place = content.index(values.numpy().tobytes()) + 42
+    for flipped in (content[place] ^ 1, content[place] ^ 128):
+        path.write_bytes(content[:place] + bytes([flipped]) + content[place + 1 :])
+        with pytest.raises(WeightsError, match=r"w.pth must be .*, it is damaged \(archive/data/0\): get it again$"):
+            weights_in(path)
+    torch.serialization.set_crc32_options(False)
+    try:
+        path.write_bytes(saved({"a": values}))
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert torch.equal(weights_in(path).weights["a"], values)
 
 
 def tar():

@@ -19,6 +19,7 @@ from data.mnist import demo
 from fernn.checkpoint import unpack
 from fernn.experiment import Experiment
 from fernn.models import MODELS
+from fernn.reference import is_derived
 from tune.claims import load_study
 from tune.folder import Folder
 from tune.import_reference import Options, bring, like_the_study, main
@@ -164,6 +165,31 @@ def test_weights_that_do_not_fit_are_refused_with_the_first_that_does_not(case, 
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("case", "model", "settings"),
+    [("kth_grnn", "grnn", CASES["grnn"][1]), ("kth_3dcnn", "3dcnn", CASES["3dcnn"][1]),
+     ("kth_grnn_plus_v1", "grnn-plus", CASES["grnn-plus"][1]), ("kth_fernn_v1_two_layers", "fernn-v1", TWO_LAYERS[1]),
+     ("translating_mnist_grnn", "grnn", DRIFT), ("rotating_mnist_fernn_v2", "fernn-v2", TURN)],
+)  # fmt: skip
+def test_a_weight_that_is_missing_is_called_by_its_published_name(case, model, settings):
+    weights, ours = published(case)[0], config(model, settings)
+    for name in [name for name in weights if not is_derived(name)]:
+        others = {other: weight for other, weight in weights.items() if other != name}
+        assert first_mismatch(others, ours) == f"{name!r} is missing"
+
+
+def test_the_command_names_the_file_whose_weights_do_not_fit(prepared, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    torch.save({}, tmp_path / "none.pth")
+    torch.save({"state_dict": {"conv.weight": torch.ones(2)}}, tmp_path / "other.pth")
+    for name, message in {
+        "none.pth": "none.pth must be a state dict saved by torch.save or as safetensors, it holds no weights",
+        "other.pth": "the weights in other.pth do not fit grnn: 'conv.weight' has no place there",
+    }.items():
+        assert main(Options(Path(name), "grnn", "theirs", data=str(prepared), set=("data.size=8",))) == 2
+        assert f"error: {message}" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_file_that_is_no_state_dict_is_refused_in_one_line(tmp_path):
     (tmp_path / "text.pth").write_text("no weights")
     torch.save([1, 2], tmp_path / "list.pth")
@@ -296,5 +322,5 @@ def test_the_command_imports_once(prepared, saved, tmp_path, monkeypatch, capsys
 
     assert main(replace(known, set=())) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: the weights do not fit grnn: ")
+    assert line.startswith(f"error: the weights in {path} do not fit grnn: ")
     assert main(replace(known, model="gru")) == 2 and "unknown model 'gru'" in capsys.readouterr().err

@@ -38,7 +38,8 @@ def test_weights_of_a_training_run_are_unwrapped_and_turned(tmp_path, capsys):
     ("content", "message"),
     [
         (None, "cannot be read .No such file.*alexnet-owt-7be5be79.pth"),
-        ({}, "features.0.weight is missing"),
+        ({}, "it holds no weights"),
+        ({"other": torch.zeros(2)}, "features.0.weight is missing"),
         ({"features.0.weight": torch.zeros(64, 3, 11, 11)}, "features.0.bias is missing"),
         ({"features.0.weight": torch.zeros(2, 3)}, r"features.0.weight is \(2, 3\)"),
         (torch.zeros(2), "it holds a Tensor"),

@@ -85,6 +85,17 @@ TORCH = {
     "frames": lambda t: torch_file([frame.clone() for frame in t]),
     "frames with gradient": lambda t: torch_file([nn.Parameter(frame.clone()) for frame in t]),
     "frames, components last": lambda t: torch_file(tuple(frame.movedim(0, 2).clone() for frame in t)),
+    "a channel's axis": lambda t: torch_file(t[:, None]),
+    "an axis at the end": lambda t: torch_file(t[..., None]),
+    "axes of size 1 all over": lambda t: torch_file(t[None, :, None, :, :, :, None]),
+    "frames with an axis at the end": lambda t: torch_file([frame[..., None] for frame in t]),
+    "frames with channels": lambda t: torch_file([frame[None, None] for frame in t]),
+    "with labels": lambda t: torch_file((t, torch.arange(12))),
+    "with times": lambda t: torch_file([t, torch.arange(12.0)]),
+    "two with labels": lambda t: torch_file((t[:, 0], t[:, 1], torch.zeros(12, 16, 48, dtype=torch.int64))),
+    "a mask beside": lambda t: torch_file({"velocity": t, "mask": torch.ones(12, 2, 16, 48, dtype=torch.bool)}),
+    "torch frames in zip": lambda t: zip_of(**{f"{i:03}_pt": torch_file(frame.clone()) for i, frame in enumerate(t)}),
+    "torch u and v in zip": lambda t: zip_of(u_pth=torch_file(t[:, 0].clone()), v_pth=torch_file(t[:, 1].clone())),
     "frames with batch": lambda t: torch_file([frame[None] for frame in t]),
     "chunks": lambda t: torch_file([t[:5], t[5:7], t[7:]]),
     "two": lambda t: torch_file((t[:, 0], t[:, 1])),
@@ -128,6 +139,17 @@ def test_the_same_numbers_in_any_form_are_the_same_squares(form, numbers, tmp_pa
     fields, facts = read_published(tmp_path / "rbc", SIZE)
     assert np.array_equal(fields, numbers) and facts["shape"] == [12, 2, 16, 48]
     assert [path.name for path in tmp_path.iterdir()] == ["rbc"]  # nothing unpacked is left
+
+
+@pytest.mark.parametrize("form", ["published", "torch in zip, stored", "npz", "npy in zip"])
+def test_another_bit_in_a_file_with_checksums_is_found(form, numbers, tmp_path):
+    made = (TORCH | NUMPY | {"published": torch_file})[form](numbers if form in NUMPY else torch.from_numpy(numbers))
+    content = bytearray(made)
+    content[len(content) // 2] ^= 1
+    (tmp_path / "rbc").write_bytes(content)
+    with pytest.raises(DataError, match=r"rbc must be a file of torch.save.*(it is damaged|Bad CRC-32).*get it again"):
+        read_published(tmp_path / "rbc", SIZE)
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_file_of_any_form_is_read_or_refused(numbers, tmp_path):
@@ -215,7 +237,16 @@ WRONG = {
     "text": (lambda n: b"u,v\n1,2\n", "it is a text file"),
     "gzip": (lambda n: b"\x1f\x8b\x08" + b"\0" * 9, "it is a gzip file: unpack it"),
     "HDF5": (lambda n: b"\x89HDF\r\n\x1a\n" + b"\0" * 9, "it is an HDF5 file"),
-    "two files": (lambda n: zip_of(a_pt=b"", b_pt=b""), "must have one such file, it has rbc/a.pt, rbc/b.pt"),
+    "two files": (lambda n: zip_of(a_pt=b"", b_npy=b""), "must have one such file, it has rbc/a.pt, rbc/b.npy"),
+    "an empty one of two": (lambda n: zip_of(a_pt=b"", b_pt=b""), "in it rbc/a.pt: it is empty"),
+    "two clips": (
+        lambda n: zip_of(a_pt=torch_file(torch.from_numpy(n)), b_pt=torch_file(torch.from_numpy(n))),
+        r"under one name, .*; it holds a \(12, 2, 16, 48\), b \(12, 2, 16, 48\): save those alone",
+    ),
+    "a data set of torch": (
+        lambda n: torch_file(torch.utils.data.TensorDataset(torch.from_numpy(n))),
+        r"never run \(torch.*TensorDataset\); where that code is, load it and save the tensor of numbers alone$",
+    ),
     "no file": (lambda n: zip_of(a_csv=b""), "must have one such file, it has none"),
     "too deep": (lambda n: zip_of(a_zip=zip_of(b_zip=zip_of(c_zip=b""))), "it is a zip archive"),
     "bomb": (lambda n: zip_of(a_npy=numpy_file(np.zeros((9, 2, 16, 65536)))), "unpacks to .*more than 16 times"),

@@ -144,6 +144,20 @@ VARIANTS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("form", ["{} to {}", "{}..{}", "{}...{}", "[{}-{}]", "({} - {})", "{}TO{}"])
+def test_a_range_reads_alike_however_it_is_written(form, published, tmp_path):
+    content = re.sub(r"(\d+)-(\d+)", lambda match: form.format(*match.groups()), PUBLISHED.read_bytes().decode())
+    (tmp_path / "a.txt").write_text(content)
+    assert read_annotation(tmp_path / "a.txt") == published
+
+
+@pytest.mark.parametrize("line", ["Example: person01_boxing_d1 frames 1-95", "1. person01_boxing_d1 frames 1-95"])
+def test_a_line_that_names_a_video_elsewhere_than_at_its_beginning_is_refused(line):
+    with pytest.raises(AnnotationError, match="line 1, .*must begin with its name: put # before a remark"):
+        parse_annotation(f"{line}\nperson01_boxing_d2 frames 1-40\n")
+    assert len(parse_annotation(f"# {line}\nperson01_boxing_d2 frames 1-40\n")) == 1
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_copies_that_people_have_edited_say_the_same(variant, published, tmp_path):
     content = VARIANTS[variant](PUBLISHED.read_bytes().decode())
@@ -169,7 +183,9 @@ def test_what_is_no_annotation_is_refused(content, rule, tmp_path):
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("line", ["persn01_boxing_d1 frames 1-40", "246-360", "person01 boxing d1 frames 1-40"])
+@pytest.mark.parametrize(
+    "line", ["persn01_boxing_d1 frames 1-40", "246-360", "246..360", "246 to 360", "person01 boxing d1 frames 1-40"]
+)
 def test_a_line_that_is_meant_to_name_ranges_is_no_remark(line):
     with pytest.raises(AnnotationError, match=f"line 2, '{line}'"):
         parse_annotation(f"person01_boxing_d2 frames 1-40\n{line}\n")

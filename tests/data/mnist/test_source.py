@@ -46,6 +46,16 @@ def as_macos(folder):
     put(folder / f"d/._{TRAIN}", b"\0\5\x16\7")
 
 
+def as_labels(change):
+    return npz(**{name: change(values) for name, values in arrays().items() if name.startswith("y")})
+
+
+def as_keys(*names):
+    made = arrays()
+    known = ("x_train", "y_train", "x_test", "y_test")
+    return lambda folder: np.savez(folder / "mnist.npz", **{n: made[k] for n, k in zip(names, known, strict=True)})
+
+
 LAYOUTS = {
     "plain": lambda folder: four_files(folder, str),
     "gzipped": lambda folder: four_files(folder, "{}.gz".format, packed=True),
@@ -64,6 +74,25 @@ LAYOUTS = {
     "keras": npz(),
     "keras-below": npz("datasets/MNIST.npz"),
     "keras-floats": as_floats,
+    "keras-copied": npz("mnist (1).npz"),
+    "labels-with-an-axis": as_labels(lambda labels: labels[:, None]),
+    "labels-as-floats": as_labels(lambda labels: labels.astype("f4")),
+    "labels-one-hot": as_labels(lambda labels: np.eye(10)[labels]),
+    "labels-one-hot-booleans": as_labels(lambda labels: np.eye(10, dtype=bool)[labels]),
+    "train_images": as_keys("train_images", "train_labels", "test_images", "test_labels"),
+    "training_images": as_keys("training_images", "training_labels", "test_images", "test_labels"),
+    "Images-Train": as_keys("Images-Train", "Labels-Train", "Images-T10k", "Labels-T10k"),
+    "train_x": as_keys("train_x", "train_y", "test_x", "test_y"),
+    "chrome": lambda folder: four_files(folder, "{} (1).gz".format, packed=True),
+    "chrome-dotted": lambda folder: four_files(folder, lambda name: name.replace("-idx", " (2).idx")),
+    "firefox": lambda folder: four_files(folder, "{}(1)".format),
+    "windows": lambda folder: four_files(folder, "{}.gz - Copy".format, packed=True),
+    "downloaded-twice": lambda folder: [
+        four_files(folder, name.format, packed=True) for name in ("{}.gz", "{} (1).gz")
+    ],
+    "emnist": lambda folder: four_files(
+        folder, lambda name: f"emnist-mnist-{name.replace('t10k', 'test')}.gz", packed=True
+    ),
 }
 
 
@@ -81,6 +110,19 @@ def test_torchvisions_folder_is_found_from_each_of_its_places(place, tmp_path):
     as_torchvision(tmp_path)
     found = read_source(tmp_path / place)
     assert found.home == tmp_path / "MNIST/raw" and set(found.digests()) == {*NAMES["train"], *NAMES["test"]}
+
+
+def test_a_set_with_a_name_in_front_is_given_by_one_of_its_files(tmp_path, capsys):
+    for seed, name in enumerate(("mnist", "digits")):
+        four_files(tmp_path, lambda file, name=name: f"emnist-{name}-{file}", seed=seed)
+    with pytest.raises(DataError, match="several sets of digits, and none is MNIST: give one of .*-digits-.*-mnist-"):
+        read_source(tmp_path)
+    capsys.readouterr()
+    for seed, name in enumerate(("mnist", "digits")):
+        found = read_source(tmp_path / f"emnist-{name}-{TRAIN}")
+        assert np.array_equal(found.parts["train"].labels, digits(seed)["train"][1])
+        assert found.stand_in == "digits of your own, not MNIST"
+        assert "EMNIST's files hold rows and columns exchanged" in capsys.readouterr().err
 
 
 def test_a_path_to_the_file_of_arrays_is_read(tmp_path):
@@ -132,6 +174,10 @@ def without_labels(folder):
     (folder / f"{TRAIN_LABELS}.gz").unlink()
 
 
+def of_two_names(folder):
+    four_files(folder, lambda name: name if name.startswith("train") else f"emnist-mnist-{name}")
+
+
 OBJECTS = np.array([{"a": 1}], dtype=object)
 DAMAGED = {
     "cut": (changed(TRAIN, lambda old: old[:-500]), f"{TRAIN}.gz is damaged: .*; bring it again"),
@@ -167,7 +213,16 @@ DAMAGED = {
     "arrays of other sides": (npz(x_test=np.zeros((20, 32, 32), np.uint8)), r"must be \(n, 28, 28\)"),
     "objects": (npz(x_train=OBJECTS), "holds Python objects, which are never read: save an array of numbers"),
     "pickle": (lambda folder: put(folder / "mnist.npz", pickle.dumps([1])), r"is no NumPy file \(.npy or .npz\)"),
-    "one-hot labels": (npz(y_train=np.eye(10)[np.arange(60) % 10]), r"labels float64 \(60, 10\), they must be whole"),
+    "two hot": (npz(y_train=np.ones((60, 10))), r"labels float64 \(60, 10\), they must be whole .* or one-hot"),
+    "none hot": (npz(y_train=np.zeros((60, 10))), r"labels float64 \(60, 10\), they must be whole .* or one-hot"),
+    "half labels": (npz(y_train=np.full(60, 0.5)), r"labels float64 \(60,\), they must be whole numbers"),
+    "two of a kind": (npz(train_images=np.zeros(3)), "has x_train and train_images: leave the one that is meant"),
+    "0 and 1": (npz(x_test=np.ones((20, 28, 28), np.uint8)), "its largest of uint8 is 1: save 0 and 1 as 0 and 255"),
+    "idx of 0 and 1": (
+        replaced(TEST, idx(np.ones((20, 28, 28)))),
+        f"{TEST}.gz must hold grey levels .* largest of uint8",
+    ),
+    "parts of two sets": (of_two_names, f"has no {TEST} and no {TEST_LABELS}, it holds"),
     "blurred": (npz(x_test=np.full((20, 28, 28), 0.5)), "whole grey levels, or such divided by 255: its numbers lie"),
     "centred": (npz(x_test=np.full((20, 28, 28), -1.0)), "grey levels from 0 to 255 or from 0 to 1, got -1 to -1"),
     "no number": (npz(x_test=np.full((20, 28, 28), np.nan)), r"must hold numbers, it has others \(NaN"),

@@ -137,6 +137,8 @@ NO_CLIPS = {
     "side": (np.zeros((20, 3, 64, 63), np.uint8), r"must hold \(20, n, 64, 64\) or \(n, 20, 64, 64\).*got \(20, 3"),
     "length": (np.zeros((10, 3, 64, 64), np.uint8), r"must hold \(20, n, 64, 64\)"),
     "none": (np.zeros((20, 0, 64, 64), np.uint8), r"must hold \(20, n, 64, 64\)"),
+    "0 and 1": (np.ones((20, 3, 64, 64), np.uint8), "its largest of uint8 is 1: save 0 and 1 as 0 and 255"),
+    "0 and 1 as int64": (np.eye(64, dtype=int)[None, None].repeat(20, 0), "its largest of int64 is 1: save 0 and 1"),
     "yes or no": (np.zeros((20, 3, 64, 64), bool), "must hold grey levels as uint8 or floats, got bool"),
     "blurred": (np.full((20, 3, 64, 64), 0.3), "must hold whole grey levels, or such divided by 255"),
     "no number": (np.full((20, 3, 64, 64), np.nan), r"must hold numbers, it has others \(NaN or infinite\)"),
@@ -150,6 +152,17 @@ def test_arrays_that_are_no_clips_are_refused(case, tmp_path):
     np.save(tmp_path / standard.SOURCE, array)
     with pytest.raises(DataError, match=message):
         standard.read_source(tmp_path / standard.SOURCE)
+
+
+def test_the_only_array_of_clips_is_taken_also_from_a_browsers_second_copy(tmp_path):
+    clips = np.random.default_rng(0).integers(0, 256, (20, 3, 64, 64)).astype(np.uint8)
+    path = tmp_path / "mnist_test_seq (1).npz"
+    np.savez(path, labels=np.zeros(3), clips=clips, background=np.zeros((64, 64)))
+    found = standard.read_source(standard.find_source(tmp_path))
+    assert np.array_equal(found.array, clips.swapaxes(0, 1))
+    np.savez(path, one=clips, two=clips)
+    with pytest.raises(DataError, match=r"must hold one array of clips, it holds one \(20, 3, 64, 64\), two \(20, 3"):
+        standard.read_source(path)
 
 
 def test_files_that_are_no_clips_are_refused(files, tmp_path):
@@ -171,7 +184,7 @@ def test_files_that_are_no_clips_are_refused(files, tmp_path):
         assert "\n" not in str(raised.value) and not standard.folder_of(tmp_path / "out").exists()
     source.unlink()
     np.savez(folder / "mnist_test_seq.npz", clips=np.zeros(3), dims=np.zeros(2))
-    with pytest.raises(DataError, match=r"must hold one array, it holds clips \(3,\), dims \(2,\)"):
+    with pytest.raises(DataError, match=r"must hold one array of clips, it holds clips \(3,\), dims \(2,\)"):
         standard.prepare(tmp_path / "out", files=folder)
     (folder / "mnist_test_seq.npz").unlink()
     with pytest.raises(DataError, match=r"has no mnist_test_seq.npy, nor .npz or .npy.gz"):
