@@ -59,6 +59,8 @@ def _remarks(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"more than half is masked on {_listed(facts['masked'])}, which count as gaps; no window spans one"
     if facts["doubled"]:
         yield f"{facts['doubled']} times stand in two places, with equal currents: taken once"
+    if facts.get("outside"):
+        yield f"{facts['outside']} values outside of valid_min, valid_max or valid_range count as missing"
     if facts["passed_over"]:
         yield f"not read: {_listed(facts['passed_over'])}; --variables U V reads others"
     if facts["columns_left_out"]:

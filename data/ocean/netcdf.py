@@ -156,7 +156,7 @@ def _kept(path: Path, gaps: NDArray[np.bool_]) -> NDArray[np.bool_]:
     dry = gaps.any(axis=1)
     water = ~dry.all(axis=0)
     if not water.any():
-        raise DataError(f"{path} has no currents: every value is a fill value")
+        raise DataError(f"{path} has no currents: every value is a fill value or not valid")
     return np.asarray(dry[:, water].mean(axis=1) <= MOST_MASKED)
 
 
@@ -182,6 +182,7 @@ def _facts(parts: Sequence[Part], times: Timeline) -> dict[str, Any]:
         "latitudes": [float(grid.latitude[-1]), float(grid.latitude[0])],
         "longitudes": [float(grid.longitude[0]), float(grid.longitude[-1])],
         "columns_left_out": grid.twice,
+        "outside": sum(part.outside for part in parts),
     }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import xarray as xr
 
 from data.errors import DataError
+from data.ocean.values import with_numbers
 
 SUFFIXES = re.compile(r"\.(nc|nc4|nc3|cdf|netcdf)(\.(gz|bz2|xz|zip|z))?$|\.(grib2?|grb2?)$", re.IGNORECASE)
 """Names of files that hold currents, or that would after one step more; in capitals too."""
@@ -35,7 +36,10 @@ FAULTS = (
     AssertionError, MemoryError, zlib.error,
 )  # fmt: skip
 """What the libraries raise for files that are cut or changed."""
-SPELLED = {"unit": "units", "standardname": "standard_name", "longname": "long_name"}
+SPELLED = {
+    "unit": "units", "standardname": "standard_name", "longname": "long_name", "_fillvalue": "_FillValue",
+    "_unsigned": "_Unsigned",
+}  # fmt: skip
 
 
 def netcdf_files(source: Path) -> list[Path]:
@@ -74,8 +78,8 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
         raise DataError(f"{path} {'is no NetCDF file' if magic else 'is empty'}")
     with warnings.catch_warnings(), _damage_named(path):
         warnings.simplefilter("ignore")  # of fill values named twice, and of values that overflow: they are masked
-        with xr.open_dataset(path, engine=engine, decode_times=False, decode_timedelta=False) as dataset:
-            yield _in_cf_case(dataset)
+        with xr.open_dataset(path, engine=engine, decode_cf=False) as dataset:
+            yield xr.decode_cf(_in_cf_case(path, dataset), decode_times=False, decode_timedelta=False)
 
 
 @contextlib.contextmanager
@@ -101,14 +105,15 @@ def _let_go(error: BaseException | None) -> None:
         sys.unraisablehook = hook
 
 
-def _in_cf_case(dataset: xr.Dataset) -> xr.Dataset:
+def _in_cf_case(path: Path, dataset: xr.Dataset) -> xr.Dataset:
     """The data set with attributes such as Unit and Standard_Name under CF's names, as texts without spaces around."""
-    for variable in dataset.variables.values():
+    for title, variable in dataset.variables.items():
         found: dict[Hashable, object] = {}
         for key, value in sorted(variable.attrs.items(), key=lambda entry: not str(entry[0]).islower()):
             name = str(key).strip().lower()
             found.setdefault(SPELLED.get(name, name), _plain(value))
         variable.attrs = found
+        with_numbers(path, title, variable)
     return dataset
 
 

@@ -16,9 +16,7 @@ from data.ocean.naming import Chosen, chosen
 from data.ocean.opening import opened, text_of
 from data.ocean.speed_units import metres_per_second
 from data.ocean.timeline import Times, times_of
-
-FASTEST, LARGEST = 999.0, 9999.0
-"""What is at least so many m/s, or so many of the file's units, is a fill value: land."""
+from data.ocean.values import in_metres_per_second, limits_of, require_currents
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,8 @@ class Part:
     level: Level | None
     selected: Mapping[str, str]
     """Values along other dimensions, and the member of an ensemble where the file has one alone."""
+    outside: int = 0
+    """Values outside of valid_min, valid_max or valid_range, which are missing."""
 
 
 def read_part(path: Path, choice: Choice) -> Part:
@@ -51,7 +51,8 @@ def read_part(path: Path, choice: Choice) -> Part:
             raise DataError(f"{path}: u and v have different times or levels")
         units = {component: text_of(dataset[name], "units") for component, name in names.names.items()}
         planes = {component: side.values for component, side in found.items()}
-        return Part(path, names, planes, first.times, first.grid, units, first.level, first.selected)
+        outside = sum(side.outside for side in sides)
+        return Part(path, names, planes, first.times, first.grid, units, first.level, first.selected, outside)
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class _Plane:
     grid: Grid
     level: Level | None
     selected: Mapping[str, str]
+    outside: int
 
 
 def _plane(path: Path, field: xr.DataArray, names: Chosen, choice: Choice) -> _Plane:
@@ -76,7 +78,8 @@ def _plane(path: Path, field: xr.DataArray, names: Chosen, choice: Choice) -> _P
     times = times_of(path, axes.time)
     if not len(times.values):
         raise DataError(f"{path} has no field: its times are none")
-    return _Plane(_speeds(field.isel(places), factor, axes, grid), times, grid, level, selected)
+    speeds, outside = _speeds(path, field.isel(places), factor, axes, grid)
+    return _Plane(speeds, times, grid, level, selected, outside)
 
 
 def _factor(path: Path, field: xr.DataArray) -> float:
@@ -88,15 +91,15 @@ def _factor(path: Path, field: xr.DataArray) -> float:
     return factor
 
 
-def _speeds(field: xr.DataArray, factor: float, axes: Axes, grid: Grid) -> Frames:
-    """In m/s (t, h, w), in the order of the grid's rows and columns, NaN for fill values."""
+def _speeds(path: Path, field: xr.DataArray, factor: float, axes: Axes, grid: Grid) -> tuple[Frames, int]:
+    """In m/s (t, h, w), in the order of the grid's rows and columns, NaN for what is missing; how much is not valid."""
+    limits = limits_of(field.attrs, field.encoding.get("dtype"), field.encoding)
     raw = field.transpose(*axes.time.dims, *grid.dimensions).to_numpy()
     raw = raw if axes.time.dims else raw[None]
     speeds = np.empty((len(raw), len(grid.rows), len(grid.columns)), np.float32)
     places = np.ix_(grid.rows, grid.columns)
-    with np.errstate(invalid="ignore", over="ignore"):
-        for frame, speed in zip(raw, speeds, strict=True):
-            values = frame[places]
-            speed[...] = values if factor == 1 else values * factor
-            speed[~((np.abs(values) < LARGEST) & (np.abs(speed) < FASTEST))] = np.nan
-    return speeds
+    outside = sum(
+        in_metres_per_second(frame[places], factor, limits, speed) for frame, speed in zip(raw, speeds, strict=True)
+    )
+    require_currents(path, field.name or "", text_of(field, "units"), factor, speeds)
+    return speeds, outside
