@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from data.errors import DataError
 from data.fields.schema import Frames
 from data.ocean.levels import Choice, same_level
-from data.ocean.opening import common_name
 from data.ocean.parts import Part, read_part
+from data.ocean.regions import names_of
 from data.ocean.timeline import UNDATED, Timeline, one_calendar, places_in, timeline
 
 MOST_MASKED = 0.5
@@ -55,10 +55,11 @@ def read_regions(files: Sequence[Path], choice: Choice | None = None) -> list[Re
                 break
         else:
             groups.append([(part, 0)])
-    found = [_joined([part for part, _ in group], [turn for _, turn in group]) for group in groups]
-    if len({region.name for region in found}) < len(found):
-        names = ", ".join(region.name for region in found)
-        raise DataError(f"regions must have names of their own, got {names}: rename the files")
+    names = names_of([[part.path for part, _ in group] for group in groups])
+    found = [
+        _joined(name, [part for part, _ in group], [turn for _, turn in group])
+        for name, group in zip(names, groups, strict=True)
+    ]
     _require_one_step(found)
     return sorted(found, key=lambda region: region.name)
 
@@ -73,9 +74,8 @@ def _require_one_step(regions: Sequence[Region]) -> None:
             )
 
 
-def _joined(parts: Sequence[Part], turns: Sequence[int]) -> Region:
+def _joined(name: str, parts: Sequence[Part], turns: Sequence[int]) -> Region:
     """The parts of one region, in the order of their times."""
-    name = common_name([part.path for part in parts])
     _require_alike(parts)
     calendar = one_calendar([part.path for part in parts], [part.times for part in parts])
     times = timeline(name, np.concatenate([part.times.values for part in parts]), calendar)
@@ -86,9 +86,19 @@ def _joined(parts: Sequence[Part], turns: Sequence[int]) -> Region:
         fields, gaps = fields[kept], gaps[kept]
     left = times.only(kept)
     fields[gaps] = 0
+    dry = gaps.any(axis=1)
     masked = [times.label(value) for value in times.values[~kept]]
     facts = _facts(parts, left) | {"gaps": times.gaps(), "masked": masked, "doubled": num_doubled}
-    return Region(name, fields, gaps.any(axis=(0, 1)), left, facts)
+    return Region(name, fields, dry.any(axis=0), left, facts | {"sometimes_masked": _sometimes(dry, left)})
+
+
+def _sometimes(dry: NDArray[np.bool_], times: Timeline) -> dict[str, Any] | None:
+    """The share of the places that are masked at some times but not at all, and when most are; None for no place."""
+    places = dry.any(axis=0) & ~dry.all(axis=0)
+    if not places.any():
+        return None
+    most = int(dry[:, places].sum(axis=1).argmax())
+    return {"share": float(places.mean()), "most": times.label(times.values[most])}
 
 
 def _require_alike(parts: Sequence[Part]) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import os
 import re
 import sys
 import traceback
@@ -127,19 +126,3 @@ def text_of(variable: xr.DataArray | xr.Variable, name: str) -> str:
     """An attribute as text, empty where there is none."""
     value = variable.attrs.get(name, "")
     return value if isinstance(value, str) else str(value)
-
-
-def named(path: Path) -> str:
-    """What a file's region is called: the file's name without the date that it may begin with."""
-    stem = SUFFIXES.sub("", path.name) or path.stem
-    return stem.lstrip("0123456789-_").split("-")[0].lower() or stem
-
-
-def common_name(paths: list[Path]) -> str:
-    """What the region of several files is called: the words that all names begin with, or end with, or the first's."""
-    words = [re.split(r"[_.\s]+", named(path)) for path in paths]
-    if all(one == words[0] for one in words):
-        return named(paths[0])
-    first = os.path.commonprefix(words)
-    last = os.path.commonprefix([one[::-1] for one in words])[::-1]
-    return "_".join(first or last) or named(paths[0])

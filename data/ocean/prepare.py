@@ -7,10 +7,10 @@ is. Of several levels the one nearest the surface is read, or nearest to ``--dep
 
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -18,7 +18,7 @@ from data.errors import DataError, DownloadError, ManifestError
 from data.fields.schema import Tile, cut, write_tiles
 from data.files import full_path, locked, room_in, sha256_of
 from data.manifest import MANIFEST, Manifest, standing_in
-from data.ocean.account import lines_of, spelled
+from data.ocean.account import lines_of, masked_at_times, spelled
 from data.ocean.levels import Choice
 from data.ocean.netcdf import read_regions
 from data.ocean.opening import netcdf_files
@@ -120,10 +120,16 @@ def write(
             **region.facts,
         }  # fmt: skip
     if not tiles:
-        raise DataError(f"every tile of {size} x {size} pixels is land for more than {MOST_LAND:.0%}")
+        raise DataError(_all_land(origin, size, facts))
     source = hashlib.sha256(" ".join(digests.values()).encode()).hexdigest()
     details = {"files": digests, "regions": facts, "most_land": MOST_LAND, "choice": choice.facts()}
     return write_tiles(folder, tiles, dataset, demo, origin, source, LIBRARIES, details)
+
+
+def _all_land(origin: str, size: int, regions: Mapping[str, Mapping[str, Any]]) -> str:
+    reason = "".join(f"; {name}: {words}" for name, facts in regions.items() if (words := masked_at_times(facts)))
+    way = "leave those days out, or lower data.size" if reason else "lower data.size"
+    return f"{origin}: every tile of {size} x {size} pixels is land for more than {MOST_LAND:.0%}{reason}: {way}"
 
 
 def _inside(path: Path, origin: str) -> str:
