@@ -66,9 +66,7 @@ def limits_of(attributes: MutableMapping[Any, Any], packed: np.dtype[Any] | None
     return found[0] - 1e-6 * abs(scale), found[1] + 1e-6 * abs(scale)
 
 
-def in_metres_per_second(
-    values: NDArray[Any], factor: float, limits: tuple[float, float], into: Frames
-) -> int:
+def in_metres_per_second(values: NDArray[Any], factor: float, limits: tuple[float, float], into: Frames) -> int:
     """Write m/s into an array, NaN for what is missing; how many values lie outside the limits."""
     with np.errstate(invalid="ignore", over="ignore"):
         into[...] = values if factor == 1 else values * factor
