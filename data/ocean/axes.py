@@ -27,6 +27,10 @@ NO_TIME = re.compile(r"reference|reftime|run|analysis|period|bounds|bnds", re.IG
 """Words in the names of times that are not those of the field, such as that of a forecast's start."""
 
 
+START = re.compile(r"initial|reference|start|analysis", re.IGNORECASE)
+"""Words in the long name of a forecast's start, though its other attributes are those of the field's time."""
+
+
 @dataclass(frozen=True)
 class Axes:
     """The coordinates of a field; ``others`` are dimensions that are neither time nor place, the level among them."""
@@ -44,6 +48,13 @@ def with_coordinates(dataset: xr.Dataset) -> xr.Dataset:
         if variable.ndim <= 3 and any(is_one(str(name), variable) for is_one in (_is_place, _is_time, is_level))
     ]  # fmt: skip
     return dataset.set_coords(found)
+
+
+def has_times(dataset: xr.Dataset) -> bool:
+    """Whether any variable of it is a time, or goes along one."""
+    return any(TIME_NAMES.fullmatch(str(name)) for name in dataset.dims) or any(
+        _is_time(str(name), dataset[name]) for name in dataset.variables
+    )
 
 
 def axes_of(path: Path, field: xr.DataArray) -> Axes:
@@ -145,6 +156,7 @@ def _time(path: Path, field: xr.DataArray) -> xr.DataArray:
 
 def _rank_of_time(one: xr.DataArray, by_axis: list[Hashable] | tuple[()]) -> tuple[bool, ...]:
     tests: list[Callable[[], bool]] = [
+        lambda: START.search(text_of(one, "long_name")) is None, lambda: one.name == "valid_time",
         lambda: text_of(one, "standard_name").lower() == "time", lambda: one.ndim == 1, lambda: one.name in by_axis,
         lambda: one.name in one.dims, lambda: " since " in text_of(one, "units").lower(),
     ]  # fmt: skip

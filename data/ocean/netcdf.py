@@ -1,6 +1,6 @@
 """Surface currents read from NetCDF files: those of one grid are a region, in the order of their times."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from data.errors import DataError
 from data.fields.schema import Frames
 from data.ocean.levels import Choice, same_level
-from data.ocean.parts import Part, read_part
+from data.ocean.parts import NoFields, Part, read_part
 from data.ocean.regions import names_of
 from data.ocean.timeline import UNDATED, Timeline, one_calendar, places_in, timeline
+from data.progress import say
 
 MOST_MASKED = 0.5
 """A time at which a larger share of a region's water has no value is a gap, as if its file were missing."""
@@ -47,8 +48,7 @@ def read_regions(files: Sequence[Path], choice: Choice | None = None) -> list[Re
     """
     choice = choice or Choice()
     groups: list[list[tuple[Part, int]]] = []
-    for path in files:
-        part = read_part(path, choice)
+    for part in _parts(files, choice):
         for group in groups:
             if (turn := part.grid.turn_to(group[0][0].grid)) is not None:
                 group.append((part, turn))
@@ -62,6 +62,20 @@ def read_regions(files: Sequence[Path], choice: Choice | None = None) -> list[Re
     ]
     _require_one_step(found)
     return sorted(found, key=lambda region: region.name)
+
+
+def _parts(files: Sequence[Path], choice: Choice) -> Iterator[Part]:
+    """What the files have; those with neither currents nor times are left out, which is said, unless all are such."""
+    left_out = []
+    for path in files:
+        try:
+            yield read_part(path, choice)
+        except NoFields as error:
+            left_out.append((path, error))
+    if len(left_out) == len(files):
+        raise left_out[0][1]
+    for path, _ in left_out:
+        say(f"{path} has neither currents nor times: it is left out")
 
 
 def _require_one_step(regions: Sequence[Region]) -> None:

@@ -48,6 +48,8 @@ def netcdf_files(source: Path) -> list[Path]:
     """
     if source.is_file():
         return [source]
+    if not source.exists():
+        raise DataError(f"{source} has no NetCDF file (.nc): give the folder that has them, it is not there")
     inside = source.rglob("*") if source.is_dir() else ()
     found = sorted(
         path for path in inside if SUFFIXES.search(path.name) and path.is_file() and not _hidden(path, source)

@@ -9,10 +9,10 @@ import xarray as xr
 
 from data.errors import DataError
 from data.fields.schema import Frames
-from data.ocean.axes import Axes, axes_of, with_coordinates
+from data.ocean.axes import Axes, axes_of, has_times, with_coordinates
 from data.ocean.grid import Grid, grid_of
 from data.ocean.levels import Choice, Level, one_of_each, same_level
-from data.ocean.naming import Chosen, chosen
+from data.ocean.naming import Chosen, NoCurrents, chosen
 from data.ocean.opening import opened, text_of
 from data.ocean.speed_units import metres_per_second
 from data.ocean.timeline import Times, times_of
@@ -37,10 +37,19 @@ class Part:
     """Values outside of valid_min, valid_max or valid_range, which are missing."""
 
 
+class NoFields(DataError):
+    """A file has neither currents nor times, as a mask or the depth of the sea floor has none."""
+
+
 def read_part(path: Path, choice: Choice) -> Part:
     """A file's part of a region; raises DataError for a file that holds no currents, or more than one field a time."""
     with opened(path) as dataset:
-        names = chosen(path, dataset, choice.variables)
+        try:
+            names = chosen(path, dataset, choice.variables)
+        except NoCurrents as error:
+            if has_times(dataset):
+                raise
+            raise NoFields(str(error)) from error
         dataset = with_coordinates(dataset)
         found = {component: _plane(path, dataset[name], names, choice) for component, name in names.names.items()}
         sides = list(found.values())

@@ -40,7 +40,8 @@ def test_a_dash_is_part_of_a_name_and_dates_are_not(tmp_path):
     right = {
         "south-pacific.nc": "south_pacific", "North-Atlantic.nc": "north_atlantic", "atl-2002.nc": "atl",
         "south-pacific-2002-01-31.nc": "south_pacific", "north-sea-20020101-20020131.nc": "north_sea",
-        "cmems_mod-cur_P1D-m_0.49m_2020-01-01-2020-01-31.nc": "cmems_mod_cur_p1d_m_0.49m", "hycom-12v1.nc": "hycom_12v1",
+        "cmems_mod-cur_P1D-m_0.49m_2020-01-01-2020-01-31.nc": "cmems_mod_cur_p1d_m_0.49m",
+        "hycom-12v1.nc": "hycom_12v1",
         "20020101000000-GLOBCURRENT-L4-CUReul_hs-ALT_SUM-v02.0-fv01.0.nc": "globcurrent", "2020-01.nc": "2020-01",
         "cmems_mod-cur_P1D-m_1700000000001.nc": "cmems_mod_cur_p1d_m_1700000000001", "a_2002.nc": "a_2002",
     }  # fmt: skip

@@ -24,7 +24,8 @@ def with_hole(sea, value, units="m s-1", factor=1.0, **attributes):
     [
         (-99.0, "m s-1", 1, "uo has the value -99 in m s-1, -99 m/s"), (99.0, "m s-1", 1, "99 m/s"),
         (-888.0, "m s-1", 1, "-888 m/s"), (-32.768, "m/s", 1, "the value -32.768 in m/s, -32.77 m/s"),
-        (999.0, "cm s-1", 0.01, "the value 999 in cm s-1, 9.99 m/s"), (-99.99, "dm/s", 0.1, "-99.99 in dm/s, -9.999 m/s"),
+        (999.0, "cm s-1", 0.01, "the value 999 in cm s-1, 9.99 m/s"),
+        (-99.99, "dm/s", 0.1, "-99.99 in dm/s, -9.999 m/s"),
         (-888.0, "cm/s", 0.01, "-888 in cm/s, -8.88 m/s"), (50.0, None, 1, "50 in m s-1 .no units given., 50 m/s"),
     ],
 )  # fmt: skip
