@@ -15,7 +15,7 @@ from data.ocean.opening import text_of
 
 TIME_NAMES = re.compile(r"time[0-9]*|t|date|mt|time_counter|ocean_time|record|valid_time|time_\w+", re.IGNORECASE)
 LEVEL_NAMES = re.compile(
-    r"(olev|lev|level|depth|elevation|altitude|height|z|nav_lev|gdep|s_rho|sigma)\w*", re.IGNORECASE
+    r"(olev|lev|level|depth|elevation|altitude|height|z|nav_lev|gdep|s_rho|sigma|siglay|siglev)\w*", re.IGNORECASE
 )
 PLACE_NAMES = {
     "latitude": re.compile(r"((nav_|geo|[xytupv])?lat(itude)?s?|gphi)([_0-9]\w*)?", re.IGNORECASE),

@@ -13,7 +13,8 @@ from data.fields.schema import Frames
 from data.ocean.levels import Choice, same_level
 from data.ocean.parts import NoFields, Part, read_part
 from data.ocean.regions import names_of
-from data.ocean.timeline import UNDATED, Timeline, one_calendar, places_in, timeline
+from data.ocean.timeline import Timeline, one_calendar, places_in, require_no_mixture, timeline
+from data.ocean.times import UNDATED
 from data.progress import say
 
 MOST_MASKED = 0.5
@@ -91,8 +92,9 @@ def _require_one_step(regions: Sequence[Region]) -> None:
 def _joined(name: str, parts: Sequence[Part], turns: Sequence[int]) -> Region:
     """The parts of one region, in the order of their times."""
     _require_alike(parts)
-    calendar = one_calendar([part.path for part in parts], [part.times for part in parts])
-    times = timeline(name, np.concatenate([part.times.values for part in parts]), calendar)
+    paths, given = [part.path for part in parts], [part.times for part in parts]
+    times = timeline(paths, given, one_calendar(paths, given))
+    require_no_mixture(paths, given, times)
     fields, num_doubled = _filled(name, parts, turns, times)
     gaps = np.isnan(fields)
     kept = _kept(parts[0].path, gaps)

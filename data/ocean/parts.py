@@ -15,7 +15,7 @@ from data.ocean.levels import Choice, Level, one_of_each, same_level
 from data.ocean.naming import Chosen, NoCurrents, chosen
 from data.ocean.opening import opened, text_of
 from data.ocean.speed_units import metres_per_second
-from data.ocean.timeline import Times, times_of
+from data.ocean.times import Times, times_of
 from data.ocean.values import in_metres_per_second, limits_of, require_currents
 
 

@@ -90,7 +90,8 @@ def require_same(folder: Path, manifest: Manifest, files: Path | str | None) -> 
     asked = {_inside(path, str(source)): path for path in netcdf_files(source)}
     held = manifest.details.get("files")
     if not isinstance(held, dict):
-        raise DataError(f"{folder} does not say which files it is made of: delete it to make it anew, or drop --files")
+        say(f"{folder} does not say which files it is made of, these may be others: delete it to make it anew")
+        return
     differing = sorted(set(asked) ^ set(held))
     differing = differing or [name for name, path in asked.items() if sha256_of(path) != held[name]]
     if differing:
