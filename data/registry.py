@@ -163,12 +163,12 @@ OCEAN = DataSet(
     "ocean", lambda out, data, files: ocean.prepare(out, files=files, size=data.size),
     lambda out, data: ocean_demo.prepare(out, data.size), lambda out, data: ocean.folder_of(out, data.size),
     _windows, read_fields,
-    has_sizes=True,
+    has_sizes=True, require_same=ocean.require_same,
 )  # fmt: skip
 CONVECTION = DataSet(
     "convection", lambda out, data, files: convection.prepare(out, files=files, size=data.size), _convection_demo,
     lambda out, data: convection.folder_of(out, data.size), _windows, read_fields,
-    has_sizes=True,
+    has_sizes=True, require_same=convection.require_same,
 )  # fmt: skip
 MADE_CONVECTION = DataSet(
     "made-convection", made_convection.prepare, lambda out, data: made_convection.prepare(out, data, demo=True),

@@ -71,7 +71,8 @@ def prepare(
 ) -> Manifest:  # fmt: skip
     """The manifest of the published fields in ``folder_of(out, size)``, which are read unless they are there.
 
-    Raises :class:`DataError` with one clear line if that cannot be done; then nothing half-written is left.
+    Raises :class:`DataError` with one clear line if that cannot be done, or if the squares there were read from
+    another file or in another way; then nothing half-written is left.
     """
     if size < 1:
         raise DataError(f"data.size must be 1 or more, got {size}")
@@ -79,7 +80,8 @@ def prepare(
     with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
         standing = standing_in(folder, DATASET)
         if standing is not None:
-            _require_reading(folder, standing, reading)
+            _require_reading(folder, standing, reading, component_axis)
+            require_same(folder, standing, files)
             return standing
         path = _path(files)
         scratch = folder.with_name(f".{folder.name}.unpacked")
@@ -98,11 +100,23 @@ def _say_form(path: Path, facts: Mapping[str, Any]) -> None:
         say(f"{path}: {shape[0]} frames of {shape[2]} x {shape[3]} pixels, the published file has 2000 of 256 x 1792")
 
 
-def _require_reading(folder: Path, manifest: Manifest, reading: ReadingName | None) -> None:
+def require_same(folder: Path, manifest: Manifest, files: Path | str | None) -> None:
+    """Raise DataError where ``files`` is another file than the one that the squares in ``folder`` are made of."""
+    if files is not None and sha256_of(path := _path(files)) != manifest.source_sha256:
+        raise DataError(
+            f"{folder} is not made of {path}, which has other content than {manifest.origin} had: give another folder "
+            "(--out, --data of a search), or drop --files"
+        )
+
+
+def _require_reading(folder: Path, manifest: Manifest, reading: ReadingName | None, axis: int | None) -> None:
     details = manifest.details
     way = (details.get("components_swapped"), details.get("rows_turned"))
     if reading is not None and way != (READINGS[reading].is_swapped, READINGS[reading].is_upside_down):
         raise DataError(f"{folder} was read in another way than {reading}: choose another output folder")
+    layout = str(details.get("layout", "components along axis 1 of"))
+    if axis is not None and f"components along axis {axis} of" not in layout:
+        raise DataError(f"{folder} was read with {layout}, not {axis}: choose another output folder")
 
 
 def _path(files: Path | str | None) -> Path:

@@ -20,6 +20,15 @@ def lines_of(details: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"{name}: {line}" for line in _remarks(facts))
 
 
+def masked_at_times(facts: Mapping[str, Any]) -> str:
+    """What is land of a region that is not masked at all times, in words; empty where there is none."""
+    found = facts.get("sometimes_masked")
+    if not found:
+        return ""
+    share = f"{100 * found['share']:.1g} %" if found["share"] < 0.01 else f"{100 * found['share']:.0f} %"
+    return f"{share} counts as land because it is masked on some days (most on {found['most']})"
+
+
 def spelled(choice: Any) -> str:
     """A choice that a manifest has, as options."""
     if not isinstance(choice, dict) or not isinstance(choice.get("select", {}), dict):
@@ -57,8 +66,12 @@ def _remarks(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"no file has {_listed(facts['gaps'])}; no window spans a gap"
     if facts["masked"]:
         yield f"more than half is masked on {_listed(facts['masked'])}, which count as gaps; no window spans one"
+    if words := masked_at_times(facts):
+        yield words
     if facts["doubled"]:
         yield f"{facts['doubled']} times stand in two places, with equal currents: taken once"
+    if facts.get("outside"):
+        yield f"{facts['outside']} values outside of valid_min, valid_max or valid_range count as missing"
     if facts["passed_over"]:
         yield f"not read: {_listed(facts['passed_over'])}; --variables U V reads others"
     if facts["columns_left_out"]:

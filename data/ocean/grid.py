@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.ocean.axes import Axes
-from data.ocean.opening import text_of
+from data.ocean.degrees import ADVICE, degrees_of
 
 Places = NDArray[np.float64]
 NEAR = 0.01
@@ -64,14 +64,7 @@ def grid_of(path: Path, axes: Axes) -> Grid:
 
 def _line(path: Path, coordinate: xr.DataArray, kind: str) -> tuple[Places, str]:
     """The values along one dimension, and that dimension; those along two must repeat those of one."""
-    values = coordinate.to_numpy()
-    if values.dtype.kind not in "fiu" or "radian" in text_of(coordinate, "units").lower():
-        raise DataError(
-            f"{path}: {coordinate.name} must be in degrees, got {text_of(coordinate, 'units') or values.dtype}"
-        )
-    values = values.astype(np.float64)
-    if not np.isfinite(values).all():
-        raise DataError(f"{path}: {coordinate.name} has places without a value")
+    values = degrees_of(path, coordinate, kind)
     return _separated(path, coordinate, values, kind) if values.ndim == 2 else (values, str(coordinate.dims[0]))
 
 
@@ -84,7 +77,7 @@ def _separated(path: Path, coordinate: xr.DataArray, values: Places, kind: str) 
             return first, str(coordinate.dims[1 - axis])
     raise DataError(
         f"{path} is on a curvilinear grid, its {kind}s {coordinate.name} vary along "
-        f"{' and '.join(map(str, coordinate.dims))}: interpolate it to latitudes and longitudes, as with cdo remapbil"
+        f"{' and '.join(map(str, coordinate.dims))}: {ADVICE}"
     )
 
 

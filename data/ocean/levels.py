@@ -18,6 +18,8 @@ METRES = {"m": 1.0, "meter": 1.0, "metre": 1.0, "cm": 0.01, "km": 1000.0, "": 1.
 PRESSURE = ("dbar", "decibar", "decibars", "bar", "pa", "hpa", "mbar")
 NEAR = 1.0
 """A depth may be asked for this far above the first level or below the last, metres, or half the step there."""
+SIGMA = re.compile(r"s_|sigma|sig(lay|lev)|sc_r|s$")
+"""Names of levels that are shares of the water's depth where no unit says otherwise."""
 MEMBERS = ("member", "number", "realization", "ensemble", "ens", "expver")
 """Dimensions whose value is written down though it is the only one: files of two must not follow each other."""
 MOST_SHOWN = 8
@@ -80,7 +82,7 @@ def one_of_each(
     level: Level | None = None
     values: dict[str, str] = {}
     for name in others:
-        coordinate, size = coordinate_of(velocity, name), velocity.sizes[name]
+        coordinate, size = _along(velocity, name, choice), velocity.sizes[name]
         asked = choice.select.get(name) or choice.select.get(str(getattr(coordinate, "name", name)))
         is_deep = coordinate is not None and is_level(str(coordinate.name), coordinate)
         if asked is None and coordinate is not None and is_deep and _is_known(coordinate, size):
@@ -99,6 +101,22 @@ def one_of_each(
     return places, level, values
 
 
+def _along(velocity: xr.DataArray, name: str, choice: Choice) -> xr.DataArray | None:
+    """The values along a dimension; where they but count levels, the depths in metres along it, unless asked for."""
+    own = coordinate_of(velocity, name)
+    if own is None or name in choice.select or not own.dims or (is_level(str(own.name), own) and _is_in_metres(own)):
+        return own
+    depths = [
+        one for title, one in velocity.coords.items()
+        if one.dims == (name,) and is_level(str(title), one) and one.dtype.kind in "fiu" and _is_in_metres(one)
+    ]  # fmt: skip
+    return depths[0] if depths else own
+
+
+def _is_in_metres(coordinate: xr.DataArray) -> bool:
+    return bool(text_of(coordinate, "units")) and _metres(coordinate) is not None
+
+
 def _is_known(coordinate: xr.DataArray, size: int) -> bool:
     """Whether values tell which level is near the surface: model levels are counted from above or from below."""
     is_scaled = _metres(coordinate) is not None or text_of(coordinate, "units").lower() in PRESSURE
@@ -106,16 +124,23 @@ def _is_known(coordinate: xr.DataArray, size: int) -> bool:
 
 
 def _is_sigma(coordinate: xr.DataArray) -> bool:
-    """Whether values are shares of the water's depth."""
-    return re.match(r"ocean_(s|sigma|double_sigma)_", text_of(coordinate, "standard_name").lower()) is not None
+    """Whether values are shares of the water's depth, by standard name, else by name and values from -1 to 0."""
+    if re.match(r"ocean_(s|sigma|double_sigma)_", text_of(coordinate, "standard_name").lower()):
+        return True
+    values = coordinate.to_numpy()
+    return _is_sigma_by_name(coordinate) and values.dtype.kind == "f" and bool(((values >= -1) & (values <= 0)).all())
+
+
+def _is_sigma_by_name(coordinate: xr.DataArray) -> bool:
+    return not text_of(coordinate, "units") and SIGMA.match(str(coordinate.name).lower()) is not None
 
 
 def _metres(coordinate: xr.DataArray) -> float | None:
     """Metres in its unit, None where it has another; without a unit it is metres, unless it counts levels."""
     units = text_of(coordinate, "units").lower()
-    if _is_sigma(coordinate):
+    if _is_sigma(coordinate) or _is_sigma_by_name(coordinate):
         return None
-    if not units and re.match(r"lev|olev|model|s_|sigma|[kz]$", str(coordinate.name).lower()):
+    if not units and re.match(r"lev|olev|model|[kz]$", str(coordinate.name).lower()):
         return None if np.array_equal(coordinate.to_numpy(), np.round(coordinate.to_numpy())) else 1.0
     return METRES.get(units.removesuffix("s") or units)
 
@@ -203,7 +228,7 @@ def _require_used(
     path: Path, velocity: xr.DataArray, others: tuple[str, ...], choice: Choice, level: Level | None
 ) -> None:
     """Raise DataError for a choice that the file does not have."""
-    known = {*others, *(str(c.name) for name in others if (c := coordinate_of(velocity, name)) is not None)}
+    known = {*others, *(str(c.name) for name in others if (c := _along(velocity, name, choice)) is not None)}
     for name, asked in choice.select.items():
         alone = velocity.coords.get(name)
         if name not in known and (alone is None or alone.size != 1 or not _same(_texts(alone)[0], asked)):

@@ -36,7 +36,11 @@ KINDS = (
             ("water_u", "water_v"), ("u", "v"), ("u_surf", "v_surf"), ("usurf", "vsurf"), ("surf_u", "surf_v"),
             ("ssu", "ssv"), ("uos", "vos"), ("utotal", "vtotal"), ("uvel", "vvel"), ("ucur", "vcur"), ("ewct", "nsct"),
             ("u_eastward", "v_northward"), ("u_current", "v_current"), ("current_u", "current_v"),
-            ("u_velocity", "v_velocity"), ("east_vel", "north_vel"), ("eastward_velocity", "northward_velocity"),
+            ("u_velocity", "v_velocity"),
+            ("ucurr", "vcurr"), ("u_vel", "v_vel"), ("vel_u", "vel_v"), ("evel", "nvel"),
+            ("uogrd", "vogrd"), ("uu", "vv"), ("uosurf", "vosurf"), ("surface_u", "surface_v"), ("u_eul", "v_eul"),
+            ("eastward_vel", "northward_vel"), ("current_east", "current_north"), ("east_vel", "north_vel"),
+            ("eastward_velocity", "northward_velocity"),
             ("eastward_current", "northward_current"), ("u_east", "v_north"), ("uvelocity", "vvelocity"),
         ),
     ),
@@ -55,7 +59,7 @@ KINDS = (
             (GEOSTROPHIC.format("eastward"), GEOSTROPHIC.format("northward")),
             ("geostrophic_eastward_sea_water_velocity", "geostrophic_northward_sea_water_velocity"),
         ),
-        (("ugos", "vgos"), ("ugeo", "vgeo"), ("ug", "vg")),
+        (("ugos", "vgos"), ("ugeo", "vgeo"), ("ug", "vg"), ("ugeos", "vgeos"), ("u_g", "v_g"), ("u_geo", "v_geo")),
     ),
     Kind(
         "anomaly of the geostrophic current",
@@ -67,8 +71,16 @@ KINDS = (
     ),
 )  # fmt: skip
 """In the order of preference, the pairs of names of each kind as well."""
-OTHER = re.compile(r"(^|_)(wind|ice|stokes|stress|air|wave|transport)(_|$)")
+OTHER = re.compile(
+    r"(^|_)(winds?|ice|stokes|stress|air|waves?|transport|standard_error|status_flag|number_of_observations|tidal)(_|$)"
+)
 """Words in a standard name of what is no current, whatever the variable is called."""
+CURRENT = re.compile(r"current|water_velocity|ocean_velocity|sea_velocity")
+"""Words in a long name of what is a current, though one of the others may stand there too."""
+
+
+class NoCurrents(DataError):
+    """A file has no variable that is a component of a current."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +118,10 @@ def chosen(path: Path, dataset: xr.Dataset, asked: tuple[str, str] | None) -> Ch
         if mine := [one for one in found if one.kind is kind]:
             best = min(mine, key=lambda one: one.row)
             return Chosen(kind, {best.component: best.name}, tuple(one.name for one in found if one is not best))
-    raise DataError(
+    raise NoCurrents(
         f"{path} must have currents, as uo and vo or by the standard names eastward_sea_water_velocity and "
-        f"northward_sea_water_velocity; it has {_listed(dataset)}: name them with --variables U V"
+        f"northward_sea_water_velocity; it has {_listed(dataset)}: name them with --variables U V, "
+        "or leave it out"
     )
 
 
@@ -117,7 +130,7 @@ def _asked(path: Path, dataset: xr.Dataset, asked: tuple[str, str]) -> Chosen:
         raise DataError(f"--variables must name two variables, u and v, got {asked[0]} twice")
     names = {component: name for component, name in zip("uv", asked, strict=True) if name in dataset.variables}
     if not names:
-        raise DataError(f"{path} has neither {asked[0]} nor {asked[1]}, it has {_listed(dataset)}")
+        raise NoCurrents(f"{path} has neither {asked[0]} nor {asked[1]}, it has {_listed(dataset)}")
     return Chosen(Kind(" and ".join(asked), ()), names)
 
 
@@ -136,10 +149,16 @@ def _candidate(dataset: xr.Dataset, name: str) -> Candidate | None:
             if standard in names:
                 row = by_name[2] if by_name and by_name[:2] == (kind, component) else len(kind.names)
                 return Candidate(name, component, kind, row, True)
-    if by_name is None or OTHER.search(standard.replace(" ", "_")):
+    if by_name is None or OTHER.search(standard.replace(" ", "_")) or (not standard and _is_other(variable)):
         return None
     kind, component, row = by_name
     return Candidate(name, component, kind, row, False)
+
+
+def _is_other(variable: xr.Variable) -> bool:
+    """Whether its long name is that of no current, as "10 metre U wind component"."""
+    words = re.sub(r"[^a-z0-9]+", "_", text_of(variable, "long_name").lower())
+    return OTHER.search(words) is not None and CURRENT.search(words) is None
 
 
 def _row(name: str) -> tuple[Kind, str, int] | None:

@@ -1,6 +1,6 @@
 """Surface currents read from NetCDF files: those of one grid are a region, in the order of their times."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from data.errors import DataError
 from data.fields.schema import Frames
 from data.ocean.levels import Choice, same_level
-from data.ocean.opening import common_name
-from data.ocean.parts import Part, read_part
-from data.ocean.timeline import UNDATED, Timeline, one_calendar, places_in, timeline
+from data.ocean.parts import NoFields, Part, read_part
+from data.ocean.regions import names_of
+from data.ocean.timeline import Timeline, one_calendar, places_in, require_no_mixture, timeline
+from data.ocean.times import UNDATED
+from data.progress import say
 
 MOST_MASKED = 0.5
 """A time at which a larger share of a region's water has no value is a gap, as if its file were missing."""
@@ -47,20 +49,34 @@ def read_regions(files: Sequence[Path], choice: Choice | None = None) -> list[Re
     """
     choice = choice or Choice()
     groups: list[list[tuple[Part, int]]] = []
-    for path in files:
-        part = read_part(path, choice)
+    for part in _parts(files, choice):
         for group in groups:
             if (turn := part.grid.turn_to(group[0][0].grid)) is not None:
                 group.append((part, turn))
                 break
         else:
             groups.append([(part, 0)])
-    found = [_joined([part for part, _ in group], [turn for _, turn in group]) for group in groups]
-    if len({region.name for region in found}) < len(found):
-        names = ", ".join(region.name for region in found)
-        raise DataError(f"regions must have names of their own, got {names}: rename the files")
+    names = names_of([[part.path for part, _ in group] for group in groups])
+    found = [
+        _joined(name, [part for part, _ in group], [turn for _, turn in group])
+        for name, group in zip(names, groups, strict=True)
+    ]
     _require_one_step(found)
     return sorted(found, key=lambda region: region.name)
+
+
+def _parts(files: Sequence[Path], choice: Choice) -> Iterator[Part]:
+    """What the files have; those with neither currents nor times are left out, which is said, unless all are such."""
+    left_out = []
+    for path in files:
+        try:
+            yield read_part(path, choice)
+        except NoFields as error:
+            left_out.append((path, error))
+    if len(left_out) == len(files):
+        raise left_out[0][1]
+    for path, _ in left_out:
+        say(f"{path} has neither currents nor times: it is left out")
 
 
 def _require_one_step(regions: Sequence[Region]) -> None:
@@ -73,12 +89,12 @@ def _require_one_step(regions: Sequence[Region]) -> None:
             )
 
 
-def _joined(parts: Sequence[Part], turns: Sequence[int]) -> Region:
+def _joined(name: str, parts: Sequence[Part], turns: Sequence[int]) -> Region:
     """The parts of one region, in the order of their times."""
-    name = common_name([part.path for part in parts])
     _require_alike(parts)
-    calendar = one_calendar([part.path for part in parts], [part.times for part in parts])
-    times = timeline(name, np.concatenate([part.times.values for part in parts]), calendar)
+    paths, given = [part.path for part in parts], [part.times for part in parts]
+    times = timeline(paths, given, one_calendar(paths, given))
+    require_no_mixture(paths, given, times)
     fields, num_doubled = _filled(name, parts, turns, times)
     gaps = np.isnan(fields)
     kept = _kept(parts[0].path, gaps)
@@ -86,9 +102,19 @@ def _joined(parts: Sequence[Part], turns: Sequence[int]) -> Region:
         fields, gaps = fields[kept], gaps[kept]
     left = times.only(kept)
     fields[gaps] = 0
+    dry = gaps.any(axis=1)
     masked = [times.label(value) for value in times.values[~kept]]
     facts = _facts(parts, left) | {"gaps": times.gaps(), "masked": masked, "doubled": num_doubled}
-    return Region(name, fields, gaps.any(axis=(0, 1)), left, facts)
+    return Region(name, fields, dry.any(axis=0), left, facts | {"sometimes_masked": _sometimes(dry, left)})
+
+
+def _sometimes(dry: NDArray[np.bool_], times: Timeline) -> dict[str, Any] | None:
+    """The share of the places that are masked at some times but not at all, and when most are; None for no place."""
+    places = dry.any(axis=0) & ~dry.all(axis=0)
+    if not places.any():
+        return None
+    most = int(dry[:, places].sum(axis=1).argmax())
+    return {"share": float(places.mean()), "most": times.label(times.values[most])}
 
 
 def _require_alike(parts: Sequence[Part]) -> None:
@@ -156,7 +182,7 @@ def _kept(path: Path, gaps: NDArray[np.bool_]) -> NDArray[np.bool_]:
     dry = gaps.any(axis=1)
     water = ~dry.all(axis=0)
     if not water.any():
-        raise DataError(f"{path} has no currents: every value is a fill value")
+        raise DataError(f"{path} has no currents: every value is a fill value or not valid")
     return np.asarray(dry[:, water].mean(axis=1) <= MOST_MASKED)
 
 
@@ -182,6 +208,7 @@ def _facts(parts: Sequence[Part], times: Timeline) -> dict[str, Any]:
         "latitudes": [float(grid.latitude[-1]), float(grid.latitude[0])],
         "longitudes": [float(grid.longitude[0]), float(grid.longitude[-1])],
         "columns_left_out": grid.twice,
+        "outside": sum(part.outside for part in parts),
     }  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import os
 import re
 import sys
 import traceback
@@ -14,6 +13,7 @@ from pathlib import Path
 import xarray as xr
 
 from data.errors import DataError
+from data.ocean.values import with_numbers
 
 SUFFIXES = re.compile(r"\.(nc|nc4|nc3|cdf|netcdf)(\.(gz|bz2|xz|zip|z))?$|\.(grib2?|grb2?)$", re.IGNORECASE)
 """Names of files that hold currents, or that would after one step more; in capitals too."""
@@ -35,7 +35,10 @@ FAULTS = (
     AssertionError, MemoryError, zlib.error,
 )  # fmt: skip
 """What the libraries raise for files that are cut or changed."""
-SPELLED = {"unit": "units", "standardname": "standard_name", "longname": "long_name"}
+SPELLED = {
+    "unit": "units", "standardname": "standard_name", "longname": "long_name", "_fillvalue": "_FillValue",
+    "_unsigned": "_Unsigned",
+}  # fmt: skip
 
 
 def netcdf_files(source: Path) -> list[Path]:
@@ -45,6 +48,8 @@ def netcdf_files(source: Path) -> list[Path]:
     """
     if source.is_file():
         return [source]
+    if not source.exists():
+        raise DataError(f"{source} has no NetCDF file (.nc): give the folder that has them, it is not there")
     inside = source.rglob("*") if source.is_dir() else ()
     found = sorted(
         path for path in inside if SUFFIXES.search(path.name) and path.is_file() and not _hidden(path, source)
@@ -74,8 +79,8 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
         raise DataError(f"{path} {'is no NetCDF file' if magic else 'is empty'}")
     with warnings.catch_warnings(), _damage_named(path):
         warnings.simplefilter("ignore")  # of fill values named twice, and of values that overflow: they are masked
-        with xr.open_dataset(path, engine=engine, decode_times=False, decode_timedelta=False) as dataset:
-            yield _in_cf_case(dataset)
+        with xr.open_dataset(path, engine=engine, decode_cf=False) as dataset:
+            yield xr.decode_cf(_in_cf_case(path, dataset), decode_times=False, decode_timedelta=False)
 
 
 @contextlib.contextmanager
@@ -101,14 +106,15 @@ def _let_go(error: BaseException | None) -> None:
         sys.unraisablehook = hook
 
 
-def _in_cf_case(dataset: xr.Dataset) -> xr.Dataset:
+def _in_cf_case(path: Path, dataset: xr.Dataset) -> xr.Dataset:
     """The data set with attributes such as Unit and Standard_Name under CF's names, as texts without spaces around."""
-    for variable in dataset.variables.values():
+    for title, variable in dataset.variables.items():
         found: dict[Hashable, object] = {}
         for key, value in sorted(variable.attrs.items(), key=lambda entry: not str(entry[0]).islower()):
             name = str(key).strip().lower()
             found.setdefault(SPELLED.get(name, name), _plain(value))
         variable.attrs = found
+        with_numbers(path, title, variable)
     return dataset
 
 
@@ -122,19 +128,3 @@ def text_of(variable: xr.DataArray | xr.Variable, name: str) -> str:
     """An attribute as text, empty where there is none."""
     value = variable.attrs.get(name, "")
     return value if isinstance(value, str) else str(value)
-
-
-def named(path: Path) -> str:
-    """What a file's region is called: the file's name without the date that it may begin with."""
-    stem = SUFFIXES.sub("", path.name) or path.stem
-    return stem.lstrip("0123456789-_").split("-")[0].lower() or stem
-
-
-def common_name(paths: list[Path]) -> str:
-    """What the region of several files is called: the words that all names begin with, or end with, or the first's."""
-    words = [re.split(r"[_.\s]+", named(path)) for path in paths]
-    if all(one == words[0] for one in words):
-        return named(paths[0])
-    first = os.path.commonprefix(words)
-    last = os.path.commonprefix([one[::-1] for one in words])[::-1]
-    return "_".join(first or last) or named(paths[0])

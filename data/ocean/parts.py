@@ -9,16 +9,14 @@ import xarray as xr
 
 from data.errors import DataError
 from data.fields.schema import Frames
-from data.ocean.axes import Axes, axes_of, with_coordinates
+from data.ocean.axes import Axes, axes_of, has_times, with_coordinates
 from data.ocean.grid import Grid, grid_of
 from data.ocean.levels import Choice, Level, one_of_each, same_level
-from data.ocean.naming import Chosen, chosen
+from data.ocean.naming import Chosen, NoCurrents, chosen
 from data.ocean.opening import opened, text_of
 from data.ocean.speed_units import metres_per_second
-from data.ocean.timeline import Times, times_of
-
-FASTEST, LARGEST = 999.0, 9999.0
-"""What is at least so many m/s, or so many of the file's units, is a fill value: land."""
+from data.ocean.times import Times, times_of
+from data.ocean.values import in_metres_per_second, limits_of, require_currents
 
 
 @dataclass(frozen=True)
@@ -35,12 +33,23 @@ class Part:
     level: Level | None
     selected: Mapping[str, str]
     """Values along other dimensions, and the member of an ensemble where the file has one alone."""
+    outside: int = 0
+    """Values outside of valid_min, valid_max or valid_range, which are missing."""
+
+
+class NoFields(DataError):
+    """A file has neither currents nor times, as a mask or the depth of the sea floor has none."""
 
 
 def read_part(path: Path, choice: Choice) -> Part:
     """A file's part of a region; raises DataError for a file that holds no currents, or more than one field a time."""
     with opened(path) as dataset:
-        names = chosen(path, dataset, choice.variables)
+        try:
+            names = chosen(path, dataset, choice.variables)
+        except NoCurrents as error:
+            if has_times(dataset):
+                raise
+            raise NoFields(str(error)) from error
         dataset = with_coordinates(dataset)
         found = {component: _plane(path, dataset[name], names, choice) for component, name in names.names.items()}
         sides = list(found.values())
@@ -51,7 +60,8 @@ def read_part(path: Path, choice: Choice) -> Part:
             raise DataError(f"{path}: u and v have different times or levels")
         units = {component: text_of(dataset[name], "units") for component, name in names.names.items()}
         planes = {component: side.values for component, side in found.items()}
-        return Part(path, names, planes, first.times, first.grid, units, first.level, first.selected)
+        outside = sum(side.outside for side in sides)
+        return Part(path, names, planes, first.times, first.grid, units, first.level, first.selected, outside)
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,7 @@ class _Plane:
     grid: Grid
     level: Level | None
     selected: Mapping[str, str]
+    outside: int
 
 
 def _plane(path: Path, field: xr.DataArray, names: Chosen, choice: Choice) -> _Plane:
@@ -76,7 +87,8 @@ def _plane(path: Path, field: xr.DataArray, names: Chosen, choice: Choice) -> _P
     times = times_of(path, axes.time)
     if not len(times.values):
         raise DataError(f"{path} has no field: its times are none")
-    return _Plane(_speeds(field.isel(places), factor, axes, grid), times, grid, level, selected)
+    speeds, outside = _speeds(path, field.isel(places), factor, axes, grid)
+    return _Plane(speeds, times, grid, level, selected, outside)
 
 
 def _factor(path: Path, field: xr.DataArray) -> float:
@@ -88,15 +100,15 @@ def _factor(path: Path, field: xr.DataArray) -> float:
     return factor
 
 
-def _speeds(field: xr.DataArray, factor: float, axes: Axes, grid: Grid) -> Frames:
-    """In m/s (t, h, w), in the order of the grid's rows and columns, NaN for fill values."""
+def _speeds(path: Path, field: xr.DataArray, factor: float, axes: Axes, grid: Grid) -> tuple[Frames, int]:
+    """In m/s (t, h, w), in the order of the grid's rows and columns, NaN for what is missing; how much is not valid."""
+    limits = limits_of(field.attrs, field.encoding.get("dtype"), field.encoding)
     raw = field.transpose(*axes.time.dims, *grid.dimensions).to_numpy()
     raw = raw if axes.time.dims else raw[None]
     speeds = np.empty((len(raw), len(grid.rows), len(grid.columns)), np.float32)
     places = np.ix_(grid.rows, grid.columns)
-    with np.errstate(invalid="ignore", over="ignore"):
-        for frame, speed in zip(raw, speeds, strict=True):
-            values = frame[places]
-            speed[...] = values if factor == 1 else values * factor
-            speed[~((np.abs(values) < LARGEST) & (np.abs(speed) < FASTEST))] = np.nan
-    return speeds
+    outside = sum(
+        in_metres_per_second(frame[places], factor, limits, speed) for frame, speed in zip(raw, speeds, strict=True)
+    )
+    require_currents(path, field.name or "", text_of(field, "units"), factor, speeds)
+    return speeds, outside

@@ -7,10 +7,10 @@ is. Of several levels the one nearest the surface is read, or nearest to ``--dep
 
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -18,7 +18,7 @@ from data.errors import DataError, DownloadError, ManifestError
 from data.fields.schema import Tile, cut, write_tiles
 from data.files import full_path, locked, room_in, sha256_of
 from data.manifest import MANIFEST, Manifest, standing_in
-from data.ocean.account import lines_of, spelled
+from data.ocean.account import lines_of, masked_at_times, spelled
 from data.ocean.levels import Choice
 from data.ocean.netcdf import read_regions
 from data.ocean.opening import netcdf_files
@@ -59,7 +59,7 @@ def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64,
     """The manifest of the tiles in ``folder_of(out, size)``, which are made unless they are there.
 
     Raises :class:`DataError` with one clear line if that cannot be done, or if the tiles there were made by another
-    choice; then nothing half-written is left. Says what was chosen in the files.
+    choice or of other files; then nothing half-written is left. Says what was chosen in the files.
     """
     if size < 1:
         raise DataError(f"data.size must be 1 or more, got {size}")
@@ -69,6 +69,7 @@ def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64,
         if standing is not None:
             if files is not None or choice != NEAREST:
                 _require_choice(folder, standing, choice)
+            require_same(folder, standing, files)
             if "choice" not in standing.details:
                 say(f"{folder} is of an earlier version, which wrote no choices down: delete it to make it anew")
             return _told(folder, standing)
@@ -79,6 +80,29 @@ def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64,
             )
         source = full_path(files)
         return _told(folder, write(folder, netcdf_files(source), size, str(source), choice=choice))
+
+
+def require_same(folder: Path, manifest: Manifest, files: Path | str | None) -> None:
+    """Raise DataError where ``files`` has other content, or other names, than the tiles in ``folder`` are made of."""
+    if files is None:
+        return
+    source = full_path(files)
+    asked = {_inside(path, str(source)): path for path in netcdf_files(source)}
+    held = manifest.details.get("files")
+    if not isinstance(held, dict):
+        say(f"{folder} does not say which files it is made of, these may be others: delete it to make it anew")
+        return
+    differing = sorted(set(asked) ^ set(held))
+    differing = differing or [name for name, path in asked.items() if sha256_of(path) != held[name]]
+    if differing:
+        raise DataError(
+            f"{folder} is not made of what {source} has, {differing[0]} {_differs(differing[0], asked, held)}: give "
+            "another folder (--out, --data of a search), or drop --files"
+        )
+
+
+def _differs(name: str, asked: Container[str], held: Container[str]) -> str:
+    return "is not there" if name not in asked else "is not part of it" if name not in held else "has other content"
 
 
 def _told(folder: Path, manifest: Manifest) -> Manifest:
@@ -120,10 +144,16 @@ def write(
             **region.facts,
         }  # fmt: skip
     if not tiles:
-        raise DataError(f"every tile of {size} x {size} pixels is land for more than {MOST_LAND:.0%}")
+        raise DataError(_all_land(origin, size, facts))
     source = hashlib.sha256(" ".join(digests.values()).encode()).hexdigest()
     details = {"files": digests, "regions": facts, "most_land": MOST_LAND, "choice": choice.facts()}
     return write_tiles(folder, tiles, dataset, demo, origin, source, LIBRARIES, details)
+
+
+def _all_land(origin: str, size: int, regions: Mapping[str, Mapping[str, Any]]) -> str:
+    reason = "".join(f"; {name}: {words}" for name, facts in regions.items() if (words := masked_at_times(facts)))
+    way = "leave those days out, or lower data.size" if reason else "lower data.size"
+    return f"{origin}: every tile of {size} x {size} pixels is land for more than {MOST_LAND:.0%}{reason}: {way}"
 
 
 def _inside(path: Path, origin: str) -> str:

@@ -1,4 +1,4 @@
-"""Times of fields: decoded with their units and calendar, put in order, and the steps that are missing between them."""
+"""Times of fields in their order, and the steps that are missing between them."""
 
 import re
 from collections.abc import Sequence
@@ -7,75 +7,14 @@ from pathlib import Path
 
 import cftime
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.ocean.opening import text_of
+from data.ocean.times import EPOCH, SECOND, UNDATED, Instants, Times
 
-EPOCH = "microseconds since 1900-01-01"
-UNDATED = "none"
-"""The calendar of times without units: numbers that say no more than their order."""
-SECOND = 1_000_000
 NEAR = 0.01
 """Steps that differ by less than this share are equal."""
-SPELLED = {"gregorian": "standard", "proleptic_gregorian": "standard", "365_day": "noleap", "366_day": "all_leap"}
-"""Calendars of two names; those of the first three agree since 1582."""
 STEPS = (("day", 86400 * SECOND), ("hour", 3600 * SECOND), ("minute", 60 * SECOND), ("second", SECOND))
-
-Instants = NDArray[np.int64]
-"""Microseconds since 1900-01-01 in a calendar, whole seconds, or millionths of numbers without one."""
-
-
-@dataclass(frozen=True)
-class Times:
-    """The times of a file's fields."""
-
-    values: Instants
-    calendar: str
-
-
-def times_of(path: Path, coordinate: xr.DataArray) -> Times:
-    """The times that a coordinate has; raises DataError where they cannot be read or one is missing."""
-    units, calendar = text_of(coordinate, "units"), text_of(coordinate, "calendar").lower() or "standard"
-    values = np.atleast_1d(coordinate.to_numpy())
-    if values.dtype.kind not in "fiu":
-        raise DataError(f"{path}: {coordinate.name} must hold numbers in units as days since 2000-01-01, got texts")
-    if not np.isfinite(values).all():
-        raise DataError(f"{path}: {coordinate.name} has times without a value")
-    if units.lower().startswith("day as"):
-        values, units = _from_digits(path, values, calendar), "days since 1900-01-01"
-    if "since" not in units.lower():
-        return Times(np.round(values.astype(np.float64) * SECOND).astype(np.int64), UNDATED)
-    attributes = {"units": re.sub("since", "since", units, flags=re.IGNORECASE), "calendar": calendar}
-    try:
-        decoder = xr.coders.CFDatetimeCoder(use_cftime=True)
-        dates = decoder.decode(xr.Variable(("time",), values, attributes)).to_numpy()
-        found = np.atleast_1d(cftime.date2num(dates, EPOCH, calendar))
-    except (ValueError, TypeError, OverflowError, AttributeError) as error:
-        raise DataError(
-            f"{path}: times in {units!r}, calendar {calendar}, cannot be read: units as days since 2000-01-01 and "
-            "one of CF's calendars are needed"
-        ) from error
-    seconds = np.round(found.astype(np.float64) / SECOND).astype(np.int64)
-    return Times(seconds * SECOND, SPELLED.get(calendar, calendar))
-
-
-def _from_digits(path: Path, values: NDArray[np.float64], calendar: str) -> NDArray[np.float64]:
-    """Days since 1900 of times as 20020131.5, which is noon of a day."""
-    found = []
-    for value in values.astype(np.float64).tolist():
-        day = int(value)
-        try:
-            date = cftime.datetime(day // 10000, day // 100 % 100, day % 100, calendar=calendar)
-        except ValueError as error:
-            raise DataError(f"{path}: {value:.15g} is no day as YYYYMMDD: {_line(error)}") from error
-        found.append(cftime.date2num(date, "days since 1900-01-01", calendar) + value - day)
-    return np.array(found)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 @dataclass(frozen=True)
@@ -89,7 +28,7 @@ class Timeline:
     def label(self, value: int) -> str:
         """A time as a date, with the time of day where that is not midnight."""
         if self.calendar == UNDATED:
-            return f"{value / SECOND:g}"
+            return f"{value / SECOND:.15g}"
         date = cftime.num2date(value, EPOCH, self.calendar)
         text = date.strftime("%Y-%m-%d %H:%M:%S").strip()
         return text.removesuffix(":00").removesuffix(" 00:00")
@@ -98,9 +37,8 @@ class Timeline:
     def step_text(self) -> str:
         """As in "1 day", "6 hours"."""
         if not self.step or self.calendar == UNDATED:
-            return f"{self.step / SECOND:g}" if self.step else "none"
-        name, size = next(((n, s) for n, s in STEPS if self.step % s == 0 or self.step / s >= 2), STEPS[-1])
-        return f"{self.step / size:g} {name}{'s' * (self.step != size)}"
+            return f"{self.step / SECOND:.15g}" if self.step else "none"
+        return in_words(self.step)
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -128,9 +66,18 @@ class Timeline:
         return Timeline(self.values[kept], self.calendar, self.step)
 
 
-def timeline(name: str, values: Instants, calendar: str) -> Timeline:
-    """Times in their order, each once; raises DataError where they are not at whole multiples of the usual step."""
-    values = np.sort(values)
+def in_words(step: int) -> str:
+    """A step as in "1 day", "6 hours"."""
+    name, size = next(((n, s) for n, s in STEPS if step % s == 0 or step / s >= 2), STEPS[-1])
+    return f"{step / size:g} {name}{'s' * (step != size)}"
+
+
+def timeline(paths: Sequence[Path], times: Sequence[Times], calendar: str) -> Timeline:
+    """The files' times in their order, each once.
+
+    Raises DataError, which names a file, where they are not at whole multiples of the usual step.
+    """
+    values = np.sort(np.concatenate([one.values for one in times]))
     values = (
         values[np.diff(values, prepend=values[:1] - 2 * SECOND) >= SECOND] if calendar != UNDATED else np.unique(values)
     )
@@ -139,11 +86,24 @@ def timeline(name: str, values: Instants, calendar: str) -> Timeline:
     wrong = np.abs(steps / max(found.step, 1) - found.counts) > 5 * NEAR
     if (wrong | (found.counts < 1)).any():
         place = int(np.argmax(wrong | (found.counts < 1)))
-        raise DataError(
-            f"{name}: times must be whole steps of {found.step_text} apart, but {found.label(values[place])} is "
-            f"followed by {found.label(values[place + 1])}: leave out what is between, or prepare it by itself"
-        )
+        after = int(values[place + 1])
+        home = next(path for path, one in zip(paths, times, strict=True) if _has(one, after))
+        raise DataError(_uneven(home, found, int(values[place]), after))
     return found
+
+
+def _has(times: Times, value: int) -> bool:
+    return bool((np.abs(times.values - value) < SECOND).any())
+
+
+def _uneven(path: Path, found: Timeline, before: int, after: int) -> str:
+    step = after - before
+    words = f"{step / SECOND:.15g}" if found.calendar == UNDATED else in_words(step)
+    way = "leave out what is between" if step < found.step else "interpolate it to even steps, as with cdo inttime"
+    return (
+        f"{path}: times must be whole steps of {found.step_text} apart, but {found.label(before)} is followed by "
+        f"{found.label(after)}, {words} later, an uneven step: {way}, or prepare it by itself"
+    )
 
 
 def _usual(steps: Instants) -> int:
@@ -162,6 +122,33 @@ def places_in(found: Timeline, values: Instants) -> NDArray[np.intp]:
     right = np.clip(np.searchsorted(found.values, values), 0, len(found.values) - 1)
     left = np.maximum(right - 1, 0)
     return np.where(np.abs(found.values[left] - values) <= np.abs(found.values[right] - values), left, right)
+
+
+def require_no_mixture(paths: Sequence[Path], times: Sequence[Times], found: Timeline) -> None:
+    """Raise DataError, which names two files, where the times of one lie between those of the other.
+
+    As when noon and midnight stand for the same days: each has a step of at least two of the joined ones. Files whose
+    names differ in their digits alone count as one.
+    """
+    series: dict[str, list[int]] = {}
+    for place, path in enumerate(paths):
+        series.setdefault(re.sub(r"\d+", "#", str(path)), []).append(place)
+    sets = list(series.values()) + [[place] for mine in series.values() if len(mine) > 1 for place in mine]
+    wide = [
+        (paths[mine[0]], values)
+        for mine in sets
+        if len(values := np.unique(np.concatenate([times[place].values for place in mine]))) > 1
+        and _usual(np.diff(values)) >= 2 * found.step * (1 - NEAR)
+    ]
+    for number, (path, values) in enumerate(wide):
+        for other, others in wide[:number]:
+            is_beside = values[0] > others[-1] or others[0] > values[-1]
+            if not is_beside and not np.isin(values, others).any():
+                raise DataError(
+                    f"{other} and {path} have times between each other's, each {in_words(_usual(np.diff(values)))} "
+                    f"apart, {found.label(int(others[0]))} and {found.label(int(values[0]))} first: leave one out, or "
+                    "prepare them by themselves"
+                )
 
 
 def one_calendar(paths: Sequence[Path], times: Sequence[Times]) -> str:

@@ -1,6 +1,7 @@
 """The published file: read without running code, the right way up, or refused by name."""
 
 import os
+import shutil
 from contextlib import suppress
 from io import BytesIO
 
@@ -161,6 +162,27 @@ def test_a_second_call_changes_nothing_and_damage_is_made_good(file, tmp_path):
     with pytest.raises(ManifestError, match=r"tiles.parquet has \d+ bytes"):
         Manifest.read(path.parent).verify(path.parent)
     assert prepare(tmp_path / "out", files=file, size=4).hash == first.hash
+
+
+def test_squares_that_stand_never_hide_another_file_or_axis(file, solved, tmp_path, capsys):
+    torch.save(torch.from_numpy(solved[:2].copy()), file)
+    first = prepare(tmp_path / "out", files=file, size=4, component_axis=1)
+    assert prepare(tmp_path / "out", files=file, size=4) == first
+    assert main(PrepareConfig(tmp_path / "out", file, 4, component_axis=0)) == 2
+    assert "was read with components along axis 1 of (2, 2, 16, 48), not 0" in capsys.readouterr().err
+    with pytest.raises(DataError, match="was read with components along axis 1"):
+        prepare(tmp_path / "out", size=4, component_axis=0)
+    other = file.with_name("other.pt")
+    torch.save(torch.from_numpy(2 * solved[:2]), other)
+    for path, reason in (
+        (other, "is not made of .*other.pt, which has other content"),
+        (tmp_path / "gone", "not there"),
+    ):
+        with pytest.raises(DataError, match=reason):
+            prepare(tmp_path / "out", files=path, size=4)
+        with pytest.raises(DataError, match=reason):
+            DATASETS["convection"].require_same(folder_of(tmp_path / "out", 4), first, path)
+    assert prepare(tmp_path / "out", files=shutil.copy(file, tmp_path / "copy.pt"), size=4) == first
 
 
 def test_without_the_file_the_ways_out_are_named(tmp_path):

@@ -135,3 +135,50 @@ def test_a_dimension_of_one_value_needs_no_choice_but_members_do_not_follow_each
         read_regions(sea.paths)
     sea.save(late.assign_coords(depth=((), np.float32(0.500001), DOWN)), "late.nc")
     assert sea.holds(read_regions(sea.paths)[0], days=range(4))
+
+
+def layered(sea, name, values, attributes=None, depths=None):
+    """The current in the layer whose number is 1, half and twice of it in the others."""
+    found = xr.concat([sea.dataset() * factor for factor in (0.5, 1.0, 2.0)], dim=name).transpose("time", name, ...)
+    for one in ("uo", "vo"):
+        found[one].attrs["units"] = "m/s"
+    for axis, units in (
+        ("time", "days since 2002-01-01"),
+        ("latitude", "degrees_north"),
+        ("longitude", "degrees_east"),
+    ):
+        found[axis].attrs["units"] = units
+    found = found if values is None else found.assign_coords({name: (name, values, attributes or {})})
+    return found if depths is None else found.assign_coords({depths[0]: (name, *depths[1:])})
+
+
+@pytest.mark.parametrize("name", ["s_rho", "sigma", "siglay"])
+def test_shares_of_the_waters_depth_are_no_metres(sea, name):
+    sea.save(layered(sea, name, [-0.9, -0.1, -0.5]))
+    (region,) = read_regions(sea.paths)
+    assert sea.holds(region) and region.facts["level"]["depth"] is None
+    with pytest.raises(DataError, match=f"{name} is in no unit, not in metres: give --select {name}=VALUE"):
+        read_regions(sea.paths, Choice(depth=0.5))
+    sea.save(layered(sea, name, [0.9, 0.1, 0.5]))  # from the surface, or from the bottom
+    with pytest.raises(DataError, match=f"{name} has 3 values .*, of which one must be chosen: .*--select {name}=0.9"):
+        read_regions(sea.paths)
+
+
+METRES = {"units": "m", "positive": "up", "standard_name": "depth"}
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "depths"),
+    [
+        ("k", [0, 1, 2], ("Z", [-15.0, -5.0, -25.0], METRES)),
+        ("lev", [1, 2, 3], ("depth", [15.0, 5.0, 25.0], {"units": "m", "positive": "down"})),
+        ("deptht", [1.0, 2.0, 3.0], ("gdept_1d", [15.0, 5.0, 25.0], {"units": "m"})),
+    ],
+)
+def test_depths_in_metres_along_an_index_are_taken(sea, name, values, depths):
+    sea.save(layered(sea, name, values, {"units": "1"} if name == "deptht" else {}, depths))
+    (region,) = read_regions(sea.paths)
+    assert sea.holds(region) and region.facts["level"]["name"] == depths[0] and region.facts["level"]["depth"] == 5
+    assert sea.holds(read_regions(sea.paths, Choice(select={name: str(values[1])}))[0])
+    assert sea.holds(read_regions(sea.paths, Choice(select={depths[0]: str(depths[1][1])}))[0])
+    assert read_regions(sea.paths, Choice(depth=25))[0].facts["level"]["depth"] == 25

@@ -17,8 +17,8 @@ PAIRS = [
     "u_surf v_surf",
     "utotal vtotal",
     "UVEL VVEL",
-    "vozocrtx vomecrty",
-]
+    "vozocrtx vomecrty", "ucurr vcurr", "u_vel v_vel", "EVEL NVEL", "ugeos vgeos", "UOGRD VOGRD", "vel_u vel_v",
+]  # fmt: skip
 STANDARD = ["{}_sea_water_velocity", "surface_{}_sea_water_velocity", "surface_geostrophic_{}_sea_water_velocity"]
 ALONG = [("sea_water_x_velocity", "sea_water_y_velocity")]
 STANDARD_PAIRS = [(name.format("eastward"), name.format("northward")) for name in STANDARD] + ALONG
@@ -190,3 +190,39 @@ def test_fill_values_that_no_attribute_names_are_land(sea, fill):
     sea.save(found, encoding={name: {"_FillValue": None} for name in ("uo", "vo")})
     (region,) = read_regions(sea.paths)
     assert region.land.sum() == 1 and region.land[-1, 0] and np.abs(region.fields).max() < 3
+
+
+@pytest.mark.parametrize("words", ["U component of wind", "10 metre U wind component", "Sea-ice drift", "Stokes drift"])
+def test_a_long_name_tells_what_is_no_current(sea, words):
+    found = sea.dataset(names=("u", "v"))
+    for name in ("u", "v"):
+        found[name].attrs["long_name"] = words
+    sea.save(found)
+    with pytest.raises(DataError, match="atlantic.nc must have currents, .* or leave it out"):
+        read_regions(sea.paths)
+    for name in ("u", "v"):
+        found[name].attrs["long_name"] = f"current with {words}"
+    sea.save(found)
+    assert sea.holds(read_regions(sea.paths)[0])
+
+
+def test_an_error_of_a_current_is_no_current(sea):
+    found = sea.dataset()
+    for name, side in (("uo", "east"), ("vo", "north")):
+        found[name].attrs["standard_name"] = f"{side}ward_sea_water_velocity standard_error"
+    sea.save(found)
+    with pytest.raises(DataError, match="must have currents"):
+        read_regions(sea.paths)
+
+
+def test_a_mask_beside_the_data_is_left_out_which_is_said(sea, capsys):
+    sea.save(sea.dataset())
+    mask = sea.dataset().isel(time=0, drop=True).rename(uo="deptho", vo="mask")
+    path = sea.save(mask, "mask_bathy.nc")
+    assert sea.holds(read_regions(sea.paths)[0])
+    assert f"{path} has neither currents nor times: it is left out" in capsys.readouterr().err
+    with pytest.raises(DataError, match="mask_bathy.nc must have currents, .* or leave it out"):
+        read_regions([path])
+    sea.save(sea.dataset().rename(uo="thetao", vo="so"), "temperature.nc")
+    with pytest.raises(DataError, match="temperature.nc must have currents"):
+        read_regions(sea.paths)

@@ -194,3 +194,83 @@ def test_regions_have_one_step_in_time(sea):
         DataError, match="but atlantic has 1 day and pacific 6 hours: prepare them in folders of their own"
     ):
         read_regions(sea.paths)
+
+
+@pytest.mark.parametrize("units", [None, "yyyymmdd", "YYYYMMDD", "1", "day as %Y%m%d"])
+def test_whole_numbers_of_eight_digits_are_days(sea, units):
+    found = at(sea.dataset(), [20020129, 20020130, 20020131, 20020201, 20020202, 20020203], units or "")
+    sea.save(found)
+    (region,) = read_regions(sea.paths)
+    assert sea.holds(region) and region.breaks == ()
+    assert (region.facts["first"], region.facts["last"], region.facts["step"]) == ("2002-01-29", "2002-02-03", "1 day")
+
+
+@pytest.mark.parametrize(
+    ("values", "units", "reason"),
+    [
+        ([20020229 + day for day in range(6)], "", "20020229 is no day as YYYYMMDD"),
+        (range(2452276, 2452282), "julian day", "times in 'julian day' cannot be read: units as days since"),
+        (range(6), "decimal years", "times in 'decimal years' cannot be read"),
+    ],
+)
+def test_numbers_that_are_no_times_are_refused(sea, values, units, reason):
+    sea.save(at(sea.dataset(), list(values), units))
+    with pytest.raises(DataError, match=f"atlantic.nc: {reason}"):
+        read_regions(sea.paths)
+
+
+def test_long_numbers_without_units_are_written_in_full(sea):
+    sea.save(at(sea.dataset(), np.arange(2452276, 2452282), ""))
+    facts = read_regions(sea.paths)[0].facts
+    assert (facts["first"], facts["last"]) == ("2452276", "2452281")
+
+
+@pytest.mark.parametrize(
+    ("values", "units"),
+    [
+        (np.arange(6), "days since 2002/01/01"), (np.arange(6), "days since 20020101"),
+        (np.arange(6), "days_since_2002-01-01"),
+        (np.arange(6) * 86400e9 + 1009843200e9, "nanoseconds since 1970-01-01"),
+        (np.arange(6) * 24, "hours since 2002/1/1 00:00:00"),
+    ],
+)  # fmt: skip
+def test_other_spellings_of_dates_and_nanoseconds_are_read(sea, values, units):
+    sea.save(at(sea.dataset(), values.astype("f8"), units))
+    (region,) = read_regions(sea.paths)
+    assert sea.holds(region) and (region.facts["first"], region.facts["step"]) == ("2002-01-01", "1 day")
+
+
+def test_uneven_steps_are_named_with_their_file(sea):
+    sea.save(at(sea.dataset(), [0.0, 5, 10, 15, 21, 26], "days since 2002-01-06"), "oscar.nc")
+    words = "times must be whole steps of 5 days apart, but 2002-01-21 is followed by 2002-01-27, 6 days later"
+    with pytest.raises(DataError, match=f"oscar.nc: {words}, an uneven step: interpolate it"):
+        read_regions(sea.paths)
+
+
+@pytest.mark.parametrize("is_daily", [False, True])
+def test_two_stamps_of_the_same_days_are_refused(sea, is_daily):
+    for name, hour in (("midnight", 0.0), ("noon", 0.5)):
+        if is_daily:
+            for day in range(6):
+                sea.save(sea.dataset(days=[day + hour]), f"2002010{day + 1}-{name}.nc")
+        else:
+            sea.save(sea.dataset(days=np.arange(6) + hour), f"{name}_2002.nc")
+    words = "have times between each other's, each 1 day apart, 2002-01-01 and 2002-01-01 12:00 first: leave one out"
+    with pytest.raises(DataError, match=f"midnight.*nc and .*noon.*nc {words}"):
+        read_regions(sea.paths)
+
+
+def test_files_of_each_hour_that_follow_each_other_are_read(sea):
+    for day in range(3):
+        for hour in (0, 12):
+            sea.save(sea.dataset(days=[day + hour / 24]), f"2002010{day + 1}_{hour:02}.nc")
+    assert sea.holds(read_regions(sea.paths)[0], days=np.arange(6) / 2)
+
+
+def test_the_valid_time_of_a_forecast_is_read_before_its_start(sea):
+    start = {"units": "days since 2002-01-01", "standard_name": "time", "long_name": "initial time of forecast"}
+    found = sea.dataset().assign_coords(time=("time", np.arange(6.0), start))
+    valid = {"units": "days since 2002-01-01", "standard_name": "time", "long_name": "time"}
+    sea.save(found.assign_coords(valid_time=("time", np.arange(6.0) + 1, valid), step=((), 24.0, {"units": "hours"})))
+    (region,) = read_regions(sea.paths)
+    assert (region.facts["first"], region.facts["last"]) == ("2002-01-02", "2002-01-07")
