@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from data.errors import DataError
 from data.ocean.opening import text_of
 
-DEGREES = re.compile(r"(decimal[ _]?)?(degrees?|degs?\.?|deg.{1,3}s|°|º)[ _]*")
+DEGREES = re.compile(r"(decimal[ _]?)?(degrees?|degr[^a-z_ ]{1,3}s?|degs?\.?|°|º)[ _]*")
 SIDES = {
     "latitude": {"": 1, "n": 1, "north": 1, "northward": 1, "s": -1, "south": -1, "southward": -1},
     "longitude": {"": 1, "e": 1, "east": 1, "eastward": 1, "w": -1, "west": -1, "westward": -1},

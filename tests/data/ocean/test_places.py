@@ -59,7 +59,9 @@ def in_units(sea, latitude=None, longitude=None, signs=(1, 1), standard=()):
     [
         (None, None, (1, 1)), ("degrees_north", "degrees_west", (1, -1)), ("degree_south", "degree_east", (-1, 1)),
         ("degreesS", "degrees W", (-1, -1)),
-        ("degreeS", None, (-1, 1)), ("Degrees North", "degreeE", (1, 1)), ("degree_N", "degrees_E", (1, 1)),
+        ("degreeS", None, (-1, 1)),
+        ("degrés_north", "degrés_west", (1, -1)), ("deg_s", "deg_e", (-1, 1)),
+        ("Degrees North", "degreeE", (1, 1)), ("degree_N", "degrees_E", (1, 1)),
         ("deg", "degree", (1, 1)), ("°N", "°W", (1, -1)), ("decimal degrees", "decimal_degrees", (1, 1)),
     ],
 )  # fmt: skip
