@@ -29,6 +29,8 @@ from tune.stopping import stop_on_sigterm
 from tune.study import Cell, Study, StudyError
 from tune.trial import OUT_OF_MEMORY, trial
 
+ROOT = Path(__file__).parents[1]
+"""Where this project's packages are."""
 MOST_PENDING = "200"
 """Trials of a cluster that may wait for a machine at once; Tune allows its own grids as many."""
 
@@ -247,7 +249,7 @@ def ray_runtime(address: str | None) -> Iterator[None]:
         os.environ.setdefault("RAY_AUTH_TOKEN", uuid.uuid4().hex)  # Ray has no place for a token that stays
     try:
         # Workers import from the current folder first: only a user's own model may need that, among no studies.
-        with nullcontext() if NAMED and not has_studies(Path.cwd()) else chdir(Path(__file__).parent):
+        with nullcontext() if NAMED and not has_studies(Path.cwd()) else chdir(ROOT):
             ray.init(
                 address=address or "local",  # without an address Ray would join any cluster that it finds
                 include_dashboard=False if address is None else None,
