@@ -18,10 +18,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from tune.databases import BESIDE, LOCK_S, MLFLOW, BehindError, Package, examine, first_line, sqlite_file
 
 
-def mend(package: Package, uri: str) -> list[str]:
-    """What was done to a damaged or older SQLite file, a line each; raises BehindError where it cannot be used yet."""
+def mend(package: Package, uri: str, study: str = "") -> list[str]:
+    """What was done to a damaged or older SQLite file, a line each; raises BehindError where it cannot be used yet.
+
+    ``study`` is as in :func:`tune.databases.examine`.
+    """
     try:
-        examine(package, uri, whole=True)
+        examine(package, uri, study=study, whole=True)
     except BehindError as error:
         file = sqlite_file(uri)
         if file is None or error.condition not in ("damaged", "older"):

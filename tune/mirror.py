@@ -31,7 +31,7 @@ def mirror(study: Study, url: str | None) -> None:
     if url is None or not study.cells:
         return
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    examine(OPTUNA, url)
+    examine(OPTUNA, url, study=study.folder.root)
     with plainly(OPTUNA, url, (SQLAlchemyError, StorageInternalError, ImportError, OSError, RuntimeError)):
         _mirror(study, optuna.storages.RDBStorage(url))
 

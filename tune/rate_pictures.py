@@ -51,7 +51,9 @@ def finished_trials(study: Study) -> list[FrozenTrial]:
 def importances(study: Study, found: Sequence[FrozenTrial]) -> dict[str, float]:
     """How much of the trials' variance each searched field explains, by fANOVA; empty where nothing varies."""
     varied = [name for name in ("model", RATE) if len({trial.params[name] for trial in found}) > 1]
-    if not varied or np.var([trial.value or 0.0 for trial in found]) <= np.finfo(float).eps:  # below which no tree splits
+    if (
+        not varied or np.var([trial.value or 0.0 for trial in found]) <= np.finfo(float).eps
+    ):  # below which no tree splits
         return {}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     view = optuna.create_study(direction="maximize" if study.metric.higher_is_better else "minimize")

@@ -42,7 +42,7 @@ class MLflowView:
         Raises BehindError where they cannot be, StudyError where another study of that name has them.
         """
         if self.tracker is None:
-            examine(MLFLOW, self.uri)
+            examine(MLFLOW, self.uri, study=self.study.folder.root)
             with plainly(MLFLOW, self.uri, OUTAGES):
                 tracker = Tracker(self.study, self.uri)
                 tracker.sync()

@@ -99,7 +99,7 @@ def mended(package: Package, uri: str, study: Study, ship: Callable[[], None]) -
 
     One whose damage shows only then is moved aside, too; MLflow keeps it open until this command has ended.
     """
-    _say_mended(package, uri, study, mend(package, uri))
+    _say_mended(package, uri, study, mend(package, uri, study.folder.root))
     try:
         ship()
     except BehindError as error:

@@ -19,6 +19,7 @@ FIRST_S = 15.0
 """Seconds that a search waits at its beginning for MLflow's first answer."""
 WAYS_OUT = {
     "damaged": "python tune/sync.py --study {study} makes it anew, and keeps what there was under another name",
+    "foreign": "it is left as it is; name {package}'s database with {option}",
     "locked": "it is tried again; python tune/sync.py --study {study} brings it up to date, too",
     "older": "python tune/sync.py --study {study} brings it to this version",
     "newer": "install that version of {package}, then python tune/sync.py --study {study}",
@@ -78,8 +79,9 @@ def lines_of(study: Study, *tasks: Callable[[], object], refuses: bool = True) -
 
 def line_of(study: Study, error: BehindError) -> str:
     """Which view of the study is behind, why, and the way out."""
-    way_out = WAYS_OUT[error.condition].format(study=study.name, package=error.package.name)
-    return f"{error.package.name} is behind: {error}; {way_out}"
+    package = error.package
+    way_out = WAYS_OUT[error.condition].format(study=study.name, package=package.name, option=package.option)
+    return f"{package.name} is behind: {error}; {way_out}"
 
 
 def refresh(tracker: Tracker, study: Study) -> None:
