@@ -3,6 +3,7 @@
 MLflow tries for minutes to open a database that cannot be opened, and Optuna writes into one before it looks at it.
 """
 
+import errno
 import os
 import re
 import sqlite3
@@ -18,6 +19,9 @@ from tune.masking import masked
 
 Condition = Literal["damaged", "foreign", "locked", "older", "newer", "unwritable", "full", "away"]
 
+PACKAGES = ("fernn", "data", "tune")
+MISREAD = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError)
+"""What a package raises that reads content which no version of it has written."""
 LOCK_S = 5.0
 """Seconds to wait for another program that writes."""
 CONNECT_S = 5
@@ -197,18 +201,21 @@ def place(uri: str) -> str:
 
 def behind(package: Package, uri: str, error: BaseException) -> BehindError:
     """What an error that came of the view at ``uri`` says of it."""
+    at = place(uri)
     for cause in causes(error):
         if isinstance(cause, BehindError):
             return cause
         if isinstance(cause, ForeignError):
-            return BehindError(package, place(uri), "foreign", str(cause))
+            return BehindError(package, at, "foreign", str(cause))
         if isinstance(cause, sqlite3.Error):
-            return BehindError(package, place(uri), *_of_sqlite(cause))
-        if isinstance(cause, OSError) and cause.errno == 28:
-            return BehindError(package, place(uri), "full", "has no room: the disk is full")
+            return BehindError(package, at, *_of_sqlite(cause))
+        if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
+            return BehindError(package, at, "full", "has no room: the disk is full")
         if isinstance(cause, PermissionError):
-            return BehindError(package, place(uri), "unwritable", f"cannot be written: {first_line(cause)}")
-    return BehindError(package, place(uri), "away", _of_server(error))
+            return BehindError(package, at, "unwritable", f"cannot be written: {first_line(cause)}")
+        if isinstance(cause, MISREAD) and is_database(uri) and sqlite_file(uri) is not None:
+            return BehindError(package, at, "damaged", f"is damaged ({named(cause)})")
+    return BehindError(package, at, "away", _of_server(error))
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -245,7 +252,12 @@ def _of_server(error: BaseException) -> str:
         return f"answers {found[1] or found[2]} instead of taking what is shipped"
     if "not in a valid JSON format" in text:
         return "answers with a page, not as MLflow does"
-    return f"cannot be used: {text}"
+    return f"cannot be used: {named(error) if isinstance(error, MISREAD) else text}"
+
+
+def named(error: BaseException) -> str:
+    """The error's type and what it says, in one line."""
+    return f"{type(error).__name__}: {first_line(error)}"
 
 
 def first_line(error: BaseException) -> str:
@@ -255,10 +267,17 @@ def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
+def is_ours(error: BaseException) -> bool:
+    """Whether it is of a class of this project, which says in one line what is wrong, as with a file of the study."""
+    return type(error).__module__.partition(".")[0] in PACKAGES
+
+
 @contextmanager
-def plainly(package: Package, uri: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
-    """Turns ``errors`` that come of the view at ``uri`` into BehindError."""
+def plainly(package: Package, uri: str) -> Iterator[None]:
+    """Turns whatever comes of the view at ``uri`` into BehindError; what is not the view's is raised as it is."""
     try:
         yield
-    except errors as error:
+    except Exception as error:
+        if is_ours(error):
+            raise
         raise behind(package, uri, error) from error

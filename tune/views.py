@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from tune import length_tracking, quality_tracking, velocity_tracking
-from tune.databases import BehindError
+from tune.databases import BehindError, first_line, is_ours, named
 from tune.length_views import measured_lengths
 from tune.mirror import mirror
 from tune.options import Records
@@ -11,7 +11,7 @@ from tune.preflight import optuna_storage, tracking_uri
 from tune.quality_views import measured_quality, measured_ways
 from tune.results import model_rows
 from tune.shipping import MLflowView, TrackingListener
-from tune.study import Study, StudyError
+from tune.study import Study
 from tune.tracking import Tracker
 from tune.velocity_views import measured_velocities
 
@@ -63,17 +63,20 @@ class Views:
 
 
 def lines_of(study: Study, *tasks: Callable[[], object], refuses: bool = True) -> list[str]:
-    """Do every task; a line for each view that is behind. ``refuses``: raises StudyError for another study's views."""
+    """Do every task; a line for each view that is behind.
+
+    ``refuses``: raises what is no view's fault, as StudyError for another study's views; else it is a line, too.
+    """
     found = []
     for task in tasks:
         try:
             task()
         except BehindError as error:
             found.append(line_of(study, error))
-        except StudyError as error:
-            if refuses:
+        except Exception as error:
+            if refuses and is_ours(error):
                 raise
-            found.append(str(error))
+            found.append(first_line(error) if is_ours(error) else f"a view is behind: {named(error)}")
     return found
 
 

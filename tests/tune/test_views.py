@@ -130,3 +130,18 @@ def test_tables_that_were_being_made_are_moved_aside_and_a_pipe_stays(tmp_path, 
     with pytest.raises(BehindError, match="is no file"):
         mend(package, f"sqlite:///{file}")
     assert file.is_fifo()
+
+
+def test_a_fault_while_shipping_is_named_and_training_goes_on(study, tmp_path, monkeypatch):
+    monkeypatch.setattr(Tracker, "start", lambda tracker, cell: {}["no such key"])
+    views = Views(study, records(tmp_path))
+    assert [line for line in views.begin() if "KeyError: 'no such key'" not in line] == []
+    lines = views.end(study, 20)
+    assert len(lines) == 1 and "MLflow is behind:" in lines[0] and "KeyError: 'no such key'" in lines[0]
+
+
+def test_no_error_leaves_the_views_raw(study):
+    def fails():
+        raise TypeError("first\nsecond")
+
+    assert lines_of(study, fails) == ["a view is behind: TypeError: first"]
