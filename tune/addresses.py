@@ -10,8 +10,10 @@ from tune.study import StudyError
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https")
-ELSEWHERE = ("databricks", "databricks-uc", "uc")
-"""What MLflow's client reaches in its own way."""
+NO_TRACKING = ("", "file", "databricks-uc", "uc")
+"""What MLflow's client knows, but does not keep runs in any more."""
+PLUGINS = {"azureml": "azureml-mlflow", "arn": "sagemaker-mlflow"}
+"""The packages with which MLflow's client reaches what begins so."""
 PAGES = re.compile(r"/(#|ajax-api|api/\d\.\d|graphql|static-files|health|version)(/|$)")
 """Where the pages and answers of an MLflow server lie, below its address."""
 HOST_AND_PORT = re.compile(r"[\w.-]+:\d+(/.*)?")
@@ -27,26 +29,52 @@ def check_server_address(uri: str) -> None:
         is_address = False
     if not is_address:
         raise StudyError(f"--tracking-uri must be as http://HOST:PORT, got {uri}")
+    if parts.query or parts.fragment or uri.endswith("#"):
+        raise StudyError(page_of(uri))
+
+
+def page_of(uri: str) -> str:
+    """Whose page or answer an http(s) address looks to be, where it does: a proxy may have MLflow at such a path."""
+    parts = urlsplit(uri)
     shown = parts.path + ("/#" if parts.fragment or uri.endswith("#") else "")
     page = PAGES.search(shown)
-    if page is not None or parts.query:
-        path = shown[: page.start()] if page else parts.path
-        server = f"{parts.scheme}://{parts.netloc}{path}".rstrip("/")
-        raise StudyError(f"--tracking-uri must be the server's address alone, got the address of a page: give {server}")
+    if page is None and not parts.query:
+        return ""
+    path = shown[: page.start()] if page else parts.path
+    server = f"{parts.scheme}://{parts.netloc}{path}".rstrip("/")
+    return f"--tracking-uri must be the server's address alone, got the address of a page: give {server}"
+
+
+def plain(uri: str) -> str:
+    """The address with its scheme in lower case, as MLflow and SQLAlchemy compare it."""
+    scheme, colon, rest = uri.partition(":")
+    return scheme.lower() + colon + rest if colon else uri
 
 
 def check_scheme(option: str, uri: str, servers: tuple[str, ...] = ()) -> None:
     """Raises StudyError where an option's address begins as none that is known, with what may be meant."""
     scheme = uri.partition(":")[0].partition("+")[0]
-    if scheme in (*servers, *(ELSEWHERE if servers else ()), *DATABASES) and (":" in uri or scheme in ELSEWHERE):
+    if scheme in (*servers, *DATABASES) and ":" in uri:
+        return
+    if servers and _is_reached_by_mlflow(uri, scheme):
         return
     ways = "http://HOST:PORT, sqlite:///FILE or postgresql://..." if servers else "sqlite:///FILE or postgresql://..."
     raise StudyError(f"{option} must be as {ways}, got {uri!r}: {_meant(uri, scheme, servers)}")
 
 
+def _is_reached_by_mlflow(uri: str, scheme: str) -> bool:
+    """Whether MLflow's client or one of its plugins reaches it in a way of its own."""
+    from mlflow.tracking._tracking_service.utils import _tracking_store_registry  # takes seconds to import
+
+    known = _tracking_store_registry._registry  # which MLflow shows in no other way
+    return uri == "databricks" or (":" in uri and scheme in known and scheme not in NO_TRACKING)
+
+
 def _meant(uri: str, scheme: str, servers: tuple[str, ...]) -> str:
     if scheme in SERVERS:
         return "a server of MLflow's is given with --tracking-uri"
+    if scheme in PLUGINS and servers:
+        return f"MLflow's plugin for it is not installed: pip install {PLUGINS[scheme]}"
     if HOST_AND_PORT.fullmatch(uri) and servers:
         return f"give http://{uri}"
     if scheme == "postgres":

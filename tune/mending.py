@@ -8,20 +8,33 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import optuna
-from alembic.util import CommandError
-from sqlalchemy.exc import SQLAlchemyError
 
-from tune.databases import BESIDE, LOCK_S, MLFLOW, BehindError, Package, examine, first_line, sqlite_file
+from tune.databases import (
+    BESIDE,
+    LOCK_S,
+    MLFLOW,
+    BehindError,
+    Package,
+    examine,
+    first_line,
+    place,
+    plainly,
+    sqlite_file,
+)
 
 
-def mend(package: Package, uri: str) -> list[str]:
-    """What was done to a damaged or older SQLite file, a line each; raises BehindError where it cannot be used yet."""
+def mend(package: Package, uri: str, study: str = "") -> list[str]:
+    """What was done to a damaged or older SQLite file, a line each; raises BehindError where it cannot be used yet.
+
+    ``study`` is as in :func:`tune.databases.examine`.
+    """
     try:
-        examine(package, uri, whole=True)
+        examine(package, uri, study=study, whole=True)
     except BehindError as error:
         file = sqlite_file(uri)
         if file is None or error.condition not in ("damaged", "older"):
@@ -50,20 +63,51 @@ def unused(file: Path, why: str) -> Path:
     return next(path for name in names if not os.path.lexists(path := file.with_name(name)))
 
 
-def _renewed(package: Package, file: Path, error: BehindError) -> str:
-    """Bring a copy of the database to this version, and put it in its place; where that fails, none."""
-    copy = unused(file, "upgrading")
+def anew(package: Package, file: Path, ship: Callable[[str], None]) -> Path:
+    """Ship to a new database, put it in the damaged one's place, and tell where that is now.
+
+    Raises BehindError where the new one does not take it either; nothing has changed then.
+    """
+    fresh = unused(file, "renewing")
     try:
-        copied(file, copy)
-        upgrade(package, f"sqlite:///{copy.absolute()}")
-        examine(package, f"sqlite:///{copy}", whole=True)
-    except (BehindError, RuntimeError) as failure:
-        for ending in ("", *BESIDE):
-            copy.with_name(copy.name + ending).unlink(missing_ok=True)
+        ship(f"sqlite:///{fresh.absolute()}")
+        kept = set_aside(file, "damaged")
+        fresh.rename(file)
+    except BehindError as error:
+        fault = "away" if error.condition == "damaged" else error.condition
+        reason = error.reason.replace("is damaged", "cannot be brought up to date, nor can a new one", 1)
+        raise BehindError(package, str(file), fault, reason) from error
+    finally:
+        remove(fresh)
+    return kept
+
+
+def remove(copy: Path) -> None:
+    """Delete a database that was made here, where it still is, with what SQLite keeps beside it."""
+    for ending in ("", *BESIDE):
+        copy.with_name(copy.name + ending).unlink(missing_ok=True)
+
+
+def _renewed(package: Package, file: Path, error: BehindError) -> str:
+    """Bring a copy of the database to this version, and put it in its place; where that fails, none.
+
+    Raises BehindError where there is no room for a copy, or another program holds it.
+    """
+    copy = unused(file, "upgrading")
+    address = f"sqlite:///{copy.absolute()}"
+    try:
+        with plainly(package, f"sqlite:///{file}"):
+            copied(file, copy)
+        upgrade(package, address)
+        examine(package, address, whole=True)
         kept = set_aside(file, "older")
-        return f"{package.name}: {error}: {failure}; moved to {kept}, and made anew"
-    kept = set_aside(file, "older")
-    copy.rename(file)
+        copy.rename(file)
+    except (BehindError, RuntimeError) as failure:
+        if isinstance(failure, BehindError) and failure.condition not in ("damaged", "older", "newer"):
+            raise
+        return f"{package.name}: {error}: {failure}; moved to {set_aside(file, 'older')}, and made anew"
+    finally:
+        remove(copy)
     return f"{package.name}: {error}: brought to this version, the file of before is {kept}"
 
 
@@ -74,14 +118,23 @@ def copied(file: Path, copy: Path) -> None:
 
 
 def upgrade(package: Package, uri: str) -> None:
-    """Bring a database's schema to the installed version; raises RuntimeError where the package cannot."""
+    """Bring a database's schema to the installed version.
+
+    Raises RuntimeError where the package cannot, BehindError where there is no room.
+    """
+    failure: BaseException | None = None
     if package is MLFLOW:
         command = [sys.executable, "-m", "mlflow", "db", "upgrade", uri]
         done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
-        if done.returncode != 0:
-            raise RuntimeError(f"MLflow could not upgrade it ({(done.stderr.splitlines() or [''])[-1][:200]})")
+        why = (done.stderr.splitlines() or [""])[-1][:200] if done.returncode != 0 else None
+    else:
+        try:
+            optuna.storages.RDBStorage(uri, skip_compatibility_check=True).upgrade()
+            why = None
+        except Exception as error:
+            failure, why = error, first_line(error)
+    if why is None:
         return
-    try:
-        optuna.storages.RDBStorage(uri, skip_compatibility_check=True).upgrade()
-    except (SQLAlchemyError, CommandError, AssertionError) as error:
-        raise RuntimeError(f"Optuna could not upgrade it ({first_line(error)})") from error
+    if "disk is full" in why or "No space left" in why:
+        raise BehindError(package, place(uri), "full", "has no room: the disk is full") from failure
+    raise RuntimeError(f"{package.name} could not upgrade it ({why})") from failure

@@ -11,10 +11,8 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.exceptions import StorageInternalError
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy.exc import SQLAlchemyError
 
 from tune.databases import OPTUNA, examine, plainly
 from tune.ownership import OWNER, OWNER_ID, is_of, marks_of
@@ -31,9 +29,14 @@ def mirror(study: Study, url: str | None) -> None:
     if url is None or not study.cells:
         return
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    examine(OPTUNA, url)
-    with plainly(OPTUNA, url, (SQLAlchemyError, StorageInternalError, ImportError, OSError, RuntimeError)):
-        _mirror(study, optuna.storages.RDBStorage(url))
+    with plainly(OPTUNA, url):
+        examine(OPTUNA, url, study=study.folder.root)
+        storage = optuna.storages.RDBStorage(url)
+        try:
+            _mirror(study, storage)
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
 
 
 def _mirror(study: Study, storage: optuna.storages.RDBStorage) -> None:

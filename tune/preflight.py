@@ -10,13 +10,13 @@ import ray
 import torch
 from ray._private.state import state as cluster_state
 
-from tune.addresses import DATABASES, SERVERS, check_database, check_scheme, check_server_address
+from tune.addresses import DATABASES, SERVERS, check_database, check_scheme, check_server_address, plain
 from tune.databases import MLFLOW, OPTUNA
 from tune.folder import Folder
 from tune.options import Options, Records, gpu_share
 from tune.search import Resources
 from tune.study import StudyError
-from tune.tracking_server import check_answers, check_login
+from tune.tracking_server import check_server
 
 
 def check_storage(folder: Folder) -> None:
@@ -33,6 +33,7 @@ def check_tracking(uri: str, storage: str, *, given: bool = True) -> None:
 
     What state a database is in is none of an address's business, and what was not given is not refused.
     """
+    uri = plain(uri)
     if storage.startswith("s3://") and not uri.startswith(SERVERS) and find_spec("boto3") is None:
         raise StudyError(f"MLflow keeps files in {storage} through boto3, which is missing: pip install boto3")
     if not given:
@@ -40,15 +41,14 @@ def check_tracking(uri: str, storage: str, *, given: bool = True) -> None:
     check_scheme("--tracking-uri", uri, SERVERS)
     if uri.startswith(SERVERS):
         check_server_address(uri)
-        check_answers(uri)
-        check_login(uri)
+        check_server(uri)
     elif uri.startswith(DATABASES):
         check_database("--tracking-uri", MLFLOW, uri)
 
 
 def check_views(records: Records) -> None:
     """Raises StudyError where an address on the command line cannot be used for a view, see :func:`check_tracking`."""
-    uri, url = tracking_uri(records), records.optuna_storage
+    uri, url = tracking_uri(records), optuna_storage(records) if records.optuna_storage is not None else None
     check_tracking(uri, records.storage, given=records.tracking_uri is not None)
     if url is not None:
         check_scheme("--optuna-storage", url)
@@ -60,7 +60,7 @@ def check_views(records: Records) -> None:
 def tracking_uri(records: Records) -> str:
     """The MLflow server or database; raises StudyError where there is none to be guessed."""
     if records.tracking_uri is not None:
-        return records.tracking_uri
+        return plain(records.tracking_uri)
     home = Folder(records.storage)
     if not home.is_local:
         raise StudyError(f"--tracking-uri must be given where --storage is a bucket, as {records.storage} is")
@@ -70,8 +70,10 @@ def tracking_uri(records: Records) -> str:
 def optuna_storage(records: Records) -> str | None:
     """The database of Optuna's study; None where the storage is a bucket and none is given."""
     home = Folder(records.storage)
-    if records.optuna_storage is not None or not home.is_local:
-        return records.optuna_storage
+    if records.optuna_storage is not None:
+        return plain(records.optuna_storage)
+    if not home.is_local:
+        return None
     return f"sqlite:///{home.root}/optuna.db"
 
 

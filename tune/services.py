@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tune.databases import MLFLOW, OPTUNA, BehindError, Package, examine, first_line, sqlite_file
+from tune.databases import MLFLOW, OPTUNA, BehindError, Package, examine, first_line, is_database, sqlite_file
 from tune.findings import Finding, broken, ok, warning
 from tune.machine_checks import GB, home_problem
 from tune.probing import probe
@@ -132,7 +132,7 @@ def tracking(uri: str | None, storage: str) -> Finding:
         check_tracking(uri, storage)
     except StudyError as error:
         return broken(str(error), "mlflow server starts one")
-    if uri.startswith(("http://", "https://")):
+    if not is_database(uri):
         return _server(uri)
     return _database(MLFLOW, uri, f"python tune/sync.py, or mlflow db upgrade {uri}")
 

@@ -1,6 +1,7 @@
 """What a search ships to MLflow while it runs, and what is raised where that does not answer."""
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,8 +13,8 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from fernn.train.loop import Row
-from tune.databases import MLFLOW, BehindError, examine, place, plainly
-from tune.study import Cell, Study, StudyError
+from tune.databases import MLFLOW, BehindError, ForeignError, examine, place, plainly
+from tune.study import Cell, Study
 from tune.tracking import Tracker
 
 OUTAGES: tuple[type[Exception], ...] = (MlflowException, SQLAlchemyError, CommandError, OSError, ImportError)
@@ -42,8 +43,8 @@ class MLflowView:
         Raises BehindError where they cannot be, StudyError where another study of that name has them.
         """
         if self.tracker is None:
-            examine(MLFLOW, self.uri)
-            with plainly(MLFLOW, self.uri, OUTAGES):
+            with plainly(MLFLOW, self.uri):
+                examine(MLFLOW, self.uri, study=self.study.folder.root)
                 tracker = Tracker(self.study, self.uri)
                 tracker.sync()
             self.tracker = tracker
@@ -52,7 +53,7 @@ class MLflowView:
     def ship(self, task: Callable[[Tracker], Any]) -> Any:
         """Do the task on the runs; raises BehindError where MLflow does not take it."""
         tracker = self.open()
-        with plainly(MLFLOW, self.uri, OUTAGES):
+        with plainly(MLFLOW, self.uri):
             return task(tracker)
 
 
@@ -111,7 +112,10 @@ class TrackingListener:
         return len(self._tasks)
 
     def close(self, seconds: float) -> None:
-        """Ship no more than what is being shipped; raises BehindError where that takes longer than so many seconds."""
+        """Ship no more than what is being shipped; raises BehindError where that takes longer than so many seconds.
+
+        What was raised while shipping, and is no outage, is raised here.
+        """
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -143,7 +147,8 @@ class TrackingListener:
         try:
             self.view.ship(task)
             self._behind = None
-        except (BehindError, StudyError) as error:
-            self._behind = error  # what is missing is shipped with the next that gets through, or at the end
         except Exception as error:
-            self._behind, self._error = error, self._error or error
+            self._behind = error  # what is missing is shipped with the next that gets through, or at the end
+            cause = error.__cause__ if isinstance(error, BehindError) else None
+            if cause is not None and not isinstance(cause, (sqlite3.Error, ForeignError, *OUTAGES)):
+                self._error = self._error or error

@@ -16,11 +16,11 @@ from functools import partial
 from data.progress import say
 from data.terminal import console, options_of
 from tune.command import USER_ERRORS, refuse
-from tune.databases import MLFLOW, OPTUNA, BehindError, Package, sqlite_file
+from tune.databases import MLFLOW, OPTUNA, BehindError, Package, plainly, sqlite_file
 from tune.identity import settle
 from tune.lock import driver_lock
 from tune.masking import masked
-from tune.mending import mend, set_aside
+from tune.mending import anew, mend
 from tune.options import Records
 from tune.preflight import check_views, optuna_storage, tracking_uri
 from tune.reuse import find_study, known_studies
@@ -82,31 +82,33 @@ def sync(study: Study, records: Records) -> list[str]:
 
     uri, url = tracking_uri(records), optuna_storage(records)
 
-    def to_mlflow() -> None:
-        view = MLflowView(study, uri)
+    def to_mlflow(at: str) -> None:
+        view = MLflowView(study, at)
         view.ship(lambda tracker: refresh(tracker, study))
         view.ship(lambda tracker: ship_measurements(tracker, study))
 
     return lines_of(
         study,
         partial(mended, MLFLOW, uri, study, to_mlflow),
-        *([partial(mended, OPTUNA, url, study, partial(mirror, study, url))] if url else []),
+        *([partial(mended, OPTUNA, url, study, partial(mirror, study))] if url else []),
     )
 
 
-def mended(package: Package, uri: str, study: Study, ship: Callable[[], None]) -> None:
+def mended(package: Package, uri: str, study: Study, ship: Callable[[str], None]) -> None:
     """Ship to a database that is brought into a state for that; raises BehindError where it cannot be yet.
 
-    One whose damage shows only then is moved aside, too; MLflow keeps it open until this command has ended.
+    One whose damage shows only then is made anew beside it, and moved aside once that has succeeded: what fails with
+    a new database, too, is not the database's fault.
     """
-    _say_mended(package, uri, study, mend(package, uri))
-    try:
-        ship()
-    except BehindError as error:
-        if error.condition != "damaged" or (file := sqlite_file(uri)) is None:
-            raise
-        moved = f"{error.reason}: moved to {set_aside(file, 'damaged')}"
-        raise BehindError(package, error.address, "damaged", moved) from error
+    with plainly(package, uri):
+        _say_mended(package, uri, study, mend(package, uri, study.folder.root))
+        try:
+            ship(uri)
+        except BehindError as error:
+            if error.condition != "damaged" or (file := sqlite_file(uri)) is None:
+                raise
+            kept = anew(package, file, ship)
+            _say_mended(package, uri, study, [f"{package.name}: {error}: moved to {kept}, and made anew"])
 
 
 def _say_mended(package: Package, uri: str, study: Study, done: Sequence[str]) -> None:

@@ -2,48 +2,62 @@
 
 import socket
 import ssl
-import urllib.error
-import urllib.request
 from contextlib import suppress
 from http import HTTPStatus
-from http.client import HTTPException
 from urllib.parse import SplitResult, urlsplit
 
+from tune.addresses import page_of
+from tune.databases import causes
 from tune.study import StudyError
 
-SECONDS_FOR_AN_ANSWER = 5.0
+SECONDS_FOR_AN_ANSWER = 5
 PREFIXES = ("/mlflow",)
 """Where servers with a static prefix mostly are."""
 DENIED = {"UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403}
 """What MLflow calls the statuses of a login that is not let in."""
+REASONS = (socket.gaierror, ConnectionRefusedError, TimeoutError, ssl.SSLError)
+"""What says by itself why there is no answer, where libraries have wrapped it."""
 
 
-def check_answers(uri: str) -> None:
-    """Raises StudyError where nothing answers at the address, or what is not MLflow."""
-    found = ask(uri)
-    if found in (HTTPStatus.OK, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return  # a proxy may want a login for everything: whether it lets MLflow's client in is asked next
-    if isinstance(found, int):
-        raise StudyError(_not_mlflow(uri, found))
-    raise StudyError(
-        f"--tracking-uri must be a server that answers, {uri} does not ({reason(uri, found)}): "
-        f"start it, or leave the option out to record in the storage"
-    )
+class NotMlflowError(StudyError):
+    """What answers is another server."""
+
+
+def check_server(uri: str) -> None:
+    """Raises StudyError where nothing answers at the address, what is not MLflow, or what does not let this user in.
+
+    A proxy may pass on MLflow's own calls alone, so that they decide where its health is not found.
+    """
+    health = ask(uri)
+    if isinstance(health, Exception):
+        raise StudyError(
+            page_of(uri)
+            or f"--tracking-uri must be a server that answers, {uri} does not ({reason(uri, health)}): "
+            f"start it, or leave the option out to record in the storage"
+        )
+    if health >= HTTPStatus.INTERNAL_SERVER_ERROR or (health == HTTPStatus.BAD_REQUEST and _speaks_tls(urlsplit(uri))):
+        raise StudyError(_not_mlflow(uri, health))
+    try:
+        check_login(uri)
+    except NotMlflowError as error:
+        is_found = health in (HTTPStatus.OK, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+        raise StudyError(page_of(uri) or (str(error) if is_found else _not_mlflow(uri, health))) from error
 
 
 def ask(uri: str) -> int | Exception:
-    """What the server's health answers: a status, or why there is none."""
-    parts = urlsplit(uri)
-    server = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    """What the server's health answers to MLflow's client, a status, or why there is none."""
+    from mlflow.utils.credentials import get_default_host_creds  # takes seconds to import
+    from mlflow.utils.rest_utils import http_request
+
     try:
-        with urllib.request.urlopen(f"{server.rstrip('/')}/health", timeout=SECONDS_FOR_AN_ANSWER) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
-    except (OSError, ValueError, HTTPException) as error:
-        why = error.reason if isinstance(error, urllib.error.URLError) else error
-        return why if isinstance(why, Exception) else OSError(str(why))
+        login = get_default_host_creds(uri)
+        answer = http_request(
+            login, "/health", "GET", max_retries=0, timeout=SECONDS_FOR_AN_ANSWER, raise_on_status=False
+        )
+        return int(answer.status_code)
+    except Exception as error:
+        found = [one for one in causes(error) if isinstance(one, Exception)]
+        return next((one for one in found if isinstance(one, REASONS)), found[-1])
 
 
 def _not_mlflow(uri: str, status: int) -> str:
@@ -77,7 +91,10 @@ def reason(uri: str, error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {SECONDS_FOR_AN_ANSWER:g} s"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {error.verify_message}; REQUESTS_CA_BUNDLE names a file of authorities"
+        return (
+            f"its certificate is not trusted: {error.verify_message}; "
+            f"MLFLOW_TRACKING_SERVER_CERT_PATH, or REQUESTS_CA_BUNDLE, names a file of authorities"
+        )
     if isinstance(error, ssl.SSLError):
         return f"it speaks http, not https: give http://{uri.partition('://')[2]}"
     if parts.scheme == "http" and _speaks_tls(parts):
@@ -97,7 +114,7 @@ def _speaks_tls(parts: SplitResult) -> bool:
 
 
 def check_login(uri: str) -> None:
-    """Raises StudyError where what answers is not MLflow, or refuses the login or host name that its client sends.
+    """Raises NotMlflowError where what answers is not MLflow, StudyError where it refuses the login or the host name.
 
     A server that is slow or ill is none of an address's business.
     """
@@ -108,25 +125,23 @@ def check_login(uri: str) -> None:
     try:
         MlflowClient(uri).search_experiments(max_results=1)
     except MlflowException as error:
-        if (why := _refusal(uri, error.error_code, str(error))) is not None:
-            raise StudyError(why) from error
+        _refuse(uri, error.error_code, str(error), error)
 
 
-def _refusal(uri: str, code: str, text: str) -> str | None:
+def _refuse(uri: str, code: str, text: str, error: Exception) -> None:
     if "Invalid Host header" in text:
         host = urlsplit(uri).netloc.rpartition("@")[2]
-        return (
+        raise StudyError(
             f"--tracking-uri must have a host name that the server allows, it does not allow {host}: start it with "
             f"mlflow server --allowed-hosts {host}"
-        )
+        ) from error
     if code in DENIED:
-        return (
+        raise StudyError(
             f"--tracking-uri must be a server that lets this user in, {uri} does not ({DENIED[code]}): the environment "
             f"variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD hold the login"
-        )
+        ) from error
     if "not in a valid JSON format" in text or any(f"error code {status} " in text for status in (404, 405, 501)):
-        return (
+        raise NotMlflowError(
             f"--tracking-uri must be an MLflow server, {uri} does not answer as one: another server is there, or "
             f"MLflow has a --static-prefix, which belongs to its address"
-        )
-    return None
+        ) from error

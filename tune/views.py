@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from tune import length_tracking, quality_tracking, velocity_tracking
-from tune.databases import BehindError
+from tune.databases import BehindError, first_line, is_ours, named
 from tune.length_views import measured_lengths
 from tune.mirror import mirror
 from tune.options import Records
@@ -11,7 +11,7 @@ from tune.preflight import optuna_storage, tracking_uri
 from tune.quality_views import measured_quality, measured_ways
 from tune.results import model_rows
 from tune.shipping import MLflowView, TrackingListener
-from tune.study import Study, StudyError
+from tune.study import Study
 from tune.tracking import Tracker
 from tune.velocity_views import measured_velocities
 
@@ -19,6 +19,7 @@ FIRST_S = 15.0
 """Seconds that a search waits at its beginning for MLflow's first answer."""
 WAYS_OUT = {
     "damaged": "python tune/sync.py --study {study} makes it anew, and keeps what there was under another name",
+    "foreign": "it is left as it is; name {package}'s database with {option}",
     "locked": "it is tried again; python tune/sync.py --study {study} brings it up to date, too",
     "older": "python tune/sync.py --study {study} brings it to this version",
     "newer": "install that version of {package}, then python tune/sync.py --study {study}",
@@ -62,24 +63,28 @@ class Views:
 
 
 def lines_of(study: Study, *tasks: Callable[[], object], refuses: bool = True) -> list[str]:
-    """Do every task; a line for each view that is behind. ``refuses``: raises StudyError for another study's views."""
+    """Do every task; a line for each view that is behind.
+
+    ``refuses``: raises what is no view's fault, as StudyError for another study's views; else it is a line, too.
+    """
     found = []
     for task in tasks:
         try:
             task()
         except BehindError as error:
             found.append(line_of(study, error))
-        except StudyError as error:
-            if refuses:
+        except Exception as error:
+            if refuses and is_ours(error):
                 raise
-            found.append(str(error))
+            found.append(first_line(error) if is_ours(error) else f"a view is behind: {named(error)}")
     return found
 
 
 def line_of(study: Study, error: BehindError) -> str:
     """Which view of the study is behind, why, and the way out."""
-    way_out = WAYS_OUT[error.condition].format(study=study.name, package=error.package.name)
-    return f"{error.package.name} is behind: {error}; {way_out}"
+    package = error.package
+    way_out = WAYS_OUT[error.condition].format(study=study.name, package=package.name, option=package.option)
+    return f"{package.name} is behind: {error}; {way_out}"
 
 
 def refresh(tracker: Tracker, study: Study) -> None:

@@ -6,10 +6,21 @@ from contextlib import nullcontext
 
 import pytest
 import ray
+from mlflow.tracking._tracking_service.utils import _tracking_store_registry
 from ray.core.generated import autoscaler_pb2
 
+from tune.databases import MLFLOW, examine
 from tune.options import Cluster, Options, Records
-from tune.preflight import Hardware, Node, check_tracking, check_views, chosen_resources, hardware
+from tune.preflight import (
+    Hardware,
+    Node,
+    check_tracking,
+    check_views,
+    chosen_resources,
+    hardware,
+    optuna_storage,
+    tracking_uri,
+)
 from tune.search import ray_runtime
 from tune.study import StudyError
 
@@ -132,8 +143,50 @@ def test_a_server_that_speaks_https_is_told_as_one(answering, tls):
     server = answering({"/health": (200, b"OK")}, tls=tls)
     with pytest.raises(StudyError, match=f"it speaks https: give https://{server}"):
         check_tracking(f"http://{server}", "studies")
-    with pytest.raises(StudyError, match="its certificate is not trusted: .*; REQUESTS_CA_BUNDLE"):
+    with pytest.raises(StudyError, match="its certificate is not trusted: .* REQUESTS_CA_BUNDLE"):
         check_tracking(f"https://{server}", "studies")
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+@pytest.mark.parametrize(
+    "variable", ["REQUESTS_CA_BUNDLE", "MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_INSECURE_TLS"]
+)
+def test_a_certificate_of_ones_own_is_trusted_as_mlflow_does(answering, tls, monkeypatch, variable):
+    monkeypatch.setenv(variable, "true" if variable.endswith("TLS") else str(tls))
+    server = answering({"/health": (200, b"OK"), SEARCH: (200, b"{}")}, tls=tls)
+    check_tracking(f"https://{server}", "studies")
+
+
+def test_a_proxy_may_have_mlflow_at_any_path_and_pass_its_calls_alone(answering):
+    paths = ["", "/health/mlflow", "/version/x", "/api/2.0/mlflow", "/graphql"]
+    calls = {f"{path}{SEARCH}": (200, b"{}") for path in paths}
+    server = answering({**calls, **{f"{path}/health": (200, b"OK") for path in paths}})
+    without_health = answering(calls)
+    for path in paths:
+        check_tracking(f"HTTP://{server}{path}", "studies")
+        check_tracking(f"http://{without_health}{path}", "studies")
+    for one in (server, without_health):
+        with pytest.raises(StudyError, match=f"got the address of a page: give http://{one}$"):
+            check_tracking(f"http://{one}/api/2.0/mlflow/runs/search", "studies")
+
+
+@pytest.mark.parametrize("uri", ["databricks", "databricks://profile"])
+def test_what_mlflow_reaches_in_its_own_way_is_no_database(uri):
+    check_tracking(uri, "studies")
+    examine(MLFLOW, uri)
+
+
+def test_a_plugin_of_mlflows_that_is_installed_is_used(monkeypatch):
+    uri = "arn:aws:sagemaker:us-east-1:1:mlflow-tracking-server/x"
+    with pytest.raises(StudyError, match="plugin for it is not installed: pip install sagemaker-mlflow$"):
+        check_tracking(uri, "studies")
+    monkeypatch.setitem(_tracking_store_registry._registry, "arn", None)
+    check_tracking(uri, "studies")
+
+
+def test_schemes_are_compared_in_lower_case():
+    records = Records("s", "studies", "HTTP://Host:1/Path", "SQLite:///A.db")
+    assert (tracking_uri(records), optuna_storage(records)) == ("http://Host:1/Path", "sqlite:///A.db")
 
 
 @pytest.mark.parametrize(
@@ -147,6 +200,8 @@ def test_a_server_that_speaks_https_is_told_as_one(answering, tls):
         ("http://mlflow:99999", "must be as http://HOST:PORT"),
         ("http:/mlflow:5000", "must be as http://HOST:PORT"),
         ("htp://mlflow:5000", "unknown scheme 'htp': did you mean 'http'"),
+        ("databricks-uc://profile", "unknown scheme 'databricks-uc'"),
+        ("azureml://eastus.api.azureml.ms/mlflow", "pip install azureml-mlflow"),
         ("mlflow:5000", "give http://mlflow:5000$"),
         ("127.0.0.1:5000", "give http://127.0.0.1:5000$"),
         ("file:///data/mlruns", "no longer in folders; for a file, give sqlite:////data/mlruns/NAME.db"),

@@ -10,10 +10,11 @@ from stored_study import finish_cell, finished_study, planned_study, shown
 
 from tune import sync
 from tune.claims import load_study
-from tune.databases import OPTUNA, BehindError
+from tune.databases import OPTUNA, BehindError, plainly
 from tune.mending import mend
 from tune.mirror import mirror, trials
 from tune.results import model_rows
+from tune.sealing import DamagedError
 from tune.study import StudyError
 from tune.sync import mended
 from tune.table import notes
@@ -220,12 +221,12 @@ def test_a_newer_database_is_left_and_a_locked_one_is_waited_for(mirrored, tmp_p
     monkeypatch.setattr("tune.databases.LOCK_S", 0.1)
     with closing(sqlite3.connect(tmp_path / "optuna.db", isolation_level=None)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
-        (line,) = lines_of(study, lambda: mended(OPTUNA, url, study, lambda: None))
+        (line,) = lines_of(study, lambda: mended(OPTUNA, url, study, lambda at: None))
     assert line.startswith("Optuna is behind:") and "is locked by another program" in line
     mirror(study, url)
     assert content(url) == expected
     spoiled(tmp_path / "optuna.db", "newer")
-    (line,) = lines_of(study, lambda: mended(OPTUNA, url, study, lambda: None))
+    (line,) = lines_of(study, lambda: mended(OPTUNA, url, study, lambda at: None))
     assert "has the schema of newer versions of Optuna (ffff)" in line and "install that version of Optuna" in line
     assert [path.name for path in tmp_path.glob("*.db*")] == ["optuna.db"]
 
@@ -255,6 +256,87 @@ def test_an_older_database_that_cannot_be_upgraded_is_made_anew(mirrored, tmp_pa
     assert len(list(tmp_path.glob("optuna.db*"))) == 1
     mirror(study, url)
     assert content(url) == expected
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE study_user_attributes SET value_json = '{bad'",
+        "UPDATE trial_user_attributes SET value_json = '5'",
+        "UPDATE trials SET state = 'XX'",
+        "UPDATE trials SET datetime_start = 'zz'",
+        "UPDATE trial_params SET distribution_json = '{}'",
+        "UPDATE trial_params SET param_value = 77",
+        "UPDATE trial_user_attributes SET value_json = CAST(x'ff' AS TEXT)",
+    ],
+)
+def test_content_that_optuna_cannot_read_is_said_and_made_anew_by_one_command(run, mirrored, tmp_path, url, statement):
+    study, expected = mirrored
+    with closing(sqlite3.connect(tmp_path / "optuna.db", isolation_level=None)) as connection:
+        connection.execute(statement)
+    before = (tmp_path / "optuna.db").read_bytes()
+    (line,) = lines_of(study, lambda: mirror(study, url))
+    assert line.startswith(f"Optuna is behind: {tmp_path}/optuna.db is damaged (") and "\n" not in line
+    mended(OPTUNA, url, study, lambda at: mirror(study, at))
+    (moved,) = tmp_path.glob("optuna.db.*")
+    assert moved.read_bytes() == before and content(url) == expected
+
+
+def test_content_that_mlflow_cannot_read_is_made_anew_by_one_command(run, tmp_path):
+    finished_study(tmp_path / "s", {**SPACE, "model": ("grnn",), "optim.lr": (1e-2,)}, HITS)
+    assert run()[0] == 0
+    with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE tags SET value = CAST(x'ff' AS TEXT)")
+    code, (_, err) = run()
+    assert code == 0 and "made anew" in err
+    assert run()[0] == 0
+    with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as connection:
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (5,)
+
+
+def test_what_a_new_database_does_not_take_either_leaves_the_one_there(mirrored, tmp_path, url):
+    study, expected = mirrored
+
+    def fails(at):
+        with plainly(OPTUNA, at):
+            raise KeyError("a fault of ours")
+
+    (line,) = lines_of(study, lambda: mended(OPTUNA, url, study, fails))
+    assert "cannot be brought up to date, nor can a new one (KeyError: 'a fault of ours')" in line
+    assert [path.name for path in tmp_path.glob("optuna.db*")] == ["optuna.db"] and content(url) == expected
+
+
+def test_a_file_of_the_study_that_is_damaged_is_no_views_fault(mirrored, tmp_path, url):
+    study, _ = mirrored
+    path = next((tmp_path / "s").rglob("done.json"))
+    path.write_text(path.read_text().replace("1", "2"))
+    with pytest.raises(DamagedError):
+        lines_of(study, lambda: mended(OPTUNA, url, study, lambda at: mirror(study, at)))
+    assert [path.name for path in tmp_path.glob("optuna.db*")] == ["optuna.db"]
+
+
+def test_a_copy_for_which_there_is_no_room_leaves_nothing_behind(mirrored, tmp_path, url, monkeypatch):
+    study, expected = mirrored
+    spoiled(tmp_path / "optuna.db", "older")
+
+    def full(file, copy):
+        copy.touch()
+        with closing(sqlite3.connect(copy)) as connection:
+            connection.execute("PRAGMA max_page_count = 1")
+            connection.execute("CREATE TABLE x AS SELECT zeroblob(100000)")
+
+    monkeypatch.setattr("tune.mending.copied", full)
+    (line,) = lines_of(study, lambda: mended(OPTUNA, url, study, lambda at: None))
+    assert "has no room: the disk is full; make room" in line
+    assert [path.name for path in tmp_path.glob("optuna.db*")] == ["optuna.db"]
+
+
+def test_an_error_that_says_nothing_of_the_file_does_not_make_it_damaged(url):
+    closed = sqlite3.connect(":memory:")
+    closed.close()
+    with pytest.raises(BehindError) as found, plainly(OPTUNA, url):
+        closed.execute("SELECT 1")
+    assert found.value.condition == "unwritable"
 
 
 def test_a_study_that_is_not_there_is_one_line(run, tmp_path):
