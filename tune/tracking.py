@@ -15,6 +15,7 @@ from mlflow.entities import Experiment, Metric, Run
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from fernn.train.loop import Row
+from tune.databases import is_database
 from tune.identity import ID, PLACE, require_no_copy
 from tune.markdown import bullets
 from tune.ownership import OWNER, OWNER_ID, is_of, marks_of
@@ -64,7 +65,7 @@ class Tracker:
 
     def _home(self) -> str | None:
         """Where artifacts are kept; None where a server has them."""
-        return None if self.uri.startswith("http") else self.study.folder.path_of("mlflow-artifacts")
+        return self.study.folder.path_of("mlflow-artifacts") if is_database(self.uri) else None
 
     def _bring_artifacts(self, experiment: Experiment) -> None:
         """Let the addresses of artifacts follow a study that moved; none in its database leads elsewhere.
