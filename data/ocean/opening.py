@@ -13,6 +13,7 @@ from pathlib import Path
 import xarray as xr
 
 from data.errors import DataError
+from data.instead import instead_of_data
 from data.ocean.values import with_numbers
 
 SUFFIXES = re.compile(r"\.(nc|nc4|nc3|cdf|netcdf)(\.(gz|bz2|xz|zip|z))?$|\.(grib2?|grb2?)$", re.IGNORECASE)
@@ -26,8 +27,6 @@ FOREIGN = {
     b"\xfd7zXZ": "is compressed: unxz it",
     b"PK\x03\x04": "is a zip archive: unzip it",
     b"\x0e\x03\x13\x01": "is HDF4, not NetCDF: convert it with h4tonccf_nc4",
-    b"version https://git-lfs": "is a Git LFS pointer, not the file itself: git lfs pull",
-    b"<": "is a web page, not NetCDF: its download failed",
 }
 """What is to be done with files that begin so."""
 FAULTS = (
@@ -69,6 +68,8 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
 
     Attributes are in CF's case. Raises DataError for any other file, and for damage that is found while it is open.
     """
+    if reason := instead_of_data(path):
+        raise DataError(f"{path} {reason}")
     with path.open("rb") as file:
         magic = file.read(32)
     for begin, reason in FOREIGN.items():
@@ -76,7 +77,7 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
             raise DataError(f"{path} {reason}")
     engine = "scipy" if magic.startswith(CLASSIC) else "h5netcdf" if magic.startswith(HDF5) else None
     if engine is None:
-        raise DataError(f"{path} {'is no NetCDF file' if magic else 'is empty'}")
+        raise DataError(f"{path} is no NetCDF file")
     with warnings.catch_warnings(), _damage_named(path):
         warnings.simplefilter("ignore")  # of fill values named twice, and of values that overflow: they are masked
         with xr.open_dataset(path, engine=engine, decode_cf=False) as dataset:

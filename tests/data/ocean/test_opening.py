@@ -77,7 +77,7 @@ FOREIGN = [
     (lambda whole: b"", "is empty"), (lambda whole: b"no NetCDF at all", "is no NetCDF file"),
     (gzip.compress, "is compressed: gunzip it"), (lambda whole: b"GRIB\0\0\0\2", "is GRIB, not NetCDF: convert it"),
     (lambda whole: b"PK\3\4rest", "is a zip archive: unzip it"), (lfs, "is a Git LFS pointer, not the file itself"),
-    (lambda whole: b"\n<!DOCTYPE html><html>log in", "is a web page, not NetCDF: its download failed"),
+    (lambda whole: b"\n<!DOCTYPE html><html>log in", "is a web page, not the file itself"),
     (lambda whole: b"CDF\5" + whole[4:], "is NetCDF of the CDF-5 kind: convert it with nccopy"),
 ]  # fmt: skip
 CUT = [lambda whole: whole[:2000], lambda whole: whole[: len(whole) // 2], lambda whole: whole[:-1]]
