@@ -51,7 +51,7 @@ def finished_trials(study: Study) -> list[FrozenTrial]:
 def importances(study: Study, found: Sequence[FrozenTrial]) -> dict[str, float]:
     """How much of the trials' variance each searched field explains, by fANOVA; empty where nothing varies."""
     varied = [name for name in ("model", RATE) if len({trial.params[name] for trial in found}) > 1]
-    variance = np.var([trial.value or 0.0 for trial in found])
+    variance = np.var([trial.value or 0.0 for trial in found]) if found else 0.0
     if not varied or variance <= np.finfo(float).eps:  # below which no tree splits
         return {}
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -16,7 +16,11 @@ from data.terminal import PLAIN, PlainConsole, begin, make_readable, plain
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path for floor in ("fernn", "data", "tune") for path in (ROOT / floor).rglob("*.py"))
 ASKED_BY_PROGRAMS = ROOT / "tune/probing.py"
-COMMANDS = [path for path in SOURCES if "__main__" in path.read_text(encoding="utf-8") and path != ASKED_BY_PROGRAMS]
+COMMANDS = [
+    path
+    for path in SOURCES
+    if '__name__ == "__main__"' in path.read_text(encoding="utf-8") and path != ASKED_BY_PROGRAMS
+]
 
 
 class Output(io.TextIOWrapper):

@@ -262,7 +262,6 @@ def test_an_older_database_that_cannot_be_upgraded_is_made_anew(mirrored, tmp_pa
     "statement",
     [
         "UPDATE study_user_attributes SET value_json = '{bad'",
-        "UPDATE trial_user_attributes SET value_json = '5'",
         "UPDATE trials SET state = 'XX'",
         "UPDATE trials SET datetime_start = 'zz'",
         "UPDATE trial_params SET distribution_json = '{}'",
