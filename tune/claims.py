@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from tune.folder import UNREADABLE, Folder
-from tune.identity import id_in, identified
+from tune.identity import id_in, identified, require_no_copy
 from tune.store import CellFolder
 from tune.study import CHOSEN, PROTOCOL_VERSION, Cell, Space, Study, StudyError, cell_of, key_of
 
@@ -39,7 +39,7 @@ def check(study: Study) -> None:
     """
     known = study.folder.read_json("study.json")
     if known is not None:
-        identified(study.folder, known)
+        require_no_copy(study.folder, known)
         _check_space(study, known["space"])
         _check_protocol(study, known["protocol"])
         if study.cells and max_epochs(study) < known["epochs"]:

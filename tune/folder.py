@@ -70,8 +70,10 @@ class Folder:
     def _at(self, name: str) -> str:
         """The path of a file or folder below this one; raises LeadsOutError."""
         path = f"{self._path}/{name}" if name else self._path
-        if os.path.realpath(path) != self._top and self._is_elsewhere(path):
-            raise LeadsOutError(f"{path} is a link that leads out of {self._top}: put the file itself there")
+        if self.is_local:
+            real = os.path.realpath(path)
+            if real != self._top and not real.startswith(f"{self._top.rstrip('/')}/"):
+                raise LeadsOutError(f"{path} is a link that leads out of {self._top}: put the file itself there")
         return path
 
     def _file(self, name: str) -> str:
@@ -152,18 +154,14 @@ class Folder:
     def num_bytes(self) -> int:
         """What all files below take, but for those behind links."""
         if self.is_local:
-            return sum(os.lstat(path).st_size for path in self._own_files())
+            return sum(map(_size_of, self._own_files()))
         selector = fs.FileSelector(self._path, allow_not_found=True, recursive=True)
         return sum(info.size or 0 for info in self._fs.get_file_info(selector))
 
     def _own_files(self) -> Iterator[str]:
         """The paths of all files below on disk, following no link."""
         for where, _, names in os.walk(self._at("")):
-            for name in names:
-                with suppress(FileNotFoundError):  # its writer has just moved it
-                    path = f"{where}/{name}"
-                    os.lstat(path)
-                    yield path
+            yield from (f"{where}/{name}" for name in names)
 
     def modified(self, name: str) -> float | None:
         """When the file was written, in seconds since 1970, or None where there is no such file."""
@@ -181,10 +179,6 @@ class Folder:
                 with suppress(FileNotFoundError):  # its writer still lives, and has just moved it into place
                     os.unlink(path)
 
-    def _is_elsewhere(self, path: str) -> bool:
-        """Whether a link has led out of the root on the way to a path that was found below it."""
-        return self.is_local and not os.path.realpath(path).startswith(f"{self._top.rstrip('/')}/")
-
     def read_json(self, name: str) -> Any:
         """The parsed file, or None where there is no such file."""
         content = self.read(name)
@@ -193,6 +187,14 @@ class Folder:
     def write_json(self, name: str, value: Any) -> None:
         """Write ``value`` as indented JSON."""
         self.write(name, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def _size_of(path: str) -> int:
+    """The bytes of a file or of the link itself, 0 where its writer has just moved it."""
+    try:
+        return os.lstat(path).st_size
+    except FileNotFoundError:
+        return 0
 
 
 def check_storage_name(storage: str) -> None:
