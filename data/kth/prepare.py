@@ -65,15 +65,15 @@ def prepare(
     """
     if size < 1:
         raise DataError(f"size must be 1 or more pixels, got {size}")
-    out, url = _absolute(out), url.rstrip("/") + "/"
-    raw = _absolute(raw) if raw else out / "raw"
+    out, url = full_path(out), url.rstrip("/") + "/"
+    raw = full_path(raw) if raw else out / "raw"
     with room_in(out), locked(out / ".lock", lambda: say(f"another process prepares {out}, waiting for it")):
-        return _prepare(folder_of(out, size), _absolute(videos) if videos else None, size, url, raw)
+        return _prepare(folder_of(out, size), full_path(videos) if videos else None, size, url, raw)
 
 
 def folder_of(out: Path | str, size: int) -> Path:
     """Where the clips of ``size`` pixels are in the folder ``out``."""
-    return _absolute(out) / f"{size}px"
+    return full_path(out) / f"{size}px"
 
 
 def main(config: PrepareConfig) -> int:
@@ -96,10 +96,6 @@ def _prepare(folder: Path, videos: Path | None, size: int, url: str, raw: Path) 
     if standing and standing.source_sha256 == fingerprint:
         return standing
     return _build(folder, source, size, fingerprint)
-
-
-def _absolute(path: Path | str) -> Path:
-    return full_path(path)
 
 
 def _build(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest:
