@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data.errors import ArchiveError
-from fernn.file_kinds import UnreadableError, require_content
+from fernn.files.kinds import UnreadableError, require_content
 
 _DAMAGE = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, IndexError, RuntimeError, ValueError,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fernn.file_kinds import UnreadableError, require_content
+from fernn.files.kinds import UnreadableError, require_content
 
 
 def instead_of_data(path: Path) -> str:

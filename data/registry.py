@@ -30,7 +30,7 @@ from data.systems import prepare as systems
 from data.systems.stream import read_trajectories
 from data.video import standard
 from data.video.kth import read_videos
-from fernn.data_config import DataConfig
+from fernn.config import DataConfig
 
 
 @dataclass(frozen=True)

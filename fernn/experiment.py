@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 from fernn.config import Config
-from fernn.data_config import DataConfig, KTHConfig, data_config
+from fernn.config import DataConfig, KTHConfig, data_config
 from fernn.models import MODELS, ModelConfig, StoredConfig, model_config, source_hash
 from fernn.optim import OptimConfig, optim_config
 

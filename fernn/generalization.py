@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fernn.batch import Batch
-from fernn.by_law import DriftLogits, broadcast, follows_law
-from fernn.data_config import DataConfig, RotatingConfig
+from fernn.equivariance.drift_logits import DriftLogits, broadcast, follows_law
+from fernn.config import DataConfig, RotatingConfig
 from fernn.experiment import Split
 from fernn.train.run import Run
 
@@ -141,7 +141,7 @@ def measure(
     """Measure the lines that ``known`` lacks; yields what is known after each of them.
 
     ``advance`` is told of readings that are done. Where the model is exactly equivariant, one pass over clips that
-    stand still gives all readings (:mod:`fernn.by_law`).
+    stand still gives all readings (:mod:`fernn.equivariance.drift_logits`).
     """
     missing = {name: line for name, line in plan(clips, grid).items() if name not in known}
     found = by_law(run, clips, missing, advance) if follows_law(run.model) else one_by_one(run, clips, missing, advance)

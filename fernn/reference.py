@@ -15,7 +15,7 @@ from fernn.layers.convolution import CircularConvolution
 from fernn.models.cnn3d import CNN3D
 from fernn.models.fernn import build_recurrent
 from fernn.models.predictor import SequencePredictor, build_decoder
-from fernn.weights import WeightsError, unwrapped, weights_in
+from fernn.files.weights import WeightsError, unwrapped, weights_in
 
 Weights = Mapping[str, Tensor]
 Velocities = Sequence[Sequence[int]] | Sequence[float] | None
@@ -34,7 +34,7 @@ def from_reference(state_dict: Weights, *, task: str, velocities: Velocities = N
     for "translating_mnist" (vx, vy) pairs; for "rotating_mnist" degrees. Widths, depth and group order are read
     from the shapes. The published KTH code moves a slice by -v, ours by +v: its slices here are those of the
     negated list, in the same order; the MNIST codes move as ours do. Bundles and prefixes of wrappers are taken off
-    (:mod:`fernn.weights`); the network is in double precision where its first weight is, else in single.
+    (:mod:`fernn.files.weights`); the network is in double precision where its first weight is, else in single.
     Raises ValueError where weights and arguments do not fit each other.
     """
     if task not in READERS:

@@ -43,7 +43,7 @@ def test_fernn_imports_with_torch_alone():
     code = (
         "import sys\n"
         "for name in ('ray', 'optuna', 'mlflow', 'escnn', 'pyarrow', 'safetensors'): sys.modules[name] = None\n"
-        "import fernn.models, fernn.reference, fernn.testing, fernn.train.loop, fernn.experiment"
+        "import fernn.models, fernn.reference, fernn.equivariance.error, fernn.train.loop, fernn.experiment"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

@@ -21,7 +21,7 @@ rotation and scale. All models see the same shifted fields.
 
 import sys
 
-from fernn.convection_config import ConvectionConfig
+from fernn.config import ConvectionConfig
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 from fernn.optim import DecayingAdamConfig

@@ -6,7 +6,7 @@ from data.bucket import at_hand, is_bucket
 from data.files import full_path
 from data.manifest import MANIFEST, Manifest
 from data.registry import DATASETS
-from fernn.data_config import DataConfig
+from fernn.config import DataConfig
 from tune.masking import masked
 from tune.study import Study, StudyError
 

@@ -16,7 +16,7 @@ import torch
 from ray.exceptions import GetTimeoutError, RayTaskError
 
 from fernn.batch import Batch
-from fernn.data_config import DataConfig
+from fernn.config import DataConfig
 from fernn.experiment import Experiment
 from fernn.train.loop import train_step
 from fernn.train.run import Run, available_device

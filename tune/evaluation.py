@@ -11,7 +11,7 @@ from data.registry import read_corpus
 from data.stream import Corpus
 from data.terminal import console, options_of
 from fernn.config import unknown_name
-from fernn.data_config import DATA, DataConfig, TaskName
+from fernn.config import DATA, DataConfig, TaskName
 from fernn.models.own import StoredConfig, UnnamedModelError, how_to_name
 from tune.command import USER_ERRORS, refuse
 from tune.data_home import find_data

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import astuple
 
-from fernn.shifts import SHIFTS
+from fernn.equivariance.field_symmetries import SHIFTS
 from fernn.train.fields import DOMAIN, FieldScores
 from tune import convection_published
 from tune.ocean_published import TABLE, Value

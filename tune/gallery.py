@@ -9,7 +9,7 @@ from torch import Tensor
 
 from data.kth.annotations import ACTIONS
 from fernn.generalization import VelocityReadings
-from fernn.metrics import confusion_matrix
+from fernn.metrics.classification import confusion_matrix
 from fernn.train.task import Logits
 from tune.field_pictures import field_scores, horizon_figure, spectra_figure
 from tune.length_views import curves as length_curves

@@ -17,7 +17,7 @@ from data.manifest import Manifest
 from data.registry import read_corpus, stand_in
 from data.stream import Corpus
 from data.terminal import console, options_of
-from fernn.checkpoint import pack
+from fernn.files.checkpoint import pack
 from fernn.experiment import Experiment
 from fernn.train.evaluate import to_unit
 from fernn.train.run import Run, available_device

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 from data.files import full_path
-from fernn.checkpoint import CheckpointError, Tensors, unpack
-from fernn.file_kinds import SAFETENSORS, UnreadableError, kind_of, refusal, require_content
+from fernn.files.checkpoint import CheckpointError, Tensors, unpack
+from fernn.files.kinds import SAFETENSORS, UnreadableError, kind_of, refusal, require_content
 from fernn.models import ModelConfig
 from tune.folder import Folder
 from tune.study import Study, StudyError

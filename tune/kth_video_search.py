@@ -16,7 +16,7 @@ import sys
 
 from fernn.experiment import Experiment
 from fernn.models import MODELS
-from fernn.video_config import KTHVideoConfig
+from fernn.config import KTHVideoConfig
 from tune.command import main
 from tune.options import Preset, Search
 from tune.video_literature import ALWAYS_DEVIATES, KTH_DEVIATIONS, KTH_STEPS

@@ -12,8 +12,8 @@ from typing import Any
 
 from data.stream import Corpus, Stream
 from fernn.batch import Batch
-from fernn.checkpoint import Tensors, pack
-from fernn.data_config import DigitsConfig
+from fernn.files.checkpoint import Tensors, pack
+from fernn.config import DigitsConfig
 from fernn.train.run import Run, available_device
 from fernn.train.task import FrameErrors
 from tune.machine import machine

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from matplotlib.figure import Figure
 
-from fernn.checkpoint import Tensors
+from fernn.files.checkpoint import Tensors
 from tune.length import LengthMeasurement, measured_horizon
 from tune.pictures import blank_figure, marks
 from tune.results import ModelRow

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from data.files import full_path, sha256_of
-from fernn.perceptual import FIRST, Perceptual
+from fernn.metrics.lpips import FIRST, Perceptual
 from tune.reference_weights import read_weights
 from tune.study import StudyError
 

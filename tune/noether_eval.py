@@ -30,7 +30,7 @@ from rich.table import Table
 from data.progress import progress, say
 from fernn.models.noether import NoetherConfig
 from fernn.models.tailored import Inner
-from fernn.perceptual import Perceptual
+from fernn.metrics.lpips import Perceptual
 from tune.evaluation import (
     EvaluationOptions,
     Shown,

@@ -20,7 +20,7 @@ import sys
 
 from fernn.experiment import Experiment, OptimConfig
 from fernn.models import MODELS
-from fernn.noether_config import RampConfig
+from fernn.config import RampConfig
 from tune.command import main
 from tune.options import Preset, Search
 from tune.published import NAMED_DRAWS

@@ -21,7 +21,7 @@ rotation and scale, and on regions that no training window is of. All models see
 import sys
 
 from fernn.experiment import Experiment
-from fernn.fields_config import OceanConfig
+from fernn.config import OceanConfig
 from fernn.models import MODELS
 from fernn.optim import DecayingAdamConfig
 from tune.command import main

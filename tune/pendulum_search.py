@@ -19,7 +19,7 @@ import sys
 
 from fernn.experiment import Experiment, OptimConfig
 from fernn.models import MODELS
-from fernn.noether_config import SystemConfig
+from fernn.config import SystemConfig
 from tune.command import main
 from tune.options import Preset, Search
 

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from data.kth.annotations import ACTIONS
-from fernn.data_config import DataConfig
-from fernn.metrics import confusion_matrix
+from fernn.config import DataConfig
+from fernn.metrics.classification import confusion_matrix
 from fernn.train.fields import FieldScores
 from fernn.train.task import FrameErrors, Logits, Predictions
 from fernn.train.video import FrameScores

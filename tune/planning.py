@@ -14,7 +14,7 @@ from data.progress import say
 from data.registry import DATASETS, read_corpus, stand_in
 from data.stream import Corpus
 from fernn.config import nearest
-from fernn.data_config import DataConfig
+from fernn.config import DataConfig
 from tune.claims import check, load_study, num_to_come
 from tune.data_home import address_in, verified
 from tune.folder import Folder, check_storage_name

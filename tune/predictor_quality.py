@@ -21,7 +21,7 @@ from fernn.experiment import Split
 from fernn.models.conserving import Brightness, Conserving, learn, new_embedding
 from fernn.models.tailored import Inner, Rollout
 from fernn.seeding import seed_of
-from fernn.tailoring import Comparison, InnerOptimizer, Step
+from fernn.models.tailoring import Comparison, InnerOptimizer, Step
 from fernn.train.evaluate import autocast, evaluating, to_unit
 from fernn.train.run import Run
 from tune.quality import Advance, Gauge, Measurement, finite, heatmaps

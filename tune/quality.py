@@ -18,14 +18,14 @@ import torch
 from torch import Tensor
 
 from data.stream import Corpus
-from fernn.checkpoint import Tensors, pack
-from fernn.frame_quality import frame_quality
-from fernn.heatmaps import grad_cam
+from fernn.files.checkpoint import Tensors, pack
+from fernn.metrics.frame_quality import frame_quality
+from fernn.metrics.grad_cam import grad_cam
 from fernn.layers.conserved import ConservedEmbedding
 from fernn.models.noether import NoetherNetwork
 from fernn.models.tailored import Inner
-from fernn.perceptual import Perceptual
-from fernn.tailoring import Step
+from fernn.metrics.lpips import Perceptual
+from fernn.models.tailoring import Step
 from fernn.train.conserved import seeded_noise
 from fernn.train.evaluate import NUM_EXAMPLES, autocast, evaluating, to_unit
 from fernn.train.run import Run, available_device

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fernn.checkpoint import Tensors
+from fernn.files.checkpoint import Tensors
 from tune.pictures import blank_figure, marks
 from tune.quality import USUAL, maps_of, measured_by, ways
 from tune.results import ModelRow

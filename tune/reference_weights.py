@@ -14,7 +14,7 @@ from fernn.models.cnn3d import CNN3DConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
 from fernn.models.predictor import RotatingConfig, TranslatingConfig
 from fernn.reference import Velocities, from_reference, is_derived, is_published, published_name, renamed
-from fernn.weights import Fits, WeightsError, weights_in
+from fernn.files.weights import Fits, WeightsError, weights_in
 from tune.study import StudyError
 
 Weights = Mapping[str, Tensor]

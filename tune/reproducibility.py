@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fernn.data_config import DataConfig
+from fernn.config import DataConfig
 from fernn.experiment import Experiment
 from fernn.models.noether import NoetherConfig
 from fernn.train.task import task_of

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fernn.experiment import Experiment
-from fernn.law import breaches
+from fernn.equivariance.trained import breaches
 from fernn.train.task import Metric, Predictions, task_of
 from tune.imported import ImportedCell, imported_cells, imported_folder
 from tune.selection import choose_lr
@@ -26,7 +26,7 @@ class CellResult:
     validation: float
     test: float
     law_errors: Mapping[str, float]
-    """See :func:`fernn.law.law_errors`; empty where there is nothing to measure, or nothing was."""
+    """See :func:`fernn.equivariance.trained.law_errors`; empty where there is nothing to measure, or nothing was."""
 
     @property
     def breaches(self) -> list[str]:

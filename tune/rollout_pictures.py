@@ -7,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from fernn.checkpoint import Tensors
+from fernn.files.checkpoint import Tensors
 from tune.pictures import blank_figure, marks
 from tune.study import Study
 

@@ -14,7 +14,7 @@ Hardware there: A100 and H100 GPUs, hours not published. Not yet run at full siz
 
 import sys
 
-from fernn.data_config import RotatingConfig
+from fernn.config import RotatingConfig
 from fernn.experiment import Experiment, OptimConfig
 from fernn.models import MODELS
 from tune.command import main

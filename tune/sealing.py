@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from data.sealing import CHECKSUM, sealed, unsealed
-from fernn.checkpoint import CheckpointError, Tensors, unpack
+from fernn.files.checkpoint import CheckpointError, Tensors, unpack
 from tune.folder import UNREADABLE, Folder
 
 ALTERED = "it is not as it was written"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fernn.law import CIRCULAR, flow_of
+from fernn.equivariance.trained import CIRCULAR, flow_of
 from fernn.train.task import Metric
 from tune.evidence import against_published, comparisons, interval_over_persons, temptation
 from tune.field_sheets import field_sheets

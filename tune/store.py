@@ -32,7 +32,7 @@ import pyarrow.parquet as pq
 
 from data.parquet import read_table
 from data.sealing import sealed, unsealed
-from fernn.checkpoint import CheckpointError, Tensors, pack, unpack
+from fernn.files.checkpoint import CheckpointError, Tensors, pack, unpack
 from fernn.train.loop import Row
 from fernn.train.run import Run, with_prefix
 from tune.folder import UNREADABLE, Folder

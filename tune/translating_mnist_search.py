@@ -18,7 +18,7 @@ them again, --precision bf16 halves them. The published code trains at 1e-3 by d
 
 import sys
 
-from fernn.data_config import TranslatingConfig
+from fernn.config import TranslatingConfig
 from fernn.experiment import Experiment, OptimConfig
 from fernn.models import MODELS
 from tune.command import main

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from data.stream import Corpus, Stream
 from fernn.batch import Batch
-from fernn.checkpoint import Tensors
+from fernn.files.checkpoint import Tensors
 from fernn.experiment import Split
-from fernn.law import law_errors
+from fernn.equivariance.trained import law_errors
 from fernn.train.loop import DivergedError, Row, fit
 from fernn.train.run import Run, available_device
 from fernn.train.task import Predictions
@@ -122,7 +122,7 @@ class Evaluated:
     examples: dict[str, Tensor]
     """What is to be looked at of the first test clips."""
     law_errors: dict[str, float]
-    """On the first validation clips, see :func:`fernn.law.law_errors`."""
+    """On the first validation clips, see :func:`fernn.equivariance.trained.law_errors`."""
 
     def table(self, clips: Sealed) -> pa.Table:
         """One row a clip."""

@@ -26,7 +26,7 @@ import sys
 
 from fernn.experiment import Experiment, OptimConfig
 from fernn.models import MODELS
-from fernn.video_config import MovingConfig
+from fernn.config import MovingConfig
 from tune.command import main
 from tune.options import Preset, Search
 from tune.video_literature import ALWAYS_DEVIATES, MOVING_DEVIATIONS, MOVING_STEPS

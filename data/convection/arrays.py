@@ -19,7 +19,7 @@ from torch import Tensor
 
 from data.archives import extract_member, opened
 from data.errors import ArchiveError, DataError
-from fernn.file_kinds import (
+from fernn.files.kinds import (
     LEGACY,
     NPY,
     NPZ,
@@ -33,7 +33,7 @@ from fernn.file_kinds import (
     require_content,
     unpacked_size,
 )
-from fernn.torch_files import load_torch
+from fernn.files.torch_files import load_torch
 
 Array = Tensor | NDArray[Any]
 ARRAYS = (Tensor, np.ndarray)

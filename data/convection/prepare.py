@@ -20,7 +20,7 @@ from data.files import full_path, locked, room_in, sha256_of
 from data.manifest import Manifest, standing_in
 from data.progress import say
 from data.terminal import options_of
-from fernn.convection_config import MadeConvectionConfig
+from fernn.config import MadeConvectionConfig
 
 DATASET, REGION = "convection", "rbc"
 NAME = "rbc_data.pt"

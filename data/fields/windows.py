@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from fernn.experiment import Split
-from fernn.fields_config import FieldsConfig
+from fernn.config import FieldsConfig
 
 Window = tuple[str, int]
 """A tile's name and a first frame."""
@@ -20,7 +20,7 @@ def windows(
     """The windows of "train", "validation", "test" and "domain", by first frame and then by tile.
 
     ``lengths`` has every tile's number of frames, ``breaks`` those that do not follow the one before: no window has
-    both. See :class:`fernn.fields_config.FieldsConfig` for the rule.
+    both. See :class:`fernn.config.fields.FieldsConfig` for the rule.
     """
     inside = {name: length for name, length in lengths.items() if not is_held_out(name, data)}
     found: dict[str, list[Window]] = {split: [] for split in SPLITS}

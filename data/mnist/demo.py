@@ -15,7 +15,7 @@ from data.manifest import Manifest, standing_in
 from data.mnist.prepare import folder_of
 from data.mnist.schema import Part, write_digits
 from data.progress import say
-from fernn.data_config import DIGIT
+from fernn.config import DIGIT
 from fernn.seeding import generator
 
 DATASET = "rendered-digits"

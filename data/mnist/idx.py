@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from data.arrays import GZIP
 from data.errors import DataError
 from data.instead import instead_of_data
-from fernn.data_config import DIGIT
+from fernn.config import DIGIT
 
 MOST_DIGITS = 280_000
 """As many as the largest set of digits in MNIST's format has, EMNIST's."""

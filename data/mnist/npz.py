@@ -12,7 +12,7 @@ from data.arrays import GreyLevels, read_arrays
 from data.errors import DataError
 from data.mnist.idx import MOST_DIGITS
 from data.mnist.schema import Part
-from fernn.data_config import DIGIT
+from fernn.config import DIGIT
 
 KEYS = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")}
 """The arrays of Keras' mnist.npz."""

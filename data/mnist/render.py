@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from data.mnist.schema import Pictures
-from fernn.data_config import DIGIT
+from fernn.config import DIGIT
 
 ROTATION_MARGIN = 6
 """Pixels of zeros around a digit that is turned: its corners then stay inside."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from data.files import sha256_of, whole_folder
 from data.manifest import DataFile, Manifest
 from data.parquet import read_table
-from fernn.data_config import DIGIT
+from fernn.config import DIGIT
 
 Pictures = NDArray[np.uint8]
 SCHEMA = pa.schema(

@@ -27,7 +27,7 @@ from data.mnist.render import draw_rotating, draw_translating
 from data.mnist.schema import Part, Pictures, read_parts
 from data.stream import batches
 from fernn.batch import Batch
-from fernn.data_config import DigitsConfig, RotatingConfig
+from fernn.config import DigitsConfig, RotatingConfig
 from fernn.experiment import Split
 from fernn.seeding import generator, seed_of
 

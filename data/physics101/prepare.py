@@ -26,7 +26,7 @@ from data.physics101.source import OFFICIAL, Source, from_folder, from_server
 from data.physics101.splits import By, count_by_split
 from data.progress import progress, say
 from data.terminal import options_of
-from fernn.noether_config import RampConfig
+from fernn.config import RampConfig
 
 LIBRARIES = ("av", "numpy", "pyarrow", "ray", "torch")
 ROWS_PER_FILE = 64

@@ -23,7 +23,7 @@ from data.schema import frames_of
 from data.stream import batches
 from fernn.batch import Batch
 from fernn.experiment import Split
-from fernn.noether_config import RampConfig
+from fernn.config import RampConfig
 from fernn.seeding import generator, seed_of, seeds_of
 
 Integers = NDArray[np.int64]

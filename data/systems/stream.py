@@ -19,7 +19,7 @@ from data.systems.dynamics import States
 from data.systems.prepare import SPLITS
 from fernn.batch import Batch
 from fernn.experiment import Split
-from fernn.noether_config import SystemConfig
+from fernn.config import SystemConfig
 from fernn.seeding import generator
 
 

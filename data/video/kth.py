@@ -24,7 +24,7 @@ from data.stream import batches
 from fernn.batch import Batch
 from fernn.experiment import Split
 from fernn.seeding import generator
-from fernn.video_config import KTHVideoConfig
+from fernn.config import KTHVideoConfig
 
 FIRST_TEST_PERSON = 17
 VALIDATION_EVERY = 10

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from fernn.layers.conserved import ConservedEmbedding
 from fernn.models.tailored import Inner, Rollout
-from fernn.tailoring import Step, conservation_loss, quantity_terms
+from fernn.models.tailoring import Step, conservation_loss, quantity_terms
 
 EMBEDDING_WIDTH, EMBEDDING_DIMENSIONS, EMBEDDING_FRAMES = 16, 8, 2
 LEARNING_RATE = 1e-3

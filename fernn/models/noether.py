@@ -13,7 +13,7 @@ from fernn.layers.conserved import ConservedEmbedding
 from fernn.models.base import ModelConfig, require_positive
 from fernn.models.svg import SVG
 from fernn.models.tailored import Inner, Rollout, Tailored
-from fernn.tailoring import Comparison
+from fernn.models.tailoring import Comparison
 
 
 class NoetherNetwork(Tailored):

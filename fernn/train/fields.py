@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fernn.shifts import PARAMETERS, SHIFTS
-from fernn.spectrum import log_spectrum, spectrum_error
+from fernn.equivariance.field_symmetries import PARAMETERS, SHIFTS
+from fernn.metrics.energy_spectrum import log_spectrum, spectrum_error
 from fernn.train.task import RMSE
 
 DOMAIN = "domain"

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fernn.data_config import DataConfig, DigitsConfig
-from fernn.fields_config import FieldsConfig
-from fernn.metrics import accuracy, cross_entropy
-from fernn.noether_config import RampConfig, SystemConfig
-from fernn.video_config import VideoConfig
+from fernn.config import DataConfig, DigitsConfig
+from fernn.config import FieldsConfig
+from fernn.metrics.classification import accuracy, cross_entropy
+from fernn.config import RampConfig, SystemConfig
+from fernn.config import VideoConfig
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fernn.train.task import Metric, to_grey
-from fernn.video_config import VideoConfig
+from fernn.config import VideoConfig
 
 VIDEO_ERROR = Metric(
     "mse", "error (MSE per frame)", "squared error, summed over a frame's pixels, mean over predicted frames and clips",

@@ -15,7 +15,7 @@ import time
 import torch
 from hardware import describe
 
-from fernn.data_config import data_config
+from fernn.config import data_config
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 from fernn.train.evaluate import autocast

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from data.mnist.render import draw_rotating, draw_translating
 from data.mnist.stream import draw
-from fernn.data_config import RotatingConfig, TranslatingConfig
+from fernn.config import RotatingConfig, TranslatingConfig
 from fernn.flows.rotation import rotate
 from fernn.seeding import generator
 

@@ -18,7 +18,7 @@ import torch
 from hardware import describe, show
 
 from data.kth.stream import ClipStream, Footage
-from fernn.data_config import KTHConfig
+from fernn.config import KTHConfig
 from fernn.experiment import Experiment
 from fernn.flows import TranslationFlow
 from fernn.train.loop import train_epoch

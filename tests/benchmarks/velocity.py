@@ -14,7 +14,7 @@ from hardware import describe, show
 
 from fernn.flows import TranslationFlow
 from fernn.models.fernn import FERNNConfig
-from fernn.testing import drift
+from fernn.equivariance.error import drift
 
 RANGES = {"grnn": 0, "fernn-v1": 1, "fernn-v2": 2}
 

@@ -14,9 +14,9 @@ from data.errors import DataError
 from data.kth.prepare import folder_of, prepare
 from data.kth.stream import ClipStream, Footage, clip_velocities, read_footage
 from data.schema import frames_of
-from fernn.data_config import KTHConfig
+from fernn.config import KTHConfig
 from fernn.flows import TranslationFlow
-from fernn.testing import drift
+from fernn.equivariance.error import drift
 
 LENGTHS = [40, 33, 32, 50, 41, 36]
 PERSONS = [1, 1, 2, 17, 21, 25]

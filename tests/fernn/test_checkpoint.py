@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fernn.checkpoint import CheckpointError, pack, unpack
+from fernn.files.checkpoint import CheckpointError, pack, unpack
 
 TENSORS = {"b": torch.arange(6.0).view(2, 3), "a": torch.tensor(3.0), "c": torch.ones(2, dtype=torch.bfloat16)}
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from fernn.flows import FLOWS, RotationFlow, TranslationFlow
 from fernn.flows.periodic import pad_periodic, shift_slices
 from fernn.flows.translation import parse_velocities, source_pixels
-from fernn.testing import drift
+from fernn.equivariance.error import drift
 
 velocities = st.tuples(st.integers(-5, 5), st.integers(-5, 5))
 times = st.integers(-20, 20)

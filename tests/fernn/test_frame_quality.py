@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy.ndimage import uniform_filter
 
-from fernn.frame_quality import frame_quality
-from fernn.heatmaps import Components, grad_cam
+from fernn.metrics.frame_quality import frame_quality
+from fernn.metrics.grad_cam import Components, grad_cam
 from fernn.layers.conserved import ConservedEmbedding
 
 

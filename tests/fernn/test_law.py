@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from fernn.data_config import KTHConfig
+from fernn.config import KTHConfig
 from fernn.experiment import Experiment
-from fernn.law import TOLERANCE, breaches, flow_of, law_errors
+from fernn.equivariance.trained import TOLERANCE, breaches, flow_of, law_errors
 from fernn.models import MODELS, model_config
 from fernn.models.fernn import FERNNConfig
 from fernn.models.predictor import RotatingConfig, TranslatingConfig

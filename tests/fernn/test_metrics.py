@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from fernn.metrics import accuracy, confusion_matrix, cross_entropy
+from fernn.metrics.classification import accuracy, confusion_matrix, cross_entropy
 
 LOGITS = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
 LABELS = torch.tensor([0, 1, 1])

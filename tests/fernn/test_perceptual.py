@@ -5,7 +5,7 @@ import torch
 import torchvision
 from torchmetrics.functional.image import lpips as library
 
-from fernn.perceptual import Perceptual
+from fernn.metrics.lpips import Perceptual
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fernn.tailoring import Descent, conservation_loss, descend, tailored
+from fernn.models.tailoring import Descent, conservation_loss, descend, tailored
 
 SERIES = torch.tensor([[[0.0, 0.0], [1.0, 1.0], [3.0, 1.0]]])
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from data.registry import DATASETS, read_corpus
-from fernn.checkpoint import unpack
-from fernn.data_config import data_config
+from fernn.files.checkpoint import unpack
+from fernn.config import data_config
 from fernn.models import MODELS
 from fernn.train.loop import fit
 from fernn.train.run import Run

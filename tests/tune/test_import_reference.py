@@ -16,7 +16,7 @@ from stored_study import finished_study, planned_study
 from data.files import sha256_of
 from data.kth.stream import Footage
 from data.mnist import demo
-from fernn.checkpoint import unpack
+from fernn.files.checkpoint import unpack
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 from fernn.reference import is_derived

@@ -10,7 +10,7 @@ from stored_study import finished_study
 
 import tune
 from data.mnist import demo
-from fernn.checkpoint import pack, unpack
+from fernn.files.checkpoint import pack, unpack
 from fernn.train.run import Run
 from tune import length_eval, noether_eval, report, rotating_mnist_search, translating_mnist_search, velocity_eval
 from tune.claims import claim

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from data.physics101 import demo
-from fernn.checkpoint import unpack
-from fernn.data_config import DATA
+from fernn.files.checkpoint import unpack
+from fernn.config import DATA
 from tune import length_eval, noether_eval, noether_search, pendulum_search, report, velocity_eval
 from tune.folder import Folder
 from tune.published import SEARCHES

@@ -7,7 +7,7 @@ import pytest
 
 import tune
 from data.ocean import demo
-from fernn.checkpoint import unpack
+from fernn.files.checkpoint import unpack
 from tune import report
 from tune.ocean_search import SEARCH
 

@@ -8,7 +8,7 @@ import torch
 from stored_study import finished_study, planned_study
 
 import tune
-from fernn.checkpoint import unpack
+from fernn.files.checkpoint import unpack
 from tune.reuse import find_study
 from tune.store import BEST
 from tune.study import StudyError

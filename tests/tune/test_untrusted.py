@@ -24,7 +24,7 @@ from stored_study import finished_study
 
 import tune
 from data.errors import DataError
-from fernn.checkpoint import CheckpointError, pack, unpack
+from fernn.files.checkpoint import CheckpointError, pack, unpack
 from fernn.models import UnnamedModelError, model_config
 from tune import rerun, velocity_eval
 from tune.claims import load_study

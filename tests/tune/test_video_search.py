@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 import tune
 from data.mnist import demo
-from fernn.checkpoint import pack, unpack
+from fernn.files.checkpoint import pack, unpack
 from fernn.models import MODELS
 from fernn.train.run import Run
 from tune import kth_video_search, length_eval, noether_eval, report, video_search

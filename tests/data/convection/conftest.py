@@ -3,7 +3,7 @@
 import pytest
 
 from data.convection import made
-from fernn.data_config import data_config
+from fernn.config import data_config
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from data.errors import DataError, DownloadError, ManifestError
 from data.fields.schema import read_tiles
 from data.manifest import Manifest
 from data.registry import DATASETS, read_corpus
-from fernn.data_config import data_config
+from fernn.config import data_config
 
 
 @pytest.fixture

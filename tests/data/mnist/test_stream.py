@@ -14,7 +14,7 @@ from data.mnist.prepare import folder_of, prepare
 from data.mnist.render import draw_rotating, draw_translating
 from data.mnist.schema import Part
 from data.mnist.stream import Digits, draw, read_digits
-from fernn.data_config import RotatingConfig, TranslatingConfig
+from fernn.config import RotatingConfig, TranslatingConfig
 from fernn.flows import RotationFlow
 from fernn.seeding import generator
 

@@ -13,7 +13,7 @@ from data.manifest import Manifest
 from data.ocean.levels import Choice
 from data.ocean.prepare import PrepareConfig, folder_of, main, prepare, selection
 from data.registry import DATASETS
-from fernn.fields_config import OceanConfig
+from fernn.config import OceanConfig
 
 DATA = OceanConfig(size=4, num_frames=4, input_frames=2, domain=())
 

@@ -15,7 +15,7 @@ from data.physics101.demo import DemoConfig, frames_of, render
 from data.physics101.prepare import PUBLISHED_CLIPS, folder_of, num_clips, prepare
 from data.physics101.splits import count_by_split, object_of, split_by
 from data.physics101.stream import read_clips
-from fernn.noether_config import RampConfig
+from fernn.config import RampConfig
 
 DATA = RampConfig(size=16, num_frames=5)
 NAMES = [f"block_{block:02d}/20_01/{trial:02d}" for block in (1, 2, 3) for trial in (1, 2, 3)]

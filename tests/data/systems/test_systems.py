@@ -10,7 +10,7 @@ from data.errors import DataError
 from data.registry import DATASETS, read_corpus
 from data.systems.dynamics import draw_starts, energy, trajectories
 from data.systems.prepare import folder_of, observed, prepare
-from fernn.data_config import data_config
+from fernn.config import data_config
 from fernn.seeding import generator
 
 SMALL = {"num_frames": 6, "duration": 1.0, "num_sequences": (5, 3, 4), "passes": 2}

@@ -10,7 +10,7 @@ from data.kth.stream import Footage
 from data.manifest import Manifest
 from data.registry import DATASETS
 from data.video.kth import Videos, first_frames, splits_of
-from fernn.video_config import KTHVideoConfig
+from fernn.config import KTHVideoConfig
 
 DATA = KTHVideoConfig(size=6, num_frames=10, input_frames=4, num_clips=(7, 3, 100))
 LENGTHS = np.array([33, 41, 36, 40, 32])

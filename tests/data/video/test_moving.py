@@ -7,7 +7,7 @@ import torch
 from data.errors import DataError
 from data.mnist.schema import Part
 from data.video.moving import MovingDigits, bounced, draw_digits
-from fernn.video_config import MovingConfig
+from fernn.config import MovingConfig
 
 DATA = MovingConfig(size=34, num_frames=6, input_frames=3, num_clips=(12, 4, 6), speed=2.5)
 

@@ -13,7 +13,7 @@ from data.errors import DataError
 from data.mnist.source import NAMES
 from data.registry import DATASETS, stand_in
 from data.video import standard
-from fernn.video_config import MovingConfig
+from fernn.config import MovingConfig
 
 PUBLISHED = MovingConfig(protocol="published")
 

@@ -10,7 +10,7 @@ import torch
 from fernn.models import MODELS
 from fernn.models.conserving import Brightness, Conserving, learn, new_embedding
 from fernn.models.tailored import Inner
-from fernn.tailoring import conservation_loss, quantity_terms
+from fernn.models.tailoring import conservation_loss, quantity_terms
 
 NARROW = {
     "e3d-lstm": {"hidden_channels": 2, "num_layers": 2, "kernel_size": 3, "patch_size": 4},

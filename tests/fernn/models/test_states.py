@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from data.systems.dynamics import energy
-from fernn.data_config import data_config
+from fernn.config import data_config
 from fernn.models import MODELS
 from fernn.models.states import Energy, StateConfig
 from fernn.train.conserved import RMSE, StatePrediction

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fernn.batch import Batch
-from fernn.checkpoint import pack, unpack
+from fernn.files.checkpoint import pack, unpack
 from fernn.experiment import Experiment
 from fernn.seeding import generator
 from fernn.train.loop import DivergedError, fit

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from fernn.batch import Batch
-from fernn.checkpoint import pack, unpack
-from fernn.data_config import data_config
+from fernn.files.checkpoint import pack, unpack
+from fernn.config import data_config
 from fernn.experiment import Experiment
 from fernn.seeding import generator
 from fernn.train.evaluate import to_unit

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fernn.file_kinds import SAFETENSORS, UnreadableError, kind_of, require_content
-from fernn.torch_files import load_torch
+from fernn.files.kinds import SAFETENSORS, UnreadableError, kind_of, require_content
+from fernn.files.torch_files import load_torch
 
 Place = tuple[str, ...]
 Fits = Callable[[Collection[str]], bool]

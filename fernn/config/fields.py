@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fernn.data_base import DataConfig
+from fernn.config.data import DataConfig
 
 
 @dataclass(frozen=True)

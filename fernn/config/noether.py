@@ -6,7 +6,7 @@ Source: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantitie
 from dataclasses import dataclass
 from typing import Literal
 
-from fernn.data_base import DataConfig
+from fernn.config.data import DataConfig
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fernn.flows import Flow
 from fernn.models.base import ModelConfig
-from fernn.testing import HiddenStates, equivariance_error
+from fernn.equivariance.error import HiddenStates, equivariance_error
 from fernn.train.evaluate import autocast, evaluating, to_unit
 from fernn.train.run import Run
 
@@ -45,7 +45,7 @@ def law_errors(run: Run, clips: Tensor) -> dict[str, float]:
 
     The padding is the network's "own" and "circular", on the same weights; the precision float32, float64 and the one
     that it was trained in. Each is the larger of those for V's first and last velocity, see
-    :func:`fernn.testing.equivariance_error`. Empty for a network without a flow, or with V = {0}.
+    :func:`fernn.equivariance.error.equivariance_error`. Empty for a network without a flow, or with V = {0}.
     """
     flow = flow_of(run.model)
     if flow is None or len(flow.velocities) < 2:

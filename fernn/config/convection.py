@@ -6,7 +6,7 @@ Source: Wang, Walters and Yu, "Incorporating Symmetry into Deep Dynamics Models"
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fernn.fields_config import FieldsConfig
+from fernn.config.fields import FieldsConfig
 
 
 @dataclass(frozen=True)

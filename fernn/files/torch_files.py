@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from fernn.file_kinds import (
+from fernn.files.kinds import (
     LEGACY,
     TORCH,
     UnreadableError,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from fernn.config import Config
+from fernn.config.base import Config
 
 Protocol = Literal["default", "published"]
 TaskName = Literal["classification", "prediction", "video", "fields", "stochastic", "states"]

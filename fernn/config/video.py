@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fernn.data_base import DIGIT, DataConfig
+from fernn.config.data import DIGIT, DataConfig
 from fernn.seeding import generator
 
 

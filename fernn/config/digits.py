@@ -1,49 +1,8 @@
-"""What the data of an experiment is, field by field: one config class for each data set, by name."""
+"""Sequences of moving digits, to be predicted frame by frame."""
 
 from dataclasses import dataclass
-from typing import Literal
 
-from fernn.config import unknown_name
-from fernn.convection_config import ConvectionConfig, MadeConvectionConfig
-from fernn.data_base import DIGIT, DataConfig, Protocol, TaskName
-from fernn.fields_config import OceanConfig
-from fernn.noether_config import RampConfig, SystemConfig
-from fernn.video_config import KTHVideoConfig, MovingConfig
-
-__all__ = [
-    "DATA", "DIGIT", "DataConfig", "DigitsConfig", "KTHConfig", "Protocol", "RotatingConfig", "TaskName",
-    "TranslatingConfig", "data_config",
-]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class KTHConfig(DataConfig):
-    """Clips of annotated actions, set in motion by translation flows."""
-
-    name: str = "kth"
-    size: int = 32
-    num_frames: int = 16
-    velocity_range: int = 2
-    """Each clip drifts with one (vy, vx), both from -range to range, pixels per frame."""
-    frame_step: int = 2
-    """Every ``frame_step``-th frame of the video is a frame of the clip."""
-    flip: bool = True
-    """Mirror half of the training clips, after they are set in motion."""
-    split: Literal["paper", "official"] = "paper"
-
-    task = "classification"
-    demo_note = "rendered stick figures, not KTH"
-
-    @property
-    def span(self) -> int:
-        """Frames of video that a clip needs: the annotated range must have at least as many."""
-        return self.num_frames * self.frame_step
-
-    def counts(self) -> tuple[str, ...]:
-        return *super().counts(), "frame_step"
-
-    def note(self) -> str:
-        return f"Protocol: {self.protocol}; split: {self.split}."
+from fernn.config.data import DIGIT, DataConfig
 
 
 @dataclass(frozen=True)
@@ -108,28 +67,3 @@ class RotatingConfig(DigitsConfig):
         super().__post_init__()
         if not self.angle_step > 0:
             raise ValueError(f"data.angle_step must be above 0 degrees, got {self.angle_step:g}")
-
-
-DATA: dict[str, DataConfig] = {
-    config.name: config
-    for config in (
-        KTHConfig(),
-        TranslatingConfig(),
-        RotatingConfig(),
-        MovingConfig(),
-        KTHVideoConfig(),
-        OceanConfig(),
-        ConvectionConfig(),
-        MadeConvectionConfig(),
-        RampConfig(),
-        SystemConfig("ideal-pendulum"),
-        SystemConfig("ideal-spring"),
-    )
-}
-
-
-def data_config(name: str) -> DataConfig:
-    """The data set registered as ``name``; raises KeyError with the nearest name."""
-    if name not in DATA:
-        raise KeyError(unknown_name(name, list(DATA), kind="data set"))
-    return DATA[name]
