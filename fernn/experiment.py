@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
-from fernn.config import Config
-from fernn.config import DataConfig, KTHConfig, data_config
+from fernn.config import Config, DataConfig, KTHConfig, data_config
 from fernn.models import MODELS, ModelConfig, StoredConfig, model_config, source_hash
 from fernn.optim import OptimConfig, optim_config
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fernn.batch import Batch
-from fernn.equivariance.drift_logits import DriftLogits, broadcast, follows_law
 from fernn.config import DataConfig, RotatingConfig
+from fernn.equivariance.drift_logits import DriftLogits, broadcast, follows_law
 from fernn.experiment import Split
 from fernn.train.run import Run
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fernn.files.weights import WeightsError, unwrapped, weights_in
 from fernn.flows import RotationFlow, TranslationFlow
 from fernn.flows.translation import parse_velocities
 from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels
@@ -15,7 +16,6 @@ from fernn.layers.convolution import CircularConvolution
 from fernn.models.cnn3d import CNN3D
 from fernn.models.fernn import build_recurrent
 from fernn.models.predictor import SequencePredictor, build_decoder
-from fernn.files.weights import WeightsError, unwrapped, weights_in
 
 Weights = Mapping[str, Tensor]
 Velocities = Sequence[Sequence[int]] | Sequence[float] | None

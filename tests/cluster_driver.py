@@ -15,10 +15,10 @@ from ray import tune as ray_tune
 from data.kth.stream import Footage, read_footage
 from data.manifest import Manifest
 from fernn.experiment import Experiment
-from tune.claims import claim
-from tune.folder import Folder
-from tune.search import Resources, ray_runtime, run_cells
-from tune.study import Study, plan_cells
+from tune.core.folder import Folder
+from tune.core.protocol import claim
+from tune.core.study import Study, plan_cells
+from tune.engine.ray_tune import Resources, ray_runtime, run_cells
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
 SMALL = {"data.size": 8, "model.hidden_channels": 4, "model.embedding_channels": (4,), "epochs": 60, "batch_size": 16}
@@ -32,7 +32,7 @@ def trains(folder, footage, manifest):
     study = Study("drained", Folder(folder), SPACE, cells)
     claim(study)
     unforgiving = ray_tune.FailureConfig(max_failures=0)
-    with mock.patch("tune.search.tune.FailureConfig", lambda **_: unforgiving):
+    with mock.patch("tune.engine.ray_tune.tune.FailureConfig", lambda **_: unforgiving):
         return [one.reason for one in run_cells(study, list(cells), footage, Resources(), [])]
 
 

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tune.folder import Folder
+from tune.core.folder import Folder
 
 ROOT = Path(__file__).parents[1]
 STUDY, EPOCHS = "soak", 20

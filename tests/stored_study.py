@@ -4,10 +4,10 @@ import pyarrow as pa
 
 from fernn.experiment import Experiment
 from fernn.train.run import Run
-from tune.claims import claim
-from tune.folder import Folder
-from tune.run_tree import NODE
-from tune.study import Study, plan_cells
+from tune.core.folder import Folder
+from tune.core.protocol import claim
+from tune.core.study import Study, plan_cells
+from tune.tracking.run_tree import NODE
 
 NARROW = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "model.base": 2}
 NUM_CLIPS = 10

@@ -4,9 +4,9 @@ import numpy as np
 
 from data.kth.stream import Footage
 from fernn.experiment import Experiment
-from tune.folder import Folder
-from tune.store import LAST
-from tune.study import Study, plan_cells
+from tune.core.cell_folder import LAST
+from tune.core.folder import Folder
+from tune.core.study import Study, plan_cells
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
 TINY = {

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from fernn.experiment import Experiment
-    from tune.own_models import ModelName
+    from tune.planning.own_models import ModelName
 
 
 def load_best(
@@ -21,7 +21,10 @@ def load_best(
     storage: str = "studies",
     models: "Sequence[ModelName]" = (),
 ) -> "tuple[nn.Module, Experiment]":
-    """A model of a study in eval mode with its best weights, and its experiment: :func:`tune.reuse.load_best`."""
-    from tune import reuse  # PyTorch is imported when a model is asked for, not with the package
+    """A model of a study in eval mode with its best weights, and its experiment.
 
-    return reuse.load_best(study, model, where=where or {}, storage=storage, models=models)
+    See :func:`tune.commands.load_best.load_best`.
+    """
+    from tune.commands import load_best as found  # PyTorch is imported when a model is asked for, not with the package
+
+    return found.load_best(study, model, where=where or {}, storage=storage, models=models)

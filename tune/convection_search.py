@@ -2,7 +2,8 @@
 
 Paper: Wang, Walters and Yu, "Incorporating Symmetry into Deep Dynamics Models for Improved Generalization", ICLR 2021.
 Expected: of the paper's table one row is known to us, RMSE 0.65 of ResNet-Rot, and somebody who corrected the released
-script measured 0.15 instead: nothing to be expected with certainty; tune/convection_published.py has all of it.
+script measured 0.15 instead: nothing to be expected with certainty; all of it is in
+tune/analysis/convection_published.py.
 Hardware there: not published. Not yet run at full size by this project.
 
     python tune/convection_search.py --files DIR       the paper's ten models, on the published rbc_data.pt
@@ -25,9 +26,9 @@ from fernn.config import ConvectionConfig
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 from fernn.optim import DecayingAdamConfig
-from tune.command import main
+from tune.commands.search import main
 from tune.ocean_search import DEVIATIONS, NETWORKS_DEVIATE
-from tune.options import Preset, Search
+from tune.planning.options import Preset, Search
 
 PAPER = Preset(
     space={"model": tuple(MODELS["convection"]), "optim.lr": (1e-3, 5e-3, 1e-4), "seed": (0, 1, 2, 3, 4)},

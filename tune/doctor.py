@@ -18,10 +18,11 @@ try:
     from rich.console import Console
 
     from data.terminal import console, options_of
-    from tune import installation, machine_checks, services
-    from tune.findings import Check, Finding, Result, Verdict, result_of
-    from tune.folder import check_storage_name
-    from tune.masking import masked
+    from tune.commands import installation, machine_checks
+    from tune.commands import service_checks as services
+    from tune.commands.findings import Check, Finding, Result, Verdict, result_of
+    from tune.core.folder import check_storage_name
+    from tune.core.masking import masked
 except ImportError as error:
     sys.exit(
         f"broken: {sys.executable} has no {error.name}\n  make demo sets up .venv; then .venv/bin/python {__file__}"
@@ -144,7 +145,7 @@ def print_json(found: Sequence[Result]) -> None:
     """All findings as one document."""
     import json
 
-    from tune.masking import all_masked
+    from tune.core.masking import all_masked
 
     rows = [
         {"check": one.name, "verdict": one.finding.verdict, "text": one.finding.text, "way_out": one.finding.way_out}

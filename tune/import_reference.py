@@ -17,26 +17,26 @@ from data.manifest import Manifest
 from data.registry import read_corpus, stand_in
 from data.stream import Corpus
 from data.terminal import console, options_of
-from fernn.files.checkpoint import pack
 from fernn.experiment import Experiment
+from fernn.files.checkpoint import pack
 from fernn.train.evaluate import to_unit
 from fernn.train.run import Run, available_device
-from tune.claims import claim, protocol
-from tune.code_version import record
-from tune.command import USER_ERRORS, refuse
-from tune.data_home import address_in, find_data, verified
-from tune.folder import Folder
-from tune.identity import settle
-from tune.imported import STATUS, ImportedCell, experiments, imported_cells, imported_folder
-from tune.options import parse_setting
-from tune.reference_weights import Weights, check_outputs, published_network, read_weights
-from tune.reuse import find_study, known_studies
-from tune.search import ray_runtime
-from tune.store import BEST, CellFolder
-from tune.study import Cell, Settings, Study, StudyError, check_study_name
-from tune.table import mark_lines
-from tune.trial import EVALUATED, evaluated, result
-from tune.vault import COMPLETION, Sealed
+from tune.commands.load_best import find_study, known_studies
+from tune.commands.search import USER_ERRORS, refuse
+from tune.core.cell_folder import BEST, CellFolder
+from tune.core.code_record import record
+from tune.core.data_source import address_in, find_data, verified
+from tune.core.folder import Folder
+from tune.core.identity import settle
+from tune.core.imported import STATUS, ImportedCell, experiments, imported_cells, imported_folder
+from tune.core.protocol import claim, protocol
+from tune.core.reference_weights import Weights, check_outputs, published_network, read_weights
+from tune.core.study import Cell, Settings, Study, StudyError, check_study_name
+from tune.core.test_access import COMPLETION, Sealed
+from tune.engine.ray_tune import ray_runtime
+from tune.engine.trial import EVALUATED, evaluated, result
+from tune.planning.options import parse_setting
+from tune.reporting.table import mark_lines
 
 
 @dataclass(frozen=True)

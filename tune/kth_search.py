@@ -18,8 +18,8 @@ learning rates, seeds or epochs in the same study run only what is missing.
 import sys
 
 from fernn.experiment import Experiment
-from tune.command import main
-from tune.options import Preset, Published, Search
+from tune.commands.search import main
+from tune.planning.options import Preset, Published, Search
 
 PAPER = Preset(
     space={

@@ -14,12 +14,12 @@ All frames at 128x128 are some 5 GB, which the machine's trials share.
 
 import sys
 
+from fernn.config import KTHVideoConfig
 from fernn.experiment import Experiment
 from fernn.models import MODELS
-from fernn.config import KTHVideoConfig
-from tune.command import main
-from tune.options import Preset, Search
-from tune.video_literature import ALWAYS_DEVIATES, KTH_DEVIATIONS, KTH_STEPS
+from tune.analysis.video_literature import ALWAYS_DEVIATES, KTH_DEVIATIONS, KTH_STEPS
+from tune.commands.search import main
+from tune.planning.options import Preset, Search
 from tune.video_search import DEMO as MOVING_DEMO
 from tune.video_search import ONE_RUN, OPTIM, OWN, PUBLISHED_RATE, SEEDS, STUDIES
 

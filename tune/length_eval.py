@@ -18,7 +18,8 @@ from rich.table import Table
 
 from data.progress import progress, say
 from fernn.train.task import ERROR
-from tune.evaluation import (
+from tune.analysis.results import model_rows
+from tune.commands.evaluate import (
     EvaluationOptions,
     Shown,
     answer,
@@ -28,11 +29,10 @@ from tune.evaluation import (
     print_table,
     require_data,
 )
-from tune.length import LengthMeasurement
-from tune.length_views import ModelLength
-from tune.results import model_rows
-from tune.study import Study, StudyError
-from tune.table import notes
+from tune.core.study import Study, StudyError
+from tune.measures.length import LengthMeasurement
+from tune.measures.length_views import ModelLength
+from tune.reporting.table import notes
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def open_study(options: Options) -> Study:
 
 def evaluate(study: Study, options: Options, shown: Shown) -> list[ModelLength]:
     """Measure the chosen cells where they are not, and bring MLflow up to date; every model measured so far."""
-    from tune.length_tracking import ship
+    from tune.tracking.length_tracking import ship
 
     rows = model_rows(study)
     asked = options.asked(rows)

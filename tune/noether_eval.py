@@ -28,10 +28,11 @@ from typing import Literal
 from rich.table import Table
 
 from data.progress import progress, say
+from fernn.metrics.lpips import Perceptual
 from fernn.models.noether import NoetherConfig
 from fernn.models.tailored import Inner
-from fernn.metrics.lpips import Perceptual
-from tune.evaluation import (
+from tune.analysis.results import model_rows
+from tune.commands.evaluate import (
     EvaluationOptions,
     Shown,
     answer,
@@ -41,13 +42,12 @@ from tune.evaluation import (
     print_table,
     require_data,
 )
-from tune.lpips import perceptual
-from tune.predictor_quality import PredictorMeasurement, Quantity, tailoring_of
-from tune.quality import USUAL, Measurement, QualityMeasurement
-from tune.quality_views import ModelQuality, measured_quality
-from tune.results import model_rows
-from tune.study import Cell, Study, StudyError
-from tune.table import notes
+from tune.core.study import Cell, Study, StudyError
+from tune.measures.frame_quality import USUAL, Measurement, QualityMeasurement
+from tune.measures.frame_quality_views import ModelQuality, measured_quality
+from tune.measures.lpips import perceptual
+from tune.measures.predictor_quality import PredictorMeasurement, Quantity, tailoring_of
+from tune.reporting.table import notes
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def inner_of(own: Inner, options: Options) -> Inner:
 
 def evaluate(study: Study, options: Options, shown: Shown) -> list[ModelQuality]:
     """Measure the chosen cells where they are not, and bring MLflow up to date; every model measured so far."""
-    from tune.quality_tracking import ship
+    from tune.tracking.quality_tracking import ship
 
     lpips = perceptual(options.lpips, study.cells[0].experiment.data.size)
     rows = model_rows(study)

@@ -2,7 +2,7 @@
 
 Paper: Wang, Walters and Yu, "Incorporating Symmetry into Deep Dynamics Models for Improved Generalization", ICLR 2021.
 Expected: the authors' table redone with currents of 2021-22 (their README), test in the same regions later in time:
-RMSE 0.82 (ResNet) to 0.74 (U-Net-Rot, U-Net-Mag); tune/ocean_published.py has all of it.
+RMSE 0.82 (ResNet) to 0.74 (U-Net-Rot, U-Net-Mag); tune/analysis/ocean_published.py has all of it.
 Hardware there: not published. Not yet run at full size by this project.
 
     python tune/ocean_search.py --files DIR                 the paper's ten models, from NetCDF files, as Copernicus'
@@ -20,13 +20,13 @@ rotation and scale, and on regions that no training window is of. All models see
 
 import sys
 
-from fernn.experiment import Experiment
 from fernn.config import OceanConfig
+from fernn.experiment import Experiment
 from fernn.models import MODELS
 from fernn.optim import DecayingAdamConfig
-from tune.command import main
-from tune.ocean_published import TABLE
-from tune.options import Preset, Published, Search
+from tune.analysis.ocean_published import TABLE
+from tune.commands.search import main
+from tune.planning.options import Preset, Published, Search
 
 PAPER = Preset(space={"model": tuple(MODELS["ocean"]), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2, 3, 4)})
 NARROW = {"model.narrowing": 8, "model.input_length": 8, "model.output_length": 3}

@@ -17,11 +17,11 @@ tailored to the energy. The weights that predict are the same for equal seeds.
 
 import sys
 
+from fernn.config import SystemConfig
 from fernn.experiment import Experiment, OptimConfig
 from fernn.models import MODELS
-from fernn.config import SystemConfig
-from tune.command import main
-from tune.options import Preset, Search
+from tune.commands.search import main
+from tune.planning.options import Preset, Search
 
 SPACE = {"model": ("noether", "oracle", "mlp"), "optim.lr": (3e-3,), "seed": (0, 1, 2, 3, 4)}
 OWN = ("epochs", "batch_size", "optim", "data", "precision")

@@ -17,18 +17,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.terminal import console, options_of
-from tune.folder import Folder
-from tune.gallery import gallery
-from tune.markdown import bullets, grid
-from tune.page import page
-from tune.pictures import png, svg
-from tune.published import deviations
-from tune.records import records
-from tune.reproducibility_views import write_card
-from tune.reuse import find_study
-from tune.sheets import results_sheet, sheets
-from tune.table import Table, marks
-from tune.video_sheets import video_sheets
+from tune.analysis.plotting import png, svg
+from tune.analysis.published import deviations
+from tune.commands.load_best import find_study
+from tune.core.folder import Folder
+from tune.reporting.figures import gallery
+from tune.reporting.html import page
+from tune.reporting.markdown import bullets, grid
+from tune.reporting.records import records
+from tune.reporting.reproducibility_card import write_card
+from tune.reporting.table import Table, marks
+from tune.reporting.tables import results_sheet, sheets
+from tune.reporting.video_tables import video_sheets
 
 PAGE = "report.html"
 
@@ -109,7 +109,7 @@ def draw(table: Table, folder: Folder) -> None:
 
 def main(options: Options) -> int:
     """Write and print the table; 2 for a study that has none."""
-    from tune.command import USER_ERRORS, refuse  # which shows its own table with this module
+    from tune.commands.search import USER_ERRORS, refuse  # which shows its own table with this module
 
     try:
         study = find_study(options.study, options.storage)

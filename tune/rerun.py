@@ -23,21 +23,21 @@ from data.terminal import console, options_of
 from fernn.config import nearest
 from fernn.models.own import StoredConfig, how_to_name
 from fernn.train.loop import DivergedError
-from tune.code_version import code_version, recorded
-from tune.command import USER_ERRORS, refuse
-from tune.data_home import find_data
-from tune.differences import Difference, Training, differences, largest
-from tune.environment import code_changes, machine_changes
-from tune.folder import Folder
-from tune.initial_weights import initial_weights
-from tune.machine import machine
-from tune.masking import all_masked, masked
-from tune.reuse import find_study
-from tune.search import ray_runtime
-from tune.stopping import stop_on_sigterm
-from tune.store import CellFolder
-from tune.study import Cell, Study, StudyError, cell_of, key_of
-from tune.trial import reset_globals, train
+from tune.analysis.environment_diff import code_changes, machine_changes
+from tune.analysis.metrics_diff import Difference, Training, differences, largest
+from tune.commands.load_best import find_study
+from tune.commands.search import USER_ERRORS, refuse
+from tune.core.cell_folder import CellFolder
+from tune.core.code_record import code_version, recorded
+from tune.core.data_source import find_data
+from tune.core.folder import Folder
+from tune.core.initial_weights import initial_weights
+from tune.core.machine import machine
+from tune.core.masking import all_masked, masked
+from tune.core.signals import stop_on_sigterm
+from tune.core.study import Cell, Study, StudyError, cell_of, key_of
+from tune.engine.ray_tune import ray_runtime
+from tune.engine.trial import reset_globals, train
 
 
 @dataclass(frozen=True)

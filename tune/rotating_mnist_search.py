@@ -17,9 +17,9 @@ import sys
 from fernn.config import RotatingConfig
 from fernn.experiment import Experiment, OptimConfig
 from fernn.models import MODELS
-from tune.command import main
-from tune.options import Preset, Published, Search
-from tune.published import NAMED_DRAWS
+from tune.analysis.published import NAMED_DRAWS
+from tune.commands.search import main
+from tune.planning.options import Preset, Published, Search
 from tune.translating_mnist_search import DEVIATIONS
 
 RATES = (1e-3, 3e-4, 1e-4)

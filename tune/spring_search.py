@@ -11,7 +11,7 @@ Expected there (workshop version, Table 2), RMSE: plain network 0.0174, Noether 
 
 import sys
 
-from tune.command import main
+from tune.commands.search import main
 from tune.pendulum_search import search_on
 
 SEARCH = search_on("ideal-spring", __doc__ or "")

@@ -15,16 +15,16 @@ from functools import partial
 
 from data.progress import say
 from data.terminal import console, options_of
-from tune.command import USER_ERRORS, refuse
-from tune.databases import MLFLOW, OPTUNA, BehindError, Package, plainly, sqlite_file
-from tune.identity import settle
-from tune.lock import driver_lock
-from tune.masking import masked
-from tune.mending import anew, mend
-from tune.options import Records
-from tune.preflight import check_views, optuna_storage, tracking_uri
-from tune.reuse import find_study, known_studies
-from tune.study import Study
+from tune.commands.load_best import find_study, known_studies
+from tune.commands.search import USER_ERRORS, refuse
+from tune.core.identity import settle
+from tune.core.lock import driver_lock
+from tune.core.masking import masked
+from tune.core.study import Study
+from tune.planning.options import Records
+from tune.planning.preflight import check_views, optuna_storage, tracking_uri
+from tune.services.databases import MLFLOW, OPTUNA, BehindError, Package, plainly, sqlite_file
+from tune.services.mending import anew, mend
 
 ARTIFACTS = "mlflow-artifacts"
 """Where in a study's folder MLflow keeps the files of runs that a database has."""
@@ -76,9 +76,9 @@ def sync(study: Study, records: Records) -> list[str]:
 
     A damaged database is moved aside and made anew. Raises StudyError where another study has these views.
     """
-    from tune.mirror import mirror  # MLflow takes seconds to import: not for a refused option
-    from tune.shipping import MLflowView
-    from tune.views import lines_of, refresh, ship_measurements
+    from tune.tracking.background import MLflowView
+    from tune.tracking.optuna_mirror import mirror  # MLflow takes seconds to import: not for a refused option
+    from tune.tracking.views import lines_of, refresh, ship_measurements
 
     uri, url = tracking_uri(records), optuna_storage(records)
 

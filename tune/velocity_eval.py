@@ -22,16 +22,24 @@ from rich.table import Table
 
 from data.progress import progress, say
 from fernn.generalization import DEFAULT_RADIUS, VelocityGrid
-from tune.databases import BehindError
-from tune.evaluation import EvaluationOptions, Shown, answer, finished_study, opened_data, print_table, require_data
-from tune.results import ModelRow, model_rows, registered_name
-from tune.study import Cell, Study, StudyError
-from tune.table import notes
-from tune.velocity import Measurement, measure_cell, measured, num_left, unmeasured
-from tune.velocity_views import ModelVelocity
+from tune.analysis.results import ModelRow, model_rows, registered_name
+from tune.commands.evaluate import (
+    EvaluationOptions,
+    Shown,
+    answer,
+    finished_study,
+    opened_data,
+    print_table,
+    require_data,
+)
+from tune.core.study import Cell, Study, StudyError
+from tune.measures.velocity import Measurement, measure_cell, measured, num_left, unmeasured
+from tune.measures.velocity_views import ModelVelocity
+from tune.reporting.table import notes
+from tune.services.databases import BehindError
 
 if TYPE_CHECKING:
-    from tune.tracking import Tracker
+    from tune.tracking.mlflow_tracker import Tracker
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ def open_study(options: Options) -> Study:
 
 def evaluate(study: Study, options: Options, shown: Shown) -> list["ModelVelocity"]:
     """Measure the chosen cells where they are not, and bring MLflow up to date; every model measured so far."""
-    from tune.velocity_tracking import ship
+    from tune.tracking.velocity_tracking import ship
 
     rows = model_rows(study)
     cells = chosen_cells(study, rows, options, shown.view.open)
@@ -95,7 +103,7 @@ def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
     """The cell whose checkpoint is registered in MLflow as the row's best."""
     from mlflow.exceptions import MlflowException
 
-    from tune.registry import KEY
+    from tune.tracking.model_registry import KEY
 
     name = registered_name(study, row)
     if row.breaches:

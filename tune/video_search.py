@@ -24,12 +24,12 @@ model.recompute_steps=5 computes most of them again.
 
 import sys
 
+from fernn.config import MovingConfig
 from fernn.experiment import Experiment, OptimConfig
 from fernn.models import MODELS
-from fernn.config import MovingConfig
-from tune.command import main
-from tune.options import Preset, Search
-from tune.video_literature import ALWAYS_DEVIATES, MOVING_DEVIATIONS, MOVING_STEPS
+from tune.analysis.video_literature import ALWAYS_DEVIATES, MOVING_DEVIATIONS, MOVING_STEPS
+from tune.commands.search import main
+from tune.planning.options import Preset, Search
 
 SEEDS = (0, 1, 2)
 OPTIM = OptimConfig(lr=1e-3, clip_norm=None)

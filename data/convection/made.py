@@ -23,8 +23,7 @@ from data.fields.schema import Frames, cut, write_tiles
 from data.files import full_path, locked, room_in
 from data.manifest import Manifest, standing_in
 from data.progress import progress, say
-from fernn.config import MadeConvectionConfig
-from fernn.config import DataConfig
+from fernn.config import DataConfig, MadeConvectionConfig
 from fernn.seeding import generator
 
 DATASET, REGION = "made-convection", "made"

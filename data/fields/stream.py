@@ -22,10 +22,10 @@ from data.fields.windows import Window, cut_at, frames_used, is_held_out, window
 from data.manifest import Manifest
 from data.stream import batches
 from fernn.batch import Batch
-from fernn.experiment import Split
 from fernn.config import FieldsConfig
-from fernn.seeding import generator
 from fernn.equivariance.field_symmetries import MOST_MAGNITUDE, MOST_MOTION, MOST_SCALE, PARAMETERS
+from fernn.experiment import Split
+from fernn.seeding import generator
 
 LABELS = (*PARAMETERS, "domain")
 

@@ -6,8 +6,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from fernn.experiment import Split
 from fernn.config import FieldsConfig
+from fernn.experiment import Split
 
 Window = tuple[str, int]
 """A tile's name and a first frame."""

@@ -24,11 +24,10 @@ from data.parquet import read_table
 from data.schema import frames_of
 from data.stream import batches
 from fernn.batch import Batch
-from fernn.config import KTHConfig
+from fernn.config import KTHConfig, KTHVideoConfig
 from fernn.experiment import Split
 from fernn.flows.translation import source_pixels
 from fernn.seeding import generator, seeds_of
-from fernn.config import KTHVideoConfig
 
 Integers = NDArray[np.int64]
 MOST_ON_DEVICE = 2**30

@@ -22,8 +22,8 @@ from data.physics101.splits import object_of, split_by
 from data.schema import frames_of
 from data.stream import batches
 from fernn.batch import Batch
-from fernn.experiment import Split
 from fernn.config import RampConfig
+from fernn.experiment import Split
 from fernn.seeding import generator, seed_of, seeds_of
 
 Integers = NDArray[np.int64]

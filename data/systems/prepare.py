@@ -18,9 +18,8 @@ from data.files import full_path, locked, room_in, sha256_of, whole_folder
 from data.manifest import DataFile, Manifest, whole_in
 from data.progress import say
 from data.systems.dynamics import States, draw_starts, trajectories
-from fernn.config import DataConfig
+from fernn.config import DataConfig, SystemConfig
 from fernn.experiment import Split
-from fernn.config import SystemConfig
 from fernn.seeding import generator
 
 FILE = "states.parquet"

@@ -18,8 +18,8 @@ from data.stream import batches
 from data.systems.dynamics import States
 from data.systems.prepare import SPLITS
 from fernn.batch import Batch
-from fernn.experiment import Split
 from fernn.config import SystemConfig
+from fernn.experiment import Split
 from fernn.seeding import generator
 
 

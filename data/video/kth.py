@@ -22,9 +22,9 @@ from data.kth.stream import Footage, GatherClips, Integers, read_footage
 from data.manifest import Manifest
 from data.stream import batches
 from fernn.batch import Batch
+from fernn.config import KTHVideoConfig
 from fernn.experiment import Split
 from fernn.seeding import generator
-from fernn.config import KTHVideoConfig
 
 FIRST_TEST_PERSON = 17
 VALIDATION_EVERY = 10

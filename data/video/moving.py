@@ -24,11 +24,10 @@ from data.mnist.schema import Part, Pictures
 from data.mnist.stream import PARTS, VALIDATION_SHARE
 from data.stream import batches
 from fernn.batch import Batch
-from fernn.config import DIGIT
+from fernn.config import DIGIT, MovingConfig
 from fernn.experiment import Split
 from fernn.flows.translation import source_pixels
 from fernn.seeding import generator
-from fernn.config import MovingConfig
 
 Integers = NDArray[np.int64]
 

@@ -9,9 +9,9 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from fernn.equivariance.error import HiddenStates, equivariance_error
 from fernn.flows import Flow
 from fernn.models.base import ModelConfig
-from fernn.equivariance.error import HiddenStates, equivariance_error
 from fernn.train.evaluate import autocast, evaluating, to_unit
 from fernn.train.run import Run
 

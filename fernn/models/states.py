@@ -84,7 +84,8 @@ class StateNetwork(Tailored):
         """The loss of training, and the states (b, horizon, 2, 1, 1), each predicted from the true one before it.
 
         The stepper learns from the mean squared error, without tailoring: its weights are those that it has with no
-        quantity. A learned quantity learns from true sequences, see :func:`fernn.models.tailoring.quantity_terms`. The paper
+        quantity. A learned quantity learns from true sequences, see
+        :func:`fernn.models.tailoring.quantity_terms`. The paper
         learns it through the tailoring step; from 25 sequences that overfits (LOG).
         """
         states = self.backbone(sequences, num_given, sequences.shape[1] - num_given, True).frames[:, num_given:]

@@ -11,7 +11,16 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from fernn.layers.conditional import identity_conditioning
-from fernn.models.tailoring import Comparison, Descent, InnerOptimizer, Moved, Step, conservation_loss, descend, tailored
+from fernn.models.tailoring import (
+    Comparison,
+    Descent,
+    InnerOptimizer,
+    Moved,
+    Step,
+    conservation_loss,
+    descend,
+    tailored,
+)
 
 
 class Rollout(NamedTuple):

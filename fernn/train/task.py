@@ -9,11 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fernn.config import DataConfig, DigitsConfig
-from fernn.config import FieldsConfig
+from fernn.config import DataConfig, DigitsConfig, FieldsConfig, RampConfig, SystemConfig, VideoConfig
 from fernn.metrics.classification import accuracy, cross_entropy
-from fernn.config import RampConfig, SystemConfig
-from fernn.config import VideoConfig
 
 
 @dataclass(frozen=True)

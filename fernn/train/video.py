@@ -7,8 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from fernn.train.task import Metric, to_grey
 from fernn.config import VideoConfig
+from fernn.train.task import Metric, to_grey
 
 VIDEO_ERROR = Metric(
     "mse", "error (MSE per frame)", "squared error, summed over a frame's pixels, mean over predicted frames and clips",

@@ -13,8 +13,8 @@ from statistics import median
 import torch
 from hardware import describe, show
 
-from fernn.models.predictor import RotatingConfig
 from fernn.equivariance.error import drift, equivariance_error
+from fernn.models.predictor import RotatingConfig
 
 ANGLES, SIZE, SEEDS, NUM_FRAMES = (10, 20, 30, 40, 50, 90), 40, range(5), 4
 

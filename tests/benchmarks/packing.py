@@ -11,11 +11,11 @@ import ray
 from hardware import describe, show
 
 from fernn.models import MODELS
-from tune.estimate import probe_of
+from tune.engine.cost import probe_of
+from tune.engine.packing import layouts, measure
+from tune.engine.ray_tune import Resources
 from tune.kth_search import SEARCH
-from tune.packing import layouts, measure
-from tune.preflight import hardware as machines
-from tune.search import Resources
+from tune.planning.preflight import hardware as machines
 
 
 def rows_of(name, places):

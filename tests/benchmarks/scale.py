@@ -25,11 +25,12 @@ from ray import tune as ray_tune
 from data.kth.demo import render
 from data.kth.prepare import prepare
 from fernn.train.run import Run
-from tune import command, kth_search, report
-from tune.claims import load_study
-from tune.folder import Folder
-from tune.options import parse
-from tune.voice import Events
+from tune import kth_search, report
+from tune.commands import search as command
+from tune.commands.search_output import Events
+from tune.core.folder import Folder
+from tune.core.protocol import load_study
+from tune.planning.options import parse
 
 STUDY, SEEDS = "scale", 100
 TINY = ["--set", "data.size=8", "--set", "model.hidden_channels=2", "--set", "model.embedding_channels=[2]"]
@@ -104,7 +105,7 @@ def measure(num_cells: int) -> list[dict[str, object]]:
         render(home / "videos", persons=22, ranges=1, frames=33)
         prepare(home / "data", videos=home / "videos", size=8)
         words = options(num_cells, home / "data")
-        with mock.patch("tune.search.trial", one_step):
+        with mock.patch("tune.engine.ray_tune.trial", one_step):
             first = run(words)
         again, study = run(words), load_study(Folder(str(home / "studies" / STUDY)))
         cells = Folder(str(home / "studies" / STUDY / "cells"))

@@ -12,9 +12,9 @@ import time
 import torch
 from hardware import describe, show
 
+from fernn.equivariance.error import drift
 from fernn.flows import TranslationFlow
 from fernn.models.fernn import FERNNConfig
-from fernn.equivariance.error import drift
 
 RANGES = {"grnn": 0, "fernn-v1": 1, "fernn-v2": 2}
 

@@ -8,7 +8,7 @@ import pytest
 from cluster_parts import wait_for
 from disturbed import ROOT
 
-from tune.folder import Folder
+from tune.core.folder import Folder
 
 pytestmark = pytest.mark.cluster
 

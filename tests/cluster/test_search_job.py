@@ -14,7 +14,7 @@ from disturbed import contents, contents_of
 
 from data.bucket import upload
 from tune import report
-from tune.folder import Folder
+from tune.core.folder import Folder
 
 pytestmark = pytest.mark.cluster
 STUDY = "kth-demo"

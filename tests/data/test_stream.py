@@ -15,8 +15,8 @@ from data.kth.prepare import folder_of, prepare
 from data.kth.stream import ClipStream, Footage, clip_velocities, read_footage
 from data.schema import frames_of
 from fernn.config import KTHConfig
-from fernn.flows import TranslationFlow
 from fernn.equivariance.error import drift
+from fernn.flows import TranslationFlow
 
 LENGTHS = [40, 33, 32, 50, 41, 36]
 PERSONS = [1, 1, 2, 17, 21, 25]

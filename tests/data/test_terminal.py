@@ -15,7 +15,7 @@ from data.terminal import PLAIN, PlainConsole, begin, make_readable, plain
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path for floor in ("fernn", "data", "tune") for path in (ROOT / floor).rglob("*.py"))
-ASKED_BY_PROGRAMS = ROOT / "tune/probing.py"
+ASKED_BY_PROGRAMS = ROOT / "tune/commands/probing.py"
 COMMANDS = [
     path
     for path in SOURCES

@@ -11,7 +11,7 @@ from manifests import DEPLOY, KUSTOMIZATIONS, ROOT, documents, everything, find
 from ray.autoscaler._private.util import prepare_config, validate_config
 from ray.scripts.scripts import cli as ray_cli
 
-from tune.options import parse
+from tune.planning.options import parse
 
 README = (DEPLOY / "README.md").read_text()
 SEARCHES = {"kth_search.py", "translating_mnist_search.py", "rotating_mnist_search.py"}

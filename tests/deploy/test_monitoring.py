@@ -14,8 +14,8 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from manifests import DEPLOY, documents
 
-from tune.monitoring import COUNTERS, GAUGES
-from tune.standing import Status
+from tune.core.status import Status
+from tune.engine.prometheus import COUNTERS, GAUGES
 
 MONITORING = DEPLOY / "monitoring"
 OURS = {f"ray_{name}": set(labels) for name, (labels, _) in (GAUGES | COUNTERS).items()}

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from torch import nn
 
 from fernn.batch import Batch
-from fernn.files.checkpoint import pack, unpack
-from fernn.experiment import Experiment
 from fernn.config import OceanConfig
+from fernn.equivariance.field_symmetries import SHIFTS, quarter_turned, scaled
+from fernn.experiment import Experiment
+from fernn.files.checkpoint import pack, unpack
+from fernn.metrics.energy_spectrum import log_spectrum, ring_of, spectrum_error
 from fernn.optim import OptimConfig
 from fernn.seeding import generator
-from fernn.equivariance.field_symmetries import SHIFTS, quarter_turned, scaled
-from fernn.metrics.energy_spectrum import log_spectrum, ring_of, spectrum_error
 from fernn.train.fields import FieldPrediction, FieldScores
 from fernn.train.loop import fit
 from fernn.train.run import Run

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
+from fernn.equivariance.error import drift
 from fernn.flows import FLOWS, RotationFlow, TranslationFlow
 from fernn.flows.periodic import pad_periodic, shift_slices
 from fernn.flows.translation import parse_velocities, source_pixels
-from fernn.equivariance.error import drift
 
 velocities = st.tuples(st.integers(-5, 5), st.integers(-5, 5))
 times = st.integers(-20, 20)

@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy.ndimage import uniform_filter
 
+from fernn.layers.conserved import ConservedEmbedding
 from fernn.metrics.frame_quality import frame_quality
 from fernn.metrics.grad_cam import Components, grad_cam
-from fernn.layers.conserved import ConservedEmbedding
 
 
 def plain_ssim(one, other, data_range):

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from fernn.batch import Batch
-from fernn.equivariance.drift_logits import DriftLogits, follows_law
 from fernn.config import KTHConfig, RotatingConfig, TranslatingConfig
+from fernn.equivariance.drift_logits import DriftLogits, follows_law
 from fernn.experiment import Experiment
 from fernn.flows.translation import source_pixels
 from fernn.generalization import VelocityGrid, VelocityReadings, measure, metric_at, one_by_one, plan

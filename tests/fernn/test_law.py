@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from fernn.config import KTHConfig
-from fernn.experiment import Experiment
 from fernn.equivariance.trained import TOLERANCE, breaches, flow_of, law_errors
+from fernn.experiment import Experiment
 from fernn.models import MODELS, model_config
 from fernn.models.fernn import FERNNConfig
 from fernn.models.predictor import RotatingConfig, TranslatingConfig

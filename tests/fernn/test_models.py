@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_cell import plain_logits
 
+from fernn.equivariance.error import assert_flow_equivariant, equivariance_error
 from fernn.flows import TranslationFlow
 from fernn.models import MODELS, model_config
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
-from fernn.equivariance.error import assert_flow_equivariant, equivariance_error
 
 SMALL = {"hidden_channels": 4, "embedding_channels": (3,)}
 PARAMETERS = {

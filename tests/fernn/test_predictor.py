@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from fernn.equivariance.error import assert_flow_equivariant, equivariance_error
 from fernn.flows import RotationFlow, TranslationFlow
 from fernn.models.predictor import RotatingConfig, TranslatingConfig
 from fernn.reference import from_reference, renamed
-from fernn.equivariance.error import assert_flow_equivariant, equivariance_error
 
 CASES = [
     "translating_mnist_grnn", "translating_mnist_fernn_v1", "rotating_mnist_grnn", "rotating_mnist_fernn_v2",

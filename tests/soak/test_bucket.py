@@ -10,7 +10,7 @@ import pytest
 from disturbed import ROOT, contents, contents_of, tracked
 
 from tune import report
-from tune.folder import Folder
+from tune.core.folder import Folder
 
 pytestmark = pytest.mark.soak
 DEMO = "kth-demo"

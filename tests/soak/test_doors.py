@@ -7,7 +7,7 @@ import sys
 import pytest
 import ray
 
-from tune.search import ray_runtime
+from tune.engine.ray_tune import ray_runtime
 
 pytestmark = pytest.mark.soak
 JOIN = "import sys, ray; ray.init(address=sys.argv[1], logging_level='ERROR')"

@@ -8,9 +8,9 @@ import pytest
 from disturbed import cells
 from rich.console import Console
 
-from tune.claims import load_study
-from tune.folder import Folder
-from tune.progress import Pace, Progress
+from tune.commands.progress import Pace, Progress
+from tune.core.folder import Folder
+from tune.core.protocol import load_study
 
 pytestmark = pytest.mark.soak
 MOST_GROWTH = 0.05

@@ -59,15 +59,15 @@ def command(tmp_path, monkeypatch, capsys):
     It counts two CPUs and no GPU. Ray is not started: a test that trains asks for ``two_cpus`` and gets that Ray.
     """
     from tune import kth_search
-    from tune.command import main
-    from tune.preflight import Hardware, Node
+    from tune.commands.search import main
+    from tune.planning.preflight import Hardware, Node
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ray.init", lambda **options: None)
     monkeypatch.setattr("ray.shutdown", lambda: None)  # other tests' Ray lives in this process
-    for module in ("command", "preflight"):
+    for module in ("commands.search", "planning.preflight"):
         monkeypatch.setattr(f"tune.{module}.hardware", lambda: Hardware((Node(cpus=2, gpus=0),)))
-    monkeypatch.setattr("tune.estimate.probe", lambda experiment, cpus, beside: (0.1, 1000))
+    monkeypatch.setattr("tune.engine.cost.probe", lambda experiment, cpus, beside: (0.1, 1000))
 
     def run(*arguments, search=kth_search.SEARCH):
         capsys.readouterr()
@@ -80,7 +80,7 @@ def command(tmp_path, monkeypatch, capsys):
 @pytest.fixture
 def manage(tmp_path, monkeypatch, capsys):
     """Runs ``tune/study.py`` in this process on the studies in the test's folder: exit code, output and errors."""
-    from tune.manage import main
+    from tune.commands.study import main
 
     def run(*arguments):
         capsys.readouterr()

@@ -7,10 +7,10 @@ import pytest
 from stored_study import NARROW, finished_study, planned_study
 
 from tune import translating_mnist_search
-from tune.claims import claim
-from tune.comparison import Comparison, values
-from tune.folder import Folder
-from tune.study import Study, StudyError, plan_cells
+from tune.core.folder import Folder
+from tune.core.protocol import claim
+from tune.core.study import Study, StudyError, plan_cells
+from tune.reporting.compare import Comparison, values
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}
 HITS = {("grnn", 1e-3, 0): (5, 4), ("grnn", 1e-3, 1): (5, 6)}

@@ -9,17 +9,17 @@ import pytest
 import torch
 
 from data.registry import DATASETS, read_corpus
-from fernn.files.checkpoint import unpack
 from fernn.config import data_config
+from fernn.files.checkpoint import unpack
 from fernn.models import MODELS
 from fernn.train.loop import fit
 from fernn.train.run import Run
 from tune import report
+from tune.analysis.published import deviations, obstacles, search_of
 from tune.convection_search import SEARCH
-from tune.field_sheets import quoted_sheet
-from tune.folder import Folder
-from tune.published import deviations, obstacles, search_of
-from tune.study import Study, plan_cells
+from tune.core.folder import Folder
+from tune.core.study import Study, plan_cells
+from tune.reporting.field_tables import quoted_sheet
 
 TINY = ["--models", "unet-um", "--lrs", "1e-3", "--seeds", "0", "--epochs", "2", "--set", "model.narrowing=8"]
 FIELDS = {

@@ -15,9 +15,11 @@ import pytest
 from data.bucket import upload
 from data.files import sha256_of
 from data.manifest import DataFile, Manifest
-from tune import doctor, installation, machine_checks, services
-from tune.findings import Check, ok, result_of, warning
-from tune.probing import probe
+from tune import doctor
+from tune.commands import installation, machine_checks
+from tune.commands import service_checks as services
+from tune.commands.findings import Check, ok, result_of, warning
+from tune.commands.probing import probe
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,7 +73,7 @@ def test_a_check_that_hangs_or_raises_is_a_finding():
 
 def test_the_process_ends_though_a_check_hangs(tmp_path):
     code = (
-        "import time; from tune import doctor; from tune.findings import Check\n"
+        "import time; from tune import doctor; from tune.commands.findings import Check\n"
         "doctor.installation_checks = lambda: ()\n"
         "doctor.checks = lambda options: (Check('x', lambda: time.sleep(600), 0.1),)\n"
         "doctor.main()"

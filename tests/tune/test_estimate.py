@@ -8,12 +8,12 @@ from stored_study import finished_study
 
 from fernn.experiment import Experiment
 from fernn.models import MODELS
-from tune import estimate
-from tune.folder import Folder
-from tune.preflight import Hardware, Node
-from tune.search import Resources
-from tune.study import Study, StudyError, plan_cells
-from tune.voice import describe_cost
+from tune.commands.search_output import describe_cost
+from tune.core.folder import Folder
+from tune.core.study import Study, StudyError, plan_cells
+from tune.engine import cost as estimate
+from tune.engine.ray_tune import Resources
+from tune.planning.preflight import Hardware, Node
 
 SMALL = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "data.size": 8, "data.num_frames": 2}
 

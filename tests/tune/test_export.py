@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from stored_study import finished_study
 
-from tune.export import NAMES, export
-from tune.folder import Folder
-from tune.study import StudyError
+from tune.core.folder import Folder
+from tune.core.study import StudyError
+from tune.reporting.export import NAMES, export
 
 SPACE = {"model": ("grnn",), "data.velocity_range": (0, 1), "optim.lr": (1e-3,), "seed": (0, 1)}
 

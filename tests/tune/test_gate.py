@@ -6,12 +6,12 @@ import pytest
 from stored_study import finished_study
 
 from data.sealing import checksum
-from tune.registry import registered_key
-from tune.results import registered_name
-from tune.sheets import sheets
-from tune.table import Table
-from tune.tracking import Tracker
-from tune.views import refresh
+from tune.analysis.results import registered_name
+from tune.reporting.table import Table
+from tune.reporting.tables import sheets
+from tune.tracking.mlflow_tracker import Tracker
+from tune.tracking.model_registry import registered_key
+from tune.tracking.views import refresh
 
 SPACE = {"model": ("fernn-v1", "grnn"), "optim.lr": (1e-3,), "seed": (0,)}
 HITS = {("fernn-v1", 1e-3, 0): (5, 4), ("grnn", 1e-3, 0): (5, 4)}

@@ -3,8 +3,8 @@
 import pytest
 from tiny import study_in
 
-from tune.halving import next_segment, rungs
-from tune.store import sealed_line
+from tune.core.cell_folder import sealed_line
+from tune.planning.halving import next_segment, rungs
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-1, 1e-2, 1e-3, 1e-4), "seed": (0, 1)}
 ACCURACY = {1e-1: (0.9, 0.1), 1e-2: (0.6, 0.6), 1e-3: (0.4, 0.5), 1e-4: (0.7, 0.4)}  # means 0.5, 0.6, 0.45, 0.55

@@ -11,11 +11,11 @@ import pytest
 from stored_study import finished_study, shown
 
 from tune import sync
-from tune.claims import claim, load_study
-from tune.folder import Folder, LeadsOutError
-from tune.identity import has_studies, settle
-from tune.study import StudyError
-from tune.tracking import Tracker
+from tune.core.folder import Folder, LeadsOutError
+from tune.core.identity import has_studies, settle
+from tune.core.protocol import claim, load_study
+from tune.core.study import StudyError
+from tune.tracking.mlflow_tracker import Tracker
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
 HITS = {("grnn", 1e-3, 0): (5, 4)}

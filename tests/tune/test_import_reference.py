@@ -16,20 +16,26 @@ from stored_study import finished_study, planned_study
 from data.files import sha256_of
 from data.kth.stream import Footage
 from data.mnist import demo
-from fernn.files.checkpoint import unpack
 from fernn.experiment import Experiment
+from fernn.files.checkpoint import unpack
 from fernn.models import MODELS
 from fernn.reference import is_derived
-from tune.claims import load_study
-from tune.folder import Folder
+from tune.core.cell_folder import BEST
+from tune.core.folder import Folder
+from tune.core.imported import ImportedCell, imported_cells, imported_folder
+from tune.core.protocol import load_study
+from tune.core.reference_weights import (
+    check_outputs,
+    first_mismatch,
+    published_network,
+    published_velocities,
+    read_weights,
+)
+from tune.core.study import Cell, Study, StudyError
 from tune.import_reference import Options, bring, like_the_study, main
-from tune.imported import ImportedCell, imported_cells, imported_folder
-from tune.records import records
-from tune.reference_weights import check_outputs, first_mismatch, published_network, published_velocities, read_weights
 from tune.report import markdown
-from tune.store import BEST
-from tune.study import Cell, Study, StudyError
-from tune.table import Table
+from tune.reporting.records import records
+from tune.reporting.table import Table
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tune/import_reference.py"

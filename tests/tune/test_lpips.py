@@ -6,8 +6,8 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 
-from tune.lpips import perceptual
-from tune.study import StudyError
+from tune.core.study import StudyError
+from tune.measures.lpips import perceptual
 
 
 def test_weights_come_from_either_kind_of_file(tmp_path):

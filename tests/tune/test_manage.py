@@ -6,8 +6,8 @@ import pytest
 from stored_study import finish_cell, planned_study
 
 import tune
-from tune.growing import adopt_shorter
-from tune.store import BEFORE, BEST, LAST
+from tune.core.cell_folder import BEFORE, BEST, LAST
+from tune.core.continue_training import adopt_shorter
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}
 

@@ -6,10 +6,10 @@ import json
 import pytest
 from rich.console import Console
 
-from tune.folder import check_storage_name
-from tune.masking import masked
-from tune.study import StudyError
-from tune.voice import Events, Texts
+from tune.commands.search_output import Events, Texts
+from tune.core.folder import check_storage_name
+from tune.core.masking import masked
+from tune.core.study import StudyError
 
 SECRET = "hunter2"
 

@@ -13,9 +13,9 @@ from data.mnist import demo
 from fernn.files.checkpoint import pack, unpack
 from fernn.train.run import Run
 from tune import length_eval, noether_eval, report, rotating_mnist_search, translating_mnist_search, velocity_eval
-from tune.claims import claim
-from tune.folder import Folder
-from tune.study import Study, StudyError, plan_cells
+from tune.core.folder import Folder
+from tune.core.protocol import claim
+from tune.core.study import Study, StudyError, plan_cells
 
 TRANSLATING, ROTATING = translating_mnist_search.SEARCH, rotating_mnist_search.SEARCH
 FEW = ["--preset", "demo", "--lrs", "1e-3", "--seeds", "0", "--epochs", "2", "--batch-size", "8"]

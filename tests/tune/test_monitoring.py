@@ -5,8 +5,8 @@ from collections import defaultdict
 import pytest
 from stored_study import finish_cell, planned_study
 
-from tune import monitoring
-from tune.monitoring import COUNTERS, GAUGES, Monitor
+from tune.engine import prometheus as monitoring
+from tune.engine.prometheus import COUNTERS, GAUGES, Monitor
 
 
 class Endpoint:

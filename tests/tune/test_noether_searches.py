@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from data.physics101 import demo
-from fernn.files.checkpoint import unpack
 from fernn.config import DATA
+from fernn.files.checkpoint import unpack
 from tune import length_eval, noether_eval, noether_search, pendulum_search, report, velocity_eval
-from tune.folder import Folder
-from tune.published import SEARCHES
-from tune.study import Study, StudyError, plan_cells
+from tune.analysis.published import SEARCHES
+from tune.core.folder import Folder
+from tune.core.study import Study, StudyError, plan_cells
 
 RAMP, PENDULUM = noether_search.SEARCH, pendulum_search.SEARCH
 FEW = ["--preset", "demo", "--seeds", "0", "--epochs", "1"]

@@ -7,8 +7,8 @@ import time
 import pytest
 from stored_study import finished_study, planned_study
 
-from tune.lock import driver_lock
-from tune.standing import standings
+from tune.core.lock import driver_lock
+from tune.core.status import standings
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1, 2)}
 

@@ -13,9 +13,9 @@ import tune
 from fernn.experiment import Experiment
 from fernn.models import import_model, model_config
 from fernn.models.own import NAMED, StoredConfig, UnnamedModelError
-from tune.estimate import probe
-from tune.own_models import name_models
-from tune.study import cell_of, make_cell, plan_cells
+from tune.core.study import cell_of, make_cell, plan_cells
+from tune.engine.cost import probe
+from tune.planning.own_models import name_models
 
 SMALL = ["--lrs", "1e-3", "--set", "data.size=8", "--set", "model.hidden_channels=4"]
 README = Path(__file__).parents[2] / "README.md"
@@ -67,7 +67,7 @@ class BrokenConfig(ModelConfig):
 
 def test_a_model_that_fails_is_refused_before_it_is_trained(mine, command, prepared, monkeypatch):
     (mine / "failing.py").write_text(BROKEN, encoding="utf-8")
-    monkeypatch.setattr("tune.estimate.probe", probe)
+    monkeypatch.setattr("tune.engine.cost.probe", probe)
     code, (_, err) = command("--data", prepared, *SMALL[:-2], "--models", "failing:BrokenConfig", "--seeds", "0")
     assert code == 2
     assert err.splitlines()[-1] == (

@@ -8,11 +8,11 @@ import pytest
 from stored_study import finished_study
 
 from tune.kth_search import PUBLISHED
-from tune.page import page, summary
 from tune.report import draw, write
-from tune.sheet import text
-from tune.sheets import sheets
-from tune.table import Table
+from tune.reporting.html import page, summary
+from tune.reporting.sheet import text
+from tune.reporting.table import Table
+from tune.reporting.tables import sheets
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2)}
 HITS = {

@@ -9,16 +9,16 @@ import torch
 
 from fernn.batch import Batch
 from fernn.train.run import Run
-from tune.claims import claim
-from tune.folder import Folder
-from tune.predictor_quality import PredictorMeasurement, Tailoring, at_places, spread, tailoring_of
-from tune.quality import USUAL
-from tune.quality_views import measured_quality, measured_ways
-from tune.results import model_rows
-from tune.study import Study, plan_cells
-from tune.tracking import Tracker
+from tune.analysis.results import model_rows
+from tune.core.folder import Folder
+from tune.core.protocol import claim
+from tune.core.study import Study, plan_cells
+from tune.measures.frame_quality import USUAL
+from tune.measures.frame_quality_views import measured_quality, measured_ways
+from tune.measures.predictor_quality import PredictorMeasurement, Tailoring, at_places, spread, tailoring_of
+from tune.tracking.mlflow_tracker import Tracker
+from tune.tracking.views import ship_measurements
 from tune.translating_mnist_search import SEARCH
-from tune.views import ship_measurements
 
 SMALL = {"model.hidden_channels": 3, "model.decoder_layers": 1, "data.num_frames": 6, "data.input_frames": 3}
 SPLITS = {"validation": 0, "test": 1}

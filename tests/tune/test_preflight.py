@@ -9,9 +9,10 @@ import ray
 from mlflow.tracking._tracking_service.utils import _tracking_store_registry
 from ray.core.generated import autoscaler_pb2
 
-from tune.databases import MLFLOW, examine
-from tune.options import Cluster, Options, Records
-from tune.preflight import (
+from tune.core.study import StudyError
+from tune.engine.ray_tune import ray_runtime
+from tune.planning.options import Cluster, Options, Records
+from tune.planning.preflight import (
     Hardware,
     Node,
     check_tracking,
@@ -21,8 +22,7 @@ from tune.preflight import (
     optuna_storage,
     tracking_uri,
 )
-from tune.search import ray_runtime
-from tune.study import StudyError
+from tune.services.databases import MLFLOW, examine
 
 
 @pytest.fixture

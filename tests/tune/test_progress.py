@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from tiny import study_in
 
-from tune.progress import Pace, Progress, duration
+from tune.commands.progress import Pace, Progress, duration
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3,), "seed": tuple(range(20))}
 

@@ -10,11 +10,11 @@ import pytest
 from stored_study import finished_study, planned_study
 
 from fernn.train.task import ACCURACY
-from tune.folder import Folder
+from tune.analysis.results import model_rows
+from tune.core.folder import Folder
+from tune.core.study import StudyError
 from tune.report import Options, csv_text, json_text, main, markdown, write
-from tune.results import model_rows
-from tune.study import StudyError
-from tune.table import Table, columns, notes, row_cells
+from tune.reporting.table import Table, columns, notes, row_cells
 
 SCRIPT = Path(__file__).parents[2] / "tune/report.py"
 PAPER = {"model": ("3dcnn", "grnn-plus"), "optim.lr": (3e-3, 1e-3, 3e-4, 1e-4), "seed": (0, 1, 2)}

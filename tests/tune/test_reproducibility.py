@@ -13,18 +13,18 @@ from data.registry import DATASETS
 from fernn.experiment import Experiment
 from fernn.train.run import Run
 from fernn.train.task import task_of
-from tune import code_version as module
-from tune.claims import claim
-from tune.code_version import code_version, git_facts, portable, record, recorded
-from tune.data_record import recorded_data
-from tune.folder import Folder
+from tune.analysis.published import SEARCHES
+from tune.core import code_record as module
+from tune.core.cell_folder import CODES, DamagedError
+from tune.core.code_record import code_version, git_facts, portable, record, recorded
+from tune.core.data_record import recorded_data
+from tune.core.folder import Folder
+from tune.core.protocol import claim
+from tune.core.study import Study, plan_cells, with_fields
 from tune.ocean_search import SEARCH as OCEAN
-from tune.published import SEARCHES
 from tune.report import Options, main
-from tune.reproducibility import draws, optimizer
-from tune.reproducibility_views import SOURCES, datasets, splits, write_card
-from tune.store import CODES, DamagedError
-from tune.study import Study, plan_cells, with_fields
+from tune.reporting.reproducibility import draws, optimizer
+from tune.reporting.reproducibility_card import SOURCES, datasets, splits, write_card
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
 HITS = {("grnn", 1e-2, 0): (8, 5), ("grnn", 1e-2, 1): (6, 7), ("grnn", 1e-3, 0): (4, 4)}

@@ -11,14 +11,14 @@ import tiny
 import torch
 
 from tune import rerun as module
-from tune.claims import claim
-from tune.differences import Training, differences, largest
-from tune.environment import code_changes, machine_changes
-from tune.folder import Folder
+from tune.analysis.environment_diff import code_changes, machine_changes
+from tune.analysis.metrics_diff import Training, differences, largest
+from tune.core.cell_folder import METRICS, CellFolder, sealed_line
+from tune.core.folder import Folder
+from tune.core.protocol import claim
+from tune.core.study import StudyError
+from tune.engine.trial import reset_globals, train
 from tune.rerun import Recorded, folder_name, lines, recorded_cell
-from tune.store import METRICS, CellFolder, sealed_line
-from tune.study import StudyError
-from tune.trial import reset_globals, train
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-2,), "seed": (0, 1)}
 CPU = torch.device("cpu")
@@ -155,7 +155,7 @@ def test_a_cell_without_a_result_and_data_that_is_gone_are_refused_in_one_line(s
 
 def test_a_cell_of_other_code_is_refused(study, monkeypatch):
     name = study.cells[0].name
-    monkeypatch.setattr("tune.study.PROTOCOL_VERSION", 2)
+    monkeypatch.setattr("tune.core.study.PROTOCOL_VERSION", 2)
     with pytest.raises(StudyError, match="is another cell by this code: protocol_version changed"):
         recorded_cell(study, name)
 

@@ -9,9 +9,9 @@ from stored_study import finished_study, planned_study
 
 import tune
 from fernn.files.checkpoint import unpack
-from tune.reuse import find_study
-from tune.store import BEST
-from tune.study import StudyError
+from tune.commands.load_best import find_study
+from tune.core.cell_folder import BEST
+from tune.core.study import StudyError
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1, 2)}
 VALIDATION = {1e-2: (9, 1, 1), 1e-3: (4, 6, 6)}

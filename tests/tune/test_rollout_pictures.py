@@ -5,7 +5,7 @@ import pytest
 import torch
 from stored_study import planned_study
 
-from tune.rollout_pictures import NUM_CLIPS, frames_shown, rollout_figure
+from tune.analysis.rollout_plots import NUM_CLIPS, frames_shown, rollout_figure
 
 
 @pytest.mark.parametrize(

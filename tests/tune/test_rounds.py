@@ -10,12 +10,12 @@ from stored_study import finish_cell, planned_study
 from tiny import Listener, results, study_in
 
 from fernn.experiment import Experiment
-from tune.claims import claim, load_study
-from tune.planning import rate_values, with_rates
-from tune.rounds import run_rounds
-from tune.sampling import Sampler
-from tune.search import Resources
-from tune.study import plan_cells
+from tune.core.protocol import claim, load_study
+from tune.core.study import plan_cells
+from tune.engine.ray_tune import Resources
+from tune.engine.rounds import run_rounds
+from tune.planning.plan import rate_values, with_rates
+from tune.planning.tpe import Sampler
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-1, 1e-2, 1e-3), "seed": (0, 1)}
 ONE_RATE = {**SPACE, "optim.lr": (1e-2,)}
@@ -68,7 +68,7 @@ def test_halving_stops_rates_early_and_changes_nothing_about_the_others(unbroken
 
 def test_a_search_that_ray_ended_early_is_not_begun_again(footage, tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr("tune.rounds.run_cells", lambda *arguments: calls.append(arguments) or [])
+    monkeypatch.setattr("tune.engine.rounds.run_cells", lambda *arguments: calls.append(arguments) or [])
     study = study_in(tmp_path, ONE_RATE)
     assert run_rounds(study, lambda: study, footage, Resources(), []) == (study, [])  # as after a Ctrl-C
     assert len(calls) == 1

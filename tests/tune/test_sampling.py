@@ -4,7 +4,7 @@ from math import log10
 
 import pytest
 
-from tune.sampling import ROUND, Sampler
+from tune.planning.tpe import ROUND, Sampler
 
 RANGE = (1e-5, 1e-1)
 

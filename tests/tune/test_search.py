@@ -8,8 +8,8 @@ import pytest
 import tiny
 from tiny import Listener, results, study_in
 
-from tune.search import Resources, run_cells
-from tune.study import Study
+from tune.core.study import Study
+from tune.engine.ray_tune import Resources, run_cells
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tune import (
     translating_mnist_search,
     video_search,
 )
-from tune.study import cell_of, plan_cells
+from tune.core.study import cell_of, plan_cells
 
 MNIST = (translating_mnist_search, rotating_mnist_search)
 MODULES = (kth_search, *MNIST, video_search, kth_video_search, noether_search, pendulum_search, spring_search)

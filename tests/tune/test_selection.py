@@ -1,7 +1,7 @@
 """The rule that chooses a learning rate, and what ± means."""
 
 from fernn.train.task import ACCURACY, ERROR
-from tune.selection import choose_lr
+from tune.analysis.selection import choose_lr
 
 
 def test_the_best_mean_over_seeds_is_chosen():

@@ -6,14 +6,14 @@ from mnist_layouts import four_files
 from stored_study import finished_study
 
 from data.mnist.prepare import prepare
-from tune.claims import load_study
-from tune.comparison import Comparison, document
-from tune.pictures import marks
-from tune.run_facts import mark_tags
-from tune.services import data_folder
-from tune.table import Table
+from tune.analysis.plotting import marks
+from tune.commands.service_checks import data_folder
+from tune.core.protocol import load_study
+from tune.measures.velocity_views import facts
+from tune.reporting.compare import Comparison, document
+from tune.reporting.table import Table
+from tune.tracking.run_facts import mark_tags
 from tune.translating_mnist_search import SEARCH
-from tune.velocity_views import facts
 
 SPACE = {"model": ("3dcnn",), "optim.lr": (1e-3,), "seed": (0,)}
 HITS = {("3dcnn", 1e-3, 0): (5, 5)}

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from fernn.train.task import ACCURACY, ERROR
-from tune.stats import (
+from tune.analysis.statistics import (
     LEVEL,
     POWER,
     Sample,

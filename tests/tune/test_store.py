@@ -11,8 +11,19 @@ from hypothesis import strategies as st
 
 from fernn.experiment import Experiment
 from fernn.train.run import Run
-from tune.folder import Folder
-from tune.store import BEFORE, BEST, DONE, LAST, METRICS, PREDICTIONS, CellFolder, DamagedError, Superseded, sealed_line
+from tune.core.cell_folder import (
+    BEFORE,
+    BEST,
+    DONE,
+    LAST,
+    METRICS,
+    PREDICTIONS,
+    CellFolder,
+    DamagedError,
+    Superseded,
+    sealed_line,
+)
+from tune.core.folder import Folder
 
 EXPERIMENT = Experiment().override({"model": "grnn", "model.hidden_channels": 2, "model.embedding_channels": [2]})
 

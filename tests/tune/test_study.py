@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from fernn.experiment import Experiment
-from tune.claims import check, claim, load_study
-from tune.folder import Folder
+from tune.core.folder import Folder
+from tune.core.protocol import check, claim, load_study
+from tune.core.study import Cell, Study, StudyError, plan_cells, points
 from tune.kth_search import DEMO, PAPER
-from tune.study import Cell, Study, StudyError, plan_cells, points
 
 SPACE = {"model": ("fernn-v1", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2)}
 

@@ -9,17 +9,17 @@ import pytest
 from stored_study import finish_cell, finished_study, planned_study, shown
 
 from tune import sync
-from tune.claims import load_study
-from tune.databases import OPTUNA, BehindError, plainly
-from tune.mending import mend
-from tune.mirror import mirror, trials
-from tune.results import model_rows
-from tune.sealing import DamagedError
-from tune.study import StudyError
+from tune.analysis.results import model_rows
+from tune.core.protocol import load_study
+from tune.core.sealing import DamagedError
+from tune.core.study import StudyError
+from tune.reporting.table import notes
+from tune.services.databases import OPTUNA, BehindError, plainly
+from tune.services.mending import mend
 from tune.sync import mended
-from tune.table import notes
-from tune.tracking import Tracker
-from tune.views import lines_of
+from tune.tracking.mlflow_tracker import Tracker
+from tune.tracking.optuna_mirror import mirror, trials
+from tune.tracking.views import lines_of
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
 HITS = {(m, lr, s): (5 + s, 4) for m in SPACE["model"] for lr in SPACE["optim.lr"] for s in SPACE["seed"]}
@@ -218,7 +218,7 @@ def test_whatever_is_in_a_databases_place_is_kept_under_another_name(mirrored, t
 
 def test_a_newer_database_is_left_and_a_locked_one_is_waited_for(mirrored, tmp_path, url, monkeypatch):
     study, expected = mirrored
-    monkeypatch.setattr("tune.databases.LOCK_S", 0.1)
+    monkeypatch.setattr("tune.services.databases.LOCK_S", 0.1)
     with closing(sqlite3.connect(tmp_path / "optuna.db", isolation_level=None)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         (line,) = lines_of(study, lambda: mended(OPTUNA, url, study, lambda at: None))
@@ -250,7 +250,7 @@ def test_an_older_database_that_cannot_be_upgraded_is_made_anew(mirrored, tmp_pa
     def fails(package, uri):
         raise RuntimeError("it would not")
 
-    monkeypatch.setattr("tune.mending.upgrade", fails)
+    monkeypatch.setattr("tune.services.mending.upgrade", fails)
     (said,) = mend(OPTUNA, url)
     assert "it would not; moved to" in said and said.endswith("made anew")
     assert len(list(tmp_path.glob("optuna.db*"))) == 1
@@ -324,7 +324,7 @@ def test_a_copy_for_which_there_is_no_room_leaves_nothing_behind(mirrored, tmp_p
             connection.execute("PRAGMA max_page_count = 1")
             connection.execute("CREATE TABLE x AS SELECT zeroblob(100000)")
 
-    monkeypatch.setattr("tune.mending.copied", full)
+    monkeypatch.setattr("tune.services.mending.copied", full)
     (line,) = lines_of(study, lambda: mended(OPTUNA, url, study, lambda at: None))
     assert "has no room: the disk is full; make room" in line
     assert [path.name for path in tmp_path.glob("optuna.db*")] == ["optuna.db"]

@@ -11,14 +11,14 @@ from mlflow.exceptions import MlflowException
 from stored_study import finish_cell, finished_study, planned_study, said, shown
 
 from fernn.train.run import Run
-from tune.databases import BehindError
-from tune.results import model_rows
-from tune.run_tree import NODE
-from tune.saved_views import CURVES, MODELS, color, lines, links, route
-from tune.shipping import MLflowView, TrackingListener
-from tune.study import Cell, StudyError
-from tune.tracking import Tracker
-from tune.voice import describe_pages
+from tune.analysis.results import model_rows
+from tune.commands.search_output import describe_pages
+from tune.core.study import Cell, StudyError
+from tune.services.databases import BehindError
+from tune.tracking.background import MLflowView, TrackingListener
+from tune.tracking.mlflow_tracker import Tracker
+from tune.tracking.run_tree import NODE
+from tune.tracking.ui_views import CURVES, MODELS, color, lines, links, route
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3,), "seed": (0, 1)}
 HITS = {(model, 1e-3, seed): (7 + seed, 5 - seed) for model in SPACE["model"] for seed in SPACE["seed"]}

@@ -27,23 +27,23 @@ from data.errors import DataError
 from fernn.files.checkpoint import CheckpointError, pack, unpack
 from fernn.models import UnnamedModelError, model_config
 from tune import rerun, velocity_eval
-from tune.claims import load_study
-from tune.command import USER_ERRORS
-from tune.data_home import find_data
-from tune.folder import TEMPORARY, Folder, LeadsOutError
-from tune.initial_weights import initial_weights
-from tune.length import measured_horizon
-from tune.lock import driver_lock
-from tune.quality import measured_by
+from tune.commands.load_best import find_study
+from tune.commands.search import USER_ERRORS
+from tune.core.cell_folder import BEST, DONE, METRICS, PREDICTIONS, CellFolder, DamagedError, sealed, sealed_line
+from tune.core.data_source import find_data
+from tune.core.folder import TEMPORARY, Folder, LeadsOutError
+from tune.core.initial_weights import initial_weights
+from tune.core.lock import driver_lock
+from tune.core.protocol import load_study
+from tune.core.sealing import write_sealed
+from tune.core.study import StudyError, key_of
+from tune.measures.frame_quality import measured_by
+from tune.measures.length import measured_horizon
+from tune.measures.velocity import measured_radius
 from tune.report import Options as ReportOptions
 from tune.report import main as report
 from tune.report import markdown
-from tune.reuse import find_study
-from tune.sealing import write_sealed
-from tune.store import BEST, DONE, METRICS, PREDICTIONS, CellFolder, DamagedError, sealed, sealed_line
-from tune.study import StudyError, key_of
-from tune.table import Table
-from tune.velocity import measured_radius
+from tune.reporting.table import Table
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
 

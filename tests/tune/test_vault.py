@@ -5,8 +5,8 @@ import json
 import pytest
 from stored_study import finish_cell, finished_study, planned_study
 
-from tune.store import DamagedError
-from tune.vault import COMPLETION, VELOCITY, Sealed, SealedError, openings_text
+from tune.core.cell_folder import DamagedError
+from tune.core.test_access import COMPLETION, VELOCITY, Sealed, SealedError, openings_text
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}
 HITS = {("grnn", 1e-3, 0): (5, 4), ("grnn", 1e-3, 1): (6, 7)}

@@ -20,18 +20,18 @@ from fernn.experiment import Experiment
 from fernn.generalization import VelocityGrid
 from fernn.train.run import Run
 from tune import velocity_eval
-from tune.claims import claim
-from tune.data_home import find_data
-from tune.folder import Folder
-from tune.results import model_rows
-from tune.store import BEST
-from tune.study import Study, StudyError, plan_cells
-from tune.trial import finish
-from tune.vault import Sealed
-from tune.velocity import PARTIAL, WHOLE, Measurement, measure_cell, measured
+from tune.analysis.results import model_rows
+from tune.core.cell_folder import BEST
+from tune.core.data_source import find_data
+from tune.core.folder import Folder
+from tune.core.protocol import claim
+from tune.core.study import Study, StudyError, plan_cells
+from tune.core.test_access import Sealed
+from tune.engine.trial import finish
+from tune.measures.velocity import PARTIAL, WHOLE, Measurement, measure_cell, measured
+from tune.measures.velocity_views import ModelVelocity
+from tune.tracking.velocity_tracking import ship
 from tune.velocity_eval import Options, best_cell, chosen_cells
-from tune.velocity_tracking import ship
-from tune.velocity_views import ModelVelocity
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
 TINY = {
@@ -174,7 +174,7 @@ def test_data_of_another_hash_is_refused(study, prepared):
 
 
 def test_mlflow_shows_each_view_once(study, footage, tmp_path):
-    from tune.tracking import Tracker
+    from tune.tracking.mlflow_tracker import Tracker
 
     measure_every_seed(study, footage)
     uri = f"sqlite:///{tmp_path}/mlflow.db"

@@ -15,15 +15,15 @@ from fernn.files.checkpoint import pack, unpack
 from fernn.models import MODELS
 from fernn.train.run import Run
 from tune import kth_video_search, length_eval, noether_eval, report, video_search
-from tune.claims import claim
-from tune.folder import Folder
-from tune.gallery import gallery
-from tune.initial_weights import initial_weights, keep
-from tune.published import deviations
-from tune.sheets import sheets
-from tune.study import Study, StudyError, plan_cells
-from tune.table import Table
-from tune.video_literature import REPORTED
+from tune.analysis.published import deviations
+from tune.analysis.video_literature import REPORTED
+from tune.core.folder import Folder
+from tune.core.initial_weights import initial_weights, keep
+from tune.core.protocol import claim
+from tune.core.study import Study, StudyError, plan_cells
+from tune.reporting.figures import gallery
+from tune.reporting.table import Table
+from tune.reporting.tables import sheets
 
 FEW = ["--seeds", "0", "--epochs", "1", "--batch-size", "4", "--set", "data.num_clips=[8,4,4]"]
 TINY = ["--set", "model.hidden_channels=2", "--set", "model.kernel_size=3", "--set", "model.patch_size=8"]
@@ -138,7 +138,7 @@ def starting_from(folder, digest):
 
 
 def test_weights_are_kept_by_their_hash_and_checked(tmp_path):
-    from tune.initial_weights import fingerprint
+    from tune.core.initial_weights import fingerprint
 
     path = checkpoint(tmp_path / "w.safetensors")
     study = starting_from(tmp_path / "s", fingerprint(path))

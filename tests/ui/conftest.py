@@ -23,7 +23,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from data.kth.demo import render
 from data.kth.prepare import prepare
-from tune.run_tree import NODE
+from tune.tracking.run_tree import NODE
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"

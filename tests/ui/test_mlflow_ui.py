@@ -9,11 +9,11 @@ import pytest
 from stored_study import NARROW, finish_cell
 
 from fernn.experiment import Experiment
-from tune.claims import claim
-from tune.folder import Folder
-from tune.study import Study, plan_cells
-from tune.tracking import Tracker
-from tune.views import refresh
+from tune.core.folder import Folder
+from tune.core.protocol import claim
+from tune.core.study import Study, plan_cells
+from tune.tracking.mlflow_tracker import Tracker
+from tune.tracking.views import refresh
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(600)]  # the first test waits for the study, too
 

@@ -12,8 +12,7 @@ from data.convection.solver import Layer, State
 from data.errors import DataError
 from data.fields.schema import read_tiles
 from data.registry import DATASETS, read_corpus
-from fernn.config import MadeConvectionConfig
-from fernn.config import data_config
+from fernn.config import MadeConvectionConfig, data_config
 
 
 def test_fields_become_squares_with_the_solvers_settings_and_heat_transport(two_cpus, layer_config, solved, tmp_path):

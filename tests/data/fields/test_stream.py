@@ -8,8 +8,7 @@ from data.errors import DataError
 from data.fields.schema import Tile
 from data.fields.stream import LABELS, Fields, shift_of
 from data.fields.windows import evenly, frames_used, windows
-from fernn.config import data_config
-from fernn.config import FieldsConfig, OceanConfig
+from fernn.config import FieldsConfig, OceanConfig, data_config
 
 DATA = OceanConfig(size=4, num_frames=4, input_frames=2, shares=(0.5, 0.25, 0.25), domain=("east/*",))
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from fernn.batch import Batch
-from fernn.files.checkpoint import pack, unpack
 from fernn.config import data_config
 from fernn.experiment import Experiment
+from fernn.files.checkpoint import pack, unpack
 from fernn.seeding import generator
 from fernn.train.conserved import StochasticPrediction
 from fernn.train.loop import fit, limit_gradient

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from fernn.batch import Batch
-from fernn.files.checkpoint import pack, unpack
 from fernn.experiment import Experiment
+from fernn.files.checkpoint import pack, unpack
 from fernn.seeding import generator
 from fernn.train.loop import DivergedError, fit
 from fernn.train.run import Run, initial_model

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from fernn.batch import Batch
-from fernn.files.checkpoint import pack, unpack
 from fernn.config import data_config
 from fernn.experiment import Experiment
+from fernn.files.checkpoint import pack, unpack
 from fernn.seeding import generator
 from fernn.train.evaluate import to_unit
 from fernn.train.loop import fit

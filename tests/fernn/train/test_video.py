@@ -7,15 +7,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from fernn.batch import Batch
-from fernn.files.checkpoint import pack, unpack
-from fernn.config import data_config
+from fernn.config import MovingConfig, VideoConfig, data_config
 from fernn.experiment import Experiment
+from fernn.files.checkpoint import pack, unpack
 from fernn.seeding import generator
 from fernn.train.loop import fit
 from fernn.train.run import Run
 from fernn.train.task import task_of
 from fernn.train.video import VIDEO_ERROR, VideoPrediction, frame_scores
-from fernn.config import MovingConfig, VideoConfig
 
 DATA = VideoConfig(size=16, num_frames=5, input_frames=2)
 FIELDS = {

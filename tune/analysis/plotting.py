@@ -1,0 +1,94 @@
+"""Pictures of results, drawn without a display."""
+
+from io import BytesIO
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from data.kth.annotations import ACTIONS
+from fernn.config import DataConfig
+from fernn.metrics.classification import confusion_matrix
+from fernn.train.fields import FieldScores
+from fernn.train.task import FrameErrors, Logits, Predictions
+from fernn.train.video import FrameScores
+from tune.core.study import Study
+
+PARTIAL = "partial: videos or clips missing"
+ON_DARK, ON_LIGHT = "#fefefe", "#111111"
+"""Ink on coloured cells, which stays what it is where a page turns black and white around."""
+
+
+def blank_figure(width: float, height: float) -> Figure:
+    """An empty figure of that many inches."""
+    figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG file."""
+    sink = BytesIO()
+    figure.savefig(sink, format="png")
+    return sink.getvalue()
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as an SVG file, the same bytes every time."""
+    sink = BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "fernn"}):
+        figure.savefig(sink, format="svg", metadata={"Date": None})
+    return sink.getvalue()
+
+
+def demo_mark(data: DataConfig) -> str:
+    """What stands on every picture of a demo's data."""
+    return f"demo: {data.demo_note}"
+
+
+def marks(study: Study) -> list[str]:
+    """What must stand on every picture of data that compares with no published numbers."""
+    demo = demo_mark(study.cells[0].experiment.data)
+    stand_in = f"stand-in: {study.stand_in}"
+    known = ((demo, study.demo), (stand_in, bool(study.stand_in)), (PARTIAL, bool(study.partial)))
+    return [text for text, applies in known if applies]
+
+
+def test_figure(predictions: Predictions, title: str) -> tuple[str, Figure]:
+    """What shows a cell's test predictions best, and what that is called."""
+    if isinstance(predictions, FrameErrors | FieldScores):
+        return "error-by-step", steps_figure(predictions.errors, title)
+    if isinstance(predictions, FrameScores):
+        return "error-by-step", steps_figure(predictions.mse, title, "MSE summed over pixels")
+    assert isinstance(predictions, Logits)
+    return "confusion", confusion_figure(confusion_matrix(predictions.logits, predictions.labels), title)
+
+
+def steps_figure(errors: Tensor, title: str, unit: str = "MSE per pixel") -> Figure:
+    """Mean error of every predicted frame over the test sequences (n, horizon), with its standard deviation."""
+    figure = blank_figure(6, 4)
+    axes = figure.add_subplot()
+    steps, mean, deviation = range(1, errors.shape[1] + 1), errors.mean(dim=0), errors.std(dim=0, correction=0)
+    axes.plot(steps, mean, marker="o", markersize=3)
+    axes.fill_between(steps, (mean - deviation).clamp(min=0), mean + deviation, alpha=0.2)
+    axes.set(xlabel="predicted frame", ylabel=unit, ylim=(0, None))
+    axes.set_title(f"Test sequences, band: standard deviation\n{title}", fontsize=10)
+    axes.grid(alpha=0.3)
+    return figure
+
+
+def confusion_figure(counts: Tensor, title: str) -> Figure:
+    """Label against prediction, clips counted, shaded by the share of each label's clips."""
+    figure = blank_figure(6, 5)
+    axes = figure.add_subplot()
+    shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
+    axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
+    for row, column in [(r, c) for r in range(len(counts)) for c in range(len(counts))]:
+        color = ON_DARK if shares[row, column] > 0.5 else ON_LIGHT
+        axes.text(column, row, str(int(counts[row, column])), ha="center", va="center", color=color)
+    axes.set_xticks(range(len(ACTIONS)), ACTIONS, rotation=30, ha="right")
+    axes.set_yticks(range(len(ACTIONS)), ACTIONS)
+    axes.set(xlabel="prediction", ylabel="label")
+    axes.set_title(f"Test clips\n{title}", fontsize=10)
+    return figure

@@ -1,0 +1,155 @@
+"""Which published numbers may stand beside a study's own, and what differs from how they were made."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from fernn.models import MODELS, ModelConfig
+from tune.analysis.results import ModelRow
+from tune.core.imported import experiments
+from tune.core.initial_weights import named_weights
+from tune.core.study import Space, Study
+from tune.planning.options import Published, Search
+
+SEARCHES = {
+    "kth": "tune.kth_search",
+    "translating-mnist": "tune.translating_mnist_search",
+    "rotating-mnist": "tune.rotating_mnist_search",
+    "moving-mnist": "tune.video_search",
+    "kth-video": "tune.kth_video_search",
+    "ocean": "tune.ocean_search",
+    "convection": "tune.convection_search",
+    "made-convection": "tune.convection_search",
+    "physics101": "tune.noether_search",
+    "ideal-pendulum": "tune.pendulum_search",
+    "ideal-spring": "tune.spring_search",
+}
+"""By data set: the search whose published table a study on it belongs to, or from which it departs by its data."""
+
+FREE = ("data.protocol", "optim.lr", "seed", "precision")
+"""Fields that may differ from the paper's beside a published number; the report says so where they do."""
+
+NAMED_DRAWS = (
+    "Initial weights and training sequences come from named seeds; the published code has one global state.",
+)
+
+
+def search_of(study: Study) -> Search | None:
+    """The search that the study's data set belongs to, None for a data set without a published table."""
+    name = experiments(study)[0].data.name
+    return import_module(SEARCHES[name]).SEARCH if name in SEARCHES else None
+
+
+def obstacles(study: Study, search: Search | None) -> list[str]:
+    """Why no published number may stand beside the study's; nothing where one may."""
+    if search is None:
+        return [f"no published table is known for data.name {experiments(study)[0].data.name!r}"]
+    found = ["the clips are rendered (demo)"] if study.demo else []
+    found += [f"the data is {study.stand_in}"] if study.stand_in else []
+    found += ["the data is partial"] if study.partial else []
+    found += [] if study.cells else ["nothing was trained here"]
+    return found + [f"{name} is {ours}, {theirs}" for name, (ours, theirs) in departures(study, search)]
+
+
+def departures(study: Study, search: Search) -> list[tuple[str, tuple[str, str]]]:
+    """Each field of the search's base that the study changed: its values here, and those of whose they are."""
+    fixed = {name: value for name, value in search.base.flatten().items() if _is_fixed(name)}
+    flat = [experiment.flatten() for experiment in experiments(study)]
+    values = {name: list(dict.fromkeys(one[name] for one in flat)) for name in fixed}
+    return [
+        (name, (_listed(values[name]), f"{_owner(search, name)} is {base}"))
+        for name, base in fixed.items()
+        if values[name] != [base]
+    ]
+
+
+def _owner(search: Search, name: str) -> str:
+    """Whose value the base has of a field."""
+    ours = any(name == own or name.startswith(f"{own}.") for own in search.own)
+    return "this project's default" if ours else "the paper's"
+
+
+def published_space(study: Study, search: Search) -> Space:
+    """What the publication searched, and as far as it is known: of fine-tuning where the study starts from weights."""
+    tuned = any(named_weights(one.model) for one in experiments(study))
+    known = [preset for preset in search.presets.values() if preset.finetunes] if tuned else []
+    preset = known[0] if known else search.presets["paper"]
+    return {**preset.space, **preset.published}
+
+
+def _is_fixed(name: str) -> bool:
+    return not name.startswith("model.") and name not in FREE
+
+
+def published_value(row: ModelRow, search: Search) -> Published | None:
+    """The number published for the row's model, if that is known and the model is the registered one."""
+    return None if changed_fields(row.experiment.model, row.experiment.data.name) else search.published.get(row.model)
+
+
+def changed_fields(model: ModelConfig, data: str) -> dict[str, tuple[Any, Any]]:
+    """Each field in which a model differs from the one registered by its name: its value, the registered one."""
+    if model.name not in MODELS[data]:
+        return {"name": (model.name, None)}
+    registered = MODELS[data][model.name].flatten()
+    return {
+        name: (value, registered.get(name)) for name, value in model.flatten().items() if value != registered.get(name)
+    }
+
+
+def deviations(study: Study, search: Search | None) -> list[str]:
+    """One sentence for each thing that differs from how the published numbers were made."""
+    if search is None:
+        return []
+    planned = experiments(study)
+    data = planned[0].data
+    found = [*search.deviations.get(data.protocol, ()), *search.always_deviates]
+    if study.demo:
+        found.append(f"The data is a demo: {data.demo_note}.")
+    if study.stand_in:
+        found.append(f"The data is {study.stand_in}.")
+    found += [f"{name} is {ours}; {theirs}." for name, (ours, theirs) in departures(study, search)]
+    if (precision := _listed([one.precision for one in planned])) != search.base.precision:
+        found.append(f"precision is {precision}; {_owner(search, 'precision')} is {search.base.precision}.")
+    paper = published_space(study, search)
+    return found + _grid_deviations(study, paper) + _model_deviations([one.model for one in planned], search, paper)
+
+
+def _grid_deviations(study: Study, paper: Space) -> list[str]:
+    """Where the study searched over something else than the paper, of what is known of that."""
+    found = []
+    lrs, seeds = study.space.get("optim.lr", ()), study.space.get("seed", ())
+    if study.sampling and paper["optim.lr"]:
+        found.append(f"Learning rates were sampled; the paper's: {_listed(paper['optim.lr'])}.")
+    elif lrs and set(lrs) != set(paper["optim.lr"] or lrs):
+        found.append(f"Learning rates searched: {_listed(lrs)}; the paper's: {_listed(paper['optim.lr'])}.")
+    if study.scheduler == "asha":
+        found.append("Successive halving stopped learning rates early; the paper trains each to its last epoch.")
+    if seeds and len(seeds) != len(paper["seed"] or seeds):
+        found.append(f"Seeds for each learning rate: {len(seeds)}; the paper's: {len(paper['seed'])}.")
+    return found
+
+
+def _model_deviations(models: Sequence[ModelConfig], search: Search, paper: Space) -> list[str]:
+    """Models that the paper does not have, and fields in which one differs from the paper's."""
+    found = []
+    for model in dict.fromkeys(models):
+        if model.name not in paper["model"]:
+            circular = getattr(model, "embedding_padding", "") == "circular"
+            why = ": its embedding pads circularly, the paper's with zeros" if circular else ""
+            found.append(f"{model.name} is not in the paper{why}.")
+        known = model.name in MODELS[search.base.data.name]
+        changed = changed_fields(model, search.base.data.name) if known else {}
+        for name, (ours, registered) in changed.items():
+            found.append(f"{model.name} has {name} {ours}, the registered model {registered}.")
+    return found
+
+
+def missing_values(rows: Sequence[ModelRow], search: Search) -> list[str]:
+    """Models of the paper in the table whose published number could not be found."""
+    preset = search.presets["paper"]
+    paper = preset.published.get("model", preset.space["model"])
+    return list(dict.fromkeys(row.model for row in rows if row.model in paper and row.model not in search.published))
+
+
+def _listed(values: Sequence[Any]) -> str:
+    return ", ".join(dict.fromkeys(f"{value:g}" if isinstance(value, float) else str(value) for value in values))

@@ -1,0 +1,184 @@
+"""The numbers of a study, recomputed from the predictions its cells keep: no GPU, no data set, no MLflow."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fernn.equivariance.trained import breaches
+from fernn.experiment import Experiment
+from fernn.train.task import Metric, Predictions, task_of
+from tune.analysis.selection import choose_lr
+from tune.analysis.statistics import mean_and_deviation
+from tune.core.cell_folder import CellFolder
+from tune.core.imported import ImportedCell, imported_cells, imported_folder
+from tune.core.study import Cell, Study
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """One finished cell: the metric of the best validation epoch, recomputed from its predictions."""
+
+    cell: Cell
+    num_parameters: int
+    validation: float
+    test: float
+    law_errors: Mapping[str, float]
+    """See :func:`fernn.equivariance.trained.law_errors`; empty where there is nothing to measure, or nothing was."""
+
+    @property
+    def breaches(self) -> list[str]:
+        """Where the law does not hold though it should, in words."""
+        return breaches(self.law_errors)
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One row of the table: a model with its chosen learning rate, over that rate's seeds."""
+
+    model: str
+    num_parameters: int
+    lr: float
+    num_seeds: int
+    num_planned: int
+    validation: float
+    test: float
+    test_deviation: float | None
+    by_lr: Mapping[float, Sequence[CellResult]]
+    """The finished cells of every learning rate, one a seed."""
+    where: Mapping[str, Any]
+    """Values of searched fields that are neither model, learning rate nor seed."""
+    label: str
+    """The model, and what else tells its rows apart."""
+
+    @property
+    def chosen(self) -> Sequence[CellResult]:
+        """The finished cells of the chosen learning rate."""
+        return self.by_lr[self.lr]
+
+    @property
+    def validation_by_lr(self) -> dict[float, float]:
+        """The mean validation metric over seeds of every learning rate."""
+        return {lr: mean_and_deviation([one.validation for one in ones])[0] for lr, ones in self.by_lr.items()}
+
+    def complete_rates(self) -> dict[float, Sequence[CellResult]]:
+        """The learning rates that have as many finished seeds as the one with most: the candidates."""
+        most = max(map(len, self.by_lr.values()))
+        return {lr: ones for lr, ones in self.by_lr.items() if len(ones) == most}
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment of the row's first seed."""
+        return self.chosen[0].cell.experiment
+
+    @property
+    def best(self) -> Cell:
+        """Of the chosen learning rate's cells the one with the best validation metric, the lowest seed of equals."""
+        rank = self.metric.rank
+        return max(self.chosen, key=lambda one: (rank(one.validation), -one.cell.experiment.seed)).cell
+
+    @property
+    def breaches(self) -> list[str]:
+        """Where the best checkpoint breaks the law of flow equivariance, in words; empty where it passes the gate."""
+        return next(one.breaches for one in self.chosen if one.cell == self.best)
+
+    @property
+    def metric(self) -> Metric:
+        """What the numbers are."""
+        return self.chosen[0].cell.metric
+
+    def sentence(self) -> str:
+        """The row in words."""
+        metric, spread = self.metric, "" if self.test_deviation is None else " (sample standard deviation)"
+        return (
+            f"Test {metric.title} {metric.spread(self.test, self.test_deviation)}{spread} over {self.num_seeds} of "
+            f"{self.num_planned} seeds at learning rate {self.lr:g}, chosen by validation {metric.title} "
+            f"({metric.text(self.validation)})."
+        )
+
+    def summary(self) -> dict[str, float]:
+        """The row's numbers by name."""
+        values = {
+            "lr": self.lr,
+            "num_seeds": float(self.num_seeds),
+            f"validation/{self.metric.name}_mean": self.validation,
+            f"test/{self.metric.name}_mean": self.test,
+            f"test/{self.metric.name}_deviation": self.test_deviation,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def results(study: Study) -> list[CellResult]:
+    """The finished cells of the study, in the order of the plan."""
+
+    def found(cell: Cell) -> CellResult | None:
+        folder = study.cell_folder(cell)
+        return None if folder.done() is None else cell_result(cell, folder)
+
+    return [one for one in study.folder.each(found, study.cells) if one is not None]
+
+
+def imported_results(study: Study) -> list[tuple[ImportedCell, CellResult]]:
+    """The imported cells of the study with their results."""
+    return [(one, cell_result(one.cell, imported_folder(study, one))) for one in imported_cells(study)]
+
+
+def cell_result(cell: Cell, folder: CellFolder) -> CellResult:
+    """A finished cell's metric, from the predictions it kept."""
+    table = folder.predictions()
+    found = {split: _value(cell, table, split) for split in ("validation", "test")}
+    done = folder.done() or {}
+    law_errors = done.get("law_errors", {})
+    return CellResult(cell, done["num_parameters"], found["validation"], found["test"], law_errors)
+
+
+def _value(cell: Cell, table: pa.Table, split: str) -> float:
+    return _predictions(cell, table, split).metrics()[cell.metric.name]
+
+
+def _predictions(cell: Cell, table: pa.Table, split: str) -> Predictions:
+    mine = table.filter(pc.equal(table["split"], split)).to_pydict()
+    return task_of(cell.experiment.data).predictions(mine["id"], mine)
+
+
+def test_predictions(cell: Cell, folder: CellFolder) -> Predictions:
+    """What a finished cell says of the test clips."""
+    return _predictions(cell, folder.predictions(), "test")
+
+
+def model_rows(study: Study) -> list[ModelRow]:
+    """One row for each model that has a finished cell, in the order of the plan.
+
+    A model has one row for each value of every further dimension that the study searches.
+    """
+    groups: dict[str, list[CellResult]] = {}
+    for found in results(study):
+        groups.setdefault(study.model_label(found.cell), []).append(found)
+    return [_model_row(study, found) for found in groups.values()]
+
+
+def _model_row(study: Study, found: Sequence[CellResult]) -> ModelRow:
+    by_lr: dict[float, list[CellResult]] = {}
+    for one in found:
+        by_lr.setdefault(one.cell.experiment.optim.lr, []).append(one)
+    validation = {lr: [one.validation for one in ones] for lr, ones in by_lr.items()}
+    lr = choose_lr(validation, study.metric)
+    chosen, first = by_lr[lr], by_lr[lr][0].cell
+    test, deviation = mean_and_deviation([one.test for one in chosen])
+    return ModelRow(
+        first.experiment.model.name, chosen[0].num_parameters, lr, len(chosen), _num_planned(study, first),
+        mean_and_deviation(validation[lr])[0], test, deviation, by_lr, study.where(first), study.model_label(first),
+    )  # fmt: skip
+
+
+def registered_name(study: Study, row: ModelRow) -> str:
+    """What the row's best checkpoint is called in MLflow's registry: "kth-figure5.grnn.velocity_range-1"."""
+    return f"{study.name}.{row.label.replace(', ', '.').replace(' ', '-')}"
+
+
+def _num_planned(study: Study, like: Cell) -> int:
+    """How many seeds the study plans for the model and learning rate of a cell."""
+    label, lr = study.model_label(like), like.experiment.optim.lr
+    return sum(study.model_label(cell) == label and cell.experiment.optim.lr == lr for cell in study.cells)

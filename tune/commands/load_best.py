@@ -1,0 +1,85 @@
+"""What a study found, for use elsewhere: ``tune.load_best("kth-paper", "fernn-v2")``."""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike, fspath
+from types import MappingProxyType
+from typing import Any
+
+from torch import nn
+
+from fernn.config import unknown_name
+from fernn.experiment import Experiment
+from fernn.train.run import Run
+from tune.analysis.results import ModelRow, model_rows
+from tune.core.folder import Folder
+from tune.core.protocol import load_study
+from tune.core.study import Study, StudyError
+from tune.planning.own_models import ModelName, name_models
+
+MARK = "study.json"
+NOWHERE: Mapping[str, Any] = MappingProxyType({})
+
+
+def load_best(
+    study: str | PathLike[str],
+    model: str,
+    *,
+    where: Mapping[str, Any] = NOWHERE,
+    storage: str = "studies",
+    models: Sequence[ModelName] = (),
+) -> tuple[nn.Module, Experiment]:
+    """A model of a study in eval mode, on the CPU, with its best weights, and the experiment that made them.
+
+    It has the learning rate that the study's table reports, and of that rate's seeds the one with the
+    best validation metric, the lowest of equals. ``study`` is a name in ``storage``, or a study's folder.
+    ``where`` tells rows of one model apart, as ``{"data.velocity_range": 1}`` does in the study of Figure 5.
+    A model of your own is named in ``models``, as "mine:MineConfig" or by its class: a study's files import no code.
+    Raises StudyError where there is no such study, KeyError where it has no result of that model, UnnamedModelError
+    where it is one of your own that is not named.
+    """
+    found = find_study(study, storage, models)
+    best = row_of(found, model, where).best
+    run = Run.start(best.experiment)
+    found.cell_folder(best).load_best(run)
+    return run.model.eval(), best.experiment
+
+
+def find_study(study: str | PathLike[str], storage: str = "studies", models: Sequence[ModelName] = ()) -> Study:
+    """The study of that name in ``storage``, or in that folder; raises StudyError with the nearest name.
+
+    ``models`` names those of the user's own that are to be more than their stored values.
+    """
+    name = fspath(study)
+    name_models(models, storage, *([name] if "/" in name else []))
+    known = known_studies(storage)
+    if name in known:
+        return load_study((Folder(storage) / name).as_root())
+    if "/" in name or not known:
+        return load_study(Folder(name) if "/" in name else (Folder(storage) / name).as_root())
+    raise StudyError(f"{unknown_name(name, known, kind='study')} (in {storage})")
+
+
+def known_studies(storage: str) -> list[str]:
+    """The names of the studies in ``storage``."""
+    home = Folder(storage)
+    return [name for name in home.children("") if (home / name).as_root().has(MARK)]
+
+
+def row_of(study: Study, model: str, where: Mapping[str, Any] = NOWHERE) -> ModelRow:
+    """The model's row in the study's table."""
+    rows = model_rows(study)
+    mine = [row for row in rows if row.model == model and where.items() <= row.where.items()]
+    if not mine:
+        if not rows:
+            raise KeyError(f"study {study.name!r} has no finished cell yet: run its search first")
+        known = [row.model for row in rows]
+        if model in known:
+            raise KeyError(f"study {study.name!r} has no {model!r} where {dict(where)}: it has {_labels(rows)}")
+        raise KeyError(unknown_name(model, known, kind=f"model of study {study.name!r}"))
+    if len(mine) > 1:
+        raise StudyError(f"study {study.name!r} has {_labels(mine)}: say which with where={dict(mine[0].where)}")
+    return mine[0]
+
+
+def _labels(rows: Sequence[ModelRow]) -> str:
+    return "; ".join(row.label for row in rows)

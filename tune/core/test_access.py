@@ -1,0 +1,73 @@
+"""The test vault: nobody reads test clips without writing down first who does, and what for."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
+
+from data.stream import Stream
+from fernn.batch import Batch
+from fernn.experiment import Split
+from tune.core.cell_folder import CellFolder
+from tune.core.study import Study
+
+COMPLETION, VELOCITY, LENGTH = "completion", "velocity evaluation", "length evaluation"
+QUALITY = "quality evaluation"
+"""What test clips are read for."""
+
+
+class SealedError(RuntimeError):
+    """Test clips were asked for without a purpose."""
+
+
+class Sealed:
+    """A cell's clips, but for the test split, which :meth:`opened` gives."""
+
+    def __init__(self, clips: Stream, folder: CellFolder) -> None:
+        self._clips, self._folder = clips, folder
+
+    def training(self, seed: int, epoch: int) -> Iterator[Batch]:
+        """See :class:`data.stream.Stream`, as for the others."""
+        return self._clips.training(seed, epoch)
+
+    def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
+        """The split's clips; raises SealedError for those of the test split."""
+        if split == "test":
+            raise SealedError("test clips are sealed while a cell is trained: give opened() a purpose")
+        return self._clips.evaluation(split, velocities)
+
+    def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
+        return self._clips.velocities(split, velocity_range)
+
+    def num_clips(self, split: Split) -> int:
+        return self._clips.num_clips(split)
+
+    def facts(self, ids: list[str]) -> dict[str, list[Any]]:
+        return self._clips.facts(ids)
+
+    def opened(self, purpose: str) -> Stream:
+        """All the clips; the cell's folder keeps the purpose, and which weights are at stake."""
+        self._folder.log_opening(purpose)
+        return self._clips
+
+
+def openings_text(study: Study) -> list[str]:
+    """What was read of the test clips, in words; nothing before a cell is finished.
+
+    Cells of fewer epochs, from which longer ones went on, count as well. A rerun repeats a reading in a folder of its
+    own, chooses nothing, and does not count.
+    """
+    folders = [CellFolder(study.folder / f"cells/{name}") for name in study.folder.children("cells")]
+    counts = [Counter(row["purpose"] for row in one.openings()) for one in folders if one.done() is not None]
+    known = [count for count in counts if count[COMPLETION]]
+    if not known:
+        return ["How often test clips were read is not recorded."] if counts else []
+    whole: Counter[str] = sum(counts, Counter())
+    more = [f"{whole[purpose]} times by {purpose}" for purpose in (VELOCITY, LENGTH, QUALITY) if whole[purpose]]
+    if again := whole[COMPLETION] - len(known):
+        more.append(f"{again} times by evaluating a cell again, after a kill or without its result")
+    if len(known) < len(counts):
+        more.append(f"{len(counts) - len(known)} of {len(counts)} cells have no record of it")
+    besides = f"; besides: {', '.join(more)}" if more else ", and at no other time"
+    return [f"Test clips were read once for each of {len(known)} trainings, when it was complete{besides}."]

@@ -1,0 +1,227 @@
+"""How many trials share a GPU, or where there is none, how many CPUs each holds: measured before the search.
+
+For each model 1, 2, 4, ... training processes run side by side for a moment, up to 8 on one GPU, or as many as one
+machine has CPUs. The number with the most clips a second in all is taken, among those that leave a tenth of the memory
+free; the study's folder keeps the readings in ``packing.json``.
+"""
+
+import hashlib
+import json
+import resource
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import ray
+import torch
+from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError
+from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from data.progress import say
+from fernn.experiment import Experiment
+from fernn.train.loop import train_step
+from fernn.train.run import Run, available_device
+from tune.core.machine import whole_memory
+from tune.core.sealing import read_sealed, write_sealed
+from tune.core.study import Cell, Study, StudyError
+from tune.engine.cost import blank_batch, probe, probe_of
+from tune.engine.ray_tune import Resources, ship_models
+from tune.engine.trial import is_out_of_memory
+from tune.planning.preflight import Hardware
+
+FILE = "packing.json"
+WAY_OUT = "delete it, and run the search again: how models pack is measured anew"
+COUNTS = (1, 2, 4, 8, 16, 32, 64)
+MOST_ON_A_GPU = 8
+FREE = 0.1
+"""The share of memory that must stay free."""
+ALIKE = 0.98
+"""Fewer trials are taken where they train at least so many of the best number's clips."""
+SECONDS = 2.0
+"""How long each number of trials is measured, after two steps to warm up."""
+PATIENCE = 600.0
+"""Seconds after which a search does not wait any longer for a machine to measure on."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """So many trials of a model side by side."""
+
+    trials: int
+    cpus: float
+    """That each trial holds."""
+    gpus: float
+    clips_per_second: float
+    """Of all trials together, in training."""
+    memory: float
+    """The share of the GPU's or the machine's memory that they take together."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether enough memory stays free."""
+        return self.memory <= 1 - FREE
+
+
+Layout = tuple[int, float, float]
+"""A number of trials, the CPUs of each, and the share of a GPU of each."""
+Packing = Mapping[str, Sequence[Reading]]
+"""The readings of every model, by its label in the study."""
+
+
+def pack(study: Study, cells: Sequence[Cell], held: Resources, have: Hardware, kept: bool) -> Packing:
+    """Measure the models of the cells, but for those whose readings on such machines the study's folder has.
+
+    ``kept``: write them down there. Raises StudyError for a model of which not one trial fits.
+    """
+    ship_models(cells)
+    places, known = layouts(held, have, len(study.cells)), read_sealed(study.folder, FILE, WAY_OUT) or {}
+    packing: dict[str, Sequence[Reading]] = {}
+    for cell in cells:
+        label, subject = study.model_label(cell), digest(cell, places)
+        if label in packing:
+            continue
+        if known.get(label, {}).get("subject") != subject:
+            say(f"measuring how {label} packs")
+            readings = measure(probe_of(cell.experiment), places)
+            known[label] = {"subject": subject, "readings": [asdict(reading) for reading in readings]}
+        packing[label] = [Reading(**reading) for reading in known[label]["readings"]]
+        best(label, packing[label])
+        if kept:
+            write_sealed(study.folder, FILE, known)
+    return packing
+
+
+def digest(cell: Cell, places: Sequence[Layout]) -> str:
+    """What decides the readings, as a short name: the model, its code, where it runs."""
+    kinds = sorted(name for name in ray.cluster_resources() if name.startswith("accelerator_type"))
+    facts = [probe_of(cell.experiment).flatten(), cell.config().get("model_source"), places, kinds]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def best(label: str, readings: Sequence[Reading]) -> Reading:
+    """The number of trials to take; StudyError where none fits."""
+    fitting = [reading for reading in readings if reading.fits]
+    if not fitting:
+        raise StudyError(
+            f"one trial of {label} leaves less than {FREE:.0%} of the memory free: take a smaller batch_size"
+        )
+    fastest = max(reading.clips_per_second for reading in fitting)
+    return next(reading for reading in fitting if reading.clips_per_second >= ALIKE * fastest)
+
+
+def packed(held: Resources, packing: Packing) -> Resources:
+    """What trials hold by these readings."""
+    chosen = {label: best(label, readings) for label, readings in packing.items()}
+    return replace(held, by_model={label: (one.cpus, one.gpus) for label, one in chosen.items()})
+
+
+def measure(experiment: Experiment, places: Sequence[Layout]) -> list[Reading]:
+    """Ever more trials side by side, as long as enough memory stays free."""
+    readings: list[Reading] = []
+    for trials, cpus, gpus in places:
+        if readings and trials / readings[-1].trials * readings[-1].memory > 1 - FREE:
+            break
+        found = side_by_side(experiment, trials, cpus, gpus)
+        if found is None:
+            break
+        readings.append(found)
+    return readings
+
+
+def layouts(held: Resources, have: Hardware, num_cells: int) -> list[Layout]:
+    """Numbers of trials with the CPUs and the share of a GPU that each then holds.
+
+    No more than there are cells for; with GPUs, no more than each GPU has its part of the CPUs for; else on the
+    smallest machine, so that all can be used. Raises StudyError where there is no machine to train on.
+    """
+    nodes = [node for node in (*have.alive, *have.scaled) if node.cpus]
+    if not nodes:
+        raise StudyError("--gpus-per-trial auto needs a machine with CPUs, and the cluster has none")
+    gpus = have.gpus
+    cpus = min(node.cpus / node.gpus for node in nodes if node.gpus) if gpus else min(node.cpus for node in nodes)
+    most = max(1, num_cells / (gpus or len(nodes)))
+    counts = [n for n in COUNTS if n < 2 * most]
+    if gpus:
+        return [(n, held.cpus, 1 / n) for n in counts if n <= MOST_ON_A_GPU and (n == 1 or n * held.cpus <= cpus)]
+    return [(n, float(max(1, cpus // n)), 0.0) for n in counts if n <= max(1, cpus)]
+
+
+def side_by_side(experiment: Experiment, trials: int, cpus: float, gpus: float) -> Reading | None:
+    """The reading of so many trials on one machine; None where they run out of memory."""
+    bundle = {"CPU": trials * cpus} | ({"GPU": trials * gpus} if gpus else {})
+    place = placement_group([bundle])
+    remote: Any = ray.remote(Prober)
+    remote = remote.options(num_cpus=cpus, num_gpus=gpus, scheduling_strategy=PlacementGroupSchedulingStrategy(place))
+    probers: list[Any] = []
+    try:
+        ray.get(place.ready(), timeout=PATIENCE)
+        probers += [remote.remote(experiment, cpus) for _ in range(trials)]
+        ray.get([prober.warm_up.remote() for prober in probers])
+        rates = ray.get([prober.work.remote(SECONDS) for prober in probers])
+        memory = [ray.get(prober.memory.remote()) for prober in probers]
+    except GetTimeoutError as error:
+        wanted = f"{trials * cpus:g} CPUs" + (" and a GPU" if gpus else "")
+        raise StudyError(
+            f"no machine had {wanted} free for {PATIENCE:.0f} s to measure {experiment.model.name} on: "
+            f"wait for what runs there, or give --gpus-per-trial a number"
+        ) from error
+    except RayError as error:
+        if isinstance(error, OutOfMemoryError) or is_out_of_memory(error):
+            return None
+        reason = [line.strip() for line in str(error).splitlines() if line.strip()][-1]
+        raise StudyError(f"model {experiment.model.name!r} fails in training: {reason}") from error
+    finally:
+        for prober in probers:
+            ray.kill(prober)
+        remove_placement_group(place)
+    return Reading(trials, cpus, gpus, sum(rates), max(memory) if gpus else sum(memory))
+
+
+class Prober:
+    """One trial's training process, on blank clips."""
+
+    def __init__(self, experiment: Experiment, cpus: float) -> None:
+        torch.set_num_threads(max(1, int(cpus)))
+        self.experiment, self.before = experiment, held_memory()
+        self.run = Run.start(experiment, available_device())
+        self.num_clips = experiment.batch_size
+        if self.run.device.type == "cpu":  # a second's work is enough
+            self.num_clips = max(2, min(self.num_clips, int(1 / probe(experiment, cpus)[0])))
+        self.batch = blank_batch(experiment, self.num_clips)
+
+    def warm_up(self) -> None:
+        """Two steps: the first allocates and chooses algorithms."""
+        for _ in range(2):
+            train_step(self.run, self.batch).tolist()
+
+    def work(self, seconds: float) -> float:
+        """Clips a second of training for so long, one step at the least."""
+        begun, steps = time.perf_counter(), 0
+        while steps == 0 or time.perf_counter() - begun < seconds:
+            train_step(self.run, self.batch).tolist()
+            steps += 1
+        return steps * self.num_clips / (time.perf_counter() - begun)
+
+    def memory(self) -> float:
+        """The share taken of the GPU, by all that use it; or of the machine, by this process with a whole batch."""
+        if self.run.device.type == "cuda":
+            free, total = torch.cuda.mem_get_info()
+            return 1 - free / total
+        grown = (held_memory() - self.before) * self.experiment.batch_size / self.num_clips
+        return (self.before + grown) / whole_memory()
+
+
+def held_memory() -> int:
+    """The most that this process has held so far, bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def readings(packing: Packing) -> list[dict[str, Any]]:
+    """The readings line by line, and which of them is taken."""
+    return [
+        {"model": label, **asdict(reading), "chosen": reading == best(label, readings)}
+        for label, readings in packing.items()
+        for reading in readings
+    ]

@@ -1,0 +1,125 @@
+"""What operators see of a search: gauges and counters at Ray's Prometheus endpoint, which puts ``ray_`` before each.
+
+The driver exports them all, from what Ray Tune tells it, so they are those of the node that it runs on. Without a
+dashboard, as on a laptop, nobody collects them.
+"""
+
+import threading
+import time
+from collections import Counter
+from typing import get_args
+
+from ray.util import metrics
+
+from fernn.train.loop import Row
+from tune.core.status import Status, status_of
+from tune.core.study import Cell, Study
+
+HEARTBEAT_S = 15.0
+
+OF_STUDY, OF_MODEL, OF_CELL = ("study",), ("study", "model"), ("study", "model", "cell")
+GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
+    "fernn_cells": (("study", "status"), "Cells of the study by status."),
+    "fernn_clips_per_second": (OF_CELL, "Training clips a second of the trial at work on the cell, else 0."),
+    "fernn_trial_memory_bytes": (
+        (*OF_CELL, "device"),
+        "The most that the trial at work on the cell has held since it began: of its GPU, or of the machine's memory.",
+    ),
+    "fernn_last_result_timestamp_seconds": (OF_STUDY, "When the last epoch was reported, or the search began."),
+    "fernn_driver_heartbeat_timestamp_seconds": (OF_STUDY, "When the driver last showed that it lives."),
+}
+COUNTERS: dict[str, tuple[tuple[str, ...], str]] = {
+    "fernn_trials_total": (("study", "outcome"), "Trials that started, and how they left off."),
+    "fernn_epochs_total": (OF_MODEL, "Epochs that trials reported."),
+    "fernn_clips_total": (OF_MODEL, "Clips that trials trained on."),
+}
+"""Names, labels and meanings."""
+
+
+class Monitor:
+    """Follows the trials of a search; use it as a context manager around the search."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        found = study.folder.each(lambda cell: _first_status(study, cell), study.cells)
+        self.statuses = {cell.key: status for cell, status in zip(study.cells, found, strict=True)}
+        self._gauges = {name: metrics.Gauge(name, text, tags) for name, (tags, text) in GAUGES.items()}
+        self._counters = {name: metrics.Counter(name, text, tags) for name, (tags, text) in COUNTERS.items()}
+        self._ended = threading.Event()
+
+    def __enter__(self) -> "Monitor":
+        self._set("fernn_last_result_timestamp_seconds", time.time())
+        self._show_statuses()
+        threading.Thread(target=self._beat, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    def started(self, cell: Cell) -> None:
+        self._goes_on(cell, "running", "started")
+
+    def reported(self, cell: Cell, row: Row) -> None:
+        model, seconds = self.study.model_label(cell), row["time/train_seconds"]
+        self._count("fernn_epochs_total", model=model)
+        self._count("fernn_clips_total", seconds * row["time/clips_per_second"], model=model)
+        self._set("fernn_clips_per_second", row["time/clips_per_second"], model=model, cell=cell.name)
+        for device in ("cuda", "cpu"):
+            if (held := row.get(f"memory/{device}_bytes")) is not None:
+                self._set("fernn_trial_memory_bytes", held, model=model, cell=cell.name, device=device)
+        self._set("fernn_last_result_timestamp_seconds", time.time())
+
+    def lost(self, cell: Cell) -> None:
+        self._leaves(cell, "waiting", "lost")
+
+    def rested(self, cell: Cell) -> None:
+        self._leaves(cell, "waiting", "rested")
+
+    def stopped(self, cell: Cell) -> None:
+        self._leaves(cell, "stopped", "stopped")
+
+    def ended(self, cell: Cell, failed: bool) -> None:
+        if not failed:
+            return self._leaves(cell, "done", "ended")
+        self._leaves(cell, "diverged" if self.study.cell_folder(cell).diverged() else "failed", "failed")
+
+    def proposed(self, cell: Cell) -> None:
+        self.statuses[cell.key] = "waiting"
+        self._show_statuses()
+
+    def _leaves(self, cell: Cell, status: Status, outcome: str) -> None:
+        """What is measured of a trial at work is 0 of one that is not."""
+        labels = {"model": self.study.model_label(cell), "cell": cell.name}
+        self._set("fernn_clips_per_second", 0, **labels)
+        for device in ("cuda", "cpu"):
+            self._set("fernn_trial_memory_bytes", 0, **labels, device=device)
+        self._goes_on(cell, status, outcome)
+
+    def _goes_on(self, cell: Cell, status: Status, outcome: str) -> None:
+        self._count("fernn_trials_total", outcome=outcome)
+        self.statuses[cell.key] = status
+        self._show_statuses()
+
+    def _show_statuses(self) -> None:
+        counts = Counter(self.statuses.values())
+        for status in get_args(Status):
+            self._set("fernn_cells", counts[status], status=status)
+
+    def _set(self, name: str, value: float, **labels: str) -> None:
+        self._gauges[name].set(value, {"study": self.study.name, **labels})
+
+    def _count(self, name: str, value: float = 1, **labels: str) -> None:
+        if value > 0:
+            self._counters[name].inc(value, {"study": self.study.name, **labels})
+
+    def _beat(self) -> None:
+        while True:
+            self._set("fernn_driver_heartbeat_timestamp_seconds", time.time())
+            if self._ended.wait(HEARTBEAT_S):
+                return
+
+
+def _first_status(study: Study, cell: Cell) -> Status:
+    """A cell that failed is tried again."""
+    status, _ = status_of(study, cell)
+    return "waiting" if status == "failed" else status

@@ -1,0 +1,169 @@
+"""How well a cell of any other predictor of frames predicts, as it was trained and tailored when it predicts.
+
+A quantity is learned from the true training clips, or is the frames' brightness; the inner learning rate and the number
+of inner steps are those with the least validation error, which may be no step at all; the test clips then show what
+comes of it. Kept as :mod:`tune.measures.frame_quality` keeps its own, with what was chosen from what.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from data.stream import Corpus, Stream
+from fernn.batch import Batch
+from fernn.experiment import Split
+from fernn.models.conserving import Brightness, Conserving, learn, new_embedding
+from fernn.models.tailored import Inner, Rollout
+from fernn.models.tailoring import Comparison, InnerOptimizer, Step
+from fernn.seeding import seed_of
+from fernn.train.evaluate import autocast, evaluating, to_unit
+from fernn.train.run import Run
+from tune.core.test_access import QUALITY, Sealed
+from tune.measures.frame_quality import Advance, Gauge, Measurement, finite, heatmaps
+
+Quantity = Literal["learned", "brightness"]
+RATES = (1e-5, 1e-4, 1e-3)
+"""Inner learning rates that are tried."""
+LEARNING_STEPS, LEARNING_BATCH = 300, 8
+"""Batches that a quantity is learned from, no more than there are in an epoch, and the clips of one."""
+
+
+@dataclass(frozen=True)
+class Tailoring:
+    """How a predictor is tailored that was trained without."""
+
+    steps: int = 10
+    """At most; 0: it predicts as it was trained."""
+    rates: tuple[float, ...] = RATES
+    """Learning rates among which validation clips choose."""
+    optimizer: InnerOptimizer = "adam"
+    compared: Comparison = "first"
+    quantity: Quantity = "learned"
+    num_clips: int | None = 64
+    """So many validation and test clips, spread evenly over all; None: all."""
+
+    def inner(self, rate: float) -> Inner:
+        """With one of the rates."""
+        return Inner(self.steps, rate, optimizer=self.optimizer, compared=self.compared)
+
+
+@dataclass(frozen=True)
+class PredictorMeasurement(Measurement):
+    """Of a predictor that was trained without inner steps."""
+
+    asked: Tailoring
+
+    def asked_for(self) -> dict[str, Any]:
+        return asdict(self.asked) | {"rates": list(self.asked.rates)}
+
+    def num_predictions(self, corpus: Corpus) -> int:
+        """Of a clip one for each number of inner steps, and learning rate."""
+        stream, each = corpus.stream(self.cell.experiment.data, 1), self.asked.steps + 1
+        tried = len(self.asked.rates) * len(self._places(stream, "validation")) if self.asked.steps else 0
+        return (tried + len(self._places(stream, "test"))) * each
+
+    @torch.no_grad()
+    def measure(self, corpus: Corpus, advance: Advance) -> None:
+        """Choose on validation clips, predict test clips with the best epoch's weights, and write it all down."""
+        began = time.monotonic()
+        run = self.best_run()
+        stream = corpus.stream(self.cell.experiment.data, self.cell.experiment.batch_size, run.device)
+        with evaluating(run.model):
+            quantity = self._quantity(run, corpus) if self.asked.steps else None
+            own, rate, tried = self._chosen(run, quantity, stream, advance)
+            gauge = Gauge(self.asked.steps, sorted({0, own, self.asked.steps}), self.lpips)
+            test = Sealed(stream, self.folder).opened(QUALITY)
+            parts = list(self._read(run, quantity, rate, self._clips(run, test, "test"), gauge, advance))
+            maps = {} if quantity is None else heatmaps(quantity, next(self._clips(run, test, "test")))
+        facts = {"own_steps": own, "inner_lr": rate if self.asked.steps else None, "validation": tried}
+        self.write(gauge.document(parts) | facts, maps, run, began)
+
+    @torch.enable_grad()
+    def _quantity(self, run: Run, corpus: Corpus) -> nn.Module:
+        """What is to be conserved."""
+        if self.asked.quantity == "brightness":
+            return Brightness()
+        data, seed = run.experiment.data, run.experiment.seed
+        embedding = new_embedding(data.channels, data.size, seed_of(seed, "conserved-embedding")).to(run.device)
+        batches = islice(corpus.stream(data, LEARNING_BATCH, run.device).training(seed, 1), LEARNING_STEPS)
+        learn(embedding, (to_unit(batch.clips, run.device) for batch in batches))
+        return embedding
+
+    def _chosen(
+        self, run: Run, quantity: nn.Module | None, stream: Stream, advance: Advance
+    ) -> tuple[int, float, dict[str, list[float | None]]]:
+        """Steps and rate with the least validation error, the fewest and lowest of equals; and all by rate."""
+        tried: dict[str, list[float | None]] = {}
+        best = (0, self.asked.rates[0], float("inf"))
+        for rate in self.asked.rates if self.asked.steps else ():
+            clips = self._clips(run, stream, "validation")
+            parts = self._read(run, quantity, rate, clips, Gauge(self.asked.steps, ()), advance)
+            errors = torch.cat([part["outer"] for part in parts]).double().mean(dim=0)
+            tried[f"{rate:g}"] = finite(errors)
+            errors = errors.nan_to_num(nan=torch.inf)
+            if errors.min() < best[2]:
+                best = (int(errors.argmin()), rate, errors.min().item())
+        return best[0], best[1], tried
+
+    def _read(
+        self, run: Run, quantity: nn.Module | None, rate: float, clips: Iterable[Tensor], gauge: Gauge, advance: Advance
+    ) -> Iterator[dict[str, Tensor]]:
+        """What the gauge reads of batches; where anything is tailored, of clip after clip."""
+
+        def precision() -> AbstractContextManager[None]:
+            return autocast(run.device, run.experiment.precision)
+
+        tailored = None if quantity is None else Conserving(run.model, quantity, precision)
+        for batch in clips:
+            for few in batch.split(len(batch) if tailored is None else 1):
+                given, horizon = run.task.inputs(few)
+                if tailored is None:
+                    with precision():
+                        yield gauge.read(plain(run.model, given, horizon), few, given.shape[1], advance)
+                else:
+                    steps = tailored.descend(self.asked.inner(rate), given, horizon)
+                    yield gauge.read(steps, few, given.shape[1], advance)
+
+    def _clips(self, run: Run, stream: Stream, split: Split) -> Iterator[Tensor]:
+        """The chosen clips of the split, in batches, from 0 to 1."""
+        for clips in at_places(stream.evaluation(split), self._places(stream, split)):
+            yield to_unit(clips, run.device)
+
+    def _places(self, stream: Stream, split: Split) -> list[int]:
+        """Which of the split's clips are chosen."""
+        known = stream.num_clips(split)
+        return spread(known, known if self.asked.num_clips is None else self.asked.num_clips)
+
+
+def plain(network: nn.Module, given: Tensor, horizon: int) -> Iterator[Step]:
+    """The network's own prediction, as that after no step."""
+    frames, nothing = torch.cat([given, network(given, horizon).float()], dim=1), given.new_zeros(len(given))
+    yield Step(nothing, Rollout(frames, nothing), {})
+
+
+def spread(known: int, number: int) -> list[int]:
+    """So many places among those known, at equal distances from the first on; all, where there are no more."""
+    return [place * known // number for place in range(number)] if number < known else list(range(known))
+
+
+def at_places(batches: Iterable[Batch], places: Iterable[int]) -> Iterator[Tensor]:
+    """The clips of batches at the places, counted over all batches."""
+    first, wanted = 0, set(places)
+    for batch in batches:
+        mine = [place for place in range(len(batch.clips)) if first + place in wanted]
+        if mine:
+            yield batch.clips[mine]
+        first += len(batch.clips)
+
+
+def tailoring_of(steps: int | None, lr: float | None, **chosen: Any) -> Tailoring:
+    """What is asked for, with the defaults for what is None; without steps, which are slow, of all clips."""
+    usual = replace(Tailoring(), num_clips=None) if steps == 0 else Tailoring()
+    asked = {"steps": steps, "rates": None if lr is None else (lr,), **chosen}
+    return replace(usual, **{name: value for name, value in asked.items() if value is not None})

@@ -1,0 +1,115 @@
+"""Successive halving: a model's worse learning rates stop early, each with all its seeds.
+
+The rule is that of ASHA (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020), on the
+mean over a learning rate's seeds. A rung is decided when all cells have reached it, from what they wrote into
+their folders. So the outcome depends neither on which worker is faster nor on how often the search was stopped.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from math import ceil
+
+from tune.analysis.statistics import mean_and_deviation
+from tune.core.study import Cell, Study
+
+REDUCTION = 3
+"""Of so many learning rates one goes on."""
+NUM_RUNGS = 3
+MIN_EPOCHS = 3
+"""Earlier than that nothing is decided."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Cells to train now, and the epoch at which they rest (None: they train to their last)."""
+
+    cells: list[Cell]
+    until: int | None = None
+    stopped: tuple[Cell, ...] = ()
+    """Cells that were stopped when this was decided."""
+
+
+def rungs(epochs: int) -> list[int]:
+    """The epochs after which it is decided who goes on."""
+    found = {epochs // REDUCTION**power for power in range(1, NUM_RUNGS + 1)}
+    return sorted(rung for rung in found if rung >= MIN_EPOCHS)
+
+
+def next_segment(study: Study, failed: Collection[str]) -> Segment:
+    """What to train next of the cells that have not ``failed``, after stopping what is to be stopped.
+
+    A cell that diverged counts with the metric's worst value on its rungs. One that failed otherwise ends the
+    search: the next one tries it again, and decides then.
+    """
+    if study.scheduler == "none":
+        return Segment([cell for cell in study.missing() if cell.key not in failed])
+    if any(cell.key in failed and not study.cell_folder(cell).diverged() for cell in study.cells):
+        return Segment([])  # a lost worker's cell has no place on its rung yet
+    stopped = _stop_incomplete(study)
+    for rung in rungs(study.cells[0].experiment.epochs):
+        below = [c for c in study.missing() if c.key not in failed and _epoch(study, c) < rung]
+        if below:
+            return Segment(below, rung, tuple(stopped))
+        stopped += _decide(study, rung)
+    return Segment([cell for cell in study.missing() if cell.key not in failed], None, tuple(stopped))
+
+
+Rates = dict[float, list[Cell]]
+
+
+def _by_model(study: Study) -> dict[str, Rates]:
+    models: dict[str, Rates] = {}
+    for cell in study.cells:
+        models.setdefault(study.model_label(cell), {}).setdefault(cell.experiment.optim.lr, []).append(cell)
+    return models
+
+
+def _stop_incomplete(study: Study) -> list[Cell]:
+    """Stop the other seeds of a stopped learning rate: seeds that came later, or a driver killed in between."""
+    stopped = []
+    for rates in _by_model(study).values():
+        for cells in rates.values():
+            reasons = [reason for cell in cells if (reason := study.cell_folder(cell).stopped()) is not None]
+            stopped += _stop(study, cells, reasons[0]) if reasons else []
+    return stopped
+
+
+def _decide(study: Study, rung: int) -> list[Cell]:
+    """Stop, of each model, the learning rates that rest at the rung and are not among its best third."""
+    stopped = []
+    for rates in _by_model(study).values():
+        means = {rate: mean for rate, cells in rates.items() if (mean := _mean_at(study, cells, rung)) is not None}
+        num_best = ceil(len(means) / REDUCTION)
+        best = sorted(means, key=lambda rate: (-study.metric.rank(round(means[rate], 12)), rate))[:num_best]
+        for rate in means:
+            if rate not in best and not any(_epoch(study, cell) > rung for cell in rates[rate]):
+                value = f"mean validation {study.metric.title} {study.metric.text(means[rate])} at epoch {rung}"
+                reason = f"{value}, not in the best {num_best} of {len(means)} learning rates"
+                stopped += _stop(study, rates[rate], reason)
+    return stopped
+
+
+def _stop(study: Study, cells: list[Cell], reason: str) -> list[Cell]:
+    stopping = [cell for cell in cells if not study.settled(cell)]
+    for cell in stopping:
+        study.cell_folder(cell).stop(reason)
+    return stopping
+
+
+def _mean_at(study: Study, cells: list[Cell], rung: int) -> float | None:
+    """The mean over seeds of the best validation metric up to the rung; None where a seed is not there yet."""
+    values = [_value_at(study, cell, rung) for cell in cells]
+    known = [value for value in values if value is not None]
+    return mean_and_deviation(known)[0] if len(known) == len(values) else None
+
+
+def _value_at(study: Study, cell: Cell, rung: int) -> float | None:
+    folder = study.cell_folder(cell)
+    rows = folder.history()
+    if len(rows) >= rung:
+        return rows[rung - 1][f"best/{study.metric.name}"]
+    return study.metric.worst if folder.diverged() else None  # it can come no further
+
+
+def _epoch(study: Study, cell: Cell) -> int:
+    return len(study.cell_folder(cell).history())

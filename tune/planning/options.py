@@ -1,0 +1,281 @@
+"""What a search file declares, what a user can choose, and the grid and fields that both make."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from data.terminal import options_of
+from fernn.experiment import Experiment
+from tune.core.initial_weights import FIELD, fingerprint
+from tune.core.study import Settings, Space
+from tune.planning.tpe import Sampler
+
+DEFAULT_GPUS = 0.25
+"""The share of a GPU that a trial holds where there is one and the user does not say."""
+DEFAULT_SAMPLES = 12
+VELOCITY = "data.velocity_range"
+OPTIONED = ("model", "optim.lr", "seed", VELOCITY)
+"""Searched fields that have options of their own."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named set of defaults: the grid, fields that differ from the base, and whose data it is."""
+
+    space: Space
+    defaults: Settings = field(default_factory=dict)
+    demo: bool = False
+    finetunes: bool = False
+    """Whether training starts from weights that the user must give."""
+    published: Space = field(default_factory=dict)
+    """What the publication has of a searched dimension, where that is not the grid's; nothing where it is not known."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published test result, mean ± deviation over seeds: where it was read, and how far it can be relied on."""
+
+    mean: float
+    deviation: float
+    source: str
+    certainty: str
+    num_seeds: int | None = None
+    """Of how many seeds, None where that could not be found."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether a verdict may rest on it."""
+        return not self.certainty.startswith("uncertain")
+
+
+Sentences = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search file declares."""
+
+    base: Experiment
+    presets: Mapping[str, Preset]
+    description: str
+    published: Mapping[str, Published] = field(default_factory=dict)
+    """The published table by model; a model without an entry has no number that could be found."""
+    deviations: Mapping[str, Sentences] = field(default_factory=dict)
+    """By data.protocol: what differs from the published code."""
+    always_deviates: Sentences = ()
+    """What differs from it under any protocol."""
+    own: tuple[str, ...] = ()
+    """Fields of the base, or groups of them as in "data", whose values are this project's and not the publication's."""
+    wants_gpu: bool = True
+    """Whether to ask before its full size starts without a GPU."""
+
+
+def _default(text: str, metavar: str | None = None, aliases: tuple[str, ...] = ()) -> Any:
+    """What ``--help`` says about an option that is empty unless it is given."""
+    return tyro.conf.arg(metavar=metavar, aliases=aliases or None, help_behavior_hint=f"(default: {text})")
+
+
+PRESETS = "the preset's"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells: which models, learning rates and seeds, and how many epochs."""
+
+    preset: Annotated[str, tyro.conf.arg(metavar="NAME")] = "paper"
+    """paper: the grid of the paper's table. demo: a small grid on data that is made here, minutes on two cores. The
+    search's own text above names the others that it has."""
+    models: Annotated[tuple[str, ...] | None, _default(PRESETS, "NAME ...")] = None
+    """Models by name (KTH: fernn-v1, fernn-v2, grnn, grnn-plus, 3dcnn; fernn-v1-circular and fernn-v2-circular, whose
+    embedding wraps as the flow does), or package.module:ConfigClass for one of your own."""
+    lrs: Annotated[tuple[float, ...] | None, _default(PRESETS, "RATE ...")] = None
+    """Learning rates of the grid."""
+    seeds: Annotated[tuple[int, ...] | None, _default(PRESETS, "SEED ...")] = None
+    """Seeds, 0 or more; every learning rate is trained with each."""
+    epochs: Annotated[int | None, _default(PRESETS, "N")] = None
+    """Epochs of a cell. More of them go on from where the study's shorter cells ended."""
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """Which learning rates are tried, and for how long; by default all of the grid, each to its last epoch."""
+
+    sampler: Literal["grid", "tpe"] = "grid"
+    """tpe: Optuna's tree-structured Parzen estimator proposes learning rates for each model by itself, four at a
+    time, from the mean validation metric over the seeds of those before."""
+    num_samples: Annotated[int | None, _default("12", "N")] = None
+    """With tpe: how many learning rates each model tries in all."""
+    lr_range: Annotated[tuple[float, float] | None, _default("from the preset's lowest to its highest", "LOW HIGH")] = (
+        None
+    )
+    """With tpe: where learning rates are proposed, on a logarithmic scale."""
+    scheduler: Literal["none", "asha"] = "none"
+    """asha: successive halving. After 1/27, 1/9 and 1/3 of the epochs, but not before the third, a model goes on with
+    the third (rounded up) of its learning rates that have the best mean validation metric over seeds; the others
+    stop with all their seeds. A rung is decided when all have reached it, so the outcome does not depend on which
+    worker is faster."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a cell is trained; a study keeps what it was begun with."""
+
+    batch_size: Annotated[int | None, _default(PRESETS, "N")] = None
+    """Clips in a batch."""
+    precision: Annotated[Literal["float32", "bf16"] | None, _default("float32", "{float32,bf16}")] = None
+    """bf16: matrix products in bfloat16; weights and sums stay float32."""
+    weights: Annotated[Path | None, _default("they are drawn", "FILE")] = None
+    """Checkpoint that training starts from, a cell's best/model.safetensors, of models that can be fine-tuned."""
+    set: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FIELD=VALUE")] = ()
+    """Any other field of the experiment by its dotted name, as in data.split=official or model.hidden_channels=64;
+    of one that the preset searches, all its values, as in model.inner_steps=[0,1,5]."""
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Where the clips come from, and how they move."""
+
+    data: Annotated[str | None, _default("datasets/NAME", "DIR|URL")] = None
+    """Folder of the prepared data; where it has none of the resolution asked for, that is made in it. Or a bucket to
+    which data/upload.py has brought it, as s3://bucket/kth: each machine that reads it keeps a copy by its hash."""
+    videos: Annotated[Path | None, _default("they are downloaded", "DIR", aliases=("--files",))] = None
+    """Folder with the original files on disk: KTH's videos, MNIST's four files or mnist.npz."""
+    download: bool = True
+    """Whether data that is not there may be downloaded."""
+    data_velocity: Annotated[int | None, _default(PRESETS, "N")] = None
+    """Velocities are drawn from V_N: up to N pixels per frame on each axis, or N steps of 10 degrees per frame."""
+    protocol: Annotated[Literal["default", "published"] | None, _default("default", "{default,published}")] = None
+    """published: annotations are read and velocities are drawn as in the published code."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """What the study is called and where it is kept."""
+
+    study: Annotated[str | None, _default("the data's name and the preset's", "NAME")] = None
+    """Name of the study. Give one that exists to go on with it or to add cells to it."""
+    storage: Annotated[str, tyro.conf.arg(metavar="DIR|URL")] = "studies"
+    """Where studies are kept: a folder, on a cluster one that every node has mounted, or a bucket as in
+    s3://bucket/studies (AWS_ENDPOINT_URL names a server that is not Amazon's)."""
+    tracking_uri: Annotated[str | None, _default("SQLite in the storage", "URI")] = None
+    """MLflow server or database; must be given where the storage is a bucket."""
+    optuna_storage: Annotated[str | None, _default("SQLite in the storage, none in a bucket", "URI")] = None
+    """Database in which Optuna's study stands for optuna-dashboard: SQLite, PostgreSQL or MySQL."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where trials run, and what each holds."""
+
+    address: Annotated[str | None, _default("Ray is started on this machine", "ADDRESS")] = None
+    """A running Ray cluster."""
+    cpus_per_trial: Annotated[float, tyro.conf.arg(metavar="N")] = 1
+    """CPUs that a trial holds; its threads, too."""
+    gpus_per_trial: Annotated[
+        float | Literal["auto"] | None, _default("0.25 where the cluster has a GPU, else 0", "N|auto")
+    ] = None
+    """GPUs that a trial holds, a fraction to pack several on one. auto: measured for each model before the search,
+    and without a GPU the CPUs of a trial, too. A trial that runs out of the GPU's memory goes on with twice the
+    share."""
+    max_concurrent: Annotated[int | None, _default("as many as fit", "N")] = None
+    """Trials that may run at once."""
+    price_per_gpu_hour: Annotated[float | None, _default("no price is shown", "PRICE")] = None
+    """What an hour of a GPU costs, in any currency: the plan then shows the price of the search."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user can choose; without any option the search is the paper's."""
+
+    grid: Grid = Grid()
+    strategy: Strategy = Strategy()
+    training: Training = Training()
+    clips: Clips = Clips()
+    records: Records = Records()
+    cluster: Cluster = Cluster()
+    plan: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Say what would run and what it would cost, and stop."""
+    yes: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Do not ask before a search of the paper's size starts without a GPU."""
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print events and results as JSON, one object a line, instead of texts and tables."""
+
+
+def parse(description: str) -> Options:
+    """The options on the command line."""
+    return options_of(Options, description=description, config=(tyro.conf.OmitArgPrefixes,))
+
+
+def chosen_sampler(preset: Preset, options: Options) -> Sampler | None:
+    """The sampler beyond the grid, None for the grid; raises ValueError for options that do not go together."""
+    strategy, rates = options.strategy, preset.space["optim.lr"]
+    if strategy.sampler == "grid":
+        for name in ("num_samples", "lr_range"):
+            if getattr(strategy, name) is not None:
+                raise ValueError(f"--{name.replace('_', '-')} goes with --sampler tpe: add that, or leave it out")
+        return None
+    if options.grid.lrs is not None:
+        raise ValueError("--lrs goes with --sampler grid: tpe takes --lr-range LOW HIGH")
+    number = DEFAULT_SAMPLES if strategy.num_samples is None else strategy.num_samples
+    return Sampler(number, strategy.lr_range or (min(rates), max(rates)))
+
+
+def chosen_space(preset: Preset, options: Options) -> Space:
+    """The preset's grid, with the dimensions that the user gave."""
+    grid, velocity = options.grid, options.clips.data_velocity
+    given: dict[str, Sequence[Any] | None] = {"model": grid.models, "optim.lr": grid.lrs, "seed": grid.seeds}
+    if VELOCITY in preset.space and velocity is not None:
+        given[VELOCITY] = (velocity,)
+    for name, value in further(preset, options).items():
+        given[name] = tuple(value) if isinstance(value, list) else (value,)
+    for option, values in (("--models", grid.models), ("--lrs", grid.lrs), ("--seeds", grid.seeds)):
+        if values == ():
+            raise ValueError(f"{option} must name at least one value, or be left out")
+    return {**preset.space, **{name: values for name, values in given.items() if values is not None}}
+
+
+def gpu_share(options: Options, num_gpus: float) -> float:
+    """The part of a GPU that a trial holds where there are so many GPUs; before it is measured, the default's."""
+    given = options.cluster.gpus_per_trial
+    if given is not None and given != "auto":
+        return given
+    return DEFAULT_GPUS if num_gpus else 0.0
+
+
+def chosen_settings(preset: Preset, options: Options) -> dict[str, Any]:
+    """The fields that the user gave, by an option of their own or by ``--set``."""
+    given: dict[str, Any] = {
+        "epochs": options.grid.epochs,
+        "batch_size": options.training.batch_size,
+        "precision": options.training.precision,
+        VELOCITY: None if VELOCITY in preset.space else options.clips.data_velocity,
+        "data.protocol": options.clips.protocol,
+    }
+    if (path := options.training.weights) is not None:
+        given[FIELD] = fingerprint(path)
+    elif preset.finetunes:
+        raise ValueError(f"--preset {options.grid.preset} starts from weights: give --weights FILE")
+    named = {name: value for name, value in given.items() if value is not None}
+    chosen = dict(parse_setting(text) for text in options.training.set)
+    return {**named, **{name: value for name, value in chosen.items() if name not in further(preset, options)}}
+
+
+def further(preset: Preset, options: Options) -> dict[str, Any]:
+    """What ``--set`` says of searched fields that no option of their own is for: one value or a list of them."""
+    chosen = dict(parse_setting(text) for text in options.training.set)
+    return {name: value for name, value in chosen.items() if name in preset.space and name not in OPTIONED}
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """``field=value`` as a name and a value; the value is JSON where it reads as JSON, else text."""
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise ValueError(f"--set must read FIELD=VALUE, got {text!r}")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value

@@ -1,0 +1,165 @@
+"""Models of several studies side by side: ``python tune/study.py compare NAME NAME2``."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tune.core.console import plain, print_document, print_lines, print_table
+from tune.core.study import PROTOCOL_VERSION, Study, StudyError
+from tune.reporting.records import records
+from tune.reporting.table import Table, columns, imported_row_cells, marks, row_cells
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of one study's table: as text, and by name."""
+
+    table: Table
+    cells: tuple[str, ...]
+    record: Mapping[str, Any]
+
+    @property
+    def test(self) -> float:
+        """The mean test metric."""
+        return self.record[f"test_{self.table.metric.name}"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The tables of several studies that have the same metric."""
+
+    tables: Sequence[Table]
+    names: Mapping[str, str]
+    """What each study is called here, by the root of its folder."""
+
+    @classmethod
+    def of(cls, studies: Sequence[Study]) -> "Comparison":
+        """Raises StudyError for no study, for one that is named twice or has no result, and for metrics that differ."""
+        if not studies:
+            raise StudyError("compare takes the names of one or more studies: python tune/study.py list has them")
+        roots = [study.folder.root for study in studies]
+        if twice := [study.name for study in studies if roots.count(study.folder.root) > 1]:
+            raise StudyError(f"compare takes each study once, got {twice[0]!r} more than once")
+        tables = [Table.of(study) for study in studies]
+        _check_metrics(tables)
+        plain = [study.name for study in studies]
+        names = {s.folder.root: s.name if plain.count(s.name) == 1 else s.folder.root for s in studies}
+        return cls(tables, names)
+
+    def name(self, table: Table) -> str:
+        """What the table's study is called here."""
+        return self.names[table.study.folder.root]
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """All rows, study by study."""
+        return [line for table in self.tables for line in _lines(table)]
+
+    def difference(self, line: Line) -> float | None:
+        """The row's mean test metric less the first row's; None where their clips are not of one kind."""
+        first = self.lines[0]
+        return line.test - first.test if _kind(line.table) == _kind(first.table) else None
+
+    def differing_fields(self) -> dict[str, dict[str, list[Any]]]:
+        """Each field that not all studies which have it agree in: its values by study."""
+        found = {self.name(table): values(table.study) for table in self.tables}
+        names = dict.fromkeys(name for fields in found.values() for name in fields)
+        by_field = {name: {key: fields[name] for key, fields in found.items() if name in fields} for name in names}
+        return {name: ones for name, ones in by_field.items() if len({json.dumps(one) for one in ones.values()}) > 1}
+
+    def remarks(self) -> list[str]:
+        """What must stand under the comparison."""
+        found = [f"{name}: {_against(ones)}" for name, ones in self.differing_fields().items()]
+        lines = ["what differs:", *(f"  {line}" for line in found)] if found else ["no field differs"]
+        if any(self.difference(line) is None for line in self.lines):
+            lines.append(
+                "No difference stands where the first row is of other data, or of data that is marked otherwise."
+            )
+        for table in self.tables:
+            lines += [f"{self.name(table)}: {remark}" for remark in table.remarks() if _warns(remark)]
+        return lines
+
+
+def _check_metrics(tables: Sequence[Table]) -> None:
+    first = tables[0]
+    for other in tables[1:]:
+        if other.metric != first.metric:
+            raise StudyError(
+                f"compare takes studies of one metric: {first.study.name!r} has {first.metric.title}, "
+                f"{other.study.name!r} {other.metric.title}; show them one by one"
+            )
+
+
+def _lines(table: Table) -> list[Line]:
+    texts = [*map(row_cells, table.rows), *(imported_row_cells(*one) for one in table.imported)]
+    return [Line(table, text, record) for text, record in zip(texts, records(table), strict=True)]
+
+
+def _kind(table: Table) -> tuple[Any, ...]:
+    """Numbers of equal kinds are of the same prepared data, whole or lacking the same, real or rendered alike.
+
+    How clips are split, drawn and moved may differ: that is named beside the numbers.
+    """
+    study, fields = table.study, values(table.study)
+    return study.demo, study.stand_in, study.partial, str(fields.get("data.name")), str(fields.get("data_hash"))
+
+
+def _warns(remark: str) -> bool:
+    """Whether a remark marks the numbers, as DEMO and INCOMPLETE do."""
+    return remark.split()[0].rstrip(":,").isupper()
+
+
+def values(study: Study) -> dict[str, list[Any]]:
+    """Every field of the study's cells with its distinct values; a model's own fields under the model's name."""
+    found: dict[str, dict[str, Any]] = {}
+    for cell in study.cells:
+        label = cell.experiment.model.label
+        flat = {"protocol_version": PROTOCOL_VERSION, "data_hash": cell.data_hash, **cell.experiment.flatten()}
+        for name, value in flat.items():
+            field = "model" if name == "model.name" else name.replace("model.", f"{label}.", 1)
+            found.setdefault(field, {})[json.dumps(value)] = value
+    strategy = {"scheduler": study.scheduler, "sampling": dict(study.sampling)}
+    return {name: list(ones.values()) for name, ones in found.items()} | {name: [v] for name, v in strategy.items()}
+
+
+def _against(ones: Mapping[str, Sequence[Any]]) -> str:
+    """ "2 in a, 1 in b": the values of each study."""
+    return "; ".join(f"{', '.join(map(plain, found))} in {name}" for name, found in ones.items())
+
+
+def print_comparison(studies: Sequence[Study], as_json: bool) -> None:
+    """Print the comparison."""
+    comparison = Comparison.of(studies)
+    if as_json:
+        return print_document(document(comparison))
+    metric = comparison.tables[0].metric
+    header = ("study", "marks", *columns(metric), "difference")
+    print_table(f"test {metric.title}, side by side", header, _texts(comparison), right=header[3:])
+    print_lines(comparison.remarks())
+
+
+def _texts(comparison: Comparison) -> list[tuple[str, ...]]:
+    metric, found = comparison.tables[0].metric, []
+    for line in comparison.lines:
+        difference = comparison.difference(line)
+        text = "" if difference is None else f"{difference:+{metric.form}}"
+        found.append((comparison.name(line.table), marks(line.table.study), *line.cells, text))
+    return found
+
+
+def document(comparison: Comparison) -> dict[str, Any]:
+    """The comparison by name."""
+    rows = [
+        {"study": comparison.name(line.table), "marks": marks(line.table.study), **line.record}
+        | {"difference_to_first": comparison.difference(line)}
+        for line in comparison.lines
+    ]
+    studies = [
+        {"study": comparison.name(table), "folder": table.study.folder.root, "demo": table.study.demo,
+         "stand_in": table.study.stand_in or None, "partial": list(table.study.partial), "remarks": table.remarks()}
+        for table in comparison.tables
+    ]  # fmt: skip
+    metric = comparison.tables[0].metric.name
+    return {"metric": metric, "studies": studies, "rows": rows, "differing_fields": comparison.differing_fields()}

@@ -1,0 +1,153 @@
+"""A study to take along, as two tidy tables: ``python tune/study.py export NAME --out DIR``.
+
+metrics.parquet, metrics.csv   a row a cell and epoch: where the cell stands in the study, and every metric
+cells.parquet, cells.csv       a row a cell: its status, its result, and the machine that it was computed on
+study.json                     what the study is, as its folder says it
+"""
+
+import io
+import uuid
+import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from tune.commands.load_best import MARK
+from tune.core.folder import TEMPORARY, Folder
+from tune.core.status import Standing, standings
+from tune.core.study import Study, StudyError
+from tune.reporting.table import marks
+
+ARCHIVE = ".zip"
+EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
+"""The date of every file in an archive, so that the same study gives the same bytes."""
+NAMES = ("metrics.parquet", "metrics.csv", "cells.parquet", "cells.csv", MARK)
+MACHINE = ("host", "device", "threads", "python", "torch", "ray")
+
+
+def export(study: Study, out: str, overwrite: bool) -> list[str]:
+    """Write the study into the folder or archive ``out``; the files that were written.
+
+    Raises StudyError where files are in the way, or where a cell's file is not as it was written.
+    """
+    folder, archive = _place(out)
+    if not overwrite:
+        _require_free(folder, [archive] if archive else NAMES)
+    files = contents(study)
+    if archive:
+        files = {archive: zipped(files)}
+    write_together(folder, files)
+    return [f"{folder.root}/{name}" for name in files]
+
+
+def _place(out: str) -> tuple[Folder, str]:
+    """The folder that files go to, and the name of the one archive, empty where there is none."""
+    if not out.endswith(ARCHIVE):
+        return Folder(out), ""
+    parent, separator, name = out.rpartition("/")
+    return Folder(parent + separator or "."), name
+
+
+def _require_free(folder: Folder, names: Sequence[str]) -> None:
+    if there := [name for name in names if folder.has(name)]:
+        raise StudyError(
+            f"--out must not hold {', '.join(there)} already, {folder.root} does: "
+            f"give another --out, or --overwrite to replace what is there"
+        )
+
+
+def contents(study: Study) -> dict[str, bytes]:
+    """Every file's content by name."""
+    cells = standings(study)
+    if damaged := [one for one in cells if one.status == "damaged"]:
+        raise StudyError(f"cells that are damaged cannot be exported: {damaged[0].reason}")
+    tables = {"metrics": metrics_table(study, cells), "cells": cells_table(study, cells)}
+    forms = {"parquet": parquet, "csv": csv}
+    files = {f"{name}.{ending}": form(table) for name, table in tables.items() for ending, form in forms.items()}
+    return files | {MARK: study.folder.read(MARK) or b""}
+
+
+def place(study: Study, one: Standing) -> dict[str, Any]:
+    """Which cell a row is of: the study with its marks, the key, and the value of every searched field."""
+    model, experiment = one.cell.experiment.model.name, one.cell.experiment
+    values = {"model": model, "lr": experiment.optim.lr, "seed": experiment.seed, **study.where(one.cell)}
+    return {"study": study.name, "marks": marks(study), "cell": one.cell.key, **values}
+
+
+def metrics_table(study: Study, cells: Sequence[Standing]) -> pa.Table:
+    """One row a cell and epoch."""
+    rows = [place(study, one) | row | {"epoch": int(row["epoch"])} for one in cells for row in one.rows]
+    return table_of(rows, [*_columns(study, cells), "epoch"])
+
+
+def cells_table(study: Study, cells: Sequence[Standing]) -> pa.Table:
+    """One row a cell."""
+    return table_of([place(study, one) | outcome(one) for one in cells], _columns(study, cells))
+
+
+def outcome(one: Standing) -> dict[str, Any]:
+    """What became of a cell, by column."""
+    result, metric = one.result, one.cell.metric.name
+    return {
+        "status": one.status, "reason": one.reason, "epochs_done": one.epoch, "epochs": one.cell.experiment.epochs,
+        "best_epoch": one.best_epoch, f"best/{metric}": one.best, "parameters": result.get("num_parameters"),
+        **result.get("metrics", {}), "train_seconds": one.train_seconds, "finished_at": result.get("finished_at"),
+        **{name: one.machine.get(name) for name in MACHINE},
+    }  # fmt: skip
+
+
+def _columns(study: Study, cells: Sequence[Standing]) -> list[str]:
+    return list(place(study, cells[0])) if cells else []
+
+
+def table_of(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pa.Table:
+    """The rows as a table: the named columns first, then all that any row has; nothing where a row has none.
+
+    Lists, which CSV does not have, are written as text.
+    """
+    names = list(dict.fromkeys([*columns, *(name for row in rows for name in row)]))
+    return pa.table({name: [_plain(row.get(name)) for row in rows] for name in names})
+
+
+def _plain(value: Any) -> Any:
+    return str(list(value)) if isinstance(value, list | tuple) else value
+
+
+def parquet(table: pa.Table) -> bytes:
+    """The table as Parquet."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    return sink.getvalue().to_pybytes()
+
+
+def csv(table: pa.Table) -> bytes:
+    """The table as CSV."""
+    sink = io.BytesIO()
+    pa_csv.write_csv(table, sink, pa_csv.WriteOptions(quoting_style="needed"))
+    return sink.getvalue()
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """The files as one archive."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, EPOCH_OF_ZIP), content, zipfile.ZIP_DEFLATED)
+    return sink.getvalue()
+
+
+def write_together(folder: Folder, files: Mapping[str, bytes]) -> None:
+    """Write all files or none: under temporary names first, and once all are there, moved to their own."""
+    staged = {name: f"{name}{TEMPORARY}{uuid.uuid4().hex[:8]}" for name in files}
+    try:
+        for name, content in files.items():
+            folder.write(staged[name], content)
+        for name in files:
+            folder.move(staged[name], name)
+    finally:
+        for name in staged.values():
+            if folder.has(name):
+                folder.delete(name)

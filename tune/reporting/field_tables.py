@@ -1,0 +1,89 @@
+"""Tables of predicted velocity fields: RMSE and energy spectrum error, as they are and shifted, and as published."""
+
+from collections.abc import Sequence
+from dataclasses import astuple
+
+from fernn.equivariance.field_symmetries import SHIFTS
+from fernn.train.fields import DOMAIN, FieldScores
+from tune.analysis import convection_published
+from tune.analysis.ocean_published import TABLE, Value
+from tune.analysis.results import ModelRow, test_predictions
+from tune.analysis.statistics import mean_and_deviation
+from tune.core.study import Study
+from tune.reporting.sheet import Line, Sheet
+
+SETS = {
+    "": "later in time", f"{DOMAIN}_": "other tiles", "um_": "uniform motion", "mag_": "magnitude", "rot_": "rotation",
+    "scale_": "scale",
+}  # fmt: skip
+"""Test sets by what their metrics' names begin with."""
+assert {name.rstrip("_") for name in SETS} == {"", DOMAIN, *SHIFTS}
+
+
+def field_sheets(study: Study, rows: Sequence[ModelRow]) -> list[Sheet]:
+    """The tables of a study of velocity fields; none of any other."""
+    found = {row.label: scores_of(study, row) for row in rows}
+    if not any(found.values()):
+        return []
+    sheets = [shifts_sheet(found, "rmse"), shifts_sheet(found, "ese")]
+    published = {"ocean": published_sheet, "convection": quoted_sheet}.get(study.cells[0].experiment.data.name)
+    return [*sheets, published()] if published else sheets
+
+
+def scores_of(study: Study, row: ModelRow) -> list[FieldScores]:
+    """What each seed of the row's chosen learning rate says of the test windows; empty for other predictions."""
+    found = [test_predictions(one.cell, study.cell_folder(one.cell)) for one in row.chosen]
+    return [one for one in found if isinstance(one, FieldScores)]
+
+
+def shifts_sheet(found: dict[str, list[FieldScores]], metric: str) -> Sheet:
+    """RMSE or ESE of every model on every test set, mean ± deviation over seeds."""
+    values = {label: [one.metrics() for one in scores] for label, scores in found.items()}
+    known = {name for ones in values.values() for one in ones for name in one}
+    sets = {prefix: title for prefix, title in SETS.items() if f"{prefix}{metric}" in known}
+    lines = [(label, *(_spread([one[f"{p}{metric}"] for one in ones]) for p in sets)) for label, ones in values.items()]
+    title = "Test RMSE, as it is and shifted" if metric == "rmse" else "Energy spectrum error, as it is and shifted"
+    remark = (
+        "Mean ± sample standard deviation over seeds, at the learning rate chosen on validation. Every shift is of the "
+        "windows later in time, with parameters from named seeds, the same for all models: uniform motion up to two "
+        "standard deviations of the training frames a component, magnitude from 0 to 2, quarter turns, scale from 1 to "
+        "5. Other tiles: regions that no training window is of."
+    )
+    return Sheet(metric, title, ("model", *sets.values()), lines, [remark])
+
+
+def _spread(values: Sequence[float]) -> str:
+    mean, deviation = mean_and_deviation(values)
+    return f"{mean:.3g}" + ("" if deviation is None else f" ± {deviation:.2g}")
+
+
+def published_sheet() -> Sheet:
+    """The authors' own table."""
+    header = ("model", "RMSE, later in time", "ESE, later in time", "RMSE, other region", "ESE, other region")
+    lines: list[Line] = [
+        (model, *map(_value, (row.rmse, row.ese, row.domain_rmse, row.domain_ese))) for model, row in TABLE.items()
+    ]
+    remark = (
+        "From the README of Rose-STL-Lab/Equivariant-Net: currents of 2021-22 of four regions, 64 x 64 tiles, networks "
+        "of full width, five seeds. It stands here to be looked up; it compares with nothing that was trained on other "
+        "data or smaller."
+    )
+    return Sheet("published-ocean", "The authors' table, currents of 2021-22", header, lines, [remark])
+
+
+def quoted_sheet() -> Sheet:
+    """What is known of the paper's table of convection."""
+    header = ("model", "RMSE", "RMSE, transformed", "RMSE, repeated", "RMSE, transformed, repeated")
+    lines: list[Line] = [
+        (model, *(f"{value:.2f}" for value in astuple(row))) for model, row in convection_published.TABLE.items()
+    ]
+    remark = (
+        "The paper's Table 2 as quoted in issue 3 of Rose-STL-Lab/Equivariant-Net, and what its author measured with "
+        "the released script after correcting the missing root and the unturned test fields: far less, and nobody has "
+        "said why. Of other models no value is confirmed. It stands here to be looked up, and compares with nothing."
+    )
+    return Sheet("published-convection", "What is known of the paper's table, convection", header, lines, [remark])
+
+
+def _value(value: Value) -> str:
+    return f"{value[0]:.2f} ± {value[1]:.2f}"

@@ -1,0 +1,125 @@
+"""One study, whole: what it is, how far each cell is, and its table: ``python tune/study.py show NAME``."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tune.commands.progress import duration
+from tune.core.cell_folder import DamagedError
+from tune.core.console import plain, print_document, print_lines, print_table
+from tune.core.imported import experiments
+from tune.core.lock import driver_of, named
+from tune.core.status import Standing, standings
+from tune.core.study import Study, StudyError
+from tune.reporting.records import records
+from tune.reporting.table import Table, absent, columns, imported_row_cells, marks, notes, row_cells
+
+CELL_COLUMNS = (
+    "cell", "status", "epoch", "best epoch", "validation", "test", "training", "machine", "reason",
+)  # fmt: skip
+RIGHT = ("epoch", "best epoch", "validation", "test", "training")
+
+
+def print_study(study: Study, as_json: bool) -> None:
+    """Print all of it; nothing is locked or written, so a driver may be at work."""
+    cells, (table, missing) = standings(study), table_of(study)
+    if as_json:
+        return print_document(document(study, cells, table, missing))
+    print_lines(facts(study))
+    title = f"{study.name}: cells, by {study.metric.title}" if study.cells else f"{study.name}: no cells"
+    print_table(title, CELL_COLUMNS, [cell_row(study, one) for one in cells], RIGHT)
+    if table is None:
+        return print_lines([f"no table: {missing}"])
+    rows = [*map(row_cells, table.rows), *(imported_row_cells(*one) for one in table.imported)]
+    title = f"{study.name}: models" + (f" ({marks(study)})" if marks(study) else "")
+    print_table(title, columns(table.metric), rows, right=columns(table.metric)[1:])
+    print_lines(table.remarks())
+
+
+def table_of(study: Study) -> tuple[Table | None, str]:
+    """The study's table, or None and why there is none."""
+    try:
+        return Table.of(study), ""
+    except (StudyError, DamagedError) as error:
+        return None, str(error)
+
+
+def facts(study: Study) -> Iterator[str]:
+    """What the study is, a line a subject."""
+    yield f"study {study.name}" + (f", {marks(study)}" if marks(study) else "") + f": {study.folder.root}"
+    planned = experiments(study)
+    if planned:
+        data = planned[0].data
+        demo = f", {data.demo_note}" if study.demo else ""
+        demo += f", {study.stand_in}" if study.stand_in else ""
+        partial = f", {absent(study.partial)}" if study.partial else ""
+        yield f"data: {data.name}{demo}{partial}; {study.data or 'not prepared yet'}"
+        yield f"protocol: {', '.join(f'{name} {value}' for name, value in protocol(study).items())}"
+    for name, values in study.space.items():
+        yield f"searched: {name}: {', '.join(plain(value) for value in values)}"
+    yield f"strategy: {strategy(study)}"
+    yield f"driver: {named(driver_of(study.folder)) or 'none'}"
+
+
+def protocol(study: Study) -> dict[str, Any]:
+    """The fields that all cells share, but those of the models and of the data set's name, by their own names."""
+    flat = experiments(study)[0].flatten()
+    shared = {name: value for name, value in flat.items() if not name.startswith("model.") and name not in study.space}
+    return {name: value for name, value in shared.items() if name not in ("data.name", "optim.lr", "seed")}
+
+
+def strategy(study: Study) -> str:
+    """Sampler and scheduler in words."""
+    sampled = "learning rates from a grid"
+    if study.sampling:
+        low, high = study.sampling["lr_range"]
+        sampled = f"{study.sampling['num_samples']} learning rates a model by {study.sampling['sampler']}"
+        sampled += f" from {low:g} to {high:g}, {study.num_to_come} more cells to come"
+    halved = "successive halving (asha)" if study.scheduler == "asha" else "each cell to its last epoch"
+    return f"{sampled}; {halved}"
+
+
+def cell_row(study: Study, one: Standing) -> tuple[str, ...]:
+    """A cell as text."""
+    metric, machine = one.cell.metric, one.machine
+    numbers = ("" if value is None else metric.text(value) for value in (one.best, one.test))
+    return (
+        study.label(one.cell), one.status, f"{one.epoch}/{one.cell.experiment.epochs}",
+        "" if one.best_epoch is None else str(one.best_epoch), *numbers,
+        "" if one.train_seconds is None else duration(one.train_seconds),
+        f"{machine['host']}, {machine['device']}" if machine else "", one.reason,
+    )  # fmt: skip
+
+
+def document(study: Study, cells: list[Standing], table: Table | None, missing: str) -> dict[str, Any]:
+    """All of it by name."""
+    planned = experiments(study)
+    return {
+        "study": study.name, "folder": study.folder.root, "demo": study.demo,
+        "stand_in": study.stand_in or None, "partial": list(study.partial),
+        "data": {"name": planned[0].data.name if planned else None, "folder": study.data},
+        "protocol": protocol(study) if planned else {}, "space": study.space, "scheduler": study.scheduler,
+        "sampling": dict(study.sampling), "num_to_come": study.num_to_come, "driver": driver_of(study.folder),
+        "metric": table.metric.name if table else study.metric.name if study.cells else None,
+        "cells": [cell_record(study, one) for one in cells],
+        "rows": records(table) if table else [], "remarks": table.remarks() if table else _remarks(study),
+        "no_table": missing or None,
+    }  # fmt: skip
+
+
+def _remarks(study: Study) -> list[str]:
+    """What stands under a table, where it can be said without one."""
+    try:
+        return notes(study) if study.cells else []
+    except DamagedError:
+        return []
+
+
+def cell_record(study: Study, one: Standing) -> dict[str, Any]:
+    """A cell by name."""
+    metric = one.cell.metric.name
+    return {
+        "cell": one.cell.name, "key": one.cell.key, **study.point(one.cell), "status": one.status,
+        "epoch": one.epoch, "epochs": one.cell.experiment.epochs, "best_epoch": one.best_epoch,
+        f"validation_{metric}": one.best, f"test_{metric}": one.test, "train_seconds": one.train_seconds,
+        "machine": dict(one.machine), "reason": one.reason or None,
+    }  # fmt: skip

@@ -1,0 +1,42 @@
+"""A table of a report: as a page shows it, and as CSV."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tune.core.study import Study
+from tune.reporting.table import marks
+
+Line = Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table: its file's name, title, header, lines of texts and numbers, and what must be said under it."""
+
+    name: str
+    title: str
+    header: Sequence[str]
+    lines: Sequence[Line]
+    remarks: Sequence[str] = ()
+
+    def texts(self) -> list[list[str]]:
+        """The lines as texts."""
+        return [[text(value) for value in line] for line in self.lines]
+
+    def csv_text(self, study: Study) -> str:
+        """The lines with all digits, each with the study's marks, since a line may leave its table."""
+        sink = io.StringIO()
+        writer = csv.writer(sink, lineterminator="\n")
+        writer.writerow(("marks", *self.header))
+        writer.writerows((marks(study), *("" if value is None else value for value in line)) for line in self.lines)
+        return sink.getvalue()
+
+
+def text(value: Any) -> str:
+    """A value in a table."""
+    if value is None:
+        return "–"
+    return f"{value:.3g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

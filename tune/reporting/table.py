@@ -1,0 +1,157 @@
+"""What a study's table says: its rows, and every remark that must stand under them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fernn.train.task import Metric, task_of
+from tune.analysis.published import missing_values, obstacles, published_value, search_of
+from tune.analysis.results import CellResult, ModelRow, imported_results, model_rows
+from tune.analysis.selection import rule
+from tune.core.imported import ImportedCell, experiments
+from tune.core.study import Study, StudyError
+from tune.core.test_access import openings_text
+from tune.planning.options import Published, Search
+from tune.planning.own_models import own_models
+
+STAND_IN = "STAND-IN"
+"""Marks what was trained on other data than the study's data set is named for."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table shows: trained rows, imported cells, and what they are measured against."""
+
+    study: Study
+    rows: Sequence[ModelRow]
+    imported: Sequence[tuple[ImportedCell, CellResult]]
+    search: Search | None
+    obstacles: Sequence[str]
+
+    @classmethod
+    def of(cls, study: Study) -> "Table":
+        """The table of all that is finished; raises StudyError where nothing is."""
+        rows, imported = model_rows(study), imported_results(study)
+        if not rows and not imported:
+            raise StudyError(f"study {study.name!r} has no finished cell yet: run its search first")
+        search = search_of(study)
+        return cls(study, rows, imported, search, obstacles(study, search))
+
+    @property
+    def metric(self) -> Metric:
+        """What the numbers are."""
+        return task_of(experiments(self.study)[0].data).metric
+
+    def published(self, row: ModelRow) -> Published | None:
+        """The published value beside a row, where one may stand there."""
+        return None if self.obstacles or self.search is None else published_value(row, self.search)
+
+    def remarks(self) -> list[str]:
+        """What must stand under the table: rule, protocol, marks, what is missing and why."""
+        found = [*notes(self.study), *gated(self.rows), *self._published_remarks()]
+        if self.imported:
+            found.append("Imported rows: weights brought from a file, not trained and not selected here.")
+        return found
+
+    def _published_remarks(self) -> list[str]:
+        if self.obstacles or self.search is None:
+            return [f"No published values stand here: {'; '.join(self.obstacles)}."]
+        missing = missing_values(self.rows, self.search)
+        return [f"Published values not found: {', '.join(missing)}."] if missing else []
+
+
+def notes(study: Study) -> list[str]:
+    """What must stand under every table of the study; raises StudyError for one without a cell."""
+    if not experiments(study):
+        raise StudyError(f"study {study.name!r} has no cell: run its search first")
+    data = experiments(study)[0].data
+    lines = [rule(task_of(data).metric), *strategy(study), data.note()]
+    lines += [f"{mark}; these numbers compare with no published ones." for mark in mark_lines(study)]
+    lines += [OWN.format(name=name) for name in own_models(study)]
+    return lines + openings_text(study) + diverged(study) + incomplete(study)
+
+
+OWN = "A model of a user's own, imported only where it is named, as in --models {name}, to measure or retrain it."
+
+
+def mark_lines(study: Study) -> list[str]:
+    """Why the numbers compare with no published ones, where they do not."""
+    demo = f"DEMO: {experiments(study)[0].data.demo_note}" if study.demo else ""
+    partial = f"PARTIAL: {absent(study.partial)}" if study.partial else ""
+    stand_in = f"{STAND_IN}: {study.stand_in}" if study.stand_in else ""
+    return [mark for mark in (demo, stand_in, partial) if mark]
+
+
+def gated(rows: Sequence[ModelRow]) -> list[str]:
+    """Which best checkpoints break the law of flow equivariance where it must hold, where there are any."""
+    return [
+        f"EQUIVARIANCE: the best checkpoint of {row.label} gets no alias “best”: {'; '.join(row.breaches)}."
+        for row in rows
+        if row.breaches
+    ]
+
+
+def diverged(study: Study) -> list[str]:
+    """Which cells have no result because their loss was no number any more, where there are any."""
+    names = [study.label(cell) for cell in study.diverged()]
+    found = f"DIVERGED, and without a result: {', '.join(names)}. Learning rates with all seeds go before theirs."
+    return [found] if names else []
+
+
+def incomplete(study: Study) -> list[str]:
+    """How many cells have no result yet, where there are any."""
+    missing, to_come = len(study.missing()), study.num_to_come
+    more = f", and {to_come} more are to be proposed" if to_come else ""
+    found = f"INCOMPLETE: {missing} of {len(study.cells)} cells have no result yet{more}."
+    return [found] if missing or to_come else []
+
+
+def strategy(study: Study) -> list[str]:
+    """What was done beyond training a whole grid to its last epoch."""
+    found = []
+    if study.sampling:
+        low, high = study.sampling["lr_range"]
+        found.append(
+            f"Learning rates: proposed for each model by Optuna's {study.sampling['sampler'].upper()} sampler from "
+            f"mean validation {study.metric.title}, log-uniform from {low:g} to {high:g}."
+        )
+    if study.scheduler == "asha":
+        stopped = [cell for cell in study.cells if study.cell_folder(cell).stopped() is not None]
+        rates = len({(study.model_label(cell), cell.experiment.optim.lr) for cell in stopped})
+        found.append(
+            f"Successive halving (--scheduler asha) was on: it stopped {rates} learning rates early, each with all its "
+            f"seeds ({len(stopped)} cells); they have no test result and were not candidates."
+        )
+    return found
+
+
+def absent(names: Sequence[str]) -> str:
+    """Which videos or clips are not there: the first few by name, and how many more."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more} missing or skipped"
+
+
+def marks(study: Study) -> str:
+    """What every form of the table is marked with: DEMO, STAND-IN, PARTIAL, some of them or nothing."""
+    known = (("DEMO", study.demo), (STAND_IN, study.stand_in), ("PARTIAL", study.partial))
+    return " ".join(mark for mark, holds in known if holds)
+
+
+def columns(metric: Metric) -> tuple[str, ...]:
+    """The table's header."""
+    return "model", "parameters", "learning rate", "n", f"validation {metric.title}", f"test {metric.title}"
+
+
+def row_cells(row: ModelRow) -> tuple[str, ...]:
+    """A row as text."""
+    metric, test = row.metric, row.metric.spread(row.test, row.test_deviation)
+    seeds = str(row.num_seeds) if row.num_seeds == row.num_planned else f"{row.num_seeds} of {row.num_planned}"
+    return (
+        row.label, f"{row.num_parameters:,}", f"{row.lr:g}", seeds, metric.text(row.validation), test,
+    )  # fmt: skip
+
+
+def imported_row_cells(imported: ImportedCell, result: CellResult) -> tuple[str, ...]:
+    """An imported cell as text; it has no chosen learning rate."""
+    model = f"{imported.cell.experiment.model.label} (imported, not trained here: {imported.file_name})"
+    metric = imported.cell.metric
+    return model, f"{result.num_parameters:,}", "", "1", metric.text(result.validation), metric.text(result.test)

@@ -1,0 +1,147 @@
+"""Whether an MLflow server is where an address says, and lets this user in; the reason where it is not."""
+
+import socket
+import ssl
+from contextlib import suppress
+from http import HTTPStatus
+from urllib.parse import SplitResult, urlsplit
+
+from tune.core.study import StudyError
+from tune.services.addresses import page_of
+from tune.services.databases import causes
+
+SECONDS_FOR_AN_ANSWER = 5
+PREFIXES = ("/mlflow",)
+"""Where servers with a static prefix mostly are."""
+DENIED = {"UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403}
+"""What MLflow calls the statuses of a login that is not let in."""
+REASONS = (socket.gaierror, ConnectionRefusedError, TimeoutError, ssl.SSLError)
+"""What says by itself why there is no answer, where libraries have wrapped it."""
+
+
+class NotMlflowError(StudyError):
+    """What answers is another server."""
+
+
+def check_server(uri: str) -> None:
+    """Raises StudyError where nothing answers at the address, what is not MLflow, or what does not let this user in.
+
+    A proxy may pass on MLflow's own calls alone, so that they decide where its health is not found.
+    """
+    health = ask(uri)
+    if isinstance(health, Exception):
+        raise StudyError(
+            page_of(uri)
+            or f"--tracking-uri must be a server that answers, {uri} does not ({reason(uri, health)}): "
+            f"start it, or leave the option out to record in the storage"
+        )
+    if health >= HTTPStatus.INTERNAL_SERVER_ERROR or (health == HTTPStatus.BAD_REQUEST and _speaks_tls(urlsplit(uri))):
+        raise StudyError(_not_mlflow(uri, health))
+    try:
+        check_login(uri)
+    except NotMlflowError as error:
+        is_found = health in (HTTPStatus.OK, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+        raise StudyError(page_of(uri) or (str(error) if is_found else _not_mlflow(uri, health))) from error
+
+
+def ask(uri: str) -> int | Exception:
+    """What the server's health answers to MLflow's client, a status, or why there is none."""
+    from mlflow.utils.credentials import get_default_host_creds  # takes seconds to import
+    from mlflow.utils.rest_utils import http_request
+
+    try:
+        login = get_default_host_creds(uri)
+        answer = http_request(
+            login, "/health", "GET", max_retries=0, timeout=SECONDS_FOR_AN_ANSWER, raise_on_status=False
+        )
+        return int(answer.status_code)
+    except Exception as error:
+        found = [one for one in causes(error) if isinstance(one, Exception)]
+        return next((one for one in found if isinstance(one, REASONS)), found[-1])
+
+
+def _not_mlflow(uri: str, status: int) -> str:
+    """Why a server that answers is not the one that is meant."""
+    parts = urlsplit(uri)
+    root, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
+    said = f"--tracking-uri must be an MLflow server, {uri} answers {_status(status)}"
+    if status == HTTPStatus.BAD_REQUEST and _speaks_tls(parts):
+        return f"{said}: it speaks https, give https://{uri.partition('://')[2]}"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return f"{said}: the server is ill, or away behind its proxy; leave the option out to record in the storage"
+    for prefix in ("", *PREFIXES) if path else PREFIXES:
+        if prefix != path and ask(root + prefix) == HTTPStatus.OK:
+            return f"{said}: MLflow is at {root}{prefix}"
+    return f"{said}: another server is there, or MLflow has a --static-prefix, which belongs to its address"
+
+
+def _status(status: int) -> str:
+    with suppress(ValueError):
+        return f"{status} ({HTTPStatus(status).phrase})"
+    return str(status)
+
+
+def reason(uri: str, error: Exception) -> str:
+    """Why there is no answer, in plain words."""
+    parts = urlsplit(uri)
+    if isinstance(error, socket.gaierror):
+        return f"the name {parts.hostname} is not known here"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    if isinstance(error, TimeoutError):
+        return f"no answer within {SECONDS_FOR_AN_ANSWER:g} s"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted: {error.verify_message}; "
+            f"MLFLOW_TRACKING_SERVER_CERT_PATH, or REQUESTS_CA_BUNDLE, names a file of authorities"
+        )
+    if isinstance(error, ssl.SSLError):
+        return f"it speaks http, not https: give http://{uri.partition('://')[2]}"
+    if parts.scheme == "http" and _speaks_tls(parts):
+        return f"it speaks https: give https://{uri.partition('://')[2]}"
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _speaks_tls(parts: SplitResult) -> bool:
+    """Whether what listens there begins with TLS; its certificate is not looked at, and nothing is sent."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with suppress(OSError):
+        plain = socket.create_connection((parts.hostname, parts.port or 80), SECONDS_FOR_AN_ANSWER)
+        with plain, context.wrap_socket(plain):
+            return True
+    return False
+
+
+def check_login(uri: str) -> None:
+    """Raises NotMlflowError where what answers is not MLflow, StudyError where it refuses the login or the host name.
+
+    A server that is slow or ill is none of an address's business.
+    """
+    from mlflow.exceptions import MlflowException
+
+    from tune.tracking.run_tree import MlflowClient  # takes seconds to import; asks once, and not for minutes
+
+    try:
+        MlflowClient(uri).search_experiments(max_results=1)
+    except MlflowException as error:
+        _refuse(uri, error.error_code, str(error), error)
+
+
+def _refuse(uri: str, code: str, text: str, error: Exception) -> None:
+    if "Invalid Host header" in text:
+        host = urlsplit(uri).netloc.rpartition("@")[2]
+        raise StudyError(
+            f"--tracking-uri must have a host name that the server allows, it does not allow {host}: start it with "
+            f"mlflow server --allowed-hosts {host}"
+        ) from error
+    if code in DENIED:
+        raise StudyError(
+            f"--tracking-uri must be a server that lets this user in, {uri} does not ({DENIED[code]}): the environment "
+            f"variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD hold the login"
+        ) from error
+    if "not in a valid JSON format" in text or any(f"error code {status} " in text for status in (404, 405, 501)):
+        raise NotMlflowError(
+            f"--tracking-uri must be an MLflow server, {uri} does not answer as one: another server is there, or "
+            f"MLflow has a --static-prefix, which belongs to its address"
+        ) from error

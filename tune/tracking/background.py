@@ -1,0 +1,154 @@
+"""What a search ships to MLflow while it runs, and what is raised where that does not answer."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from alembic.util import CommandError
+from google.protobuf.json_format import ParseError
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from fernn.train.loop import Row
+from tune.core.study import Cell, Study
+from tune.services.databases import MLFLOW, BehindError, ForeignError, examine, place, plainly
+from tune.tracking.mlflow_tracker import Tracker
+
+OUTAGES: tuple[type[Exception], ...] = (MlflowException, SQLAlchemyError, CommandError, OSError, ImportError)
+OUTAGES += (json.JSONDecodeError, ParseError)  # a proxy's page, or its JSON, with which MLflow's client does not reckon
+with suppress(ImportError):  # which MLflow needs for artifacts in a bucket of S3's alone
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    OUTAGES += (Boto3Error, BotoCoreError, ClientError)
+"""What MLflow's client raises where the server, the database or the artifacts cannot be reached or read."""
+
+TRY_AGAIN_S = 10.0
+"""Seconds until MLflow is tried again where nothing is heard meanwhile."""
+
+
+class MLflowView:
+    """MLflow's view of a study, opened once it can be."""
+
+    def __init__(self, study: Study, uri: str) -> None:
+        self.study, self.uri = study, uri
+        self.tracker: Tracker | None = None
+
+    def open(self) -> Tracker:
+        """The study's runs, brought up to date when they are opened.
+
+        Raises BehindError where they cannot be, StudyError where another study of that name has them.
+        """
+        if self.tracker is None:
+            with plainly(MLFLOW, self.uri):
+                examine(MLFLOW, self.uri, study=self.study.folder.root)
+                tracker = Tracker(self.study, self.uri)
+                tracker.sync()
+            self.tracker = tracker
+        return self.tracker
+
+    def ship(self, task: Callable[[Tracker], Any]) -> Any:
+        """Do the task on the runs; raises BehindError where MLflow does not take it."""
+        tracker = self.open()
+        with plainly(MLFLOW, self.uri):
+            return task(tracker)
+
+
+class TrackingListener:
+    """Ships every reported epoch, and closes a cell's run when its trial ends, without the search waiting for it.
+
+    What is heard is shipped by a thread, in order; what is heard again before that is shipped once. Where MLflow does
+    not answer, or cannot be opened, training goes on: the cells' folders hold everything, and what is missing is
+    shipped when MLflow can be opened, or by :meth:`Tracker.sync` at the end.
+    """
+
+    def __init__(self, view: MLflowView) -> None:
+        self.view, self.study = view, view.study
+        self._tasks: dict[tuple[str, str], Callable[[Tracker], None]] = {}
+        self._changed, self._closing, self._tried = threading.Condition(), False, threading.Event()
+        self._error: Exception | None = None
+        self._behind: Exception | None = None
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def opened(self, seconds: float) -> None:
+        """Wait until MLflow was tried for the first time; raises what :meth:`MLflowView.open` does.
+
+        Raises BehindError where that takes longer than so many seconds, too.
+        """
+        if not self._tried.wait(seconds):
+            raise BehindError(MLFLOW, place(self.view.uri), "away", f"has not answered within {seconds:g} s")
+        if self._behind is not None:
+            raise self._behind
+
+    def started(self, cell: Cell) -> None:
+        self._later("start", cell, lambda tracker: tracker.start(cell))
+
+    def reported(self, cell: Cell, row: Row) -> None:
+        self._later("ship", cell, lambda tracker: tracker.ship(cell, self.study.cell_folder(cell).history()))
+
+    def lost(self, cell: Cell) -> None:
+        """The cell's run stays open: it goes on."""
+
+    def rested(self, cell: Cell) -> None:
+        """The cell's run stays open: what comes next is decided."""
+
+    def proposed(self, cell: Cell) -> None:
+        """The cell's run is opened when it starts."""
+
+    def stopped(self, cell: Cell) -> None:
+        self._later("stop", cell, lambda tracker: tracker.stop(cell, self.study.cell_folder(cell)))
+
+    def ended(self, cell: Cell, failed: bool) -> None:
+        folder = self.study.cell_folder(cell)
+        self._later("end", cell, lambda tracker: tracker.fail(cell) if failed else tracker.finish(cell, folder))
+
+    @property
+    def pending(self) -> int:
+        """How many things heard are still to be begun to ship."""
+        return len(self._tasks)
+
+    def close(self, seconds: float) -> None:
+        """Ship no more than what is being shipped; raises BehindError where that takes longer than so many seconds.
+
+        What was raised while shipping, and is no outage, is raised here.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            raise BehindError(MLFLOW, place(self.view.uri), "away", "does not answer")
+        if self._error is not None:
+            raise self._error
+
+    def _later(self, kind: str, cell: Cell, task: Callable[[Tracker], None]) -> None:
+        with self._changed:
+            self._tasks[kind, cell.key] = task
+            self._changed.notify()
+
+    def _work(self) -> None:
+        self._attempt(lambda tracker: None)
+        self._tried.set()
+        while True:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._tasks or self._closing, TRY_AGAIN_S if self.view.tracker is None else None
+                )
+                if self._closing:
+                    return
+                task = self._tasks.pop(next(iter(self._tasks))) if self._tasks else lambda tracker: None
+            self._attempt(task)
+
+    def _attempt(self, task: Callable[[Tracker], None]) -> None:
+        try:
+            self.view.ship(task)
+            self._behind = None
+        except Exception as error:
+            self._behind = error  # what is missing is shipped with the next that gets through, or at the end
+            cause = error.__cause__ if isinstance(error, BehindError) else None
+            if cause is not None and not isinstance(cause, (sqlite3.Error, ForeignError, *OUTAGES)):
+                self._error = self._error or error

@@ -1,0 +1,260 @@
+"""MLflow as a view of a study: what its folders hold, shipped to nested runs.
+
+A model that is trained on several values of another searched field stands there once for each. Only the
+driver talks to MLflow. What it ships is read from the cells' folders, and only epochs that MLflow does not
+have yet, so that shipping again changes nothing.
+"""
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Experiment, Metric, Run
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
+
+from fernn.train.loop import Row
+from tune.analysis.plotting import marks, png, test_figure
+from tune.analysis.results import ModelRow, test_predictions
+from tune.analysis.rollout_plots import rollout_figure
+from tune.core.cell_folder import BEST, CellFolder
+from tune.core.identity import ID, PLACE, require_no_copy
+from tune.core.ownership import OWNER, OWNER_ID, is_of, marks_of
+from tune.core.study import Cell, Study, StudyError
+from tune.reporting.markdown import bullets
+from tune.reporting.table import notes
+from tune.services.databases import is_database
+from tune.tracking.model_registry import register
+from tune.tracking.relocation import move_artifacts
+from tune.tracking.run_facts import dataset, mark_tags, metrics, params
+from tune.tracking.run_tree import NODE, RunTree, runs_of
+from tune.tracking.study_note import model_note, study_note
+from tune.tracking.ui_views import CHOSEN, LINE, line_of, lines, links, spread_tag, view_tags
+
+RUN_ID = re.compile("[0-9a-f]{32}")
+STOPPED = "fernn.stopped"
+"""The tag that says why a cell ended before its last epoch."""
+WATERMARK = "best/epoch"
+"""Every row has this metric, and a batch is kept whole: its last step is the last epoch shipped."""
+ROWS_PER_BATCH = 50
+
+
+class Tracker:
+    """The runs of one study in MLflow."""
+
+    def __init__(self, study: Study, uri: str) -> None:
+        self.study, self.uri = study, uri
+        self.client = MlflowClient(uri)
+        self.experiment_id = self._experiment()
+        self.tree = RunTree(self.client, self.experiment_id, mark_tags(study))
+        self._shipped: dict[str, int] = {}
+
+    def _experiment(self) -> str:
+        """The study's experiment; a server puts artifacts where it is told to, a database beside the study."""
+        known = self._known_experiment()
+        if known is None:
+            return self.client.create_experiment(self.study.name, self._home(), tags=marks_of(self.study))
+        if known.name != self.study.name and self.client.get_experiment_by_name(self.study.name) is None:
+            self.client.rename_experiment(known.experiment_id, self.study.name)
+        for name, value in marks_of(self.study).items():
+            if known.tags.get(name) != value:
+                self.client.set_experiment_tag(known.experiment_id, name, value)
+        self._bring_artifacts(known)
+        return known.experiment_id
+
+    def _home(self) -> str | None:
+        """Where artifacts are kept; None where a server has them."""
+        return self.study.folder.path_of("mlflow-artifacts") if is_database(self.uri) else None
+
+    def _bring_artifacts(self, experiment: Experiment) -> None:
+        """Let the addresses of artifacts follow a study that moved; none in its database leads elsewhere.
+
+        Raises OSError for those that a server keeps.
+        """
+        if (home := self._home()) is None:
+            return
+        if experiment.artifact_location.startswith("mlflow-artifacts:"):
+            raise OSError("its files are kept by a server of MLflow's: give the server's address with --tracking-uri")
+        runs = runs_of(self.client, experiment.experiment_id)
+        wrong = [run for run in runs if run.info.artifact_uri != f"{home}/{run.info.run_id}/artifacts"]
+        if experiment.artifact_location != home or wrong:
+            move_artifacts(self.uri, experiment.experiment_id, home)
+
+    def log_files(self, run_id: str, folder: Path, into: str = "") -> None:
+        """Put the files of a folder among the run's, in its folder ``into``; raises LeadsOutError for a link there."""
+        if self._home() is not None:
+            if not RUN_ID.fullmatch(run_id):
+                raise OSError(f"a run has the id {run_id!r:.80}, which is none of MLflow's")
+            there = Path("mlflow-artifacts", run_id, "artifacts", into)
+            for path in folder.rglob("*"):
+                self.study.folder.path_of(str(there / path.relative_to(folder)))
+        self.client.log_artifacts(run_id, str(folder), into or None)
+
+    def _known_experiment(self) -> Experiment | None:
+        """The experiment with the study's id, else that of its name; StudyError where that is another study's."""
+        mine = f"tags.`{OWNER_ID}` = '{self.study.id}'"
+        if self.study.id and (found := self.client.search_experiments(filter_string=mine)):
+            require_no_copy(self.study.folder, {ID: self.study.id, PLACE: found[0].tags.get(OWNER)})
+            return found[0]
+        named = self.client.get_experiment_by_name(self.study.name)
+        if named is None or is_of(self.study, named.tags, self.uri, lambda: self._shows_ours(named)):
+            return named
+        raise StudyError(
+            f"--tracking-uri {self.uri} has an experiment {self.study.name!r} of {named.tags.get(OWNER)}, "
+            f"not of {self.study.folder.root}: give this study another name with --study, or rename its folder"
+        )
+
+    def _shows_ours(self, experiment: Experiment) -> bool:
+        """Whether a run of the experiment has an epoch of the very moment at which this folder's cell recorded it."""
+        runs = {run.data.tags[NODE]: run for run in runs_of(self.client, experiment.experiment_id)}
+        for cell in self.study.cells:
+            run, rows = runs.get(f"cell/{cell.key}"), self.study.cell_folder(cell).history()
+            if run is not None and rows:
+                stamps = {one.timestamp for one in self.client.get_metric_history(run.info.run_id, WATERMARK)}
+                return int(rows[0]["time/recorded_at"] * 1000) in stamps
+        return False
+
+    def sync(self) -> None:
+        """Ship what MLflow does not show: settled cells, and epochs of others; does nothing where all is there."""
+        study = self.study
+        done = study.folder.each(lambda cell: study.cell_folder(cell).done() is not None, study.cells)
+        for cell, is_done in zip(study.cells, done, strict=True):
+            folder, run = study.cell_folder(cell), self.tree.get(f"cell/{cell.key}")
+            if is_done:
+                if run is None or run.info.status != "FINISHED":
+                    self.finish(cell, folder)
+            elif study.settled(cell):
+                if run is None or STOPPED not in run.data.tags:
+                    self.stop(cell, folder)
+            elif (rows := folder.history()) and rows[-1]["epoch"] > self._shipped_epoch(run):
+                self.ship(cell, rows)
+
+    def start(self, cell: Cell) -> None:
+        """Open the cell's run and those above it, creating what there is not."""
+        model, lr, data = self.study.model_label(cell), f"{cell.experiment.optim.lr:g}", dataset(self.study, cell)
+        study = self.tree.open("study", self.study.name, data)
+        of_model = self.tree.open(f"model/{model}", model, data, study)
+        of_lr = self.tree.open(f"lr/{model}/{lr}", f"lr{lr} · {model}", data, of_model)
+        self.tree.open(f"cell/{cell.key}", self._cell_name(cell), data, of_lr, params(cell))
+        for node in ("study", f"model/{model}", f"lr/{model}/{lr}", f"cell/{cell.key}"):
+            self.tree.set_status(node, "RUNNING")
+
+    def _cell_name(self, cell: Cell) -> str:
+        """What tells it from its neighbours comes first, since lists of runs cut the end of a name."""
+        experiment = cell.experiment
+        name = f"seed{experiment.seed} · lr{experiment.optim.lr:g} · {self.study.model_label(cell)}"
+        is_taken = name in self.tree.names(but=f"cell/{cell.key}")
+        return f"{name} · {experiment.epochs} epochs" if is_taken else name
+
+    def ship(self, cell: Cell, rows: Sequence[Row]) -> None:
+        """Log the rows of epochs that MLflow does not have."""
+        self.start(cell)
+        run = self.tree[f"cell/{cell.key}"]
+        run_id, shipped = run.info.run_id, self._shipped_epoch(run)
+        fresh = [row for row in rows if row["epoch"] > shipped]
+        for first in range(0, len(fresh), ROWS_PER_BATCH):
+            batch = fresh[first : first + ROWS_PER_BATCH]
+            self.client.log_batch(run_id, metrics=[metric for row in batch for metric in metrics(row)])
+            self._shipped[run_id] = int(batch[-1]["epoch"])
+
+    def _shipped_epoch(self, run: Run | None) -> int:
+        """The last epoch that MLflow has of a cell's run, 0 where there is none."""
+        if run is None:
+            return 0
+        run_id = run.info.run_id
+        if run_id not in self._shipped:
+            steps = [metric.step for metric in self.client.get_metric_history(run_id, WATERMARK)]
+            self._shipped[run_id] = max(steps, default=0)
+        return self._shipped[run_id]
+
+    def finish(self, cell: Cell, folder: CellFolder) -> None:
+        """Ship what is left of a finished cell: rows, test result, best checkpoint, pictures."""
+        self.ship(cell, folder.history())
+        run, done = self.tree[f"cell/{cell.key}"], folder.done() or {}
+        now = int(done["finished_at"] * 1000)
+        values = {f"best/{name}": value for name, value in done["metrics"].items()}
+        values |= {f"equivariance_error/{name}": error for name, error in done.get("law_errors", {}).items()}
+        best = [Metric(name, value, now, done["best_epoch"]) for name, value in values.items()]
+        self.client.log_batch(run.info.run_id, metrics=best)
+        self._log_artifacts(run, cell, folder)
+        if STOPPED in run.data.tags:  # it went on later
+            self.client.delete_tag(run.info.run_id, STOPPED)
+        self.tree.set_status(f"cell/{cell.key}", "FINISHED")
+
+    def stop(self, cell: Cell, folder: CellFolder) -> None:
+        """Ship what a cell has that was stopped early or diverged, and why it ended."""
+        self.ship(cell, folder.history())
+        run = self.tree[f"cell/{cell.key}"]
+        self.client.set_tag(run.info.run_id, STOPPED, folder.stopped() or folder.failure() or "")
+        self.tree.set_status(f"cell/{cell.key}", "FAILED" if folder.diverged() else "KILLED")
+
+    def fail(self, cell: Cell) -> None:
+        """Mark the cell's run as failed."""
+        self.start(cell)
+        self.tree.set_status(f"cell/{cell.key}", "FAILED")
+
+    def summarise(self, rows: Sequence[ModelRow]) -> None:
+        """Put the table's numbers on the models' and learning rates' runs, where they are not yet, and the views.
+
+        Their step is the number of finished cells: a study that grows has a new number at a new step. Imported cells,
+        which are all that some studies have, are not in MLflow.
+        """
+        if not self.study.cells:
+            return
+        results = [done for cell in self.study.cells if (done := self.study.cell_folder(cell).done()) is not None]
+        moment = (int(1000 * max((done["finished_at"] for done in results), default=0)), len(results))
+        self.tree.set_tags("study", {MLFLOW_RUN_NOTE: bullets(notes(self.study))})
+        for row in rows:
+            metric, node, note = row.metric, f"model/{row.label}", model_note(self.study, row)
+            register(self.client, self.study, row, self.tree[f"cell/{row.best.key}"].info.run_id, note)
+            spread = metric.spread(row.test, row.test_deviation)
+            self.tree.set_tags(node, {MLFLOW_RUN_NOTE: note, spread_tag(metric): spread})
+            self.tree.set_metrics(node, row.summary(), *moment)
+            for lr, value in row.validation_by_lr.items():
+                mean = {f"validation/{metric.name}_mean": value}
+                self.tree.set_metrics(f"lr/{row.label}/{lr:g}", mean, *moment)
+        self._mark_cells(rows)
+        about = {MLFLOW_RUN_NOTE: study_note(self.study, rows, self.experiment_id)}
+        self._set_experiment_tags(view_tags(self.study, rows, moment[0]) | about)
+
+    def _mark_cells(self, rows: Sequence[ModelRow]) -> None:
+        """Say of every cell to which line its curves belong, and whether the table reports it."""
+        chosen = {one.cell.key for row in rows for one in row.chosen}
+        named = lines(self.study, rows)
+        for cell in self.study.cells:
+            tags = {LINE: named[line_of(self.study, cell)], CHOSEN: "True" if cell.key in chosen else None}
+            self.tree.set_tags(f"cell/{cell.key}", tags)
+
+    def _set_experiment_tags(self, values: Mapping[str, str]) -> None:
+        """Give the experiment those of the tags that it does not have."""
+        known = self.client.get_experiment(self.experiment_id).tags
+        for name, value in values.items():
+            if known.get(name) != value:
+                self.client.set_experiment_tag(self.experiment_id, name, value)
+
+    def links(self) -> dict[str, str]:
+        """The addresses of the saved views."""
+        return links(self.uri, self.experiment_id)
+
+    def run(self, node: str) -> Run:
+        """The node's run as MLflow holds it now; raises KeyError where there is none."""
+        return self.tree.read(node)
+
+    def close(self, complete: bool) -> None:
+        """End every open run, FINISHED or KILLED."""
+        self.tree.close(complete)
+
+    def _log_artifacts(self, run: Run, cell: Cell, folder: CellFolder) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            for name in (BEST, "config.json", "predictions.parquet", "done.json"):
+                path = Path(scratch) / name
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(folder.folder.read(name) or b"")
+            title = "\n".join([self.study.label(cell), *marks(self.study)])
+            name, figure = test_figure(test_predictions(cell, folder), title)
+            (Path(scratch) / f"{name}-test.png").write_bytes(png(figure))
+            if examples := folder.examples():
+                picture = rollout_figure(self.study, {self.study.label(cell): examples})
+                (Path(scratch) / "rollouts-test.png").write_bytes(png(picture))
+            self.log_files(run.info.run_id, Path(scratch))

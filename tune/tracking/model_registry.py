@@ -1,0 +1,52 @@
+"""The best checkpoints of a study in MLflow's registry of models."""
+
+from contextlib import suppress
+
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from tune.analysis.results import ModelRow, registered_name
+from tune.core.study import Study
+
+KEY = "fernn.key"
+"""The tag that says which cell a registered checkpoint is of."""
+
+
+def register(client: MlflowClient, study: Study, row: ModelRow, run_id: str, note: str) -> None:
+    """Register the row's best checkpoint as a version of its model with the alias "best", and describe the model.
+
+    A checkpoint that breaks the law of flow equivariance gets no alias, and takes that of an earlier one away.
+    ``run_id`` is the run of the checkpoint's cell.
+    """
+    name, key = registered_name(study, row), row.best.key
+    if row.breaches:
+        return withdraw(client, name)
+    if registered_key(client, name) != key:
+        with suppress(MlflowException):  # it is there already
+            client.create_registered_model(name)
+        known = [one for one in client.search_model_versions(f"name = '{name}'") if one.tags.get(KEY) == key]
+        version = known[0] if known else _create_version(client, study, row, run_id)
+        client.set_registered_model_alias(name, "best", version.version)
+    if client.get_registered_model(name).description != note:
+        client.update_registered_model(name, note)
+
+
+def withdraw(client: MlflowClient, name: str) -> None:
+    """Take the alias "best" from the model, where it has one."""
+    if registered_key(client, name) is not None:
+        client.delete_registered_model_alias(name, "best")
+
+
+def _create_version(client: MlflowClient, study: Study, row: ModelRow, run_id: str) -> ModelVersion:
+    tags, text = {KEY: row.best.key}, f"The best epoch's weights of {study.label(row.best)}."
+    name = registered_name(study, row)
+    return client.create_model_version(name, f"runs:/{run_id}/best", run_id, tags=tags, description=text)
+
+
+def registered_key(client: MlflowClient, name: str) -> str | None:
+    """The key of the cell that has the alias, None where no version has."""
+    try:
+        return client.get_model_version_by_alias(name, "best").tags.get(KEY)
+    except MlflowException:
+        return None

@@ -1,0 +1,40 @@
+"""What is known of a study and its cells, in MLflow's words: tags, data sets, parameters, metrics."""
+
+import json
+
+from mlflow.entities import Dataset, Metric, Param
+
+from fernn.train.loop import Row
+from tune.core.masking import masked
+from tune.core.study import Cell, Study
+from tune.reporting.table import mark_lines
+from tune.tracking.ui_views import MARKS
+
+
+def mark_tags(study: Study) -> dict[str, str]:
+    """The tags of every run that say whether its numbers compare with published ones."""
+    facts = {"fernn.demo": str(study.demo), "fernn.partial": str(bool(study.partial))}
+    facts |= {"fernn.stand_in": study.stand_in} if study.stand_in else {}
+    lines = mark_lines(study)
+    return facts | ({MARKS: "; ".join(lines)} if lines else {})
+
+
+def dataset(study: Study, cell: Cell) -> Dataset:
+    """What MLflow's column of data sets says: the data's name, the beginning of its hash, and where it was."""
+    source = json.dumps({"uri": masked(study.data)})
+    return Dataset(cell.experiment.data.name, cell.data_hash[:12], "local", source)
+
+
+def params(cell: Cell) -> list[Param]:
+    """Every field of the experiment, and what else decides the result."""
+    config = cell.config()
+    flat = config.pop("experiment") | config | {"key": cell.key}
+    return [Param(name, value if isinstance(value, str) else json.dumps(value)) for name, value in flat.items()]
+
+
+def metrics(row: Row) -> list[Metric]:
+    """A row as MLflow's metrics: the epoch is the step, the row's own time the timestamp."""
+    step, stamp = int(row["epoch"]), int(row["time/recorded_at"] * 1000)
+    return [
+        Metric(name, value, stamp, step) for name, value in row.items() if name not in ("epoch", "time/recorded_at")
+    ]
