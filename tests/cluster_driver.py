@@ -18,7 +18,8 @@ from fernn.experiment import Experiment
 from tune.core.folder import Folder
 from tune.core.protocol import claim
 from tune.core.study import Study, plan_cells
-from tune.engine.ray_tune import Resources, ray_runtime, run_cells
+from tune.engine.ray_tune import ray_runtime, run_cells
+from tune.planning.resources import Resources
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
 SMALL = {"data.size": 8, "model.hidden_channels": 4, "model.embedding_channels": (4,), "epochs": 60, "batch_size": 16}

@@ -25,17 +25,17 @@ from fernn.models.own import StoredConfig, how_to_name
 from fernn.train.loop import DivergedError
 from tune.analysis.environment_diff import code_changes, machine_changes
 from tune.analysis.metrics_diff import Difference, Training, differences, largest
-from tune.commands.load_best import find_study
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.cell_folder import CellFolder
 from tune.core.code_record import code_version, recorded
+from tune.core.console import all_masked, masked
 from tune.core.data_source import find_data
+from tune.core.driver import stop_on_sigterm
 from tune.core.folder import Folder
 from tune.core.initial_weights import initial_weights
-from tune.core.machine import machine
-from tune.core.masking import all_masked, masked
-from tune.core.signals import stop_on_sigterm
+from tune.core.open_study import find_study
 from tune.core.study import Cell, Study, StudyError, cell_of, key_of
+from tune.engine.machine import machine
 from tune.engine.ray_tune import ray_runtime
 from tune.engine.trial import reset_globals, train
 

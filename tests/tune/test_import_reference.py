@@ -22,20 +22,21 @@ from fernn.models import MODELS
 from fernn.reference import is_derived
 from tune.core.cell_folder import BEST
 from tune.core.folder import Folder
-from tune.core.imported import ImportedCell, imported_cells, imported_folder
-from tune.core.protocol import load_study
-from tune.core.reference_weights import (
+from tune.core.imported import (
+    ImportedCell,
     check_outputs,
     first_mismatch,
+    imported_cells,
+    imported_folder,
     published_network,
     published_velocities,
     read_weights,
 )
+from tune.core.protocol import load_study
 from tune.core.study import Cell, Study, StudyError
 from tune.import_reference import Options, bring, like_the_study, main
 from tune.report import markdown
-from tune.reporting.records import records
-from tune.reporting.table import Table
+from tune.reporting.table import Table, records
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tune/import_reference.py"

@@ -11,10 +11,9 @@ from tune.core.folder import Folder
 from tune.core.study import Study, StudyError, plan_cells
 from tune.engine import packing
 from tune.engine.packing import Reading, best, layouts, measure, pack, packed, readings, side_by_side
-from tune.engine.ray_tune import Resources
 from tune.engine.rounds import run_with_room
 from tune.engine.trial import is_out_of_memory
-from tune.planning.preflight import Hardware, Node
+from tune.planning.resources import Hardware, Node, Resources
 
 SMALL = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "data.size": 8, "data.num_frames": 2}
 

@@ -12,9 +12,9 @@ from tiny import Listener, results, study_in
 from fernn.experiment import Experiment
 from tune.core.protocol import claim, load_study
 from tune.core.study import plan_cells
-from tune.engine.ray_tune import Resources
 from tune.engine.rounds import run_rounds
 from tune.planning.plan import rate_values, with_rates
+from tune.planning.resources import Resources
 from tune.planning.tpe import Sampler
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-1, 1e-2, 1e-3), "seed": (0, 1)}

@@ -9,7 +9,8 @@ import tiny
 from tiny import Listener, results, study_in
 
 from tune.core.study import Study
-from tune.engine.ray_tune import Resources, run_cells
+from tune.engine.ray_tune import run_cells
+from tune.planning.resources import Resources
 
 
 @pytest.fixture(scope="module")

@@ -27,15 +27,14 @@ from data.errors import DataError
 from fernn.files.checkpoint import CheckpointError, pack, unpack
 from fernn.models import UnnamedModelError, model_config
 from tune import rerun, velocity_eval
-from tune.commands.load_best import find_study
 from tune.commands.search import USER_ERRORS
 from tune.core.cell_folder import BEST, DONE, METRICS, PREDICTIONS, CellFolder, DamagedError, sealed, sealed_line
 from tune.core.data_source import find_data
-from tune.core.folder import TEMPORARY, Folder, LeadsOutError
+from tune.core.driver import driver_lock
+from tune.core.folder import TEMPORARY, Folder, LeadsOutError, write_sealed
 from tune.core.initial_weights import initial_weights
-from tune.core.lock import driver_lock
+from tune.core.open_study import find_study
 from tune.core.protocol import load_study
-from tune.core.sealing import write_sealed
 from tune.core.study import StudyError, key_of
 from tune.measures.frame_quality import measured_by
 from tune.measures.length import measured_horizon

@@ -15,8 +15,8 @@ from fernn.files.checkpoint import pack, unpack
 from fernn.models import MODELS
 from fernn.train.run import Run
 from tune import kth_video_search, length_eval, noether_eval, report, video_search
+from tune.analysis.literature import REPORTED
 from tune.analysis.published import deviations
-from tune.analysis.video_literature import REPORTED
 from tune.core.folder import Folder
 from tune.core.initial_weights import initial_weights, keep
 from tune.core.protocol import claim

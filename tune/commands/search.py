@@ -13,23 +13,24 @@ from data.errors import DataError
 from data.progress import say
 from data.stream import Corpus
 from data.terminal import console
-from tune.commands.progress import Pace
 from tune.commands.search_output import Events, Outcome, Texts, Voice, describe_cost
 from tune.core.cell_folder import DamagedError
 from tune.core.code_record import record
-from tune.core.data_record import record_data
+from tune.core.data_source import record_data
+from tune.core.driver import driver_lock, stop_on_sigterm
 from tune.core.initial_weights import keep
-from tune.core.lock import driver_lock
 from tune.core.protocol import claim, load_study
-from tune.core.signals import stop_on_sigterm
+from tune.core.search_spec import Preset, Search
 from tune.core.study import Study, StudyError
 from tune.engine.cost import Cost, NoMachineError, cost_of
+from tune.engine.pace import Pace
 from tune.engine.prometheus import Monitor
-from tune.engine.ray_tune import Failure, Listener, Resources, ray_runtime
+from tune.engine.ray_tune import Failure, Listener, ray_runtime
 from tune.engine.rounds import run_rounds
-from tune.planning.options import Options, Preset, Search, parse
+from tune.planning.options import Options, parse
 from tune.planning.plan import Planned, bring, plan, replan
-from tune.planning.preflight import check_storage, check_views, chosen_resources, hardware, tracking_uri
+from tune.planning.preflight import check_storage, check_views, tracking_uri
+from tune.planning.resources import Resources, chosen_resources, hardware
 from tune.reporting.reproducibility_card import write_card
 
 USER_ERRORS = (StudyError, DataError, KeyError, TypeError, ValueError, OSError)

@@ -35,8 +35,7 @@ from data.sealing import sealed, unsealed
 from fernn.files.checkpoint import CheckpointError, Tensors, pack, unpack
 from fernn.train.loop import Row
 from fernn.train.run import Run, with_prefix
-from tune.core.folder import UNREADABLE, Folder
-from tune.core.sealing import ALTERED, DamagedError, damaged, read_sealed, read_tensors, write_sealed
+from tune.core.folder import ALTERED, UNREADABLE, DamagedError, Folder, damaged, read_sealed, read_tensors, write_sealed
 
 LAST, BEFORE, BEST = "last/state.safetensors", "last/before.safetensors", "best/model.safetensors"
 METRICS, PREDICTIONS, DONE = "metrics.jsonl", "predictions.parquet", "done.json"

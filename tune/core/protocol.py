@@ -8,7 +8,7 @@ from typing import Any
 
 from tune.core.cell_folder import CellFolder
 from tune.core.folder import UNREADABLE, Folder
-from tune.core.identity import id_in, identified, require_no_copy
+from tune.core.identity import STUDY_FILE, id_in, identified, require_no_copy
 from tune.core.study import CHOSEN, PROTOCOL_VERSION, Cell, Space, Study, StudyError, cell_of, key_of
 
 SOURCES = "model_sources"
@@ -37,7 +37,7 @@ def check(study: Study) -> None:
     A study can grow by models, learning rates, seeds and epochs. A changed protocol, other searched fields
     and fewer epochs are another study. Data that is not there yet is not compared.
     """
-    known = study.folder.read_json("study.json")
+    known = study.folder.read_json(STUDY_FILE)
     if known is not None:
         require_no_copy(study.folder, known)
         _check_space(study, known["space"])
@@ -78,7 +78,7 @@ def max_epochs(study: Study) -> int:
 def claim(study: Study) -> None:
     """Write down what the study is and which cells it plans; raises StudyError as :func:`check` does."""
     check(study)
-    known = study.folder.read_json("study.json") or {}
+    known = study.folder.read_json(STUDY_FILE) or {}
     facts: dict[str, Any] = {**known, **identified(study.folder, known), "name": study.name}
     facts |= {"demo": study.demo, "partial": list(study.partial), "data": study.data}
     facts |= {"stand_in": study.stand_in} if study.stand_in else {}
@@ -92,7 +92,7 @@ def claim(study: Study) -> None:
         "protocol": known.get("protocol", {}) | protocol(study),
     }
     if grown != known:
-        study.folder.write_json("study.json", grown)
+        study.folder.write_json(STUDY_FILE, grown)
     study.folder.each(lambda cell: study.cell_folder(cell).plan(cell.config()), study.cells)
 
 
@@ -113,7 +113,7 @@ def load_study(folder: Folder) -> Study:
     Raises StudyError where there is none, or none that can be read.
     """
     try:
-        facts = folder.read_json("study.json")
+        facts = folder.read_json(STUDY_FILE)
         if facts is None:
             raise StudyError(f"{folder.root} holds no study: run its search first, or name another --storage")
         return _study(folder, facts)

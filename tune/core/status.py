@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from fernn.train.loop import Row
 from tune.core.cell_folder import CellFolder, DamagedError
-from tune.core.lock import driver_of
+from tune.core.driver import driver_of
 from tune.core.study import Cell, Study
 
 Status = Literal["done", "running", "waiting", "stopped", "diverged", "failed", "damaged"]

@@ -225,3 +225,6 @@ def cell_of(config: Mapping[str, Any]) -> Cell:
     if not isinstance(source, str):
         raise TypeError(f"model_source must be a text, got {source!r:.80}")
     return Cell(Experiment.stored(config["experiment"], source), config["data_hash"], source)
+
+
+RATE = "optim.lr"

@@ -8,11 +8,11 @@ import tempfile
 import threading
 import uuid
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import optuna
 import ray
@@ -23,40 +23,17 @@ from ray.tune.search.optuna import OptunaSearch
 from data.stream import Corpus
 from fernn.models.own import NAMED
 from fernn.train.loop import Row
-from tune.commands.machine_checks import home_problem
+from tune.core.driver import stop_on_sigterm
 from tune.core.identity import has_studies
-from tune.core.signals import stop_on_sigterm
 from tune.core.study import Cell, Study, StudyError
+from tune.engine.machine import home_problem
 from tune.engine.trial import OUT_OF_MEMORY, trial
+from tune.planning.resources import Resources
 
 ROOT = Path(__file__).parents[2]
 """Where this project's packages are."""
 MOST_PENDING = "200"
 """Trials of a cluster that may wait for a machine at once; Tune allows its own grids as many."""
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What one trial holds, and how many may run at once (None: as many as fit)."""
-
-    cpus: float = 1
-    gpus: float = 0
-    max_concurrent: int | None = None
-    by_model: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """CPUs and GPUs of the models that hold others, by label."""
-
-    def of(self, label: str) -> tuple[float, float]:
-        """CPUs and GPUs of a trial of the model."""
-        return self.by_model.get(label, (self.cpus, self.gpus))
-
-    def can_widen(self, label: str) -> bool:
-        """Whether a trial of the model holds a part of a GPU."""
-        return 0 < self.of(label)[1] < 1
-
-    def widened(self, labels: Iterable[str]) -> Self:
-        """Twice the share of a GPU for the models, a whole one at the most."""
-        shares = {label: (self.of(label)[0], min(1.0, 2 * self.of(label)[1])) for label in labels}
-        return replace(self, by_model={**self.by_model, **shares})
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 
 from data.progress import say
 from data.stream import Corpus
-from tune.core.continue_training import adopt_shorter
 from tune.core.protocol import claim
 from tune.core.study import Cell, Study
-from tune.engine.ray_tune import Failure, Listener, Resources, run_cells
+from tune.engine.continue_training import adopt_shorter
+from tune.engine.ray_tune import Failure, Listener, run_cells
 from tune.planning.halving import next_segment
+from tune.planning.resources import Resources
 
 
 def run_rounds(

@@ -24,9 +24,9 @@ from tune.analysis.metrics_diff import Training
 from tune.core.cell_folder import CellFolder
 from tune.core.code_record import source_sha256
 from tune.core.initial_weights import initial_weights
-from tune.core.machine import machine, peak_memory, reset_peak_memory
 from tune.core.study import Cell, Study
 from tune.core.test_access import COMPLETION, Sealed
+from tune.engine.machine import machine, peak_memory, reset_peak_memory
 
 OUT_OF_MEMORY = "the GPU's memory ran out"
 """What the reason begins with of a trial that a larger share of a GPU may help."""

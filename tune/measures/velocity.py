@@ -18,10 +18,10 @@ from fernn.generalization import DRAWN, Lines, VelocityGrid, VelocityReadings, m
 from fernn.train.run import Run, available_device
 from tune.analysis.results import ModelRow
 from tune.core.cell_folder import CellFolder
-from tune.core.machine import machine
-from tune.core.sealing import read_sealed, write_sealed
+from tune.core.folder import read_sealed, write_sealed
 from tune.core.study import Cell, Study
 from tune.core.test_access import VELOCITY, Sealed
+from tune.engine.machine import machine
 
 WHOLE, PARTIAL = "velocity.json", "velocity.partial.json"
 BATCH_SIZE = 128

@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tune.commands.load_best import MARK
-from tune.commands.search_output import disk
 from tune.core.cell_folder import DamagedError
-from tune.core.console import moment, print_document, print_lines, print_table
+from tune.core.console import disk, moment, print_document, print_lines, print_table
+from tune.core.driver import driver_of, named
 from tune.core.folder import Folder, check_storage_name
+from tune.core.identity import STUDY_FILE
 from tune.core.imported import experiments, imported_cells
-from tune.core.lock import driver_of, named
 from tune.core.protocol import load_study
 from tune.core.status import Status, count
 from tune.core.study import Study, StudyError
@@ -66,7 +65,7 @@ def entries(storage: str) -> tuple[list[Entry], list[Unreadable]]:
 
 
 def _reason(folder: Folder, error: Exception) -> str:
-    return str(error) if folder.has(MARK) else f"it has no {MARK}: no study, or one that was never begun"
+    return str(error) if folder.has(STUDY_FILE) else f"it has no {STUDY_FILE}: no study, or one that was never begun"
 
 
 def entry(folder: Folder) -> Entry:

@@ -3,15 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tune.commands.progress import duration
 from tune.core.cell_folder import DamagedError
-from tune.core.console import plain, print_document, print_lines, print_table
+from tune.core.console import duration, plain, print_document, print_lines, print_table
+from tune.core.driver import driver_of, named
 from tune.core.imported import experiments
-from tune.core.lock import driver_of, named
 from tune.core.status import Standing, standings
 from tune.core.study import Study, StudyError
-from tune.reporting.records import records
-from tune.reporting.table import Table, absent, columns, imported_row_cells, marks, notes, row_cells
+from tune.reporting.table import Table, absent, columns, imported_row_cells, marks, notes, records, row_cells
 
 CELL_COLUMNS = (
     "cell", "status", "epoch", "best epoch", "validation", "test", "training", "machine", "reason",

@@ -19,7 +19,7 @@ from tune.analysis.results import model_rows
 from tune.analysis.selection import rule
 from tune.core.cell_folder import CellFolder
 from tune.core.code_record import DISTRIBUTION, FIRST_USED, recorded
-from tune.core.data_record import recorded_data
+from tune.core.data_source import recorded_data
 from tune.core.imported import experiments, imported_cells, imported_folder
 from tune.core.protocol import protocol
 from tune.core.study import Cell, Study

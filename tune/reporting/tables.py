@@ -12,10 +12,9 @@ from tune.analysis.results import ModelRow
 from tune.analysis.significance import against_published, comparisons, interval_over_persons, temptation
 from tune.analysis.statistics import verdict_rule
 from tune.core.study import Study
-from tune.reporting.field_tables import field_sheets
 from tune.reporting.sheet import Line, Sheet
+from tune.reporting.system_tables import field_sheets, video_sheets
 from tune.reporting.table import Table, columns, imported_row_cells, row_cells
-from tune.reporting.video_tables import video_sheets
 
 
 def sheets(table: Table) -> list[Sheet]:

@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mlflow import MlflowClient
 from mlflow.entities import Experiment, Metric, Run
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
@@ -19,17 +18,15 @@ from tune.analysis.plotting import marks, png, test_figure
 from tune.analysis.results import ModelRow, test_predictions
 from tune.analysis.rollout_plots import rollout_figure
 from tune.core.cell_folder import BEST, CellFolder
-from tune.core.identity import ID, PLACE, require_no_copy
-from tune.core.ownership import OWNER, OWNER_ID, is_of, marks_of
+from tune.core.identity import ID, OWNER, OWNER_ID, PLACE, is_of, marks_of, require_no_copy
 from tune.core.study import Cell, Study, StudyError
 from tune.reporting.markdown import bullets
 from tune.reporting.table import notes
 from tune.services.databases import is_database
+from tune.services.mlflow_client import MlflowClient
 from tune.tracking.model_registry import register
-from tune.tracking.relocation import move_artifacts
-from tune.tracking.run_facts import dataset, mark_tags, metrics, params
-from tune.tracking.run_tree import NODE, RunTree, runs_of
-from tune.tracking.study_note import model_note, study_note
+from tune.tracking.run_facts import dataset, mark_tags, metrics, model_note, params, study_note
+from tune.tracking.run_tree import NODE, RunTree, move_artifacts, runs_of
 from tune.tracking.ui_views import CHOSEN, LINE, line_of, lines, links, spread_tag, view_tags
 
 RUN_ID = re.compile("[0-9a-f]{32}")

@@ -1,11 +1,15 @@
 """Models of a user's own, which the user names on the command line or in code; see :mod:`fernn.models.own`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from os import PathLike, fspath
 from pathlib import Path
 
+from fernn.config import unknown_name
 from fernn.models import ModelConfig, import_model, name_model
 from tune.core.folder import Folder
-from tune.core.study import Study
+from tune.core.identity import STUDY_FILE
+from tune.core.protocol import load_study
+from tune.core.study import Study, StudyError
 
 ModelName = str | type[ModelConfig]
 """A registered name, "package.module:ConfigClass", or such a class itself."""
@@ -30,3 +34,24 @@ def own_models(study: Study) -> list[str]:
     """The names of the models in the study that are a user's own."""
     models = [cell.experiment.model for cell in study.cells]
     return list(dict.fromkeys(model.name for model in models if model.is_own))
+
+
+def find_study(study: str | PathLike[str], storage: str = "studies", models: Sequence[ModelName] = ()) -> Study:
+    """The study of that name in ``storage``, or in that folder; raises StudyError with the nearest name.
+
+    ``models`` names those of the user's own that are to be more than their stored values.
+    """
+    name = fspath(study)
+    name_models(models, storage, *([name] if "/" in name else []))
+    known = known_studies(storage)
+    if name in known:
+        return load_study((Folder(storage) / name).as_root())
+    if "/" in name or not known:
+        return load_study(Folder(name) if "/" in name else (Folder(storage) / name).as_root())
+    raise StudyError(f"{unknown_name(name, known, kind='study')} (in {storage})")
+
+
+def known_studies(storage: str) -> list[str]:
+    """The names of the studies in ``storage``."""
+    home = Folder(storage)
+    return [name for name in home.children("") if (home / name).as_root().has(STUDY_FILE)]
