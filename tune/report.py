@@ -23,8 +23,8 @@ from tune.core.folder import Folder
 from tune.core.open_study import find_study
 from tune.reporting.figures import gallery
 from tune.reporting.html import page
-from tune.reporting.markdown import bullets, grid
 from tune.reporting.reproducibility_card import write_card
+from tune.reporting.sheet import bullets, grid
 from tune.reporting.system_tables import video_sheets
 from tune.reporting.table import Table, marks, records
 from tune.reporting.tables import results_sheet, sheets

@@ -37,7 +37,7 @@ from tune.core.open_study import find_study
 from tune.core.study import Cell, Study, StudyError, cell_of, key_of
 from tune.engine.machine import machine
 from tune.engine.ray_tune import ray_runtime
-from tune.engine.trial import reset_globals, train
+from tune.engine.trial import Span, reset_globals, train
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def rerun(known: Recorded, corpus: Corpus, device: torch.device) -> Comparison:
         with progress(title, cell.experiment.epochs, "epochs") as advance:
             try:
                 initial = initial_weights(known.study.folder, cell.experiment.model)
-                train(cell, folder, corpus, device, lambda row: advance(1), initial=initial)
+                train(cell, folder, corpus, device, lambda row: advance(1), Span(initial=initial))
             except DivergedError as error:
                 diverged = str(error)
         anew = Training(folder.history(), (folder.done() or {"metrics": {}})["metrics"])

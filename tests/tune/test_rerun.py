@@ -17,7 +17,7 @@ from tune.core.cell_folder import METRICS, CellFolder, sealed_line
 from tune.core.folder import Folder
 from tune.core.protocol import claim
 from tune.core.study import StudyError
-from tune.engine.trial import reset_globals, train
+from tune.engine.trial import Span, reset_globals, train
 from tune.rerun import Recorded, folder_name, lines, recorded_cell
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-2,), "seed": (0, 1)}
@@ -31,7 +31,7 @@ def study(two_cpus, tmp_path_factory):
     claim(study)
     reset_globals(1)
     folder = study.cell_folder(study.cells[0])
-    train(study.cells[0], folder, tiny.footage(), CPU, lambda row: None, until=1)
+    train(study.cells[0], folder, tiny.footage(), CPU, lambda row: None, Span(until=1))
     train(study.cells[0], study.cell_folder(study.cells[0]), tiny.footage(), CPU, lambda row: None)
     return study
 

@@ -25,7 +25,7 @@ from tune.core.study import Study, StudyError
 from tune.engine.cost import Cost, NoMachineError, cost_of
 from tune.engine.pace import Pace
 from tune.engine.prometheus import Monitor
-from tune.engine.ray_tune import Failure, Listener, ray_runtime
+from tune.engine.ray_tune import Failure, Listener, Workload, ray_runtime
 from tune.engine.rounds import run_rounds
 from tune.planning.options import Options, parse
 from tune.planning.plan import Planned, bring, plan, replan
@@ -140,7 +140,7 @@ def execute(search: Search, planned: Planned, options: Options, voice: Voice) ->
                 keep(ready.study, options.training.weights)
             ready = with_origin(ready)
             again = partial(replan, search, ready, options)
-            work = partial(train, ready.study, again, corpus, resources, voice, expected)
+            work = partial(train, Workload(ready.study, corpus, resources), again, voice, expected)
             return with_card(track(ready.study, options, voice, work), voice)
 
 
@@ -193,18 +193,12 @@ def check_clips(study: Study, corpus: Corpus) -> None:
 
 
 def train(
-    study: Study,
-    again: Callable[[], Study],
-    corpus: Corpus,
-    resources: Resources,
-    voice: Voice,
-    expected: Cost | None,
-    listener: Listener,
+    work: Workload, again: Callable[[], Study], voice: Voice, expected: Cost | None, listener: Listener
 ) -> tuple[Study, list[Failure]]:
     """Run what is missing, with progress shown; the study as it ends, and the cells that failed."""
-    pace = expected.pace if expected else Pace()
+    study, pace = work.study, expected.pace if expected else Pace()
     with voice.progress(study, study.missing(), pace) as progress, Monitor(study) as monitor:
-        return run_rounds(study, again, corpus, resources, [listener, progress, monitor])
+        return run_rounds(replace(work, listeners=[listener, progress, monitor]), again)
 
 
 def track(study: Study, options: Options, voice: Voice, work: Work) -> Outcome:

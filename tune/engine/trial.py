@@ -48,8 +48,8 @@ def trial(point: Mapping[str, Any], *, study: Study, corpus: Corpus, until: int 
     folder = study.cell_folder(cell)
     folder.take_over()
     try:
-        initial = initial_weights(study.folder, cell.experiment.model)
-        train(cell, folder, corpus, available_device(), tune.report, until, study.code, initial)
+        span = Span(until, study.code, initial_weights(study.folder, cell.experiment.model))
+        train(cell, folder, corpus, available_device(), tune.report, span)
     except DivergedError as error:
         folder.fail(str(error), diverged=True)
     except RuntimeError as error:
@@ -64,19 +64,27 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "ALLOC_FAILED" in text
 
 
+@dataclass(frozen=True)
+class Span:
+    """Where a trial begins and how far it goes."""
+
+    until: int | None = None
+    """The epoch after which it rests; without one it goes to the last."""
+    code: str = ""
+    """The record of the code that trains, see :mod:`tune.core.code_record`; empty where there is none."""
+    initial: Tensors | None = None
+    """Weights with which a new cell begins; without them they are drawn."""
+
+
 def train(
     cell: Cell,
     folder: CellFolder,
     corpus: Corpus,
     device: torch.device,
     report: Callable[[Row], object],
-    until: int | None = None,
-    code: str = "",
-    initial: Tensors | None = None,
+    span: Span = Span(),
 ) -> None:
     """Train the epochs that are left, each recorded and reported; after the last, evaluate and close the cell.
-
-    A new cell begins with the weights ``initial``, or with drawn ones.
 
     Raises DivergedError where the loss is not finite.
     """
@@ -84,11 +92,11 @@ def train(
     reset_peak_memory(device)
     clips = Sealed(corpus.stream(experiment.data, experiment.batch_size, device), folder)
     run = Run.start(experiment, device)
-    if initial is not None:
-        run.model.load_state_dict(initial)
-    folder.begin(run, code)
+    if span.initial is not None:
+        run.model.load_state_dict(span.initial)
+    folder.begin(run, span.code)
     folder.ran_on(machine(device))
-    for row in fit(run, clips, until):
+    for row in fit(run, clips, span.until):
         row["time/recorded_at"] = time.time()
         folder.record(row, run)
         report({**row, f"memory/{device.type}_bytes": peak_memory(device)})

@@ -20,7 +20,7 @@ from tune.analysis.rollout_plots import rollout_figure
 from tune.core.cell_folder import BEST, CellFolder
 from tune.core.identity import ID, OWNER, OWNER_ID, PLACE, is_of, marks_of, require_no_copy
 from tune.core.study import Cell, Study, StudyError
-from tune.reporting.markdown import bullets
+from tune.reporting.sheet import bullets
 from tune.reporting.table import notes
 from tune.services.databases import is_database
 from tune.services.mlflow_client import MlflowClient
