@@ -92,7 +92,7 @@ def test_the_optimizer_and_the_metric_are_those_of_the_config(fields):
 
 def test_the_card_of_an_ocean_study_names_decay_and_schedule(tmp_path):
     space = {"model": ("unet",), "optim.lr": (1e-3,), "seed": (0,)}
-    study = Study("s", Folder(str(tmp_path)), space, plan_cells(OCEAN.base, space, "hash"), scheduler="asha")
+    study = Study("s", Folder(str(tmp_path)), space, plan_cells(OCEAN.base, space, "hash"), scheduler="halving")
     claim(study)
     text, facts = card(study)
     said = "Optimizer: Adam with weight decay 0.0004 (L2, added to the gradient), its learning rate multiplied by 0.9 "

@@ -59,7 +59,7 @@ def test_more_epochs_go_on_where_the_shorter_training_ended(unbroken, footage, t
 
 
 def test_halving_stops_rates_early_and_changes_nothing_about_the_others(unbroken, footage, tmp_path):
-    halved = study_in(tmp_path, SPACE, epochs=EPOCHS, scheduler="asha")
+    halved = study_in(tmp_path, SPACE, epochs=EPOCHS, scheduler="halving")
     heard, _ = run(halved, footage)
     assert (heard["stopped"], heard["done"]) == (4, 2)
     done = [cell for cell in halved.cells if halved.cell_folder(cell).done() is not None]

@@ -105,7 +105,7 @@ def _grid_deviations(study: Study, paper: Space) -> list[str]:
         found.append(f"Learning rates were sampled; the paper's: {_listed(paper['optim.lr'])}.")
     elif lrs and set(lrs) != set(paper["optim.lr"] or lrs):
         found.append(f"Learning rates searched: {_listed(lrs)}; the paper's: {_listed(paper['optim.lr'])}.")
-    if study.scheduler == "asha":
+    if study.halves:
         found.append("Successive halving stopped learning rates early; the paper trains each to its last epoch.")
     if seeds and len(seeds) != len(paper["seed"] or seeds):
         found.append(f"Seeds for each learning rate: {len(seeds)}; the paper's: {len(paper['seed'])}.")

@@ -9,7 +9,18 @@ from typing import Any
 from tune.core.cell_folder import CellFolder
 from tune.core.folder import UNREADABLE, Folder
 from tune.core.identity import STUDY_FILE, id_in, identified, require_no_copy
-from tune.core.study import CHOSEN, PROTOCOL_VERSION, Cell, Space, Study, StudyError, cell_of, key_of
+from tune.core.study import (
+    CHOSEN,
+    HALVING,
+    PROTOCOL_VERSION,
+    SCHEDULER_NAMES,
+    Cell,
+    Space,
+    Study,
+    StudyError,
+    cell_of,
+    key_of,
+)
 
 SOURCES = "model_sources"
 """What ``study.json`` has the modules of users' own models under, as they were when their cells were last planned."""
@@ -82,7 +93,7 @@ def claim(study: Study) -> None:
     facts: dict[str, Any] = {**known, **identified(study.folder, known), "name": study.name}
     facts |= {"demo": study.demo, "partial": list(study.partial), "data": study.data}
     facts |= {"stand_in": study.stand_in} if study.stand_in else {}
-    facts["scheduler"] = "asha" if "asha" in (study.scheduler, known.get("scheduler")) else "none"
+    facts["scheduler"] = HALVING if study.halves or _scheduler(known) == HALVING else "none"
     facts["sampling"] = dict(study.sampling) or known.get("sampling", {})
     facts["epochs"] = max(max_epochs(study), known.get("epochs", 0))
     if sources := known.get(SOURCES, {}) | model_sources(study.cells):
@@ -133,9 +144,14 @@ def _study(folder: Folder, facts: Mapping[str, Any]) -> Study:
     ordered = tuple(at[values] for values in product(*space.values()) if values in at)
     study = Study(
         folder.name, folder, space, ordered, facts["demo"], tuple(map(str, facts["partial"])), facts["data"],
-        facts["scheduler"], facts["sampling"], stand_in=str(facts.get("stand_in", "")), id=id_in(facts),
+        _scheduler(facts), facts["sampling"], stand_in=str(facts.get("stand_in", "")), id=id_in(facts),
     )  # fmt: skip
     return replace(study, num_to_come=num_to_come(study))
+
+
+def _scheduler(facts: Mapping[str, Any]) -> str:
+    name = str(facts.get("scheduler", "none"))
+    return SCHEDULER_NAMES.get(name, name)
 
 
 _KINDS: dict[str, type] = {

@@ -79,7 +79,7 @@ def status_of(study: Study, cell: Cell, running: Collection[str] = ()) -> tuple[
         return "done", ""
     if (failure := folder.failure()) is not None:
         return ("diverged" if folder.diverged() else "failed"), failure
-    if study.scheduler == "asha" and (stopped := folder.stopped()) is not None:
+    if study.halves and (stopped := folder.stopped()) is not None:
         return "stopped", stopped
     return ("running" if cell.key in running else "waiting"), ""  # an attempt begins without the marks of the last
 

@@ -61,10 +61,10 @@ class Strategy:
         None
     )
     """With tpe: where learning rates are proposed, on a logarithmic scale."""
-    scheduler: Literal["none", "asha"] = "none"
-    """asha: successive halving. After 1/27, 1/9 and 1/3 of the epochs, but not before the third, a model goes on with
-    the third (rounded up) of its learning rates that have the best mean validation metric over seeds; the others
-    stop with all their seeds. A rung is decided when all have reached it, so the outcome does not depend on which
+    scheduler: Literal["none", "halving", "asha"] = "none"
+    """halving (asha is an old word for it): synchronous successive halving. After 1/27, 1/9 and 1/3 of the epochs, but
+    not before the third, a model goes on with the third (rounded up) of its learning rates that have the best mean
+    validation metric over seeds; the others stop with all their seeds. A rung is decided when all have reached it, so the outcome does not depend on which
     worker is faster."""
 
 

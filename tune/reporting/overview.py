@@ -72,7 +72,7 @@ def strategy(study: Study) -> str:
         low, high = study.sampling["lr_range"]
         sampled = f"{study.sampling['num_samples']} learning rates a model by {study.sampling['sampler']}"
         sampled += f" from {low:g} to {high:g}, {study.num_to_come} more cells to come"
-    halved = "successive halving (asha)" if study.scheduler == "asha" else "each cell to its last epoch"
+    halved = "successive halving" if study.halves else "each cell to its last epoch"
     return f"{sampled}; {halved}"
 
 

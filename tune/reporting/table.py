@@ -116,11 +116,11 @@ def strategy(study: Study) -> list[str]:
             f"Learning rates: proposed for each model by Optuna's {study.sampling['sampler'].upper()} sampler from "
             f"mean validation {study.metric.title}, log-uniform from {low:g} to {high:g}."
         )
-    if study.scheduler == "asha":
+    if study.halves:
         stopped = [cell for cell in study.cells if study.cell_folder(cell).stopped() is not None]
         rates = len({(study.model_label(cell), cell.experiment.optim.lr) for cell in stopped})
         found.append(
-            f"Successive halving (--scheduler asha) was on: it stopped {rates} learning rates early, each with all its "
+            f"Successive halving (--scheduler halving) was on: it stopped {rates} learning rates early, each with all its "
             f"seeds ({len(stopped)} cells); they have no test result and were not candidates."
         )
     return found
