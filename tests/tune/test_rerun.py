@@ -57,7 +57,7 @@ def test_a_cell_that_was_interrupted_is_the_same_when_trained_anew(study, again,
     before = files(study)
     known = recorded_cell(study, study.cells[0].key[:5])
     compared = again(known)
-    assert compared.found == [] and compared.rerun.sha256 == known.done["metrics_sha256"]
+    assert compared.found == [] and compared.rerun.sha256 == known.done.metrics_sha256
     assert "the same, 2 epochs" in lines(compared)[0] and compared.facts()["same"]
     assert "2 of 2 epochs" in capfd.readouterr().err
     assert files(study) == before

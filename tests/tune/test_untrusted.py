@@ -32,7 +32,7 @@ from tune.core.cell_folder import BEST, DONE, METRICS, PREDICTIONS, CellFolder, 
 from tune.core.data_source import find_data
 from tune.core.driver import driver_lock
 from tune.core.folder import TEMPORARY, Folder, LeadsOutError, write_sealed
-from tune.core.initial_weights import initial_weights
+from tune.core.given_weights import initial_weights
 from tune.core.open_study import find_study
 from tune.core.protocol import load_study
 from tune.core.study import StudyError, key_of
@@ -308,7 +308,7 @@ def test_predictions_of_python_objects_are_never_unpickled(study, canaries):
     pq.write_table(table, sink)
     content = sink.getvalue().to_pybytes()
     folder.folder.write(PREDICTIONS, content)
-    done = {name: value for name, value in folder.done().items() if name != "predictions_sha256"}
+    done = folder.done().facts()
     folder.folder.write_json(DONE, sealed({**done, "predictions_sha256": hashlib.sha256(content).hexdigest()}))
     with pytest.raises(DataError, match="column 'more' holds ray.data.arrow_pickled_object"):
         markdown(Table.of(load_study(study.folder)))
@@ -318,7 +318,7 @@ def test_what_is_no_parquet_is_refused_in_our_words(study, monkeypatch):
     folder = study.cell_folder(study.cells[0])
     content = b"PAR1 and no more"
     folder.folder.write(PREDICTIONS, content)
-    done = {name: value for name, value in folder.done().items() if name != "predictions_sha256"}
+    done = folder.done().facts()
     folder.folder.write_json(DONE, sealed({**done, "predictions_sha256": hashlib.sha256(content).hexdigest()}))
     with pytest.raises(DataError, match="predictions.parquet cannot be read as Parquet"):
         folder.predictions()

@@ -5,8 +5,7 @@ from typing import Any
 
 from fernn.models import MODELS, ModelConfig
 from tune.analysis.results import ModelRow
-from tune.core.imported import experiments
-from tune.core.initial_weights import named_weights
+from tune.core.given_weights import experiments, named_weights
 from tune.core.search_spec import Published, Search, searches
 from tune.core.study import Space, Study
 

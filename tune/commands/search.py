@@ -18,7 +18,7 @@ from tune.core.cell_folder import DamagedError
 from tune.core.code_record import record
 from tune.core.data_source import record_data
 from tune.core.driver import driver_lock, stop_on_sigterm
-from tune.core.initial_weights import keep
+from tune.core.given_weights import keep
 from tune.core.protocol import claim, load_study
 from tune.core.search_spec import Preset, Search
 from tune.core.study import Study, StudyError

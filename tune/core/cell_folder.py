@@ -36,6 +36,7 @@ from fernn.files.checkpoint import CheckpointError, Tensors, pack, unpack
 from fernn.train.loop import Row
 from fernn.train.run import Run, with_prefix
 from tune.core.folder import ALTERED, UNREADABLE, DamagedError, Folder, damaged, read_sealed, read_tensors, write_sealed
+from tune.core.result import Result
 
 LAST, BEFORE, BEST = "last/state.safetensors", "last/before.safetensors", "best/model.safetensors"
 METRICS, PREDICTIONS, DONE = "metrics.jsonl", "predictions.parquet", "done.json"
@@ -67,13 +68,13 @@ class CellFolder:
         self._lines: list[str] = []
         self._attempt = ""
 
-    def done(self) -> dict[str, Any] | None:
+    def done(self) -> Result | None:
         """The result, or None while there is none; raises DamagedError where it is not as it was written."""
         content = self.folder.read(DONE)
         if content is None:
             return None
         try:
-            return unsealed(json.loads(content))
+            return Result.of(unsealed(json.loads(content)))
         except UNREADABLE as error:
             way_out = f"delete it, and {RUN_AGAIN}: {EVALUATED}"
             raise self._damaged(DONE, ALTERED, way_out) from error
@@ -296,7 +297,7 @@ class CellFolder:
     def _damaged(self, name: str, how: str, way_out: str) -> DamagedError:
         return damaged(self.folder, name, how, way_out)
 
-    def finish(self, predictions: pa.Table, result: Mapping[str, Any], examples: Tensors | None = None) -> None:
+    def finish(self, predictions: pa.Table, result: Result, examples: Tensors | None = None) -> None:
         """Keep the predictions and examples, then the result."""
         self._require_mine()
         sink = pa.BufferOutputStream()
@@ -306,7 +307,7 @@ class CellFolder:
         if examples:
             self.folder.write(EXAMPLES, pack(examples, {}))
         digest = hashlib.sha256(content).hexdigest()
-        self.folder.write_json(DONE, sealed({**result, "code": self.codes(), "predictions_sha256": digest}))
+        self.folder.write_json(DONE, sealed(result.kept(self.codes(), digest).facts()))
 
     def examples(self) -> Tensors:
         """What was kept to be looked at; empty where nothing was."""
@@ -317,7 +318,7 @@ class CellFolder:
         content, done = self.folder.read(PREDICTIONS), self.done()
         if content is None or done is None:
             raise FileNotFoundError(f"{self.folder.root} has no predictions")
-        if hashlib.sha256(content).hexdigest() != done["predictions_sha256"]:
+        if hashlib.sha256(content).hexdigest() != done.predictions_sha256:
             way_out = f"delete {DONE} beside it, and {RUN_AGAIN}: {EVALUATED}"
             raise self._damaged(PREDICTIONS, ALTERED, way_out)
         return read_table(pa.BufferReader(content), name=f"{self.folder.root}/{PREDICTIONS}")

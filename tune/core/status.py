@@ -8,6 +8,7 @@ from typing import Any, Literal
 from fernn.train.loop import Row
 from tune.core.cell_folder import CellFolder, DamagedError
 from tune.core.driver import driver_of
+from tune.core.result import Result
 from tune.core.study import Cell, Study
 
 Status = Literal["done", "running", "waiting", "stopped", "diverged", "failed", "damaged"]
@@ -21,8 +22,8 @@ class Standing:
     status: Status
     reason: str = ""
     rows: list[Row] = field(default_factory=list)
-    result: Mapping[str, Any] = field(default_factory=dict)
-    """What ``done.json`` says; empty while there is no result."""
+    result: Result = Result()
+    """Empty while there is none."""
 
     @property
     def epoch(self) -> int:
@@ -42,7 +43,7 @@ class Standing:
     @property
     def test(self) -> float | None:
         """The test metric of the best epoch, None while there is no result."""
-        return self.result.get("metrics", {}).get(f"test/{self.cell.metric.name}")
+        return self.result.metrics.get(f"test/{self.cell.metric.name}")
 
     @property
     def train_seconds(self) -> float | None:
@@ -53,7 +54,7 @@ class Standing:
     @property
     def machine(self) -> Mapping[str, Any]:
         """Where the result was computed, and with which versions; empty while there is none."""
-        return self.result.get("machine", {})
+        return self.result.machine
 
 
 def standings(study: Study) -> list[Standing]:
@@ -67,7 +68,7 @@ def standing(study: Study, cell: Cell, running: Collection[str] = ()) -> Standin
     folder = study.cell_folder(cell)
     try:
         status, reason = status_of(study, cell, running)
-        return Standing(cell, status, reason, folder.history(), folder.done() or {})
+        return Standing(cell, status, reason, folder.history(), folder.done() or Result())
     except DamagedError as error:
         return Standing(cell, "damaged", str(error))
 

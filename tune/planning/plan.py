@@ -92,7 +92,7 @@ def make_study(search: Search, options: Options, data_hash: str) -> Study:
     given = options.records.study
     name = f"{search.base.data.name}-{options.grid.preset}" if given is None else given
     check_study_name(name)
-    folder, scheduler = (Folder(options.records.storage) / name).as_root(), options.strategy.scheduler
+    folder, scheduler = (Folder(options.records.storage) / name).as_root(), str(options.strategy.scheduler)
     scheduler = SCHEDULER_NAMES.get(scheduler, scheduler)
     study = Study(name, folder, space, (), preset.demo, scheduler=scheduler)
     settings = chosen_settings(preset, options)

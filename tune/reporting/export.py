@@ -93,8 +93,8 @@ def outcome(one: Standing) -> dict[str, Any]:
     result, metric = one.result, one.cell.metric.name
     return {
         "status": one.status, "reason": one.reason, "epochs_done": one.epoch, "epochs": one.cell.experiment.epochs,
-        "best_epoch": one.best_epoch, f"best/{metric}": one.best, "parameters": result.get("num_parameters"),
-        **result.get("metrics", {}), "train_seconds": one.train_seconds, "finished_at": result.get("finished_at"),
+        "best_epoch": one.best_epoch, f"best/{metric}": one.best, "parameters": result.num_parameters,
+        **result.metrics, "train_seconds": one.train_seconds, "finished_at": result.finished_at,
         **{name: one.machine.get(name) for name in MACHINE},
     }  # fmt: skip
 
