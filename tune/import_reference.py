@@ -38,8 +38,7 @@ from tune.core.given_weights import (
     read_weights,
 )
 from tune.core.identity import STUDY_FILE, settle
-from tune.core.open_study import find_study, known_studies
-from tune.core.protocol import claim, protocol
+from tune.core.protocol import claim, find_study, known_studies, protocol
 from tune.core.result import Result
 from tune.core.study import Cell, Settings, Study, StudyError, check_study_name
 from tune.core.test_access import COMPLETION, Sealed

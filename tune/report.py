@@ -20,7 +20,7 @@ from data.terminal import console, options_of
 from tune.analysis.plotting import png, svg
 from tune.analysis.published import deviations
 from tune.core.folder import Folder
-from tune.core.open_study import find_study
+from tune.core.protocol import find_study
 from tune.reporting.figures import gallery
 from tune.reporting.html import page
 from tune.reporting.reproducibility_card import write_card

@@ -33,7 +33,7 @@ from tune.core.data_source import find_data
 from tune.core.driver import stop_on_sigterm
 from tune.core.folder import Folder
 from tune.core.given_weights import initial_weights
-from tune.core.open_study import find_study
+from tune.core.protocol import find_study
 from tune.core.result import Result
 from tune.core.study import Cell, Study, StudyError, cell_of, key_of
 from tune.engine.machine import machine

@@ -13,7 +13,7 @@ import tune
 from fernn.experiment import Experiment
 from fernn.models import import_model, model_config
 from fernn.models.own import NAMED, StoredConfig, UnnamedModelError
-from tune.core.open_study import name_models
+from tune.core.protocol import name_models
 from tune.core.study import cell_of, make_cell, plan_cells
 from tune.engine.cost import probe
 

@@ -15,11 +15,12 @@ from fernn.train.run import Run
 from fernn.train.task import task_of
 from tune.analysis.published import SEARCHES
 from tune.core import code_record as module
-from tune.core.cell_folder import CODES, DamagedError
+from tune.core.cell_folder import CODES
 from tune.core.code_record import code_version, git_facts, portable, record, recorded
 from tune.core.data_source import recorded_data
 from tune.core.folder import Folder
 from tune.core.protocol import claim
+from tune.core.sealing import DamagedError
 from tune.core.study import Study, plan_cells, with_fields
 from tune.ocean_search import SEARCH as OCEAN
 from tune.report import Options, main

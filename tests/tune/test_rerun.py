@@ -13,9 +13,10 @@ import torch
 from tune import rerun as module
 from tune.analysis.environment_diff import code_changes, machine_changes
 from tune.analysis.metrics_diff import Training, differences, largest
-from tune.core.cell_folder import METRICS, CellFolder, sealed_line
+from tune.core.cell_folder import METRICS, CellFolder
 from tune.core.folder import Folder
 from tune.core.protocol import claim
+from tune.core.sealing import sealed_line
 from tune.core.study import StudyError
 from tune.engine.trial import Span, reset_globals, train
 from tune.rerun import Recorded, folder_name, lines, recorded_cell

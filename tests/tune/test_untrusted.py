@@ -28,13 +28,13 @@ from fernn.files.checkpoint import CheckpointError, pack, unpack
 from fernn.models import UnnamedModelError, model_config
 from tune import rerun, velocity_eval
 from tune.commands.search import USER_ERRORS
-from tune.core.cell_folder import BEST, DONE, METRICS, PREDICTIONS, CellFolder, DamagedError, sealed, sealed_line
+from tune.core.cell_folder import BEST, DONE, METRICS, PREDICTIONS, CellFolder, sealed
 from tune.core.data_source import find_data
 from tune.core.driver import driver_lock
-from tune.core.folder import TEMPORARY, Folder, LeadsOutError, write_sealed
+from tune.core.folder import TEMPORARY, Folder, LeadsOutError
 from tune.core.given_weights import initial_weights
-from tune.core.open_study import find_study
-from tune.core.protocol import load_study
+from tune.core.protocol import find_study, load_study
+from tune.core.sealing import DamagedError, sealed_line, write_sealed
 from tune.core.study import StudyError, key_of
 from tune.measures.frame_quality import measured_by
 from tune.measures.length import measured_horizon

@@ -14,12 +14,12 @@ from data.progress import say
 from data.stream import Corpus
 from data.terminal import console
 from tune.commands.search_output import Events, Outcome, Texts, Voice, describe_cost
-from tune.core.cell_folder import DamagedError
 from tune.core.code_record import record
 from tune.core.data_source import record_data
 from tune.core.driver import driver_lock, stop_on_sigterm
 from tune.core.given_weights import keep
 from tune.core.protocol import claim, load_study
+from tune.core.sealing import DamagedError
 from tune.core.search_spec import Preset, Search
 from tune.core.study import Study, StudyError
 from tune.engine.cost import Cost, NoMachineError, cost_of

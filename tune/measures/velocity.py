@@ -18,8 +18,8 @@ from fernn.generalization import DRAWN, Lines, VelocityGrid, VelocityReadings, m
 from fernn.train.run import Run, available_device
 from tune.analysis.results import ModelRow
 from tune.core.cell_folder import CellFolder
-from tune.core.folder import read_sealed, write_sealed
 from tune.core.result import Result
+from tune.core.sealing import read_sealed, write_sealed
 from tune.core.study import Cell, Study
 from tune.core.test_access import VELOCITY, Sealed
 from tune.engine.machine import machine

@@ -18,8 +18,7 @@ from tune.analysis.statistics import mean_and_deviation
 from tune.core.data_source import address_in, verified
 from tune.core.folder import Folder, check_storage_name
 from tune.core.identity import STUDY_FILE
-from tune.core.open_study import name_models
-from tune.core.protocol import check, load_study, num_to_come
+from tune.core.protocol import check, load_study, name_models, num_to_come
 from tune.core.search_spec import Preset, Search
 from tune.core.study import SCHEDULER_NAMES, Cell, Space, Study, StudyError, check_study_name, plan_cells
 from tune.planning.options import Options, chosen_sampler, chosen_settings, chosen_space

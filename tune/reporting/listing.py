@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tune.core.cell_folder import DamagedError
 from tune.core.console import disk, moment, print_document, print_lines, print_table
 from tune.core.driver import driver_of, named
 from tune.core.folder import Folder, check_storage_name
@@ -13,6 +12,7 @@ from tune.core.given_weights import experiments, imported_cells
 from tune.core.identity import STUDY_FILE
 from tune.core.protocol import load_study
 from tune.core.result import Result
+from tune.core.sealing import DamagedError
 from tune.core.status import Status, count
 from tune.core.study import Study, StudyError
 from tune.reporting.table import marks

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tune.core.cell_folder import DamagedError
 from tune.core.console import duration, plain, print_document, print_lines, print_table
 from tune.core.driver import driver_of, named
 from tune.core.given_weights import experiments
+from tune.core.sealing import DamagedError
 from tune.core.status import Standing, standings
 from tune.core.study import Study, StudyError
 from tune.reporting.table import Table, absent, columns, imported_row_cells, marks, notes, records, row_cells

@@ -10,7 +10,7 @@ from tune.analysis.results import CellResult, ModelRow, imported_results, model_
 from tune.analysis.selection import rule
 from tune.analysis.significance import against_published
 from tune.core.given_weights import ImportedCell, experiments
-from tune.core.open_study import own_models
+from tune.core.protocol import own_models
 from tune.core.search_spec import Published, Search
 from tune.core.study import Study, StudyError
 from tune.core.test_access import openings_text
