@@ -8,7 +8,7 @@ import pytest
 from stored_study import finished_study, planned_study
 
 from tune.core.driver import driver_lock
-from tune.core.status import standings
+from tune.core.status import statuses
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1, 2)}
 
@@ -25,8 +25,8 @@ def attempt(study, index, pid, started):
     )
 
 
-def statuses(study):
-    return [one.status for one in standings(study)]
+def words(study):
+    return [one.status for one in statuses(study)]
 
 
 def test_what_a_study_is_and_how_far_each_cell_is(study, manage):
@@ -52,12 +52,12 @@ def test_a_cell_runs_where_a_worker_of_a_living_driver_took_it_over_last(study):
         now = time.time()
         attempt(study, 1, 7, now + 1)
         attempt(study, 2, 8, now + 1)
-        assert statuses(study) == ["done", "running", "running"]
+        assert words(study) == ["done", "running", "running"]
         attempt(study, 2, 7, now + 2)
-        assert statuses(study) == ["done", "waiting", "running"]
+        assert words(study) == ["done", "waiting", "running"]
         attempt(study, 2, 7, now - 100)
-        assert statuses(study) == ["done", "running", "waiting"]
-    assert statuses(study) == ["done", "waiting", "waiting"]
+        assert words(study) == ["done", "running", "waiting"]
+    assert words(study) == ["done", "waiting", "waiting"]
 
 
 def test_a_cell_that_ended_without_a_result_says_why(study, manage):
@@ -65,7 +65,7 @@ def test_a_cell_that_ended_without_a_result_says_why(study, manage):
         folder = study.cell_folder(study.cells[index])
         folder.take_over()
         folder.fail(f"reason {index}", diverged)
-    assert statuses(study) == ["done", "diverged", "failed"]
+    assert words(study) == ["done", "diverged", "failed"]
     assert "reason 1" in manage("show", "s")[1]
 
 

@@ -43,7 +43,7 @@ def test_the_live_table_shows_what_runs_and_fits_the_terminal(tmp_path):
     assert "3dcnn lr 0.001 seed 10" in shown and "and 28 more" in shown and len(shown.splitlines()) < 20
     assert "1 running, 38 waiting, 1 done" in shown
     progress.lost(study.cells[30])
-    assert "lost, goes on from its last checkpoint" in text(progress)
+    assert "1 lost" in text(progress)
     progress.reported(study.cells[30], row(1))
     assert "1 running" in text(progress)
 
@@ -69,7 +69,7 @@ def test_without_a_terminal_there_are_plain_lines(tmp_path):
         progress.stopped(study.cells[1])
     lines = plain.file.getvalue().splitlines()
     assert lines[0] == "[1/4 cells, time left unknown] grnn lr 0.001 seed 0: done, epoch 0 of 2"
-    assert lines[1] == "[2/4 cells, time left unknown] grnn lr 0.001 seed 1: stopped early, epoch 0 of 2"
+    assert lines[1] == "[2/4 cells, time left unknown] grnn lr 0.001 seed 1: stopped, epoch 0 of 2"
 
 
 @pytest.mark.parametrize(

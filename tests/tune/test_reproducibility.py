@@ -3,7 +3,6 @@
 import json
 import subprocess
 import time
-from importlib import import_module
 
 import pytest
 import torch
@@ -13,7 +12,6 @@ from data.registry import DATASETS
 from fernn.experiment import Experiment
 from fernn.train.run import Run
 from fernn.train.task import task_of
-from tune.analysis.published import SEARCHES
 from tune.core import code_record as module
 from tune.core.cell_folder import CODES
 from tune.core.code_record import code_version, git_facts, portable, record, recorded
@@ -21,6 +19,7 @@ from tune.core.data_source import recorded_data
 from tune.core.folder import Folder
 from tune.core.protocol import claim
 from tune.core.sealing import DamagedError
+from tune.core.search_spec import searches
 from tune.core.study import Study, plan_cells, with_fields
 from tune.ocean_search import SEARCH as OCEAN
 from tune.report import Options, main
@@ -51,7 +50,7 @@ def test_it_answers_every_question_of_a_review(tmp_path):
     assert "3 of 8 cells (model, learning rate, seed) have a result" in section(text, "Research type")
     assert "| grnn | 0.01 | 2 of 2 | 1,234 | 0.01: 0.7, 0.001: 0.4 |" in section(text, "Experiment setup")
     assert "validation 17, 18, 19, 20;" in section(text, "Dataset splits")
-    assert "- 3dcnn lr 0.001 seed 1: not finished after 0 of 500 epochs" in section(text, "What is missing")
+    assert "- 3dcnn lr 0.001 seed 1: waiting after 0 of 500 epochs" in section(text, "What is missing")
     assert len(facts["missing"]) == 5 and [one["learning_rate"] for one in facts["setup"]["chosen"]] == [1e-2]
 
 
@@ -67,7 +66,7 @@ def test_every_data_set_has_its_source_and_its_card(name):
 
 SETUPS = [
     pytest.param({**search.base.flatten(), **preset.defaults}, id=f"{name}-{which}")
-    for name, search in ((name, import_module(module).SEARCH) for name, module in SEARCHES.items())
+    for name, search in searches().items()
     for which, preset in search.presets.items()
 ]
 
