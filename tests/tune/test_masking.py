@@ -6,7 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from tune.commands.search_output import Events, Texts
+from tune.commands.search_output import EventOutput, TextOutput
 from tune.core.console import masked
 from tune.core.folder import check_storage_name
 from tune.core.study import StudyError
@@ -38,7 +38,7 @@ def test_neither_people_nor_programs_are_told_a_password():
         io.StringIO(),
         io.StringIO(),
     )
-    assert Texts(Console(file=out)).refused(error) == Events(lines).refused(error) == 2
+    assert TextOutput(Console(file=out)).refused(error) == EventOutput(lines).refused(error) == 2
     assert json.loads(lines.getvalue())["reason"].endswith("http://***@host does not")
     assert SECRET not in out.getvalue() + lines.getvalue() and "***@host" in out.getvalue()
 
