@@ -4,8 +4,8 @@ import json
 
 import pyarrow as pa
 import pytest
-from stored_study import NARROW, finished_study, planned_study
 
+from tests.support.stored_study import NARROW, finished_study, planned_study
 from tune import translating_mnist_search
 from tune.core.folder import Folder
 from tune.core.protocol import claim

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from stored_study import finish_cell, finished_study, planned_study
 
+from tests.support.stored_study import finish_cell, finished_study, planned_study
 from tune.core.sealing import DamagedError
 from tune.core.test_access import COMPLETION, VELOCITY, Sealed, SealedError, openings_text
 

@@ -6,12 +6,12 @@ import time
 
 import pytest
 import torch
-from stored_study import finish_cell, finished_study, planned_study
 
 from data.registry import DATASETS
 from fernn.experiment import Experiment
 from fernn.train.run import Run
 from fernn.train.task import task_of
+from tests.support.stored_study import finish_cell, finished_study, planned_study
 from tune.core import code_record as module
 from tune.core.cell_folder import CODES
 from tune.core.code_record import code_version, git_facts, portable, record, recorded

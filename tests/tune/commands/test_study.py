@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from stored_study import finish_cell, planned_study
 
 import tune
+from tests.support.stored_study import finish_cell, planned_study
 from tune.core.cell_folder import BEFORE, BEST, LAST
 from tune.engine.continue_training import adopt_shorter
 

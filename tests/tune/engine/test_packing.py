@@ -3,10 +3,10 @@
 import sys
 
 import pytest
-import tiny
 import torch
 
 from fernn.experiment import Experiment
+from tests.support import tiny
 from tune.core.folder import Folder
 from tune.core.study import Study, StudyError, plan_cells
 from tune.engine import packing

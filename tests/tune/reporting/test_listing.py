@@ -4,8 +4,8 @@ import json
 import time
 
 import pytest
-from stored_study import finish_cell, finished_study
 
+from tests.support.stored_study import finish_cell, finished_study
 from tune.core.driver import driver_lock
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1, 2)}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import optuna
 import pytest
-from stored_study import finished_study, shown
 
+from tests.support.stored_study import finished_study, shown
 from tune import sync
 from tune.core.folder import Folder, LeadsOutError
 from tune.core.identity import has_studies, settle

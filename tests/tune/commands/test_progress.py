@@ -4,8 +4,8 @@ import io
 
 import pytest
 from rich.console import Console
-from tiny import study_in
 
+from tests.support.tiny import study_in
 from tune.commands.progress import Progress
 from tune.core.console import duration
 from tune.engine.pace import Pace

@@ -5,10 +5,10 @@ import sys
 
 import pytest
 import torch
-from stored_study import finished_study, planned_study
 
 import tune
 from fernn.files.checkpoint import unpack
+from tests.support.stored_study import finished_study, planned_study
 from tune.core.cell_folder import BEST
 from tune.core.protocol import find_study
 from tune.core.study import StudyError

@@ -5,8 +5,8 @@ import io
 from html.parser import HTMLParser
 
 import pytest
-from stored_study import finished_study
 
+from tests.support.stored_study import finished_study
 from tune.kth_search import PUBLISHED
 from tune.report import draw, write
 from tune.reporting.html import page, summary

@@ -18,14 +18,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from mutations import JSON, bounded_memory, mutations, tried
 from ray.data._internal.object_extensions.arrow import ArrowPythonObjectArray
-from stored_study import finished_study
 
 import tune
 from data.errors import DataError
 from fernn.files.checkpoint import CheckpointError, pack, unpack
 from fernn.models import UnnamedModelError, model_config
+from tests.support.mutations import JSON, bounded_memory, mutations, tried
+from tests.support.stored_study import finished_study
 from tune import rerun, velocity_eval
 from tune.commands.search import USER_ERRORS
 from tune.core.cell_folder import BEST, DONE, METRICS, PREDICTIONS, CellFolder, sealed

@@ -19,7 +19,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import psycopg
-from disturbed import ROOT
+
+from tests.support.disturbed import ROOT
 
 BIN = Path(sys.executable).parent
 TEMPLATE = ROOT / "deploy/mlflow/nginx.conf.template"

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from tiny import study_in
 
+from tests.support.tiny import study_in
 from tune.core.protocol import claim, load_study
 from tune.core.sealing import sealed_line
 from tune.planning.halving import next_segment, rungs

@@ -5,11 +5,11 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-import tiny
-from stored_study import finish_cell, planned_study
-from tiny import Listener, results, study_in
 
 from fernn.experiment import Experiment
+from tests.support import tiny
+from tests.support.stored_study import finish_cell, planned_study
+from tests.support.tiny import Listener, results, study_in
 from tune.core.protocol import claim, load_study
 from tune.core.study import plan_cells
 from tune.engine.ray_tune import Workload

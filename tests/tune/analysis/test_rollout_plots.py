@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from stored_study import planned_study
 
+from tests.support.stored_study import planned_study
 from tune.analysis.rollout_plots import NUM_CLIPS, frames_shown, rollout_figure
 
 

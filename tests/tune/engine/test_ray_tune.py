@@ -5,9 +5,9 @@ import signal
 from collections import Counter
 
 import pytest
-import tiny
-from tiny import Listener, results, study_in
 
+from tests.support import tiny
+from tests.support.tiny import Listener, results, study_in
 from tune.core.study import Study
 from tune.engine.ray_tune import Workload, run_cells
 from tune.planning.resources import Resources

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from stored_study import finished_study
 
 from data.sealing import checksum
+from tests.support.stored_study import finished_study
 from tune.analysis.results import registered_name
 from tune.reporting.table import Table
 from tune.reporting.tables import sheets

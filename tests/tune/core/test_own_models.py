@@ -18,7 +18,7 @@ from tune.core.study import cell_of, make_cell, plan_cells
 from tune.engine.cost import probe
 
 SMALL = ["--lrs", "1e-3", "--set", "data.size=8", "--set", "model.hidden_channels=4"]
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import socket
 import time
 
 import pytest
-from stored_study import finished_study, planned_study
 
+from tests.support.stored_study import finished_study, planned_study
 from tune.core.driver import driver_lock
 from tune.core.status import statuses
 

@@ -8,8 +8,8 @@ import zipfile
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
-from stored_study import finished_study
 
+from tests.support.stored_study import finished_study
 from tune.core.folder import Folder
 from tune.core.study import StudyError
 from tune.reporting.export import NAMES, export

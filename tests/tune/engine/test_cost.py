@@ -4,10 +4,10 @@ import os
 from dataclasses import replace
 
 import pytest
-from stored_study import finished_study
 
 from fernn.experiment import Experiment
 from fernn.models import MODELS
+from tests.support.stored_study import finished_study
 from tune.commands.search_output import describe_cost
 from tune.core.folder import Folder
 from tune.core.study import Study, StudyError, plan_cells

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from tune.core.folder import Folder
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 STUDY, EPOCHS = "soak", 20
 TWELVE = ["--models", "fernn-v1", "grnn", "--lrs", "1e-2", "3e-3", "1e-3", "--seeds", "0", "1", "--epochs", str(EPOCHS)]
 TINY = ["--batch-size", "16", "--yes", "--json", "--study", STUDY]

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 from mlflow.exceptions import MlflowException
-from stored_study import finish_cell, finished_study, planned_study, said, shown
 
 from fernn.train.run import Run
+from tests.support.stored_study import finish_cell, finished_study, planned_study, said, shown
 from tune.analysis.results import model_rows
 from tune.commands.search_output import describe_pages
 from tune.core.study import Cell, StudyError

@@ -3,8 +3,8 @@
 from collections import defaultdict
 
 import pytest
-from stored_study import finish_cell, planned_study
 
+from tests.support.stored_study import finish_cell, planned_study
 from tune.engine import prometheus as monitoring
 from tune.engine.prometheus import COUNTERS, GAUGES, Monitor
 

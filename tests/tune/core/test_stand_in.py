@@ -3,9 +3,9 @@
 import json
 
 from mnist_layouts import four_files
-from stored_study import finished_study
 
 from data.mnist.prepare import prepare
+from tests.support.stored_study import finished_study
 from tune.analysis.plotting import marks
 from tune.commands.service_checks import data_folder
 from tune.core.protocol import load_study

@@ -6,8 +6,8 @@ import time
 from contextlib import closing
 
 import pytest
-from stored_study import finished_study, shown
 
+from tests.support.stored_study import finished_study, shown
 from tune.planning.options import Records
 from tune.services.databases import MLFLOW, OPTUNA, BehindError
 from tune.services.mending import mend
