@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from stored_study import finished_study, planned_study
 
-from fernn.train.task import ACCURACY
+from fernn.train.metric import ACCURACY
 from tune.analysis.results import model_rows
 from tune.core.folder import Folder
 from tune.core.study import StudyError

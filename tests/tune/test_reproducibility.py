@@ -12,7 +12,7 @@ from stored_study import finish_cell, finished_study, planned_study
 from data.registry import DATASETS
 from fernn.experiment import Experiment
 from fernn.train.run import Run
-from fernn.train.task import task_of
+from fernn.train.tasks import task_of
 from tune.analysis.published import SEARCHES
 from tune.core import code_record as module
 from tune.core.cell_folder import CODES, DamagedError

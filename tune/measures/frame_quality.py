@@ -26,8 +26,8 @@ from fernn.metrics.lpips import Perceptual
 from fernn.models.noether import NoetherNetwork
 from fernn.models.tailored import Inner
 from fernn.models.tailoring import Step
-from fernn.train.conserved import seeded_noise
 from fernn.train.evaluate import NUM_EXAMPLES, autocast, evaluating, to_unit
+from fernn.train.noether import seeded_noise
 from fernn.train.run import Run, available_device
 from tune.core.cell_folder import CellFolder
 from tune.core.machine import machine

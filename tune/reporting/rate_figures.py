@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial
 
-from fernn.train.task import ACCURACY, Metric
+from fernn.train.metric import ACCURACY, Metric
 from tune.analysis.plotting import blank_figure, marks
 from tune.analysis.results import ModelRow
 from tune.analysis.statistics import mean_and_deviation

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fernn.train.task import Metric
+from fernn.train.metric import Metric
 from tune.analysis.results import CellResult, ModelRow
 from tune.analysis.significance import against_published
 from tune.core.imported import ImportedCell

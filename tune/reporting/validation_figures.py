@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from fernn.train.task import ACCURACY
+from fernn.train.metric import ACCURACY
 from tune.analysis.plotting import blank_figure, marks
 from tune.analysis.results import ModelRow
 from tune.core.study import Study
