@@ -8,7 +8,7 @@ from fernn.models.cnn3d import CNN3DConfig
 from fernn.models.dynamics import CONVECTION, OCEAN
 from fernn.models.e3d_lstm import E3DLSTMConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
-from fernn.models.noether import NoetherConfig
+from fernn.models.noether import NoetherConfig, StateConfig
 from fernn.models.own import (
     NAMED,
     StoredConfig,
@@ -20,7 +20,6 @@ from fernn.models.own import (
     source_hash,
 )
 from fernn.models.predictor import RotatingConfig, TranslatingConfig
-from fernn.models.states import StateConfig
 
 __all__ = [
     "MODELS", "ModelConfig", "StoredConfig", "UnnamedModelError", "import_model", "model_config", "name_model",

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fernn.equivariance.field_symmetries import PARAMETERS, SHIFTS
+from fernn.flows.field_symmetries import PARAMETERS, SHIFTS
 from fernn.metrics.energy_spectrum import log_spectrum, spectrum_error
 from fernn.train.metric import RMSE
 from fernn.train.prediction import Prediction, to_grey

@@ -7,8 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from fernn.models.states import StateNetwork
-from fernn.models.tailored import Rollout
+from fernn.models.noether import StateNetwork
+from fernn.models.noether.network import Rollout
 from fernn.train.metric import RMSE
 from fernn.train.prediction import FrameErrors, Prediction
 
