@@ -12,6 +12,7 @@ from fernn.flows import Flow, RotationFlow, TranslationFlow
 from fernn.layers.cell import FERNNCell
 from fernn.layers.convolution import CircularConvolution, Convolution, Padding, plane_convolution
 from fernn.layers.pooling import pool_velocities
+from fernn.layers.steerable import SteerableConvolution
 from fernn.models.base import ModelConfig, require_positive
 
 Rollout = Literal["published", "equivariant"]
@@ -165,8 +166,6 @@ class RotatingConfig(ModelConfig):
 
     def build(self) -> SequencePredictor:
         """The network; steerable weights drawn as escnn does, the decoder's by PyTorch's default."""
-        from fernn.layers.steerable import SteerableConvolution  # which imports escnn
-
         cell = FERNNCell(
             self.flow, SteerableConvolution(self.hidden_fields, self.hidden_fields, self.group_order), "relu"
         )

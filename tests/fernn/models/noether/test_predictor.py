@@ -36,11 +36,9 @@ def frames():
 def test_steps_are_those_of_an_optimizer_on_a_copy(name, fields, optimizer, library, frames):
     predictor, quantity = network(name, fields), Brightness()
     before = copy.deepcopy(predictor.state_dict())
-    conserving = TailoredPredictor(predictor, quantity, nullcontext)
+    tailored = TailoredPredictor(predictor, quantity, nullcontext)
     with torch.no_grad():
-        steps = list(
-            islice(conserving.descend(InnerSteps(lr=1e-3, optimizer=optimizer, compared="first"), frames, 3), 5)
-        )
+        steps = list(islice(tailored.descend(InnerSteps(lr=1e-3, optimizer=optimizer, compared="first"), frames, 3), 5))
         assert torch.equal(steps[0].found.frames[:, 2:], predictor(frames, 3))
         assert torch.equal(steps[0].found.frames[:, :2], frames)
     plain, losses = copy.deepcopy(predictor), []
@@ -52,18 +50,18 @@ def test_steps_are_those_of_an_optimizer_on_a_copy(name, fields, optimizer, libr
         loss.backward()
         by.step()
     assert [step.losses.item() for step in steps[:4]] == pytest.approx(losses, rel=1e-4) and losses[-1] < losses[0]
-    for weight, moved in zip(plain.parameters(), conserving.predictor.parameters(), strict=True):
+    for weight, moved in zip(plain.parameters(), tailored.predictor.parameters(), strict=True):
         torch.testing.assert_close(moved.detach(), weight.detach(), rtol=1e-4, atol=1e-5)
     assert all(torch.equal(value, before[name]) for name, value in predictor.state_dict().items())
 
 
 def test_every_clip_begins_with_the_trained_weights(frames):
-    conserving = TailoredPredictor(network(*CASES[1]), Brightness(), nullcontext)
+    tailored = TailoredPredictor(network(*CASES[1]), Brightness(), nullcontext)
     inner = InnerSteps(lr=1e-2, optimizer="adam", compared="first")
-    first, again = ([step.losses.item() for step in islice(conserving.descend(inner, frames, 2), 3)] for _ in range(2))
+    first, again = ([step.losses.item() for step in islice(tailored.descend(inner, frames, 2), 3)] for _ in range(2))
     assert first == again
     with pytest.raises(ValueError, match="frames must be of 1 clip, whose weights are its own, got 2"):
-        next(conserving.descend(inner, torch.cat([frames, frames]), 2))
+        next(tailored.descend(inner, torch.cat([frames, frames]), 2))
 
 
 def test_a_quantity_learns_to_stay_and_to_spread():
