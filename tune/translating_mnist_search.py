@@ -19,8 +19,9 @@ them again, --precision bf16 halves them. The published code trains at 1e-3 by d
 import sys
 
 from fernn.config import TranslatingConfig
-from fernn.experiment import Experiment, OptimConfig
+from fernn.experiment import Experiment
 from fernn.models import MODELS
+from fernn.optim import OptimConfig
 from tune.analysis.published import NAMED_DRAWS
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Published, Search

@@ -12,7 +12,8 @@ from typing import Any
 from fernn.config import unknown_name
 from fernn.experiment import Experiment
 from fernn.models import source_hash
-from fernn.train.task import Metric, task_of
+from fernn.train.metric import Metric
+from fernn.train.tasks import task_of
 from tune.core.cell_folder import CellFolder
 from tune.core.folder import Folder
 
