@@ -4,7 +4,7 @@ The order of a training epoch comes from the stream ("windows", seed, epoch), th
 ("shift", the window's name): the same for every model, so that all models are tested on the same shifted fields.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,10 +17,11 @@ from numpy.typing import ArrayLike, NDArray
 from ray.data.collate_fn import NumpyBatchCollateFn
 
 from data.errors import DataError
-from data.fields.schema import Tile, read_tiles
-from data.fields.windows import Window, cut_at, frames_used, is_held_out, windows
+from data.fields.schema import TILES, Tile, breaks_of, read_tiles
+from data.fields.windows import Window, count_windows, cut_at, frames_used, is_held_out, windows
 from data.manifest import Manifest
-from data.stream import batches
+from data.splits import SPLITS, by_split
+from data.stream import Stream, batches
 from fernn.batch import Batch
 from fernn.config import FieldsConfig
 from fernn.experiment import Split
@@ -46,14 +47,22 @@ def read_fields(folder: Path, manifest: Manifest) -> Fields:
     return Fields(read_tiles(folder, manifest))
 
 
-class FieldStream:
+def num_windows(data: FieldsConfig, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
+    """How many windows each split has, by the tiles' lengths; without them, the most that the config allows."""
+    if manifest is not None:
+        return count_windows(manifest.clips[TILES], data, breaks_of(manifest))
+    train, validation, test, domain = data.num_clips
+    return by_split((train, validation, test + (domain if data.domain else 0)))
+
+
+class FieldStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
     def __init__(self, corpus: Fields, data: FieldsConfig, batch_size: int) -> None:
         self.corpus, self.data, self.batch_size = corpus, data, batch_size
         breaks = {tile.name: tile.breaks for tile in corpus.tiles if tile.breaks}
         self.windows = windows({tile.name: len(tile.frames) for tile in corpus.tiles}, data, breaks)
-        for split in ("train", "validation", "test"):
+        for split in SPLITS:
             if not self.windows[split]:
                 gaps = " without a gap" if breaks else ""
                 raise DataError(
@@ -86,10 +95,6 @@ class FieldStream:
     def num_clips(self, split: Split) -> int:
         """How many windows the split has."""
         return len(self.windows[split]) + (len(self.windows["domain"]) if split == "test" else 0)
-
-    def facts(self, ids: list[str]) -> dict[str, list[Any]]:
-        """Nothing is known of a window beyond its name."""
-        return {}
 
     @cached_property
     def moments(self) -> tuple[float, float]:

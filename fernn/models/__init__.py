@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fernn.config import unknown_name
+from fernn.config import data_config, unknown_name
 from fernn.models.base import ModelConfig
 from fernn.models.cnn3d import CNN3DConfig
 from fernn.models.dynamics import CONVECTION, OCEAN
@@ -22,8 +22,8 @@ from fernn.models.own import (
 from fernn.models.predictor import RotatingPredictorConfig, TranslatingPredictorConfig
 
 __all__ = [
-    "MODELS", "ModelConfig", "StoredConfig", "UnnamedModelError", "import_model", "model_config", "name_model",
-    "source_hash",
+    "MODELS", "ModelConfig", "StoredConfig", "UnnamedModelError", "import_model", "model_config", "models_of",
+    "name_model", "source_hash",
 ]  # fmt: skip
 
 KTH = (
@@ -55,8 +55,8 @@ KTH_VIDEO = tuple(replace(config, patch_size=8) if isinstance(config, E3DLSTMCon
 RAMP = (NoetherConfig("noether"), NoetherConfig("svg", inner_steps=0))
 SYSTEM = (StateConfig("noether"), StateConfig("mlp", inner_steps=0))
 MODELS: dict[str, dict[str, ModelConfig]] = {
-    data: {config.name: config for config in configs}
-    for data, configs in (
+    family: {config.name: config for config in configs}
+    for family, configs in (
         ("kth", KTH),
         ("translating-mnist", TRANSLATING),
         ("rotating-mnist", ROTATING),
@@ -64,13 +64,17 @@ MODELS: dict[str, dict[str, ModelConfig]] = {
         ("kth-video", KTH_VIDEO),
         ("ocean", OCEAN),
         ("convection", CONVECTION),
-        ("made-convection", CONVECTION),
         ("physics101", RAMP),
         ("ideal-pendulum", (*SYSTEM, StateConfig("oracle", quantity="pendulum-energy"))),
         ("ideal-spring", (*SYSTEM, StateConfig("oracle", quantity="spring-energy"))),
     )
 }
-"""By data set: its models by name."""
+"""By family, which a data set's config names: the models by name."""
+
+
+def models_of(data: str) -> dict[str, ModelConfig]:
+    """The models of a data set's family by name; raises KeyError for a data set that is not registered."""
+    return MODELS.get(data_config(data).family, {})
 
 
 def model_config(name: str, data: str = "kth") -> ModelConfig:
@@ -84,7 +88,7 @@ def model_config(name: str, data: str = "kth") -> ModelConfig:
     if ":" in name:
         require_own_name(name)
         raise UnnamedModelError(how_to_name(name))
-    known = MODELS.get(data, {})
+    known = models_of(data)
     if name not in known:
         raise KeyError(f"{unknown_name(name, list(known), kind='model')}, or package.module:ConfigClass")
     return known[name]

@@ -9,6 +9,7 @@ from itertools import product
 from types import MappingProxyType
 from typing import Any
 
+import data.registry  # noqa: F401  the configs of data sets that fernn does not know
 from fernn.config import unknown_name
 from fernn.experiment import Experiment
 from fernn.models import source_hash
