@@ -15,11 +15,12 @@ Hardware there: A100 and H100 GPUs, hours not published. Not yet run at full siz
 import sys
 
 from fernn.config import RotatingMNISTConfig
-from fernn.experiment import Experiment, OptimConfig
+from fernn.experiment import Experiment
 from fernn.models import MODELS
+from fernn.optim import OptimConfig
 from tune.analysis.published import NAMED_DRAWS
 from tune.commands.search import main
-from tune.planning.options import Preset, Published, Search
+from tune.core.search_spec import Preset, Published, Search
 from tune.translating_mnist_search import DEVIATIONS
 
 RATES = (1e-3, 3e-4, 1e-4)

@@ -24,8 +24,8 @@ from data.splits import SPLITS, by_split
 from data.stream import Stream, batches
 from fernn.batch import Batch
 from fernn.config import FieldsConfig
-from fernn.equivariance.field_symmetries import MOST_MAGNITUDE, MOST_MOTION, MOST_SCALE, PARAMETERS
 from fernn.experiment import Split
+from fernn.flows.field_symmetries import MOST_MAGNITUDE, MOST_MOTION, MOST_SCALE, PARAMETERS
 from fernn.seeding import generator
 
 LABELS = (*PARAMETERS, "domain")
@@ -127,7 +127,7 @@ class FieldStream(Stream):
 
 
 def shift_of(window: Window, deviation: float) -> NDArray[np.float64]:
-    """The parameters of a window's shifts, in the order of :data:`fernn.equivariance.field_symmetries.PARAMETERS`."""
+    """The parameters of a window's shifts, in the order of :data:`fernn.flows.field_symmetries.PARAMETERS`."""
     u, v, factor, turns, growth = generator("shift", window_name(window)).random(len(PARAMETERS))
     motion = (2 * np.array([u, v]) - 1) * MOST_MOTION * deviation
     return np.array([*motion, factor * MOST_MAGNITUDE, np.floor(4 * turns), 1 + growth * (MOST_SCALE - 1)])

@@ -8,7 +8,7 @@ from fernn.models.cnn3d import CNN3DConfig
 from fernn.models.dynamics import CONVECTION, OCEAN
 from fernn.models.e3d_lstm import E3DLSTMConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
-from fernn.models.noether import NoetherConfig
+from fernn.models.noether import NoetherConfig, StateConfig
 from fernn.models.own import (
     NAMED,
     StoredConfig,
@@ -19,8 +19,7 @@ from fernn.models.own import (
     require_own_name,
     source_hash,
 )
-from fernn.models.predictor import RotatingConfig, TranslatingConfig
-from fernn.models.states import StateConfig
+from fernn.models.predictor import RotatingPredictorConfig, TranslatingPredictorConfig
 
 __all__ = [
     "MODELS", "ModelConfig", "StoredConfig", "UnnamedModelError", "import_model", "model_config", "models_of",
@@ -37,14 +36,14 @@ KTH = (
     CNN3DConfig("3dcnn"),
 )
 TRANSLATING = (
-    TranslatingConfig("grnn", velocity_range=(0, 0)),
-    TranslatingConfig("fernn-v1", velocity_range=(1, 1)),
-    TranslatingConfig("fernn-v2", velocity_range=(2, 2)),
+    TranslatingPredictorConfig("grnn", velocity_range=(0, 0)),
+    TranslatingPredictorConfig("fernn-v1", velocity_range=(1, 1)),
+    TranslatingPredictorConfig("fernn-v2", velocity_range=(2, 2)),
 )
 ROTATING = (
-    RotatingConfig("grnn", velocities=(0.0,)),
-    RotatingConfig("fernn-v2", velocities=(-20.0, -10.0, 0.0, 10.0, 20.0)),
-    RotatingConfig("fernn-v4"),
+    RotatingPredictorConfig("grnn", velocities=(0.0,)),
+    RotatingPredictorConfig("fernn-v2", velocities=(-20.0, -10.0, 0.0, 10.0, 20.0)),
+    RotatingPredictorConfig("fernn-v4"),
 )
 MOVING = (
     E3DLSTMConfig("e3d-lstm"),

@@ -13,7 +13,8 @@ import data.registry  # noqa: F401  the configs of data sets that fernn does not
 from fernn.config import unknown_name
 from fernn.experiment import Experiment
 from fernn.models import source_hash
-from fernn.train.task import Metric, task_of
+from fernn.train.metric import Metric
+from fernn.train.tasks import task_of
 from tune.core.cell_folder import CellFolder
 from tune.core.folder import Folder
 
@@ -105,7 +106,7 @@ class Study:
     data: str = ""
     """Folder of the prepared data."""
     scheduler: str = "none"
-    """Where it is "asha", a cell that was stopped counts as settled."""
+    """Where it is :data:`HALVING`, a cell that was stopped counts as settled."""
     sampling: Settings = field(default_factory=dict)
     """How learning rates were proposed, empty for a grid."""
     num_to_come: int = 0
@@ -114,6 +115,11 @@ class Study:
     """The record of the code that trains what is missing, empty where there is none: :mod:`tune.core.code_record`."""
     id: str = ""
     """What the study is known by wherever it is, see :mod:`tune.core.identity`; empty before it is claimed."""
+
+    @property
+    def halves(self) -> bool:
+        """Whether successive halving stops some of its cells early."""
+        return self.scheduler == HALVING
 
     @property
     def metric(self) -> Metric:
@@ -139,7 +145,7 @@ class Study:
     def settled(self, cell: Cell) -> bool:
         """Whether nothing is left to do: the cell has its result, would diverge again, or was stopped for good."""
         folder = self.cell_folder(cell)
-        stopped = self.scheduler == "asha" and folder.stopped() is not None
+        stopped = self.halves and folder.stopped() is not None
         return folder.done() is not None or stopped or folder.diverged()
 
     def diverged(self) -> list[Cell]:
@@ -226,3 +232,10 @@ def cell_of(config: Mapping[str, Any]) -> Cell:
     if not isinstance(source, str):
         raise TypeError(f"model_source must be a text, got {source!r:.80}")
     return Cell(Experiment.stored(config["experiment"], source), config["data_hash"], source)
+
+
+RATE = "optim.lr"
+HALVING = "halving"
+"""The scheduler that stops learning rates early, synchronously: a rung is decided when all have reached it."""
+SCHEDULER_NAMES = {"asha": HALVING}
+"""Other words by which a scheduler is known, on the command line and in studies of version 0.1."""

@@ -1,0 +1,105 @@
+"""Noether Networks for the states of small physical systems: a plain network, tailored so that a quantity is conserved.
+
+Source: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantities", NeurIPS 2021, scientific data.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fernn.layers.conditional import ConditionalNorm
+from fernn.models.base import ModelConfig, require_positive
+from fernn.models.noether.network import Rollout, TailoredNetwork
+from fernn.models.noether.quantities import (
+    STATE,
+    ComparedWith,
+    Energy,
+    StateQuantity,
+    StateQuantityName,
+    learning_terms,
+)
+from fernn.models.noether.tailoring import InnerSteps
+
+
+class Stepper(nn.Module):
+    """The state that follows: x + f(x), f two hidden layers with tanh, each with conditional normalisation before."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        hidden = [(nn.Linear(c_in, width), ConditionalNorm(width), nn.Tanh()) for c_in in (STATE, width)]
+        self.layers = nn.Sequential(*(part for parts in hidden for part in parts), nn.Linear(width, STATE))
+
+    def forward(self, sequences: Tensor, num_given: int, horizon: int, taught: bool = False) -> Rollout:
+        """The given states of sequences (b, t, 2, 1, 1) and ``horizon`` more.
+
+        ``taught``: each from the true state before it, all at once; else one from the other.
+        """
+        given = sequences.flatten(2)
+        if taught:
+            before = given[:, num_given - 1 : num_given - 1 + horizon]
+            states = torch.cat([given[:, :num_given], self.following(before.flatten(0, 1)).view_as(before)], dim=1)
+        else:
+            found = [*given[:, :num_given].unbind(dim=1)]
+            for _ in range(horizon):
+                found.append(self.following(found[-1]))
+            states = torch.stack(found, dim=1)
+        return Rollout(states[..., None, None], states.new_zeros(len(states)))
+
+    def following(self, states: Tensor) -> Tensor:
+        """The state after each of (n, 2); of several a sample, those of a sample stand side by side."""
+        return states + self.layers(states)
+
+
+class StateNetwork(TailoredNetwork):
+    """A stepper, and the quantity that its predictions are to conserve."""
+
+    def forward(self, states: Tensor, horizon: int) -> Tensor:
+        """The ``horizon`` states (b, horizon, 2, 1, 1) that follow ``states`` (b, t, 2, 1, 1)."""
+        return self.rollout(states, states.shape[1], horizon).frames[:, states.shape[1] :]
+
+    def outer_loss(self, sequences: Tensor, num_given: int) -> tuple[Tensor, Tensor]:
+        """The loss of training, and the states (b, horizon, 2, 1, 1), each predicted from the true one before it.
+
+        The stepper learns from the mean squared error, without tailoring: its weights are those that it has with no
+        quantity. A learned quantity learns from true sequences by
+        :func:`fernn.models.noether.quantities.learning_terms`. The paper learns it through the inner step; from 25
+        sequences that overfits (LOG).
+        """
+        states = self.backbone(sequences, num_given, sequences.shape[1] - num_given, True).frames[:, num_given:]
+        loss = (states - sequences[:, num_given:]).square().mean()
+        if any(True for _ in self.embedding.parameters()):
+            loss = sum(learning_terms(self.embedding(sequences)), start=loss)
+        return loss, states
+
+
+@dataclass(frozen=True)
+class StateConfig(ModelConfig):
+    """A network that predicts states; with ``inner_steps`` 0 nothing is conserved."""
+
+    name: str = "noether"
+    inner_steps: int = 10
+    inner_lr: float = 3e-4
+    """Chosen with ``inner_steps`` by the validation error of both systems: longer steps overshoot on the sequences
+    whose energy reacts most."""
+    compared: ComparedWith = "first"
+    width: int = 64
+    quantity: StateQuantityName = "learned"
+    """learned: by training; the energies: the ones that the systems conserve."""
+    dimensions: int = 1
+    """Numbers that are to be conserved, where they are learned."""
+
+    def __post_init__(self) -> None:
+        require_positive(width=self.width, dimensions=self.dimensions)
+        self.inner()
+
+    def inner(self) -> InnerSteps:
+        """How a sequence is tailored."""
+        return InnerSteps(self.inner_steps, self.inner_lr, compared=self.compared)
+
+    def build(self) -> StateNetwork:
+        """The network, with PyTorch's default initial weights."""
+        stepper = Stepper(self.width)
+        learned = self.quantity == "learned" and self.inner_steps > 0
+        quantity = StateQuantity(self.width, self.dimensions) if learned else Energy(self.quantity)
+        return StateNetwork(stepper, quantity, self.inner())

@@ -1,0 +1,82 @@
+"""Tasks of the Noether Networks: frames predicted with draws of a latent variable, and states of small systems."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from fernn.models.noether import StateNetwork
+from fernn.models.noether.network import Rollout
+from fernn.train.metric import RMSE
+from fernn.train.prediction import FrameErrors, Prediction
+
+
+@runtime_checkable
+class Stochastic(Protocol):
+    """A predictor with a latent variable and a loss of its own."""
+
+    def noise(self, clips: Tensor, num_frames: int) -> Tensor:
+        """Standard normal draws for clips of ``num_frames``, from PyTorch's generator: (b, num_frames - 1, z)."""
+
+    def outer_loss(self, clips: Tensor, noise: Tensor, num_given: int) -> tuple[Tensor, Rollout]:
+        """The loss, a mean over clips, and the prediction that it is of."""
+
+
+@dataclass(frozen=True)
+class StochasticPrediction(Prediction):
+    """Frames as the model's own loss asks for; the metric is the mean squared error per pixel.
+
+    In evaluation every clip has draws of its own, seeded by its label, whatever the batch; examples have the seeds
+    0, 1, ...
+    """
+
+    def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        if not isinstance(model, Stochastic):
+            return super().loss(model, clips, labels)
+        loss, rollout = model.outer_loss(clips, model.noise(clips, clips.shape[1]), self.input_frames)
+        error = (rollout.frames - clips)[:, self.input_frames :].square().mean()
+        return loss, error.detach() * len(clips)
+
+    def predicted(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Tensor:
+        if not isinstance(model, Stochastic):
+            return super().predicted(model, clips, labels)
+        return model(*self.inputs(clips), seeded_noise(model, clips, labels)).float()
+
+
+def seeded_noise(model: Any, clips: Tensor, seeds: Tensor) -> Tensor:
+    """Draws of every clip from a generator of its own, seeded with its entry of ``seeds`` (b,)."""
+    like = model.noise(clips[:1], clips.shape[1])[0]
+    each = [torch.randn(like.shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds.tolist()]
+    return torch.stack(each).to(like)
+
+
+class StateErrors(FrameErrors):
+    """Mean squared error of every predicted state (n, horizon) of the sequences named by ``ids``."""
+
+    def metrics(self) -> dict[str, float]:
+        """The root of the mean over states and sequences, and of the last states alone."""
+        errors = self.errors.double()
+        return {"rmse": errors.mean().sqrt().item(), "last_rmse": errors[:, -1].mean().sqrt().item()}
+
+
+@dataclass(frozen=True)
+class StatePrediction(Prediction):
+    """The first states to those that follow, by mean squared error; the metric is its root."""
+
+    metric = RMSE
+
+    def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The model's own loss, in which each state is predicted from the true one before; else the prediction's."""
+        if not isinstance(model, StateNetwork):
+            return super().loss(model, clips, labels)
+        loss, states = model.outer_loss(clips, self.input_frames)
+        return loss, (states - self.truth(clips)).square().mean().detach() * len(clips)
+
+    def predictions(self, ids: list[str], columns: Mapping[str, Any]) -> StateErrors:
+        return StateErrors(torch.as_tensor(columns["errors"]), ids)
+
+    def examples(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
+        """None: states are no pictures."""
+        return {}

@@ -1,0 +1,152 @@
+"""The statistics, against closed forms and SciPy."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from fernn.train.metric import ACCURACY, ERROR
+from tune.analysis.statistics import (
+    LEVEL,
+    POWER,
+    Sample,
+    fewest_pairs,
+    holm,
+    margin,
+    mean_and_deviation,
+    paired_permutation,
+    paired_power,
+    pairs_needed,
+    person_interval,
+    power_advice,
+    relevant_gap,
+    smallest_p,
+    verdict,
+    welch_interval,
+)
+
+
+def test_the_deviation_is_the_sample_one_and_one_seed_has_none():
+    assert mean_and_deviation([1.0, 2.0, 3.0]) == (2.0, 1.0)
+    assert mean_and_deviation([0.5, 0.7]) == (pytest.approx(0.6), pytest.approx(0.2 / 2**0.5))
+    assert mean_and_deviation([0.5]) == (0.5, None)
+
+
+def test_an_interval_over_two_persons_runs_from_the_worse_to_the_better():
+    """Of two persons a quarter of all draws holds one of them alone: more than 2.5 % at each end."""
+    assert person_interval([2, 9], [10, 10]) == (0.2, 0.9)
+
+
+def test_an_interval_over_persons_is_that_of_all_their_draws():
+    right, clips = [3.0, 9.0, 5.0, 8.0, 2.0], [10, 12, 9, 10, 11]
+    draws = np.array(list(product(range(5), repeat=5)))
+    all_of_them = np.array(right)[draws].sum(axis=1) / np.array(clips)[draws].sum(axis=1)
+    expected = np.quantile(all_of_them, [0.025, 0.975])
+    assert person_interval(right, clips) == pytest.approx(expected, abs=0.01)
+    assert person_interval(right, clips) == person_interval(right, clips)
+
+
+def test_one_person_has_no_interval():
+    assert person_interval([3], [10]) is None
+
+
+@pytest.mark.parametrize("num", [1, 2, 3, 6, 10])
+def test_differences_of_one_sign_have_the_smallest_p(num):
+    assert paired_permutation([0.1 + i for i in range(num)]) == pytest.approx(smallest_p(num)) == min(1, 2 / 2**num)
+
+
+def test_p_counts_the_signs_that_are_as_extreme():
+    differences = [0.5, 0.4, -0.1, 0.3]
+    means = [np.mean(np.multiply(differences, signs)) for signs in product((1, -1), repeat=4)]
+    expected = np.mean(np.abs(means) >= np.mean(differences) - 1e-12)
+    assert paired_permutation(differences) == pytest.approx(expected)
+    assert paired_permutation([-d for d in differences]) == pytest.approx(expected)
+
+
+def test_models_that_agree_in_every_seed_do_not_differ():
+    assert paired_permutation([0.0, 0.0, 0.0]) == 1.0
+
+
+def test_fewer_than_six_pairs_show_nothing():
+    assert (fewest_pairs(), fewest_pairs(LEVEL / 10)) == (6, 9)
+    assert smallest_p(5) > LEVEL >= smallest_p(6)
+
+
+def test_holm_multiplies_the_smallest_most_and_keeps_the_order():
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([0.6, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_power_is_that_of_the_literature():
+    """A standardised difference of 1 takes 10 pairs, one of 0.5 takes 34 (Cohen, 1988)."""
+    assert paired_power(0.02, 0.02, 10) >= POWER > paired_power(0.02, 0.02, 9)
+    assert paired_power(0.01, 0.02, 34) >= POWER > paired_power(0.01, 0.02, 33)
+
+
+def test_power_without_a_gap_is_the_level():
+    assert paired_power(0.0, 1.0, 7) == pytest.approx(LEVEL)
+
+
+def test_power_is_how_often_the_test_finds_the_gap():
+    drawn = np.random.default_rng(0).normal(0.5, 1.0, (20_000, 12))
+    found = stats.ttest_1samp(drawn, 0.0, axis=1).pvalue < LEVEL
+    assert paired_power(0.5, 1.0, 12) == pytest.approx(found.mean(), abs=0.01)
+
+
+@pytest.mark.parametrize("level", [LEVEL, LEVEL / 10])
+@pytest.mark.parametrize("ratio", [0.1, 1.0, 3.0, 40.0])
+def test_so_many_pairs_are_needed_and_not_one_less(ratio, level):
+    needed = pairs_needed(1.0, ratio, level)
+    assert paired_power(1.0, ratio, needed, level) >= POWER
+    assert needed == fewest_pairs(level) or paired_power(1.0, ratio, needed - 1, level) < POWER
+
+
+def test_the_interval_of_a_difference_is_welchs():
+    ours, theirs = [0.61, 0.64, 0.66, 0.6], [0.70, 0.72, 0.65]
+    samples = [Sample(float(np.mean(x)), float(np.std(x, ddof=1)), len(x)) for x in (ours, theirs)]
+    expected = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval()
+    assert welch_interval(*samples) == pytest.approx((expected.low, expected.high))
+    assert welch_interval(Sample(0.5, 0.0, 3), Sample(0.25, 0.0, 3)) == (0.25, 0.25)
+
+
+@pytest.mark.parametrize(
+    "interval, said",
+    [
+        ((0.01, 0.09), "not compatible"),
+        ((-0.2, -0.001), "not compatible"),
+        ((-0.05, 0.04), "compatible"),
+        ((-0.051, 0.04), "under-powered"),
+        ((-0.01, 0.06), "under-powered"),
+    ],
+)
+def test_a_verdict_follows_from_the_interval(interval, said):
+    assert verdict(interval, margin(ACCURACY, 0.6)) == said
+
+
+def test_gaps_that_matter_are_points_of_accuracy_and_parts_of_an_error():
+    assert relevant_gap(ACCURACY, 0.9) == 0.02
+    assert relevant_gap(ERROR, 0.03) == pytest.approx(0.003)
+    assert margin(ERROR, 0.02) == pytest.approx(0.005)
+
+
+def test_advice_says_what_three_seeds_cannot_show():
+    said = power_advice(ACCURACY, 3, 0.02, 0.6, 1)
+    assert said.startswith("With 3 seeds a gap of 2 points cannot be shown") and "about 10 paired seeds" in said
+    assert "cannot" not in power_advice(ACCURACY, 10, 0.02, 0.6, 1)
+    for deviation in (None, 0.0, float("nan"), float("inf")):
+        assert "not known" in power_advice(ACCURACY, 3, deviation, 0.6, 1)
+    assert "not known" in power_advice(ERROR, 3, 0.1, 0.0, 1)
+    assert "a tenth of the error (0.003)" in power_advice(ERROR, 3, 0.02, 0.03, 1)
+
+
+def test_among_ten_comparisons_more_seeds_are_needed():
+    """What Holm's correction makes impossible is not promised: with six seeds the least adjusted p of ten is 0.31."""
+    assert holm([smallest_p(6)] * 10) == [0.3125] * 10
+    said = power_advice(ACCURACY, 6, 1e-3, 0.6, 10)
+    assert "cannot be shown: the exact test needs 9 to reach p = 0.005" in said
+
+
+def test_numbers_that_are_none_show_nothing():
+    assert paired_permutation([float("nan"), 0.1, 0.2]) == paired_permutation([float("inf"), 0.1, 0.2]) == 1.0

@@ -1,0 +1,106 @@
+"""The machine that a result was computed on: what it has, and which software decides its last bits."""
+
+import os
+import platform
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+
+from tune.core.code_record import source_sha256
+from tune.services.host import memory_limit
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """Where a result was computed, on what hardware, and with which versions; None where it cannot be told."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    return {
+        "host": socket.gethostname(),
+        "device": name or platform.machine(),
+        "device_type": device.type,
+        "threads": torch.get_num_threads(),
+        "held": held(),
+        "cpu": cpu_model(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "cores": os.cpu_count(),
+        "memory_bytes": whole_memory(),
+        **(gpu(device) if device.type == "cuda" else {}),
+        "os": system(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "ray": ray.__version__,
+        "source_sha256": source_sha256(),
+    }
+
+
+def gpu(device: torch.device) -> dict[str, Any]:
+    """The GPU and what drives it."""
+    facts = torch.cuda.get_device_properties(device)
+    return {
+        "gpu": facts.name,
+        "gpu_memory_bytes": facts.total_memory,
+        "driver": nvidia_driver(),
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+    }
+
+
+def held() -> dict[str, float] | None:
+    """CPUs and GPUs that Ray has given to this trial, None outside of one."""
+    if not ray.is_initialized() or ray.get_runtime_context().worker.mode != ray.WORKER_MODE:
+        return None
+    given = ray.get_runtime_context().get_assigned_resources()
+
+    def most(kind: str) -> float:  # inside a placement group its name is longer
+        return max((value for name, value in given.items() if name.startswith(kind)), default=0.0)
+
+    return {"cpus": most("CPU"), "gpus": most("GPU")}
+
+
+def cpu_model() -> str | None:
+    """What the processor is called."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or None
+
+
+def nvidia_driver() -> str | None:
+    """The version of NVIDIA's kernel driver."""
+    path = Path("/proc/driver/nvidia/version")
+    words = path.read_text(encoding="utf-8", errors="replace").split() if path.is_file() else []
+    return next((word for word in words if word[0].isdigit() and "." in word), None)
+
+
+def system() -> str:
+    """The operating system and its kernel."""
+    try:
+        name = platform.freedesktop_os_release()["PRETTY_NAME"]
+    except OSError:
+        return platform.platform()
+    return f"{name}, {platform.platform()}"
+
+
+def whole_memory() -> int:
+    """The machine's memory, or what a container may have of it, bytes."""
+    whole, limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), memory_limit()
+    return whole if limit is None else min(whole, limit)
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Begin anew to watch for the most memory; of a CPU where Linux lets a process do so."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most bytes that this process has held since :func:`reset_peak_memory`, of a GPU's memory where it has one."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
