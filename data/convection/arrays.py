@@ -17,9 +17,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from data.archives import extract_member, opened
 from data.errors import ArchiveError, DataError
-from data.numpy_files import mapped_array
+from data.sources.archives import extract_member, opened
+from data.sources.arrays import mapped_array
 from fernn.files.kinds import (
     LEGACY,
     NPY,

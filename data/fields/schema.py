@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from data.errors import DataError, ManifestError
 from data.manifest import Manifest
-from data.parquet import columns, read_table, write_file
-from data.prepared import versions_of, write_folder
+from data.preparing.folders import versions_of, write_folder
+from data.preparing.parquet import columns, read_table, write_file
 
 Frames = NDArray[np.float32]
 SCHEMA = columns(

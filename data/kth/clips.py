@@ -16,12 +16,12 @@ import ray
 import ray.data
 
 from data.errors import VideoError
-from data.frames import Frames, fingerprint
 from data.kth.annotations import MIN_FRAMES, Range, Video
 from data.kth.decode import decode
 from data.kth.schema import SCHEMA, ClipRow, clip_table
 from data.manifest import DataFile, Remark
-from data.parquet import write_file
+from data.preparing.frames import Frames, fingerprint
+from data.preparing.parquet import write_file
 
 VIDEOS_PER_TASK = 16
 """A task costs as much as some hundred frames: with 4 videos a task a third of the rate is lost."""

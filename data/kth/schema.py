@@ -6,8 +6,8 @@ from typing import Any, TypedDict
 
 import pyarrow as pa
 
-from data.frames import Frames, frames_column, frames_type
-from data.parquet import columns
+from data.preparing.frames import Frames, frames_column, frames_type
+from data.preparing.parquet import columns
 
 
 class ClipRow(TypedDict):

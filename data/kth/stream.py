@@ -18,11 +18,11 @@ from ray.data.collate_fn import NumpyBatchCollateFn
 from torch import Tensor
 
 from data.errors import DataError
-from data.frames import frames_of
 from data.kth.splits import split_of
 from data.manifest import Manifest
-from data.parquet import read_table
-from data.splits import SPLITS
+from data.preparing.frames import frames_of
+from data.preparing.parquet import read_table
+from data.preparing.splits import SPLITS
 from data.stream import Stream, batches
 from fernn.batch import Batch
 from fernn.config import KTHConfig, KTHVideoConfig

@@ -6,10 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from data.frames import fingerprint, frames_column, frames_type
-from data.parquet import columns
 from data.physics101.decode import Frames
 from data.physics101.splits import object_of
+from data.preparing.frames import fingerprint, frames_column, frames_type
+from data.preparing.parquet import columns
 
 SCHEMA = columns(
     id=pa.string(), object=pa.string(), num_frames=pa.int32(), frames=frames_type(4), sha256=pa.string()

@@ -14,9 +14,9 @@ import pyarrow as pa
 from data.errors import DataError
 from data.files import full_path
 from data.manifest import Manifest
-from data.parquet import columns, write_file
-from data.prepared import ready_or_made, versions_of, write_folder
-from data.splits import SPLITS
+from data.preparing.folders import ready_or_made, versions_of, write_folder
+from data.preparing.parquet import columns, write_file
+from data.preparing.splits import SPLITS
 from data.systems.dynamics import States, draw_starts, trajectories
 from fernn.config import DataConfig, SystemConfig
 from fernn.experiment import Split

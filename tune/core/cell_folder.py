@@ -30,7 +30,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data.parquet import read_table
+from data.preparing.parquet import read_table
 from data.sealing import sealed, unsealed
 from fernn.files.checkpoint import CheckpointError, Tensors, pack, unpack
 from fernn.train.loop import Row

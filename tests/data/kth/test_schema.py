@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 import ray.data
 
-from data.frames import fingerprint, frames_of
 from data.kth.schema import SCHEMA, ClipRow, clip_table, content_hash
+from data.preparing.frames import fingerprint, frames_of
 
 READ_WITHOUT_RAY = """
 import sys

@@ -10,7 +10,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from data.errors import VideoError
-from data.instead import instead_of_data
+from data.files import instead_of_data
 
 MOST_PIXELS = 2**22
 """In a frame: twice as many as any of the data sets' videos have."""

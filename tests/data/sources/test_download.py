@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from data import download as module
-from data.download import download
 from data.errors import DownloadError, StorageError
 from data.files import room_in
+from data.sources.download import download
 
 CONTENT = bytes(range(256)) * 4000
 

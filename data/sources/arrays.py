@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.instead import instead_of_data
-from data.numpy_files import OBJECTS, mapped_array
+from data.files import instead_of_data
 from fernn.files.kinds import UnreadableError
 
+OBJECTS = "it holds Python objects, which are never read: save an array of numbers"
 GZIP, NPY, ZIP = b"\x1f\x8b", b"\x93NUMPY", b"PK"
 MOST_BYTES = 2**33
 """Of a file's arrays when they are unpacked."""
@@ -28,6 +28,16 @@ _DAMAGE = (
     NotImplementedError, OverflowError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
 """What NumPy raises for one damaged file or another."""
+
+
+def mapped_array(path: Path) -> NDArray[Any]:
+    """The array of a file, read where it is looked at; raises UnreadableError, with a reason that begins with "it"."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # what numpy.load raises depends on where the file is broken
+        if "object" in str(error).lower():
+            raise UnreadableError(OBJECTS) from error
+        raise UnreadableError("it cannot be read: it is empty, cut short or damaged: get it again") from error
 
 
 def read_array(path: Path, is_wanted: Callable[[NDArray[Any]], bool] = lambda array: True) -> NDArray[Any]:

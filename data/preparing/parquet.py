@@ -19,7 +19,7 @@ from data.manifest import DataFile
 UNPICKLING = "RAY_DATA_AUTOLOAD_CLOUDPICKLE_TENSOR_METADATA"
 """Lets Ray Data unpickle what a file says of a column's type, before anything can be looked at."""
 PLAIN_EXTENSIONS = ("ray.data.arrow_variable_shaped_tensor",)
-"""Numbers and their shapes: the type of clips' frames, see :mod:`data.frames`."""
+"""Numbers and their shapes: the type of clips' frames, see :mod:`data.preparing.frames`."""
 
 
 def columns(**kinds: pa.DataType) -> pa.Schema:

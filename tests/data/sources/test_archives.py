@@ -2,8 +2,8 @@
 
 import pytest
 
-from data.archives import opened
 from data.errors import ArchiveError
+from data.sources.archives import opened
 
 
 @pytest.mark.parametrize(
