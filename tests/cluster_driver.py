@@ -18,7 +18,8 @@ from fernn.experiment import Experiment
 from tune.core.folder import Folder
 from tune.core.protocol import claim
 from tune.core.study import Study, plan_cells
-from tune.engine.ray_tune import Resources, ray_runtime, run_cells
+from tune.engine.ray_tune import Workload, ray_runtime, run_cells
+from tune.planning.resources import Resources
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
 SMALL = {"data.size": 8, "model.hidden_channels": 4, "model.embedding_channels": (4,), "epochs": 60, "batch_size": 16}
@@ -33,7 +34,7 @@ def trains(folder, footage, manifest):
     claim(study)
     unforgiving = ray_tune.FailureConfig(max_failures=0)
     with mock.patch("tune.engine.ray_tune.tune.FailureConfig", lambda **_: unforgiving):
-        return [one.reason for one in run_cells(study, list(cells), footage, Resources(), [])]
+        return [one.reason for one in run_cells(Workload(study, footage, Resources(), []), list(cells))]
 
 
 def shares(folder, footage, manifest):

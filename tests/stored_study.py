@@ -6,6 +6,7 @@ from fernn.experiment import Experiment
 from fernn.train.run import Run
 from tune.core.folder import Folder
 from tune.core.protocol import claim
+from tune.core.result import Result
 from tune.core.study import Study, plan_cells
 from tune.tracking.run_tree import NODE
 
@@ -32,7 +33,7 @@ def finish_cell(study, cell, hits, epochs=1):
         folder.record(row | {"best/epoch": epoch, "best/accuracy": value}, run)
     metrics = {"validation/accuracy": hits[0] / NUM_CLIPS, "test/accuracy": hits[1] / NUM_CLIPS}
     facts = {"key": cell.key, "num_parameters": 1234, "best_epoch": epochs, "finished_at": 1001.5, "metrics": metrics}
-    folder.finish(predictions(hits), facts)
+    folder.finish(predictions(hits), Result.of(facts))
 
 
 def predictions(hits):

@@ -33,7 +33,7 @@ def study_in(folder, space=SPACE, **facts):
 def results(study):
     """All that a study's cells hold that does not depend on machine or moment."""
     folders = [study.cell_folder(cell) for cell in study.cells]
-    return [(cell.folder.read(LAST), cell.predictions().to_pydict(), cell.done()["metrics"]) for cell in folders]
+    return [(cell.folder.read(LAST), cell.predictions().to_pydict(), dict(cell.done().metrics)) for cell in folders]
 
 
 class Listener:

@@ -3,7 +3,7 @@
 Paper: Wang, Walters and Yu, "Incorporating Symmetry into Deep Dynamics Models for Improved Generalization", ICLR 2021.
 Expected: of the paper's table one row is known to us, RMSE 0.65 of ResNet-Rot, and somebody who corrected the released
 script measured 0.15 instead: nothing to be expected with certainty; all of it is in
-tune/analysis/convection_published.py.
+tune/analysis/literature.py.
 Hardware there: not published. Not yet run at full size by this project.
 
     python tune/convection_search.py --files DIR       the paper's ten models, on the published rbc_data.pt
@@ -27,8 +27,8 @@ from fernn.experiment import Experiment
 from fernn.models import MODELS
 from fernn.optim import DecayingAdamConfig
 from tune.commands.search import main
+from tune.core.search_spec import Preset, Search
 from tune.ocean_search import DEVIATIONS, NETWORKS_DEVIATE
-from tune.planning.options import Preset, Search
 
 PAPER = Preset(
     space={"model": tuple(MODELS["convection"]), "optim.lr": (1e-3, 5e-3, 1e-4), "seed": (0, 1, 2, 3, 4)},
@@ -69,6 +69,7 @@ SEARCH = Search(
     description=__doc__ or "",
     deviations=DEVIATIONS,
     always_deviates=(*NETWORKS_DEVIATE, *ALWAYS_DEVIATES),
+    further_data=("made-convection",),
 )
 
 if __name__ == "__main__":

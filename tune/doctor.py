@@ -21,8 +21,8 @@ try:
     from tune.commands import installation, machine_checks
     from tune.commands import service_checks as services
     from tune.commands.findings import Check, Finding, Result, Verdict, result_of
+    from tune.core.console import masked
     from tune.core.folder import check_storage_name
-    from tune.core.masking import masked
 except ImportError as error:
     sys.exit(
         f"broken: {sys.executable} has no {error.name}\n  make demo sets up .venv; then .venv/bin/python {__file__}"
@@ -145,7 +145,7 @@ def print_json(found: Sequence[Result]) -> None:
     """All findings as one document."""
     import json
 
-    from tune.core.masking import all_masked
+    from tune.core.console import all_masked
 
     rows = [
         {"check": one.name, "verdict": one.finding.verdict, "text": one.finding.text, "way_out": one.finding.way_out}

@@ -5,9 +5,9 @@ grid. Before they are accepted, our network must give the same outputs as the pu
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -21,16 +21,25 @@ from fernn.experiment import Experiment
 from fernn.files.checkpoint import pack
 from fernn.train.evaluate import to_unit
 from fernn.train.run import Run, available_device
-from tune.commands.load_best import find_study, known_studies
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.cell_folder import BEST, CellFolder
 from tune.core.code_record import record
 from tune.core.data_source import address_in, find_data, verified
 from tune.core.folder import Folder
-from tune.core.identity import settle
-from tune.core.imported import STATUS, ImportedCell, experiments, imported_cells, imported_folder
-from tune.core.protocol import claim, protocol
-from tune.core.reference_weights import Weights, check_outputs, published_network, read_weights
+from tune.core.given_weights import (
+    STATUS,
+    ImportedCell,
+    Weights,
+    check_outputs,
+    experiments,
+    imported_cells,
+    imported_folder,
+    published_network,
+    read_weights,
+)
+from tune.core.identity import STUDY_FILE, settle
+from tune.core.protocol import claim, find_study, known_studies, protocol
+from tune.core.result import Result
 from tune.core.study import Cell, Settings, Study, StudyError, check_study_name
 from tune.core.test_access import COMPLETION, Sealed
 from tune.engine.ray_tune import ray_runtime
@@ -150,13 +159,13 @@ def bring(study: Study, imported: ImportedCell, weights: Weights, corpus: Corpus
 
 def begin(study: Study, imported: ImportedCell, run: Run) -> CellFolder:
     """Write down what the cell is, and its study where that is new: its data is then the study's protocol."""
-    if study.folder.read("study.json") is not None:
+    if study.folder.read(STUDY_FILE) is not None:
         settle(study.folder)
     else:
         claim(study)
         shared = protocol(Study(study.name, study.folder, {}, (imported.cell,)))
         kept = {name: value for name, value in shared.items() if name.startswith(("data", "protocol_version"))}
-        study.folder.write_json("study.json", study.folder.read_json("study.json") | {"protocol": kept})
+        study.folder.write_json(STUDY_FILE, study.folder.read_json(STUDY_FILE) | {"protocol": kept})
     folder = imported_folder(study, imported)
     folder.plan(imported.config())
     folder.begin(run, record(study.folder))
@@ -168,14 +177,13 @@ def begin(study: Study, imported: ImportedCell, run: Run) -> CellFolder:
 def keep(folder: CellFolder, imported: ImportedCell, run: Run, clips: Sealed) -> None:
     """Evaluate the cell's weights, and close it."""
     found = evaluated(run, clips.opened(COMPLETION))
-    done = result(imported.cell, run, [], found) | {"key": imported.key, "status": STATUS}
+    done = replace(result(imported.cell, run, [], found), key=imported.key, status=STATUS)
     folder.finish(found.table(clips), done, found.examples)
 
 
 def summary(study: Study, imported: ImportedCell, already: bool) -> str:
     """What the cell is called and how good it is, in one line."""
-    metrics: dict[str, Any] = (imported_folder(study, imported).done() or {})["metrics"]
-    metric = imported.cell.metric
+    metrics, metric = (imported_folder(study, imported).done() or Result()).metrics, imported.cell.metric
     values = ", ".join(f"{s} {metric.title} {metric.text(metrics[f'{s}/{metric.name}'])}" for s in EVALUATED)
     demo = "".join(f", {mark}" for mark in mark_lines(study))
     said = "was imported before as" if already else "is imported as"

@@ -19,7 +19,7 @@ import sys
 
 from fernn.experiment import Experiment
 from tune.commands.search import main
-from tune.planning.options import Preset, Published, Search
+from tune.core.search_spec import Preset, Published, Search
 
 PAPER = Preset(
     space={

@@ -17,9 +17,9 @@ import sys
 from fernn.config import KTHVideoConfig
 from fernn.experiment import Experiment
 from fernn.models import MODELS
-from tune.analysis.video_literature import ALWAYS_DEVIATES, KTH_DEVIATIONS, KTH_STEPS
+from tune.analysis.literature import ALWAYS_DEVIATES, KTH_DEVIATIONS, KTH_STEPS
 from tune.commands.search import main
-from tune.planning.options import Preset, Search
+from tune.core.search_spec import Preset, Search
 from tune.video_search import DEMO as MOVING_DEMO
 from tune.video_search import ONE_RUN, OPTIM, OWN, PUBLISHED_RATE, SEEDS, STUDIES
 

@@ -23,7 +23,7 @@ from fernn.experiment import Experiment, OptimConfig
 from fernn.models import MODELS
 from tune.analysis.published import NAMED_DRAWS
 from tune.commands.search import main
-from tune.planning.options import Preset, Search
+from tune.core.search_spec import Preset, Search
 
 PAPER = Preset(
     space={"model": ("noether",), "model.inner_steps": (0, 1), "optim.lr": (1e-4,), "seed": (0, 1, 2)},

@@ -2,7 +2,7 @@
 
 Paper: Wang, Walters and Yu, "Incorporating Symmetry into Deep Dynamics Models for Improved Generalization", ICLR 2021.
 Expected: the authors' table redone with currents of 2021-22 (their README), test in the same regions later in time:
-RMSE 0.82 (ResNet) to 0.74 (U-Net-Rot, U-Net-Mag); tune/analysis/ocean_published.py has all of it.
+RMSE 0.82 (ResNet) to 0.74 (U-Net-Rot, U-Net-Mag); tune/analysis/literature.py has all of it.
 Hardware there: not published. Not yet run at full size by this project.
 
     python tune/ocean_search.py --files DIR                 the paper's ten models, from NetCDF files, as Copernicus'
@@ -24,9 +24,9 @@ from fernn.config import OceanConfig
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 from fernn.optim import DecayingAdamConfig
-from tune.analysis.ocean_published import TABLE
+from tune.analysis.literature import OCEAN
 from tune.commands.search import main
-from tune.planning.options import Preset, Published, Search
+from tune.core.search_spec import Preset, Published, Search
 
 PAPER = Preset(space={"model": tuple(MODELS["ocean"]), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2, 3, 4)})
 NARROW = {"model.narrowing": 8, "model.input_length": 8, "model.output_length": 3}
@@ -48,7 +48,7 @@ DEMO = Preset(
 )  # fmt: skip
 NOTE = "README of Rose-STL-Lab/Equivariant-Net, ocean currents of 2021-22, five seeds"
 PUBLISHED = {
-    model: Published(row.rmse[0], row.rmse[1], NOTE, "read in the source", num_seeds=5) for model, row in TABLE.items()
+    model: Published(row.rmse[0], row.rmse[1], NOTE, "read in the source", num_seeds=5) for model, row in OCEAN.items()
 }
 DEVIATIONS = {
     "default": ("Splits share no frame; in the published code windows at the cuts share all frames but one.",),

@@ -21,7 +21,7 @@ from fernn.config import SystemConfig
 from fernn.experiment import Experiment, OptimConfig
 from fernn.models import MODELS
 from tune.commands.search import main
-from tune.planning.options import Preset, Search
+from tune.core.search_spec import Preset, Search
 
 SPACE = {"model": ("noether", "oracle", "mlp"), "optim.lr": (3e-3,), "seed": (0, 1, 2, 3, 4)}
 OWN = ("epochs", "batch_size", "optim", "data", "precision")

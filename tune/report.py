@@ -19,16 +19,15 @@ from typing import Any
 from data.terminal import console, options_of
 from tune.analysis.plotting import png, svg
 from tune.analysis.published import deviations
-from tune.commands.load_best import find_study
 from tune.core.folder import Folder
+from tune.core.protocol import find_study
 from tune.reporting.figures import gallery
 from tune.reporting.html import page
-from tune.reporting.markdown import bullets, grid
-from tune.reporting.records import records
 from tune.reporting.reproducibility_card import write_card
-from tune.reporting.table import Table, marks
+from tune.reporting.sheet import bullets, grid
+from tune.reporting.system_tables import video_sheets
+from tune.reporting.table import Table, marks, records
 from tune.reporting.tables import results_sheet, sheets
-from tune.reporting.video_tables import video_sheets
 
 PAGE = "report.html"
 

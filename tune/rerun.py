@@ -25,19 +25,20 @@ from fernn.models.own import StoredConfig, how_to_name
 from fernn.train.loop import DivergedError
 from tune.analysis.environment_diff import code_changes, machine_changes
 from tune.analysis.metrics_diff import Difference, Training, differences, largest
-from tune.commands.load_best import find_study
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.cell_folder import CellFolder
 from tune.core.code_record import code_version, recorded
+from tune.core.console import all_masked, masked
 from tune.core.data_source import find_data
+from tune.core.driver import stop_on_sigterm
 from tune.core.folder import Folder
-from tune.core.initial_weights import initial_weights
-from tune.core.machine import machine
-from tune.core.masking import all_masked, masked
-from tune.core.signals import stop_on_sigterm
+from tune.core.given_weights import initial_weights
+from tune.core.protocol import find_study
+from tune.core.result import Result
 from tune.core.study import Cell, Study, StudyError, cell_of, key_of
+from tune.engine.machine import machine
 from tune.engine.ray_tune import ray_runtime
-from tune.engine.trial import reset_globals, train
+from tune.engine.trial import Span, reset_globals, train
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,12 @@ class Recorded:
     study: Study
     cell: Cell
     folder: CellFolder
-    done: dict[str, Any]
+    done: Result
 
     @property
     def training(self) -> Training:
         """Its metrics."""
-        return Training(self.folder.history(), self.done["metrics"])
+        return Training(self.folder.history(), self.done.metrics)
 
     @property
     def codes(self) -> list[str]:
@@ -80,7 +81,7 @@ class Recorded:
     @property
     def machine(self) -> dict[str, Any]:
         """What it says of where it was finished."""
-        return dict(self.done.get("machine") or {})
+        return dict(self.done.machine)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Comparison:
             "same": not self.found,
             "recorded_sha256": self.recorded.training.sha256,
             "rerun_sha256": self.rerun.sha256,
-            "sealed_sha256": done.get("metrics_sha256"),
+            "sealed_sha256": done.metrics_sha256,
             "first_difference": _difference(self.found[0]) if self.found else None,
             "largest_differences": {name: _difference(one) for name, one in largest(self.found).items()},
             "diverged": self.diverged,
@@ -208,10 +209,10 @@ def rerun(known: Recorded, corpus: Corpus, device: torch.device) -> Comparison:
         with progress(title, cell.experiment.epochs, "epochs") as advance:
             try:
                 initial = initial_weights(known.study.folder, cell.experiment.model)
-                train(cell, folder, corpus, device, lambda row: advance(1), initial=initial)
+                train(cell, folder, corpus, device, lambda row: advance(1), Span(initial=initial))
             except DivergedError as error:
                 diverged = str(error)
-        anew = Training(folder.history(), (folder.done() or {"metrics": {}})["metrics"])
+        anew = Training(folder.history(), (folder.done() or Result()).metrics)
     found = differences(known.training, anew)
     changes = machine_changes(known.machine, machine(device))
     changes += code_changes(known.codes, recorded(known.study.folder), code_version(sys.argv))

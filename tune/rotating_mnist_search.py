@@ -19,7 +19,7 @@ from fernn.experiment import Experiment, OptimConfig
 from fernn.models import MODELS
 from tune.analysis.published import NAMED_DRAWS
 from tune.commands.search import main
-from tune.planning.options import Preset, Published, Search
+from tune.core.search_spec import Preset, Published, Search
 from tune.translating_mnist_search import DEVIATIONS
 
 RATES = (1e-3, 3e-4, 1e-4)

@@ -15,11 +15,11 @@ from functools import partial
 
 from data.progress import say
 from data.terminal import console, options_of
-from tune.commands.load_best import find_study, known_studies
 from tune.commands.search import USER_ERRORS, refuse
+from tune.core.console import masked
+from tune.core.driver import driver_lock
 from tune.core.identity import settle
-from tune.core.lock import driver_lock
-from tune.core.masking import masked
+from tune.core.protocol import find_study, known_studies
 from tune.core.study import Study
 from tune.planning.options import Records
 from tune.planning.preflight import check_views, optuna_storage, tracking_uri

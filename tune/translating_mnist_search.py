@@ -23,7 +23,7 @@ from fernn.experiment import Experiment, OptimConfig
 from fernn.models import MODELS
 from tune.analysis.published import NAMED_DRAWS
 from tune.commands.search import main
-from tune.planning.options import Preset, Published, Search
+from tune.core.search_spec import Preset, Published, Search
 
 RATES = (1e-3, 3e-4, 1e-4)
 PAPER = Preset(space={"model": ("fernn-v1", "fernn-v2", "grnn"), "optim.lr": RATES, "seed": (0, 1, 2)})

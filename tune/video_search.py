@@ -27,9 +27,9 @@ import sys
 from fernn.config import MovingConfig
 from fernn.experiment import Experiment, OptimConfig
 from fernn.models import MODELS
-from tune.analysis.video_literature import ALWAYS_DEVIATES, MOVING_DEVIATIONS, MOVING_STEPS
+from tune.analysis.literature import ALWAYS_DEVIATES, MOVING_DEVIATIONS, MOVING_STEPS
 from tune.commands.search import main
-from tune.planning.options import Preset, Search
+from tune.core.search_spec import Preset, Search, searches
 
 SEEDS = (0, 1, 2)
 OPTIM = OptimConfig(lr=1e-3, clip_norm=None)
@@ -88,8 +88,6 @@ SEARCH = Search(
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["kth"]:
-        from tune.kth_video_search import SEARCH as KTH
-
         sys.argv.pop(1)
-        sys.exit(main(KTH))
+        sys.exit(main(searches()["kth-video"]))
     sys.exit(main(SEARCH))

@@ -13,9 +13,9 @@ from hardware import describe, show
 from fernn.models import MODELS
 from tune.engine.cost import probe_of
 from tune.engine.packing import layouts, measure
-from tune.engine.ray_tune import Resources
 from tune.kth_search import SEARCH
-from tune.planning.preflight import hardware as machines
+from tune.planning.resources import Resources
+from tune.planning.resources import hardware as machines
 
 
 def rows_of(name, places):

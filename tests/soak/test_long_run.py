@@ -8,9 +8,10 @@ import pytest
 from disturbed import cells
 from rich.console import Console
 
-from tune.commands.progress import Pace, Progress
+from tune.commands.progress import Progress
 from tune.core.folder import Folder
 from tune.core.protocol import load_study
+from tune.engine.pace import Pace
 
 pytestmark = pytest.mark.soak
 MOST_GROWTH = 0.05

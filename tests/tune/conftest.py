@@ -60,7 +60,7 @@ def command(tmp_path, monkeypatch, capsys):
     """
     from tune import kth_search
     from tune.commands.search import main
-    from tune.planning.preflight import Hardware, Node
+    from tune.planning.resources import Hardware, Node
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ray.init", lambda **options: None)

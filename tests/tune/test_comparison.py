@@ -9,6 +9,7 @@ from stored_study import NARROW, finished_study, planned_study
 from tune import translating_mnist_search
 from tune.core.folder import Folder
 from tune.core.protocol import claim
+from tune.core.result import Result
 from tune.core.study import Study, StudyError, plan_cells
 from tune.reporting.compare import Comparison, values
 
@@ -55,7 +56,7 @@ def test_metrics_that_differ_are_refused(still, tmp_path):
     errors = [{"split": split, "id": "0", "errors": [0.5]} for split in ("validation", "test")]
     folder = digits.cell_folder(cells[0])
     folder.take_over()
-    folder.finish(pa.Table.from_pylist(errors), {"num_parameters": 1, "metrics": {}})
+    folder.finish(pa.Table.from_pylist(errors), Result(num_parameters=1))
     with pytest.raises(StudyError, match=r"one metric: 's' has accuracy, 'digits' error \(MSE\)"):
         Comparison.of([still, digits])
 

@@ -19,7 +19,7 @@ from tune.analysis.published import deviations, obstacles, search_of
 from tune.convection_search import SEARCH
 from tune.core.folder import Folder
 from tune.core.study import Study, plan_cells
-from tune.reporting.field_tables import quoted_sheet
+from tune.reporting.system_tables import quoted_sheet
 
 TINY = ["--models", "unet-um", "--lrs", "1e-3", "--seeds", "0", "--epochs", "2", "--set", "model.narrowing=8"]
 FIELDS = {

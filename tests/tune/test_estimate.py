@@ -12,8 +12,7 @@ from tune.commands.search_output import describe_cost
 from tune.core.folder import Folder
 from tune.core.study import Study, StudyError, plan_cells
 from tune.engine import cost as estimate
-from tune.engine.ray_tune import Resources
-from tune.planning.preflight import Hardware, Node
+from tune.planning.resources import Hardware, Node, Resources
 
 SMALL = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "data.size": 8, "data.num_frames": 2}
 

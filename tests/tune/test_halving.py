@@ -1,9 +1,12 @@
 """Successive halving: all seeds of a learning rate together, by their mean, whenever the search was stopped."""
 
+from dataclasses import replace
+
 import pytest
 from tiny import study_in
 
-from tune.core.cell_folder import sealed_line
+from tune.core.protocol import claim, load_study
+from tune.core.sealing import sealed_line
 from tune.planning.halving import next_segment, rungs
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-1, 1e-2, 1e-3, 1e-4), "seed": (0, 1)}
@@ -11,7 +14,7 @@ ACCURACY = {1e-1: (0.9, 0.1), 1e-2: (0.6, 0.6), 1e-3: (0.4, 0.5), 1e-4: (0.7, 0.
 
 
 def study(folder, **facts):
-    return study_in(folder, facts.pop("space", SPACE), epochs=27, scheduler="asha", **facts)
+    return study_in(folder, facts.pop("space", SPACE), epochs=27, scheduler="halving", **facts)
 
 
 def reach(one, cells, epoch):
@@ -96,3 +99,14 @@ def test_a_driver_killed_between_two_seeds_stops_the_second_later(tmp_path, kill
     next_segment(one, ())
     assert stopped(one) == {1e-1, 1e-3}
     assert one.cell_folder(one.cells[1 - killed_after]).stopped() == "why"
+
+
+def test_a_study_of_an_earlier_version_says_asha(tmp_path):
+    begun = study(tmp_path)
+    claim(begun)
+    facts = begun.folder.read_json("study.json")
+    assert facts["scheduler"] == "halving"
+    begun.folder.write_json("study.json", {**facts, "scheduler": "asha"})
+    assert load_study(begun.folder).halves
+    claim(replace(begun, scheduler="none"))  # which keeps what the study was begun with
+    assert begun.folder.read_json("study.json")["scheduler"] == "halving"

@@ -22,20 +22,21 @@ from fernn.models import MODELS
 from fernn.reference import is_derived
 from tune.core.cell_folder import BEST
 from tune.core.folder import Folder
-from tune.core.imported import ImportedCell, imported_cells, imported_folder
-from tune.core.protocol import load_study
-from tune.core.reference_weights import (
+from tune.core.given_weights import (
+    ImportedCell,
     check_outputs,
     first_mismatch,
+    imported_cells,
+    imported_folder,
     published_network,
     published_velocities,
     read_weights,
 )
+from tune.core.protocol import load_study
 from tune.core.study import Cell, Study, StudyError
 from tune.import_reference import Options, bring, like_the_study, main
 from tune.report import markdown
-from tune.reporting.records import records
-from tune.reporting.table import Table
+from tune.reporting.table import Table, records
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tune/import_reference.py"
@@ -255,7 +256,7 @@ def test_an_imported_cell_is_evaluated_and_kept_beside_the_grid(two_cpus, footag
     bring(study, imported, read_weights(path), footage)
     folder, loaded = imported_folder(study, imported), load_study(study.folder)
     done = folder.done()
-    assert (done["status"], done["epochs"], done["key"]) == ("imported", 0, imported.key)
+    assert (done.status, done.epochs, done.key) == ("imported", 0, imported.key)
     assert folder.config()["imported"] == {"sha256": sha256_of(path), "name": "best_model.pth"}
     assert folder.predictions()["split"].to_pylist() == ["validation"] * 3 + ["test"] * 2
     assert loaded.cells == () and imported_cells(loaded) == (imported,)
@@ -263,7 +264,7 @@ def test_an_imported_cell_is_evaluated_and_kept_beside_the_grid(two_cpus, footag
     assert torch.equal(weights["head.weight"], published("kth_fernn_v1")[0]["fc.weight"])
     (record,) = records(Table.of(loaded))
     assert (record["validation_accuracy"], record["test_accuracy"]) == (
-        done["metrics"]["validation/accuracy"], done["metrics"]["test/accuracy"],
+        done.metrics["validation/accuracy"], done.metrics["test/accuracy"],
     )  # fmt: skip
     assert "fernn-v1 (imported, not trained here: best_model.pth)" in markdown(Table.of(loaded))
     assert like_the_study(loaded, {"model": "grnn"}).data == imported.cell.experiment.data

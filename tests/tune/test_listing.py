@@ -6,7 +6,7 @@ import time
 import pytest
 from stored_study import finish_cell, finished_study
 
-from tune.core.lock import driver_lock
+from tune.core.driver import driver_lock
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1, 2)}
 

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
+from tune.core.driver import LEASE, LOCK, LOOK_S, driver_lock, driver_of
 from tune.core.folder import Folder
-from tune.core.lock import LEASE, LOCK, LOOK_S, driver_lock, driver_of
 from tune.core.study import StudyError
 
 HELD = r"study 's' is held by a running driver: pid \d+ on"
@@ -20,7 +20,7 @@ OTHER = {"host": "elsewhere", "pid": 1, "started": 0, "id": "x", "renewals": 0}
 
 @pytest.fixture(autouse=True)
 def short_renewals(monkeypatch):
-    monkeypatch.setattr("tune.core.lock.RENEWAL_S", 0.2)
+    monkeypatch.setattr("tune.core.driver.RENEWAL_S", 0.2)
 
 
 @pytest.fixture(params=["path", "url"])
@@ -77,8 +77,8 @@ def test_who_works_on_a_study_is_known_without_writing_anything(folder):
 def test_a_lease_that_is_no_longer_renewed_is_nobodys(leased, monkeypatch):
     leased.write_json(LEASE, OTHER)
     assert driver_of(leased) == OTHER
-    monkeypatch.setattr("tune.core.lock.RENEWAL_S", 0.0)
-    monkeypatch.setattr("tune.core.lock.CLOCK_S", 0.0)
+    monkeypatch.setattr("tune.core.driver.RENEWAL_S", 0.0)
+    monkeypatch.setattr("tune.core.driver.CLOCK_S", 0.0)
     assert driver_of(leased) is None
 
 

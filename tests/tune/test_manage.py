@@ -7,7 +7,7 @@ from stored_study import finish_cell, planned_study
 
 import tune
 from tune.core.cell_folder import BEFORE, BEST, LAST
-from tune.core.continue_training import adopt_shorter
+from tune.engine.continue_training import adopt_shorter
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}
 

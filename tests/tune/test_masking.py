@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from tune.commands.search_output import Events, Texts
+from tune.core.console import masked
 from tune.core.folder import check_storage_name
-from tune.core.masking import masked
 from tune.core.study import StudyError
 
 SECRET = "hunter2"

@@ -15,6 +15,7 @@ from fernn.train.run import Run
 from tune import length_eval, noether_eval, report, rotating_mnist_search, translating_mnist_search, velocity_eval
 from tune.core.folder import Folder
 from tune.core.protocol import claim
+from tune.core.result import Result
 from tune.core.study import Study, StudyError, plan_cells
 
 TRANSLATING, ROTATING = translating_mnist_search.SEARCH, rotating_mnist_search.SEARCH
@@ -140,7 +141,7 @@ def test_what_cannot_be_measured_is_refused(options, message, tmp_path):
     table = pa.Table.from_pylist([{"split": s, "id": "0", "errors": [0.5]} for s in ("validation", "test")])
     folder = study.cell_folder(cells[0])
     folder.begin(Run.start(cells[0].experiment))
-    folder.finish(table, {"num_parameters": 1})
+    folder.finish(table, Result(num_parameters=1))
     with pytest.raises((StudyError, KeyError), match=message):
         length_eval.open_study(length_eval.Options(storage=str(tmp_path), **options))
 

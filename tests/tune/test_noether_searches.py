@@ -2,7 +2,6 @@
 
 import json
 import re
-from importlib import import_module
 
 import numpy as np
 import pytest
@@ -11,8 +10,8 @@ from data.physics101 import demo
 from fernn.config import DATA
 from fernn.files.checkpoint import unpack
 from tune import length_eval, noether_eval, noether_search, pendulum_search, report, velocity_eval
-from tune.analysis.published import SEARCHES
 from tune.core.folder import Folder
+from tune.core.search_spec import searches
 from tune.core.study import Study, StudyError, plan_cells
 
 RAMP, PENDULUM = noether_search.SEARCH, pendulum_search.SEARCH
@@ -76,7 +75,7 @@ MEASURES = {
 @pytest.mark.parametrize("measuring", MEASURES, ids=MEASURES.get)
 @pytest.mark.parametrize("name", DATA)
 def test_every_measure_says_on_which_data_it_is(measuring, name, monkeypatch, tmp_path):
-    base = import_module(SEARCHES[name]).SEARCH.base.override({"data.name": name})
+    base = searches()[name].base.override({"data.name": name})
     study = Study("s", Folder(str(tmp_path)), {}, plan_cells(base, {"seed": (0,)}, "hash"))
     monkeypatch.setattr(measuring, "finished_study", lambda options: study)
     defined = {

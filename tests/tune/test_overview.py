@@ -7,7 +7,7 @@ import time
 import pytest
 from stored_study import finished_study, planned_study
 
-from tune.core.lock import driver_lock
+from tune.core.driver import driver_lock
 from tune.core.status import standings
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1, 2)}

@@ -13,9 +13,9 @@ import tune
 from fernn.experiment import Experiment
 from fernn.models import import_model, model_config
 from fernn.models.own import NAMED, StoredConfig, UnnamedModelError
+from tune.core.protocol import name_models
 from tune.core.study import cell_of, make_cell, plan_cells
 from tune.engine.cost import probe
-from tune.planning.own_models import name_models
 
 SMALL = ["--lrs", "1e-3", "--set", "data.size=8", "--set", "model.hidden_channels=4"]
 README = Path(__file__).parents[2] / "README.md"

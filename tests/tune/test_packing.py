@@ -11,10 +11,10 @@ from tune.core.folder import Folder
 from tune.core.study import Study, StudyError, plan_cells
 from tune.engine import packing
 from tune.engine.packing import Reading, best, layouts, measure, pack, packed, readings, side_by_side
-from tune.engine.ray_tune import Resources
+from tune.engine.ray_tune import Workload
 from tune.engine.rounds import run_with_room
 from tune.engine.trial import is_out_of_memory
-from tune.planning.preflight import Hardware, Node
+from tune.planning.resources import Hardware, Node, Resources
 
 SMALL = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "data.size": 8, "data.num_frames": 2}
 
@@ -128,7 +128,7 @@ def test_a_trial_without_room_goes_on_with_a_larger_share(share, num_lost, two_c
     space = {"model": ("cramped:CrampedConfig",), "model.share": (share,), "seed": (0,)}
     study, listener = tiny.study_in(tmp_path / "study", space), tiny.Listener()
     held = Resources(0.5, 0.25)
-    failed, last = run_with_room(study, study.missing(), tiny.footage(), held, [listener], None)
+    failed, last = run_with_room(Workload(study, tiny.footage(), held, [listener]), study.missing(), None)
     assert [word for word, *_ in listener.heard].count("lost") == num_lost
     if share <= 1:
         assert failed == [] and study.missing() == []

@@ -10,9 +10,8 @@ from stored_study import finished_study
 from tune.kth_search import PUBLISHED
 from tune.report import draw, write
 from tune.reporting.html import page, summary
-from tune.reporting.sheet import text
 from tune.reporting.table import Table
-from tune.reporting.tables import sheets
+from tune.reporting.tables import sheets, text
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2)}
 HITS = {

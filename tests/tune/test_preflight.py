@@ -12,16 +12,8 @@ from ray.core.generated import autoscaler_pb2
 from tune.core.study import StudyError
 from tune.engine.ray_tune import ray_runtime
 from tune.planning.options import Cluster, Options, Records
-from tune.planning.preflight import (
-    Hardware,
-    Node,
-    check_tracking,
-    check_views,
-    chosen_resources,
-    hardware,
-    optuna_storage,
-    tracking_uri,
-)
+from tune.planning.preflight import check_tracking, check_views, optuna_storage, tracking_uri
+from tune.planning.resources import Hardware, Node, chosen_resources, hardware
 from tune.services.databases import MLFLOW, examine
 
 

@@ -6,7 +6,9 @@ import pytest
 from rich.console import Console
 from tiny import study_in
 
-from tune.commands.progress import Pace, Progress, duration
+from tune.commands.progress import Progress
+from tune.core.console import duration
+from tune.engine.pace import Pace
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3,), "seed": tuple(range(20))}
 

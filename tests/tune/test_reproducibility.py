@@ -15,11 +15,12 @@ from fernn.train.run import Run
 from fernn.train.task import task_of
 from tune.analysis.published import SEARCHES
 from tune.core import code_record as module
-from tune.core.cell_folder import CODES, DamagedError
+from tune.core.cell_folder import CODES
 from tune.core.code_record import code_version, git_facts, portable, record, recorded
-from tune.core.data_record import recorded_data
+from tune.core.data_source import recorded_data
 from tune.core.folder import Folder
 from tune.core.protocol import claim
+from tune.core.sealing import DamagedError
 from tune.core.study import Study, plan_cells, with_fields
 from tune.ocean_search import SEARCH as OCEAN
 from tune.report import Options, main
@@ -92,7 +93,7 @@ def test_the_optimizer_and_the_metric_are_those_of_the_config(fields):
 
 def test_the_card_of_an_ocean_study_names_decay_and_schedule(tmp_path):
     space = {"model": ("unet",), "optim.lr": (1e-3,), "seed": (0,)}
-    study = Study("s", Folder(str(tmp_path)), space, plan_cells(OCEAN.base, space, "hash"), scheduler="asha")
+    study = Study("s", Folder(str(tmp_path)), space, plan_cells(OCEAN.base, space, "hash"), scheduler="halving")
     claim(study)
     text, facts = card(study)
     said = "Optimizer: Adam with weight decay 0.0004 (L2, added to the gradient), its learning rate multiplied by 0.9 "

@@ -9,8 +9,8 @@ from stored_study import finished_study, planned_study
 
 import tune
 from fernn.files.checkpoint import unpack
-from tune.commands.load_best import find_study
 from tune.core.cell_folder import BEST
+from tune.core.protocol import find_study
 from tune.core.study import StudyError
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1, 2)}

@@ -12,9 +12,10 @@ from tiny import Listener, results, study_in
 from fernn.experiment import Experiment
 from tune.core.protocol import claim, load_study
 from tune.core.study import plan_cells
-from tune.engine.ray_tune import Resources
+from tune.engine.ray_tune import Workload
 from tune.engine.rounds import run_rounds
 from tune.planning.plan import rate_values, with_rates
+from tune.planning.resources import Resources
 from tune.planning.tpe import Sampler
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-1, 1e-2, 1e-3), "seed": (0, 1)}
@@ -43,7 +44,7 @@ def run(study, footage, replan=None):
     """What was heard, and the study as it ends."""
     claim(study)
     listener = Listener()
-    study, failures = run_rounds(study, replan or (lambda: study), footage, Resources(), [listener])
+    study, failures = run_rounds(Workload(study, footage, Resources(), [listener]), replan or (lambda: study))
     assert failures == [] and study.missing() == []
     return Counter(word for word, *_ in listener.heard), study
 
@@ -58,7 +59,7 @@ def test_more_epochs_go_on_where_the_shorter_training_ended(unbroken, footage, t
 
 
 def test_halving_stops_rates_early_and_changes_nothing_about_the_others(unbroken, footage, tmp_path):
-    halved = study_in(tmp_path, SPACE, epochs=EPOCHS, scheduler="asha")
+    halved = study_in(tmp_path, SPACE, epochs=EPOCHS, scheduler="halving")
     heard, _ = run(halved, footage)
     assert (heard["stopped"], heard["done"]) == (4, 2)
     done = [cell for cell in halved.cells if halved.cell_folder(cell).done() is not None]
@@ -70,7 +71,7 @@ def test_a_search_that_ray_ended_early_is_not_begun_again(footage, tmp_path, mon
     calls = []
     monkeypatch.setattr("tune.engine.rounds.run_cells", lambda *arguments: calls.append(arguments) or [])
     study = study_in(tmp_path, ONE_RATE)
-    assert run_rounds(study, lambda: study, footage, Resources(), []) == (study, [])  # as after a Ctrl-C
+    assert run_rounds(Workload(study, footage, Resources(), []), lambda: study) == (study, [])  # as after a Ctrl-C
     assert len(calls) == 1
 
 

@@ -24,6 +24,7 @@ from tune.core.cell_folder import (
     sealed_line,
 )
 from tune.core.folder import Folder
+from tune.core.result import Result
 
 EXPERIMENT = Experiment().override({"model": "grnn", "model.hidden_channels": 2, "model.embedding_channels": [2]})
 
@@ -198,7 +199,7 @@ def test_no_flipped_bit_of_a_row_is_accepted(tmp_path, position, bit):
 def test_a_damaged_result_is_noticed_and_can_be_made_again(folder, name, found):
     cell, run = begun(folder)
     advance(cell, run)
-    cell.finish(pa.table({"id": ["a"]}), {"key": "k"})
+    cell.finish(pa.table({"id": ["a"]}), Result(key="k"))
     assert cell.predictions()["id"].to_pylist() == ["a"]
     damage(folder, name)
     with pytest.raises(DamagedError, match=f"{found}: it is not as it was written; delete .* run the search again"):

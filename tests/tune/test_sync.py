@@ -9,6 +9,7 @@ import pytest
 from stored_study import finish_cell, finished_study, planned_study, shown
 
 from tune import sync
+from tune.analysis.optuna_trials import trials
 from tune.analysis.results import model_rows
 from tune.core.protocol import load_study
 from tune.core.sealing import DamagedError
@@ -18,7 +19,7 @@ from tune.services.databases import OPTUNA, BehindError, plainly
 from tune.services.mending import mend
 from tune.sync import mended
 from tune.tracking.mlflow_tracker import Tracker
-from tune.tracking.optuna_mirror import mirror, trials
+from tune.tracking.optuna_mirror import mirror
 from tune.tracking.views import lines_of
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}

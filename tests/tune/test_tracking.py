@@ -150,7 +150,7 @@ def test_a_longer_training_of_the_same_cell_has_a_name_of_its_own(study, tmp_pat
 
 
 def test_a_cell_that_was_stopped_early_shows_its_epochs_and_why(tmp_path):
-    halved = replace(planned_study(tmp_path / "studies/s", SPACE), scheduler="asha")
+    halved = replace(planned_study(tmp_path / "studies/s", SPACE), scheduler="halving")
     cell = halved.cells[0]
     run, folder = Run.start(cell.experiment), halved.cell_folder(cell)
     folder.begin(run)

@@ -27,15 +27,14 @@ from data.errors import DataError
 from fernn.files.checkpoint import CheckpointError, pack, unpack
 from fernn.models import UnnamedModelError, model_config
 from tune import rerun, velocity_eval
-from tune.commands.load_best import find_study
 from tune.commands.search import USER_ERRORS
-from tune.core.cell_folder import BEST, DONE, METRICS, PREDICTIONS, CellFolder, DamagedError, sealed, sealed_line
+from tune.core.cell_folder import BEST, DONE, METRICS, PREDICTIONS, CellFolder, sealed
 from tune.core.data_source import find_data
+from tune.core.driver import driver_lock
 from tune.core.folder import TEMPORARY, Folder, LeadsOutError
-from tune.core.initial_weights import initial_weights
-from tune.core.lock import driver_lock
-from tune.core.protocol import load_study
-from tune.core.sealing import write_sealed
+from tune.core.given_weights import initial_weights
+from tune.core.protocol import find_study, load_study
+from tune.core.sealing import DamagedError, sealed_line, write_sealed
 from tune.core.study import StudyError, key_of
 from tune.measures.frame_quality import measured_by
 from tune.measures.length import measured_horizon
@@ -309,7 +308,7 @@ def test_predictions_of_python_objects_are_never_unpickled(study, canaries):
     pq.write_table(table, sink)
     content = sink.getvalue().to_pybytes()
     folder.folder.write(PREDICTIONS, content)
-    done = {name: value for name, value in folder.done().items() if name != "predictions_sha256"}
+    done = folder.done().facts()
     folder.folder.write_json(DONE, sealed({**done, "predictions_sha256": hashlib.sha256(content).hexdigest()}))
     with pytest.raises(DataError, match="column 'more' holds ray.data.arrow_pickled_object"):
         markdown(Table.of(load_study(study.folder)))
@@ -319,7 +318,7 @@ def test_what_is_no_parquet_is_refused_in_our_words(study, monkeypatch):
     folder = study.cell_folder(study.cells[0])
     content = b"PAR1 and no more"
     folder.folder.write(PREDICTIONS, content)
-    done = {name: value for name, value in folder.done().items() if name != "predictions_sha256"}
+    done = folder.done().facts()
     folder.folder.write_json(DONE, sealed({**done, "predictions_sha256": hashlib.sha256(content).hexdigest()}))
     with pytest.raises(DataError, match="predictions.parquet cannot be read as Parquet"):
         folder.predictions()

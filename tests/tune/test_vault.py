@@ -5,7 +5,7 @@ import json
 import pytest
 from stored_study import finish_cell, finished_study, planned_study
 
-from tune.core.cell_folder import DamagedError
+from tune.core.sealing import DamagedError
 from tune.core.test_access import COMPLETION, VELOCITY, Sealed, SealedError, openings_text
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}

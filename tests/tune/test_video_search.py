@@ -15,11 +15,12 @@ from fernn.files.checkpoint import pack, unpack
 from fernn.models import MODELS
 from fernn.train.run import Run
 from tune import kth_video_search, length_eval, noether_eval, report, video_search
+from tune.analysis.literature import REPORTED
 from tune.analysis.published import deviations
-from tune.analysis.video_literature import REPORTED
 from tune.core.folder import Folder
-from tune.core.initial_weights import initial_weights, keep
+from tune.core.given_weights import initial_weights, keep
 from tune.core.protocol import claim
+from tune.core.result import Result
 from tune.core.study import Study, StudyError, plan_cells
 from tune.reporting.figures import gallery
 from tune.reporting.table import Table
@@ -94,7 +95,7 @@ def stored(folder, search, models=("e3d-lstm",), **facts):
             "time/recorded_at": 999.5,
         }
         folder.record(row | {"time/recorded_at": 999.5}, run)
-        folder.finish(table, {"num_parameters": 1})
+        folder.finish(table, Result(num_parameters=1))
     return study
 
 
@@ -138,7 +139,7 @@ def starting_from(folder, digest):
 
 
 def test_weights_are_kept_by_their_hash_and_checked(tmp_path):
-    from tune.core.initial_weights import fingerprint
+    from tune.core.given_weights import fingerprint
 
     path = checkpoint(tmp_path / "w.safetensors")
     study = starting_from(tmp_path / "s", fingerprint(path))

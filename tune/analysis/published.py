@@ -1,30 +1,13 @@
 """Which published numbers may stand beside a study's own, and what differs from how they were made."""
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 from fernn.models import MODELS, ModelConfig
 from tune.analysis.results import ModelRow
-from tune.core.imported import experiments
-from tune.core.initial_weights import named_weights
+from tune.core.given_weights import experiments, named_weights
+from tune.core.search_spec import Published, Search, searches
 from tune.core.study import Space, Study
-from tune.planning.options import Published, Search
-
-SEARCHES = {
-    "kth": "tune.kth_search",
-    "translating-mnist": "tune.translating_mnist_search",
-    "rotating-mnist": "tune.rotating_mnist_search",
-    "moving-mnist": "tune.video_search",
-    "kth-video": "tune.kth_video_search",
-    "ocean": "tune.ocean_search",
-    "convection": "tune.convection_search",
-    "made-convection": "tune.convection_search",
-    "physics101": "tune.noether_search",
-    "ideal-pendulum": "tune.pendulum_search",
-    "ideal-spring": "tune.spring_search",
-}
-"""By data set: the search whose published table a study on it belongs to, or from which it departs by its data."""
 
 FREE = ("data.protocol", "optim.lr", "seed", "precision")
 """Fields that may differ from the paper's beside a published number; the report says so where they do."""
@@ -36,8 +19,7 @@ NAMED_DRAWS = (
 
 def search_of(study: Study) -> Search | None:
     """The search that the study's data set belongs to, None for a data set without a published table."""
-    name = experiments(study)[0].data.name
-    return import_module(SEARCHES[name]).SEARCH if name in SEARCHES else None
+    return searches().get(experiments(study)[0].data.name)
 
 
 def obstacles(study: Study, search: Search | None) -> list[str]:
@@ -122,7 +104,7 @@ def _grid_deviations(study: Study, paper: Space) -> list[str]:
         found.append(f"Learning rates were sampled; the paper's: {_listed(paper['optim.lr'])}.")
     elif lrs and set(lrs) != set(paper["optim.lr"] or lrs):
         found.append(f"Learning rates searched: {_listed(lrs)}; the paper's: {_listed(paper['optim.lr'])}.")
-    if study.scheduler == "asha":
+    if study.halves:
         found.append("Successive halving stopped learning rates early; the paper trains each to its last epoch.")
     if seeds and len(seeds) != len(paper["seed"] or seeds):
         found.append(f"Seeds for each learning rate: {len(seeds)}; the paper's: {len(paper['seed'])}.")

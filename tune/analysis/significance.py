@@ -20,8 +20,8 @@ from tune.analysis.statistics import (
     verdict,
     welch_interval,
 )
+from tune.core.search_spec import Published
 from tune.core.study import Study
-from tune.planning.options import Published
 
 
 @dataclass(frozen=True)

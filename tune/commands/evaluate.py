@@ -13,13 +13,12 @@ from data.terminal import console, options_of
 from fernn.config import DATA, DataConfig, TaskName, unknown_name
 from fernn.models.own import StoredConfig, UnnamedModelError, how_to_name
 from tune.analysis.results import ModelRow, model_rows
-from tune.commands.load_best import find_study
-from tune.commands.progress import tables
 from tune.commands.search import USER_ERRORS, refuse
+from tune.core.console import tables
 from tune.core.data_source import find_data
+from tune.core.driver import driver_lock, stop_on_sigterm
 from tune.core.identity import settle
-from tune.core.lock import driver_lock
-from tune.core.signals import stop_on_sigterm
+from tune.core.protocol import find_study
 from tune.core.study import Cell, Study, StudyError
 from tune.engine.ray_tune import ray_runtime
 from tune.planning.options import Records

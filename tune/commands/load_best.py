@@ -1,7 +1,7 @@
 """What a study found, for use elsewhere: ``tune.load_best("kth-paper", "fernn-v2")``."""
 
 from collections.abc import Mapping, Sequence
-from os import PathLike, fspath
+from os import PathLike
 from types import MappingProxyType
 from typing import Any
 
@@ -11,12 +11,9 @@ from fernn.config import unknown_name
 from fernn.experiment import Experiment
 from fernn.train.run import Run
 from tune.analysis.results import ModelRow, model_rows
-from tune.core.folder import Folder
-from tune.core.protocol import load_study
+from tune.core.protocol import ModelName, find_study
 from tune.core.study import Study, StudyError
-from tune.planning.own_models import ModelName, name_models
 
-MARK = "study.json"
 NOWHERE: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -42,27 +39,6 @@ def load_best(
     run = Run.start(best.experiment)
     found.cell_folder(best).load_best(run)
     return run.model.eval(), best.experiment
-
-
-def find_study(study: str | PathLike[str], storage: str = "studies", models: Sequence[ModelName] = ()) -> Study:
-    """The study of that name in ``storage``, or in that folder; raises StudyError with the nearest name.
-
-    ``models`` names those of the user's own that are to be more than their stored values.
-    """
-    name = fspath(study)
-    name_models(models, storage, *([name] if "/" in name else []))
-    known = known_studies(storage)
-    if name in known:
-        return load_study((Folder(storage) / name).as_root())
-    if "/" in name or not known:
-        return load_study(Folder(name) if "/" in name else (Folder(storage) / name).as_root())
-    raise StudyError(f"{unknown_name(name, known, kind='study')} (in {storage})")
-
-
-def known_studies(storage: str) -> list[str]:
-    """The names of the studies in ``storage``."""
-    home = Folder(storage)
-    return [name for name in home.children("") if (home / name).as_root().has(MARK)]
 
 
 def row_of(study: Study, model: str, where: Mapping[str, Any] = NOWHERE) -> ModelRow:

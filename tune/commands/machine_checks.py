@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tune.commands.findings import Finding, broken, ok, warning
 from tune.commands.probing import probe
+from tune.engine.machine import CGROUP, home_problem, memory_limit
 
-CGROUP = Path("/sys/fs/cgroup")
 GB = 1e9
 LEAST_MEMORY = 4 * GB
 """A driver and two workers on a CPU hold about 2 GB of it."""
@@ -68,17 +68,6 @@ def memory_bytes(source: Path = Path("/proc/meminfo")) -> tuple[int, int]:
     return total, free
 
 
-def memory_limit(cgroup: Path = CGROUP) -> int | None:
-    """The bytes that a container may use, None without a limit; of cgroup version 2 or 1."""
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        try:
-            text = (cgroup / name).read_text(encoding="utf-8").strip()
-        except OSError:
-            continue
-        return None if text == "max" else int(text)
-    return None
-
-
 def gpus() -> Finding:
     """Which GPUs PyTorch can use, and whether the machine has others."""
     driver, answer = driver_version(), probe("gpus", limit_s=GPU_S)
@@ -134,17 +123,6 @@ def home() -> Finding:
         without = "Ray gets a token for one search at a time, and data in a bucket has no cache"
         return warning(f"{problem}: {without}", "HOME=/a/folder/of/yours, or XDG_CACHE_HOME for the cache alone")
     return ok(f"{Path.home()}, writable")
-
-
-def home_problem() -> str:
-    """What is wrong with the home folder, empty where nothing is."""
-    try:
-        folder = Path.home()
-    except RuntimeError:
-        return "this user has no home folder"
-    if not folder.is_dir():
-        return f"the home folder {folder} does not exist"
-    return "" if os.access(folder, os.W_OK | os.X_OK) else f"the home folder {folder} cannot be written"
 
 
 def video() -> Finding:

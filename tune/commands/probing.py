@@ -64,7 +64,7 @@ def cluster(address: str | None = None) -> dict[str, Any]:
     from ray._private.authentication import authentication_utils
 
     from tune.engine.ray_tune import ray_runtime
-    from tune.planning.preflight import hardware
+    from tune.planning.resources import hardware
 
     with ray_runtime(address):
         have = hardware()

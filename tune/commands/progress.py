@@ -1,18 +1,17 @@
 """What a running search shows: one live table on a terminal, plain lines elsewhere."""
 
-import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from data.terminal import console
 from fernn.train.loop import Row
+from tune.core.console import duration
 from tune.core.study import Cell, Study
+from tune.engine.pace import Pace
 
 SECONDS_BETWEEN_LINES = 10.0
 SETTLED = ("done", "stopped early")
@@ -20,14 +19,6 @@ ORDER = {"failed": 1, "waits for the others": 2, "waiting": 3, "done": 4, "stopp
 """Where a cell stands in the live table; what runs or was lost stands first."""
 LINES_AROUND = 8
 """Lines of a terminal that the live table needs beside its rows."""
-
-
-@dataclass(frozen=True)
-class Pace:
-    """What the plan knows of the cells: seconds for an epoch by model, and epochs that are done, by key."""
-
-    epoch_seconds: Mapping[str, float] = field(default_factory=dict)
-    epochs_done: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -150,16 +141,3 @@ class Progress:
         metric = self.study.metric
         value = "" if state.value is None else f", best validation {metric.title} {metric.text(state.value)}"
         return f"{self.study.label(state.cell)}: {state.state}, epoch {state.epoch} of {state.epochs}{value}"
-
-
-def tables() -> Console:
-    """Where tables go: as wide as the terminal, or as wide as they need where the output is no terminal."""
-    return console(width=None if sys.stdout.isatty() else 160)
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words that fit their size."""
-    for unit, name, digits in ((86400.0, "days", 0), (3600.0, "h", 1), (60.0, "min", 0)):
-        if seconds >= 2 * unit:
-            return f"{seconds / unit:.{digits}f} {name}"
-    return f"{seconds:.0f} s"

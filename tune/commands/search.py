@@ -13,23 +13,24 @@ from data.errors import DataError
 from data.progress import say
 from data.stream import Corpus
 from data.terminal import console
-from tune.commands.progress import Pace
 from tune.commands.search_output import Events, Outcome, Texts, Voice, describe_cost
-from tune.core.cell_folder import DamagedError
 from tune.core.code_record import record
-from tune.core.data_record import record_data
-from tune.core.initial_weights import keep
-from tune.core.lock import driver_lock
+from tune.core.data_source import record_data
+from tune.core.driver import driver_lock, stop_on_sigterm
+from tune.core.given_weights import keep
 from tune.core.protocol import claim, load_study
-from tune.core.signals import stop_on_sigterm
+from tune.core.sealing import DamagedError
+from tune.core.search_spec import Preset, Search
 from tune.core.study import Study, StudyError
 from tune.engine.cost import Cost, NoMachineError, cost_of
+from tune.engine.pace import Pace
 from tune.engine.prometheus import Monitor
-from tune.engine.ray_tune import Failure, Listener, Resources, ray_runtime
+from tune.engine.ray_tune import Failure, Listener, Workload, ray_runtime
 from tune.engine.rounds import run_rounds
-from tune.planning.options import Options, Preset, Search, parse
+from tune.planning.options import Options, parse
 from tune.planning.plan import Planned, bring, plan, replan
-from tune.planning.preflight import check_storage, check_views, chosen_resources, hardware, tracking_uri
+from tune.planning.preflight import check_storage, check_views, tracking_uri
+from tune.planning.resources import Resources, chosen_resources, hardware
 from tune.reporting.reproducibility_card import write_card
 
 USER_ERRORS = (StudyError, DataError, KeyError, TypeError, ValueError, OSError)
@@ -139,7 +140,7 @@ def execute(search: Search, planned: Planned, options: Options, voice: Voice) ->
                 keep(ready.study, options.training.weights)
             ready = with_origin(ready)
             again = partial(replan, search, ready, options)
-            work = partial(train, ready.study, again, corpus, resources, voice, expected)
+            work = partial(train, Workload(ready.study, corpus, resources), again, voice, expected)
             return with_card(track(ready.study, options, voice, work), voice)
 
 
@@ -192,18 +193,12 @@ def check_clips(study: Study, corpus: Corpus) -> None:
 
 
 def train(
-    study: Study,
-    again: Callable[[], Study],
-    corpus: Corpus,
-    resources: Resources,
-    voice: Voice,
-    expected: Cost | None,
-    listener: Listener,
+    work: Workload, again: Callable[[], Study], voice: Voice, expected: Cost | None, listener: Listener
 ) -> tuple[Study, list[Failure]]:
     """Run what is missing, with progress shown; the study as it ends, and the cells that failed."""
-    pace = expected.pace if expected else Pace()
+    study, pace = work.study, expected.pace if expected else Pace()
     with voice.progress(study, study.missing(), pace) as progress, Monitor(study) as monitor:
-        return run_rounds(study, again, corpus, resources, [listener, progress, monitor])
+        return run_rounds(replace(work, listeners=[listener, progress, monitor]), again)
 
 
 def track(study: Study, options: Options, voice: Voice, work: Work) -> Outcome:

@@ -16,15 +16,15 @@ from rich.table import Table as Grid
 from data.terminal import console
 from fernn.train.loop import Row
 from tune.analysis.results import model_rows
-from tune.commands.progress import Pace, Progress, duration, tables
-from tune.core.masking import all_masked, masked
+from tune.commands.progress import Progress
+from tune.core.console import all_masked, disk, duration, masked, one_line, tables
 from tune.core.study import Cell, Study
 from tune.engine.cost import Cost
+from tune.engine.pace import Pace
 from tune.engine.packing import Packing, readings
 from tune.engine.ray_tune import Failure, Listener
 from tune.planning.plan import Planned
-from tune.reporting.records import records
-from tune.reporting.table import STAND_IN, Table, absent, columns, gated, notes, row_cells
+from tune.reporting.table import STAND_IN, Table, absent, columns, gated, notes, records, row_cells
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,6 @@ class Voice(Protocol):
         """What has no result, why, and the way out; 1 where there is any, else 0."""
 
 
-def one_line(error: Exception) -> str:
-    """What the error says; of a bare name that something lacks, that it does."""
-    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
-    if isinstance(error, KeyError) and " " not in text:
-        return f"{text!r} is not known here: a file of the study or of its data is not as this version writes it"
-    return "; ".join(line.strip() for line in text.splitlines() if line.strip()) or type(error).__name__
-
-
 def describe_cost(cost: Cost | None) -> str:
     """Time and disk in words."""
     if cost is None:
@@ -83,11 +75,6 @@ def describe_cost(cost: Cost | None) -> str:
     parts += [f"{cost.gpu_hours:.1f} GPU-hours"] if cost.gpu_hours else []
     parts += [f"a price of {cost.price:,.2f}"] if cost.price is not None else []
     return ", ".join([*parts, f"{disk(cost.num_bytes)} of checkpoints"])
-
-
-def disk(num_bytes: float) -> str:
-    """A size for people."""
-    return f"{num_bytes / 1e9:.2f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:.1f} MB"
 
 
 def describe_data(planned: Planned) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tune.commands.findings import Finding, broken, ok, warning
-from tune.commands.machine_checks import GB, home_problem
+from tune.commands.machine_checks import GB
 from tune.commands.probing import probe
+from tune.engine.machine import home_problem
 from tune.services.databases import MLFLOW, OPTUNA, BehindError, Package, examine, first_line, is_database, sqlite_file
 
 DATASETS = Path("datasets")
@@ -139,8 +140,8 @@ def tracking(uri: str | None, storage: str) -> Finding:
 
 def _server(uri: str) -> Finding:
     """Whether the server does what the search asks of it, and how fast."""
+    from tune.services.mlflow_client import MlflowClient
     from tune.tracking.background import OUTAGES
-    from tune.tracking.run_tree import MlflowClient
 
     began = time.monotonic()
     try:

@@ -8,12 +8,12 @@ import tyro
 
 from data.progress import say
 from data.terminal import console, subcommand_of
-from tune.commands.freeing import collect
-from tune.commands.load_best import find_study
+from tune.commands.retention import collect
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.console import print_document
+from tune.core.driver import driver_lock
 from tune.core.identity import fork
-from tune.core.lock import driver_lock
+from tune.core.protocol import find_study
 from tune.reporting.compare import print_comparison
 from tune.reporting.export import export
 from tune.reporting.listing import print_list

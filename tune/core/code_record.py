@@ -20,8 +20,8 @@ from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from typing import Any
 
+from tune.core.console import masked
 from tune.core.folder import UNREADABLE, Folder
-from tune.core.masking import masked
 from tune.core.sealing import ALTERED, damaged, read_sealed, write_sealed
 
 DISTRIBUTION = "fernn-search"

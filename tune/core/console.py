@@ -2,14 +2,33 @@
 
 import json
 import math
+import re
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
-from tune.commands.progress import tables
-from tune.core.masking import all_masked, masked
+from data.terminal import console
+
+_CREDENTIALS = re.compile(r"(://)(?:[^/\s\"']*|(?!/)[^/:\s\"'@]*:[^\s\"'@]*)@")
+_PARAMETERS = re.compile(r"(?i)((?:^|[?&;\s\"'])(?:\w+_)?(?:password|passwd|token|secret|api_?key)=)[^&;\s\"']+")
+
+
+def masked(text: str) -> str:
+    """The text with user names, passwords and tokens in its URIs replaced by ***."""
+    return _PARAMETERS.sub(r"\1***", _CREDENTIALS.sub(r"\1***@", text))
+
+
+def all_masked(value: Any) -> Any:
+    """A JSON value with every text in it masked."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, dict):
+        return {name: all_masked(item) for name, item in value.items()}
+    return [all_masked(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def print_document(content: Mapping[str, Any]) -> None:
@@ -54,3 +73,29 @@ def plain(value: Any) -> str:
 def moment(seconds: float) -> str:
     """A time since 1970 for people, in the zone of this machine."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def tables() -> Console:
+    """Where tables go: as wide as the terminal, or as wide as they need where the output is no terminal."""
+    return console(width=None if sys.stdout.isatty() else 160)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words that fit their size."""
+    for unit, name, digits in ((86400.0, "days", 0), (3600.0, "h", 1), (60.0, "min", 0)):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.{digits}f} {name}"
+    return f"{seconds:.0f} s"
+
+
+def one_line(error: Exception) -> str:
+    """What the error says; of a bare name that something lacks, that it does."""
+    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    if isinstance(error, KeyError) and " " not in text:
+        return f"{text!r} is not known here: a file of the study or of its data is not as this version writes it"
+    return "; ".join(line.strip() for line in text.splitlines() if line.strip()) or type(error).__name__
+
+
+def disk(num_bytes: float) -> str:
+    """A size for people."""
+    return f"{num_bytes / 1e9:.2f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:.1f} MB"

@@ -1,13 +1,19 @@
 """Where a study's clips are: in a folder, or in a bucket from which this machine's cache has them."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from data.bucket import at_hand, is_bucket
 from data.files import full_path
 from data.manifest import MANIFEST, Manifest
 from data.registry import DATASETS
+from data.sealing import sealed, unsealed
 from fernn.config import DataConfig
-from tune.core.masking import masked
+from tune.core.console import masked
+from tune.core.folder import UNREADABLE, Folder
+from tune.core.sealing import DamagedError
 from tune.core.study import Study, StudyError
 
 
@@ -50,3 +56,23 @@ def verified(home: Path) -> Manifest:
     manifest = Manifest.read(home)
     manifest.verify(home)
     return manifest
+
+
+FILE = "data.json"
+
+
+def record_data(folder: Folder, manifest: Manifest, num_clips: Mapping[str, int]) -> None:
+    """Write down the manifest of the data, and how many clips each split of the study has."""
+    facts = {**asdict(manifest), "num_clips": dict(num_clips)}
+    if not folder.has(FILE):
+        folder.write_json(FILE, sealed(facts))
+
+
+def recorded_data(folder: Folder) -> dict[str, Any] | None:
+    """What was written down, None where nothing was; raises DamagedError where it is not as it was written."""
+    try:
+        facts = folder.read_json(FILE)
+        return None if facts is None else unsealed(facts)
+    except UNREADABLE as error:
+        reason = "it is not as it was written; delete it, and run the search again"
+        raise DamagedError(f"{folder.root}/{FILE}: {reason}") from error

@@ -3,15 +3,15 @@
 import os
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from data.bucket import SCHEMES
 from tune.core.folder import UNREADABLE, Folder
-from tune.core.study import StudyError
+from tune.core.study import Study, StudyError
 
-FILE = "study.json"
+STUDY_FILE = "study.json"
 ID, PLACE = "id", "folder"
 """What ``study.json`` has the id under, and the folder in which it was last worked on."""
 
@@ -46,25 +46,25 @@ def id_in(facts: Mapping[str, Any]) -> str:
 
 def settle(folder: Folder) -> str:
     """Write down where the study is now; its id. Raises StudyError for a copy, as :func:`identified` does."""
-    known = folder.read_json(FILE)
+    known = folder.read_json(STUDY_FILE)
     marks = identified(folder, known)
     if {**known, **marks} != known:
-        folder.write_json(FILE, {**known, **marks})
+        folder.write_json(STUDY_FILE, {**known, **marks})
     return marks[ID]
 
 
 def fork(folder: Folder) -> str:
     """Give a copied study an id of its own; the folder of which it was a copy, empty where that is not there."""
-    known = folder.read_json(FILE)
+    known = folder.read_json(STUDY_FILE)
     original = _original(folder, known) or ""
-    folder.write_json(FILE, {**known, ID: uuid.uuid4().hex, PLACE: folder.root})
+    folder.write_json(STUDY_FILE, {**known, ID: uuid.uuid4().hex, PLACE: folder.root})
     return original
 
 
 def has_studies(folder: Path) -> bool:
     """Whether the folder is a study, is inside one, or has studies in it."""
     places = [folder, *folder.parents, *(child for child in folder.iterdir() if child.is_dir())]
-    return any((place / FILE).exists() for place in places)
+    return any((place / STUDY_FILE).exists() for place in places)
 
 
 def _original(folder: Folder, known: Mapping[str, Any]) -> str | None:
@@ -74,7 +74,7 @@ def _original(folder: Folder, known: Mapping[str, Any]) -> str | None:
         return None
     try:
         there = Folder(place)
-        facts = there.read_json(FILE)
+        facts = there.read_json(STUDY_FILE)
         is_another = facts is not None and facts.get(ID) == own and not _is_same(folder, there)
         return place if is_another else None
     except (OSError, *UNREADABLE):  # nothing that can be read is there
@@ -101,3 +101,44 @@ def _may_be_looked_at(folder: Folder, place: str) -> bool:
         return place.startswith("/")
     same = folder.root.startswith(f"{scheme}://{rest.partition('/')[0]}/")
     return scheme in SCHEMES and not set(place) & set("@?#%") and (same or "AWS_ENDPOINT_URL" in os.environ)
+
+
+OWNER = "fernn.folder"
+"""What the experiment in MLflow and the study in Optuna's database have the folder of their study under."""
+OWNER_ID = "fernn.study"
+"""What they have its id under."""
+
+
+def marks_of(study: Study) -> dict[str, str]:
+    """What a view of the study carries, so that it is found again wherever the study is."""
+    return {OWNER: study.folder.root, **({OWNER_ID: study.id} if study.id else {})}
+
+
+def is_of(study: Study, marks: Mapping[str, Any], uri: str, shows_ours: Callable[[], bool]) -> bool:
+    """Whether a view with these marks, in the database at ``uri``, is the study's.
+
+    ``shows_ours`` finds out whether it shows the training of this folder, and not the same cells' of another.
+    A database inside the storage belongs to the studies there: what it has under a study's name is that study's, also
+    in a copy of both.
+    """
+    if marks.get(OWNER_ID) == study.id != "" or marks.get(OWNER) == study.folder.root:
+        return True
+    if OWNER in marks and is_beside(study, uri):
+        return True
+    was_moved = OWNER_ID not in marks and OWNER in marks and not _holds_a_study(str(marks[OWNER]))
+    return was_moved and shows_ours()
+
+
+def is_beside(study: Study, uri: str) -> bool:
+    """Whether the database is a file in the study's storage."""
+    return study.folder.is_local and uri.startswith(f"sqlite:///{study.folder.root.rpartition('/')[0]}/")
+
+
+def _holds_a_study(place: str) -> bool:
+    """Whether there is a study, or may be one that is not looked for."""
+    if not place.startswith("/"):
+        return True
+    try:
+        return Folder(place).has(STUDY_FILE)
+    except (OSError, *UNREADABLE):
+        return False

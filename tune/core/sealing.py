@@ -1,6 +1,7 @@
 """Files of a study that say whether they are as they were written."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from data.sealing import CHECKSUM, sealed, unsealed
@@ -49,3 +50,45 @@ def read_tensors(folder: Folder, name: str, way_out: str) -> tuple[Tensors, dict
         return ({}, {}) if content is None else unpack(content)
     except CheckpointError as error:
         raise damaged(folder, name, str(error), way_out) from error
+
+
+def sealed_line(row: Mapping[str, Any]) -> str:
+    """The row as a line with its checksum."""
+    return json.dumps(sealed(row)) + "\n"
+
+
+def read_rows(folder: Folder, name: str, way_out: str) -> list[dict[str, Any]]:
+    """The rows of a file of sealed lines; raises DamagedError for one that is not as it was written."""
+    rows, num_lines = rows_before_damage(folder, name)
+    if len(rows) < num_lines:
+        raise damaged(folder, name, f"line {len(rows) + 1} is not as it was written", way_out)
+    return rows
+
+
+def rows_before_damage(folder: Folder, name: str) -> tuple[list[dict[str, Any]], int]:
+    """The rows before the first that is damaged, and how many lines there are."""
+    lines = (folder.read(name) or b"").splitlines()
+    rows: list[dict[str, Any]] = []
+    for line in lines:
+        try:
+            rows.append(unsealed(json.loads(line)))
+        except UNREADABLE:
+            break
+    return rows, len(lines)
+
+
+ENTRIES = "entries"
+"""Under which name a sealed file has its list."""
+
+
+def read_entries(
+    folder: Folder, name: str, parsed: Callable[[Any], dict[str, Any]], way_out: str
+) -> list[dict[str, Any]]:
+    """The entries of a sealed list, each as ``parsed`` has it; raises DamagedError for one that cannot be read."""
+    try:
+        content = folder.read_json(name) or []  # a list alone in cells of an earlier version
+        if isinstance(content, dict):
+            content = (read_sealed(folder, name, way_out, ENTRIES) or {})[ENTRIES]
+        return [parsed(one) for one in content]
+    except UNREADABLE as error:
+        raise damaged(folder, name, ALTERED, way_out) from error

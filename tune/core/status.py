@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fernn.train.loop import Row
-from tune.core.cell_folder import CellFolder, DamagedError
-from tune.core.lock import driver_of
+from tune.core.cell_folder import CellFolder
+from tune.core.driver import driver_of
+from tune.core.result import Result
+from tune.core.sealing import DamagedError
 from tune.core.study import Cell, Study
 
 Status = Literal["done", "running", "waiting", "stopped", "diverged", "failed", "damaged"]
@@ -21,8 +23,8 @@ class Standing:
     status: Status
     reason: str = ""
     rows: list[Row] = field(default_factory=list)
-    result: Mapping[str, Any] = field(default_factory=dict)
-    """What ``done.json`` says; empty while there is no result."""
+    result: Result = Result()
+    """Empty while there is none."""
 
     @property
     def epoch(self) -> int:
@@ -42,7 +44,7 @@ class Standing:
     @property
     def test(self) -> float | None:
         """The test metric of the best epoch, None while there is no result."""
-        return self.result.get("metrics", {}).get(f"test/{self.cell.metric.name}")
+        return self.result.metrics.get(f"test/{self.cell.metric.name}")
 
     @property
     def train_seconds(self) -> float | None:
@@ -53,7 +55,7 @@ class Standing:
     @property
     def machine(self) -> Mapping[str, Any]:
         """Where the result was computed, and with which versions; empty while there is none."""
-        return self.result.get("machine", {})
+        return self.result.machine
 
 
 def standings(study: Study) -> list[Standing]:
@@ -67,7 +69,7 @@ def standing(study: Study, cell: Cell, running: Collection[str] = ()) -> Standin
     folder = study.cell_folder(cell)
     try:
         status, reason = status_of(study, cell, running)
-        return Standing(cell, status, reason, folder.history(), folder.done() or {})
+        return Standing(cell, status, reason, folder.history(), folder.done() or Result())
     except DamagedError as error:
         return Standing(cell, "damaged", str(error))
 
@@ -79,7 +81,7 @@ def status_of(study: Study, cell: Cell, running: Collection[str] = ()) -> tuple[
         return "done", ""
     if (failure := folder.failure()) is not None:
         return ("diverged" if folder.diverged() else "failed"), failure
-    if study.scheduler == "asha" and (stopped := folder.stopped()) is not None:
+    if study.halves and (stopped := folder.stopped()) is not None:
         return "stopped", stopped
     return ("running" if cell.key in running else "waiting"), ""  # an attempt begins without the marks of the last
 

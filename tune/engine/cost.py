@@ -20,11 +20,11 @@ from fernn.config import DataConfig
 from fernn.experiment import Experiment
 from fernn.train.loop import train_step
 from fernn.train.run import Run, available_device
-from tune.commands.progress import Pace
-from tune.core.continue_training import epochs_done
 from tune.core.study import Cell, Study, StudyError
-from tune.engine.ray_tune import Resources, ship_models
-from tune.planning.preflight import Hardware
+from tune.engine.continue_training import epochs_done
+from tune.engine.pace import Pace
+from tune.engine.ray_tune import ship_models
+from tune.planning.resources import Hardware, Resources
 
 CPU_CLIPS = 2
 """Clips of a probed step on a CPU, where the time of a step grows with them. A GPU, and a model whose steps are quick,

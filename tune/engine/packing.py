@@ -23,13 +23,13 @@ from data.progress import say
 from fernn.experiment import Experiment
 from fernn.train.loop import train_step
 from fernn.train.run import Run, available_device
-from tune.core.machine import whole_memory
 from tune.core.sealing import read_sealed, write_sealed
 from tune.core.study import Cell, Study, StudyError
 from tune.engine.cost import blank_batch, probe, probe_of
-from tune.engine.ray_tune import Resources, ship_models
+from tune.engine.machine import whole_memory
+from tune.engine.ray_tune import ship_models
 from tune.engine.trial import is_out_of_memory
-from tune.planning.preflight import Hardware
+from tune.planning.resources import Hardware, Resources
 
 FILE = "packing.json"
 WAY_OUT = "delete it, and run the search again: how models pack is measured anew"

@@ -8,11 +8,11 @@ import tempfile
 import threading
 import uuid
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import optuna
 import ray
@@ -23,40 +23,17 @@ from ray.tune.search.optuna import OptunaSearch
 from data.stream import Corpus
 from fernn.models.own import NAMED
 from fernn.train.loop import Row
-from tune.commands.machine_checks import home_problem
+from tune.core.driver import stop_on_sigterm
 from tune.core.identity import has_studies
-from tune.core.signals import stop_on_sigterm
 from tune.core.study import Cell, Study, StudyError
+from tune.engine.machine import home_problem
 from tune.engine.trial import OUT_OF_MEMORY, trial
+from tune.planning.resources import Resources
 
 ROOT = Path(__file__).parents[2]
 """Where this project's packages are."""
 MOST_PENDING = "200"
 """Trials of a cluster that may wait for a machine at once; Tune allows its own grids as many."""
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What one trial holds, and how many may run at once (None: as many as fit)."""
-
-    cpus: float = 1
-    gpus: float = 0
-    max_concurrent: int | None = None
-    by_model: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """CPUs and GPUs of the models that hold others, by label."""
-
-    def of(self, label: str) -> tuple[float, float]:
-        """CPUs and GPUs of a trial of the model."""
-        return self.by_model.get(label, (self.cpus, self.gpus))
-
-    def can_widen(self, label: str) -> bool:
-        """Whether a trial of the model holds a part of a GPU."""
-        return 0 < self.of(label)[1] < 1
-
-    def widened(self, labels: Iterable[str]) -> Self:
-        """Twice the share of a GPU for the models, a whole one at the most."""
-        shares = {label: (self.of(label)[0], min(1.0, 2 * self.of(label)[1])) for label in labels}
-        return replace(self, by_model={**self.by_model, **shares})
 
 
 @dataclass(frozen=True)
@@ -97,6 +74,17 @@ class Listener(Protocol):
         """The search has grown by the cell."""
 
 
+@dataclass(frozen=True)
+class Workload:
+    """What every round of a search has in common."""
+
+    study: Study
+    corpus: Corpus
+    """The prepared data, which trials share through Ray's object store, without copies."""
+    resources: Resources
+    listeners: Sequence[Listener] = ()
+
+
 class Relay(tune.Callback):
     """Tells listeners of cells what Ray Tune tells of trials.
 
@@ -104,8 +92,8 @@ class Relay(tune.Callback):
     the first exception for :func:`run_cells` to raise when all is done.
     """
 
-    def __init__(self, study: Study, listeners: Sequence[Listener], resources: Resources) -> None:
-        self.study, self.listeners, self.resources = study, listeners, resources
+    def __init__(self, work: Workload) -> None:
+        self.study, self.listeners, self.resources = work.study, work.listeners, work.resources
         self.failures: list[Failure] = []
         self.error: Exception | None = None
 
@@ -155,56 +143,51 @@ class Relay(tune.Callback):
             self.error = self.error or error
 
 
-def run_cells(
-    study: Study,
-    cells: list[Cell],
-    corpus: Corpus,
-    resources: Resources,
-    listeners: Sequence[Listener],
-    until: int | None = None,
-) -> list[Failure]:
+def run_cells(work: Workload, cells: list[Cell], until: int | None = None) -> list[Failure]:
     """Run ``cells`` of the study, once each, to their last epoch or ``until`` an earlier one; the cells that failed.
 
-    Ray must be initialised. The trials share ``corpus`` through Ray's object store, without copies.
+    Ray must be initialised.
     """
+    relay = Relay(work)
+    ship_models(work.study.cells)
+    with tempfile.TemporaryDirectory(prefix="fernn-search-") as scratch, warnings.catch_warnings():
+        # An epoch that is run again is reported again, and Optuna says that it ignores it.
+        warnings.filterwarnings("ignore", message="The reported value is ignored because this `step")
+        tuner = tuner_of(work, cells, until, relay, scratch)
+        with interrupts_restored():
+            tuner.fit()
+    if relay.error is not None:
+        raise relay.error
+    return relay.failures
+
+
+def tuner_of(work: Workload, cells: list[Cell], until: int | None, relay: Relay, scratch: str) -> tune.Tuner:
+    """Ray Tune with exactly these cells to run, and nothing beside our folders to write."""
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Tune's new output prints a banner even at verbosity 0
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # no CSV, JSON and TensorBoard beside our folders
     os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"  # a cell may end without another epoch to report
-    relay = Relay(study, listeners, resources)
+    study, resources = work.study, work.resources
 
     def held(point: dict[str, Any]) -> tune.PlacementGroupFactory:
         cpus, gpus = resources.of(study.model_label(study.cell_at(point)))
         return resource_dict_to_pg_factory({"cpu": cpus, "gpu": gpus})
 
-    ship_models(study.cells)
-    with tempfile.TemporaryDirectory(prefix="fernn-search-") as scratch:
-        tuner = tune.Tuner(
-            tune.with_resources(
-                tune.with_parameters(trial, study=study, corpus=corpus, until=until),
-                held,
-            ),
-            tune_config=tune.TuneConfig(
-                search_alg=propose(study, cells),
-                num_samples=len(cells),
-                max_concurrent_trials=resources.max_concurrent,
-                reuse_actors=True,
-            ),
-            run_config=tune.RunConfig(
-                name=study.name,
-                storage_path=scratch,
-                failure_config=tune.FailureConfig(max_failures=2),
-                callbacks=[relay],
-                verbose=0,
-            ),
-        )
-        with warnings.catch_warnings():
-            # An epoch that is run again is reported again, and Optuna says that it ignores it.
-            warnings.filterwarnings("ignore", message="The reported value is ignored because this `step")
-            with interrupts_restored():
-                tuner.fit()
-    if relay.error is not None:
-        raise relay.error
-    return relay.failures
+    return tune.Tuner(
+        tune.with_resources(tune.with_parameters(trial, study=study, corpus=work.corpus, until=until), held),
+        tune_config=tune.TuneConfig(
+            search_alg=propose(study, cells),
+            num_samples=len(cells),
+            max_concurrent_trials=resources.max_concurrent,
+            reuse_actors=True,
+        ),
+        run_config=tune.RunConfig(
+            name=study.name,
+            storage_path=scratch,
+            failure_config=tune.FailureConfig(max_failures=2),
+            callbacks=[relay],
+            verbose=0,
+        ),
+    )
 
 
 @contextmanager

@@ -1,58 +1,49 @@
 """The rounds of a search: what can be trained now is trained, then it is decided what comes next."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from data.progress import say
-from data.stream import Corpus
-from tune.core.continue_training import adopt_shorter
 from tune.core.protocol import claim
 from tune.core.study import Cell, Study
-from tune.engine.ray_tune import Failure, Listener, Resources, run_cells
+from tune.engine.continue_training import adopt_shorter
+from tune.engine.ray_tune import Failure, Listener, Workload, run_cells
 from tune.planning.halving import next_segment
+from tune.planning.resources import Resources
 
 
-def run_rounds(
-    study: Study,
-    replan: Callable[[], Study],
-    corpus: Corpus,
-    resources: Resources,
-    listeners: Sequence[Listener],
-) -> tuple[Study, list[Failure]]:
+def run_rounds(work: Workload, replan: Callable[[], Study]) -> tuple[Study, list[Failure]]:
     """Run all that is missing, and what ``replan`` adds once that is done; the study as it ends, and what failed.
 
     A grid takes one round. Successive halving takes one for each rung; a sampler one for each of its proposals.
     """
     failures: dict[str, Failure] = {}
     while True:
+        study = work.study
         segment = next_segment(study, failures)
         for cell in segment.stopped:
-            for listener in listeners:
+            for listener in work.listeners:
                 listener.stopped(cell)
         if segment.cells:
             adopt_shorter(study, segment.cells)
-            failed, resources = run_with_room(study, segment.cells, corpus, resources, listeners, segment.until)
+            failed, resources = run_with_room(work, segment.cells, segment.until)
+            work = replace(work, resources=resources)
             failures |= {one.cell.key: one for one in failed}
             if any(interrupted(study, cell, segment.until) for cell in segment.cells if cell.key not in failures):
                 return study, list(failures.values())
         elif (grown := replan()).cells == study.cells:
             return study, list(failures.values())
         else:
-            study = extend(study, grown, listeners)
+            work = replace(work, study=extend(study, grown, work.listeners))
 
 
-def run_with_room(
-    study: Study,
-    cells: list[Cell],
-    corpus: Corpus,
-    resources: Resources,
-    listeners: Sequence[Listener],
-    until: int | None,
-) -> tuple[list[Failure], Resources]:
+def run_with_room(work: Workload, cells: list[Cell], until: int | None) -> tuple[list[Failure], Resources]:
     """Run the cells; those that run out of a GPU's memory once more, with twice the share, as long as there is more.
 
     Also says what trials hold in the end: later rounds begin with that.
     """
-    failed = run_cells(study, cells, corpus, resources, listeners, until)
+    study, resources = work.study, work.resources
+    failed = run_cells(work, cells, until)
     labels = {one.cell.key: study.model_label(one.cell) for one in failed if one.is_cramped}
     cramped = [one for one in failed if one.is_cramped and resources.can_widen(labels[one.cell.key])]
     ended = {one.cell.key for one in failed}
@@ -63,7 +54,7 @@ def run_with_room(
         share = wider.of(labels[one.cell.key])[1]
         say(f"{study.label(one.cell)}: {one.reason}; goes on with {share:g} of a GPU")
     others = [one for one in failed if one not in cramped]
-    again, widest = run_with_room(study, [one.cell for one in cramped], corpus, wider, listeners, until)
+    again, widest = run_with_room(replace(work, resources=wider), [one.cell for one in cramped], until)
     return others + again, widest
 
 

@@ -23,10 +23,11 @@ from fernn.train.task import Predictions
 from tune.analysis.metrics_diff import Training
 from tune.core.cell_folder import CellFolder
 from tune.core.code_record import source_sha256
-from tune.core.initial_weights import initial_weights
-from tune.core.machine import machine, peak_memory, reset_peak_memory
+from tune.core.given_weights import initial_weights
+from tune.core.result import Result
 from tune.core.study import Cell, Study
 from tune.core.test_access import COMPLETION, Sealed
+from tune.engine.machine import machine, peak_memory, reset_peak_memory
 
 OUT_OF_MEMORY = "the GPU's memory ran out"
 """What the reason begins with of a trial that a larger share of a GPU may help."""
@@ -48,8 +49,8 @@ def trial(point: Mapping[str, Any], *, study: Study, corpus: Corpus, until: int 
     folder = study.cell_folder(cell)
     folder.take_over()
     try:
-        initial = initial_weights(study.folder, cell.experiment.model)
-        train(cell, folder, corpus, available_device(), tune.report, until, study.code, initial)
+        span = Span(until, study.code, initial_weights(study.folder, cell.experiment.model))
+        train(cell, folder, corpus, available_device(), tune.report, span)
     except DivergedError as error:
         folder.fail(str(error), diverged=True)
     except RuntimeError as error:
@@ -64,19 +65,27 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "ALLOC_FAILED" in text
 
 
+@dataclass(frozen=True)
+class Span:
+    """Where a trial begins and how far it goes."""
+
+    until: int | None = None
+    """The epoch after which it rests; without one it goes to the last."""
+    code: str = ""
+    """The record of the code that trains, see :mod:`tune.core.code_record`; empty where there is none."""
+    initial: Tensors | None = None
+    """Weights with which a new cell begins; without them they are drawn."""
+
+
 def train(
     cell: Cell,
     folder: CellFolder,
     corpus: Corpus,
     device: torch.device,
     report: Callable[[Row], object],
-    until: int | None = None,
-    code: str = "",
-    initial: Tensors | None = None,
+    span: Span = Span(),
 ) -> None:
     """Train the epochs that are left, each recorded and reported; after the last, evaluate and close the cell.
-
-    A new cell begins with the weights ``initial``, or with drawn ones.
 
     Raises DivergedError where the loss is not finite.
     """
@@ -84,11 +93,11 @@ def train(
     reset_peak_memory(device)
     clips = Sealed(corpus.stream(experiment.data, experiment.batch_size, device), folder)
     run = Run.start(experiment, device)
-    if initial is not None:
-        run.model.load_state_dict(initial)
-    folder.begin(run, code)
+    if span.initial is not None:
+        run.model.load_state_dict(span.initial)
+    folder.begin(run, span.code)
     folder.ran_on(machine(device))
-    for row in fit(run, clips, until):
+    for row in fit(run, clips, span.until):
         row["time/recorded_at"] = time.time()
         folder.record(row, run)
         report({**row, f"memory/{device.type}_bytes": peak_memory(device)})
@@ -149,24 +158,23 @@ def keep_first(batches: Iterable[Batch], kept: list[Batch]) -> Iterator[Batch]:
         yield batch
 
 
-def result(cell: Cell, run: Run, rows: list[Row], found: Evaluated) -> dict[str, Any]:
-    """What ``done.json`` says: the result, what it cost, and on what."""
+def result(cell: Cell, run: Run, rows: list[Row], found: Evaluated) -> Result:
+    """What the cell came to, what it cost, and on what."""
     metrics = found.metrics()
-    return {
-        "key": cell.key,
-        "status": "finished",
-        "epochs": run.epoch,
-        "best_epoch": run.best_epoch,
-        "num_parameters": sum(parameter.numel() for parameter in run.model.parameters()),
-        "metrics": metrics,
-        "metrics_sha256": Training(rows, metrics).sha256,
-        "law_errors": found.law_errors,
-        "peak_memory_bytes": peak_memory(run.device),
-        "train_seconds": sum(row["time/train_seconds"] for row in rows),
-        "validation_seconds": sum(row["time/validation_seconds"] for row in rows),
-        "finished_at": time.time(),
-        "machine": machine(run.device),
-    }
+    return Result(
+        key=cell.key,
+        epochs=run.epoch,
+        best_epoch=run.best_epoch,
+        num_parameters=sum(parameter.numel() for parameter in run.model.parameters()),
+        metrics=metrics,
+        metrics_sha256=Training(rows, metrics).sha256,
+        law_errors=found.law_errors,
+        peak_memory_bytes=peak_memory(run.device),
+        train_seconds=sum(row["time/train_seconds"] for row in rows),
+        validation_seconds=sum(row["time/validation_seconds"] for row in rows),
+        finished_at=time.time(),
+        machine=machine(run.device),
+    )
 
 
 def prediction_table(split: Split, predictions: Predictions, clips: Sealed) -> pa.Table:

@@ -30,10 +30,10 @@ from fernn.train.conserved import seeded_noise
 from fernn.train.evaluate import NUM_EXAMPLES, autocast, evaluating, to_unit
 from fernn.train.run import Run, available_device
 from tune.core.cell_folder import CellFolder
-from tune.core.machine import machine
 from tune.core.sealing import read_sealed, read_tensors, write_sealed
 from tune.core.study import Cell
 from tune.core.test_access import QUALITY, Sealed
+from tune.engine.machine import machine
 
 HOME, USUAL = "quality", "usual"
 """The folder, and the way without any option."""

@@ -17,10 +17,10 @@ from fernn.files.checkpoint import Tensors, pack
 from fernn.train.run import Run, available_device
 from fernn.train.task import FrameErrors
 from tune.core.cell_folder import CellFolder
-from tune.core.machine import machine
 from tune.core.sealing import read_sealed, read_tensors, write_sealed
 from tune.core.study import Cell, Study
 from tune.core.test_access import LENGTH, Sealed
+from tune.engine.machine import machine
 from tune.engine.trial import keep_first
 
 FILE, EXAMPLES = "length.json", "length.safetensors"

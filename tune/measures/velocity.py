@@ -18,10 +18,11 @@ from fernn.generalization import DRAWN, Lines, VelocityGrid, VelocityReadings, m
 from fernn.train.run import Run, available_device
 from tune.analysis.results import ModelRow
 from tune.core.cell_folder import CellFolder
-from tune.core.machine import machine
+from tune.core.result import Result
 from tune.core.sealing import read_sealed, write_sealed
 from tune.core.study import Cell, Study
 from tune.core.test_access import VELOCITY, Sealed
+from tune.engine.machine import machine
 
 WHOLE, PARTIAL = "velocity.json", "velocity.partial.json"
 BATCH_SIZE = 128
@@ -62,7 +63,7 @@ class Measurement:
         """What decides the result: the weights, by epoch and digest, and the grid."""
         return {
             "key": self.cell.key,
-            "best_epoch": (self.folder.done() or {})["best_epoch"],
+            "best_epoch": (self.folder.done() or Result()).best_epoch,
             "weights_sha256": self.folder.best_sha256(),
             "radius": self.grid.radius,
             "ranges": list(self.grid.ranges),

@@ -1,17 +1,17 @@
 """What a search file declares, what a user can choose, and the grid and fields that both make."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
 from data.terminal import options_of
-from fernn.experiment import Experiment
-from tune.core.initial_weights import FIELD, fingerprint
-from tune.core.study import Settings, Space
+from tune.core.given_weights import FIELD, fingerprint
+from tune.core.search_spec import Preset
+from tune.core.study import Space
 from tune.planning.tpe import Sampler
 
 DEFAULT_GPUS = 0.25
@@ -20,58 +20,6 @@ DEFAULT_SAMPLES = 12
 VELOCITY = "data.velocity_range"
 OPTIONED = ("model", "optim.lr", "seed", VELOCITY)
 """Searched fields that have options of their own."""
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A named set of defaults: the grid, fields that differ from the base, and whose data it is."""
-
-    space: Space
-    defaults: Settings = field(default_factory=dict)
-    demo: bool = False
-    finetunes: bool = False
-    """Whether training starts from weights that the user must give."""
-    published: Space = field(default_factory=dict)
-    """What the publication has of a searched dimension, where that is not the grid's; nothing where it is not known."""
-
-
-@dataclass(frozen=True)
-class Published:
-    """A published test result, mean ± deviation over seeds: where it was read, and how far it can be relied on."""
-
-    mean: float
-    deviation: float
-    source: str
-    certainty: str
-    num_seeds: int | None = None
-    """Of how many seeds, None where that could not be found."""
-
-    @property
-    def is_certain(self) -> bool:
-        """Whether a verdict may rest on it."""
-        return not self.certainty.startswith("uncertain")
-
-
-Sentences = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Search:
-    """What a search file declares."""
-
-    base: Experiment
-    presets: Mapping[str, Preset]
-    description: str
-    published: Mapping[str, Published] = field(default_factory=dict)
-    """The published table by model; a model without an entry has no number that could be found."""
-    deviations: Mapping[str, Sentences] = field(default_factory=dict)
-    """By data.protocol: what differs from the published code."""
-    always_deviates: Sentences = ()
-    """What differs from it under any protocol."""
-    own: tuple[str, ...] = ()
-    """Fields of the base, or groups of them as in "data", whose values are this project's and not the publication's."""
-    wants_gpu: bool = True
-    """Whether to ask before its full size starts without a GPU."""
 
 
 def _default(text: str, metavar: str | None = None, aliases: tuple[str, ...] = ()) -> Any:
@@ -113,11 +61,11 @@ class Strategy:
         None
     )
     """With tpe: where learning rates are proposed, on a logarithmic scale."""
-    scheduler: Literal["none", "asha"] = "none"
-    """asha: successive halving. After 1/27, 1/9 and 1/3 of the epochs, but not before the third, a model goes on with
-    the third (rounded up) of its learning rates that have the best mean validation metric over seeds; the others
-    stop with all their seeds. A rung is decided when all have reached it, so the outcome does not depend on which
-    worker is faster."""
+    scheduler: Literal["none", "halving", "asha"] = "none"
+    """halving (asha is an old word for it): synchronous successive halving. After 1/27, 1/9 and 1/3 of the epochs, but
+    not before the third, a model goes on with the third (rounded up) of its learning rates that have the best mean
+    validation metric over seeds; the others stop with all their seeds. A rung is decided when all have reached it,
+    so the outcome does not depend on which worker is faster."""
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ from fernn.config import DataConfig, nearest
 from tune.analysis.statistics import mean_and_deviation
 from tune.core.data_source import address_in, verified
 from tune.core.folder import Folder, check_storage_name
-from tune.core.protocol import check, load_study, num_to_come
-from tune.core.study import Cell, Space, Study, StudyError, check_study_name, plan_cells
-from tune.planning.options import Options, Preset, Search, chosen_sampler, chosen_settings, chosen_space
-from tune.planning.own_models import name_models
+from tune.core.identity import STUDY_FILE
+from tune.core.protocol import check, load_study, name_models, num_to_come
+from tune.core.search_spec import Preset, Search
+from tune.core.study import SCHEDULER_NAMES, Cell, Space, Study, StudyError, check_study_name, plan_cells
+from tune.planning.options import Options, chosen_sampler, chosen_settings, chosen_space
 from tune.planning.tpe import Sampler
 
 
@@ -90,7 +91,8 @@ def make_study(search: Search, options: Options, data_hash: str) -> Study:
     given = options.records.study
     name = f"{search.base.data.name}-{options.grid.preset}" if given is None else given
     check_study_name(name)
-    folder, scheduler = (Folder(options.records.storage) / name).as_root(), options.strategy.scheduler
+    folder, scheduler = (Folder(options.records.storage) / name).as_root(), str(options.strategy.scheduler)
+    scheduler = SCHEDULER_NAMES.get(scheduler, scheduler)
     study = Study(name, folder, space, (), preset.demo, scheduler=scheduler)
     settings = chosen_settings(preset, options)
 
@@ -123,7 +125,7 @@ def _union(rates: dict[str, list[float]]) -> list[float]:
 
 def _tried(study: Study, label: str) -> list[float]:
     """The learning rates that the study's folder has of a model, in the order in which they came."""
-    if study.folder.read("study.json") is None:
+    if study.folder.read(STUDY_FILE) is None:
         return []
     known = load_study(study.folder)
     mine = {cell.experiment.optim.lr for cell in known.cells if known.model_label(cell) == label}

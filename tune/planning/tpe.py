@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import optuna
 
 from fernn.seeding import seed_of
+from tune.core.study import RATE
 
 ROUND = 4
 """Learning rates that are proposed at once; the first round is drawn at random, as TPE knows nothing yet."""
-RATE = "optim.lr"
 
 
 @dataclass(frozen=True)

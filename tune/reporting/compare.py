@@ -8,8 +8,7 @@ from typing import Any
 
 from tune.core.console import plain, print_document, print_lines, print_table
 from tune.core.study import PROTOCOL_VERSION, Study, StudyError
-from tune.reporting.records import records
-from tune.reporting.table import Table, columns, imported_row_cells, marks, row_cells
+from tune.reporting.table import Table, columns, imported_row_cells, marks, records, row_cells
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from tune.commands.load_best import MARK
 from tune.core.folder import TEMPORARY, Folder
+from tune.core.identity import STUDY_FILE
 from tune.core.status import Standing, standings
 from tune.core.study import Study, StudyError
 from tune.reporting.table import marks
@@ -24,7 +24,7 @@ from tune.reporting.table import marks
 ARCHIVE = ".zip"
 EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 """The date of every file in an archive, so that the same study gives the same bytes."""
-NAMES = ("metrics.parquet", "metrics.csv", "cells.parquet", "cells.csv", MARK)
+NAMES = ("metrics.parquet", "metrics.csv", "cells.parquet", "cells.csv", STUDY_FILE)
 MACHINE = ("host", "device", "threads", "python", "torch", "ray")
 
 
@@ -67,7 +67,7 @@ def contents(study: Study) -> dict[str, bytes]:
     tables = {"metrics": metrics_table(study, cells), "cells": cells_table(study, cells)}
     forms = {"parquet": parquet, "csv": csv}
     files = {f"{name}.{ending}": form(table) for name, table in tables.items() for ending, form in forms.items()}
-    return files | {MARK: study.folder.read(MARK) or b""}
+    return files | {STUDY_FILE: study.folder.read(STUDY_FILE) or b""}
 
 
 def place(study: Study, one: Standing) -> dict[str, Any]:
@@ -93,8 +93,8 @@ def outcome(one: Standing) -> dict[str, Any]:
     result, metric = one.result, one.cell.metric.name
     return {
         "status": one.status, "reason": one.reason, "epochs_done": one.epoch, "epochs": one.cell.experiment.epochs,
-        "best_epoch": one.best_epoch, f"best/{metric}": one.best, "parameters": result.get("num_parameters"),
-        **result.get("metrics", {}), "train_seconds": one.train_seconds, "finished_at": result.get("finished_at"),
+        "best_epoch": one.best_epoch, f"best/{metric}": one.best, "parameters": result.num_parameters,
+        **result.metrics, "train_seconds": one.train_seconds, "finished_at": result.finished_at,
         **{name: one.machine.get(name) for name in MACHINE},
     }  # fmt: skip
 

@@ -11,9 +11,11 @@ from data.kth.annotations import ACTIONS
 from fernn.generalization import VelocityReadings
 from fernn.metrics.classification import confusion_matrix
 from fernn.train.task import Logits
+from tune.analysis.optuna_trials import finished_trials, importances
 from tune.analysis.plotting import confusion_figure, marks
 from tune.analysis.results import ModelRow, test_predictions
 from tune.analysis.rollout_plots import rollout_figure
+from tune.analysis.scores import frame_curves
 from tune.core.study import Study
 from tune.measures.frame_quality import view_of
 from tune.measures.frame_quality_views import (
@@ -29,16 +31,16 @@ from tune.measures.length_views import measured_lengths
 from tune.measures.length_views import rollouts as length_rollouts
 from tune.measures.velocity_views import ModelVelocity, measured_velocities, picture
 from tune.measures.velocity_views import curves as velocity_curves
-from tune.reporting.field_figures import field_scores, horizon_figure, spectra_figure
-from tune.reporting.rate_figures import (
-    coordinates_figure,
-    finished_trials,
-    importances,
-    importances_figure,
-    rates_figure,
+from tune.reporting.rate_figures import coordinates_figure, importances_figure, rates_figure
+from tune.reporting.system_figures import (
+    curves_words,
+    field_scores,
+    horizon_figure,
+    scores_figure,
+    seeds_by_epoch,
+    spectra_figure,
+    validation_figure,
 )
-from tune.reporting.validation_figures import seeds_by_epoch, validation_figure
-from tune.reporting.video_figures import curves_words, frame_curves, scores_figure
 
 
 @dataclass(frozen=True)

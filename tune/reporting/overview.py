@@ -3,15 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tune.commands.progress import duration
-from tune.core.cell_folder import DamagedError
-from tune.core.console import plain, print_document, print_lines, print_table
-from tune.core.imported import experiments
-from tune.core.lock import driver_of, named
+from tune.core.console import duration, plain, print_document, print_lines, print_table
+from tune.core.driver import driver_of, named
+from tune.core.given_weights import experiments
+from tune.core.sealing import DamagedError
 from tune.core.status import Standing, standings
 from tune.core.study import Study, StudyError
-from tune.reporting.records import records
-from tune.reporting.table import Table, absent, columns, imported_row_cells, marks, notes, row_cells
+from tune.reporting.table import Table, absent, columns, imported_row_cells, marks, notes, records, row_cells
 
 CELL_COLUMNS = (
     "cell", "status", "epoch", "best epoch", "validation", "test", "training", "machine", "reason",
@@ -74,7 +72,7 @@ def strategy(study: Study) -> str:
         low, high = study.sampling["lr_range"]
         sampled = f"{study.sampling['num_samples']} learning rates a model by {study.sampling['sampler']}"
         sampled += f" from {low:g} to {high:g}, {study.num_to_come} more cells to come"
-    halved = "successive halving (asha)" if study.scheduler == "asha" else "each cell to its last epoch"
+    halved = "successive halving" if study.halves else "each cell to its last epoch"
     return f"{sampled}; {halved}"
 
 

@@ -2,22 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, log10
+from math import log10
 from typing import Any
 
-import numpy as np
-import optuna
 from matplotlib import colormaps
 from matplotlib.figure import Figure
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial
 
 from fernn.train.task import ACCURACY, Metric
 from tune.analysis.plotting import blank_figure, marks
 from tune.analysis.results import ModelRow
 from tune.analysis.statistics import mean_and_deviation
-from tune.core.study import Study
-from tune.tracking.optuna_mirror import RATE, trials
+from tune.core.study import RATE, Study
 
 
 def rates_figure(study: Study, rows: Sequence[ModelRow]) -> Figure:
@@ -41,23 +37,6 @@ def rates_figure(study: Study, rows: Sequence[ModelRow]) -> Figure:
     title = [f"{study.name}; bars: sample standard deviation over seeds; ring: chosen", *marks(study)]
     figure.suptitle("\n".join(title), fontsize=10)
     return figure
-
-
-def finished_trials(study: Study) -> list[FrozenTrial]:
-    """Optuna's complete trials of the study, one for each model and learning rate that has all its seeds."""
-    return [trial for trial in trials(study) if trial.value is not None and isfinite(trial.value)]
-
-
-def importances(study: Study, found: Sequence[FrozenTrial]) -> dict[str, float]:
-    """How much of the trials' variance each searched field explains, by fANOVA; empty where nothing varies."""
-    varied = [name for name in ("model", RATE) if len({trial.params[name] for trial in found}) > 1]
-    variance = np.var([trial.value or 0.0 for trial in found]) if found else 0.0
-    if not varied or variance <= np.finfo(float).eps:  # below which no tree splits
-        return {}
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    view = optuna.create_study(direction="maximize" if study.metric.higher_is_better else "minimize")
-    view.add_trials(found)
-    return get_param_importances(view, evaluator=FanovaImportanceEvaluator(seed=0), params=varied)
 
 
 def importances_figure(study: Study, shares: dict[str, float]) -> Figure:

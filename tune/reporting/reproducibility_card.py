@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data.kth.splits import SPLITS
+from tune.core.console import all_masked
 from tune.core.folder import Folder
-from tune.core.masking import all_masked
 from tune.core.study import Study
-from tune.reporting.markdown import UNKNOWN, bullets, grid
 from tune.reporting.reproducibility import facts
 from tune.reporting.setup_tables import cells, compute, missing, rerun, setup
+from tune.reporting.sheet import UNKNOWN, bullets, grid
 
 NAME = "reproducibility"
 MAIN = ("torch", "ray", "optuna", "mlflow", "numpy", "pyarrow", "safetensors", "torchvision", "escnn")

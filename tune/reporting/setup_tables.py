@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tune.reporting.markdown import UNKNOWN, bullets, fenced, grid
+from tune.core.study import HALVING
+from tune.reporting.sheet import UNKNOWN, bullets, fenced, grid
 
 
 def setup(said: Mapping[str, Any]) -> list[str]:
@@ -19,7 +20,7 @@ def setup(said: Mapping[str, Any]) -> list[str]:
             f"Chosen by validation {said['metric']['title']}:",
             grid(header, [_chosen(one) for one in said["chosen"]]),
         ]
-    metric, halved = said["metric"], ", fewer where successive halving stopped" if said["scheduler"] == "asha" else ""
+    metric, halved = said["metric"], ", fewer where successive halving stopped" if said["scheduler"] == HALVING else ""
     parts += [
         f"Metric: {metric['title']}, {metric['definition']}. {said['selection']}",
         f"Seeds: {', '.join(map(str, said['seeds']))}. {said['draws']}",

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fernn.train.task import Metric, task_of
 from tune.analysis.published import missing_values, obstacles, published_value, search_of
 from tune.analysis.results import CellResult, ModelRow, imported_results, model_rows
 from tune.analysis.selection import rule
-from tune.core.imported import ImportedCell, experiments
+from tune.analysis.significance import against_published
+from tune.core.given_weights import ImportedCell, experiments
+from tune.core.protocol import own_models
+from tune.core.search_spec import Published, Search
 from tune.core.study import Study, StudyError
 from tune.core.test_access import openings_text
-from tune.planning.options import Published, Search
-from tune.planning.own_models import own_models
 
 STAND_IN = "STAND-IN"
 """Marks what was trained on other data than the study's data set is named for."""
@@ -114,12 +116,12 @@ def strategy(study: Study) -> list[str]:
             f"Learning rates: proposed for each model by Optuna's {study.sampling['sampler'].upper()} sampler from "
             f"mean validation {study.metric.title}, log-uniform from {low:g} to {high:g}."
         )
-    if study.scheduler == "asha":
+    if study.halves:
         stopped = [cell for cell in study.cells if study.cell_folder(cell).stopped() is not None]
         rates = len({(study.model_label(cell), cell.experiment.optim.lr) for cell in stopped})
         found.append(
-            f"Successive halving (--scheduler asha) was on: it stopped {rates} learning rates early, each with all its "
-            f"seeds ({len(stopped)} cells); they have no test result and were not candidates."
+            f"Successive halving (--scheduler halving) was on: it stopped {rates} learning rates early, each with all "
+            f"its seeds ({len(stopped)} cells); they have no test result and were not candidates."
         )
     return found
 
@@ -155,3 +157,43 @@ def imported_row_cells(imported: ImportedCell, result: CellResult) -> tuple[str,
     model = f"{imported.cell.experiment.model.label} (imported, not trained here: {imported.file_name})"
     metric = imported.cell.metric
     return model, f"{result.num_parameters:,}", "", "1", metric.text(result.validation), metric.text(result.test)
+
+
+def records(table: Table) -> list[dict[str, Any]]:
+    """The rows by name, with all digits; published values only where they may stand."""
+    found = [_record(row) | _published_record(table, row) for row in table.rows]
+    return found + [_imported_record(*one) | _published_record(table, None) for one in table.imported]
+
+
+def _record(row: ModelRow) -> dict[str, Any]:
+    return {
+        "model": row.model, "where": dict(row.where), "origin": "trained here", "parameters": row.num_parameters,
+        "learning_rate": row.lr, "n": row.num_seeds, "n_planned": row.num_planned,
+        **_numbers(row.metric, row.validation, row.test), "test_deviation": row.test_deviation,
+    }  # fmt: skip
+
+
+def _imported_record(imported: ImportedCell, result: CellResult) -> dict[str, Any]:
+    origin = f"imported, not trained here: {imported.file_name} (sha256 {imported.sha256})"
+    return {
+        "model": imported.cell.experiment.model.name, "where": {}, "origin": origin,
+        "parameters": result.num_parameters, "learning_rate": None, "n": 1, "n_planned": 1,
+        **_numbers(imported.cell.metric, result.validation, result.test),
+        "test_deviation": None,
+    }  # fmt: skip
+
+
+def _numbers(metric: Metric, validation: float, test: float) -> dict[str, float]:
+    return {f"validation_{metric.name}": validation, f"test_{metric.name}": test}
+
+
+def _published_record(table: Table, row: ModelRow | None) -> dict[str, Any]:
+    if table.obstacles:
+        return {}
+    names = {"published": "mean", "published_deviation": "deviation", "source": "source", "certainty": "certainty"}
+    value = table.published(row) if row is not None else None
+    found: dict[str, Any] = {name: None if value is None else getattr(value, field) for name, field in names.items()}
+    beside = None if row is None or value is None else against_published(row, value)
+    low, high = beside.interval or (None, None) if beside else (None, None)
+    ends = {"difference_low": low, "difference_high": high}
+    return found | {"difference": beside and beside.delta, **ends, "verdict": beside and beside.verdict}

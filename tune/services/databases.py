@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from tune.core.masking import masked
+from tune.core.console import masked
 
 Condition = Literal["damaged", "foreign", "locked", "older", "newer", "unwritable", "full", "away"]
 

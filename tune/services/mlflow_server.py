@@ -120,7 +120,7 @@ def check_login(uri: str) -> None:
     """
     from mlflow.exceptions import MlflowException
 
-    from tune.tracking.run_tree import MlflowClient  # takes seconds to import; asks once, and not for minutes
+    from tune.services.mlflow_client import MlflowClient  # takes seconds to import; asks once, and not for minutes
 
     try:
         MlflowClient(uri).search_experiments(max_results=1)

@@ -2,12 +2,12 @@
 
 from contextlib import suppress
 
-from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from tune.analysis.results import ModelRow, registered_name
 from tune.core.study import Study
+from tune.services.mlflow_client import MlflowClient
 
 KEY = "fernn.key"
 """The tag that says which cell a registered checkpoint is of."""

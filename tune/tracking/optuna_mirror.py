@@ -4,20 +4,16 @@ It is what optuna-dashboard, importances and parallel coordinates read. It can b
 at any time, and is the same every time.
 """
 
-import datetime
 from collections.abc import Sequence
-from math import isnan
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial
 
-from tune.analysis.statistics import mean_and_deviation
-from tune.core.ownership import OWNER, OWNER_ID, is_of, marks_of
-from tune.core.study import Cell, Study, StudyError
-from tune.planning.tpe import RATE
+from tune.analysis.optuna_trials import trials
+from tune.core.identity import OWNER, OWNER_ID, is_of, marks_of
+from tune.core.study import Study, StudyError
 from tune.services.databases import OPTUNA, examine, plainly
 
 
@@ -77,47 +73,6 @@ def _open(study: Study, storage: optuna.storages.RDBStorage) -> optuna.Study:
 def _shows_ours(study: Study, known: Sequence[FrozenTrial]) -> bool:
     """Whether a trial began at the very moment at which this folder's cells did."""
     return bool({one.datetime_start for one in known} & {one.datetime_start for one in trials(study)})
-
-
-def trials(study: Study) -> list[FrozenTrial]:
-    """A trial for each model and learning rate whose seeds are all settled, in the order of the plan."""
-    groups: dict[tuple[str, float], list[Cell]] = {}
-    for cell in study.cells:
-        groups.setdefault((study.model_label(cell), cell.experiment.optim.lr), []).append(cell)
-    rates = [rate for _, rate in groups]
-    space: dict[str, BaseDistribution] = {
-        "model": CategoricalDistribution(list(dict.fromkeys(label for label, _ in groups))),
-        RATE: FloatDistribution(min(rates), max(rates), log=True),
-    }
-    found = [_trial(study, label, rate, cells, space) for (label, rate), cells in groups.items()]
-    return [trial for trial in found if trial is not None]
-
-
-def _trial(
-    study: Study, label: str, rate: float, cells: Sequence[Cell], space: dict[str, BaseDistribution]
-) -> FrozenTrial | None:
-    histories = study.folder.each(lambda cell: study.cell_folder(cell).history(), cells)
-    values = [study.value(cell) for cell in cells]
-    known = [study.metric.worst if isnan(value) else value for value in values if value is not None]
-    if not known or len(known) < len(values):
-        return None
-    metric = f"validation/{study.metric.name}"
-    by_epoch = [[row[metric] for row in rows] for rows in zip(*histories, strict=False)]
-    trial = create_trial(
-        state=TrialState.COMPLETE,
-        value=mean_and_deviation(known)[0],
-        params={"model": label, RATE: rate},
-        distributions=space,
-        user_attrs={"seeds": [cell.experiment.seed for cell in cells], "values": known, "keys": [c.key for c in cells]},
-        intermediate_values={
-            epoch: mean_and_deviation(values)[0]
-            for epoch, values in enumerate(by_epoch, start=1)
-            if not any(map(isnan, values))
-        },
-    )
-    times = [row["time/recorded_at"] for history in histories for row in history] or [0.0]
-    trial.datetime_start, trial.datetime_complete = map(datetime.datetime.fromtimestamp, (min(times), max(times)))
-    return trial
 
 
 def _content(trial: FrozenTrial) -> tuple[Any, ...]:

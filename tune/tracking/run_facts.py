@@ -1,14 +1,17 @@
 """What is known of a study and its cells, in MLflow's words: tags, data sets, parameters, metrics."""
 
 import json
+from collections.abc import Sequence
 
 from mlflow.entities import Dataset, Metric, Param
 
 from fernn.train.loop import Row
-from tune.core.masking import masked
+from tune.analysis.results import ModelRow
+from tune.core.console import masked
 from tune.core.study import Cell, Study
-from tune.reporting.table import mark_lines
-from tune.tracking.ui_views import MARKS
+from tune.reporting.sheet import bullets, grid
+from tune.reporting.table import columns, gated, mark_lines, notes, row_cells
+from tune.tracking.ui_views import CURVES, MARKS, MODELS, route
 
 
 def mark_tags(study: Study) -> dict[str, str]:
@@ -38,3 +41,28 @@ def metrics(row: Row) -> list[Metric]:
     return [
         Metric(name, value, stamp, step) for name, value in row.items() if name not in ("epoch", "time/recorded_at")
     ]
+
+
+def study_note(study: Study, rows: Sequence[ModelRow], experiment_id: str) -> str:
+    """The experiment's description: marks, what was searched, links to its views, the table, how to read it."""
+    models, curves = (route(experiment_id, view) for view in (MODELS, CURVES))
+    parts = [
+        *(f"**{mark}**" for mark in mark_lines(study)),
+        searched(study),
+        f"[Table of the models, mean ± deviation]({models}) · [Training curves by model]({curves})",
+        grid(columns(study.metric), [row_cells(row) for row in rows]) if rows else "",
+        bullets([*notes(study), *gated(rows)]),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def searched(study: Study) -> str:
+    """What the study is, in a sentence."""
+    sizes = ", ".join(f"{len(values)} × {name}" for name, values in study.space.items())
+    done = len(study.cells) - len(study.missing())
+    return f"Study `{study.name}`: {sizes}; {done} of {len(study.cells)} cells are done."
+
+
+def model_note(study: Study, row: ModelRow) -> str:
+    """The description of a model's run, and of the model in the registry."""
+    return "\n\n".join([*(f"**{mark}**" for mark in mark_lines(study)), row.sentence()])

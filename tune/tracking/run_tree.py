@@ -3,22 +3,17 @@
 study ─ model ─ learning rate ─ cell (one seed)
 """
 
-import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
+from sqlalchemy import create_engine, literal, update
+
+from tune.services.mlflow_client import MlflowClient
 
 NODE = "fernn.node"
 """The tag that says which run this is: "study", "model/grnn", "lr/grnn/0.001" or "cell/KEY"."""
-
-logging.getLogger("mlflow").setLevel(logging.WARNING)
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # says every error of a database with a traceback
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # what is sent twice may be there twice: we look first
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # standard output is ours, and may be JSON
 
 
 class RunTree:
@@ -131,3 +126,16 @@ def runs_of(client: MlflowClient, experiment_id: str, where: str = "") -> Iterat
 def _is_above(node: str) -> bool:
     """Whether the run is the study's, a model's or a learning rate's."""
     return not node.startswith("cell/")
+
+
+def move_artifacts(uri: str, experiment_id: str, home: str) -> None:
+    """Let the experiment in the database at ``uri``, and its runs, have their artifacts below ``home``."""
+    runs = update(SqlRun).where(SqlRun.experiment_id == int(experiment_id))
+    experiment = update(SqlExperiment).where(SqlExperiment.experiment_id == int(experiment_id))
+    engine = create_engine(uri)
+    try:
+        with engine.begin() as connection:
+            connection.execute(experiment.values(artifact_location=home))
+            connection.execute(runs.values(artifact_uri=literal(f"{home}/") + SqlRun.run_uuid + "/artifacts"))
+    finally:
+        engine.dispose()

@@ -13,11 +13,27 @@ from _thread import interrupt_main
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, TextIO
 
 from data.progress import say
 from tune.core.folder import Folder
 from tune.core.study import StudyError
+
+
+def stop_on_sigterm() -> None:
+    """From now on. Ray takes the signal for itself when it starts, so it is to be said again after that."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _as_ctrl_c)
+
+
+def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    handler = signal.getsignal(signal.SIGINT)  # Tune's own while it runs; none where a shell put us in the background
+    if callable(handler):
+        handler(signal.SIGINT, frame)
+    else:
+        raise KeyboardInterrupt
+
 
 TAKEN_OVER = signal.SIGUSR2
 """Ends the search as Ctrl-C does, also where that is ignored, as it is in a job in the background."""

@@ -1,16 +1,17 @@
-"""Tables of predicted velocity fields: RMSE and energy spectrum error, as they are and shifted, and as published."""
+"""Tables of systems that have scores of their own: velocity fields and videos, beside what is published of them."""
 
 from collections.abc import Sequence
 from dataclasses import astuple
 
 from fernn.equivariance.field_symmetries import SHIFTS
 from fernn.train.fields import DOMAIN, FieldScores
-from tune.analysis import convection_published
-from tune.analysis.ocean_published import TABLE, Value
-from tune.analysis.results import ModelRow, test_predictions
+from tune.analysis.literature import CONVECTION, NOTES, OCEAN, RANGE, REPORTED, Value
+from tune.analysis.results import ModelRow
+from tune.analysis.scores import TITLES, Curves, frame_curves, scores_of
 from tune.analysis.statistics import mean_and_deviation
 from tune.core.study import Study
 from tune.reporting.sheet import Line, Sheet
+from tune.reporting.table import Table
 
 SETS = {
     "": "later in time", f"{DOMAIN}_": "other tiles", "um_": "uniform motion", "mag_": "magnitude", "rot_": "rotation",
@@ -28,12 +29,6 @@ def field_sheets(study: Study, rows: Sequence[ModelRow]) -> list[Sheet]:
     sheets = [shifts_sheet(found, "rmse"), shifts_sheet(found, "ese")]
     published = {"ocean": published_sheet, "convection": quoted_sheet}.get(study.cells[0].experiment.data.name)
     return [*sheets, published()] if published else sheets
-
-
-def scores_of(study: Study, row: ModelRow) -> list[FieldScores]:
-    """What each seed of the row's chosen learning rate says of the test windows; empty for other predictions."""
-    found = [test_predictions(one.cell, study.cell_folder(one.cell)) for one in row.chosen]
-    return [one for one in found if isinstance(one, FieldScores)]
 
 
 def shifts_sheet(found: dict[str, list[FieldScores]], metric: str) -> Sheet:
@@ -61,7 +56,7 @@ def published_sheet() -> Sheet:
     """The authors' own table."""
     header = ("model", "RMSE, later in time", "ESE, later in time", "RMSE, other region", "ESE, other region")
     lines: list[Line] = [
-        (model, *map(_value, (row.rmse, row.ese, row.domain_rmse, row.domain_ese))) for model, row in TABLE.items()
+        (model, *map(_value, (row.rmse, row.ese, row.domain_rmse, row.domain_ese))) for model, row in OCEAN.items()
     ]
     remark = (
         "From the README of Rose-STL-Lab/Equivariant-Net: currents of 2021-22 of four regions, 64 x 64 tiles, networks "
@@ -74,9 +69,7 @@ def published_sheet() -> Sheet:
 def quoted_sheet() -> Sheet:
     """What is known of the paper's table of convection."""
     header = ("model", "RMSE", "RMSE, transformed", "RMSE, repeated", "RMSE, transformed, repeated")
-    lines: list[Line] = [
-        (model, *(f"{value:.2f}" for value in astuple(row))) for model, row in convection_published.TABLE.items()
-    ]
+    lines: list[Line] = [(model, *(f"{value:.2f}" for value in astuple(row))) for model, row in CONVECTION.items()]
     remark = (
         "The paper's Table 2 as quoted in issue 3 of Rose-STL-Lab/Equivariant-Net, and what its author measured with "
         "the released script after correcting the missing root and the unturned test fields: far less, and nobody has "
@@ -87,3 +80,50 @@ def quoted_sheet() -> Sheet:
 
 def _value(value: Value) -> str:
     return f"{value[0]:.2f} ± {value[1]:.2f}"
+
+
+def video_sheets(table: Table) -> list[Sheet]:
+    """The tables; none for a study that does not predict videos."""
+    curves = frame_curves(table.study, table.rows)
+    if not curves:
+        return []
+    return [scores_sheet(curves), frames_sheet(curves), *literature_sheets(table)]
+
+
+def scores_sheet(curves: Curves) -> Sheet:
+    """Every score on the test clips, mean and sample standard deviation over the chosen learning rate's seeds."""
+    header = ["model", "n"]
+    for title in TITLES.values():
+        header += [title, "±"]
+    lines: list[Line] = []
+    for label, scores in curves.items():
+        line: list[object] = [label, len(scores["mse"])]
+        for values in scores.values():
+            line += mean_and_deviation(values.mean(axis=1).tolist())
+        lines.append(line)
+    return Sheet("scores", "Scores of predicted frames, test clips", header, lines, [RANGE])
+
+
+def frames_sheet(curves: Curves) -> Sheet:
+    """Every score by predicted frame, means over clips and seeds."""
+    horizon = next(iter(curves.values()))["mse"].shape[1]
+    lines = [
+        (label, TITLES[name], *values.mean(axis=0).tolist())
+        for label, scores in curves.items()
+        for name, values in scores.items()
+    ]
+    header = ("model", "score", *(f"frame {number}" for number in range(1, horizon + 1)))
+    return Sheet("frames", "Scores by predicted frame, test clips", header, lines)
+
+
+def literature_sheets(table: Table) -> Sequence[Sheet]:
+    """What others report on the same data, with its source; nothing beside rendered, other or partial data."""
+    study = table.study
+    reported = REPORTED.get(study.cells[0].experiment.data.name, ())
+    if study.demo or study.stand_in or study.partial or not reported:
+        return ()
+    lines = [(one.model, one.mse, one.psnr, one.ssim, one.source) for one in reported]
+    departs = f"This study departs from the published setting: {'; '.join(table.obstacles)}."
+    differs = [departs] if table.obstacles else []
+    header = ("model", *TITLES.values(), "source")
+    return [Sheet("literature", "What others report", header, lines, [*NOTES, *differs])]

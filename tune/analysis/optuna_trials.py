@@ -1,0 +1,72 @@
+"""Optuna's trials of a study, one for each model and learning rate, its value the mean over seeds."""
+
+import datetime
+from collections.abc import Sequence
+from math import isfinite, isnan
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from tune.analysis.statistics import mean_and_deviation
+from tune.core.study import RATE, Cell, Study
+
+
+def trials(study: Study) -> list[FrozenTrial]:
+    """A trial for each model and learning rate whose seeds are all settled, in the order of the plan."""
+    groups: dict[tuple[str, float], list[Cell]] = {}
+    for cell in study.cells:
+        groups.setdefault((study.model_label(cell), cell.experiment.optim.lr), []).append(cell)
+    rates = [rate for _, rate in groups]
+    space: dict[str, BaseDistribution] = {
+        "model": CategoricalDistribution(list(dict.fromkeys(label for label, _ in groups))),
+        RATE: FloatDistribution(min(rates), max(rates), log=True),
+    }
+    found = [_trial(study, label, rate, cells, space) for (label, rate), cells in groups.items()]
+    return [trial for trial in found if trial is not None]
+
+
+def _trial(
+    study: Study, label: str, rate: float, cells: Sequence[Cell], space: dict[str, BaseDistribution]
+) -> FrozenTrial | None:
+    histories = study.folder.each(lambda cell: study.cell_folder(cell).history(), cells)
+    values = [study.value(cell) for cell in cells]
+    known = [study.metric.worst if isnan(value) else value for value in values if value is not None]
+    if not known or len(known) < len(values):
+        return None
+    metric = f"validation/{study.metric.name}"
+    by_epoch = [[row[metric] for row in rows] for rows in zip(*histories, strict=False)]
+    trial = create_trial(
+        state=TrialState.COMPLETE,
+        value=mean_and_deviation(known)[0],
+        params={"model": label, RATE: rate},
+        distributions=space,
+        user_attrs={"seeds": [cell.experiment.seed for cell in cells], "values": known, "keys": [c.key for c in cells]},
+        intermediate_values={
+            epoch: mean_and_deviation(values)[0]
+            for epoch, values in enumerate(by_epoch, start=1)
+            if not any(map(isnan, values))
+        },
+    )
+    times = [row["time/recorded_at"] for history in histories for row in history] or [0.0]
+    trial.datetime_start, trial.datetime_complete = map(datetime.datetime.fromtimestamp, (min(times), max(times)))
+    return trial
+
+
+def finished_trials(study: Study) -> list[FrozenTrial]:
+    """Optuna's complete trials of the study, one for each model and learning rate that has all its seeds."""
+    return [trial for trial in trials(study) if trial.value is not None and isfinite(trial.value)]
+
+
+def importances(study: Study, found: Sequence[FrozenTrial]) -> dict[str, float]:
+    """How much of the trials' variance each searched field explains, by fANOVA; empty where nothing varies."""
+    varied = [name for name in ("model", RATE) if len({trial.params[name] for trial in found}) > 1]
+    variance = np.var([trial.value or 0.0 for trial in found]) if found else 0.0
+    if not varied or variance <= np.finfo(float).eps:  # below which no tree splits
+        return {}
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    view = optuna.create_study(direction="maximize" if study.metric.higher_is_better else "minimize")
+    view.add_trials(found)
+    return get_param_importances(view, evaluator=FanovaImportanceEvaluator(seed=0), params=varied)

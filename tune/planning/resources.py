@@ -1,0 +1,104 @@
+"""What trials hold, and what the cluster or this machine has for them."""
+
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import ray
+import torch
+from ray._private.state import state as cluster_state
+
+from tune.core.study import StudyError
+from tune.planning.options import Options, gpu_share
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one trial holds, and how many may run at once (None: as many as fit)."""
+
+    cpus: float = 1
+    gpus: float = 0
+    max_concurrent: int | None = None
+    by_model: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """CPUs and GPUs of the models that hold others, by label."""
+
+    def of(self, label: str) -> tuple[float, float]:
+        """CPUs and GPUs of a trial of the model."""
+        return self.by_model.get(label, (self.cpus, self.gpus))
+
+    def can_widen(self, label: str) -> bool:
+        """Whether a trial of the model holds a part of a GPU."""
+        return 0 < self.of(label)[1] < 1
+
+    def widened(self, labels: Iterable[str]) -> Self:
+        """Twice the share of a GPU for the models, a whole one at the most."""
+        shares = {label: (self.of(label)[0], min(1.0, 2 * self.of(label)[1])) for label in labels}
+        return replace(self, by_model={**self.by_model, **shares})
+
+
+@dataclass(frozen=True)
+class Node:
+    """The CPUs and GPUs of a machine, and how many machines of the kind there are or can be."""
+
+    cpus: float
+    gpus: float
+    count: float = 1
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a search can have: the machines that are there, and those that an autoscaler can bring."""
+
+    alive: tuple[Node, ...]
+    scaled: tuple[Node, ...] = ()
+
+    @property
+    def cpus(self) -> float:
+        """All CPUs at the most."""
+        return max(sum(node.cpus * node.count for node in nodes if node.cpus) for nodes in (self.alive, self.scaled))
+
+    @property
+    def gpus(self) -> float:
+        """All GPUs at the most."""
+        return max(sum(node.gpus * node.count for node in nodes if node.gpus) for nodes in (self.alive, self.scaled))
+
+    def holds(self, cpus: float, gpus: float) -> bool:
+        """Whether one machine has so much."""
+        return any(cpus <= node.cpus and gpus <= node.gpus for node in (*self.alive, *self.scaled))
+
+
+def hardware() -> Hardware:
+    """What the cluster has that Ray is connected to, or can have; else what this machine has."""
+    if not ray.is_initialized():
+        return Hardware((Node(os.cpu_count() or 1, torch.cuda.device_count()),))
+    alive = tuple(_node(node["Resources"]) for node in ray.nodes() if node["Alive"])
+    config = cluster_state.get_cluster_config()  # Ray tells it nowhere else; its own libraries read it there
+    if config is None:
+        return Hardware(alive)
+    groups = config.node_group_configs
+    return Hardware(alive, tuple(_node(group.resources, group.max_count) for group in groups if group.max_count))
+
+
+def _node(resources: Mapping[str, float], count: float = 1) -> Node:
+    unlimited = count < 0
+    return Node(resources.get("CPU", 0), resources.get("GPU", 0), math.inf if unlimited else count)
+
+
+def chosen_resources(options: Options) -> Resources:
+    """What a trial holds; raises StudyError where no machine of the cluster that Ray is connected to can give it."""
+    have, cluster = hardware(), options.cluster
+    cpus, gpus = cluster.cpus_per_trial, gpu_share(options, have.gpus)
+    for name, wanted in (("cpus", cpus), ("gpus", gpus)):
+        if wanted < 0:
+            raise StudyError(f"--{name}-per-trial must be 0 or more, got {wanted:g}")
+    if not have.holds(cpus, gpus):
+        kinds = dict.fromkeys(f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in (*have.alive, *have.scaled))
+        raise StudyError(
+            f"--cpus-per-trial and --gpus-per-trial must fit on one machine, got {cpus:g} and {gpus:g}: "
+            f"the cluster has or can bring machines with {'; '.join(kinds)}"
+        )
+    if cluster.max_concurrent is not None and cluster.max_concurrent < 1:
+        raise StudyError(f"--max-concurrent must be 1 or more, got {cluster.max_concurrent}")
+    return Resources(cpus, gpus, cluster.max_concurrent)
