@@ -1,7 +1,8 @@
 """MkDocs hook: documents outside docs/ that its pages link to become pages of the site, and links between them work.
 
-In the repository ``../deploy/README.md`` is a link to a file. On the site that file is the page ``project/deploy/README``,
-and its own links are followed in the same way. A link to a folder, which no site has, becomes its text.
+In the repository ``../deploy/README.md`` is a link to a file. On the site that file is the page
+``project/deploy/README``, and its own links are followed in the same way. A link to a folder, which no site has,
+becomes its text.
 """
 
 import posixpath

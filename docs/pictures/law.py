@@ -97,7 +97,9 @@ def draw(found: dict[str, Measured]) -> Figure:
         show(grid[0, column], drifting[time], f"frame {time}", cmap="gray", vmin=0, vmax=1)
         for row, measured in enumerate(found.values(), 1):
             show(grid[row, column], measured.deviation[time], cmap="magma", vmin=0, vmax=1)
-    for axes, label in zip(grid[:, 0], ("the clip\ndrifts", *(name.replace(", ", ",\n") for name in found)), strict=True):
+    for axes, label in zip(
+        grid[:, 0], ("the clip\ndrifts", *(name.replace(", ", ",\n") for name in found)), strict=True
+    ):
         axes.set_ylabel(label, fontsize=8)
     maps.suptitle("Deviation of the hidden state from the law (black: none)", fontsize=10)
     curves(plot.subplots(), found)

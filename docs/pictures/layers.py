@@ -16,7 +16,7 @@ TUNE = (
 LAYERS = {
     "tune": ("Searches and studies. Imports data and fernn; Ray, Optuna and MLflow.", "#e8eef9"),
     "data": ("Data sets: fetched, prepared as Parquet, streamed by Ray Data. Imports no model.", "#e9f4ea"),
-    "fernn": ("The science: flows, layers, models, training. Needs PyTorch and NumPy; no Ray, Optuna or MLflow.", "#fbf0df"),
+    "fernn": ("The science: flows, layers, models, training. Needs PyTorch and NumPy alone.", "#fbf0df"),
 }  # fmt: skip
 WIDTH, ROW, MARGIN = 920, 30, 14
 
@@ -33,7 +33,9 @@ def folders(layer: str) -> str:
 
 def text(x: int, y: int, words: str, size: int = 13, weight: str = "normal") -> str:
     """Words at a place."""
-    return f'<text x="{x}" y="{y}" font-size="{size}" font-weight="{weight}" xml:space="preserve">{escape(words)}</text>'
+    return (
+        f'<text x="{x}" y="{y}" font-size="{size}" font-weight="{weight}" xml:space="preserve">{escape(words)}</text>'
+    )
 
 
 def box(x: int, y: int, width: int, height: int, color: str) -> str:
