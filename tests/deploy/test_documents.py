@@ -5,9 +5,10 @@ import shlex
 import warnings
 
 import pytest
-from manifests import DEPLOY, KUSTOMIZATIONS, ROOT, documents, everything, find
 from ray.autoscaler._private.util import prepare_config, validate_config
 from ray.scripts.scripts import cli as ray_cli
+
+from tests.deploy.manifests import DEPLOY, KUSTOMIZATIONS, ROOT, documents, everything, find
 
 README = (DEPLOY / "README.md").read_text()
 SECRET = re.compile(

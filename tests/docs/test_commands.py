@@ -10,9 +10,10 @@ import warnings
 import click
 import pytest
 import tyro
-from documents import ROOT, command_lines, instructions, name_of, without_variables
-from manifests import everything, find
 from ray.scripts.scripts import cli as ray_cli
+
+from tests.deploy.manifests import everything, find
+from tests.docs.documents import ROOT, command_lines, instructions, name_of, without_variables
 
 
 def manifest_lines():

@@ -4,7 +4,8 @@ import re
 
 import pytest
 import yaml
-from documents import DOCUMENTS, FENCE, ROOT, name_of
+
+from tests.docs.documents import DOCUMENTS, FENCE, ROOT, name_of
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 

@@ -2,7 +2,8 @@
 
 import nbformat
 import pytest
-from documents import ROOT
+
+from tests.docs.documents import ROOT
 
 NOTEBOOKS = sorted((ROOT / "docs/notebooks").glob("*.ipynb"))
 

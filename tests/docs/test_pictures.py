@@ -3,7 +3,8 @@
 import importlib.util
 
 import pytest
-from documents import ROOT
+
+from tests.docs.documents import ROOT
 
 PICTURES = ROOT / "docs/pictures"
 

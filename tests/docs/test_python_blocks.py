@@ -3,9 +3,9 @@
 from unittest.mock import create_autospec
 
 import pytest
-from documents import blocks, instructions, name_of
 
 import tune
+from tests.docs.documents import blocks, instructions, name_of
 
 BLOCKS = [
     pytest.param(text, id=f"{name_of(document)}: block {number}")

@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 
-from documents import ROOT
+from tests.docs.documents import ROOT
 
 LOADED = re.compile(
     r"""<(?:script|img|iframe)\b[^>]*\bsrc=["']?https?:|<link\b[^>]*\brel=["']?stylesheet[^>]*https?:"""

@@ -11,7 +11,6 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
-from stored_study import finished_study, planned_study
 
 from data.files import sha256_of
 from data.kth.stream import Footage
@@ -20,6 +19,7 @@ from fernn.experiment import Experiment
 from fernn.files.checkpoint import unpack
 from fernn.models import MODELS
 from fernn.reference import is_derived
+from tests.support.stored_study import finished_study, planned_study
 from tune.core.cell_folder import BEST
 from tune.core.folder import Folder
 from tune.core.given_weights import (

@@ -6,12 +6,12 @@ import re
 import pyarrow as pa
 import pytest
 import torch
-from stored_study import finished_study
 
 import tune
 from data.mnist import demo
 from fernn.files.checkpoint import pack, unpack
 from fernn.train.run import Run
+from tests.support.stored_study import finished_study
 from tune import length_eval, noether_eval, report, rotating_mnist_search, translating_mnist_search, velocity_eval
 from tune.core.folder import Folder
 from tune.core.protocol import claim

@@ -7,9 +7,9 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
-import tiny
 import torch
 
+from tests.support import tiny
 from tune import rerun as module
 from tune.analysis.environment_diff import code_changes, machine_changes
 from tune.analysis.metrics_diff import Training, differences, largest

@@ -6,8 +6,8 @@ from contextlib import closing
 
 import optuna
 import pytest
-from stored_study import finish_cell, finished_study, planned_study, shown
 
+from tests.support.stored_study import finish_cell, finished_study, planned_study, shown
 from tune import sync
 from tune.analysis.optuna_trials import trials
 from tune.analysis.results import model_rows

@@ -12,11 +12,14 @@ from tune.core.result import Result
 from tune.core.sealing import DamagedError
 from tune.core.study import Cell, Study
 
-Status = Literal["done", "running", "waiting", "stopped", "diverged", "failed", "damaged"]
+Status = Literal["done", "running", "waiting", "resting", "lost", "stopped", "diverged", "failed", "damaged"]
+"""Of a cell. "resting": its trial has come as far as it was to, and waits for what successive halving decides; "lost":
+its trial broke off, and another goes on from the last checkpoint; "stopped": by successive halving. What rests or is
+lost is known to the driver alone; by its folder such a cell is waiting."""
 
 
 @dataclass(frozen=True)
-class Standing:
+class CellStatus:
     """One cell: its status, the reason for one that is neither done nor under way, and what is recorded of it."""
 
     cell: Cell
@@ -58,32 +61,36 @@ class Standing:
         return self.result.machine
 
 
-def standings(study: Study) -> list[Standing]:
+def statuses(study: Study) -> list[CellStatus]:
     """Every cell of the study, in the order of the plan."""
     running = running_cells(study, driver_of(study.folder))
-    return study.folder.each(lambda cell: standing(study, cell, running), study.cells)
+    return study.folder.each(lambda cell: cell_status(study, cell, running), study.cells)
 
 
-def standing(study: Study, cell: Cell, running: Collection[str] = ()) -> Standing:
+def cell_status(study: Study, cell: Cell, running: Collection[str] = ()) -> CellStatus:
     """How far the cell is; one with a file that is not as it was written is "damaged", with which."""
     folder = study.cell_folder(cell)
     try:
         status, reason = status_of(study, cell, running)
-        return Standing(cell, status, reason, folder.history(), folder.done() or Result())
+        return CellStatus(cell, status, reason, folder.history(), folder.done() or Result())
     except DamagedError as error:
-        return Standing(cell, "damaged", str(error))
+        return CellStatus(cell, "damaged", str(error))
 
 
 def status_of(study: Study, cell: Cell, running: Collection[str] = ()) -> tuple[Status, str]:
     """The cell's status, with the reason where it ended without a result; raises DamagedError."""
-    folder = study.cell_folder(cell)
+    return status_in(study.cell_folder(cell), study.halves, cell.key in running)
+
+
+def status_in(folder: CellFolder, halves: bool, is_running: bool = False) -> tuple[Status, str]:
+    """As :func:`status_of`, by the cell's folder; ``halves``: whether successive halving may have stopped it."""
     if folder.done() is not None:
         return "done", ""
     if (failure := folder.failure()) is not None:
         return ("diverged" if folder.diverged() else "failed"), failure
-    if study.halves and (stopped := folder.stopped()) is not None:
+    if halves and (stopped := folder.stopped()) is not None:
         return "stopped", stopped
-    return ("running" if cell.key in running else "waiting"), ""  # an attempt begins without the marks of the last
+    return ("running" if is_running else "waiting"), ""  # an attempt begins without the marks of the last
 
 
 def count(study: Study) -> Counter[Status]:

@@ -23,6 +23,7 @@ from tune.core.data_source import recorded_data
 from tune.core.given_weights import experiments, imported_cells, imported_folder
 from tune.core.protocol import protocol
 from tune.core.result import FINISHED, Result
+from tune.core.status import status_in
 from tune.core.study import Cell, Study
 from tune.reporting.table import marks, notes
 
@@ -45,17 +46,14 @@ class State:
 
     @property
     def status(self) -> str:
-        """How the cell ended, or how far it is."""
-        if self.done is not None:
-            return "finished"
-        if self.folder.diverged():
-            return "diverged"
-        return "stopped early" if self.folder.stopped() is not None else "not finished"
+        """How the cell ended, or how far it is; "imported" where it was trained elsewhere."""
+        is_foreign = self.done is not None and self.done.status != FINISHED
+        return self.done.status if self.done is not None and is_foreign else status_in(self.folder, halves=True)[0]
 
     @property
     def reason(self) -> str | None:
         """Why there is no result, where something was said of that."""
-        return None if self.done is not None else self.folder.failure() or self.folder.stopped()
+        return status_in(self.folder, halves=True)[1] or None
 
     def seconds(self, part: str) -> float:
         """Time spent on training or validation, summed over epochs."""
@@ -228,7 +226,7 @@ def record(study: Study, state: State, machines: Sequence[Mapping[str, Any]]) ->
     return {
         "cell": name,
         "label": study.label(state.cell),
-        "status": state.status if done.status == FINISHED else done.status,
+        "status": state.status,
         "reason": state.reason,
         "epochs": len(state.rows) if done.epochs is None else done.epochs,
         "best_epoch": done.best_epoch,

@@ -79,7 +79,7 @@ def missing(card: Mapping[str, Any]) -> list[str]:
 
 def rerun(card: Mapping[str, Any]) -> list[str]:
     """The commands that made the study, and the one that trains one of its cells again."""
-    commands, finished = card["code"]["commands"], [one for one in card["cells"] if one["status"] == "finished"]
+    commands, finished = card["code"]["commands"], [one for one in card["cells"] if one["status"] == "done"]
     parts = [f"The command was {UNKNOWN}."]
     if commands:
         order = " One after the other, each goes on with the same study." if len(commands) > 1 else ""
