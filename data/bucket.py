@@ -10,8 +10,9 @@ from pathlib import Path
 from pyarrow import fs
 
 from data.errors import DataError, ManifestError
-from data.files import locked, room_in, whole_folder
-from data.manifest import MANIFEST, Manifest, whole_in
+from data.files import atomic_folder, locked, room_in
+from data.manifest import MANIFEST, Manifest
+from data.prepared import ready_in
 from data.progress import progress, say
 
 SCHEMES = ("s3", "gs", "abfs")
@@ -46,7 +47,7 @@ def fetched(url: str) -> Path:
         raise DataError(f"data must be at a URL that ends with the name of its folder, got {url!r}")
     home = cache / name
     with room_in(cache), locked(cache / ".lock", lambda: say(f"another process fetches {url}, waiting for it")):
-        if whole_in(home, "fetching") is None:
+        if ready_in(home, doing="fetching") is None:
             _fetch(url, manifest, home)
     return home
 
@@ -94,7 +95,7 @@ def cache_folder() -> Path:
 
 def _fetch(url: str, manifest: Manifest, home: Path) -> None:
     remote, path = fs.FileSystem.from_uri(url)
-    with whole_folder(home) as temporary, progress(f"fetching {url}", len(manifest.files), "files") as advance:
+    with atomic_folder(home) as temporary, progress(f"fetching {url}", len(manifest.files), "files") as advance:
         for file in manifest.files:
             with suppress(FileNotFoundError):  # the check below names it
                 fs.copy_files(f"{path}/{file.name}", str(temporary / file.name), remote, fs.LocalFileSystem())

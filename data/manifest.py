@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from data.errors import DataError, ManifestError
+from data.errors import ManifestError
 from data.files import sha256_of, write_atomically
-from data.progress import say
 from data.sealing import CHECKSUM, checksum, sealed
 
 MANIFEST = "manifest.json"
@@ -37,7 +36,7 @@ class Remark:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """What a prepared folder holds.
 
@@ -52,8 +51,8 @@ class Manifest:
     size: int
     origin: str
     source_sha256: str
-    missing: tuple[str, ...]
-    skipped: tuple[Remark, ...]
+    missing: tuple[str, ...] = ()
+    skipped: tuple[Remark, ...] = ()
     clips: Mapping[str, Mapping[str, int]]
     files: tuple[DataFile, ...]
     versions: Mapping[str, str]
@@ -105,33 +104,6 @@ class Manifest:
         wrong = [problem for file in self.files if (problem := _problem(folder, file))]
         if wrong:
             raise ManifestError(f"{folder} is damaged, prepare it again: {'; '.join(wrong)}")
-
-
-def standing_in(folder: Path, dataset: str) -> Manifest | None:
-    """The manifest of a folder that is whole, None for one to be made; DataError where it holds another data set."""
-    manifest = whole_in(folder)
-    if manifest is not None:
-        require_dataset(folder, manifest, dataset)
-    return manifest
-
-
-def whole_in(folder: Path, doing: str = "making") -> Manifest | None:
-    """The manifest of a folder that is whole; None for one that is not there, or is damaged, which a line says."""
-    if not folder.exists():
-        return None
-    try:
-        manifest = Manifest.read(folder)
-        manifest.verify(folder)
-    except ManifestError as error:
-        say(f"{doing} {folder} again: {error}")
-        return None
-    return manifest
-
-
-def require_dataset(folder: Path, manifest: Manifest, dataset: str) -> None:
-    """Raise DataError where the folder holds another data set: made and real data never replace each other."""
-    if manifest.dataset != dataset:
-        raise DataError(f"{folder} holds {manifest.dataset}, asked for is {dataset}: choose another output folder")
 
 
 def _problem(folder: Path, file: DataFile) -> str:

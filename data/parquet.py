@@ -1,22 +1,35 @@
-"""Parquet files read without a way to code.
+"""Parquet files, written for a manifest, and read without a way to code.
 
 A Parquet file names the extension types of its columns, and Ray Data knows one whose values are pickled Python objects:
 reading such a column would run what is in it.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.errors import DataError
+from data.files import sha256_of
+from data.manifest import DataFile
 
 UNPICKLING = "RAY_DATA_AUTOLOAD_CLOUDPICKLE_TENSOR_METADATA"
 """Lets Ray Data unpickle what a file says of a column's type, before anything can be looked at."""
 PLAIN_EXTENSIONS = ("ray.data.arrow_variable_shaped_tensor",)
 """Numbers and their shapes: the type of clips' frames, see :mod:`data.schema`."""
+
+
+def write_file(path: Path, schema: pa.Schema, tables: Iterable[pa.Table], **how: Any) -> DataFile:
+    """Write the tables one after the other into one file; ``how`` has options of ``pyarrow.parquet.ParquetWriter``."""
+    num_rows = 0
+    with pq.ParquetWriter(path, schema, compression="zstd", **how) as writer:
+        for table in tables:
+            writer.write_table(table)
+            num_rows += table.num_rows
+    return DataFile(path.name, num_rows, path.stat().st_size, sha256_of(path))
 
 
 def read_table(

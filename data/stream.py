@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 import ray.data
 import torch
@@ -29,13 +30,15 @@ class Stream(Protocol):
         """The split's fixed clips in a fixed order; ``velocities`` replaces their own."""
 
     def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
-        """One velocity for each of the split's clips, drawn from V_velocity_range: (n, k)."""
+        """One velocity for each of the split's clips, drawn from V_velocity_range: (n, k); k is 0 where none can be."""
+        return np.zeros((self.num_clips(split), 0))
 
     def num_clips(self, split: Split) -> int:
         """How many clips the split has."""
 
     def facts(self, ids: list[str]) -> dict[str, list[Any]]:
-        """What else is known of the clips named by ``ids``, by column."""
+        """What else is known of the clips named by ``ids``, by column; nothing beyond their names by default."""
+        return {}
 
 
 class Corpus(Protocol):

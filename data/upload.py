@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.bucket import is_bucket, upload
+from data.command import answer
 from data.errors import DataError
-from data.progress import say
 from data.terminal import options_of
 
 
@@ -28,15 +28,13 @@ class UploadConfig:
 
 def main(config: UploadConfig) -> int:
     """Upload and say in one line where the data is; 2 if that cannot be done."""
-    try:
+
+    def uploaded() -> str:
         if not is_bucket(config.to):
             raise DataError(f"--to must be the URL of a bucket, as in s3://bucket/kth, got {config.to!r}")
-        url = upload(config.folder, config.to)
-    except (DataError, OSError) as error:
-        say(f"error: {error}")
-        return 2
-    say(f"{url} holds the data: searches take it with --data {config.to}")
-    return 0
+        return f"{upload(config.folder, config.to)} holds the data: searches take it with --data {config.to}"
+
+    return answer(uploaded)
 
 
 if __name__ == "__main__":

@@ -17,16 +17,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fernn.batch import Batch
-from fernn.config import DataConfig, RotatingConfig
+from fernn.config import DataConfig
 from fernn.equivariance.drift_logits import DriftLogits, broadcast, follows_law
 from fernn.experiment import Split
 from fernn.train.run import Run
 
 DRAWN = "drawn"
 """The line of a measurement that holds the V_k; the others are the grid's rows, named after their vy."""
-DEFAULT_RADIUS = {"kth": 4, "translating-mnist": 2, "rotating-mnist": 5, "moving-mnist": 2, "kth-video": 2}
-"""Of the grids in the paper's figures; of videos, as of translating MNIST."""
-
 Lines = Mapping[str, Sequence[float]]
 """A measurement as far as it is: the metric by line."""
 Line = tuple[str, Sequence[float]]
@@ -59,22 +56,21 @@ class VelocityGrid:
 
     @classmethod
     def of(cls, data: DataConfig, radius: int | None = None) -> Self:
-        """The grid that a data set's clips are read on; raises ValueError where it is too wide, or nothing is moved."""
-        if data.name not in DEFAULT_RADIUS:
+        """The grid that a data set's clips are read on, without a radius that of the paper's figures.
+
+        Raises ValueError where it is too wide, or nothing is set in motion.
+        """
+        if (motion := data.motion) is None:
             raise ValueError(f"velocities are of clips that are set in motion, not of {data.name}")
-        radius = DEFAULT_RADIUS[data.name] if radius is None else radius
-        if isinstance(data, RotatingConfig):
-            grid = cls(("angle",), radius, tuple(range(radius + 1)), data.angle_step, "degrees per frame")
-            most, unit = int(180 / data.angle_step), f"steps of {data.angle_step:g} degrees"
-        else:
-            grid = cls(("vy", "vx"), radius)
-            most, unit = data.size // 2, "pixels per frame"
-        if not 0 <= radius <= most:
+        radius = motion.radius if radius is None else radius
+        if not 0 <= radius <= motion.most:
+            unit = motion.unit if motion.step == 1 else f"steps of {motion.step:g} {motion.unit.split()[0]}"
             raise ValueError(
-                f"range must be from 0 to {most} {unit}, beyond which velocities repeat "
+                f"range must be from 0 to {motion.most} {unit}, beyond which velocities repeat "
                 f"on {data.size}x{data.size} frames, got {radius}"
             )
-        return grid
+        ranges = cls.ranges if len(motion.axes) > 1 else tuple(range(radius + 1))
+        return cls(motion.axes, radius, ranges, motion.step, motion.unit)
 
     @property
     def axis(self) -> list[float]:

@@ -13,6 +13,7 @@ from fernn.flows import RotationFlow, TranslationFlow
 from fernn.flows.translation import parse_velocities
 from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels
 from fernn.layers.convolution import CircularConvolution
+from fernn.layers.steerable import SteerableConvolution, kernel_basis
 from fernn.models.cnn3d import CNN3D
 from fernn.models.fernn import build_recurrent
 from fernn.models.predictor import SequencePredictor, build_decoder
@@ -75,10 +76,8 @@ def _translating(weights: Weights, velocities: Any) -> nn.Module:
 
 
 def _rotating(weights: Weights, velocities: Any) -> nn.Module:
-    from fernn.layers.steerable import SteerableConvolution, kernel_basis  # which imports escnn
-
     widths, num_lift = _decoder_widths(weights), len(_need(weights, "cell.conv_u.weights"))
-    order = next((n for n in range(1, widths[0] + 1) if _fits(n, widths[0], num_lift, kernel_basis)), None)
+    order = next((n for n in range(1, widths[0] + 1) if _fits(n, widths[0], num_lift)), None)
     if order is None:
         raise ValueError(f"no group order fits {widths[0]} channels and {num_lift} weights of cell.conv_u")
     fields = widths[0] // order
@@ -86,9 +85,9 @@ def _rotating(weights: Weights, velocities: Any) -> nn.Module:
     return SequencePredictor(SteerableConvolution(None, fields, order), cell, build_decoder(widths, 1, "zeros"))
 
 
-def _fits(order: int, channels: int, num_lift: int, basis: Callable[[bool, int, int], Tensor]) -> bool:
+def _fits(order: int, channels: int, num_lift: int) -> bool:
     """Whether ``channels`` are fields of C_order whose lifting has so many weights."""
-    return channels % order == 0 and channels // order * len(basis(False, order, 3)) == num_lift
+    return channels % order == 0 and channels // order * len(kernel_basis("picture", "regular", order, 3)) == num_lift
 
 
 def _decoder_widths(weights: Weights) -> list[int]:

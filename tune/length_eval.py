@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from data.progress import progress, say
-from fernn.train.task import ERROR
+from fernn.train.metric import ERROR
 from tune.analysis.results import model_rows
 from tune.commands.evaluate import (
     EvaluationOptions,

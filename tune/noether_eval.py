@@ -8,7 +8,7 @@ tune/report.py, which needs no network.
 A Noether Network takes the steps that it was trained for. FERNN, E3D-LSTM or any other predictor of frames, which was
 trained without, learns a quantity from the true training clips (or conserves the frames' brightness), and moves all its
 weights for each clip; learning rate and number of steps are chosen on validation clips. See
-fernn/models/conserving.py for what that is, and why such a network is not trained through its steps.
+fernn/models/noether/predictor.py for what that is, and why such a network is not trained through its steps.
 Source: Alet et al., "Noether Networks", NeurIPS 2021.
 
     python tune/noether_eval.py --study physics101-paper
@@ -29,8 +29,7 @@ from rich.table import Table
 
 from data.progress import progress, say
 from fernn.metrics.lpips import Perceptual
-from fernn.models.noether import NoetherConfig
-from fernn.models.tailored import Inner
+from fernn.models.noether import InnerSteps, NoetherConfig
 from tune.analysis.results import model_rows
 from tune.commands.evaluate import (
     EvaluationOptions,
@@ -110,7 +109,7 @@ def measurement(study: Study, cell: Cell, options: Options, lpips: Perceptual | 
     return PredictorMeasurement(cell, study.cell_folder(cell), asked, lpips=lpips, way=way)
 
 
-def inner_of(own: Inner, options: Options) -> Inner:
+def inner_of(own: InnerSteps, options: Options) -> InnerSteps:
     """How a Noether Network's clips are tailored; one that was trained without any step takes none."""
     if own.steps == 0:
         return own

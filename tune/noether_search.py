@@ -19,8 +19,9 @@ model.inner_steps 0 is SVG. It is searched like a learning rate: each number is 
 import sys
 
 from fernn.config import RampConfig
-from fernn.experiment import Experiment, OptimConfig
+from fernn.experiment import Experiment
 from fernn.models import MODELS
+from fernn.optim import OptimConfig
 from tune.analysis.published import NAMED_DRAWS
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Search

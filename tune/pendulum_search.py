@@ -18,8 +18,9 @@ tailored to the energy. The weights that predict are the same for equal seeds.
 import sys
 
 from fernn.config import SystemConfig
-from fernn.experiment import Experiment, OptimConfig
+from fernn.experiment import Experiment
 from fernn.models import MODELS
+from fernn.optim import OptimConfig
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Search
 

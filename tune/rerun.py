@@ -85,7 +85,7 @@ class Recorded:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RerunComparison:
     """A cell's record beside its training anew."""
 
     recorded: Recorded
@@ -198,7 +198,7 @@ def device_for(known: Recorded) -> torch.device:
     return device
 
 
-def rerun(known: Recorded, corpus: Corpus, device: torch.device) -> Comparison:
+def rerun(known: Recorded, corpus: Corpus, device: torch.device) -> RerunComparison:
     """Train the cell anew, where nothing of it stays, and compare."""
     cell, diverged = known.cell, None
     title = f"rerun of {known.folder.folder.name} on {device.type}"
@@ -216,10 +216,10 @@ def rerun(known: Recorded, corpus: Corpus, device: torch.device) -> Comparison:
     found = differences(known.training, anew)
     changes = machine_changes(known.machine, machine(device))
     changes += code_changes(known.codes, recorded(known.study.folder), code_version(sys.argv))
-    return Comparison(known, anew, found, changes, device, diverged)
+    return RerunComparison(known, anew, found, changes, device, diverged)
 
 
-def lines(compared: Comparison) -> list[str]:
+def lines(compared: RerunComparison) -> list[str]:
     """The comparison in words."""
     known, facts = compared.recorded, compared.facts()
     said = [

@@ -14,9 +14,10 @@ Hardware there: A100 and H100 GPUs, hours not published. Not yet run at full siz
 
 import sys
 
-from fernn.config import RotatingConfig
-from fernn.experiment import Experiment, OptimConfig
+from fernn.config import RotatingMNISTConfig
+from fernn.experiment import Experiment
 from fernn.models import MODELS
+from fernn.optim import OptimConfig
 from tune.analysis.published import NAMED_DRAWS
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Published, Search
@@ -51,7 +52,7 @@ PUBLISHED = {
 """Table 1, as far as it could be found: nothing for fernn-v2."""
 SEARCH = Search(
     base=Experiment(
-        MODELS["rotating-mnist"]["fernn-v4"], RotatingConfig(), OptimConfig(lr=1e-4, clip_norm=None), epochs=50,
+        MODELS["rotating-mnist"]["fernn-v4"], RotatingMNISTConfig(), OptimConfig(lr=1e-4, clip_norm=None), epochs=50,
         batch_size=32,
     ),
     presets={"paper": PAPER, "figure4": FIGURE4, "demo": DEMO},

@@ -18,9 +18,10 @@ them again, --precision bf16 halves them. The published code trains at 1e-3 by d
 
 import sys
 
-from fernn.config import TranslatingConfig
-from fernn.experiment import Experiment, OptimConfig
+from fernn.config import TranslatingMNISTConfig
+from fernn.experiment import Experiment
 from fernn.models import MODELS
+from fernn.optim import OptimConfig
 from tune.analysis.published import NAMED_DRAWS
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Published, Search
@@ -64,7 +65,11 @@ DEVIATIONS = {
 }
 SEARCH = Search(
     base=Experiment(
-        MODELS["translating-mnist"]["fernn-v2"], TranslatingConfig(), OptimConfig(lr=1e-4), epochs=50, batch_size=128
+        MODELS["translating-mnist"]["fernn-v2"],
+        TranslatingMNISTConfig(),
+        OptimConfig(lr=1e-4),
+        epochs=50,
+        batch_size=128,
     ),
     presets={"paper": PAPER, "figure4": FIGURE4, "demo": DEMO},
     description=__doc__ or "",

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Literal
 from rich.table import Table
 
 from data.progress import progress, say
-from fernn.generalization import DEFAULT_RADIUS, VelocityGrid
+from fernn.config import DATA
+from fernn.generalization import VelocityGrid
 from tune.analysis.results import ModelRow, model_rows, registered_name
 from tune.commands.evaluate import (
     EvaluationOptions,
@@ -61,7 +62,7 @@ def main() -> int:
 def open_study(options: Options) -> Study:
     """The study; raises StudyError or KeyError for options that do not fit it."""
     study = finished_study(options)
-    data = require_data(study, "velocity generalization", DEFAULT_RADIUS)
+    data = require_data(study, "velocity generalization", [name for name, data in DATA.items() if data.motion])
     try:
         VelocityGrid.of(data, options.range)
     except ValueError as error:

@@ -25,8 +25,9 @@ model.recompute_steps=5 computes most of them again.
 import sys
 
 from fernn.config import MovingConfig
-from fernn.experiment import Experiment, OptimConfig
+from fernn.experiment import Experiment
 from fernn.models import MODELS
+from fernn.optim import OptimConfig
 from tune.analysis.literature import ALWAYS_DEVIATES, MOVING_DEVIATIONS, MOVING_STEPS
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Search, searches

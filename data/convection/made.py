@@ -20,9 +20,10 @@ from data.convection.balance import WAYS, nusselt
 from data.convection.solver import HOT, Layer, State
 from data.errors import DataError
 from data.fields.schema import Frames, cut, write_tiles
-from data.files import full_path, locked, room_in
-from data.manifest import Manifest, standing_in
-from data.progress import progress, say
+from data.files import full_path
+from data.manifest import Manifest
+from data.prepared import ready_or_made
+from data.progress import progress
 from fernn.config import DataConfig, MadeConvectionConfig
 from fernn.seeding import generator
 
@@ -56,15 +57,21 @@ def prepare(out: Path | str, data: DataConfig, files: Path | str | None = None, 
     if files is not None:
         raise DataError(f"{data.name} is solved for: leave --files out, or give data.name convection for the published")
     folder = folder_of(out, data)
-    with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
-        standing = standing_in(folder, DATASET)
-        if standing is not None:
-            return replace(standing, demo=demo)  # the same fields, whoever asked first
+
+    def make() -> Manifest:
         fields, facts = solved(data)
-        source = hashlib.sha256(_deciding(data).encode()).hexdigest()
-        tiles = cut(REGION, fields, data.size)
-        details = {"config": _deciding(data), "nusselt": facts}
-        return write_tiles(folder, tiles, DATASET, demo, "solved by data/convection", source, LIBRARIES, details)
+        return write_tiles(
+            folder,
+            cut(REGION, fields, data.size),
+            LIBRARIES,
+            dataset=DATASET,
+            demo=demo,
+            origin="solved by data/convection",
+            source_sha256=hashlib.sha256(_deciding(data).encode()).hexdigest(),
+            details={"config": _deciding(data), "nusselt": facts},
+        )
+
+    return replace(ready_or_made(folder, DATASET, make), demo=demo)  # the same fields, whoever asked first
 
 
 def solved(data: MadeConvectionConfig) -> tuple[Frames, dict[str, float]]:

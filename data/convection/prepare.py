@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data.command import answer
 from data.convection import made
 from data.convection.arrays import ENDINGS
 from data.convection.published import PUBLISHED, READINGS, ReadingName, read_published
 from data.errors import DataError, DownloadError
 from data.fields.schema import cut, write_tiles
-from data.files import full_path, locked, room_in, sha256_of
-from data.manifest import Manifest, standing_in
+from data.files import full_path, sha256_of
+from data.manifest import Manifest
+from data.prepared import ready_or_made
 from data.progress import say
 from data.terminal import options_of
 from fernn.config import MadeConvectionConfig
@@ -77,18 +79,21 @@ def prepare(
     if size < 1:
         raise DataError(f"data.size must be 1 or more, got {size}")
     folder = folder_of(out, size)
-    with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
-        standing = standing_in(folder, DATASET)
-        if standing is not None:
-            _require_reading(folder, standing, reading, component_axis)
-            require_same(folder, standing, files)
-            return standing
+
+    def make() -> Manifest:
         path = _path(files)
         scratch = folder.with_name(f".{folder.name}.unpacked")
         frames, facts = read_published(path, size, reading, component_axis=component_axis, scratch=scratch)
         _say_form(path, facts)
         tiles = cut(REGION, frames, size)
-        return write_tiles(folder, tiles, DATASET, False, str(path), sha256_of(path), LIBRARIES, facts)
+        origin = {"origin": str(path), "source_sha256": sha256_of(path)}
+        return write_tiles(folder, tiles, LIBRARIES, dataset=DATASET, demo=False, details=facts, **origin)
+
+    def check(ready: Manifest) -> None:
+        _require_reading(folder, ready, reading, component_axis)
+        require_same(folder, ready, files)
+
+    return ready_or_made(folder, DATASET, make, check)
 
 
 def _say_form(path: Path, facts: Mapping[str, Any]) -> None:
@@ -144,26 +149,22 @@ def _in_folder(folder: Path) -> Path:
 
 def main(config: PrepareConfig) -> int:
     """Prepare and say in one line what there is; 2 if the data cannot be used."""
-    try:
-        _require_used(config)
-        if config.files is None:
-            data = SOLVED.override({name: getattr(config, name) for name in made.DECIDING})
-            folder, manifest = made.folder_of(config.out, data), made.prepare(config.out, data)
-        else:
-            folder = folder_of(config.out, config.size)
-            manifest = prepare(
-                config.out,
-                files=config.files,
-                size=config.size,
-                reading=config.reading,
-                component_axis=config.component_axis,
-            )
-    except (ValueError, OSError) as error:
-        say(f"error: {error}")
-        return 2
-    frames = sum(manifest.clips["tiles"].values())
-    say(f"{folder}: {manifest.dataset}, {manifest.num_clips} squares, {frames} frames")
-    return 0
+
+    def prepared() -> str:
+        folder, manifest = _prepared(config)
+        frames = sum(manifest.clips["tiles"].values())
+        return f"{folder}: {manifest.dataset}, {manifest.num_clips} squares, {frames} frames"
+
+    return answer(prepared)
+
+
+def _prepared(config: PrepareConfig) -> tuple[Path, Manifest]:
+    _require_used(config)
+    if config.files is None:
+        data = SOLVED.override({name: getattr(config, name) for name in made.DECIDING})
+        return made.folder_of(config.out, data), made.prepare(config.out, data)
+    asked = {name: getattr(config, name) for name in ("files", "size", "reading", "component_axis")}
+    return folder_of(config.out, config.size), prepare(config.out, **asked)
 
 
 def _require_used(config: PrepareConfig) -> None:

@@ -1,22 +1,19 @@
 """Tiles of velocity fields as they stand on disk, and how they are written there with a manifest."""
 
 import hashlib
-import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from data.errors import DataError, ManifestError
-from data.files import sha256_of, whole_folder
-from data.manifest import DataFile, Manifest
-from data.parquet import read_table
+from data.manifest import Manifest
+from data.parquet import read_table, write_file
+from data.prepared import versions_of, write_folder
 
 Frames = NDArray[np.float32]
 SCHEMA = pa.schema(
@@ -46,27 +43,19 @@ class Tile:
     """Frames that do not follow the one before: a gap in time lies between, which no window spans."""
 
 
-def write_tiles(
-    folder: Path, tiles: Sequence[Tile], dataset: str, demo: bool, origin: str, source: str,
-    libraries: Sequence[str], details: Mapping[str, Any],
-) -> Manifest:  # fmt: skip
-    """Write all tiles and the manifest, the folder whole or not at all; ``source`` is the origin's SHA-256."""
-    size = tiles[0].frames.shape[-1]
-    with whole_folder(folder) as temporary:
-        path = temporary / FILE
-        with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-            for tile in tiles:
-                writer.write_table(_table(tile))
-        files = (DataFile(FILE, len(tiles), path.stat().st_size, sha256_of(path)),)
-        versions = {"python": platform.python_version()} | {name: version(name) for name in ("numpy", *libraries)}
+def write_tiles(folder: Path, tiles: Sequence[Tile], libraries: Sequence[str], **facts: Any) -> Manifest:
+    """Write all tiles and the manifest, which has the ``facts`` besides, the folder whole or not at all."""
+    breaks = {tile.name: list(tile.breaks) for tile in tiles if tile.breaks}
+    facts["details"] = {**facts["details"], BREAKS: breaks} if breaks else facts["details"]
+
+    def fill(temporary: Path) -> Manifest:
+        file = write_file(temporary / FILE, SCHEMA, map(_table, tiles))
         clips = {TILES: {tile.name: len(tile.frames) for tile in tiles}}
-        breaks = {tile.name: list(tile.breaks) for tile in tiles if tile.breaks}
-        details = {**details, BREAKS: breaks} if breaks else details
-        manifest = Manifest(
-            dataset, demo, size, origin, source, (), (), clips, files, versions, content_hash(dataset, tiles), details
-        )
-        manifest.write(temporary)
-    return manifest
+        size, versions = tiles[0].frames.shape[-1], versions_of(("numpy", *libraries))
+        content = content_hash(facts["dataset"], tiles)
+        return Manifest(size=size, clips=clips, files=(file,), versions=versions, hash=content, **facts)
+
+    return write_folder(folder, fill)
 
 
 def read_tiles(folder: Path, manifest: Manifest) -> list[Tile]:

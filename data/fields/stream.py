@@ -4,7 +4,7 @@ The order of a training epoch comes from the stream ("windows", seed, epoch), th
 ("shift", the window's name): the same for every model, so that all models are tested on the same shifted fields.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,14 +17,15 @@ from numpy.typing import ArrayLike, NDArray
 from ray.data.collate_fn import NumpyBatchCollateFn
 
 from data.errors import DataError
-from data.fields.schema import Tile, read_tiles
-from data.fields.windows import Window, cut_at, frames_used, is_held_out, windows
+from data.fields.schema import TILES, Tile, breaks_of, read_tiles
+from data.fields.windows import Window, count_windows, cut_at, frames_used, is_held_out, windows
 from data.manifest import Manifest
-from data.stream import batches
+from data.splits import SPLITS, by_split
+from data.stream import Stream, batches
 from fernn.batch import Batch
 from fernn.config import FieldsConfig
-from fernn.equivariance.field_symmetries import MOST_MAGNITUDE, MOST_MOTION, MOST_SCALE, PARAMETERS
 from fernn.experiment import Split
+from fernn.flows.field_symmetries import MOST_MAGNITUDE, MOST_MOTION, MOST_SCALE, PARAMETERS
 from fernn.seeding import generator
 
 LABELS = (*PARAMETERS, "domain")
@@ -46,14 +47,22 @@ def read_fields(folder: Path, manifest: Manifest) -> Fields:
     return Fields(read_tiles(folder, manifest))
 
 
-class FieldStream:
+def num_windows(data: FieldsConfig, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
+    """How many windows each split has, by the tiles' lengths; without them, the most that the config allows."""
+    if manifest is not None:
+        return count_windows(manifest.clips[TILES], data, breaks_of(manifest))
+    train, validation, test, domain = data.num_clips
+    return by_split((train, validation, test + (domain if data.domain else 0)))
+
+
+class FieldStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
     def __init__(self, corpus: Fields, data: FieldsConfig, batch_size: int) -> None:
         self.corpus, self.data, self.batch_size = corpus, data, batch_size
         breaks = {tile.name: tile.breaks for tile in corpus.tiles if tile.breaks}
         self.windows = windows({tile.name: len(tile.frames) for tile in corpus.tiles}, data, breaks)
-        for split in ("train", "validation", "test"):
+        for split in SPLITS:
             if not self.windows[split]:
                 gaps = " without a gap" if breaks else ""
                 raise DataError(
@@ -87,10 +96,6 @@ class FieldStream:
         """How many windows the split has."""
         return len(self.windows[split]) + (len(self.windows["domain"]) if split == "test" else 0)
 
-    def facts(self, ids: list[str]) -> dict[str, list[Any]]:
-        """Nothing is known of a window beyond its name."""
-        return {}
-
     @cached_property
     def moments(self) -> tuple[float, float]:
         """Mean and deviation over both components of all frames of the training period."""
@@ -122,7 +127,7 @@ class FieldStream:
 
 
 def shift_of(window: Window, deviation: float) -> NDArray[np.float64]:
-    """The parameters of a window's shifts, in the order of :data:`fernn.equivariance.field_symmetries.PARAMETERS`."""
+    """The parameters of a window's shifts, in the order of :data:`fernn.flows.field_symmetries.PARAMETERS`."""
     u, v, factor, turns, growth = generator("shift", window_name(window)).random(len(PARAMETERS))
     motion = (2 * np.array([u, v]) - 1) * MOST_MOTION * deviation
     return np.array([*motion, factor * MOST_MAGNITUDE, np.floor(4 * turns), 1 + growth * (MOST_SCALE - 1)])

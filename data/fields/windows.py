@@ -6,12 +6,11 @@ from types import MappingProxyType
 
 import numpy as np
 
+from data.splits import SPLITS
 from fernn.config import FieldsConfig
-from fernn.experiment import Split
 
 Window = tuple[str, int]
 """A tile's name and a first frame."""
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 def windows(
@@ -36,6 +35,14 @@ def windows(
     }
     every = {split: sorted(mine, key=lambda one: (one[1], order[one[0]])) for split, mine in whole.items()}
     return {split: evenly(mine, most) for (split, mine), most in zip(every.items(), data.num_clips, strict=True)}
+
+
+def count_windows(
+    lengths: Mapping[str, int], data: FieldsConfig, breaks: Mapping[str, Sequence[int]] = MappingProxyType({})
+) -> dict[str, int]:
+    """How many windows each split has, those of the domain test counted with the test's."""
+    found = {split: len(mine) for split, mine in windows(lengths, data, breaks).items()}
+    return {"train": found["train"], "validation": found["validation"], "test": found["test"] + found["domain"]}
 
 
 def is_held_out(tile: str, data: FieldsConfig) -> bool:

@@ -12,16 +12,15 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pyarrow.parquet as pq
 import ray
 import ray.data
 
 from data.errors import VideoError
-from data.files import sha256_of
 from data.kth.annotations import MIN_FRAMES, Range, Video
 from data.kth.decode import decode
 from data.manifest import DataFile, Remark
-from data.schema import ClipRow, Frames, clip_table, fingerprint
+from data.parquet import write_file
+from data.schema import CLIP_SCHEMA, ClipRow, Frames, clip_table, fingerprint
 
 VIDEOS_PER_TASK = 16
 """A task costs as much as some hundred frames: with 4 videos a task a third of the rate is lost."""
@@ -85,15 +84,11 @@ def write_clips(rows: Iterable[ClipRow], folder: Path) -> tuple[list[DataFile], 
     summary: list[dict[str, Any]] = []
     rows = iter(rows)
     while batch := list(itertools.islice(rows, ROWS_PER_FILE)):
-        files.append(_write(batch, folder, len(files)))
+        path = folder / f"clips-{len(files):05d}.parquet"
+        how = {"use_dictionary": False, "column_encoding": _ENCODING}
+        files.append(write_file(path, CLIP_SCHEMA, [clip_table(batch)], **how))
         summary += [{name: value for name, value in row.items() if name != "frames"} for row in batch]
     return files, summary
-
-
-def _write(rows: Sequence[ClipRow], folder: Path, index: int) -> DataFile:
-    path = folder / f"clips-{index:05d}.parquet"
-    pq.write_table(clip_table(rows), path, compression="zstd", use_dictionary=False, column_encoding=_ENCODING)
-    return DataFile(path.name, len(rows), path.stat().st_size, sha256_of(path))
 
 
 def _row(video: Video, part: Range, last: int, frames: Frames) -> ClipRow:

@@ -14,15 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
+from data.command import answer
 from data.errors import DataError
-from data.files import full_path, locked, room_in, write_atomically
+from data.files import full_path, write_atomically
 from data.kth.annotations import ACTIONS, ANNOTATION, MIN_FRAMES, Range, Video, format_annotation, video_of
 from data.kth.decode import WIDTH, encode
 from data.kth.figures import STRIDE, Array, Body, body_of, phases, pose_of
 from data.kth.scenery import Image, Scene, draw_frame, scene_of, zoom_of
 from data.kth.source import DEMO_MARK
 from data.kth.splits import count_by_split
-from data.progress import progress, say
+from data.prepared import alone_in
+from data.progress import progress
 from data.terminal import options_of
 from fernn.seeding import generator
 
@@ -88,7 +90,7 @@ def render(
     """
     config = DemoConfig(full_path(out), persons, scenarios, ranges, frames)
     videos = config.videos()
-    with room_in(config.out), locked(config.out / ".lock"):
+    with alone_in(config.out):
         if not _is_finished(config):
             write_atomically(config.out / DEMO_MARK, config.mark())
             _render_all(videos, config.out)
@@ -107,13 +109,7 @@ def frames_of(video: Video) -> Iterator[Image]:
 
 def main(config: DemoConfig) -> int:
     """Render and say in one line what there is; 2 if it cannot be done."""
-    try:
-        videos = render(config.out, **config.arguments())
-    except (DataError, OSError) as error:
-        say(f"error: {error}")
-        return 2
-    say(f"{config.out}: {len(videos)} rendered videos")
-    return 0
+    return answer(lambda: f"{config.out}: {len(render(config.out, **config.arguments()))} rendered videos")
 
 
 def _is_finished(config: DemoConfig) -> bool:

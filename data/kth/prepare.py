@@ -5,23 +5,23 @@ The clips go to ``DIR/32px`` (or the size asked for), its manifest last. A folde
 made from the same videos is verified and left as it is.
 """
 
-import platform
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from data.command import answer
 from data.errors import DataError
-from data.files import full_path, locked, room_in, sha256_of, whole_folder
+from data.files import full_path, sha256_of
 from data.kth.annotations import ACTIONS, MIN_FRAMES, Video
 from data.kth.clips import Cut, decoded, write_clips
 from data.kth.decode import GREY
 from data.kth.source import OFFICIAL, Source, dataset_name, from_folder, from_server, is_demo
 from data.kth.splits import count_by_split
-from data.manifest import Manifest, Remark, standing_in
-from data.progress import progress, say
+from data.manifest import Manifest, Remark
+from data.prepared import alone_in, ready_in, versions_of, write_folder
+from data.progress import progress
 from data.schema import ClipRow, content_hash
 from data.terminal import options_of
 
@@ -67,7 +67,7 @@ def prepare(
         raise DataError(f"size must be 1 or more pixels, got {size}")
     out, url = full_path(out), url.rstrip("/") + "/"
     raw = full_path(raw) if raw else out / "raw"
-    with room_in(out), locked(out / ".lock", lambda: say(f"another process prepares {out}, waiting for it")):
+    with alone_in(out):
         return _prepare(folder_of(out, size), full_path(videos) if videos else None, size, url, raw)
 
 
@@ -78,31 +78,23 @@ def folder_of(out: Path | str, size: int) -> Path:
 
 def main(config: PrepareConfig) -> int:
     """Prepare and say in one line what there is; 2 if the data cannot be used."""
-    try:
+
+    def prepared() -> str:
         manifest = prepare(config.out, videos=config.videos, size=config.size, url=config.url, raw=config.raw)
-    except (DataError, OSError) as error:
-        say(f"error: {error}")
-        return 2
-    say(_summary(manifest, folder_of(config.out, config.size)))
-    return 0
+        return _summary(manifest, folder_of(config.out, config.size))
+
+    return answer(prepared)
 
 
 def _prepare(folder: Path, videos: Path | None, size: int, url: str, raw: Path) -> Manifest:
-    standing = standing_in(folder, dataset_name(demo=videos is not None and is_demo(videos)))
-    if standing and videos is None and standing.origin == url and not standing.partial:
-        return standing
+    ready = ready_in(folder, dataset_name(demo=videos is not None and is_demo(videos)))
+    if ready and videos is None and ready.origin == url and not ready.partial:
+        return ready
     source = from_folder(videos, url=url, raw=raw) if videos else from_server(url, raw=raw)
     fingerprint = source.fingerprint()
-    if standing and standing.source_sha256 == fingerprint:
-        return standing
-    return _build(folder, source, size, fingerprint)
-
-
-def _build(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest:
-    with whole_folder(folder) as temporary:
-        manifest = _fill(temporary, source, size, fingerprint)
-        manifest.write(temporary)
-    return manifest
+    if ready and ready.source_sha256 == fingerprint:
+        return ready
+    return write_folder(folder, lambda temporary: _fill(temporary, source, size, fingerprint))
 
 
 def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest:
@@ -127,7 +119,7 @@ def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest
         skipped=tuple(cut.skipped),
         clips=count_by_split(row["person"] for row in rows),
         files=tuple(files),
-        versions={"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        versions=versions_of(LIBRARIES),
         hash=content_hash(source.dataset, size, rows),
         details=_details(source, len(annotated), len(found), cut),
     )

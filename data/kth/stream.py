@@ -22,7 +22,8 @@ from data.kth.splits import split_of
 from data.manifest import Manifest
 from data.parquet import read_table
 from data.schema import frames_of
-from data.stream import batches
+from data.splits import SPLITS
+from data.stream import Stream, batches
 from fernn.batch import Batch
 from fernn.config import KTHConfig, KTHVideoConfig
 from fernn.experiment import Split
@@ -69,12 +70,12 @@ def read_footage(folder: Path, manifest: Manifest) -> Footage:
     )
 
 
-class ClipStream:
+class ClipStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
     def __init__(self, footage: Footage, data: KTHConfig, batch_size: int, device: torch.device | str = "cpu") -> None:
         self.footage, self.data, self.batch_size = footage, data, batch_size
-        self._splits = {split: _split_clips(footage, data, split) for split in ("train", "validation", "test")}
+        self._splits = {split: _split_clips(footage, data, split) for split in SPLITS}
         self._gather = GatherClips(footage, data, device)
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:

@@ -10,11 +10,10 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from data.files import locked
-from data.manifest import Manifest, standing_in
+from data.manifest import Manifest
 from data.mnist.prepare import folder_of
 from data.mnist.schema import Part, write_digits
-from data.progress import say
+from data.prepared import ready_or_made
 from fernn.config import DIGIT
 from fernn.seeding import generator
 
@@ -28,12 +27,13 @@ SCALE = 4
 def prepare(out: Path | str) -> Manifest:
     """The manifest of the rendered digits in ``folder_of(out)``, which are made unless they are there."""
     folder = folder_of(out)
-    with locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
-        standing = standing_in(folder, DATASET)
-        if standing is not None:
-            return standing
+
+    def make() -> Manifest:
         parts = {name: render(name, count) for name, count in NUM_DIGITS.items()}
-        return write_digits(folder, parts, DATASET, True, "fonts of matplotlib", matplotlib.__version__, {})
+        facts = {"dataset": DATASET, "demo": True, "origin": "fonts of matplotlib"}
+        return write_digits(folder, parts, source_sha256=matplotlib.__version__, **facts)
+
+    return ready_or_made(folder, DATASET, make)
 
 
 def render(part: str, count: int) -> Part:

@@ -8,12 +8,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.command import answer
 from data.errors import DataError, DownloadError
-from data.files import full_path, locked, room_in
-from data.manifest import Manifest, standing_in
+from data.files import full_path
+from data.manifest import Manifest
 from data.mnist.known import stand_in_of
 from data.mnist.schema import write_digits
 from data.mnist.source import Source, read_source
+from data.prepared import ready_or_made
 from data.progress import say
 from data.terminal import options_of
 
@@ -42,12 +44,11 @@ def prepare(out: Path | str, *, files: Path | str | None = None) -> Manifest:
     ``files`` has; then nothing half-written is left.
     """
     folder = folder_of(out)
-    with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
-        standing = standing_in(folder, DATASET)
-        if standing is not None:
-            require_same(folder, standing, files)
-            return standing
+
+    def make() -> Manifest:
         return _write(folder, read_source(full_path(files) if files else _downloaded(folder.parent / "raw")))
+
+    return ready_or_made(folder, DATASET, make, lambda ready: require_same(folder, ready, files))
 
 
 def require_same(folder: Path, digits: Manifest, files: Path | str | None) -> None:
@@ -65,14 +66,13 @@ def require_same(folder: Path, digits: Manifest, files: Path | str | None) -> No
 
 def main(config: PrepareConfig) -> int:
     """Prepare and say in one line what there is; 2 if the data cannot be used."""
-    try:
+
+    def prepared() -> str:
         manifest = prepare(config.out, files=config.files)
-    except (DataError, OSError) as error:
-        say(f"error: {error}")
-        return 2
-    marked = f"; STAND-IN: {stand_in}" if (stand_in := stand_in_of(manifest)) else ""
-    say(f"{folder_of(config.out)}: {manifest.dataset}, {manifest.num_clips} digits{marked}")
-    return 0
+        marked = f"; STAND-IN: {stand_in}" if (stand_in := stand_in_of(manifest)) else ""
+        return f"{folder_of(config.out)}: {manifest.dataset}, {manifest.num_clips} digits{marked}"
+
+    return answer(prepared)
 
 
 def _write(folder: Path, source: Source) -> Manifest:
@@ -80,7 +80,8 @@ def _write(folder: Path, source: Source) -> Manifest:
         say(f"STAND-IN: {source.home} holds {source.stand_in}; results on it compare with no published ones")
     digests = source.digests()
     details = {"files": digests} | ({"stand_in": source.stand_in} if source.stand_in else {})
-    return write_digits(folder, source.parts, DATASET, False, str(source.home), " ".join(digests.values()), details)
+    facts = {"dataset": DATASET, "demo": False, "origin": str(source.home), "details": details}
+    return write_digits(folder, source.parts, source_sha256=" ".join(digests.values()), **facts)
 
 
 def _downloaded(raw: Path) -> Path:

@@ -1,22 +1,21 @@
 """Digits as they stand on disk, and how they are written there with a manifest."""
 
 import hashlib
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from data.files import sha256_of, whole_folder
-from data.manifest import DataFile, Manifest
-from data.parquet import read_table
+from data.errors import DataError
+from data.manifest import Manifest
+from data.parquet import read_table, write_file
+from data.prepared import versions_of, write_folder
 from fernn.config import DIGIT
+from fernn.experiment import Split
 
 Pictures = NDArray[np.uint8]
 SCHEMA = pa.schema(
@@ -29,6 +28,8 @@ SCHEMA = pa.schema(
 """One row a digit in MNIST's own order: "train" or "test", what it is, grey levels row by row."""
 LIBRARIES = ("numpy", "pyarrow", "torchvision")
 FILE = "digits.parquet"
+VALIDATION_SHARE = 0.1
+"""Of the training digits; MNIST's last 6,000."""
 
 
 @dataclass(frozen=True)
@@ -39,22 +40,16 @@ class Part:
     labels: NDArray[np.int64]
 
 
-def write_digits(
-    folder: Path, parts: Mapping[str, Part], dataset: str, demo: bool, origin: str, source: str, details: Any
-) -> Manifest:
-    """Write all parts and the manifest, the folder whole or not at all; ``source`` is the origin's SHA-256."""
-    with whole_folder(folder) as temporary:
-        table = pa.concat_tables(_table(name, part) for name, part in parts.items())
-        pq.write_table(table, temporary / FILE, compression="zstd")
-        path = temporary / FILE
-        files = (DataFile(FILE, table.num_rows, path.stat().st_size, sha256_of(path)),)
-        versions = {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+def write_digits(folder: Path, parts: Mapping[str, Part], **facts: Any) -> Manifest:
+    """Write all parts and the manifest, which has the ``facts`` besides, the folder whole or not at all."""
+
+    def fill(temporary: Path) -> Manifest:
+        file = write_file(temporary / FILE, SCHEMA, [pa.concat_tables(_table(*part) for part in parts.items())])
         clips = {"digits": {name: len(part.labels) for name, part in parts.items()}}
-        manifest = Manifest(
-            dataset, demo, DIGIT, origin, source, (), (), clips, files, versions, content_hash(parts), details
-        )
-        manifest.write(temporary)
-    return manifest
+        versions, content = versions_of(LIBRARIES), content_hash(parts)
+        return Manifest(size=DIGIT, clips=clips, files=(file,), versions=versions, hash=content, **facts)
+
+    return write_folder(folder, fill)
 
 
 def read_parts(folder: Path, manifest: Manifest) -> dict[str, Part]:
@@ -64,6 +59,22 @@ def read_parts(folder: Path, manifest: Manifest) -> dict[str, Part]:
     labels = table["label"].to_numpy().astype(np.int64)
     pictures = np.frombuffer(b"".join(table["picture"].to_pylist()), np.uint8).reshape(-1, DIGIT, DIGIT)
     return {str(name): Part(pictures[names == name], labels[names == name]) for name in dict.fromkeys(names)}
+
+
+def require_enough(parts: Mapping[str, Part]) -> None:
+    """Raise DataError where a split would have no digit."""
+    if min(len(part.labels) for part in parts.values()) < 1 / VALIDATION_SHARE:
+        raise DataError("the data must have 10 digits or more in each part")
+
+
+def part_of(parts: Mapping[str, Part], split: Split) -> Part:
+    """The digits of a split; MNIST's training digits are cut into those of training and of validation."""
+    if split == "test":
+        return parts["test"]
+    every = parts["train"]
+    cut = len(every.labels) - int(len(every.labels) * VALIDATION_SHARE)
+    mine = slice(0, cut) if split == "train" else slice(cut, None)
+    return Part(every.pictures[mine], every.labels[mine])
 
 
 def content_hash(parts: Mapping[str, Part]) -> str:

@@ -21,20 +21,17 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from ray.data.collate_fn import NumpyBatchCollateFn
 
-from data.errors import DataError
 from data.manifest import Manifest
 from data.mnist.render import draw_rotating, draw_translating
-from data.mnist.schema import Part, Pictures, read_parts
-from data.stream import batches
+from data.mnist.schema import Part, Pictures, part_of, read_parts, require_enough
+from data.splits import by_split
+from data.stream import Stream, batches
 from fernn.batch import Batch
-from fernn.config import DigitsConfig, RotatingConfig
+from fernn.config import DigitsConfig, RotatingMNISTConfig
 from fernn.experiment import Split
 from fernn.seeding import generator, seed_of
 
-VALIDATION_SHARE = 0.1
-"""Of the training digits; MNIST's last 6,000."""
 PUBLISHED_SEED = 42
-PARTS = {"train": "train", "validation": "train", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -78,13 +75,12 @@ class Draws:
         return pa.table(columns)
 
 
-class DigitStream:
+class DigitStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
     def __init__(self, corpus: Digits, data: DigitsConfig, batch_size: int, device: torch.device | str = "cpu") -> None:
         self.corpus, self.data, self.batch_size, self.device = corpus, data, batch_size, device
-        if not min(len(part.labels) for part in corpus.parts.values()) >= 1 / VALIDATION_SHARE:
-            raise DataError("the data must have 10 digits or more in each part")
+        require_enough(corpus.parts)
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """Fresh sequences of training digits for every (seed, epoch)."""
@@ -102,20 +98,13 @@ class DigitStream:
 
     def num_clips(self, split: Split) -> int:
         """How many sequences the split has."""
-        return self.data.num_sequences[("train", "validation", "test").index(split)]
-
-    def facts(self, ids: list[str]) -> dict[str, list[Any]]:
-        """Nothing is known of a sequence beyond its name."""
-        return {}
+        return by_split(self.data.num_sequences)[split]
 
     def part(self, split: Split) -> Part:
         """The split's digits."""
-        whole = self.corpus.parts[PARTS[split]]
-        if split == "test" or self.data.protocol == "published":
-            return whole
-        cut = len(whole.labels) - int(len(whole.labels) * VALIDATION_SHARE)
-        mine = slice(0, cut) if split == "train" else slice(cut, None)
-        return Part(whole.pictures[mine], whole.labels[mine])
+        if split != "test" and self.data.protocol == "published":
+            return self.corpus.parts["train"]
+        return part_of(self.corpus.parts, split)
 
     def _draws(self, split: Split, *names: int) -> Draws:
         count, num_digits = self.num_clips(split), len(self.part(split).labels)
@@ -130,7 +119,7 @@ class DigitStream:
 
 def draw(data: DigitsConfig, random: np.random.Generator, count: int, num_digits: int) -> Draws:
     """The draws of ``count`` sequences; the first n are the same whatever the count."""
-    if isinstance(data, RotatingConfig):
+    if isinstance(data, RotatingMNISTConfig):
         uniform = random.random((count, data.num_digits, 3))
         turns = _whole(uniform[..., 1:2], -data.velocity_range, data.velocity_range) * data.angle_step
         return Draws(_whole(uniform[..., 0], 0, num_digits - 1), turns, 360 * uniform[..., 2:3])
@@ -146,7 +135,7 @@ def _whole(uniform: NDArray[np.float64], low: int, high: int) -> NDArray[np.int6
 
 def draw_published(data: DigitsConfig, random: np.random.RandomState, count: int, num_digits: int) -> Draws:
     """The draws of the published generators, sequence after sequence: all digits first, then how each moves."""
-    one = _published_turn if isinstance(data, RotatingConfig) else _published_drift
+    one = _published_turn if isinstance(data, RotatingMNISTConfig) else _published_drift
     digits, velocities, starts = [], [], []
     for _ in range(count):
         digits.append([random.randint(0, num_digits) for _ in range(data.num_digits)])
@@ -182,7 +171,7 @@ class MakeSequences(NumpyBatchCollateFn):
         shape = (*digits.shape, -1)
         velocities, starts = _matrix(rows, "velocities").reshape(shape), _matrix(rows, "starts").reshape(shape)
         asked = (self.pictures[digits], velocities, starts, self.data.num_frames, self.data.size)
-        turning = isinstance(self.data, RotatingConfig)
+        turning = isinstance(self.data, RotatingMNISTConfig)
         clips = draw_rotating(*asked, self.device) if turning else draw_translating(*asked)
         ids = [f"{self.split}-{index}" for index in rows["index"]]
         return Batch(clips[:, :, None], torch.from_numpy(self.labels[digits]), ids)

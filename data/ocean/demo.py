@@ -12,10 +12,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from data.files import locked
-from data.manifest import Manifest, standing_in
+from data.manifest import Manifest
 from data.ocean.prepare import folder_of, write
-from data.progress import say
+from data.prepared import ready_or_made
 from fernn.seeding import generator
 
 DATASET = "made-currents"
@@ -27,13 +26,13 @@ REGIONS = {"atlantic": (2, 3), "south_pacific": (1, 2)}
 def prepare(out: Path | str, size: int) -> Manifest:
     """The manifest of the currents in ``folder_of(out, size)``, which are made unless they are there."""
     folder = folder_of(out, size)
-    with locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
-        standing = standing_in(folder, DATASET)
-        if standing is not None:
-            return standing
+
+    def make() -> Manifest:
         source = folder.parent / f"netcdf-{size}"
         paths = [write_region(source, name, rows * size, columns * size) for name, (rows, columns) in REGIONS.items()]
         return write(folder, paths, size, "made by data/ocean/demo.py", DATASET, demo=True)
+
+    return ready_or_made(folder, DATASET, make)
 
 
 def write_region(folder: Path, name: str, height: int, width: int) -> Path:

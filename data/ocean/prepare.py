@@ -14,14 +14,16 @@ from typing import Annotated, Any
 
 import tyro
 
+from data.command import answer
 from data.errors import DataError, DownloadError, ManifestError
 from data.fields.schema import Tile, cut, write_tiles
-from data.files import full_path, locked, room_in, sha256_of
-from data.manifest import MANIFEST, Manifest, standing_in
+from data.files import full_path, sha256_of
+from data.manifest import MANIFEST, Manifest
 from data.ocean.account import lines_of, masked_at_times, spelled
 from data.ocean.levels import Choice
 from data.ocean.netcdf import read_regions
 from data.ocean.opening import netcdf_files
+from data.prepared import ready_or_made
 from data.progress import say
 from data.terminal import options_of
 
@@ -64,22 +66,24 @@ def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64,
     if size < 1:
         raise DataError(f"data.size must be 1 or more, got {size}")
     folder = folder_of(out, size)
-    with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
-        standing = standing_in(folder, DATASET)
-        if standing is not None:
-            if files is not None or choice != NEAREST:
-                _require_choice(folder, standing, choice)
-            require_same(folder, standing, files)
-            if "choice" not in standing.details:
-                say(f"{folder} is of an earlier version, which wrote no choices down: delete it to make it anew")
-            return _told(folder, standing)
+
+    def make() -> Manifest:
         if files is None:
             raise DownloadError(
                 "ocean currents cannot be downloaded without an account: get GLOBAL_ANALYSIS_FORECAST_PHY_001_024 from "
                 "https://data.marine.copernicus.eu, then give --files DIR with its NetCDF files"
             )
         source = full_path(files)
-        return _told(folder, write(folder, netcdf_files(source), size, str(source), choice=choice))
+        return write(folder, netcdf_files(source), size, str(source), choice=choice)
+
+    def check(ready: Manifest) -> None:
+        if files is not None or choice != NEAREST:
+            _require_choice(folder, ready, choice)
+        require_same(folder, ready, files)
+        if "choice" not in ready.details:
+            say(f"{folder} is of an earlier version, which wrote no choices down: delete it to make it again")
+
+    return _told(folder, ready_or_made(folder, DATASET, make, check))
 
 
 def require_same(folder: Path, manifest: Manifest, files: Path | str | None) -> None:
@@ -90,7 +94,7 @@ def require_same(folder: Path, manifest: Manifest, files: Path | str | None) -> 
     asked = {_inside(path, str(source)): path for path in netcdf_files(source)}
     held = manifest.details.get("files")
     if not isinstance(held, dict):
-        say(f"{folder} does not say which files it is made of, these may be others: delete it to make it anew")
+        say(f"{folder} does not say which files it is made of, these may be others: delete it to make it again")
         return
     differing = sorted(set(asked) ^ set(held))
     differing = differing or [name for name, path in asked.items() if sha256_of(path) != held[name]]
@@ -110,7 +114,7 @@ def _told(folder: Path, manifest: Manifest) -> Manifest:
         lines = list(lines_of(manifest.details))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ManifestError(
-            f"{folder / MANIFEST} does not say what was read ({error!r}): delete {folder} to make it anew"
+            f"{folder / MANIFEST} does not say what was read ({error!r}): delete {folder} to make it again"
         ) from error
     for line in lines:
         say(line)
@@ -118,10 +122,10 @@ def _told(folder: Path, manifest: Manifest) -> Manifest:
 
 
 def _require_choice(folder: Path, manifest: Manifest, choice: Choice) -> None:
-    stands = manifest.details.get("choice", NEAREST.facts())
-    if stands != choice.facts():
+    made = manifest.details.get("choice", NEAREST.facts())
+    if made != choice.facts():
         raise DataError(
-            f"{folder} was prepared with {spelled(stands)}, asked for is {spelled(choice.facts())}: choose another "
+            f"{folder} was prepared with {spelled(made)}, asked for is {spelled(choice.facts())}: choose another "
             "output folder"
         )
 
@@ -145,9 +149,16 @@ def write(
         }  # fmt: skip
     if not tiles:
         raise DataError(_all_land(origin, size, facts))
-    source = hashlib.sha256(" ".join(digests.values()).encode()).hexdigest()
-    details = {"files": digests, "regions": facts, "most_land": MOST_LAND, "choice": choice.facts()}
-    return write_tiles(folder, tiles, dataset, demo, origin, source, LIBRARIES, details)
+    return write_tiles(
+        folder,
+        tiles,
+        LIBRARIES,
+        dataset=dataset,
+        demo=demo,
+        origin=origin,
+        source_sha256=hashlib.sha256(" ".join(digests.values()).encode()).hexdigest(),
+        details={"files": digests, "regions": facts, "most_land": MOST_LAND, "choice": choice.facts()},
+    )
 
 
 def _all_land(origin: str, size: int, regions: Mapping[str, Mapping[str, Any]]) -> str:
@@ -163,15 +174,14 @@ def _inside(path: Path, origin: str) -> str:
 
 def main(config: PrepareConfig) -> int:
     """Prepare and say in one line what there is; 2 if the data cannot be used."""
-    try:
+
+    def prepared() -> str:
         choice = Choice(config.depth, selection(config.select), config.variables)
         manifest = prepare(config.out, files=config.files, size=config.size, choice=choice)
-    except (DataError, OSError) as error:
-        say(f"error: {error}")
-        return 2
-    frames = sum(manifest.clips["tiles"].values())
-    say(f"{folder_of(config.out, config.size)}: {manifest.dataset}, {manifest.num_clips} tiles, {frames} frames")
-    return 0
+        frames = sum(manifest.clips["tiles"].values())
+        return f"{folder_of(config.out, config.size)}: {manifest.dataset}, {manifest.num_clips} tiles, {frames} frames"
+
+    return answer(prepared)
 
 
 def selection(given: Sequence[str]) -> dict[str, str]:

@@ -16,12 +16,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from data.command import answer
 from data.errors import DataError
-from data.files import full_path, locked, room_in, write_atomically
+from data.files import full_path, write_atomically
 from data.physics101.decode import Frames, encode
 from data.physics101.source import CAMERA, DEMO_MARK
 from data.physics101.splits import count_by_split
-from data.progress import progress, say
+from data.prepared import alone_in
+from data.progress import progress
 from data.terminal import options_of
 from fernn.seeding import generator
 
@@ -74,7 +76,7 @@ def render(out: Path | str, *, objects: int = OBJECTS, trials: int = TRIALS) -> 
     """Render the videos into ``out`` and return their names; a folder that was finished so is left as it is."""
     config = DemoConfig(full_path(out), objects, trials)
     names, mark = config.names(), config.out / DEMO_MARK
-    with room_in(config.out), locked(config.out / ".lock"):
+    with alone_in(config.out):
         if not mark.exists() and any(config.out.rglob(CAMERA)):
             raise DataError(f"{config.out} holds videos that are not rendered: choose another folder")
         paths = [config.out / "ramp" / name / CAMERA for name in names]
@@ -131,13 +133,12 @@ def _fixed(points: NDArray[np.float64]) -> NDArray[np.int32]:
 
 def main(config: DemoConfig) -> int:
     """Render and say in one line what there is; 2 if it cannot be done."""
-    try:
+
+    def rendered() -> str:
         names = render(config.out, objects=config.objects, trials=config.trials)
-    except (DataError, OSError) as error:
-        say(f"error: {error}")
-        return 2
-    say(f"{config.out}: {len(names)} rendered videos")
-    return 0
+        return f"{config.out}: {len(names)} rendered videos"
+
+    return answer(rendered)
 
 
 if __name__ == "__main__":

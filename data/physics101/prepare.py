@@ -5,26 +5,25 @@ asked for), the manifest last. A folder that is finished and made from the same 
 """
 
 import os
-import platform
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
+from data.command import answer
 from data.errors import DataError, VideoError
-from data.files import full_path, locked, room_in, sha256_of, whole_folder
-from data.manifest import DataFile, Manifest, Remark, require_dataset, whole_in
+from data.files import full_path
+from data.manifest import DataFile, Manifest, Remark
+from data.parquet import write_file
 from data.physics101.decode import Frames, decode
-from data.physics101.schema import clip_table, content_hash
+from data.physics101.schema import SCHEMA, clip_table, content_hash
 from data.physics101.source import OFFICIAL, Source, from_folder, from_server
 from data.physics101.splits import By, count_by_split
-from data.progress import progress, say
+from data.prepared import alone_in, ready_in, require_dataset, versions_of, write_folder
+from data.progress import progress
 from data.terminal import options_of
 from fernn.config import RampConfig
 
@@ -61,21 +60,18 @@ def prepare(out: Path | str, data: Any, videos: Path | str | None = None) -> Man
     Raises :class:`DataError` with one clear line if that cannot be done; then nothing half-written is left.
     """
     folder = folder_of(out, data)
-    with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
-        standing = whole_in(folder)
-        if standing is not None and videos is None and standing.origin == OFFICIAL:
-            return standing
+    with alone_in(folder.parent):
+        ready = ready_in(folder)
+        if ready is not None and videos is None and ready.origin == OFFICIAL:
+            return ready
         given = None if videos is None else full_path(videos)
         source = from_server(OFFICIAL, folder.parent / "raw") if given is None else from_folder(given)
         fingerprint = source.fingerprint()
-        if standing is not None:
-            require_dataset(folder, standing, source.dataset)
-        if standing is not None and standing.source_sha256 == fingerprint:
-            return standing
-        with whole_folder(folder) as temporary:
-            manifest = _fill(temporary, source, data, fingerprint)
-            manifest.write(temporary)
-        return manifest
+        if ready is not None:
+            require_dataset(folder, ready, source.dataset)
+            if ready.source_sha256 == fingerprint:
+                return ready
+        return write_folder(folder, lambda temporary: _fill(temporary, source, data, fingerprint))
 
 
 def num_clips(data: Any, manifest: Manifest) -> Mapping[str, int]:
@@ -90,15 +86,14 @@ def long_enough(lengths: Mapping[str, int], num_frames: int) -> list[str]:
 
 def main(config: PrepareConfig) -> int:
     """Prepare and say in one line what there is; 2 if the data cannot be used."""
-    try:
+
+    def prepared() -> str:
         data = RampConfig(size=config.size, frame_step=config.step)
         manifest = prepare(config.out, data, config.videos)
-    except (DataError, OSError, ValueError) as error:
-        say(f"error: {error}")
-        return 2
-    marks = "; partial" if manifest.partial else ""
-    say(f"{folder_of(config.out, data)}: {manifest.dataset}, {manifest.num_clips} clips{marks}")
-    return 0
+        marks = "; partial" if manifest.partial else ""
+        return f"{folder_of(config.out, data)}: {manifest.dataset}, {manifest.num_clips} clips{marks}"
+
+    return answer(prepared)
 
 
 def _fill(folder: Path, source: Source, data: Any, fingerprint: str) -> Manifest:
@@ -109,9 +104,7 @@ def _fill(folder: Path, source: Source, data: Any, fingerprint: str) -> Manifest
     decoded = _decoded(source, data, skipped)
     while rows := list(islice(decoded, ROWS_PER_FILE)):
         table = clip_table(rows)
-        path = folder / f"clips-{len(files):05d}.parquet"
-        pq.write_table(table, path, compression="zstd", use_dictionary=False)
-        files.append(DataFile(path.name, len(rows), path.stat().st_size, sha256_of(path)))
+        files.append(write_file(folder / f"clips-{len(files):05d}.parquet", SCHEMA, [table], use_dictionary=False))
         digests += zip(table["id"].to_pylist(), table["sha256"].to_pylist(), strict=True)
         lengths |= {name: len(frames) for name, frames in rows}
     usable = long_enough(lengths, RampConfig.num_frames)
@@ -120,12 +113,20 @@ def _fill(folder: Path, source: Source, data: Any, fingerprint: str) -> Manifest
         raise DataError(f"no video gives a clip: {first}")
     lacking = WHOLE - len(usable) if not source.demo and data.frame_step == RampConfig.frame_step else 0
     missing = (f"{lacking} of {WHOLE} videos",) if lacking > 0 else ()
-    versions = {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
     return Manifest(
-        source.dataset, source.demo, data.size, source.origin, fingerprint, missing, tuple(skipped),
-        {by: count_by_split(usable, by) for by in BYS}, tuple(files), versions,
-        content_hash(source.dataset, data, digests), {"frame_step": data.frame_step, "lengths": lengths},
-    )  # fmt: skip
+        dataset=source.dataset,
+        demo=source.demo,
+        size=data.size,
+        origin=source.origin,
+        source_sha256=fingerprint,
+        missing=missing,
+        skipped=tuple(skipped),
+        clips={by: count_by_split(usable, by) for by in BYS},
+        files=tuple(files),
+        versions=versions_of(LIBRARIES),
+        hash=content_hash(source.dataset, data, digests),
+        details={"frame_step": data.frame_step, "lengths": lengths},
+    )
 
 
 def _decoded(source: Source, data: Any, skipped: list[Remark]) -> Iterator[tuple[str, Frames]]:

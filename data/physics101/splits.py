@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Literal
 
+from data.splits import count_splits
 from fernn.experiment import Split
 from fernn.seeding import seed_of
 
@@ -37,5 +38,4 @@ def split_by(names: Iterable[str], by: By) -> dict[str, Split]:
 
 def count_by_split(names: Iterable[str], by: By) -> dict[str, int]:
     """How many clips each split has."""
-    splits = list(split_by(names, by).values())
-    return {split: splits.count(split) for split in ("train", "validation", "test")}
+    return count_splits(split_by(names, by).values())

@@ -20,7 +20,8 @@ from data.manifest import Manifest
 from data.parquet import read_table
 from data.physics101.splits import object_of, split_by
 from data.schema import frames_of
-from data.stream import batches
+from data.splits import SPLITS
+from data.stream import Stream, batches
 from fernn.batch import Batch
 from fernn.config import RampConfig
 from fernn.experiment import Split
@@ -51,7 +52,7 @@ def read_clips(folder: Path, manifest: Manifest) -> Slides:
     return Slides(np.concatenate(frames), tuple(table["id"].to_pylist()), np.cumsum(lengths) - lengths, lengths)
 
 
-class SlideStream:
+class SlideStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
     def __init__(self, slides: Slides, data: RampConfig, batch_size: int) -> None:
@@ -60,7 +61,7 @@ class SlideStream:
         splits = split_by(places, data.split)
         self.clips = {split: [name for name in places if splits[name] == split] for split in set(splits.values())}
         self.places = places
-        for split in ("train", "validation", "test"):
+        for split in SPLITS:
             if not self.clips.get(split):
                 held = f"{len(places)} videos of {data.num_frames} frames or more"
                 raise DataError(f"the {split} split has no clips: the data has {held}, split by {data.split}")
@@ -77,10 +78,6 @@ class SlideStream:
         if velocities is not None:
             raise DataError("objects on the ramp slide by themselves: no velocities can be given")
         return self._batches(self.clips[split], np.zeros(len(self.clips[split]), dtype=np.int64))
-
-    def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
-        """None, for every clip: (n, 0)."""
-        return np.zeros((self.num_clips(split), 0))
 
     def num_clips(self, split: Split) -> int:
         """How many clips the split has."""

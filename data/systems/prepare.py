@@ -5,25 +5,24 @@ They depend on the config alone, by named seeds: (split) for starts and (split, 
 
 import hashlib
 import json
-import platform
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from data.errors import DataError
-from data.files import full_path, locked, room_in, sha256_of, whole_folder
-from data.manifest import DataFile, Manifest, whole_in
-from data.progress import say
+from data.files import full_path
+from data.manifest import Manifest
+from data.parquet import write_file
+from data.prepared import ready_or_made, versions_of, write_folder
+from data.splits import SPLITS
 from data.systems.dynamics import States, draw_starts, trajectories
 from fernn.config import DataConfig, SystemConfig
 from fernn.experiment import Split
 from fernn.seeding import generator
 
 FILE = "states.parquet"
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 LIBRARIES = ("numpy", "pyarrow")
 DECIDING = ("name", "num_frames", "duration", "noise", "num_sequences")
 """Fields of the config that the trajectories depend on."""
@@ -48,9 +47,7 @@ def prepare(out: Path | str, data: DataConfig, files: Path | str | None = None, 
     if files is not None:
         raise DataError(f"{data.name} is generated from named seeds: leave --files out")
     folder = folder_of(out, data)
-    with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
-        standing = whole_in(folder)
-        return _generate(folder, data, demo) if standing is None else standing
+    return ready_or_made(folder, data.name, lambda: write_folder(folder, partial(_generate, data=data, demo=demo)))
 
 
 def observed(data: SystemConfig, split: Split) -> States:
@@ -64,20 +61,19 @@ def observed(data: SystemConfig, split: Split) -> States:
 
 
 def _generate(folder: Path, data: SystemConfig, demo: bool) -> Manifest:
-    splits = {split: observed(data, split) for split in SPLITS}
-    with whole_folder(folder) as temporary:
-        path = temporary / FILE
-        pq.write_table(_table(splits), path, compression="zstd")
-        files = (DataFile(FILE, sum(map(len, splits.values())), path.stat().st_size, sha256_of(path)),)
-        source = json.dumps(_deciding(data))
-        counts = {"states": {str(name): len(one) for name, one in splits.items()}}
-        versions = {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
-        manifest = Manifest(
-            data.name, demo, data.size, "generated", hashlib.sha256(source.encode()).hexdigest(), (), (), counts,
-            files, versions, _content_hash(splits), {"config": source},
-        )  # fmt: skip
-        manifest.write(temporary)
-    return manifest
+    splits, source = {split: observed(data, split) for split in SPLITS}, json.dumps(_deciding(data))
+    return Manifest(
+        dataset=data.name,
+        demo=demo,
+        size=data.size,
+        origin="generated",
+        source_sha256=hashlib.sha256(source.encode()).hexdigest(),
+        clips={"states": {str(name): len(one) for name, one in splits.items()}},
+        files=(write_file(folder / FILE, schema(data.num_frames), [_table(splits)]),),
+        versions=versions_of(LIBRARIES),
+        hash=_content_hash(splits),
+        details={"config": source},
+    )
 
 
 def _table(splits: dict[Split, States]) -> pa.Table:

@@ -14,9 +14,9 @@ from ray.data.collate_fn import NumpyBatchCollateFn
 from data.errors import DataError
 from data.manifest import Manifest
 from data.parquet import read_table
-from data.stream import batches
+from data.splits import SPLITS
+from data.stream import Stream, batches
 from data.systems.dynamics import States
-from data.systems.prepare import SPLITS
 from fernn.batch import Batch
 from fernn.config import SystemConfig
 from fernn.experiment import Split
@@ -42,7 +42,7 @@ def read_trajectories(folder: Path, manifest: Manifest) -> Trajectories:
     return Trajectories({split: states[names == split] for split in SPLITS})
 
 
-class StateStream:
+class StateStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
     def __init__(self, corpus: Trajectories, data: SystemConfig, batch_size: int) -> None:
@@ -60,10 +60,6 @@ class StateStream:
             raise DataError(f"states of {self.data.name} move by themselves: no velocities can be given")
         return self._batches(split, np.arange(self.num_trajectories(split)))
 
-    def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
-        """None, for every trajectory: (n, 0)."""
-        return np.zeros((self.num_trajectories(split), 0))
-
     def num_trajectories(self, split: Split) -> int:
         """How many trajectories the split has."""
         return len(self.corpus.splits[split])
@@ -71,10 +67,6 @@ class StateStream:
     def num_clips(self, split: Split) -> int:
         """How many sequences an epoch of the split has."""
         return self.num_trajectories(split) * (self.data.passes if split == "train" else 1)
-
-    def facts(self, ids: list[str]) -> dict[str, list[Any]]:
-        """Nothing is known of a trajectory beyond its name."""
-        return {}
 
     def _batches(self, split: Split, order: NDArray[np.int64]) -> Iterator[Batch]:
         return batches(pa.table({"index": order}), self.batch_size, GatherStates(self.corpus.splits[split], split))

@@ -20,7 +20,7 @@ from data.errors import DataError
 from data.kth.annotations import ACTIONS
 from data.kth.stream import Footage, GatherClips, Integers, read_footage
 from data.manifest import Manifest
-from data.stream import batches
+from data.stream import Stream, batches
 from fernn.batch import Batch
 from fernn.config import KTHVideoConfig
 from fernn.experiment import Split
@@ -64,7 +64,7 @@ class Windows:
         return Windows(self.clips[index], self.firsts[index], self.drifts[index])
 
 
-class WindowStream:
+class WindowStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
     def __init__(

@@ -20,9 +20,9 @@ from ray.data.collate_fn import NumpyBatchCollateFn
 from torch import Tensor
 
 from data.errors import DataError
-from data.mnist.schema import Part, Pictures
-from data.mnist.stream import PARTS, VALIDATION_SHARE
-from data.stream import batches
+from data.mnist.schema import Part, Pictures, part_of, require_enough
+from data.splits import by_split
+from data.stream import Stream, batches
 from fernn.batch import Batch
 from fernn.config import DIGIT, MovingConfig
 from fernn.experiment import Split
@@ -57,13 +57,12 @@ class Moves:
     drifts: Integers
 
 
-class MovingStream:
+class MovingStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
     def __init__(self, corpus: MovingDigits, data: MovingConfig, batch_size: int) -> None:
         self.corpus, self.data, self.batch_size = corpus, data, batch_size
-        if not min(len(part.labels) for part in corpus.parts.values()) >= 1 / VALIDATION_SHARE:
-            raise DataError("the data must have 10 digits or more in each part")
+        require_enough(corpus.parts)
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """Fresh clips of training digits for every (seed, epoch), and which of their frames each step shows."""
@@ -87,22 +86,13 @@ class MovingStream:
 
     def num_clips(self, split: Split) -> int:
         """How many clips the split has."""
-        asked = self.data.num_clips[("train", "validation", "test").index(split)]
+        asked = by_split(self.data.num_clips)[split]
         standard = self._standard(split)
         return asked if standard is None else min(asked, len(standard))
 
-    def facts(self, ids: list[str]) -> dict[str, list[Any]]:
-        """Nothing is known of a clip beyond its name."""
-        return {}
-
     def part(self, split: Split) -> Part:
         """The split's digits."""
-        whole = self.corpus.parts[PARTS[split]]
-        if split == "test":
-            return whole
-        cut = len(whole.labels) - int(len(whole.labels) * VALIDATION_SHARE)
-        mine = slice(0, cut) if split == "train" else slice(cut, None)
-        return Part(whole.pictures[mine], whole.labels[mine])
+        return part_of(self.corpus.parts, split)
 
     def _standard(self, split: Split) -> NDArray[np.uint8] | None:
         if split != "test" or self.data.protocol != "published":

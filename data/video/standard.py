@@ -5,26 +5,25 @@ or below it. As .npz or .npy.gz, with clips first, with an axis of one channel o
 """
 
 import hashlib
-import platform
 import re
-from importlib.metadata import version
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from data.arrays import GreyLevels, read_array
 from data.errors import DataError
-from data.files import files_below, full_path, locked, room_in, sha256_of, whole_folder
-from data.manifest import DataFile, Manifest, standing_in
+from data.files import files_below, full_path, sha256_of
+from data.manifest import Manifest
 from data.mnist import prepare as mnist
 from data.mnist.known import stand_in_of
 from data.mnist.schema import read_parts
 from data.mnist.source import COPY
-from data.parquet import read_table
+from data.parquet import read_table, write_file
+from data.prepared import alone_in, ready_in, versions_of, write_folder
 from data.progress import say
 from data.video.moving import MovingDigits
 
@@ -39,6 +38,8 @@ OWN = "test clips of your own, not Moving MNIST's standard file"
 NUM_CLIPS = 10_000
 FILE = "clips.parquet"
 SHAPE = (20, 64, 64)
+SCHEMA = pa.schema([pa.field("frames", pa.binary(int(np.prod(SHAPE))), nullable=False)])
+"""One row a clip: grey levels in the order (frame, row, column)."""
 ROWS = 1000
 
 Clips = NDArray[np.uint8]
@@ -53,27 +54,27 @@ def prepare(out: Path | str, *, files: Path | str | None) -> Manifest:
     """The manifest of the standard test clips, which are made of ``files``, with MNIST's digits beside them."""
     folder = folder_of(out)
     digits = mnist.prepare(out, files=files)
-    with room_in(folder.parent), locked(folder.parent / ".lock", lambda: say(f"waiting for {folder.parent}")):
-        standing = standing_in(folder, DATASET)
-        if standing is not None and standing.details["digits"] != digits.hash:
-            standing = None
+    with alone_in(folder.parent):
+        ready = ready_in(folder, DATASET)
+        if ready is not None and ready.details["digits"] != digits.hash:
+            ready = None
         if files is not None:
-            return _brought(folder, standing, full_path(files), digits)
-        if standing is None:
+            return _brought(folder, ready, full_path(files), digits)
+        if ready is None:
             raise DataError(f"data.protocol published needs {SOURCE}: give --files DIR with it and MNIST's four files")
-        return standing
+        return ready
 
 
-def _brought(folder: Path, standing: Manifest | None, files: Path, digits: Manifest) -> Manifest:
-    """What stands there where ``files`` has the same clips, else what is written of them."""
+def _brought(folder: Path, ready: Manifest | None, files: Path, digits: Manifest) -> Manifest:
+    """The clips of the folder where ``files`` has the same, else those of ``files``."""
     path = find_source(files)
-    if standing is not None and standing.source_sha256 == sha256_of(path):
-        return standing
+    if ready is not None and ready.source_sha256 == sha256_of(path):
+        return ready
     clips = read_source(path)
     content = content_hash(clips, digits.hash)
-    if standing is not None and standing.hash == content:
-        return standing
-    return _write(folder, clips, path, digits, content)
+    if ready is not None and ready.hash == content:
+        return ready
+    return write_folder(folder, lambda temporary: _fill(temporary, clips, path, digits, content))
 
 
 def require_same(folder: Path, manifest: Manifest, files: Path) -> None:
@@ -180,27 +181,25 @@ def read_clips(paths: list[Path]) -> Clips:
     return np.concatenate(parts).reshape(-1, *SHAPE)
 
 
-def _write(folder: Path, clips: GreyLevels, source: Path, digits: Manifest, content: str) -> Manifest:
-    schema = pa.schema([pa.field("frames", pa.binary(int(np.prod(SHAPE))), nullable=False)])
-    with whole_folder(folder) as temporary:
-        with pq.ParquetWriter(temporary / FILE, schema, compression="zstd") as writer:
-            for first in range(0, len(clips.array), ROWS):
-                frames = [clip.tobytes() for clip in clips.uint8(clips.array[first : first + ROWS])]
-                writer.write_table(pa.table({"frames": frames}, schema=schema))
-        manifest = _manifest(temporary / FILE, clips, source, digits, content)
-        manifest.write(temporary)
-    return manifest
-
-
-def _manifest(path: Path, clips: GreyLevels, source: Path, digits: Manifest, content: str) -> Manifest:
-    file = DataFile(FILE, len(clips.array), path.stat().st_size, sha256_of(path))
-    versions = {"python": platform.python_version()} | {name: version(name) for name in ("numpy", "pyarrow")}
-    counts = {"clips": {"test": len(clips.array)}}
+def _fill(folder: Path, clips: GreyLevels, source: Path, digits: Manifest, content: str) -> Manifest:
     marks = [mark for mark in (stand_in_of(digits), "" if is_published(clips) else OWN) if mark]
     if marks:
         say(f"STAND-IN: {'; '.join(marks)}; results on it compare with no published ones")
-    details = {"digits": digits.hash} | ({"stand_in": "; ".join(marks)} if marks else {})
     return Manifest(
-        DATASET, digits.demo, SHAPE[1], str(source), sha256_of(source), (), (), counts, (file,), versions, content,
-        details,
-    )  # fmt: skip
+        dataset=DATASET,
+        demo=digits.demo,
+        size=SHAPE[1],
+        origin=str(source),
+        source_sha256=sha256_of(source),
+        clips={"clips": {"test": len(clips.array)}},
+        files=(write_file(folder / FILE, SCHEMA, _tables(clips)),),
+        versions=versions_of(("numpy", "pyarrow")),
+        hash=content,
+        details={"digits": digits.hash} | ({"stand_in": "; ".join(marks)} if marks else {}),
+    )
+
+
+def _tables(clips: GreyLevels) -> Iterator[pa.Table]:
+    for first in range(0, len(clips.array), ROWS):
+        frames = [clip.tobytes() for clip in clips.uint8(clips.array[first : first + ROWS])]
+        yield pa.table({"frames": frames}, schema=SCHEMA)

@@ -5,17 +5,17 @@ Imports nothing of this project but :mod:`fernn.seeding`.
 
 from fernn.config.base import Config, fitted, nearest, nearest_field, unknown_name
 from fernn.config.convection import ConvectionConfig, MadeConvectionConfig
-from fernn.config.data import DIGIT, DataConfig, Protocol, TaskName
-from fernn.config.digits import DigitsConfig, RotatingConfig, TranslatingConfig
+from fernn.config.data import DIGIT, DataConfig, Motion, Protocol, TaskName
+from fernn.config.digits import DigitsConfig, RotatingMNISTConfig, TranslatingMNISTConfig
 from fernn.config.fields import FieldsConfig, OceanConfig
 from fernn.config.kth import KTHConfig
 from fernn.config.noether import RampConfig, SystemConfig
-from fernn.config.registry import DATA, data_config
+from fernn.config.registry import DATA, data_config, register
 from fernn.config.video import KTHVideoConfig, MovingConfig, VideoConfig
 
 __all__ = [
     "DATA", "DIGIT", "Config", "ConvectionConfig", "DataConfig", "DigitsConfig", "FieldsConfig", "KTHConfig",
-    "KTHVideoConfig", "MadeConvectionConfig", "MovingConfig", "OceanConfig", "Protocol", "RampConfig",
-    "RotatingConfig", "SystemConfig", "TaskName", "TranslatingConfig", "VideoConfig", "data_config", "fitted",
-    "nearest", "nearest_field", "unknown_name",
+    "KTHVideoConfig", "MadeConvectionConfig", "Motion", "MovingConfig", "OceanConfig", "Protocol", "RampConfig",
+    "RotatingMNISTConfig", "SystemConfig", "TaskName", "TranslatingMNISTConfig", "VideoConfig", "data_config", "fitted",
+    "nearest", "nearest_field", "register", "unknown_name",
 ]  # fmt: skip

@@ -22,6 +22,12 @@ class ConvectionConfig(FieldsConfig):
     standardised: ClassVar[bool] = True
     published_frames: ClassVar[int | None] = 1468
     demo_note = "fields solved for here, not the published ones"
+    source = (
+        "Rayleigh-Benard convection, rbc_data.pt, public where the README of "
+        "https://github.com/Rose-STL-Lab/Equivariant-Net says"
+    )
+    card = "data/convection/CARD.md"
+    family = "convection"
 
     def note(self) -> str:
         return f"{super().note()} Fields are standardised by the training frames."
@@ -52,6 +58,7 @@ class MadeConvectionConfig(ConvectionConfig):
 
     published_frames: ClassVar[int | None] = None
     demo_note = "fields of a small layer, solved for here"
+    source = "Rayleigh-Benard convection, solved for by this repository"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,6 +13,21 @@ DIGIT = 28
 
 
 @dataclass(frozen=True)
+class Motion:
+    """The velocities with which a data set's clips can be set in motion, all frames of a clip with one."""
+
+    radius: int
+    """Steps from 0 to the outermost velocity of the paper's figures."""
+    most: int
+    """Steps beyond which velocities repeat."""
+    axes: tuple[str, ...] = ("vy", "vx")
+    """("vy", "vx"), or ("angle",)."""
+    step: float = 1
+    """Between two velocities of an axis, in ``unit``."""
+    unit: str = "pixels per frame"
+
+
+@dataclass(frozen=True)
 class DataConfig(Config):
     """Sequences of square frames, each moving with constant velocities."""
 
@@ -27,6 +42,12 @@ class DataConfig(Config):
     task: ClassVar[TaskName]
     demo_note: ClassVar[str]
     """What stands in for the data in a demo."""
+    source: ClassVar[str]
+    """What the data is and where it comes from."""
+    card: ClassVar[str]
+    """The data card's path in the repository."""
+    published_draws: ClassVar[str] = ""
+    """What ``protocol="published"`` draws in the order of the published code, in words."""
     channels: ClassVar[int] = 1
     """Of a frame."""
 
@@ -36,6 +57,16 @@ class DataConfig(Config):
         for name in self.counts():
             if getattr(self, name) < 1:
                 raise ValueError(f"data.{name} must be 1 or more, got {getattr(self, name)}")
+
+    @property
+    def family(self) -> str:
+        """The family of models in :data:`fernn.models.MODELS` that the data takes."""
+        return self.name
+
+    @property
+    def motion(self) -> Motion | None:
+        """How clips can be set in motion; None where they move by themselves alone."""
+        return None
 
     @property
     def label_shape(self) -> tuple[int, ...]:
@@ -50,6 +81,10 @@ class DataConfig(Config):
     def counts(self) -> tuple[str, ...]:
         """Fields that are 1 or more."""
         return "size", "num_frames"
+
+    def split_note(self) -> str:
+        """Which clips each split has, for the reproducibility card."""
+        return f"Training, validation and test sequences: see {self.card}."
 
     def note(self) -> str:
         """How the data is read, as it stands under every table."""

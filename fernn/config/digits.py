@@ -2,7 +2,13 @@
 
 from dataclasses import dataclass
 
-from fernn.config.data import DIGIT, DataConfig
+from fernn.config.data import DIGIT, DataConfig, Motion
+
+MNIST = (
+    'MNIST (Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-Based Learning Applied to Document Recognition", '
+    "1998), public through torchvision"
+)
+"""What MNIST is and where it comes from."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,9 @@ class DigitsConfig(DataConfig):
 
     task = "prediction"
     demo_note = "digits rendered from fonts, not MNIST"
+    source = MNIST
+    card = "data/mnist/CARD.md"
+    published_draws = "all sequences"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -38,7 +47,7 @@ class DigitsConfig(DataConfig):
 
 
 @dataclass(frozen=True)
-class TranslatingConfig(DigitsConfig):
+class TranslatingMNISTConfig(DigitsConfig):
     """Digits that drift and wrap at the border."""
 
     name: str = "translating-mnist"
@@ -51,9 +60,13 @@ class TranslatingConfig(DigitsConfig):
         if self.size < DIGIT:
             raise ValueError(f"data.size must be {DIGIT} or more, as a digit has, got {self.size}")
 
+    @property
+    def motion(self) -> Motion:
+        return Motion(radius=2, most=self.size // 2)
+
 
 @dataclass(frozen=True)
-class RotatingConfig(DigitsConfig):
+class RotatingMNISTConfig(DigitsConfig):
     """Digits that turn about the centre."""
 
     name: str = "rotating-mnist"
@@ -67,3 +80,7 @@ class RotatingConfig(DigitsConfig):
         super().__post_init__()
         if not self.angle_step > 0:
             raise ValueError(f"data.angle_step must be above 0 degrees, got {self.angle_step:g}")
+
+    @property
+    def motion(self) -> Motion:
+        return Motion(5, int(180 / self.angle_step), ("angle",), self.angle_step, "degrees per frame")

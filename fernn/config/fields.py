@@ -70,3 +70,5 @@ class OceanConfig(FieldsConfig):
     domain: tuple[str, ...] = ("south_pacific*",)
 
     demo_note = "eddies on a drifting current, made here, not the ocean"
+    source = "surface currents in NetCDF files from Copernicus Marine Service (with an account) or GlobCurrent"
+    card = "data/ocean/CARD.md"

@@ -3,7 +3,26 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from fernn.config.data import DataConfig
+from fernn.config.data import DataConfig, Motion
+
+KTH = (
+    'KTH human actions (C. Schuldt, I. Laptev, B. Caputo, "Recognizing Human Actions: A Local SVM Approach", ICPR '
+    "2004), public at http://www.csc.kth.se/cvap/actions/"
+)
+"""What KTH is and where it comes from."""
+PERSONS: dict[str, dict[str, frozenset[int]]] = {
+    "paper": {
+        "train": frozenset(range(1, 17)),
+        "validation": frozenset(range(17, 21)),
+        "test": frozenset(range(21, 26)),
+    },
+    "official": {
+        "train": frozenset(range(11, 19)),
+        "validation": frozenset({19, 20, 21, 23, 24, 25, 1, 4}),
+        "test": frozenset({22, 2, 3, 5, 6, 7, 8, 9, 10}),
+    },
+}
+"""The persons of each part: "paper" as in FERNN's KTH experiment, "official" as KTH's authors set it."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +42,22 @@ class KTHConfig(DataConfig):
 
     task = "classification"
     demo_note = "rendered stick figures, not KTH"
+    source = KTH
+    card = "data/kth/CARD.md"
+    published_draws = "the clips' velocities"
 
     @property
     def span(self) -> int:
         """Frames of video that a clip needs: the annotated range must have at least as many."""
         return self.num_frames * self.frame_step
+
+    @property
+    def motion(self) -> Motion:
+        return Motion(radius=4, most=self.size // 2)
+
+    def split_note(self) -> str:
+        parts = (f"{part} {', '.join(map(str, sorted(mine)))}" for part, mine in PERSONS[self.split].items())
+        return f"Split `{self.split}`, by person: {'; '.join(parts)}."
 
     def counts(self) -> tuple[str, ...]:
         return *super().counts(), "frame_step"

@@ -3,7 +3,7 @@
 from fernn.config.base import unknown_name
 from fernn.config.convection import ConvectionConfig, MadeConvectionConfig
 from fernn.config.data import DataConfig
-from fernn.config.digits import RotatingConfig, TranslatingConfig
+from fernn.config.digits import RotatingMNISTConfig, TranslatingMNISTConfig
 from fernn.config.fields import OceanConfig
 from fernn.config.kth import KTHConfig
 from fernn.config.noether import RampConfig, SystemConfig
@@ -13,8 +13,8 @@ DATA: dict[str, DataConfig] = {
     config.name: config
     for config in (
         KTHConfig(),
-        TranslatingConfig(),
-        RotatingConfig(),
+        TranslatingMNISTConfig(),
+        RotatingMNISTConfig(),
         MovingConfig(),
         KTHVideoConfig(),
         OceanConfig(),
@@ -25,6 +25,12 @@ DATA: dict[str, DataConfig] = {
         SystemConfig("ideal-spring"),
     )
 }
+
+
+def register(config: DataConfig) -> None:
+    """Make a data set known by its config's name; raises ValueError where another config has the name."""
+    if DATA.setdefault(config.name, config) != config:
+        raise ValueError(f"data.name must be new, {config.name!r} is the name of {type(DATA[config.name]).__name__}")
 
 
 def data_config(name: str) -> DataConfig:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fernn.config.data import DIGIT, DataConfig
+from fernn.config.data import DIGIT, DataConfig, Motion
+from fernn.config.digits import MNIST
+from fernn.config.kth import KTH
 from fernn.seeding import generator
 
 
@@ -51,6 +53,10 @@ class VideoConfig(DataConfig):
 
     def counts(self) -> tuple[str, ...]:
         return *super().counts(), "input_frames"
+
+    @property
+    def motion(self) -> Motion:
+        return Motion(radius=2, most=self.size // 2)
 
     @property
     def horizon(self) -> int:
@@ -108,6 +114,8 @@ class MovingConfig(VideoConfig):
     """Pixels per frame, in any direction; 3.6 is the usual tenth of the room that a digit has in 64 pixels."""
 
     demo_note = "digits rendered from fonts, not MNIST"
+    source = MNIST
+    card = "data/mnist/CARD.md"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -139,6 +147,8 @@ class KTHVideoConfig(VideoConfig):
     num_clips: tuple[int, int, int] = (10_000, 1_000, 4_086)
 
     demo_note = "rendered stick figures, not KTH"
+    source = KTH
+    card = "data/kth/CARD.md"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -24,7 +24,7 @@ that is not contracting. Measured on trained networks of 8 frames, on a CPU: up 
 
 
 @runtime_checkable
-class Lifted(Protocol):
+class FlowEquivariant(Protocol):
     """A network whose hidden states ride along with a flow."""
 
     @property
@@ -60,12 +60,12 @@ def law_errors(run: Run, clips: Tensor) -> dict[str, float]:
 
 def flow_of(model: nn.Module) -> Flow | None:
     """The flow that the network's hidden states follow, None where they follow none."""
-    return model.flow if isinstance(model, Lifted) else None
+    return model.flow if isinstance(model, FlowEquivariant) else None
 
 
 def circular_twin(model: nn.Module, config: ModelConfig) -> nn.Module | None:
     """The exactly equivariant network with the same weights: the network itself, another, or None."""
-    if isinstance(model, Lifted) and model.is_equivariant:
+    if isinstance(model, FlowEquivariant) and model.is_equivariant:
         return model
     if getattr(config, "embedding_padding", None) != "zeros":
         return None

@@ -33,8 +33,23 @@ def sum_of_shifted(slices: Tensor, shifts: Sequence[tuple[int, int]]) -> Tensor:
     return total.to(slices.dtype)
 
 
+def interior(padded: Tensor, rows: int, columns: int) -> Tensor:
+    """The maps (..., h, w) inside padded ones, without a copy."""
+    height, width = padded.shape[-2] - 2 * rows, padded.shape[-1] - 2 * columns
+    return padded[..., rows : rows + height, columns : columns + width]
+
+
+def fold_border(gradient: Tensor, axis: int, pad: int) -> Tensor:
+    """The gradient of maps from that of the maps continued round the border by ``pad`` along one axis: a copy."""
+    size = gradient.shape[axis] - 2 * pad
+    folded = gradient.narrow(axis, pad, size).clone()
+    folded.narrow(axis, size - pad, pad).add_(gradient.narrow(axis, 0, pad))
+    folded.narrow(axis, 0, pad).add_(gradient.narrow(axis, size + pad, pad))
+    return folded
+
+
 def fill_border(padded: Tensor, rows: int, columns: int) -> None:
-    """Continue what stands inside round the border, in place."""
+    """Continue the maps inside round the border, in place."""
     for axis, pad in ((-1, columns), (-2, rows)):
         size = padded.shape[axis] - 2 * pad
         padded.narrow(axis, 0, pad).copy_(padded.narrow(axis, size, pad))
@@ -67,20 +82,15 @@ class _Pad(torch.autograd.Function):
         context.pad = rows, columns
         *others, height, width = maps.shape
         padded = maps.new_empty(*others, height + 2 * rows, width + 2 * columns)
-        padded[..., rows : rows + height, columns : columns + width].copy_(maps)
+        interior(padded, rows, columns).copy_(maps)
         fill_border(padded, rows, columns)
         return padded
 
     @staticmethod
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        gradient = gradient.clone()
-        for axis, pad in ((-2, context.pad[0]), (-1, context.pad[1])):
-            size = gradient.shape[axis] - 2 * pad
-            gradient.narrow(axis, size, pad).add_(gradient.narrow(axis, 0, pad))
-            gradient.narrow(axis, pad, pad).add_(gradient.narrow(axis, size + pad, pad))
-            gradient = gradient.narrow(axis, pad, size)
-        return gradient, None, None
+        rows, columns = context.pad
+        return fold_border(fold_border(gradient, -2, rows), -1, columns), None, None
 
 
 def quadrants(shape: torch.Size, shift: tuple[int, int]) -> Iterator[tuple[Any, Any]]:

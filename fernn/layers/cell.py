@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fernn.flows import Flow
-from fernn.flows.periodic import pad_periodic
+from fernn.flows.periodic import interior, pad_periodic
 from fernn.layers.convolution import CircularConvolution, Convolution
-from fernn.layers.moving_frame import Activation, advance, inner
+from fernn.layers.moving_frame import Activation, advance
 
 
 class FERNNCell(nn.Module):
@@ -79,7 +79,8 @@ class FERNNCell(nn.Module):
     def hidden(self, state: Tensor, time: int) -> Tensor:
         """h_time as (v, b, c, h, w) of a state in the form that it is computed in."""
         if self.flow.shifts(0) is not None:
-            return self._carry(inner(state, self.convolution.kernel().shape[-1] // 2), time)
+            pad = self.convolution.kernel().shape[-1] // 2
+            return self._carry(interior(state, pad, pad), time)
         return state.expand(len(self.flow.velocities), *state.shape[1:])
 
     def _carry(self, slices: Tensor, time: int) -> Tensor:

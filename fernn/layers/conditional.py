@@ -1,4 +1,4 @@
-"""Conditional normalisation: a gain and an offset for each channel and each sample, which tailoring moves."""
+"""Conditional normalisation: a gain and an offset for each channel and each sample, which inner steps move."""
 
 from collections.abc import Iterator
 

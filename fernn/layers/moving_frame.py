@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from fernn.flows.periodic import fill_border, quadrants, shift_slices, sum_of_shifted
+from fernn.flows.periodic import fill_border, fold_border, interior, quadrants, shift_slices, sum_of_shifted
 
 Activation = Literal["tanh", "relu"]
 Shifts = Sequence[tuple[int, int]]
@@ -25,12 +25,6 @@ def advance(convolved: Tensor | None, drive: Tensor, shifts: Shifts, activation:
     return _Advance.apply(convolved, drive, tuple(shifts), activation, pad)
 
 
-def inner(padded: Tensor, pad: int) -> Tensor:
-    """The maps (..., h, w) without what continues them."""
-    height, width = (size - 2 * pad for size in padded.shape[-2:])
-    return padded[..., pad : pad + height, pad : pad + width]
-
-
 class _Advance(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -42,7 +36,7 @@ class _Advance(torch.autograd.Function):
         *others, height, width = drive.shape[1:]
         dtype = drive.dtype if convolved is None else convolved.dtype
         padded = drive.new_empty(len(shifts), *others, height + 2 * pad, width + 2 * pad, dtype=dtype)
-        state = inner(padded, pad)
+        state = interior(padded, pad, pad)
         for index, shift in enumerate(shifts):
             mine, moving = state[index], drive[index % len(drive)]
             for to, source in quadrants(drive.shape, shift):
@@ -71,24 +65,16 @@ class _Advance(torch.autograd.Function):
 
 def gradient_before(gradient: Tensor, padded: Tensor, activation: Activation, pad: int) -> Tensor:
     """The gradient of the sum (v, b, c, h, w) from that of the padded state: border strips go where they came from."""
-    state = inner(padded, pad)
-    total = derivative(inner(gradient, pad), state, activation)
+    state = interior(padded, pad, pad)
+    total = derivative(interior(gradient, pad, pad), state, activation)
     if pad == 0:
         return total
     for outside, inside in ((slice(0, pad), slice(-pad, None)), (slice(-pad, None), slice(0, pad))):
         rows = gradient[..., outside, :]
-        folded = inner_columns(rows, pad)
-        folded[..., -pad:] += rows[..., :pad]
-        folded[..., :pad] += rows[..., -pad:]
-        total[..., inside, :] += derivative(folded, state[..., inside, :], activation)
+        total[..., inside, :] += derivative(fold_border(rows, -1, pad), state[..., inside, :], activation)
         columns = gradient[..., pad:-pad, outside]
         total[..., inside] += derivative(columns, state[..., inside], activation)
     return total
-
-
-def inner_columns(rows: Tensor, pad: int) -> Tensor:
-    """A copy of the rows without the columns that continue them."""
-    return rows[..., pad:-pad].clone()
 
 
 def derivative(gradient: Tensor, state: Tensor, activation: Activation) -> Tensor:

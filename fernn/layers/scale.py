@@ -22,7 +22,11 @@ FACTORS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 
 class ScaleConvolution(nn.Module):
-    """A zero-padded correlation of fields (b, levels, channels, h, w), without bias, then LeakyReLU."""
+    """A correlation of fields (b, levels, channels, h, w), without bias, then LeakyReLU; zeros beyond the border.
+
+    An odd kernel keeps the size at stride 1. An even one is placed with its first row and column on the pixel, so that
+    zeros are added behind alone, and has stride 1.
+    """
 
     def __init__(
         self,
@@ -33,21 +37,15 @@ class ScaleConvolution(nn.Module):
         stride: int = 1,
         activation: bool = True,
         out_levels: int = LEVELS,
-        over_channels: bool = True,
-        padding: tuple[int, int] | None = None,
     ) -> None:
-        """``in_channels`` are pairs. ``padding``: pixels before and behind; by default those that keep the size.
-
-        ``over_channels`` False: kernels are resampled in space alone.
-        """
+        """``in_channels`` are pairs."""
         super().__init__()
         shape = (out_channels, READ_LEVELS, 2, in_channels // 2, kernel_size, kernel_size)
         bound = 1 / math.sqrt(READ_LEVELS * in_channels * kernel_size**2)
         self.weights = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
-        self.stride, self.activation, self.out_levels, self.padding = stride, activation, out_levels, padding
+        self.stride, self.activation, self.out_levels = stride, activation, out_levels
         for level in range(out_levels):
             space, channels, gain = resampling(FACTORS[level], kernel_size, in_channels // 2)
-            channels = channels if over_channels else torch.eye(in_channels // 2)
             self.register_buffer(f"space_{level}", space * math.sqrt(gain), persistent=False)
             self.register_buffer(f"channels_{level}", channels, persistent=False)
 
@@ -64,12 +62,21 @@ class ScaleConvolution(nn.Module):
 
     def _level(self, maps: Tensor, level: int) -> Tensor:
         kernel, read = self.kernel(level), maps[:, level : level + READ_LEVELS].flatten(1, 2)
-        if self.padding is None:
-            return F.conv2d(read, kernel, stride=self.stride, padding=kernel.shape[-1] // 2)
-        grown = (kernel.shape[-1] - self.weights.shape[-1]) // 2
-        before, behind = self.padding
-        wider = (before + grown, behind + kernel.shape[-1] - self.weights.shape[-1] - grown)
-        return F.conv2d(F.pad(read, wider * 2), kernel)
+        size, own = kernel.shape[-1], self.weights.shape[-1]
+        if own % 2:
+            return F.conv2d(read, kernel, stride=self.stride, padding=size // 2)
+        before = (size - own) // 2
+        return F.conv2d(F.pad(read, (before, size - 1 - before) * 2), kernel)
+
+
+class ScaleHead(ScaleConvolution):
+    """A correlation to one level, without an activation."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, over_channels: bool = True) -> None:
+        """``over_channels`` False: kernels are resampled in space alone."""
+        super().__init__(in_channels, out_channels, kernel_size, activation=False, out_levels=1)
+        if not over_channels:
+            self.register_buffer("channels_0", torch.eye(in_channels // 2), persistent=False)
 
 
 class ScaleUpsampling(nn.Module):
@@ -77,7 +84,7 @@ class ScaleUpsampling(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.layer = ScaleConvolution(in_channels, out_channels, 4, padding=(0, 3))
+        self.layer = ScaleConvolution(in_channels, out_channels, 4)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Fields (b, 5, out, 2h, 2w) of fields (b, 5, in, h, w)."""

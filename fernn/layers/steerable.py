@@ -1,71 +1,162 @@
 """Convolutions that commute with rotations by multiples of 360 / N degrees, on escnn's steerable bases.
 
-escnn is imported when the first layer is built; what it computes is kept as a linear map from weights to kernel, so
+There are three kinds of fields. A picture has one channel, which a turn only moves. A vector field turns as a whole,
+w -> R w(R^-1 x); its channels are pairs (u, v), the irrep 1 of C_N. A regular field has N channels, one for each
+orientation: channel ``field * N + orientation``; a turn by 360 / N degrees moves them on by one.
+
+escnn is imported when the first layer is built. What it computes is kept as a linear map from weights to kernel, so
 that a kernel is expanded once and used at every time step, in training as in evaluation.
-Source: Weiler and Cesa, "General E(2)-Equivariant Steerable CNNs", NeurIPS 2019.
+Source: Weiler and Cesa, "General E(2)-Equivariant Steerable CNNs", NeurIPS 2019; of vector fields, Wang, Walters and
+Yu, ICLR 2021, section 3.
 """
 
 import warnings
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+Kind = Literal["picture", "vector", "regular"]
+Fields = tuple[Kind, int]
+"""Of what kind fields are, and how many."""
+
 
 class SteerableConvolution(nn.Module):
-    """A convolution from pictures or regular fields of C_N to regular fields of C_N, zero-padded, without bias.
-
-    A regular field takes N channels: channel ``field * N + orientation``.
-    """
+    """A convolution from pictures or regular fields of C_N to regular fields of C_N, zero-padded, without bias."""
 
     basis: Tensor
 
     def __init__(self, in_fields: int | None, out_fields: int, group_order: int, kernel_size: int = 3) -> None:
-        """``in_fields`` None: the input is one picture."""
+        """``in_fields`` None: the input is one picture. Weights are drawn as escnn does, from torch's generator."""
         super().__init__()
-        self.pairs = (out_fields, 1 if in_fields is None else in_fields)
+        source: Fields = ("picture", 1) if in_fields is None else ("regular", in_fields)
+        self.pairs = (out_fields, source[1])
         self.kernel_size = kernel_size
-        self.register_buffer("basis", kernel_basis(in_fields is not None, group_order, kernel_size), persistent=False)
-        self.weights = nn.Parameter(initial_weights(in_fields, out_fields, group_order, kernel_size))
+        basis = kernel_basis(source[0], "regular", group_order, kernel_size)
+        self.register_buffer("basis", basis, persistent=False)
+        torch.randn(len(basis))  # the first layer of a process has always drawn its weights after these: now all do
+        layer = r2_convolution(source, ("regular", out_fields), group_order, kernel_size, initialize=True)
+        self.weights = nn.Parameter(layer.weights.detach().clone())
 
     def kernel(self) -> Tensor:
         """The kernel (out_fields * N, in_channels, k, k)."""
-        out_fields, in_fields = self.pairs
-        weights = self.weights.view(out_fields, in_fields, -1)
-        blocks = torch.einsum("oip,pabk->oaibk", weights, self.basis)
-        out_channels, in_channels = out_fields * blocks.shape[1], in_fields * blocks.shape[3]
-        return blocks.reshape(out_channels, in_channels, self.kernel_size, self.kernel_size)
+        return expanded(self.weights.view(*self.pairs, -1), self.basis)
 
     def forward(self, maps: Tensor, kernel: Tensor | None = None) -> Tensor:
         """Maps (b, out_fields * N, h, w) of maps (b, in_channels, h, w)."""
         return F.conv2d(maps, self.kernel() if kernel is None else kernel, padding=self.kernel_size // 2)
 
 
+class FieldConvolution(nn.Module):
+    """A zero-padded convolution from vector or regular fields to vector or regular fields of C_N.
+
+    Regular fields have a bias, one number a field. Vector fields have none: no constant vector keeps its value in a
+    turn.
+    """
+
+    basis: Tensor
+
+    def __init__(self, source: Fields, target: Fields, group_order: int, kernel_size: int = 3) -> None:
+        super().__init__()
+        (in_kind, in_fields), (out_kind, self.out_fields) = source, target
+        self.kernel_size = kernel_size
+        basis = kernel_basis(in_kind, out_kind, group_order, kernel_size)
+        self.register_buffer("basis", basis, persistent=False)
+        drawn = torch.randn(self.out_fields, in_fields, len(basis))
+        spread = initial_spread(in_kind, out_kind, group_order, kernel_size)
+        self.weights = nn.Parameter(drawn * (spread / in_fields**0.5))
+        self.bias = nn.Parameter(torch.zeros(self.out_fields)) if out_kind == "regular" else None
+
+    def kernel(self) -> Tensor:
+        """The kernel (out, in, k, k)."""
+        return expanded(self.weights, self.basis)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps (b, out, h, w) of maps (b, in, h, w)."""
+        return F.conv2d(maps, self.kernel(), self.shift(), padding=self.kernel_size // 2)
+
+    def shift(self) -> Tensor | None:
+        """The bias of every channel: escnn's, a field's number over the root of N."""
+        if self.bias is None:
+            return None
+        order = self.basis.shape[1]
+        return (self.bias / order**0.5).repeat_interleave(order)
+
+
+class FieldUpsampling(FieldConvolution):
+    """Twice the height and width: zeros between the pixels, then a 4 x 4 convolution.
+
+    A 4 x 4 kernel sits on the corner between pixels, so that quarter turns of an even picture are kept exactly. (The
+    published layer repeats pixels along one diagonal and pads at one side alone, which breaks them.)
+    """
+
+    def __init__(self, source: Fields, target: Fields, group_order: int) -> None:
+        super().__init__(source, target, group_order, kernel_size=4)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps (b, out, 2h, 2w) of maps (b, in, h, w)."""
+        flipped = self.kernel().transpose(0, 1).flip(-2, -1)  # torch's transposed convolution reads kernels backwards
+        return F.conv_transpose2d(maps, flipped, self.shift(), stride=2, padding=1)
+
+
+class FieldNorm(nn.Module):
+    """Batch normalisation of regular fields: one mean, variance, scale and shift for all N channels of a field."""
+
+    def __init__(self, num_fields: int, group_order: int) -> None:
+        super().__init__()
+        self.norm, self.group_order = nn.BatchNorm3d(num_fields), group_order
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps (b, num_fields * N, h, w), normalised."""
+        return self.norm(maps.unflatten(1, (-1, self.group_order))).flatten(1, 2)
+
+
+def expanded(weights: Tensor, basis: Tensor) -> Tensor:
+    """The kernel (out_fields * out, in_fields * in, k, k) of weights (out_fields, in_fields, p) on a basis."""
+    return torch.einsum("oip,pabyx->oaibyx", weights, basis).flatten(2, 3).flatten(0, 1)
+
+
 @lru_cache
-def kernel_basis(from_fields: bool, group_order: int, kernel_size: int) -> Tensor:
-    """Kernels (parameters, N, N or 1, k * k) from one field or picture to one field: a basis."""
-    layer = _r2conv(1 if from_fields else None, 1, group_order, kernel_size)
-    expand = layer.basisexpansion
-    kernels = [expand(unit).detach() for unit in torch.eye(layer.weights.numel())]
-    return torch.stack(kernels)
+def kernel_basis(in_kind: Kind, out_kind: Kind, group_order: int, kernel_size: int) -> Tensor:
+    """A basis (p, out, in, k, k) of the kernels from one field to one field."""
+    expand = _expansion(in_kind, out_kind, group_order, kernel_size)
+    kernels = torch.stack([expand(unit).detach() for unit in torch.eye(expand.dimension())])
+    return kernels.unflatten(-1, (kernel_size, kernel_size))
 
 
-def initial_weights(in_fields: int | None, out_fields: int, group_order: int, kernel_size: int) -> Tensor:
-    """Weights as escnn draws them, from torch's global generator."""
-    return _r2conv(in_fields, out_fields, group_order, kernel_size).weights.detach().clone()
+@lru_cache
+def initial_spread(in_kind: Kind, out_kind: Kind, group_order: int, kernel_size: int) -> Tensor:
+    """The spread (p,) of escnn's generalised He initialisation; n input fields divide it by the root of n.
+
+    escnn multiplies a standard normal draw by it: it is a draw of escnn's over the same draw of ours.
+    """
+    from escnn.nn.init import generalized_he_init
+
+    expand = _expansion(in_kind, out_kind, group_order, kernel_size)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        drawn = torch.empty(expand.dimension())
+        generalized_he_init(drawn, expand)
+        torch.manual_seed(0)
+        return drawn / torch.randn(expand.dimension())
 
 
-def _r2conv(in_fields: int | None, out_fields: int, group_order: int, kernel_size: int) -> Any:
+@lru_cache
+def _expansion(in_kind: Kind, out_kind: Kind, group_order: int, kernel_size: int) -> Any:
+    """escnn's map from p weights to a kernel from one field to one field."""
+    return r2_convolution((in_kind, 1), (out_kind, 1), group_order, kernel_size).basisexpansion
+
+
+def r2_convolution(source: Fields, target: Fields, group_order: int, kernel_size: int, initialize: bool = False) -> Any:
+    """escnn's layer without bias; its weights are drawn from torch's global generator where ``initialize`` is set."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a missing Fortran library that only SO(3) would use
         from escnn import gspaces
         from escnn import nn as steerable
 
         space = gspaces.rot2dOnR2(group_order)
-        pictures = [space.trivial_repr] if in_fields is None else [space.regular_repr] * in_fields
-        fields = steerable.FieldType(space, [space.regular_repr] * out_fields)
-        return steerable.R2Conv(
-            steerable.FieldType(space, pictures), fields, kernel_size, padding=kernel_size // 2, bias=False
-        )
+        kinds = {"picture": space.trivial_repr, "vector": space.irrep(1), "regular": space.regular_repr}
+        types = [steerable.FieldType(space, [kinds[kind]] * number) for kind, number in (source, target)]
+        return steerable.R2Conv(*types, kernel_size, bias=False, initialize=initialize)

@@ -6,7 +6,7 @@ Source: Selvaraju et al., "Grad-CAM", ICCV 2017; of the embedding's components, 
 import torch
 from torch import Tensor, nn
 
-from fernn.layers.conserved import ConservedEmbedding
+from fernn.models.noether.quantities import FrameQuantity
 
 NUM_COMPONENTS = 3
 
@@ -14,7 +14,7 @@ NUM_COMPONENTS = 3
 class Components(nn.Module):
     """Windows of frames (n, c, s, s) to the first principal components of their embeddings, (n, k)."""
 
-    def __init__(self, embedding: ConservedEmbedding, windows: Tensor, number: int) -> None:
+    def __init__(self, embedding: FrameQuantity, windows: Tensor, number: int) -> None:
         super().__init__()
         self.embedding = embedding
         with torch.no_grad():
@@ -29,7 +29,7 @@ class Components(nn.Module):
         return (self.embedding.of_windows(windows).double() - self.mean) @ self.directions.T
 
 
-def grad_cam(embedding: ConservedEmbedding, windows: Tensor, number: int = NUM_COMPONENTS) -> Tensor:
+def grad_cam(embedding: FrameQuantity, windows: Tensor, number: int = NUM_COMPONENTS) -> Tensor:
     """Heat-maps (n, number, s, s) of windows (n, c, s, s), each from 0 to 1.
 
     Of the last convolution's maps A after ReLU and a component y: ReLU(sum_c mean(dy/dA_c) A_c), resized to the

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from fernn.config import unknown_name
+from fernn.config import data_config, unknown_name
 from fernn.models.base import ModelConfig
 from fernn.models.cnn3d import CNN3DConfig
 from fernn.models.dynamics import CONVECTION, OCEAN
 from fernn.models.e3d_lstm import E3DLSTMConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
-from fernn.models.noether import NoetherConfig
+from fernn.models.noether import NoetherConfig, StateConfig
 from fernn.models.own import (
     NAMED,
     StoredConfig,
@@ -19,12 +19,11 @@ from fernn.models.own import (
     require_own_name,
     source_hash,
 )
-from fernn.models.predictor import RotatingConfig, TranslatingConfig
-from fernn.models.states import StateConfig
+from fernn.models.predictor import RotatingPredictorConfig, TranslatingPredictorConfig
 
 __all__ = [
-    "MODELS", "ModelConfig", "StoredConfig", "UnnamedModelError", "import_model", "model_config", "name_model",
-    "source_hash",
+    "MODELS", "ModelConfig", "StoredConfig", "UnnamedModelError", "import_model", "model_config", "models_of",
+    "name_model", "source_hash",
 ]  # fmt: skip
 
 KTH = (
@@ -37,14 +36,14 @@ KTH = (
     CNN3DConfig("3dcnn"),
 )
 TRANSLATING = (
-    TranslatingConfig("grnn", velocity_range=(0, 0)),
-    TranslatingConfig("fernn-v1", velocity_range=(1, 1)),
-    TranslatingConfig("fernn-v2", velocity_range=(2, 2)),
+    TranslatingPredictorConfig("grnn", velocity_range=(0, 0)),
+    TranslatingPredictorConfig("fernn-v1", velocity_range=(1, 1)),
+    TranslatingPredictorConfig("fernn-v2", velocity_range=(2, 2)),
 )
 ROTATING = (
-    RotatingConfig("grnn", velocities=(0.0,)),
-    RotatingConfig("fernn-v2", velocities=(-20.0, -10.0, 0.0, 10.0, 20.0)),
-    RotatingConfig("fernn-v4"),
+    RotatingPredictorConfig("grnn", velocities=(0.0,)),
+    RotatingPredictorConfig("fernn-v2", velocities=(-20.0, -10.0, 0.0, 10.0, 20.0)),
+    RotatingPredictorConfig("fernn-v4"),
 )
 MOVING = (
     E3DLSTMConfig("e3d-lstm"),
@@ -56,8 +55,8 @@ KTH_VIDEO = tuple(replace(config, patch_size=8) if isinstance(config, E3DLSTMCon
 RAMP = (NoetherConfig("noether"), NoetherConfig("svg", inner_steps=0))
 SYSTEM = (StateConfig("noether"), StateConfig("mlp", inner_steps=0))
 MODELS: dict[str, dict[str, ModelConfig]] = {
-    data: {config.name: config for config in configs}
-    for data, configs in (
+    family: {config.name: config for config in configs}
+    for family, configs in (
         ("kth", KTH),
         ("translating-mnist", TRANSLATING),
         ("rotating-mnist", ROTATING),
@@ -65,13 +64,17 @@ MODELS: dict[str, dict[str, ModelConfig]] = {
         ("kth-video", KTH_VIDEO),
         ("ocean", OCEAN),
         ("convection", CONVECTION),
-        ("made-convection", CONVECTION),
         ("physics101", RAMP),
         ("ideal-pendulum", (*SYSTEM, StateConfig("oracle", quantity="pendulum-energy"))),
         ("ideal-spring", (*SYSTEM, StateConfig("oracle", quantity="spring-energy"))),
     )
 }
-"""By data set: its models by name."""
+"""By family, which a data set's config names: the models by name."""
+
+
+def models_of(data: str) -> dict[str, ModelConfig]:
+    """The models of a data set's family by name; raises KeyError for a data set that is not registered."""
+    return MODELS.get(data_config(data).family, {})
 
 
 def model_config(name: str, data: str = "kth") -> ModelConfig:
@@ -85,7 +88,7 @@ def model_config(name: str, data: str = "kth") -> ModelConfig:
     if ":" in name:
         require_own_name(name)
         raise UnnamedModelError(how_to_name(name))
-    known = MODELS.get(data, {})
+    known = models_of(data)
     if name not in known:
         raise KeyError(f"{unknown_name(name, list(known), kind='model')}, or package.module:ConfigClass")
     return known[name]

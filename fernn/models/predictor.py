@@ -12,9 +12,10 @@ from fernn.flows import Flow, RotationFlow, TranslationFlow
 from fernn.layers.cell import FERNNCell
 from fernn.layers.convolution import CircularConvolution, Convolution, Padding, plane_convolution
 from fernn.layers.pooling import pool_velocities
+from fernn.layers.steerable import SteerableConvolution
 from fernn.models.base import ModelConfig, require_positive
 
-Rollout = Literal["published", "equivariant"]
+RolloutKind = Literal["published", "equivariant"]
 Kernels = tuple[Tensor, Tensor]
 
 
@@ -33,7 +34,7 @@ class SequencePredictor(nn.Module):
         lift: Convolution,
         cell: FERNNCell,
         decoder: nn.Module,
-        rollout: Rollout = "published",
+        rollout: RolloutKind = "published",
         recompute_steps: int = 0,
     ) -> None:
         super().__init__()
@@ -110,7 +111,7 @@ class SequencePredictor(nn.Module):
 
 
 @dataclass(frozen=True)
-class TranslatingConfig(ModelConfig):
+class TranslatingPredictorConfig(ModelConfig):
     """A FERNN for pictures that drift; with ``velocity_range`` (0, 0) it is the G-RNN."""
 
     name: str = "fernn-v2"
@@ -119,7 +120,7 @@ class TranslatingConfig(ModelConfig):
     hidden_channels: int = 128
     decoder_layers: int = 4
     """Convolutions with ReLU before the last one."""
-    rollout: Rollout = "published"
+    rollout: RolloutKind = "published"
     recompute_steps: int = 0
     """Time steps of which only the last state is kept for the gradients, the others computed again; 0: keep all."""
 
@@ -141,7 +142,7 @@ class TranslatingConfig(ModelConfig):
 
 
 @dataclass(frozen=True)
-class RotatingConfig(ModelConfig):
+class RotatingPredictorConfig(ModelConfig):
     """A FERNN for pictures that turn, on regular fields of C_N; with ``velocities`` (0,) it is the G-RNN."""
 
     name: str = "fernn-v4"
@@ -151,7 +152,7 @@ class RotatingConfig(ModelConfig):
     """N: orientations of a field."""
     hidden_fields: int = 32
     decoder_layers: int = 4
-    rollout: Rollout = "published"
+    rollout: RolloutKind = "published"
     recompute_steps: int = 0
 
     def __post_init__(self) -> None:
@@ -165,8 +166,6 @@ class RotatingConfig(ModelConfig):
 
     def build(self) -> SequencePredictor:
         """The network; steerable weights drawn as escnn does, the decoder's by PyTorch's default."""
-        from fernn.layers.steerable import SteerableConvolution  # which imports escnn
-
         cell = FERNNCell(
             self.flow, SteerableConvolution(self.hidden_fields, self.hidden_fields, self.group_order), "relu"
         )
@@ -183,7 +182,7 @@ def build_decoder(widths: Sequence[int], out_channels: int, padding: Padding) ->
     return nn.Sequential(*layers, plane_convolution(widths[-1], out_channels, 3, padding))
 
 
-def require_predictor(config: TranslatingConfig | RotatingConfig, **widths: int) -> None:
+def require_predictor(config: TranslatingPredictorConfig | RotatingPredictorConfig, **widths: int) -> None:
     """ValueError for sizes below 1, and for counts below 0."""
     require_positive(**widths)
     for name in ("decoder_layers", "recompute_steps"):

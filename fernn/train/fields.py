@@ -8,11 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fernn.equivariance.field_symmetries import PARAMETERS, SHIFTS
+from fernn.flows.field_symmetries import PARAMETERS, SHIFTS
 from fernn.metrics.energy_spectrum import log_spectrum, spectrum_error
-from fernn.train.task import RMSE
+from fernn.train.metric import RMSE
+from fernn.train.prediction import Prediction, to_grey
 
 DOMAIN = "domain"
+SHIFTED = ("errors", "spectrum_error")
+"""The scores that shifted windows have, too."""
 FIELD_ERROR = replace(
     RMSE,
     definition="root of the squared error's mean over components, pixels, predicted frames and windows, but for those "
@@ -66,49 +69,41 @@ class FieldScores:
 
 
 @dataclass(frozen=True)
-class FieldPrediction:
+class FieldPrediction(Prediction):
     """The first frames to those that follow, each prediction an input of the next.
 
-    The loss is the sum over the model's ``output_length`` steps (all that there are, for a model without one) of the
-    mean squared error. Labels (b, 6) of test windows hold the parameters of their shifts, and whether they are of the
+    The loss is the sum over the model's ``output_length`` steps (over all, for a model without one) of the mean
+    squared error. Labels (b, 6) of test windows hold the parameters of their shifts, and whether they are of the
     domain test; other windows have labels (b, 0). Source: Wang, Walters and Yu, ICLR 2021, section 5 and the published
     code.
     """
 
-    input_frames: int
-
     metric = FIELD_ERROR
-
-    def inputs(self, clips: Tensor) -> tuple[Tensor, int]:
-        """The given frames, and how many are to be predicted."""
-        return clips[:, : self.input_frames], clips.shape[1] - self.input_frames
 
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         frames, horizon = self.inputs(clips)
         steps = getattr(model, "output_length", horizon)
         if steps > horizon:
             raise ValueError(f"model.output_length must be at most the {horizon} frames to predict, got {steps}")
-        truth = clips[:, self.input_frames : self.input_frames + steps]
-        loss = F.mse_loss(model(frames, steps).float(), truth)
+        loss = F.mse_loss(model(frames, steps).float(), self.truth(clips)[:, :steps])
         return loss * steps, loss.detach() * len(clips)
 
     def evaluate(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
-        shifted, parameters = labels.ndim == 2 and labels.shape[1] > 0, labels[..., : len(PARAMETERS)].float()
-        found = self._scored(model, clips)
-        found[DOMAIN] = labels[:, -1].float() if shifted else torch.zeros(len(clips), device=clips.device)
+        """The scores of the windows and of their shifts; those of shifts are not numbers where labels are (b, 0)."""
+        is_shifted = labels.ndim == 2 and labels.shape[1] > 0
+        found = dict(super().evaluate(model, clips, labels))
+        found[DOMAIN] = labels[:, -1].float() if is_shifted else torch.zeros(len(clips), device=clips.device)
         for name, shift in SHIFTS.items():
-            if shifted:
-                scores = self._scored(model, shift(clips, parameters))
+            if is_shifted:
+                scores = super().evaluate(model, shift(clips, labels[:, : len(PARAMETERS)].float()), labels)
             else:
-                scores = {column: torch.full_like(found[column], torch.nan) for column in ("errors", "spectrum_error")}
-            found |= {f"{name}_{column}": scores[column] for column in ("errors", "spectrum_error")}
+                scores = {column: torch.full_like(found[column], torch.nan) for column in SHIFTED}
+            found |= {f"{name}_{column}": scores[column] for column in SHIFTED}
         return found
 
-    def _scored(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
-        truth, predicted = clips[:, self.input_frames :].float(), model(*self.inputs(clips)).float()
-        spectra = log_spectrum(predicted), log_spectrum(truth)
-        return {
-            "errors": (predicted - truth).square().mean(dim=(2, 3, 4)),
+    def scores(self, predicted: Tensor, truth: Tensor) -> dict[str, Tensor]:
+        spectra = log_spectrum(predicted), log_spectrum(truth.float())
+        return super().scores(predicted, truth.float()) | {
             "spectrum": spectra[0].float(),
             "true_spectrum": spectra[1].float(),
             "spectrum_error": spectrum_error(*spectra).float(),
@@ -124,7 +119,6 @@ class FieldPrediction:
         255 is the largest speed of a clip's true frames.
         """
         predicted = model(*self.inputs(clips)).float()
-        speeds = [frames.float().norm(dim=2, keepdim=True) for frames in (clips, predicted)]
-        largest = speeds[0].amax(dim=(1, 2, 3, 4), keepdim=True).clamp_min(1e-12)
-        grey = [(speed / largest).clamp(0, 1).mul(255).round().to(torch.uint8) for speed in speeds]
-        return dict(zip(("clips", "predicted"), grey, strict=True))
+        true, ours = (frames.float().norm(dim=2, keepdim=True) for frames in (clips, predicted))
+        largest = true.amax(dim=(1, 2, 3, 4), keepdim=True).clamp_min(1e-12)
+        return {"clips": to_grey(true / largest), "predicted": to_grey(ours / largest)}

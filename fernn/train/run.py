@@ -12,7 +12,8 @@ from fernn.batch import Batch
 from fernn.experiment import Experiment
 from fernn.seeding import seed_of
 from fernn.train.evaluate import look_at, predict
-from fernn.train.task import Predictions, Task, task_of
+from fernn.train.task import Predictions, Task
+from fernn.train.tasks import task_of
 
 
 @dataclass

@@ -7,8 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from fernn.config import VideoConfig
-from fernn.train.task import Metric, to_grey
+from fernn.train.metric import Metric
+from fernn.train.prediction import Prediction
 
 VIDEO_ERROR = Metric(
     "mse", "error (MSE per frame)", "squared error, summed over a frame's pixels, mean over predicted frames and clips",
@@ -66,43 +66,36 @@ def frame_scores(predicted: Tensor, truth: Tensor) -> dict[str, Tensor]:
 
 
 @dataclass(frozen=True)
-class VideoPrediction:
+class VideoPrediction(Prediction):
     """The first frames to those that follow, by a weighted sum of absolute and of squared errors.
 
-    A network that can be shown true frames while it predicts learns every frame but the first; any other learns those
-    beyond the given ones. A clip's label says which true frames beyond the given ones a training step shows.
+    The loss of a clip is l1_weight * sum |e| + l2_weight / 2 * sum e^2. A network that can be shown true frames while
+    it predicts learns every frame but the first; any other learns those beyond the given ones. A clip's label says
+    which true frames beyond the given ones a training step shows.
     """
 
-    data: VideoConfig
+    l1_weight: float = 1.0
+    l2_weight: float = 1.0
 
     metric = VIDEO_ERROR
 
-    def inputs(self, clips: Tensor) -> tuple[Tensor, int]:
-        """The given frames, and how many are to be predicted."""
-        return clips[:, : self.data.input_frames], self.data.horizon
-
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         predicted, truth = self._training_frames(model, clips, labels)
-        errors = predicted.float() - truth
-        loss = self.data.l1_weight * errors.abs().sum() + self.data.l2_weight / 2 * errors.square().sum()
-        seen = (predicted.detach().float().clamp(0, 1) - truth)[:, -self.data.horizon :]
-        return loss / len(clips), seen.square().sum() / self.data.horizon
+        errors, horizon = predicted.float() - truth, clips.shape[1] - self.input_frames
+        loss = self.l1_weight * errors.abs().sum() + self.l2_weight / 2 * errors.square().sum()
+        seen = (predicted.detach().float().clamp(0, 1) - truth)[:, -horizon:]
+        return loss / len(clips), seen.square().sum() / horizon
 
     def _training_frames(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """What is predicted in training, and what is true."""
         if not isinstance(model, Forced):
-            return model(*self.inputs(clips)), clips[:, self.data.input_frames :]
-        given = torch.ones(clips.shape[0], self.data.input_frames, dtype=torch.bool, device=clips.device)
+            return model(*self.inputs(clips)), self.truth(clips)
+        given = torch.ones(clips.shape[0], self.input_frames, dtype=torch.bool, device=clips.device)
         return model.forced(clips, torch.cat([given, labels.bool()], dim=1)), clips[:, 1:]
 
-    def evaluate(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
-        return frame_scores(model(*self.inputs(clips)), clips[:, self.data.input_frames :])
+    def scores(self, predicted: Tensor, truth: Tensor) -> dict[str, Tensor]:
+        return frame_scores(predicted, truth)
 
     def predictions(self, ids: list[str], columns: Mapping[str, Any]) -> FrameScores:
         mse, ssim, psnr = (torch.as_tensor(columns[name]) for name in ("mse", "ssim", "psnr"))
         return FrameScores(mse, ssim, psnr, ids)
-
-    def examples(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
-        """ "clips" (n, t, c, h, w) and the "predicted" last of their frames, as grey levels."""
-        predicted = model(*self.inputs(clips)).float()
-        return {name: to_grey(frames) for name, frames in (("clips", clips), ("predicted", predicted))}

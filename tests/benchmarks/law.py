@@ -14,7 +14,7 @@ import torch
 from hardware import describe, show
 
 from fernn.equivariance.error import drift, equivariance_error
-from fernn.models.predictor import RotatingConfig
+from fernn.models.predictor import RotatingPredictorConfig
 
 ANGLES, SIZE, SEEDS, NUM_FRAMES = (10, 20, 30, 40, 50, 90), 40, range(5), 4
 
@@ -40,7 +40,7 @@ def root_mean_square(model, flow, clips, angle):
 def errors(angle, seed):
     torch.manual_seed(seed)
     clips = blobs()
-    model = RotatingConfig(velocities=(-angle, 0, angle), hidden_fields=4, decoder_layers=0).build().eval()
+    model = RotatingPredictorConfig(velocities=(-angle, 0, angle), hidden_fields=4, decoder_layers=0).build().eval()
     flow = model.cell.flow
     largest = equivariance_error(model.hidden_states, flow, clips, angle)
     return largest, root_mean_square(model, flow, clips, angle)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from data.mnist.render import draw_rotating, draw_translating
 from data.mnist.stream import draw
-from fernn.config import RotatingConfig, TranslatingConfig
+from fernn.config import RotatingMNISTConfig, TranslatingMNISTConfig
 from fernn.flows.rotation import rotate
 from fernn.seeding import generator
 
@@ -63,5 +63,6 @@ def measure(data, ours, plain):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    print(json.dumps({"translating": measure(TranslatingConfig(), draw_translating, plain_translating),
-                      "rotating": measure(RotatingConfig(), draw_rotating, plain_rotating)}, indent=2))  # fmt: skip
+    print(json.dumps({"translating": measure(TranslatingMNISTConfig(), draw_translating, plain_translating),
+                      "rotating": measure(RotatingMNISTConfig(), draw_rotating, plain_rotating)},
+                     indent=2))  # fmt: skip

@@ -12,8 +12,8 @@ from reference_dynamics import magnitude, resampled, tiled_uniform_motion, unifo
 
 from fernn.layers.magnitude import MagnitudeConvolution
 from fernn.layers.scale import FACTORS, ScaleConvolution
+from fernn.layers.steerable import FieldConvolution, FieldNorm, FieldUpsampling
 from fernn.layers.uniform_motion import UniformMotionConvolution
-from fernn.layers.vector_fields import FieldConvolution, FieldNorm, FieldUpsampling
 from fernn.models.dynamics import DYNAMICS, ResNetConfig, UNetConfig
 from fernn.models.dynamics.scaling import gaussian, scale_levels
 

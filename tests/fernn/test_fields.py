@@ -10,9 +10,9 @@ from torch import nn
 
 from fernn.batch import Batch
 from fernn.config import OceanConfig
-from fernn.equivariance.field_symmetries import SHIFTS, quarter_turned, scaled
 from fernn.experiment import Experiment
 from fernn.files.checkpoint import pack, unpack
+from fernn.flows.field_symmetries import SHIFTS, quarter_turned, scaled
 from fernn.metrics.energy_spectrum import log_spectrum, ring_of, spectrum_error
 from fernn.optim import OptimConfig
 from fernn.seeding import generator

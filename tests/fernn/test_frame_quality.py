@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy.ndimage import uniform_filter
 
-from fernn.layers.conserved import ConservedEmbedding
 from fernn.metrics.frame_quality import frame_quality
 from fernn.metrics.grad_cam import Components, grad_cam
+from fernn.models.noether.quantities import FrameQuantity
 
 
 def plain_ssim(one, other, data_range):
@@ -40,7 +40,7 @@ def test_metrics_are_those_of_the_literature():
 
 def test_heatmaps_are_grad_cam_of_principal_components():
     torch.manual_seed(1)
-    embedding = ConservedEmbedding(channels=1, size=16, width=3, dimensions=5).double()
+    embedding = FrameQuantity(channels=1, size=16, width=3, dimensions=5).double()
     windows = torch.rand(6, 2, 16, 16, dtype=torch.float64)
     heat = grad_cam(embedding, windows, 2)
     assert heat.shape == (6, 2, 16, 16) and heat.min() >= 0 and heat.max() <= 1

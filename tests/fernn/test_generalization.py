@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fernn.batch import Batch
-from fernn.config import KTHConfig, RotatingConfig, TranslatingConfig
+from fernn.config import KTHConfig, RotatingMNISTConfig, TranslatingMNISTConfig
 from fernn.equivariance.drift_logits import DriftLogits, follows_law
 from fernn.experiment import Experiment
 from fernn.flows.translation import source_pixels
@@ -88,16 +88,19 @@ def test_the_plan_has_a_line_for_each_vy():
 
 def test_every_data_set_has_the_grid_of_the_papers_figure():
     assert VelocityGrid.of(KTHConfig()).axis == [-4, -3, -2, -1, 0, 1, 2, 3, 4]
-    assert VelocityGrid.of(TranslatingConfig()).num_readings == 3 + 25
-    turns = VelocityGrid.of(RotatingConfig())
+    assert VelocityGrid.of(TranslatingMNISTConfig()).num_readings == 3 + 25
+    turns = VelocityGrid.of(RotatingMNISTConfig())
     assert list(turns.rows()) == ["angle"] and turns.ranges == (0, 1, 2, 3, 4, 5)
     assert turns.names()[5:8] == ["V5", "angle_-50", "angle_-40"] and turns.velocities()[-1] == (50,)
-    assert VelocityGrid.of(RotatingConfig(angle_step=20), 9).axis[-1] == 180
+    assert VelocityGrid.of(RotatingMNISTConfig(angle_step=20), 9).axis[-1] == 180
 
 
 @pytest.mark.parametrize(
     ("data", "radius", "rule"),
-    [(TranslatingConfig(), 15, "0 to 14 pixels per frame"), (RotatingConfig(), -1, "0 to 18 steps of 10 degrees")],
+    [
+        (TranslatingMNISTConfig(), 15, "0 to 14 pixels per frame"),
+        (RotatingMNISTConfig(), -1, "0 to 18 steps of 10 degrees"),
+    ],
 )
 def test_a_grid_beyond_which_velocities_repeat_is_refused(data, radius, rule):
     with pytest.raises(ValueError, match=f"range must be from {rule}, beyond which .* got {radius}"):

@@ -11,7 +11,7 @@ from fernn.equivariance.trained import TOLERANCE, breaches, flow_of, law_errors
 from fernn.experiment import Experiment
 from fernn.models import MODELS, model_config
 from fernn.models.fernn import FERNNConfig
-from fernn.models.predictor import RotatingConfig, TranslatingConfig
+from fernn.models.predictor import RotatingPredictorConfig, TranslatingPredictorConfig
 from fernn.train.run import Run
 
 NARROW = {"hidden_channels": 4, "embedding_channels": (4,)}
@@ -46,12 +46,12 @@ def test_the_precision_of_the_training_is_measured_too():
 
 
 def test_a_frame_predictors_states_keep_the_law():
-    errors = law_errors(run_of(TranslatingConfig(velocity_range=(1, 1), hidden_channels=4)), clips())
+    errors = law_errors(run_of(TranslatingPredictorConfig(velocity_range=(1, 1), hidden_channels=4)), clips())
     assert errors["circular/float64"] < 1e-12 and errors["own/float64"] < 1e-12
 
 
 def test_rotations_are_measured_and_never_a_breach():
-    model = RotatingConfig(velocities=(-90.0, 0.0, 90.0), group_order=4, hidden_fields=1)
+    model = RotatingPredictorConfig(velocities=(-90.0, 0.0, 90.0), group_order=4, hidden_fields=1)
     errors = law_errors(run_of(model), clips())
     assert set(errors) == {"own/float32", "own/float64"}
     assert breaches(errors) == []

@@ -4,7 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fernn.layers.moving_frame import advance, inner
+from fernn.flows.periodic import interior
+from fernn.layers.moving_frame import advance
 
 SHIFTS = [(0, 0), (1, -2), (-3, 0), (7, 9)]
 
@@ -43,4 +44,4 @@ def test_only_the_padded_state_is_kept_for_the_gradient():
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.shape), lambda shape: shape):
         padded = advance(noise(4), noise(1), SHIFTS, "tanh", 1)
-    assert kept == [padded.shape] and inner(padded, 1).shape == (4, 2, 3, 5, 6)
+    assert kept == [padded.shape] and interior(padded, 1, 1).shape == (4, 2, 3, 5, 6)

@@ -11,14 +11,14 @@ from safetensors.torch import load_file
 
 from fernn.equivariance.error import assert_flow_equivariant, equivariance_error
 from fernn.flows import RotationFlow, TranslationFlow
-from fernn.models.predictor import RotatingConfig, TranslatingConfig
+from fernn.models.predictor import RotatingPredictorConfig, TranslatingPredictorConfig
 from fernn.reference import from_reference, renamed
 
 CASES = [
     "translating_mnist_grnn", "translating_mnist_fernn_v1", "rotating_mnist_grnn", "rotating_mnist_fernn_v2",
     "rotating_mnist_fernn_c4_quarter_turns",
 ]  # fmt: skip
-SMALL = TranslatingConfig(velocity_range=(1, 1), hidden_channels=4, decoder_layers=1)
+SMALL = TranslatingPredictorConfig(velocity_range=(1, 1), hidden_channels=4, decoder_layers=1)
 
 
 @pytest.fixture(params=CASES)
@@ -58,12 +58,12 @@ def test_loss_and_gradients_equal_the_published_ones(case):
 
 @pytest.mark.parametrize("size", [(0, 0), (1, 1), (2, 2)])
 def test_translating_models_have_the_published_number_of_parameters(size):
-    model = TranslatingConfig(velocity_range=size).build()
+    model = TranslatingPredictorConfig(velocity_range=size).build()
     assert sum(parameter.numel() for parameter in model.parameters()) == 739_584
 
 
 def test_the_rotating_model_has_the_published_number_of_parameters():
-    model = RotatingConfig().build()
+    model = RotatingPredictorConfig().build()
     counts = {name: parameter.numel() for name, parameter in model.named_parameters()}
     assert sum(counts.values()) == 48_007_488
     assert counts["lift.weights"] + counts["cell.convolution.weights"] == 192 + 221_184
@@ -77,10 +77,10 @@ def test_the_law_holds_exactly_on_a_drifting_pictures_states():
 
 
 def test_the_law_holds_on_a_turning_pictures_states():
-    quarter = RotatingConfig(velocities=(-90, 0, 90, 180), group_order=4, hidden_fields=3, decoder_layers=0)
+    quarter = RotatingPredictorConfig(velocities=(-90, 0, 90, 180), group_order=4, hidden_fields=3, decoder_layers=0)
     clips = torch.rand(2, 5, 1, 10, 10)
     assert_flow_equivariant(quarter.build().hidden_states, quarter.flow, clips, 90, 1e-5)
-    tens = RotatingConfig(velocities=(-10, 0, 10), hidden_fields=1, decoder_layers=0)
+    tens = RotatingPredictorConfig(velocities=(-10, 0, 10), hidden_fields=1, decoder_layers=0)
     smooth = F.interpolate(clips[:, :, 0, :4, :4], size=20, mode="bilinear")[:, :, None]
     error = equivariance_error(tens.build().hidden_states, tens.flow, F.pad(smooth, (6, 6, 6, 6)), 10)
     assert 1e-3 < error < 0.6  # 3x3 kernels on square pixels: tests/benchmarks/law.py
@@ -88,7 +88,7 @@ def test_the_law_holds_on_a_turning_pictures_states():
 
 @pytest.mark.parametrize("rollout", ["published", "equivariant"])
 def test_only_the_equivariant_rollout_keeps_the_law_beyond_the_given_frames(rollout):
-    model = TranslatingConfig(velocity_range=(1, 1), hidden_channels=4, rollout=rollout).build()
+    model = TranslatingPredictorConfig(velocity_range=(1, 1), hidden_channels=4, rollout=rollout).build()
 
     states = partial(model.hidden_states, horizon=4)
     error = equivariance_error(states, TranslationFlow.box(1, 1), torch.rand(1, 3, 1, 8, 8), (0, 1))
@@ -124,7 +124,7 @@ def test_a_static_shift_of_the_frames_shifts_the_predictions():
 )
 def test_what_cannot_be_built_is_refused_by_name(changed, message):
     with pytest.raises(ValueError, match=message):
-        RotatingConfig().override(changed)
+        RotatingPredictorConfig().override(changed)
 
 
 def test_pictures_that_turn_are_square():

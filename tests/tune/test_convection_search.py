@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from data.registry import DATASETS, read_corpus
+from data.registry import data_set, read_corpus
 from fernn.config import data_config
 from fernn.files.checkpoint import unpack
 from fernn.models import MODELS
@@ -42,8 +42,8 @@ def test_what_the_demo_solves_for_is_streamed_and_trained_on(two_cpus, tmp_path)
     point = {"model": ("unet-um",), "optim.lr": (1e-3,), "seed": (0,)}
     (cell,) = plan_cells(SEARCH.base, point, "hash", preset.defaults, FIELDS | {"epochs": 2})
     experiment = cell.experiment
-    manifest = DATASETS["made-convection"].prepare_demo(tmp_path, experiment.data)
-    home = DATASETS["made-convection"].folder_of(tmp_path, experiment.data)
+    manifest = data_set("made-convection").prepare_demo(tmp_path, experiment.data)
+    home = data_set("made-convection").folder_of(tmp_path, experiment.data)
     stream = read_corpus(experiment.data, home, manifest).stream(experiment.data, 8)
     rows = list(fit(run := Run.start(experiment), stream))
     assert manifest.demo and rows[1]["train/rmse"] < rows[0]["train/rmse"] and rows[1]["validation/rmse"] < 2
@@ -132,7 +132,7 @@ def test_what_asks_for_fields_says_whether_they_are_a_demo_not_what_solved_for_t
     both = replace(SEARCH, presets={**SEARCH.presets, "small": replace(demo, demo=False)})
     few = FIELDS | {"data.num_fields": 20, "data.warm_up": 0.0, "data.num_frames": 3, "data.input_frames": 2}
     (cell, *_) = plan_cells(SEARCH.base, demo.space, "hash", demo.defaults, few)
-    dataset, out = DATASETS["made-convection"], tmp_path / "data"
+    dataset, out = data_set("made-convection"), tmp_path / "data"
     dataset.prepare_demo(out, cell.experiment.data) if was_demo else dataset.prepare(out, cell.experiment.data, None)
     changed = [part for name, value in few.items() for part in ("--set", f"{name}={value}")]
     for preset in ("demo", "small"):

@@ -103,7 +103,17 @@ def test_data_is_compared_with_its_hashes(tmp_path):
     home.mkdir()
     (home / "clips.parquet").write_bytes(b"clips")
     file = DataFile("clips.parquet", 3, 5, sha256_of(home / "clips.parquet"))
-    manifest = Manifest("kth-demo", True, 8, "", "", (), (), {}, (file,), {}, "hash")
+    manifest = Manifest(
+        dataset="kth-demo",
+        demo=True,
+        size=8,
+        origin="",
+        source_sha256="",
+        clips={},
+        files=(file,),
+        versions={},
+        hash="hash",
+    )
     manifest.write(home)
     assert services.data(str(tmp_path)) == ok(f"{home}: kth-demo, 3 clips, whole, DEMO")
     replace(manifest, missing=("person01_boxing_d1",)).write(home)

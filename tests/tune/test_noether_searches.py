@@ -59,7 +59,7 @@ def test_a_ramp_demo_runs_from_videos_to_table_quality_and_report(command, two_c
     kept = tmp_path.glob(f"studies/*/cells/*/quality/{way}.safetensors")
     maps = [unpack(path.read_bytes())[0] for path in kept]
     assert len(maps) == 2 and all(one["heat"].shape[1:] == (3, 16, 16) and one["heat"].min() >= 0 for one in maps)
-    monkeypatch.setattr("fernn.models.tailored.Tailored.rollout", None)  # a report runs no network
+    monkeypatch.setattr("fernn.models.noether.TailoredNetwork.rollout", None)  # a report runs no network
     assert report.main(report.Options("physics101-demo")) == 0
     pictures = {path.stem for path in (tmp_path / "studies/physics101-demo/report").glob("*.png")}
     assert {f"quality-{way}", f"inner-steps-{way}", f"grad-cam-{way}-noether-inner_steps-1"} <= pictures

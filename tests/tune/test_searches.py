@@ -1,26 +1,19 @@
 """Every search file: its cells are read back as they were planned, and its published models are its own."""
 
 import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from tune import (
-    convection_search,
-    kth_search,
-    kth_video_search,
-    noether_search,
-    pendulum_search,
-    rotating_mnist_search,
-    spring_search,
-    translating_mnist_search,
-    video_search,
-)
+from tune.core.search_spec import searches
 from tune.core.study import cell_of, plan_cells
 
-MNIST = (translating_mnist_search, rotating_mnist_search)
-MODULES = (kth_search, *MNIST, video_search, kth_video_search, noether_search, pendulum_search, spring_search)
-MODULES += (convection_search,)
-SEARCHES = [module.SEARCH for module in MODULES]
+ROOT = Path(__file__).parents[2]
+SEARCHES = list({id(search): search for search in searches().values()}.values())
 PRESETS = [(search, preset) for search in SEARCHES for preset in search.presets.values()]
 
 
@@ -42,3 +35,20 @@ def test_what_is_published_is_said_of_searched_dimensions_and_fields_of_the_base
         assert set(preset.published) <= set(preset.space)
     flat = search.base.flatten()
     assert all(any(name == own or name.startswith(f"{own}.") for name in flat) for own in search.own)
+
+
+def test_every_search_file_is_found_by_its_data_set():
+    assert len(SEARCHES) == len(list((ROOT / "tune").glob("*_search.py")))
+    assert searches()["made-convection"] is searches()["convection"]
+
+
+def test_a_search_from_outside_is_one_file(prepared, tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/extend/search.md").read_text(), re.DOTALL)
+    (tmp_path / "still_search.py").write_text(code)
+    command = [sys.executable, "still_search.py", "--preset", "demo", "--models", "grnn", "--data", prepared, "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, env=environment)
+    assert done.returncode == 0, done.stderr
+    (table,) = (event for line in done.stdout.splitlines() if (event := json.loads(line))["event"] == "table")
+    (row,) = table["rows"]
+    assert row["model"] == "grnn" and row["n"] == 1

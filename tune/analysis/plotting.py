@@ -10,8 +10,10 @@ from torch import Tensor
 from data.kth.annotations import ACTIONS
 from fernn.config import DataConfig
 from fernn.metrics.classification import confusion_matrix
+from fernn.train.classification import Logits
 from fernn.train.fields import FieldScores
-from fernn.train.task import FrameErrors, Logits, Predictions
+from fernn.train.prediction import FrameErrors
+from fernn.train.task import Predictions
 from fernn.train.video import FrameScores
 from tune.core.study import Study
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fernn.models import MODELS, ModelConfig
+from fernn.models import ModelConfig, models_of
 from tune.analysis.results import ModelRow
 from tune.core.given_weights import experiments, named_weights
 from tune.core.search_spec import Published, Search, searches
@@ -70,9 +70,9 @@ def published_value(row: ModelRow, search: Search) -> Published | None:
 
 def changed_fields(model: ModelConfig, data: str) -> dict[str, tuple[Any, Any]]:
     """Each field in which a model differs from the one registered by its name: its value, the registered one."""
-    if model.name not in MODELS[data]:
+    if model.name not in (known := models_of(data)):
         return {"name": (model.name, None)}
-    registered = MODELS[data][model.name].flatten()
+    registered = known[model.name].flatten()
     return {
         name: (value, registered.get(name)) for name, value in model.flatten().items() if value != registered.get(name)
     }
@@ -119,7 +119,7 @@ def _model_deviations(models: Sequence[ModelConfig], search: Search, paper: Spac
             circular = getattr(model, "embedding_padding", "") == "circular"
             why = ": its embedding pads circularly, the paper's with zeros" if circular else ""
             found.append(f"{model.name} is not in the paper{why}.")
-        known = model.name in MODELS[search.base.data.name]
+        known = model.name in models_of(search.base.data.name)
         changed = changed_fields(model, search.base.data.name) if known else {}
         for name, (ours, registered) in changed.items():
             found.append(f"{model.name} has {name} {ours}, the registered model {registered}.")

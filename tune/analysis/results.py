@@ -9,7 +9,9 @@ import pyarrow.compute as pc
 
 from fernn.equivariance.trained import breaches
 from fernn.experiment import Experiment
-from fernn.train.task import Metric, Predictions, task_of
+from fernn.train.metric import Metric
+from fernn.train.task import Predictions
+from fernn.train.tasks import task_of
 from tune.analysis.selection import choose_lr
 from tune.analysis.statistics import mean_and_deviation
 from tune.core.cell_folder import CellFolder

@@ -5,7 +5,7 @@ from math import isnan
 
 import numpy as np
 
-from fernn.train.task import Metric
+from fernn.train.metric import Metric
 
 
 def rule(metric: Metric) -> str:

@@ -25,7 +25,7 @@ from tune.core.study import Study
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ModelComparison:
     """Two rows of a table on the seeds that both have."""
 
     first: str
@@ -40,7 +40,7 @@ class Comparison:
     advice: str
 
 
-def comparisons(rows: Sequence[ModelRow]) -> list[Comparison]:
+def comparisons(rows: Sequence[ModelRow]) -> list[ModelComparison]:
     """Every two rows that differ by model alone, where they share a seed."""
     pairs = [(a, b) for a, b in combinations(rows, 2) if a.where == b.where and paired_differences(a, b)]
     differences = [paired_differences(*pair) for pair in pairs]
@@ -53,10 +53,10 @@ def comparisons(rows: Sequence[ModelRow]) -> list[Comparison]:
 
 def _comparison(
     first: ModelRow, second: ModelRow, found: list[float], p: float, adjusted: float, num_comparisons: int
-) -> Comparison:
+) -> ModelComparison:
     gap, deviation = mean_and_deviation(found)
     advice = power_advice(first.metric, len(found), deviation, min(first.test, second.test), num_comparisons)
-    return Comparison(first.label, second.label, len(found), gap, p, adjusted, advice)
+    return ModelComparison(first.label, second.label, len(found), gap, p, adjusted, advice)
 
 
 def paired_differences(first: ModelRow, second: ModelRow) -> list[float]:

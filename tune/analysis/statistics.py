@@ -15,7 +15,7 @@ import numpy as np
 import scipy
 
 from fernn.seeding import generator
-from fernn.train.task import ACCURACY, Metric
+from fernn.train.metric import ACCURACY, Metric
 
 LEVEL, POWER = 0.05, 0.8
 """Two-sided level of every test, and the power that advice is given for."""

@@ -8,7 +8,7 @@ from typing import Any
 from data.bucket import at_hand, is_bucket
 from data.files import full_path
 from data.manifest import MANIFEST, Manifest
-from data.registry import DATASETS
+from data.registry import data_set
 from data.sealing import sealed, unsealed
 from fernn.config import DataConfig
 from tune.core.console import masked
@@ -22,7 +22,7 @@ def address_in(given: str, data: DataConfig) -> str:
 
     Raises DataError for a URL that is no bucket's.
     """
-    dataset = DATASETS[data.name]
+    dataset = data_set(data.name)
     if not is_bucket(given):
         path = full_path(given)
         return str(path if (path / MANIFEST).exists() else dataset.folder_of(path, data))

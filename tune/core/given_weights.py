@@ -21,7 +21,7 @@ from fernn.files.weights import Fits, WeightsError, weights_in
 from fernn.models import ModelConfig
 from fernn.models.cnn3d import CNN3DConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
-from fernn.models.predictor import RotatingConfig, TranslatingConfig
+from fernn.models.predictor import RotatingPredictorConfig, TranslatingPredictorConfig
 from fernn.reference import Velocities, from_reference, is_derived, is_published, published_name, renamed
 from tune.core.cell_folder import CellFolder
 from tune.core.folder import Folder
@@ -84,7 +84,7 @@ def experiments(study: Study) -> list[Experiment]:
 Weights = Mapping[str, Tensor]
 TASKS = {
     FERNNConfig: "kth", GRNNPlusConfig: "kth", CNN3DConfig: "kth",
-    TranslatingConfig: "translating_mnist", RotatingConfig: "rotating_mnist",
+    TranslatingPredictorConfig: "translating_mnist", RotatingPredictorConfig: "rotating_mnist",
 }  # fmt: skip
 """The published code that saved a model's weights."""
 KERNELS, SHIFTS = "lstm.learned_kernels", "lstm.shift_kernels"
@@ -111,13 +111,13 @@ def published_velocities(config: ModelConfig) -> Velocities:
 
     KTH: (vy, vx); translating MNIST: (vx, vy); rotating MNIST: degrees.
     """
-    if isinstance(config, RotatingConfig):
+    if isinstance(config, RotatingPredictorConfig):
         return config.velocities
-    if not isinstance(config, FERNNConfig | GRNNPlusConfig | TranslatingConfig):
+    if not isinstance(config, FERNNConfig | GRNNPlusConfig | TranslatingPredictorConfig):
         return None
     range_y, range_x = config.velocity_range
     pairs = product(range(-range_x, range_x + 1), range(-range_y, range_y + 1))
-    return tuple((vx, vy) if isinstance(config, TranslatingConfig) else (vy, vx) for vx, vy in pairs)
+    return tuple((vx, vy) if isinstance(config, TranslatingPredictorConfig) else (vy, vx) for vx, vy in pairs)
 
 
 def published_network(weights: Weights, config: ModelConfig, origin: str = "the weights") -> nn.Module:

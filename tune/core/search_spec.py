@@ -66,9 +66,14 @@ class Search:
 
 @cache
 def searches() -> Mapping[str, Search]:
-    """The searches of this project by data set: what each module ``tune/*_search.py`` declares as ``SEARCH``."""
+    """The search that a study on each data set is held against: what a module ``tune/*_search.py`` has as ``SEARCH``.
+
+    Of several on one data set it is the one with a published table.
+    """
+    paths = sorted(Path(__file__).parents[1].glob("*_search.py"))
+    declared: list[Search] = [import_module(f"tune.{path.stem}").SEARCH for path in paths]
     found: dict[str, Search] = {}
-    for path in sorted(Path(__file__).parents[1].glob("*_search.py")):
-        search: Search = import_module(f"tune.{path.stem}").SEARCH
-        found |= dict.fromkeys((search.base.data.name, *search.further_data), search)
+    for search in sorted(declared, key=lambda one: not one.published):
+        for name in (search.base.data.name, *search.further_data):
+            found.setdefault(name, search)
     return found

@@ -19,15 +19,14 @@ from torch import Tensor
 
 from data.stream import Corpus
 from fernn.files.checkpoint import Tensors, pack
-from fernn.layers.conserved import ConservedEmbedding
 from fernn.metrics.frame_quality import frame_quality
 from fernn.metrics.grad_cam import grad_cam
 from fernn.metrics.lpips import Perceptual
-from fernn.models.noether import NoetherNetwork
-from fernn.models.tailored import Inner
-from fernn.models.tailoring import Step
-from fernn.train.conserved import seeded_noise
+from fernn.models.noether import InnerSteps, NoetherNetwork
+from fernn.models.noether.quantities import FrameQuantity
+from fernn.models.noether.tailoring import Step
 from fernn.train.evaluate import NUM_EXAMPLES, autocast, evaluating, to_unit
+from fernn.train.noether import seeded_noise
 from fernn.train.run import Run, available_device
 from tune.core.cell_folder import CellFolder
 from tune.core.sealing import read_sealed, read_tensors, write_sealed
@@ -130,7 +129,7 @@ class Measurement(ABC):
 class QualityMeasurement(Measurement):
     """Of a Noether Network, with up to ``inner.steps`` inner steps."""
 
-    inner: Inner
+    inner: InnerSteps
 
     @property
     def shown(self) -> list[int]:
@@ -185,7 +184,7 @@ def heatmaps(embedding: torch.nn.Module, clips: Tensor) -> Tensors:
 
     None of what is no embedding of windows.
     """
-    if not isinstance(embedding, ConservedEmbedding):
+    if not isinstance(embedding, FrameQuantity):
         return {}
     windows = embedding.windows(clips)
     heat, middle = grad_cam(embedding, windows.flatten(0, 1)).unflatten(0, windows.shape[:2]), windows.shape[1] // 2

@@ -14,8 +14,8 @@ from data.stream import Corpus, Stream
 from fernn.batch import Batch
 from fernn.config import DigitsConfig
 from fernn.files.checkpoint import Tensors, pack
+from fernn.train.prediction import FrameErrors
 from fernn.train.run import Run, available_device
-from fernn.train.task import FrameErrors
 from tune.core.cell_folder import CellFolder
 from tune.core.sealing import read_sealed, read_tensors, write_sealed
 from tune.core.study import Cell, Study

@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from data.stream import Corpus, Stream
 from fernn.batch import Batch
 from fernn.experiment import Split
-from fernn.models.conserving import Brightness, Conserving, learn, new_embedding
-from fernn.models.tailored import Inner, Rollout
-from fernn.models.tailoring import Comparison, InnerOptimizer, Step
+from fernn.models.noether.network import Rollout
+from fernn.models.noether.predictor import TailoredPredictor
+from fernn.models.noether.quantities import Brightness, ComparedWith, FrameQuantity, learn
+from fernn.models.noether.tailoring import InnerOptimizer, InnerSteps, Step
 from fernn.seeding import seed_of
 from fernn.train.evaluate import autocast, evaluating, to_unit
 from fernn.train.run import Run
@@ -43,14 +44,14 @@ class Tailoring:
     rates: tuple[float, ...] = RATES
     """Learning rates among which validation clips choose."""
     optimizer: InnerOptimizer = "adam"
-    compared: Comparison = "first"
+    compared: ComparedWith = "first"
     quantity: Quantity = "learned"
     num_clips: int | None = 64
     """So many validation and test clips, spread evenly over all; None: all."""
 
-    def inner(self, rate: float) -> Inner:
+    def inner(self, rate: float) -> InnerSteps:
         """With one of the rates."""
-        return Inner(self.steps, rate, optimizer=self.optimizer, compared=self.compared)
+        return InnerSteps(self.steps, rate, optimizer=self.optimizer, compared=self.compared)
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class PredictorMeasurement(Measurement):
         if self.asked.quantity == "brightness":
             return Brightness()
         data, seed = run.experiment.data, run.experiment.seed
-        embedding = new_embedding(data.channels, data.size, seed_of(seed, "conserved-embedding")).to(run.device)
+        embedding = FrameQuantity.seeded(data.channels, data.size, seed_of(seed, "conserved-embedding")).to(run.device)
         batches = islice(corpus.stream(data, LEARNING_BATCH, run.device).training(seed, 1), LEARNING_STEPS)
         learn(embedding, (to_unit(batch.clips, run.device) for batch in batches))
         return embedding
@@ -119,7 +120,7 @@ class PredictorMeasurement(Measurement):
         def precision() -> AbstractContextManager[None]:
             return autocast(run.device, run.experiment.precision)
 
-        tailored = None if quantity is None else Conserving(run.model, quantity, precision)
+        tailored = None if quantity is None else TailoredPredictor(run.model, quantity, precision)
         for batch in clips:
             for few in batch.split(len(batch) if tailored is None else 1):
                 given, horizon = run.task.inputs(few)

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from data.kth.annotations import ACTIONS
 from fernn.generalization import VelocityGrid, VelocityReadings
-from fernn.train.task import ACCURACY, Metric
+from fernn.train.metric import ACCURACY, Metric
 from tune.analysis.plotting import ON_DARK, ON_LIGHT, blank_figure
 
 CELL_INCHES = 0.62

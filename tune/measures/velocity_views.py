@@ -12,7 +12,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from fernn.generalization import VelocityGrid, VelocityReadings
-from fernn.train.task import Metric
+from fernn.train.metric import Metric
 from tune.analysis.plotting import marks, png
 from tune.analysis.results import ModelRow
 from tune.analysis.statistics import mean_and_deviation

@@ -11,7 +11,7 @@ from data.errors import DownloadError
 from data.files import full_path
 from data.manifest import MANIFEST, Manifest
 from data.progress import say
-from data.registry import DATASETS, read_corpus, stand_in
+from data.registry import data_set, read_corpus
 from data.stream import Corpus
 from fernn.config import DataConfig, nearest
 from tune.analysis.statistics import mean_and_deviation
@@ -42,7 +42,7 @@ class Planned:
 
     def num_clips(self, data: DataConfig) -> Mapping[str, int]:
         """How many clips each split has: as prepared, or as the whole data set is known to have."""
-        return DATASETS[data.name].num_clips(data, self.manifest, self.study.demo)
+        return data_set(data.name).num_clips(data, self.manifest, self.study.demo)
 
 
 def plan(search: Search, options: Options) -> Planned:
@@ -54,7 +54,7 @@ def plan(search: Search, options: Options) -> Planned:
         raise StudyError(f"--preset must be one of {known} in this search, got {options.grid.preset!r}")
     preset, sketch = search.presets[options.grid.preset], make_study(search, options, "")
     data = sketch.cells[0].experiment.data
-    dataset = DATASETS[data.name]
+    dataset = data_set(data.name)
     if preset.demo and options.clips.videos is not None and not dataset.demo_may_be_real:
         raise StudyError("--videos goes with --preset paper: the demo renders its own")
     if options.clips.videos is not None and not full_path(options.clips.videos).exists():
@@ -72,7 +72,7 @@ def plan(search: Search, options: Options) -> Planned:
     study = make_study(search, options, manifest.hash)
     check(study)
     absent = (*manifest.missing, *(entry.name for entry in manifest.skipped))
-    study = replace(study, demo=manifest.demo, stand_in=stand_in(manifest), partial=absent, data=address)
+    study = replace(study, demo=manifest.demo, stand_in=dataset.stand_in(manifest), partial=absent, data=address)
     return Planned(study, home, manifest)
 
 
@@ -160,12 +160,12 @@ def data_address(data: DataConfig, preset: Preset, options: Options) -> str:
     given = options.clips.data
     if given is not None and is_bucket(given):
         return address_in(given, data)
-    return str(DATASETS[data.name].folder_of(data_folder(data, preset, options), data))
+    return str(data_set(data.name).folder_of(data_folder(data, preset, options), data))
 
 
 def data_folder(data: DataConfig, preset: Preset, options: Options) -> Path:
     """Where data of every size is kept; a folder of one size is taken for the one above it."""
-    given, dataset = options.clips.data, DATASETS[data.name]
+    given, dataset = options.clips.data, data_set(data.name)
     if given is not None:
         path = full_path(given)
         return path.parent if (path / MANIFEST).exists() else path
@@ -175,14 +175,14 @@ def data_folder(data: DataConfig, preset: Preset, options: Options) -> Path:
 
 def renders(data: DataConfig, preset: Preset, real: Path, options: Options) -> bool:
     """Whether the search is a demo that has to make its data: some take the real data where that is on disk."""
-    dataset = DATASETS[data.name]
+    dataset = data_set(data.name)
     on_disk = options.clips.videos is not None or dataset.folder_of(real, data).exists()
     return preset.demo and not (dataset.demo_may_be_real and on_disk)
 
 
 def check_resolution(data: DataConfig, folder: Path, preset: Preset, options: Options) -> None:
     """Raises StudyError where the folder has clips of another resolution alone, and no videos to make them from."""
-    if not DATASETS[data.name].has_sizes:
+    if not data_set(data.name).has_sizes:
         return
     sizes = sorted(Manifest.read(path.parent).size for path in folder.glob(f"*/{MANIFEST}"))
     if sizes and not preset.demo and options.clips.videos is None and not (folder / "raw/videos").exists():
@@ -195,7 +195,7 @@ def check_resolution(data: DataConfig, folder: Path, preset: Preset, options: Op
 
 def what_comes_first(data: DataConfig, home: Path, preset: Preset, options: Options) -> str:
     """How a run makes the data in ``home``, in words; raises StudyError where it cannot."""
-    folder, dataset, clips = data_folder(data, preset, options), DATASETS[data.name], options.clips
+    folder, dataset, clips = data_folder(data, preset, options), data_set(data.name), options.clips
     check_place(home, clips.data)
     lacking = "" if clips.data is None or folder.is_dir() else f"makes {folder}{_resembling(folder)} and "
     if renders(data, preset, folder, options) or dataset.is_generated:
@@ -230,7 +230,7 @@ def _resembling(folder: Path) -> str:
 def bring(search: Search, planned: Planned, options: Options) -> Planned:
     """The plan on data that was rendered, read from disk or downloaded."""
     preset, data = search.presets[options.grid.preset], planned.study.cells[0].experiment.data
-    folder, dataset, clips = data_folder(data, preset, options), DATASETS[data.name], options.clips
+    folder, dataset, clips = data_folder(data, preset, options), data_set(data.name), options.clips
     if planned.first:
         say(f"there is no data in {planned.home} yet: the search {planned.first}")
     if renders(data, preset, folder, options):

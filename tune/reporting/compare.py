@@ -26,7 +26,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class StudyComparison:
     """The tables of several studies that have the same metric."""
 
     tables: Sequence[Table]
@@ -34,7 +34,7 @@ class Comparison:
     """What each study is called here, by the root of its folder."""
 
     @classmethod
-    def of(cls, studies: Sequence[Study]) -> "Comparison":
+    def of(cls, studies: Sequence[Study]) -> "StudyComparison":
         """Raises StudyError for no study, for one that is named twice or has no result, and for metrics that differ."""
         if not studies:
             raise StudyError("compare takes the names of one or more studies: python tune/study.py list has them")
@@ -130,7 +130,7 @@ def _against(ones: Mapping[str, Sequence[Any]]) -> str:
 
 def print_comparison(studies: Sequence[Study], as_json: bool) -> None:
     """Print the comparison."""
-    comparison = Comparison.of(studies)
+    comparison = StudyComparison.of(studies)
     if as_json:
         return print_document(document(comparison))
     metric = comparison.tables[0].metric
@@ -139,7 +139,7 @@ def print_comparison(studies: Sequence[Study], as_json: bool) -> None:
     print_lines(comparison.remarks())
 
 
-def _texts(comparison: Comparison) -> list[tuple[str, ...]]:
+def _texts(comparison: StudyComparison) -> list[tuple[str, ...]]:
     metric, found = comparison.tables[0].metric, []
     for line in comparison.lines:
         difference = comparison.difference(line)
@@ -148,7 +148,7 @@ def _texts(comparison: Comparison) -> list[tuple[str, ...]]:
     return found
 
 
-def document(comparison: Comparison) -> dict[str, Any]:
+def document(comparison: StudyComparison) -> dict[str, Any]:
     """The comparison by name."""
     rows = [
         {"study": comparison.name(line.table), "marks": marks(line.table.study), **line.record}

@@ -10,7 +10,7 @@ from torch import Tensor
 from data.kth.annotations import ACTIONS
 from fernn.generalization import VelocityReadings
 from fernn.metrics.classification import confusion_matrix
-from fernn.train.task import Logits
+from fernn.train.classification import Logits
 from tune.analysis.optuna_trials import finished_trials, importances
 from tune.analysis.plotting import confusion_figure, marks
 from tune.analysis.results import ModelRow, test_predictions

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from tune.analysis.plotting import svg
 from tune.analysis.published import deviations
-from tune.analysis.significance import Comparison, comparisons
+from tune.analysis.significance import ModelComparison, comparisons
 from tune.analysis.statistics import LEVEL
 from tune.reporting.figures import Picture
 from tune.reporting.sheet import Sheet
@@ -64,7 +64,7 @@ def summary(table: Table) -> str:
     return f"{told} {_shown(comparisons(rows))}".rstrip()
 
 
-def _shown(found: Sequence[Comparison]) -> str:
+def _shown(found: Sequence[ModelComparison]) -> str:
     """How many models are shown to differ."""
     if not found:
         return ""

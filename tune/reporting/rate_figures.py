@@ -9,7 +9,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial
 
-from fernn.train.task import ACCURACY, Metric
+from fernn.train.metric import ACCURACY, Metric
 from tune.analysis.plotting import blank_figure, marks
 from tune.analysis.results import ModelRow
 from tune.analysis.statistics import mean_and_deviation

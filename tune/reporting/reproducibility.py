@@ -13,7 +13,7 @@ from typing import Any
 from fernn.config import DataConfig
 from fernn.experiment import Experiment
 from fernn.models.noether import NoetherConfig
-from fernn.train.task import task_of
+from fernn.train.tasks import task_of
 from tune.analysis.published import deviations, search_of
 from tune.analysis.results import model_rows
 from tune.analysis.selection import rule
@@ -207,17 +207,9 @@ def draws(data: DataConfig) -> str:
     said = "Every random draw comes from a named stream (`fernn/seeding.py`), so it depends on no order of calls"
     if data.task == "stochastic":
         said += "; latent draws of a training epoch come one after the other from a stream of that epoch"
-    if data.protocol == "published" and data.name in REPEATED:
-        said += f"; but for what the published code draws in its own order, which is repeated: {REPEATED[data.name]}"
+    if data.protocol == "published" and data.published_draws:
+        said += f"; but for what the published code draws in its own order, which is repeated: {data.published_draws}"
     return f"{said}."
-
-
-REPEATED = {
-    "kth": "the clips' velocities",
-    "translating-mnist": "all sequences",
-    "rotating-mnist": "all sequences",
-}
-"""By data set: what ``protocol="published"`` draws as the published code does."""
 
 
 def record(study: Study, state: State, machines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fernn.train.fields import FieldScores
-from fernn.train.task import ACCURACY
+from fernn.train.metric import ACCURACY
 from tune.analysis.plotting import blank_figure, marks
 from tune.analysis.results import ModelRow
 from tune.analysis.scores import TITLES, Curves, scores_of

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import astuple
 
-from fernn.equivariance.field_symmetries import SHIFTS
+from fernn.flows.field_symmetries import SHIFTS
 from fernn.train.fields import DOMAIN, FieldScores
 from tune.analysis.literature import CONVECTION, NOTES, OCEAN, RANGE, REPORTED, Value
 from tune.analysis.results import ModelRow

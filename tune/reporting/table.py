@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fernn.train.task import Metric, task_of
+from fernn.train.metric import Metric
+from fernn.train.tasks import task_of
 from tune.analysis.published import missing_values, obstacles, published_value, search_of
 from tune.analysis.results import CellResult, ModelRow, imported_results, model_rows
 from tune.analysis.selection import rule

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fernn.equivariance.trained import CIRCULAR, flow_of
-from fernn.train.task import Metric
+from fernn.train.metric import Metric
 from tune.analysis.results import ModelRow
 from tune.analysis.significance import against_published, comparisons, interval_over_persons, temptation
 from tune.analysis.statistics import verdict_rule

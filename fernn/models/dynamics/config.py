@@ -1,5 +1,6 @@
 """Dynamics networks by the fields that decide them, and how they are rolled out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
@@ -7,18 +8,25 @@ import torch
 from torch import Tensor, nn
 
 from fernn.models.base import ModelConfig, require_positive
-from fernn.models.dynamics import plane
+from fernn.models.dynamics.networks import Parts
+from fernn.models.dynamics.plane import MagnitudeParts, PlainParts, UniformMotionParts
+from fernn.models.dynamics.rotation import RotationParts
+from fernn.models.dynamics.scaling import ScaleParts
 
 Symmetry = Literal["none", "uniform-motion", "magnitude", "rotation", "scale"]
 SHORT: dict[Symmetry, str] = {
     "none": "", "uniform-motion": "-um", "magnitude": "-mag", "rotation": "-rot", "scale": "-scale",
 }  # fmt: skip
+PARTS: dict[Symmetry, Callable[[int], Parts]] = {
+    "none": PlainParts, "uniform-motion": UniformMotionParts, "magnitude": MagnitudeParts, "scale": ScaleParts,
+}  # fmt: skip
+"""By symmetry, from the kernel's size; those of rotations need a group as well."""
 
 
-class Rollout(nn.Module):
-    """A network that predicts one velocity field, fed with its own predictions.
+class DynamicsNetwork(nn.Module):
+    """A network that predicts one velocity field, rolled out: its predictions are its next inputs.
 
-    ``output_length`` is how many steps the loss of training runs over, with gradients through all of them.
+    ``output_length`` is the number of steps in the loss of training, with gradients through all of them.
     """
 
     def __init__(self, network: nn.Module, input_length: int, output_length: int, stacks_frames: bool) -> None:
@@ -92,28 +100,21 @@ class DynamicsConfig(ModelConfig):
             return 1 if self.symmetry in ("none", "rotation") else 2
         return {"none": 4, "rotation": 2}.get(self.symmetry, 8)
 
-    def build(self) -> Rollout:
+    def build(self) -> DynamicsNetwork:
         """The network with initial weights: PyTorch's, with rotation escnn's, with scale the paper's."""
         network = self.network()
-        return Rollout(network, self.input_length, self.output_length, stacks_frames=self.symmetry != "scale")
+        return DynamicsNetwork(network, self.input_length, self.output_length, stacks_frames=self.symmetry != "scale")
 
     def network(self) -> nn.Module:
         """The network of one step."""
-        channels = 2 * self.input_length
-        unet = self.architecture == "U-Net"
+        parts = self.parts()
+        return (parts.unet if self.architecture == "U-Net" else parts.resnet)(self.input_length, self.width)
+
+    def parts(self) -> Parts:
+        """The layers of the symmetry."""
         if self.symmetry == "rotation":
-            from fernn.models.dynamics import rotation  # which imports escnn
-
-            parts = rotation.RotationParts(self.group_order, self.kernel_size)
-            build = rotation.build_unet if unet else rotation.build_resnet
-            return build(parts, self.input_length, self.width)
-        if self.symmetry == "scale":
-            from fernn.models.dynamics import scaling
-
-            scales = scaling.ScaleParts(self.kernel_size)
-            return (scaling.build_unet if unet else scaling.build_resnet)(scales, channels, self.width)
-        layers = plane.plane_parts(self.symmetry, self.kernel_size)
-        return (plane.build_unet if unet else plane.build_resnet)(layers, channels, self.width)
+            return RotationParts(self.group_order, self.kernel_size)
+        return PARTS[self.symmetry](self.kernel_size)
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,6 @@ DYNAMICS: tuple[DynamicsConfig, ...] = tuple(
     for kind in (ResNetConfig, UNetConfig)
     for symmetry, short in SHORT.items()
 )
-
 """All ten with the widths, frames and kernels of the published defaults."""
 LENGTHS: dict[str, tuple[int, int]] = {
     "resnet": (24, 4), "unet": (21, 5), "resnet-rot": (21, 3), "unet-rot": (21, 3), "resnet-um": (24, 5),

@@ -1,30 +1,43 @@
-"""The bodies that all symmetries share: residual blocks, and an encoder and decoder with connections across."""
+"""What all symmetries share: residual blocks, an encoder and decoder with connections across, and their layers."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 
-class Parts(Protocol):
+class Parts(ABC):
     """The layers of one symmetry, with channels (for rotation: fields) as their sizes."""
 
+    @abstractmethod
     def first(self, num_in: int, num_out: int) -> nn.Module:
         """The first layer of a residual block."""
 
     def second(self, num_in: int, num_out: int) -> nn.Module:
-        """The second one, to whose output the skip is added."""
+        """The second layer of a residual block, to whose output the skip is added."""
+        return self.first(num_in, num_out)
 
     def skip(self, num_in: int, num_out: int) -> nn.Module:
-        """What brings a block's input to its output's width."""
+        """The layer from a block's input to its output's width, where the two differ."""
+        return self.first(num_in, num_out)
 
+    @abstractmethod
     def encode(self, num_in: int, num_out: int, stride: int) -> nn.Module:
         """A layer of the U-Net's encoder."""
 
+    @abstractmethod
     def decode(self, num_in: int, num_out: int) -> nn.Module:
         """A layer of the U-Net's decoder, which doubles height and width."""
+
+    @abstractmethod
+    def resnet(self, num_frames: int, base: int) -> nn.Module:
+        """The ResNet from ``num_frames`` fields to one, ``base`` the narrowest width."""
+
+    @abstractmethod
+    def unet(self, num_frames: int, base: int) -> nn.Module:
+        """The U-Net from ``num_frames`` fields to one, ``base`` the width that all others are multiples of."""
 
 
 class ResidualBlock(nn.Module):

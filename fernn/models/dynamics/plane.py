@@ -1,25 +1,49 @@
 """Networks on channels of the plane: no symmetry but translation, uniform motion, magnitude."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 
-from fernn.layers.magnitude import MagnitudeConvolution, MagnitudeUpsampling
-from fernn.layers.uniform_motion import UniformMotionConvolution, UniformMotionUpsampling
-from fernn.models.dynamics.networks import ResNet, UNet, decoder, encoder
+from fernn.layers.magnitude import MagnitudeConvolution
+from fernn.layers.uniform_motion import UniformMotionConvolution
+from fernn.layers.velocity_pairs import PairConvolution, PixelUpsampling
+from fernn.models.dynamics.networks import Parts, ResNet, UNet, decoder, encoder
 
 
 @dataclass(frozen=True)
-class PlainParts:
-    """Zero-padded convolutions with LeakyReLU and batch normalisation in blocks, with ReLU alone in the U-Net."""
+class PlaneParts(Parts):
+    """Layers on channels of the plane."""
 
     kernel_size: int = 3
 
+    @abstractmethod
+    def head(self, num_in: int, num_out: int) -> nn.Module:
+        """The last layer, without an activation."""
+
+    def more_first(self, base: int) -> list[tuple[int, int, int]]:
+        """Layers (in, out, stride) of the U-Net's first stage after its first one."""
+        return []
+
+    def resnet(self, num_frames: int, base: int) -> nn.Module:
+        """Blocks of widths base, 2 base, 4 base and 8 base, two each."""
+        widths = [2 * num_frames, *(base * factor for factor in (1, 1, 2, 2, 4, 4, 8, 8))]
+        return ResNet(self, None, widths, self.head(widths[-1], 2))
+
+    def unet(self, num_frames: int, base: int) -> nn.Module:
+        """Stages of widths base, 2 base, 4 base and 8 base."""
+        first = [(2 * num_frames, base, 2), *self.more_first(base)]
+        others = [[(width, 2 * width, 2), (2 * width, 2 * width, 1)] for width in (base, 2 * base, 4 * base)]
+        ups = decoder(self, [8 * base, 2 * base, base, base // 2, base // 4], [4 * base, 2 * base, base])
+        return UNet(encoder(self, [first, *others]), ups, self.head(base // 4 + 2 * num_frames, 2))
+
+
+class PlainParts(PlaneParts):
+    """Zero-padded convolutions with LeakyReLU and batch normalisation in blocks, with ReLU alone in the U-Net."""
+
     def first(self, num_in: int, num_out: int) -> nn.Module:
         return nn.Sequential(self.head(num_in, num_out), nn.BatchNorm2d(num_out), nn.LeakyReLU())
-
-    def second(self, num_in: int, num_out: int) -> nn.Module:
-        return self.first(num_in, num_out)
 
     def skip(self, num_in: int, num_out: int) -> nn.Module:
         return nn.Sequential(self.head(num_in, num_out), nn.LeakyReLU())
@@ -35,76 +59,40 @@ class PlainParts:
         return nn.Conv2d(num_in, num_out, self.kernel_size, padding=self.kernel_size // 2)
 
 
-@dataclass(frozen=True)
-class UniformMotionParts:
-    """f(w + c) = f(w) + c for every constant velocity c. The skip of a block carries its mean velocity."""
+class PairParts(PlaneParts):
+    """Layers on pairs of velocity components, all of one kind of convolution."""
 
-    kernel_size: int = 3
+    convolution: ClassVar[type[PairConvolution]]
 
     def first(self, num_in: int, num_out: int) -> nn.Module:
-        return UniformMotionConvolution(num_in, num_out, self.kernel_size)
+        return self.convolution(num_in, num_out, self.kernel_size)
+
+    def encode(self, num_in: int, num_out: int, stride: int) -> nn.Module:
+        return self.convolution(num_in, num_out, self.kernel_size, stride=stride)
+
+    def decode(self, num_in: int, num_out: int) -> nn.Module:
+        return PixelUpsampling(self.convolution(num_in, num_out, 4))
+
+    def head(self, num_in: int, num_out: int) -> nn.Module:
+        return self.convolution(num_in, num_out, self.kernel_size, activation=False)
+
+
+class UniformMotionParts(PairParts):
+    """f(w + c) = f(w) + c for every constant velocity c. The skip of a block carries its mean velocity."""
+
+    convolution = UniformMotionConvolution
 
     def second(self, num_in: int, num_out: int) -> nn.Module:
         return UniformMotionConvolution(num_in, num_out, self.kernel_size, restores_mean=False)
 
-    def skip(self, num_in: int, num_out: int) -> nn.Module:
-        return self.first(num_in, num_out)
 
-    def encode(self, num_in: int, num_out: int, stride: int) -> nn.Module:
-        return UniformMotionConvolution(num_in, num_out, self.kernel_size, stride=stride)
-
-    def decode(self, num_in: int, num_out: int) -> nn.Module:
-        return UniformMotionUpsampling(num_in, num_out)
-
-    def head(self, num_in: int, num_out: int) -> nn.Module:
-        return UniformMotionConvolution(num_in, num_out, self.kernel_size, activation=False)
-
-
-@dataclass(frozen=True)
-class MagnitudeParts:
+class MagnitudeParts(PairParts):
     """f(s w) = s f(w) for every s > 0."""
 
-    kernel_size: int = 3
+    convolution = MagnitudeConvolution
 
-    def first(self, num_in: int, num_out: int) -> nn.Module:
-        return MagnitudeConvolution(num_in, num_out, self.kernel_size)
-
-    def second(self, num_in: int, num_out: int) -> nn.Module:
-        return self.first(num_in, num_out)
+    def more_first(self, base: int) -> list[tuple[int, int, int]]:
+        return [(base, base, 1)]
 
     def skip(self, num_in: int, num_out: int) -> nn.Module:
         return self.head(num_in, num_out)
-
-    def encode(self, num_in: int, num_out: int, stride: int) -> nn.Module:
-        return MagnitudeConvolution(num_in, num_out, self.kernel_size, stride=stride)
-
-    def decode(self, num_in: int, num_out: int) -> nn.Module:
-        return MagnitudeUpsampling(num_in, num_out)
-
-    def head(self, num_in: int, num_out: int) -> nn.Module:
-        return MagnitudeConvolution(num_in, num_out, self.kernel_size, activation=False)
-
-
-PlaneParts = PlainParts | UniformMotionParts | MagnitudeParts
-
-
-def build_resnet(parts: PlaneParts, in_channels: int, base: int) -> ResNet:
-    """Blocks of widths base, 2 base, 4 base and 8 base, two each."""
-    widths = [in_channels, *(base * factor for factor in (1, 1, 2, 2, 4, 4, 8, 8))]
-    return ResNet(parts, None, widths, parts.head(widths[-1], 2))
-
-
-def build_unet(parts: PlaneParts, in_channels: int, base: int) -> UNet:
-    """Stages of widths base, 2 base, 4 base and 8 base."""
-    first = [(in_channels, base, 2)] + ([(base, base, 1)] if isinstance(parts, MagnitudeParts) else [])
-    others = [[(width, 2 * width, 2), (2 * width, 2 * width, 1)] for width in (base, 2 * base, 4 * base)]
-    ups = decoder(parts, [8 * base, 2 * base, base, base // 2, base // 4], [4 * base, 2 * base, base])
-    return UNet(encoder(parts, [first, *others]), ups, parts.head(base // 4 + in_channels, 2))
-
-
-def plane_parts(symmetry: str, kernel_size: int) -> PlaneParts:
-    """The layers of a symmetry by name."""
-    kinds: dict[str, type[PlaneParts]] = {
-        "none": PlainParts, "uniform-motion": UniformMotionParts, "magnitude": MagnitudeParts,
-    }  # fmt: skip
-    return kinds[symmetry](kernel_size)

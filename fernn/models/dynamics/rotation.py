@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fernn.layers.vector_fields import FieldConvolution, FieldNorm, FieldUpsampling
-from fernn.models.dynamics.networks import ResNet, UNet, decoder, encoder
+from fernn.layers.steerable import FieldConvolution, FieldNorm, FieldUpsampling
+from fernn.models.dynamics.networks import Parts, ResNet, UNet, decoder, encoder
 
 
 class MeanPooling(nn.Module):
@@ -26,7 +26,7 @@ class MeanPooling(nn.Module):
 
 
 @dataclass(frozen=True)
-class RotationParts:
+class RotationParts(Parts):
     """f(R w R^-1) = R f(w) R^-1, exactly for quarter turns R."""
 
     group_order: int
@@ -34,12 +34,6 @@ class RotationParts:
 
     def first(self, num_in: int, num_out: int) -> nn.Module:
         return self._normed(FieldConvolution(("regular", num_in), ("regular", num_out), *self._shape))
-
-    def second(self, num_in: int, num_out: int) -> nn.Module:
-        return self.first(num_in, num_out)
-
-    def skip(self, num_in: int, num_out: int) -> nn.Module:
-        return self.first(num_in, num_out)
 
     def encode(self, num_in: int, num_out: int, stride: int) -> nn.Module:
         return self.first(num_in, num_out) if stride == 1 else nn.Sequential(self.first(num_in, num_out), MeanPooling())
@@ -55,31 +49,29 @@ class RotationParts:
         """To vectors, which have no point-wise nonlinearity."""
         return FieldUpsampling(("regular", num_in), ("vector", num_out), self.group_order)
 
+    def resnet(self, num_frames: int, base: int) -> nn.Module:
+        """A lift to base fields, blocks of 2, 4, 8 and 12 times as many, two each."""
+        widths = [base, *(base * factor for factor in (2, 2, 4, 4, 8, 8, 12, 12))]
+        head = FieldConvolution(("regular", widths[-1]), ("vector", 1), *self._shape)
+        return ResNet(self, self.lift(num_frames, base), widths, head)
+
+    def unet(self, num_frames: int, base: int) -> nn.Module:
+        """Stages of base to 2 base, 4 base and 8 base fields."""
+        first = nn.Sequential(
+            self.lift(num_frames, base),
+            MeanPooling(),
+            self.encode(base, 2 * base, 1),
+            self.encode(2 * base, 2 * base, 1),
+        )
+        others = [[(width, 2 * width, 2), (2 * width, 2 * width, 1)] for width in (2 * base, 4 * base)]
+        ups = decoder(self, [8 * base, 2 * base, base], [4 * base])
+        last = self.last_decode(3 * base, base // 2)
+        head = FieldConvolution(("vector", base // 2 + num_frames), ("vector", 1), *self._shape)
+        return UNet([first, *encoder(self, others)], [*ups, last], head)
+
     @property
     def _shape(self) -> tuple[int, int]:
         return self.group_order, self.kernel_size
 
     def _normed(self, layer: FieldConvolution) -> nn.Module:
         return nn.Sequential(layer, FieldNorm(layer.out_fields, self.group_order), nn.ReLU())
-
-
-def build_resnet(parts: RotationParts, num_frames: int, base: int) -> ResNet:
-    """A lift to base fields, blocks of 2, 4, 8 and 12 times as many, two each."""
-    widths = [base, *(base * factor for factor in (2, 2, 4, 4, 8, 8, 12, 12))]
-    head = FieldConvolution(("regular", widths[-1]), ("vector", 1), parts.group_order, parts.kernel_size)
-    return ResNet(parts, parts.lift(num_frames, base), widths, head)
-
-
-def build_unet(parts: RotationParts, num_frames: int, base: int) -> UNet:
-    """Stages of base to 2 base, 4 base and 8 base fields."""
-    first = nn.Sequential(
-        parts.lift(num_frames, base),
-        MeanPooling(),
-        parts.encode(base, 2 * base, 1),
-        parts.encode(2 * base, 2 * base, 1),
-    )
-    others = [[(width, 2 * width, 2), (2 * width, 2 * width, 1)] for width in (2 * base, 4 * base)]
-    ups = decoder(parts, [8 * base, 2 * base, base], [4 * base])
-    last = parts.last_decode(3 * base, base // 2)
-    head = FieldConvolution(("vector", base // 2 + num_frames), ("vector", 1), parts.group_order, parts.kernel_size)
-    return UNet([first, *encoder(parts, others)], [*ups, last], head)

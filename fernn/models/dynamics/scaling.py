@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fernn.layers.scale import FACTORS, ScaleConvolution, ScaleUpsampling
-from fernn.models.dynamics.networks import ResNet, UNet, decoder, encoder
+from fernn.layers.scale import FACTORS, ScaleConvolution, ScaleHead, ScaleUpsampling
+from fernn.models.dynamics.networks import Parts, ResNet, UNet, decoder, encoder
 
 
-class Lifted(nn.Module):
-    """A network on levels of scale, as one on frames."""
+class ScaleNetwork(nn.Module):
+    """A body on levels of scale, with the lift from frames to levels before it."""
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
@@ -49,16 +49,13 @@ def gaussian(s: float) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ScaleParts:
-    """f(s w(x / s, t / s^2)) = s f(w)(x / s), roughly."""
+class ScaleParts(Parts):
+    """f(s w(x / s, t / s^2)) = s f(w)(x / s), approximately."""
 
     kernel_size: int = 3
 
     def first(self, num_in: int, num_out: int) -> nn.Module:
         return ScaleConvolution(num_in, num_out, self.kernel_size)
-
-    def second(self, num_in: int, num_out: int) -> nn.Module:
-        return self.first(num_in, num_out)
 
     def skip(self, num_in: int, num_out: int) -> nn.Module:
         return ScaleConvolution(num_in, num_out, self.kernel_size, activation=False)
@@ -70,25 +67,21 @@ class ScaleParts:
         return ScaleUpsampling(num_in, num_out)
 
     def head(self, num_in: int, num_out: int, over_channels: bool = True) -> nn.Module:
-        """To one level."""
-        return ScaleConvolution(
-            num_in, num_out, self.kernel_size, activation=False, out_levels=1, over_channels=over_channels
-        )
+        """The last layer, to one level."""
+        return ScaleHead(num_in, num_out, self.kernel_size, over_channels)
 
+    def resnet(self, num_frames: int, base: int) -> nn.Module:
+        """A lift to base channels, blocks of base, 2 base and 4 base."""
+        widths = [base, *(base * factor for factor in (1, 1, 2, 2, 4, 4, 4, 4))]
+        return ScaleNetwork(ResNet(self, self.first(2 * num_frames, base), widths, self.head(widths[-1], 2)))
 
-def build_resnet(parts: ScaleParts, in_channels: int, base: int) -> Lifted:
-    """A lift to base channels, blocks of base, 2 base and 4 base."""
-    widths = [base, *(base * factor for factor in (1, 1, 2, 2, 4, 4, 4, 4))]
-    return Lifted(ResNet(parts, parts.first(in_channels, base), widths, parts.head(widths[-1], 2)))
+    def unet(self, num_frames: int, base: int) -> nn.Module:
+        """Stages of base, 2 base, 4 base and 8 base channels.
 
-
-def build_unet(parts: ScaleParts, in_channels: int, base: int) -> Lifted:
-    """Stages of base, 2 base, 4 base and 8 base channels.
-
-    The head's kernel is shrunk in space alone. Over the channels, too, as in the published code, it leaves out those
-    at the end: nearly all that comes from the decoder.
-    """
-    others = [[(width, 2 * width, 2), (2 * width, 2 * width, 1)] for width in (base, 2 * base, 4 * base)]
-    ups = decoder(parts, [8 * base, 2 * base, base, base // 2, base // 4], [4 * base, 2 * base, base])
-    head = parts.head(base // 4 + in_channels, 2, over_channels=False)
-    return Lifted(UNet(encoder(parts, [[(in_channels, base, 2)], *others]), ups, head))
+        The head's kernel is shrunk in space alone. The published code shrinks it over the channels, too, which leaves
+        out those at the end: nearly all that comes from the decoder.
+        """
+        others = [[(width, 2 * width, 2), (2 * width, 2 * width, 1)] for width in (base, 2 * base, 4 * base)]
+        ups = decoder(self, [8 * base, 2 * base, base, base // 2, base // 4], [4 * base, 2 * base, base])
+        head = self.head(base // 4 + 2 * num_frames, 2, over_channels=False)
+        return ScaleNetwork(UNet(encoder(self, [[(2 * num_frames, base, 2)], *others]), ups, head))

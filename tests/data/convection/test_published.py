@@ -16,7 +16,7 @@ from data.convection.published import divergence, read_published
 from data.errors import DataError, DownloadError, ManifestError
 from data.fields.schema import read_tiles
 from data.manifest import Manifest
-from data.registry import DATASETS, read_corpus
+from data.registry import data_set, read_corpus
 from fernn.config import data_config
 from tests.support.mutations import bounded_memory, mutations, tried
 
@@ -181,7 +181,7 @@ def test_squares_that_stand_never_hide_another_file_or_axis(file, solved, tmp_pa
         with pytest.raises(DataError, match=reason):
             prepare(tmp_path / "out", files=path, size=4)
         with pytest.raises(DataError, match=reason):
-            DATASETS["convection"].require_same(folder_of(tmp_path / "out", 4), first, path)
+            data_set("convection").require_same(folder_of(tmp_path / "out", 4), first, path)
     assert prepare(tmp_path / "out", files=shutil.copy(file, tmp_path / "copy.pt"), size=4) == first
 
 
@@ -191,7 +191,7 @@ def test_without_the_file_the_ways_out_are_named(tmp_path):
     with pytest.raises(DataError, match="rbc_data.pt is not there: give rbc_data.pt, or the folder that has it"):
         prepare(tmp_path / "out", files=tmp_path)
     with pytest.raises(DataError, match="a demo has no published fields: leave data.name made-convection"):
-        DATASETS["convection"].prepare_demo(tmp_path, data_config("convection"))
+        data_set("convection").prepare_demo(tmp_path, data_config("convection"))
 
 
 def said(capsys):
@@ -230,8 +230,8 @@ def test_what_the_command_cannot_do_is_named(file, tmp_path, capsys, options, me
 
 def test_windows_of_a_domain_test_are_counted_where_there_is_one():
     """Before there is data: as many as the config allows."""
-    assert DATASETS["convection"].num_clips(data_config("convection"), None, False)["test"] == 2000
-    assert DATASETS["ocean"].num_clips(data_config("ocean"), None, False)["test"] == 4000
+    assert data_set("convection").num_clips(data_config("convection"), None, False)["test"] == 2000
+    assert data_set("ocean").num_clips(data_config("ocean"), None, False)["test"] == 4000
 
 
 def test_squares_are_streamed_standardised_by_the_training_frames_alone(two_cpus, file, solved, tmp_path):
@@ -244,5 +244,5 @@ def test_squares_are_streamed_standardised_by_the_training_frames_alone(two_cpus
     assert batch.ids == [f"rbc/0/{square}@{start}" for start in (7, 8) for square in range(3)]
     expected = (solved[7:9, :, ::4, 16:32:4] - training.mean()) / training.std()
     np.testing.assert_allclose(batch.clips[1], expected, atol=1e-5)
-    counts = DATASETS["convection"].num_clips(data, manifest, False)
+    counts = data_set("convection").num_clips(data, manifest, False)
     assert counts == {split: stream.num_clips(split) for split in counts} == {"train": 18, "validation": 6, "test": 3}

@@ -11,8 +11,8 @@ import pytest
 import ray
 
 import data.kth
+from data import parquet
 from data.errors import AnnotationError, DataError, StorageError
-from data.kth import clips
 from data.kth import prepare as module
 from data.kth.annotations import clips_of, read_annotation
 from data.kth.decode import decode
@@ -32,8 +32,8 @@ def visible(folder):
 
 def builds(monkeypatch):
     """A list that grows by one whenever clips are built."""
-    done, build = [], module._build
-    monkeypatch.setattr(module, "_build", lambda *arguments: done.append(1) or build(*arguments))
+    done, write = [], module.write_folder
+    monkeypatch.setattr(module, "write_folder", lambda *arguments: done.append(1) or write(*arguments))
     return done
 
 
@@ -222,7 +222,7 @@ def test_a_full_disk_leaves_what_was_there(videos, tmp_path, monkeypatch):
     def no_room(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(clips.pq, "write_table", no_room)
+    monkeypatch.setattr(parquet.pq.ParquetWriter, "write_table", no_room)
     with pytest.raises(StorageError, match="the disk is full; free some space"):
         prepare(tmp_path / "out", videos=videos)
     assert visible(tmp_path / "out") == ["32px"]

@@ -4,19 +4,20 @@ from pathlib import Path
 import pytest
 
 from data.kth.annotations import clips_of, read_annotation
-from data.kth.splits import SPLITS, count_by_split, split_of
+from data.kth.splits import count_by_split, split_of
+from fernn.config.kth import PERSONS
 
 PUBLISHED = Path(__file__).parent / "00sequences.txt"
 
 
-@pytest.mark.parametrize("name", SPLITS)
+@pytest.mark.parametrize("name", PERSONS)
 def test_no_person_is_in_two_parts_and_none_is_left_out(name):
-    parts = SPLITS[name].values()
+    parts = PERSONS[name].values()
     assert all(not one & other for one, other in combinations(parts, 2))
     assert frozenset().union(*parts) == set(range(1, 26))
 
 
-@pytest.mark.parametrize("name", SPLITS)
+@pytest.mark.parametrize("name", PERSONS)
 def test_every_clip_of_a_person_goes_to_one_part(name):
     parts_of = {}
     for video, _ in clips_of(read_annotation(PUBLISHED)):

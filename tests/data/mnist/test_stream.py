@@ -14,13 +14,13 @@ from data.mnist.prepare import folder_of, prepare
 from data.mnist.render import draw_rotating, draw_translating
 from data.mnist.schema import Part
 from data.mnist.stream import Digits, draw, read_digits
-from fernn.config import RotatingConfig, TranslatingConfig
+from fernn.config import RotatingMNISTConfig, TranslatingMNISTConfig
 from fernn.flows import RotationFlow
 from fernn.seeding import generator
 
 COUNTS = (12, 4, 6)
-TRANSLATING = TranslatingConfig(num_sequences=COUNTS, num_frames=6, input_frames=3)
-ROTATING = RotatingConfig(num_sequences=COUNTS, num_frames=6, input_frames=3)
+TRANSLATING = TranslatingMNISTConfig(num_sequences=COUNTS, num_frames=6, input_frames=3)
+ROTATING = RotatingMNISTConfig(num_sequences=COUNTS, num_frames=6, input_frames=3)
 BOTH = pytest.mark.parametrize("data", [TRANSLATING, ROTATING], ids=["translating", "rotating"])
 
 
@@ -113,12 +113,12 @@ def test_given_velocities_replace_their_own_and_nothing_else(data, digits):
 
 
 def test_velocities_and_places_reach_all_their_values():
-    drawn = draw(TranslatingConfig(velocity_range=1), generator("x"), 4000, 7)
+    drawn = draw(TranslatingMNISTConfig(velocity_range=1), generator("x"), 4000, 7)
     assert {tuple(v) for v in drawn.velocities.reshape(-1, 2).tolist()} == {
         (y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)
     }
     assert set(drawn.digits.flatten()) == set(range(7)) and set(drawn.starts.flatten()) == set(range(28))
-    turning = draw(RotatingConfig(velocity_range=2), generator("x"), 4000, 7)
+    turning = draw(RotatingMNISTConfig(velocity_range=2), generator("x"), 4000, 7)
     assert set(turning.velocities.flatten()) == {-20, -10, 0, 10, 20}
     assert 0 <= turning.starts.min() < 1 and 359 < turning.starts.max() < 360
 

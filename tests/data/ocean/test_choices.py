@@ -12,7 +12,7 @@ from data.fields.stream import read_fields
 from data.manifest import Manifest
 from data.ocean.levels import Choice
 from data.ocean.prepare import PrepareConfig, folder_of, main, prepare, selection
-from data.registry import DATASETS
+from data.registry import data_set
 from fernn.config import OceanConfig
 
 DATA = OceanConfig(size=4, num_frames=4, input_frames=2, domain=())
@@ -93,7 +93,7 @@ def test_no_window_spans_a_gap_and_the_search_counts_the_same(sea, tmp_path, two
     assert {split: len(mine) for split, mine in stream.windows.items()} == {
         "train": 36 - 3 - 3, "validation": 7 - 1, "test": 7, "domain": 0,
     }  # fmt: skip
-    counted = DATASETS["ocean"].num_clips(DATA, manifest, False)
+    counted = data_set("ocean").num_clips(DATA, manifest, False)
     assert counted == {split: stream.num_clips(split) for split in ("train", "validation", "test")}
     assert sum(len(batch.ids) for batch in stream.training(0, 1)) == 30
 

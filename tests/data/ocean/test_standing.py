@@ -6,7 +6,7 @@ import pytest
 
 from data.errors import DataError
 from data.ocean.prepare import PrepareConfig, folder_of, main, prepare
-from data.registry import DATASETS
+from data.registry import data_set
 
 REFUSAL = "give another folder (--out, --data of a search), or drop --files"
 
@@ -42,7 +42,7 @@ def test_other_files_are_refused_by_the_command_and_by_a_search(sea, standing, c
     (said,) = capsys.readouterr().err.splitlines()
     assert reason in said and (REFUSAL in said or not sea.folder.exists())
     with pytest.raises(DataError, match=reason):
-        DATASETS["ocean"].require_same(folder_of(standing, 4), manifest, sea.folder)
+        data_set("ocean").require_same(folder_of(standing, 4), manifest, sea.folder)
     assert prepare(standing, size=4) == manifest  # without files, what stands is asked for
 
 
@@ -56,5 +56,5 @@ def test_the_same_files_elsewhere_are_the_same(sea, standing, tmp_path, capsys):
 def test_a_manifest_without_files_says_that_it_cannot_tell(sea, standing, capsys):
     manifest = prepare(standing, size=4)
     del manifest.details["files"]
-    DATASETS["ocean"].require_same(folder_of(standing, 4), manifest, sea.folder)
+    data_set("ocean").require_same(folder_of(standing, 4), manifest, sea.folder)
     assert "does not say which files it is made of, these may be others: delete it" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import DataError
-from data.registry import DATASETS, read_corpus
+from data.registry import data_set, read_corpus
 from data.systems.dynamics import draw_starts, energy, trajectories
 from data.systems.prepare import folder_of, observed, prepare
 from fernn.config import data_config
@@ -65,7 +65,7 @@ def test_a_prepared_folder_depends_on_the_config_alone_and_gives_its_batches(two
     assert epochs[0] == epochs[1] != epochs[2]
     seen = sum(epochs[0], [])
     assert sorted(seen) == sorted(2 * [f"train-{i}" for i in range(5)]) and sorted(seen[:5]) == sorted(seen[5:])
-    counts = DATASETS[data.name].num_clips(data, manifest, False)
+    counts = data_set(data.name).num_clips(data, manifest, False)
     assert counts == {split: stream.num_clips(split) for split in counts} and counts["train"] == 10
     with pytest.raises(DataError, match="move by themselves"):
         stream.evaluation("test", (0, 1))

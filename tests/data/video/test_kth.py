@@ -8,7 +8,7 @@ from data.errors import DataError
 from data.kth.annotations import ACTIONS
 from data.kth.stream import Footage
 from data.manifest import Manifest
-from data.registry import DATASETS
+from data.registry import data_set
 from data.video.kth import Videos, first_frames, splits_of
 from fernn.config import KTHVideoConfig
 
@@ -84,7 +84,7 @@ def test_windows_drift_when_asked_to(two_cpus):
 
 def test_the_prepare_steps_clips_are_cut_into_windows(prepared, two_cpus):
     data = DATA.override({"size": 8, "num_frames": 20, "num_clips": [4, 2, 5]})
-    source = DATASETS["kth-video"]
+    source = data_set("kth-video")
     home = source.folder_of(prepared, data)
     manifest = Manifest.read(home)
     clips, labels, ids = read(source.read(home, manifest).stream(data, 2).training(0, 1))

@@ -11,7 +11,7 @@ from mnist_layouts import put
 
 from data.errors import DataError
 from data.mnist.source import NAMES
-from data.registry import DATASETS, stand_in
+from data.registry import data_set, stand_in
 from data.video import standard
 from fernn.config import MovingConfig
 
@@ -39,7 +39,7 @@ def files(tmp_path):
 def test_the_standard_clips_are_read_back_with_the_digits(files, tmp_path, monkeypatch):
     folder, clips = files
     monkeypatch.setattr(standard, "ROWS", 2)
-    moving = DATASETS["moving-mnist"]
+    moving = data_set("moving-mnist")
     manifest = moving.prepare(tmp_path / "out", PUBLISHED, folder)
     home = moving.folder_of(tmp_path / "out", PUBLISHED)
     found = moving.read(home, manifest)
@@ -190,4 +190,4 @@ def test_files_that_are_no_clips_are_refused(files, tmp_path):
     with pytest.raises(DataError, match=r"has no mnist_test_seq.npy, nor .npz or .npy.gz"):
         standard.prepare(tmp_path / "out", files=folder)
     with pytest.raises(DataError, match="goes with MNIST itself"):
-        DATASETS["moving-mnist"].prepare_demo(tmp_path / "demo", PUBLISHED)
+        data_set("moving-mnist").prepare_demo(tmp_path / "demo", PUBLISHED)

@@ -10,10 +10,10 @@ from fernn.config import data_config
 from fernn.experiment import Experiment
 from fernn.files.checkpoint import pack, unpack
 from fernn.seeding import generator
-from fernn.train.conserved import StochasticPrediction
 from fernn.train.loop import fit, limit_gradient
+from fernn.train.noether import StochasticPrediction
 from fernn.train.run import Run
-from fernn.train.task import task_of
+from fernn.train.tasks import task_of
 
 FIELDS = {
     "data.name": "physics101", "model": "noether", "model.widths": (2, 3), "model.depths": (1, 1), "model.code": 3,

@@ -10,10 +10,13 @@ from fernn.config import data_config
 from fernn.experiment import Experiment
 from fernn.files.checkpoint import pack, unpack
 from fernn.seeding import generator
+from fernn.train.classification import Classification
 from fernn.train.evaluate import to_unit
 from fernn.train.loop import fit
+from fernn.train.metric import ACCURACY, ERROR
+from fernn.train.prediction import Prediction
 from fernn.train.run import Run
-from fernn.train.task import ACCURACY, ERROR, Classification, Prediction, task_of
+from fernn.train.tasks import task_of
 
 FIELDS = {
     "data.name": "translating-mnist", "model": "fernn-v1", "model.hidden_channels": 2, "model.decoder_layers": 0,

@@ -13,7 +13,7 @@ from fernn.files.checkpoint import pack, unpack
 from fernn.seeding import generator
 from fernn.train.loop import fit
 from fernn.train.run import Run
-from fernn.train.task import task_of
+from fernn.train.tasks import task_of
 from fernn.train.video import VIDEO_ERROR, VideoPrediction, frame_scores
 
 DATA = VideoConfig(size=16, num_frames=5, input_frames=2)
@@ -92,7 +92,7 @@ def test_the_loss_weighs_absolute_and_squared_errors():
     clips, none = torch.rand(3, 5, 1, 16, 16), torch.zeros(3, 2, dtype=torch.bool)
     errors = Last()(clips[:, :2], 3) - clips[:, 2:]
     for l1, l2 in ((1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (0.25, 3.0)):
-        task = VideoPrediction(DATA.override({"l1_weight": l1, "l2_weight": l2}))
+        task = VideoPrediction(2, l1, l2)
         loss, total = task.loss(Last(), clips, none)
         torch.testing.assert_close(loss, (l1 * errors.abs().sum() + l2 / 2 * errors.square().sum()) / 3)
         torch.testing.assert_close(total, errors.square().sum() / 3)
@@ -103,7 +103,7 @@ def test_a_network_that_can_be_shown_frames_learns_all_but_the_first():
     labels = torch.tensor([[1, 0], [0, 0]])
     given = torch.tensor([[True, True, True, False], [True, True, False, False]])
     expected = (clips[:, :-1] * given[..., None, None, None] - clips[:, 1:]).abs().sum() / 2
-    loss, _ = VideoPrediction(DATA.override({"l2_weight": 0.0})).loss(Shown(), clips, labels)
+    loss, _ = VideoPrediction(2, l2_weight=0.0).loss(Shown(), clips, labels)
     torch.testing.assert_close(loss, expected)
 
 
@@ -134,12 +134,12 @@ def test_scores_are_those_of_the_literature():
 
 def test_scores_are_kept_whole():
     task, clips = task_of(data_config("kth-video")), torch.rand(2, 5, 1, 16, 16)
-    assert task.metric == VIDEO_ERROR and task == VideoPrediction(data_config("kth-video"))
-    found = VideoPrediction(DATA).evaluate(Last(), clips, torch.zeros(2, 2))
+    assert task.metric == VIDEO_ERROR and task == VideoPrediction(10)
+    found = VideoPrediction(2).evaluate(Last(), clips, torch.zeros(2, 2))
     scores = task.predictions(["a", "b"], found)
     assert task.predictions(["a", "b"], scores.columns()).metrics() == pytest.approx(scores.metrics())
     assert scores.metrics()["mse"] == pytest.approx(found["mse"].mean().item())
-    examples = VideoPrediction(DATA).examples(Last(), clips)
+    examples = VideoPrediction(2).examples(Last(), clips)
     assert examples["clips"].shape == (2, 5, 1, 16, 16) and examples["predicted"].shape == (2, 3, 1, 16, 16)
 
 

@@ -1,6 +1,6 @@
 """The rule that chooses a learning rate, and what ± means."""
 
-from fernn.train.task import ACCURACY, ERROR
+from fernn.train.metric import ACCURACY, ERROR
 from tune.analysis.selection import choose_lr
 
 

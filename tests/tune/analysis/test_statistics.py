@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fernn.train.task import ACCURACY, ERROR
+from fernn.train.metric import ACCURACY, ERROR
 from tune.analysis.statistics import (
     LEVEL,
     POWER,

@@ -10,7 +10,7 @@ from tune.analysis.plotting import marks
 from tune.commands.service_checks import data_folder
 from tune.core.protocol import load_study
 from tune.measures.velocity_views import facts
-from tune.reporting.compare import Comparison, document
+from tune.reporting.compare import StudyComparison, document
 from tune.reporting.table import Table
 from tune.tracking.run_facts import mark_tags
 from tune.translating_mnist_search import SEARCH
@@ -58,7 +58,7 @@ def test_numbers_of_other_data_are_not_compared_as_if_of_the_same(tmp_path):
     whole, other = (
         finished_study(tmp_path / name, SPACE, HITS, **fact) for name, fact in (("a", {}), ("b", {"stand_in": FASHION}))
     )
-    comparison = Comparison.of([whole, other])
+    comparison = StudyComparison.of([whole, other])
     assert [one["stand_in"] for one in document(comparison)["studies"]] == [None, FASHION]
     assert [comparison.difference(line) for line in comparison.lines if line.table.study.stand_in] == [None]
     assert Table.of(whole).obstacles != Table.of(other).obstacles

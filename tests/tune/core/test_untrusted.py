@@ -22,13 +22,14 @@ from ray.data._internal.object_extensions.arrow import ArrowPythonObjectArray
 
 import tune
 from data.errors import DataError
+from data.sealing import sealed
 from fernn.files.checkpoint import CheckpointError, pack, unpack
 from fernn.models import UnnamedModelError, model_config
 from tests.support.mutations import JSON, bounded_memory, mutations, tried
 from tests.support.stored_study import finished_study
 from tune import rerun, velocity_eval
 from tune.commands.search import USER_ERRORS
-from tune.core.cell_folder import BEST, DONE, METRICS, PREDICTIONS, CellFolder, sealed
+from tune.core.cell_folder import BEST, DONE, METRICS, PREDICTIONS, CellFolder
 from tune.core.data_source import find_data
 from tune.core.driver import driver_lock
 from tune.core.folder import TEMPORARY, Folder, LeadsOutError

@@ -7,10 +7,10 @@ import time
 import pytest
 import torch
 
-from data.registry import DATASETS
+from fernn.config import DATA, data_config
 from fernn.experiment import Experiment
 from fernn.train.run import Run
-from fernn.train.task import task_of
+from fernn.train.tasks import task_of
 from tests.support.stored_study import finish_cell, finished_study, planned_study
 from tune.core import code_record as module
 from tune.core.cell_folder import CODES
@@ -24,7 +24,7 @@ from tune.core.study import Study, plan_cells, with_fields
 from tune.ocean_search import SEARCH as OCEAN
 from tune.report import Options, main
 from tune.reporting.reproducibility import draws, optimizer
-from tune.reporting.reproducibility_card import SOURCES, datasets, splits, write_card
+from tune.reporting.reproducibility_card import datasets, splits, write_card
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
 HITS = {("grnn", 1e-2, 0): (8, 5), ("grnn", 1e-2, 1): (6, 7), ("grnn", 1e-3, 0): (4, 4)}
@@ -54,13 +54,13 @@ def test_it_answers_every_question_of_a_review(tmp_path):
     assert len(facts["missing"]) == 5 and [one["learning_rate"] for one in facts["setup"]["chosen"]] == [1e-2]
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", DATA)
 def test_every_data_set_has_its_source_and_its_card(name):
-    source, folder = SOURCES[name]
-    assert (module.ROOT / f"data/{folder}/CARD.md").is_file()
+    source, card = data_config(name).source, data_config(name).card
+    assert (module.ROOT / card).is_file()
     facts = {"name": name, "demo": None, "hash": "x", "manifest": None, "fields": {"name": name}}
-    assert datasets(facts)[0] == f"`{name}`: {source}; card: data/{folder}/CARD.md."
-    assert f"see data/{folder}/CARD.md" in splits(facts)[1]
+    assert datasets(facts)[0] == f"`{name}`: {source}; card: {card}."
+    assert splits(facts)[1] == data_config(name).split_note() and (f"see {card}" in splits(facts)[1] or name == "kth")
     assert ("MNIST" in source) == name.endswith("-mnist")
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fernn.layers.latent import CodePredictor, GaussianLSTM, State
 from fernn.layers.vgg import LAST, Decoder, Encoder, initialise
-from fernn.models.tailored import Rollout
+from fernn.models.noether.network import Rollout
 
 
 class States(NamedTuple):

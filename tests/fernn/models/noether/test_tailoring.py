@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fernn.models.tailoring import Descent, conservation_loss, descend, tailored
+from fernn.models.noether.quantities import conservation_loss
+from fernn.models.noether.tailoring import Descent, InnerSteps, descend, tailored
 
 SERIES = torch.tensor([[[0.0, 0.0], [1.0, 1.0], [3.0, 1.0]]])
 
@@ -42,5 +43,5 @@ def test_steps_are_those_of_pytorchs_optimizers(name, library):
         losses.sum().backward()
         optimizer.step()
     torch.testing.assert_close(step.moved["x"], values.detach(), rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(tailored(bowl, {"x": start}, 20, Descent(0.01, name))["x"], step.moved["x"])
-    assert tailored(bowl, {"x": start}, 0, Descent(0.01))["x"] is start
+    torch.testing.assert_close(tailored(bowl, {"x": start}, InnerSteps(20, 0.01, optimizer=name))["x"], step.moved["x"])
+    assert tailored(bowl, {"x": start}, InnerSteps(0, 0.01))["x"] is start

@@ -7,9 +7,10 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from fernn.models.states import StateNetwork
-from fernn.models.tailored import Rollout
-from fernn.train.task import RMSE, FrameErrors, Prediction
+from fernn.models.noether import StateNetwork
+from fernn.models.noether.network import Rollout
+from fernn.train.metric import RMSE
+from fernn.train.prediction import FrameErrors, Prediction
 
 
 @runtime_checkable
@@ -17,7 +18,7 @@ class Stochastic(Protocol):
     """A predictor with a latent variable and a loss of its own."""
 
     def noise(self, clips: Tensor, num_frames: int) -> Tensor:
-        """Standard normal draws for clips of so many frames, from PyTorch's generator: (b, num_frames - 1, z)."""
+        """Standard normal draws for clips of ``num_frames``, from PyTorch's generator: (b, num_frames - 1, z)."""
 
     def outer_loss(self, clips: Tensor, noise: Tensor, num_given: int) -> tuple[Tensor, Rollout]:
         """The loss, a mean over clips, and the prediction that it is of."""
@@ -27,7 +28,8 @@ class Stochastic(Protocol):
 class StochasticPrediction(Prediction):
     """Frames as the model's own loss asks for; the metric is the mean squared error per pixel.
 
-    In evaluation every clip has draws of its own, seeded by its label, whatever the batch.
+    In evaluation every clip has draws of its own, seeded by its label, whatever the batch; examples have the seeds
+    0, 1, ...
     """
 
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -37,21 +39,10 @@ class StochasticPrediction(Prediction):
         error = (rollout.frames - clips)[:, self.input_frames :].square().mean()
         return loss, error.detach() * len(clips)
 
-    def evaluate(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
-        errors = self.predicted(model, clips, labels) - clips[:, self.input_frames :]
-        return {"errors": errors.square().mean(dim=(-3, -2, -1))}
-
-    def predicted(self, model: nn.Module, clips: Tensor, seeds: Tensor) -> Tensor:
-        """The frames (b, horizon, c, h, w) that follow the given ones."""
-        given, horizon = self.inputs(clips)
+    def predicted(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Tensor:
         if not isinstance(model, Stochastic):
-            return model(given, horizon).float()
-        return model(given, horizon, seeded_noise(model, clips, seeds)).float()
-
-    def examples(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
-        """As of any prediction; the draws are those of the seeds 0, 1, ..."""
-        frames = {"clips": clips, "predicted": self.predicted(model, clips, torch.arange(len(clips)))}
-        return {name: (shown.clamp(0, 1) * 255).round().to(torch.uint8) for name, shown in frames.items()}
+            return super().predicted(model, clips, labels)
+        return model(*self.inputs(clips), seeded_noise(model, clips, labels)).float()
 
 
 def seeded_noise(model: Any, clips: Tensor, seeds: Tensor) -> Tensor:
@@ -77,14 +68,11 @@ class StatePrediction(Prediction):
     metric = RMSE
 
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The model's own loss, whose states are each predicted from the true one before, or else the prediction's."""
-        if isinstance(model, StateNetwork):
-            loss, states = model.outer_loss(clips, self.input_frames)
-            error = (states - clips[:, self.input_frames :]).square().mean().detach()
-        else:
-            loss, _ = super().loss(model, clips, labels)
-            error = loss.detach()
-        return loss, error * len(clips)
+        """The model's own loss, in which each state is predicted from the true one before; else the prediction's."""
+        if not isinstance(model, StateNetwork):
+            return super().loss(model, clips, labels)
+        loss, states = model.outer_loss(clips, self.input_frames)
+        return loss, (states - self.truth(clips)).square().mean().detach() * len(clips)
 
     def predictions(self, ids: list[str], columns: Mapping[str, Any]) -> StateErrors:
         return StateErrors(torch.as_tensor(columns["errors"]), ids)

@@ -1,7 +1,7 @@
 """Tailoring: a few steps on a loss that needs no labels, for each sample by itself, before the prediction that counts.
 
-What moves is the conditioning of a network (see :mod:`fernn.layers.conditional`), or any other of its tensors that
-``torch.func.functional_call`` can put in place; the steps can be differentiated through.
+Conditioning of a network moves (see :mod:`fernn.layers.conditional`), or any other of its tensors that
+``torch.func.functional_call`` can replace. The steps can be differentiated through.
 Source: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantities", NeurIPS 2021, section 3.
 """
 
@@ -14,34 +14,15 @@ import torch
 from torch import Tensor
 from torch.func import grad
 
-Comparison = Literal["previous", "first", "both"]
+from fernn.models.noether.quantities import ComparedWith
+
 InnerOptimizer = Literal["sgd", "adam"]
 Moved = dict[str, Tensor]
 """The tensors that tailoring moves, by name; the first axis is the sample."""
 InnerLoss = Callable[[Moved], tuple[Tensor, Any]]
-"""Losses (b,) of the samples, and whatever else came out on the way."""
+"""Losses (b,) of the samples, and the prediction that they are of."""
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 """Adam's, as PyTorch has them."""
-
-
-def conservation_loss(embeddings: Tensor, compared: Comparison = "previous") -> Tensor:
-    """How far a quantity (b, n, d) is from being conserved over n moments: (b,).
-
-    Squared differences, their mean over d, summed over time: "previous", of neighbours,
-    sum_t |g_{t-1} - g_t|^2 / d; "first", to the first moment; "both", the sum of the two.
-    """
-    neighbours, first = embeddings.diff(dim=1), embeddings[:, 1:] - embeddings[:, :1]
-    terms = {"previous": (neighbours,), "first": (first,), "both": (neighbours, first)}[compared]
-    return torch.stack([term.square().mean(dim=-1).sum(dim=-1) for term in terms]).sum(dim=0)
-
-
-def quantity_terms(quantities: Tensor) -> tuple[Tensor, Tensor]:
-    """What a quantity g (b, t, d) of true sequences learns from: to stay as it begins, and to spread by 1 over all.
-
-    mean_t |g(x_0) - g(x_t)|^2 and (std g - 1)^2: without the second a constant would do.
-    """
-    stays = (quantities[:, 1:] - quantities[:, :1]).square().mean()
-    return stays, (quantities.flatten(0, 1).std(dim=0) - 1).square().mean()
 
 
 class Step(NamedTuple):
@@ -50,7 +31,7 @@ class Step(NamedTuple):
     losses: Tensor
     """The samples' inner losses (b,) before it."""
     found: Any
-    """What else the loss function gave there."""
+    """The prediction that the losses are of."""
     moved: Moved
     """The tensors after it."""
 
@@ -81,8 +62,33 @@ class Descent:
         return mean / (square.sqrt() + EPSILON)
 
 
+@dataclass(frozen=True)
+class InnerSteps:
+    """How a sample is tailored before the prediction that counts."""
+
+    steps: int = 1
+    """0: the plain predictor."""
+    lr: float = 1e-4
+    clips: int = 1
+    """The batch over which a published inner loss is a mean: a sample's own step is ``lr / clips``."""
+    optimizer: InnerOptimizer = "sgd"
+    compared: ComparedWith = "previous"
+
+    def __post_init__(self) -> None:
+        if self.steps < 0:
+            raise ValueError(f"inner_steps must be 0 or more, got {self.steps}")
+        if not self.lr >= 0:
+            raise ValueError(f"inner_lr must be 0 or more, got {self.lr}")
+        if self.clips < 1:
+            raise ValueError(f"inner_clips must be 1 or more, got {self.clips}")
+
+    def descent(self) -> Descent:
+        """The optimizer, at its beginning."""
+        return Descent(self.lr, self.optimizer)
+
+
 def descend(loss: InnerLoss, moved: Moved, descent: Descent) -> Iterator[Step]:
-    """Step after step on the sum of the samples' losses, as many as are asked for.
+    """Steps on the sum of the samples' losses, without end.
 
     As each sample has tensors of its own, the sum's gradient is that of its own loss, whatever else is in the batch.
     The result can be differentiated in what the loss depends on; where gradients are off, nothing is kept for that.
@@ -98,8 +104,8 @@ def descend(loss: InnerLoss, moved: Moved, descent: Descent) -> Iterator[Step]:
         yield Step(losses, found, moved)
 
 
-def tailored(loss: InnerLoss, moved: Moved, num_steps: int, descent: Descent) -> Moved:
-    """Where ``num_steps`` steps end; for none, where they begin."""
-    for step in islice(descend(loss, moved, descent), num_steps):
+def tailored(loss: InnerLoss, moved: Moved, inner: InnerSteps) -> Moved:
+    """The tensors after all of the steps; as they are, where there is none."""
+    for step in islice(descend(loss, moved, inner.descent()), inner.steps):
         moved = step.moved
     return moved

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fernn.layers.conserved import ConservedEmbedding
 from fernn.models.base import ModelConfig, require_positive
-from fernn.models.svg import SVG
-from fernn.models.tailored import Inner, Rollout, Tailored
-from fernn.models.tailoring import Comparison
+from fernn.models.noether.network import Rollout, TailoredNetwork
+from fernn.models.noether.quantities import ComparedWith, FrameQuantity
+from fernn.models.noether.svg import SVG
+from fernn.models.noether.tailoring import InnerSteps
 
 
-class NoetherNetwork(Tailored):
+class NoetherNetwork(TailoredNetwork):
     """SVG and the embedding that its predictions are to conserve; all predictions of a clip see the same draws."""
 
     backbone: SVG
 
-    def __init__(self, backbone: SVG, embedding: ConservedEmbedding, inner: Inner, kl_weight: float) -> None:
+    def __init__(self, backbone: SVG, embedding: FrameQuantity, inner: InnerSteps, kl_weight: float) -> None:
         super().__init__(backbone, embedding, inner)
         self.kl_weight = kl_weight
 
@@ -32,12 +32,12 @@ class NoetherNetwork(Tailored):
         return self.rollout(frames, noise, frames.shape[1]).frames[:, frames.shape[1] :]
 
     def noise(self, clips: Tensor, num_frames: int) -> Tensor:
-        """Draws for clips of so many frames, from PyTorch's generator of the device: (b, num_frames - 1, z)."""
+        """Draws for clips of ``num_frames``, from PyTorch's generator of the device: (b, num_frames - 1, z)."""
         shape = (len(clips), num_frames - 1, self.backbone.latent)
         return torch.randn(shape, device=clips.device, dtype=clips.dtype)
 
     def outer_loss(self, clips: Tensor, noise: Tensor, num_given: int) -> tuple[Tensor, Rollout]:
-        """The loss of training, in whose predictions the true frames before each are seen, and these predictions.
+        """The loss of training, and its predictions, each made from the true frames before it.
 
         sum_t MSE_t + kl_weight * sum_t KL_t, each a mean over clips; MSE_t is the mean over the pixels of frame t.
         """
@@ -60,7 +60,7 @@ class NoetherConfig(ModelConfig):
     inner_clips: int = 2
     """The published inner loss is a mean over batches of two: a clip's own step is ``inner_lr / 2``, whatever the
     batch here."""
-    compared: Comparison = "previous"
+    compared: ComparedWith = "previous"
     """previous: neighbouring embeddings are to be equal; first: all to the first one; both."""
     embedding_dimensions: int = 64
     embedding_width: int = 32
@@ -86,13 +86,13 @@ class NoetherConfig(ModelConfig):
             raise ValueError(f"widths and depths must be as many, each 1 or more, got {self.widths} and {self.depths}")
         self.inner()
 
-    def inner(self) -> Inner:
-        """How a clip's conditioning is moved."""
-        return Inner(self.inner_steps, self.inner_lr, self.inner_clips, compared=self.compared)
+    def inner(self) -> InnerSteps:
+        """How a clip is tailored."""
+        return InnerSteps(self.inner_steps, self.inner_lr, self.inner_clips, compared=self.compared)
 
     def build(self) -> NoetherNetwork:
         """The network with SVG's initial weights; the embedding's are PyTorch's default."""
         backbone = SVG(self.channels, self.widths, self.depths, self.code, self.latent, self.recurrent)
         seen = (self.embedding_width, self.embedding_dimensions, self.embedding_frames)
-        embedding = ConservedEmbedding(self.channels, backbone.size, *seen)
+        embedding = FrameQuantity(self.channels, backbone.size, *seen)
         return NoetherNetwork(backbone, embedding, self.inner(), self.kl_weight)

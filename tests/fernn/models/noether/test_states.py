@@ -8,9 +8,11 @@ import torch
 from data.systems.dynamics import energy
 from fernn.config import data_config
 from fernn.models import MODELS
-from fernn.models.states import Energy, StateConfig
-from fernn.train.conserved import RMSE, StatePrediction
-from fernn.train.task import task_of
+from fernn.models.noether import StateConfig
+from fernn.models.noether.quantities import Energy
+from fernn.train.metric import RMSE
+from fernn.train.noether import StatePrediction
+from fernn.train.tasks import task_of
 
 SMALL = {"width": 5}
 

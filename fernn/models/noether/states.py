@@ -4,19 +4,22 @@ Source: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantitie
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from fernn.layers.conditional import ConditionalNorm
 from fernn.models.base import ModelConfig, require_positive
-from fernn.models.tailored import Inner, Rollout, Tailored
-from fernn.models.tailoring import Comparison, quantity_terms
-
-STATE = 2
-"""Numbers of a state: position q and momentum p."""
-Quantity = Literal["learned", "pendulum-energy", "spring-energy"]
+from fernn.models.noether.network import Rollout, TailoredNetwork
+from fernn.models.noether.quantities import (
+    STATE,
+    ComparedWith,
+    Energy,
+    StateQuantity,
+    StateQuantityName,
+    learning_terms,
+)
+from fernn.models.noether.tailoring import InnerSteps
 
 
 class Stepper(nn.Module):
@@ -48,32 +51,7 @@ class Stepper(nn.Module):
         return states + self.layers(states)
 
 
-class LearnedQuantity(nn.Module):
-    """States (b, t, 2, 1, 1) to what is to be conserved, (b, t, d): two hidden layers with tanh."""
-
-    def __init__(self, width: int, dimensions: int) -> None:
-        super().__init__()
-        sizes = (STATE, width, width)
-        hidden = [(nn.Linear(c_in, c_out), nn.Tanh()) for c_in, c_out in zip(sizes[:-1], sizes[1:], strict=True)]
-        self.layers = nn.Sequential(*(part for parts in hidden for part in parts), nn.Linear(width, dimensions))
-
-    def forward(self, sequences: Tensor) -> Tensor:
-        return self.layers(sequences.flatten(2))
-
-
-class Energy(nn.Module):
-    """The energy that the system is known to conserve, (b, t, 1): p^2 + 3 (1 - cos q), or p^2 + q^2."""
-
-    def __init__(self, quantity: Quantity) -> None:
-        super().__init__()
-        self.quantity = quantity
-
-    def forward(self, sequences: Tensor) -> Tensor:
-        q, p = sequences.flatten(2).split(1, dim=-1)
-        return p.square() + (3 * (1 - q.cos()) if self.quantity == "pendulum-energy" else q.square())
-
-
-class StateNetwork(Tailored):
+class StateNetwork(TailoredNetwork):
     """A stepper, and the quantity that its predictions are to conserve."""
 
     def forward(self, states: Tensor, horizon: int) -> Tensor:
@@ -84,14 +62,14 @@ class StateNetwork(Tailored):
         """The loss of training, and the states (b, horizon, 2, 1, 1), each predicted from the true one before it.
 
         The stepper learns from the mean squared error, without tailoring: its weights are those that it has with no
-        quantity. A learned quantity learns from true sequences, see
-        :func:`fernn.models.tailoring.quantity_terms`. The paper
-        learns it through the tailoring step; from 25 sequences that overfits (LOG).
+        quantity. A learned quantity learns from true sequences by
+        :func:`fernn.models.noether.quantities.learning_terms`. The paper learns it through the inner step; from 25
+        sequences that overfits (LOG).
         """
         states = self.backbone(sequences, num_given, sequences.shape[1] - num_given, True).frames[:, num_given:]
         loss = (states - sequences[:, num_given:]).square().mean()
         if any(True for _ in self.embedding.parameters()):
-            loss = sum(quantity_terms(self.embedding(sequences)), start=loss)
+            loss = sum(learning_terms(self.embedding(sequences)), start=loss)
         return loss, states
 
 
@@ -104,9 +82,9 @@ class StateConfig(ModelConfig):
     inner_lr: float = 3e-4
     """Chosen with ``inner_steps`` by the validation error of both systems: longer steps overshoot on the sequences
     whose energy reacts most."""
-    compared: Comparison = "first"
+    compared: ComparedWith = "first"
     width: int = 64
-    quantity: Quantity = "learned"
+    quantity: StateQuantityName = "learned"
     """learned: by training; the energies: the ones that the systems conserve."""
     dimensions: int = 1
     """Numbers that are to be conserved, where they are learned."""
@@ -115,13 +93,13 @@ class StateConfig(ModelConfig):
         require_positive(width=self.width, dimensions=self.dimensions)
         self.inner()
 
-    def inner(self) -> Inner:
-        """How a sequence's conditioning is moved."""
-        return Inner(self.inner_steps, self.inner_lr, compared=self.compared)
+    def inner(self) -> InnerSteps:
+        """How a sequence is tailored."""
+        return InnerSteps(self.inner_steps, self.inner_lr, compared=self.compared)
 
     def build(self) -> StateNetwork:
         """The network, with PyTorch's default initial weights."""
         stepper = Stepper(self.width)
         learned = self.quantity == "learned" and self.inner_steps > 0
-        quantity = LearnedQuantity(self.width, self.dimensions) if learned else Energy(self.quantity)
+        quantity = StateQuantity(self.width, self.dimensions) if learned else Energy(self.quantity)
         return StateNetwork(stepper, quantity, self.inner())

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from fernn.models import MODELS
-from fernn.models.conserving import Brightness, Conserving, learn, new_embedding
-from fernn.models.tailored import Inner
-from fernn.models.tailoring import conservation_loss, quantity_terms
+from fernn.models.noether import InnerSteps
+from fernn.models.noether.predictor import TailoredPredictor
+from fernn.models.noether.quantities import Brightness, FrameQuantity, conservation_loss, learn, learning_terms
 
 NARROW = {
     "e3d-lstm": {"hidden_channels": 2, "num_layers": 2, "kernel_size": 3, "patch_size": 4},
@@ -36,9 +36,9 @@ def frames():
 def test_steps_are_those_of_an_optimizer_on_a_copy(name, fields, optimizer, library, frames):
     predictor, quantity = network(name, fields), Brightness()
     before = copy.deepcopy(predictor.state_dict())
-    conserving = Conserving(predictor, quantity, nullcontext)
+    tailored = TailoredPredictor(predictor, quantity, nullcontext)
     with torch.no_grad():
-        steps = list(islice(conserving.descend(Inner(lr=1e-3, optimizer=optimizer, compared="first"), frames, 3), 5))
+        steps = list(islice(tailored.descend(InnerSteps(lr=1e-3, optimizer=optimizer, compared="first"), frames, 3), 5))
         assert torch.equal(steps[0].found.frames[:, 2:], predictor(frames, 3))
         assert torch.equal(steps[0].found.frames[:, :2], frames)
     plain, losses = copy.deepcopy(predictor), []
@@ -50,31 +50,31 @@ def test_steps_are_those_of_an_optimizer_on_a_copy(name, fields, optimizer, libr
         loss.backward()
         by.step()
     assert [step.losses.item() for step in steps[:4]] == pytest.approx(losses, rel=1e-4) and losses[-1] < losses[0]
-    for weight, moved in zip(plain.parameters(), conserving.predictor.parameters(), strict=True):
+    for weight, moved in zip(plain.parameters(), tailored.predictor.parameters(), strict=True):
         torch.testing.assert_close(moved.detach(), weight.detach(), rtol=1e-4, atol=1e-5)
     assert all(torch.equal(value, before[name]) for name, value in predictor.state_dict().items())
 
 
 def test_every_clip_begins_with_the_trained_weights(frames):
-    conserving = Conserving(network(*CASES[1]), Brightness(), nullcontext)
-    inner = Inner(lr=1e-2, optimizer="adam", compared="first")
-    first, again = ([step.losses.item() for step in islice(conserving.descend(inner, frames, 2), 3)] for _ in range(2))
+    tailored = TailoredPredictor(network(*CASES[1]), Brightness(), nullcontext)
+    inner = InnerSteps(lr=1e-2, optimizer="adam", compared="first")
+    first, again = ([step.losses.item() for step in islice(tailored.descend(inner, frames, 2), 3)] for _ in range(2))
     assert first == again
     with pytest.raises(ValueError, match="frames must be of 1 clip, whose weights are its own, got 2"):
-        next(conserving.descend(inner, torch.cat([frames, frames]), 2))
+        next(tailored.descend(inner, torch.cat([frames, frames]), 2))
 
 
 def test_a_quantity_learns_to_stay_and_to_spread():
     state = torch.random.get_rng_state()
-    embedding = new_embedding(1, 8, seed=5)
+    embedding = FrameQuantity.seeded(1, 8, seed=5)
     assert torch.equal(torch.random.get_rng_state(), state)
     draws = torch.Generator().manual_seed(1)
     still = torch.rand(60, 8, 1, 1, 8, 8, generator=draws).expand(-1, -1, 5, -1, -1, -1)
     clips = still + 0.1 * torch.rand(still.shape, generator=draws)  # what stays, under noise that does not
     with torch.no_grad():
-        before = sum(quantity_terms(embedding(clips[0])))
+        before = sum(learning_terms(embedding(clips[0])))
     learn(embedding, clips)
-    stays, spreads = quantity_terms(embedding(clips[0]))
+    stays, spreads = learning_terms(embedding(clips[0]))
     assert stays + spreads < before / 3 and spreads < 0.3
     assert not any(weight.requires_grad for weight in embedding.parameters())
 

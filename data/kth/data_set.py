@@ -1,0 +1,46 @@
+"""KTH: clips of human actions."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from data.data_set import DataSet
+from data.kth import demo
+from data.kth.prepare import folder_of, prepare
+from data.kth.stream import read_footage
+from data.manifest import Manifest
+from data.schema import CLIP_SCHEMA
+from fernn.config import DataConfig, KTHConfig
+
+NUM_CLIPS = {
+    "paper": {"train": 1517, "validation": 380, "test": 473},
+    "official": {"train": 754, "validation": 758, "test": 858},
+}
+"""Annotated ranges of at least 32 frames in KTH's 599 videos."""
+
+
+def prepare_demo(out: Path, data: DataConfig) -> Manifest:
+    """Rendered videos in KTH's own format, decoded and annotated as the real ones are."""
+    videos = out / "videos"
+    demo.render(videos)
+    return prepare(out, videos=videos, size=data.size)
+
+
+def num_clips(data: KTHConfig, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
+    """The clips of the config's split."""
+    if manifest is not None:
+        return manifest.clips[data.split]
+    return demo.num_clips()[data.split] if is_demo else NUM_CLIPS[data.split]
+
+
+KTH = DataSet(
+    config=KTHConfig(),
+    folder="kth",
+    prepare=lambda out, data, files: prepare(out, videos=files, size=data.size),
+    prepare_demo=prepare_demo,
+    folder_of=lambda out, data: folder_of(out, data.size),
+    schema=lambda data: CLIP_SCHEMA,
+    num_clips=num_clips,
+    read=read_footage,
+    download="KTH's videos (1.15 GB)",
+    has_sizes=True,
+)

@@ -1,0 +1,28 @@
+"""MNIST: digits that drift, and digits that turn."""
+
+from dataclasses import replace
+
+from data.data_set import DataSet
+from data.mnist import demo
+from data.mnist.known import stand_in_of
+from data.mnist.prepare import DATASET, folder_of, prepare, require_same
+from data.mnist.schema import SCHEMA
+from data.mnist.stream import read_digits
+from data.splits import by_split
+from fernn.config import RotatingMNISTConfig, TranslatingMNISTConfig
+
+TRANSLATING = DataSet(
+    config=TranslatingMNISTConfig(),
+    folder="mnist",
+    prepare=lambda out, data, files: prepare(out, files=files),
+    prepare_demo=lambda out, data: demo.prepare(out),
+    folder_of=lambda out, data: folder_of(out),
+    schema=lambda data: SCHEMA,
+    num_clips=lambda data, manifest, is_demo: by_split(data.num_sequences),
+    read=read_digits,
+    download="MNIST's four files (12 MB)",
+    demo_may_be_real=True,
+    require_same=require_same,
+    stand_in=lambda manifest: stand_in_of(manifest) if manifest.dataset == DATASET else "",
+)
+ROTATING = replace(TRANSLATING, config=RotatingMNISTConfig())

@@ -1,0 +1,39 @@
+"""Physics 101: objects that slide down a ramp."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from data.data_set import DataSet
+from data.manifest import Manifest
+from data.physics101 import demo
+from data.physics101.prepare import PUBLISHED_CLIPS, folder_of, num_clips, prepare
+from data.physics101.schema import SCHEMA
+from data.physics101.stream import read_clips
+from fernn.config import RampConfig
+
+
+def prepare_demo(out: Path, data: RampConfig) -> Manifest:
+    """Rendered videos in the folder layout of Physics 101, decoded and cut as the real ones are."""
+    demo.render(out / "videos")
+    return prepare(out, data, out / "videos")
+
+
+def num_known_clips(data: RampConfig, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
+    """The videos that are long enough."""
+    if manifest is not None:
+        return num_clips(data, manifest)
+    return demo.num_clips(data) if is_demo else PUBLISHED_CLIPS
+
+
+PHYSICS101 = DataSet(
+    config=RampConfig(),
+    folder="physics101",
+    prepare=prepare,
+    prepare_demo=prepare_demo,
+    folder_of=folder_of,
+    schema=lambda data: SCHEMA,
+    num_clips=num_known_clips,
+    read=read_clips,
+    download="the archive of Physics 101",
+    has_sizes=True,
+)

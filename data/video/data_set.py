@@ -1,0 +1,50 @@
+"""Videos to be predicted: Moving MNIST, and windows of KTH."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from data.data_set import DataSet
+from data.errors import DataError
+from data.kth.data_set import KTH
+from data.manifest import Manifest
+from data.mnist import demo, prepare
+from data.mnist.known import stand_in_of
+from data.mnist.schema import SCHEMA
+from data.splits import by_split
+from data.video import standard
+from data.video.kth import read_videos
+from fernn.config import KTHVideoConfig, MovingConfig
+
+
+def prepare_moving(out: Path, data: MovingConfig, files: Path | None) -> Manifest:
+    """MNIST's digits, and beside them the standard test clips where the protocol has them."""
+    return standard.prepare(out, files=files) if _is_published(data) else prepare.prepare(out, files=files)
+
+
+def prepare_moving_demo(out: Path, data: MovingConfig) -> Manifest:
+    """Rendered digits; raises DataError for the published protocol, whose test clips are of MNIST itself."""
+    if _is_published(data):
+        raise DataError("data.protocol published goes with MNIST itself: give --files DIR, or drop --protocol")
+    return demo.prepare(out)
+
+
+def _is_published(data: MovingConfig) -> bool:
+    return data.protocol == "published"
+
+
+MOVING = DataSet(
+    config=MovingConfig(),
+    folder="mnist",
+    prepare=prepare_moving,
+    prepare_demo=prepare_moving_demo,
+    folder_of=lambda out, data: (standard if _is_published(data) else prepare).folder_of(out),
+    schema=lambda data: standard.SCHEMA if _is_published(data) else SCHEMA,
+    num_clips=lambda data, manifest, is_demo: by_split(data.num_clips),
+    read=standard.read_moving,
+    download="MNIST's four files (12 MB)",
+    demo_may_be_real=True,
+    require_same=standard.require_same,
+    stand_in=lambda manifest: stand_in_of(manifest) if manifest.dataset == standard.DATASET else "",
+)
+"""``num_clips`` is the most that the config allows: how many clips there are is known when they are read."""
+KTH_VIDEO = replace(KTH, config=KTHVideoConfig(), num_clips=MOVING.num_clips, read=read_videos)

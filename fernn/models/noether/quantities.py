@@ -1,0 +1,120 @@
+"""Quantities that predictions are to conserve: learned or known, of frames or of states, and what they learn from."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+STATE = 2
+"""Numbers of a state: position q and momentum p."""
+EMBEDDING_WIDTH, EMBEDDING_DIMENSIONS, EMBEDDING_FRAMES = 16, 8, 2
+LEARNING_RATE = 1e-3
+ComparedWith = Literal["previous", "first", "both"]
+"""Which earlier moments a quantity is compared with."""
+StateQuantityName = Literal["learned", "pendulum-energy", "spring-energy"]
+
+
+def conservation_loss(quantities: Tensor, compared: ComparedWith = "previous") -> Tensor:
+    """How far a quantity g (b, n, d) is from being conserved over n moments: (b,).
+
+    Squared differences, their mean over d, summed over time: "previous", of neighbours,
+    sum_t |g_{t-1} - g_t|^2 / d; "first", to the first moment; "both", the sum of the two.
+    """
+    neighbours, first = quantities.diff(dim=1), quantities[:, 1:] - quantities[:, :1]
+    terms = {"previous": (neighbours,), "first": (first,), "both": (neighbours, first)}[compared]
+    return torch.stack([term.square().mean(dim=-1).sum(dim=-1) for term in terms]).sum(dim=0)
+
+
+def learning_terms(quantities: Tensor) -> tuple[Tensor, Tensor]:
+    """The two losses that a quantity g (b, t, d) of true sequences learns from.
+
+    It stays as it begins, mean_t |g(x_0) - g(x_t)|^2, and spreads by 1 over all moments, (std g - 1)^2. Without the
+    second a constant would do.
+    """
+    stays = (quantities[:, 1:] - quantities[:, :1]).square().mean()
+    return stays, (quantities.flatten(0, 1).std(dim=0) - 1).square().mean()
+
+
+def learn(quantity: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Train a quantity on true clips (b, t, c, h, w) by :func:`learning_terms`, one step a batch; then freeze it."""
+    optimizer = torch.optim.Adam(quantity.parameters(), LEARNING_RATE)
+    for clips in batches:
+        optimizer.zero_grad()
+        torch.stack(learning_terms(quantity(clips))).sum().backward()
+        optimizer.step()
+    quantity.requires_grad_(False)
+
+
+class FrameQuantity(nn.Module):
+    """Clips (b, t, c, s, s) to the embeddings (b, t - n + 1, d) of every n frames in a row, so that motion is seen.
+
+    Two 5x5 convolutions with ReLU and 2x2 maximum pooling, then a linear layer.
+    Source: Alet et al., "Noether Networks", NeurIPS 2021, video experiment.
+    """
+
+    def __init__(self, channels: int, size: int, width: int, dimensions: int, num_frames: int = 2) -> None:
+        super().__init__()
+        self.num_frames = num_frames
+        self.features = nn.Sequential(
+            nn.Conv2d(num_frames * channels, width, 5, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(width, 2 * width, 5, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        )
+        self.head = nn.Linear(2 * width * (size // 4) ** 2, dimensions)
+
+    @classmethod
+    def seeded(cls, channels: int, size: int, seed: int) -> "FrameQuantity":
+        """A small one of pairs of frames, its weights from the seed; global RNGs untouched."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return cls(channels, size, EMBEDDING_WIDTH, EMBEDDING_DIMENSIONS, EMBEDDING_FRAMES)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """The embeddings of every window of frames."""
+        windows = self.windows(clips)
+        return self.of_windows(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
+
+    def windows(self, clips: Tensor) -> Tensor:
+        """Every ``num_frames`` frames in a row (b, t - n + 1, n * c, s, s), joined on the channel axis."""
+        number = clips.shape[1] - self.num_frames + 1
+        return torch.cat([clips[:, first : first + number] for first in range(self.num_frames)], dim=2)
+
+    def of_windows(self, windows: Tensor) -> Tensor:
+        """The embeddings (m, d) of windows (m, n * c, s, s)."""
+        return self.head(self.features(windows).flatten(1))
+
+
+class Brightness(nn.Module):
+    """The mean of each frame's pixels, (b, t, c): conserved where shapes move, and neither meet nor leave."""
+
+    def forward(self, clips: Tensor) -> Tensor:
+        return clips.mean(dim=(-2, -1))
+
+
+class StateQuantity(nn.Module):
+    """States (b, t, 2, 1, 1) to a learned quantity (b, t, d): two hidden layers with tanh."""
+
+    def __init__(self, width: int, dimensions: int) -> None:
+        super().__init__()
+        hidden = [(nn.Linear(c_in, c_out), nn.Tanh()) for c_in, c_out in pairwise((STATE, width, width))]
+        self.layers = nn.Sequential(*(part for parts in hidden for part in parts), nn.Linear(width, dimensions))
+
+    def forward(self, sequences: Tensor) -> Tensor:
+        return self.layers(sequences.flatten(2))
+
+
+class Energy(nn.Module):
+    """The energy that the system is known to conserve, (b, t, 1): p^2 + 3 (1 - cos q), or p^2 + q^2."""
+
+    def __init__(self, quantity: StateQuantityName) -> None:
+        super().__init__()
+        self.quantity = quantity
+
+    def forward(self, sequences: Tensor) -> Tensor:
+        q, p = sequences.flatten(2).split(1, dim=-1)
+        return p.square() + (3 * (1 - q.cos()) if self.quantity == "pendulum-energy" else q.square())
