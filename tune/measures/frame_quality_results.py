@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from fernn.models.tailored import Inner
-
 from fernn.metrics.lpips import Perceptual
 from fernn.models.noether import NoetherConfig
 from tune.analysis.plotting import ReportFigure, file_name, png
