@@ -7,6 +7,7 @@ from typing import Literal
 
 from fernn.metrics.lpips import Perceptual
 from fernn.models.noether import NoetherConfig
+from fernn.models.noether.tailoring import InnerSteps
 from tune.analysis.plotting import ReportFigure, file_name, png
 from tune.analysis.sheet import Sheet
 from tune.core.study import Cell, Study, StudyError
@@ -110,7 +111,7 @@ def measurement(study: Study, cell: Cell, settings: Settings, lpips: Perceptual 
     return PredictorMeasurement(cell, folder, tailoring, lpips=lpips, way=way)
 
 
-def inner_of(own: Inner, settings: Settings) -> Inner:
+def inner_of(own: InnerSteps, settings: Settings) -> InnerSteps:
     """How a Noether Network's clips are tailored; one that was trained without any step takes none."""
     if own.steps == 0:
         return own
@@ -157,7 +158,7 @@ class QualityResults(Results):
         yield ReportFigure(f"quality{suffix}", "Quality by predicted frame", words, figure)
         if any(one.num_steps for one in self.models):
             drops = [f"{one.label}: {one.steps_words()}" for one in self.models if one.num_steps]
-            words = f"Inner and outer loss by number of inner steps. {'; '.join(drops)}."
+            words = f"InnerSteps and outer loss by number of inner steps. {'; '.join(drops)}."
             figure = steps_figure(self.study, self.models)
             yield ReportFigure(f"inner-steps{suffix}", "Losses by inner steps", words, figure)
         for one in self.models:
