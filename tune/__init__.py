@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from fernn.experiment import Experiment
-    from tune.core.open_study import ModelName
+    from tune.core.protocol import ModelName
 
 
 def load_best(

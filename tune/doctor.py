@@ -112,7 +112,7 @@ def checks(options: Options) -> Sequence[Check]:
         Check("data", partial(services.data, options.data), 120),
         Check("storage", partial(services.storage, options.storage), 30),
         Check("MLflow", partial(services.tracking, options.tracking_uri, options.storage), 30),
-        Check("Optuna", partial(services.optuna, options.optuna_storage, options.storage), 30),
+        Check("Optuna", partial(services.optuna, options.optuna_storage, options.tracking_uri, options.storage), 30),
         Check("Ray", partial(services.ray, options.address), services.RAY_S + 10),
     )
 

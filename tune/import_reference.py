@@ -5,9 +5,9 @@ grid. Before they are accepted, our network must give the same outputs as the pu
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -26,8 +26,7 @@ from tune.core.cell_folder import BEST, CellFolder
 from tune.core.code_record import record
 from tune.core.data_source import address_in, find_data, verified
 from tune.core.folder import Folder
-from tune.core.identity import STUDY_FILE, settle
-from tune.core.imported import (
+from tune.core.given_weights import (
     STATUS,
     ImportedCell,
     Weights,
@@ -38,8 +37,9 @@ from tune.core.imported import (
     published_network,
     read_weights,
 )
-from tune.core.open_study import find_study, known_studies
-from tune.core.protocol import claim, protocol
+from tune.core.identity import STUDY_FILE, settle
+from tune.core.protocol import claim, find_study, known_studies, protocol
+from tune.core.result import Result
 from tune.core.study import Cell, Settings, Study, StudyError, check_study_name
 from tune.core.test_access import COMPLETION, Sealed
 from tune.engine.ray_tune import ray_runtime
@@ -177,14 +177,13 @@ def begin(study: Study, imported: ImportedCell, run: Run) -> CellFolder:
 def keep(folder: CellFolder, imported: ImportedCell, run: Run, clips: Sealed) -> None:
     """Evaluate the cell's weights, and close it."""
     found = evaluated(run, clips.opened(COMPLETION))
-    done = result(imported.cell, run, [], found) | {"key": imported.key, "status": STATUS}
+    done = replace(result(imported.cell, run, [], found), key=imported.key, status=STATUS)
     folder.finish(found.table(clips), done, found.examples)
 
 
 def summary(study: Study, imported: ImportedCell, already: bool) -> str:
     """What the cell is called and how good it is, in one line."""
-    metrics: dict[str, Any] = (imported_folder(study, imported).done() or {})["metrics"]
-    metric = imported.cell.metric
+    metrics, metric = (imported_folder(study, imported).done() or Result()).metrics, imported.cell.metric
     values = ", ".join(f"{s} {metric.title} {metric.text(metrics[f'{s}/{metric.name}'])}" for s in EVALUATED)
     demo = "".join(f", {mark}" for mark in mark_lines(study))
     said = "was imported before as" if already else "is imported as"

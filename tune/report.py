@@ -21,7 +21,7 @@ from tune.analysis.plotting import png, svg
 from tune.analysis.published import deviations
 from tune.analysis.sheet import bullets, grid
 from tune.core.folder import Folder
-from tune.core.open_study import find_study
+from tune.core.protocol import find_study
 from tune.measures.registry import measured_results
 from tune.reporting.figures import study_figures
 from tune.reporting.html import page

@@ -32,8 +32,9 @@ from tune.core.console import all_masked, masked
 from tune.core.data_source import find_data
 from tune.core.driver import stop_on_sigterm
 from tune.core.folder import Folder
-from tune.core.initial_weights import initial_weights
-from tune.core.open_study import find_study
+from tune.core.given_weights import initial_weights
+from tune.core.protocol import find_study
+from tune.core.result import Result
 from tune.core.study import Cell, Study, StudyError, cell_of, key_of
 from tune.engine.machine import machine
 from tune.engine.ray_tune import ray_runtime
@@ -65,12 +66,12 @@ class Recorded:
     study: Study
     cell: Cell
     folder: CellFolder
-    done: dict[str, Any]
+    done: Result
 
     @property
     def training(self) -> Training:
         """Its metrics."""
-        return Training(self.folder.history(), self.done["metrics"])
+        return Training(self.folder.history(), self.done.metrics)
 
     @property
     def codes(self) -> list[str]:
@@ -80,7 +81,7 @@ class Recorded:
     @property
     def machine(self) -> dict[str, Any]:
         """What it says of where it was finished."""
-        return dict(self.done.get("machine") or {})
+        return dict(self.done.machine)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Comparison:
             "same": not self.found,
             "recorded_sha256": self.recorded.training.sha256,
             "rerun_sha256": self.rerun.sha256,
-            "sealed_sha256": done.get("metrics_sha256"),
+            "sealed_sha256": done.metrics_sha256,
             "first_difference": _difference(self.found[0]) if self.found else None,
             "largest_differences": {name: _difference(one) for name, one in largest(self.found).items()},
             "diverged": self.diverged,
@@ -211,7 +212,7 @@ def rerun(known: Recorded, corpus: Corpus, device: torch.device) -> Comparison:
                 train(cell, folder, corpus, device, lambda row: advance(1), Span(initial=initial))
             except DivergedError as error:
                 diverged = str(error)
-        anew = Training(folder.history(), (folder.done() or {"metrics": {}})["metrics"])
+        anew = Training(folder.history(), (folder.done() or Result()).metrics)
     found = differences(known.training, anew)
     changes = machine_changes(known.machine, machine(device))
     changes += code_changes(known.codes, recorded(known.study.folder), code_version(sys.argv))

@@ -19,7 +19,7 @@ from tune.commands.search import USER_ERRORS, refuse
 from tune.core.console import masked
 from tune.core.driver import driver_lock
 from tune.core.identity import settle
-from tune.core.open_study import find_study, known_studies
+from tune.core.protocol import find_study, known_studies
 from tune.core.study import Study
 from tune.planning.options import Records
 from tune.planning.preflight import check_views, optuna_storage, tracking_uri

@@ -27,9 +27,10 @@ from data.kth.prepare import prepare
 from fernn.train.run import Run
 from tune import kth_search, report
 from tune.commands import search as command
-from tune.commands.search_output import Events
+from tune.commands.search_output import EventOutput
 from tune.core.folder import Folder
 from tune.core.protocol import load_study
+from tune.core.result import Result
 from tune.planning.options import parse
 
 STUDY, SEEDS = "scale", 100
@@ -59,7 +60,7 @@ def one_step(point, *, study, corpus, until):
     ray_tune.report(row)
     metrics = {"validation/accuracy": 0.5, "test/accuracy": 0.5}
     facts = {"key": cell.key, "num_parameters": 1, "best_epoch": 1, "train_seconds": 0.1, "metrics": metrics}
-    folder.finish(predictions(), facts | {"finished_at": time.time()})
+    folder.finish(predictions(), Result.of(facts | {"finished_at": time.time()}))
 
 
 def options(num_cells: int, data: Path) -> list[str]:
@@ -73,7 +74,7 @@ def run(words: Sequence[str]) -> dict[str, float]:
     """The command in this process: seconds, CPU seconds and memory of the driver."""
     before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     with mock.patch.object(sys, "argv", ["scale", *words]), open(os.devnull, "w") as out:
-        code = command.run(kth_search.SEARCH, parse(""), Events(out))
+        code = command.run(kth_search.SEARCH, parse(""), EventOutput(out))
     assert code == 0, code
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -82,7 +83,7 @@ def run(words: Sequence[str]) -> dict[str, float]:
 
 def pace(study, share: tuple[float, float]) -> float:
     """Seconds for a cell in a part of the search, by when cells finished."""
-    moments = sorted(study.cell_folder(cell).done()["finished_at"] for cell in study.cells)
+    moments = sorted(study.cell_folder(cell).done().finished_at for cell in study.cells)
     low, high = (int(part * (len(moments) - 1)) for part in share)
     return (moments[high] - moments[low]) / max(1, high - low)
 

@@ -6,8 +6,9 @@ import subprocess
 from contextlib import suppress
 
 import pytest
-from cluster_parts import DEMO, Postgres, Proxy, RayCluster
-from disturbed import Server
+
+from tests.cluster.parts import DEMO, Postgres, Proxy, RayCluster
+from tests.support.disturbed import Server
 
 NAME, PASSWORD = "researcher", "not a secret"
 

@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from cluster_parts import wait_for
-from disturbed import ROOT
 
+from tests.cluster.parts import wait_for
+from tests.support.disturbed import ROOT
 from tune.core.folder import Folder
 
 pytestmark = pytest.mark.cluster
@@ -15,10 +15,10 @@ pytestmark = pytest.mark.cluster
 
 @pytest.fixture
 def driver(cluster, prepared, tmp_path):
-    """Starts tests/cluster_driver.py."""
+    """Starts tests/cluster/driver.py."""
 
     def start(what):
-        command = [sys.executable, ROOT / "tests/cluster_driver.py", cluster.address, tmp_path / "study"]
+        command = [sys.executable, ROOT / "tests/cluster/driver.py", cluster.address, tmp_path / "study"]
         return subprocess.Popen(
             [*command, prepared / "8px", what],
             env=cluster.environment() | {"PYTHONPATH": str(ROOT)},

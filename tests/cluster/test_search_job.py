@@ -9,10 +9,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from cluster_parts import DEMO, node_of, wait_for
-from disturbed import contents, contents_of
 
 from data.bucket import upload
+from tests.cluster.parts import DEMO, node_of, wait_for
+from tests.support.disturbed import contents, contents_of
 from tune import report
 from tune.core.folder import Folder
 

@@ -7,10 +7,10 @@ import warnings
 
 import click
 import pytest
-from manifests import DEPLOY, KUSTOMIZATIONS, ROOT, documents, everything, find
 from ray.autoscaler._private.util import prepare_config, validate_config
 from ray.scripts.scripts import cli as ray_cli
 
+from tests.deploy.manifests import DEPLOY, KUSTOMIZATIONS, ROOT, documents, everything, find
 from tune.planning.options import parse
 
 README = (DEPLOY / "README.md").read_text()

@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from manifests import DEPLOY, ROOT, documents, everything, find
+
+from tests.deploy.manifests import DEPLOY, ROOT, documents, everything, find
 
 PUBLIC = {"postgres:17-bookworm", "nginxinc/nginx-unprivileged:1.28-bookworm"}
 """Images of others that may be named."""

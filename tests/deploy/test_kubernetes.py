@@ -7,7 +7,8 @@ from pathlib import Path
 import jsonschema
 import kubernetes_validate
 import pytest
-from manifests import (
+
+from tests.deploy.manifests import (
     KUSTOMIZATIONS,
     containers,
     documents,

@@ -12,8 +12,8 @@ import ray
 import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
-from manifests import DEPLOY, documents
 
+from tests.deploy.manifests import DEPLOY, documents
 from tune.core.status import Status
 from tune.engine.prometheus import COUNTERS, GAUGES
 

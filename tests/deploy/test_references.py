@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from manifests import DEPLOY, containers, documents, everything, find, pod_templates, rendered
+from tests.deploy.manifests import DEPLOY, containers, documents, everything, find, pod_templates, rendered
 
 
 def labels_of_pods():

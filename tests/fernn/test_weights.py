@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
-from mutations import bounded_memory, mutations, tried
 from safetensors.torch import save_file
 from torch import nn
 
 from fernn.files.weights import WeightsError, in_float32, unwrapped, weights_in
+from tests.support.mutations import bounded_memory, mutations, tried
 
 WEIGHTS = {"fc.weight": torch.tensor([[1.5, -2.0]]), "conv.0.bias": torch.tensor([0.25]), "steps": torch.tensor(7)}
 OTHER = {name: weight + 1 for name, weight in WEIGHTS.items()}

@@ -5,7 +5,8 @@ import signal
 from contextlib import suppress
 
 import pytest
-from disturbed import Search, Server
+
+from tests.support.disturbed import Search, Server
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import sys
 import time
 
 import pytest
-from disturbed import ROOT, contents, contents_of, tracked
 
+from tests.support.disturbed import ROOT, contents, contents_of, tracked
 from tune import report
 from tune.core.folder import Folder
 

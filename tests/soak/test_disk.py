@@ -6,7 +6,8 @@ The disk is a small tmpfs, which needs the right to mount.
 import subprocess
 
 import pytest
-from disturbed import TWELVE, contents, leftovers
+
+from tests.support.disturbed import TWELVE, contents, leftovers
 
 pytestmark = pytest.mark.soak
 

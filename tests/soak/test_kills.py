@@ -13,8 +13,9 @@ from collections import Counter
 from functools import partial
 
 import pytest
-from disturbed import EPOCHS, TWELVE, cells, contents, epochs_told, leftovers, tracked
 from ray.cluster_utils import Cluster
+
+from tests.support.disturbed import EPOCHS, TWELVE, cells, contents, epochs_told, leftovers, tracked
 
 pytestmark = pytest.mark.soak
 KILLS = int(os.environ.get("KILLS", "4"))

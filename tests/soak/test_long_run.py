@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 
 import pytest
-from disturbed import cells
 from rich.console import Console
 
+from tests.support.disturbed import cells
 from tune.commands.progress import Progress
 from tune.core.folder import Folder
 from tune.core.protocol import load_study

@@ -8,7 +8,8 @@ import time
 from contextlib import closing
 
 import pytest
-from disturbed import EPOCHS, ROOT, STUDY, TWELVE, cells, contents, tracked
+
+from tests.support.disturbed import EPOCHS, ROOT, STUDY, TWELVE, cells, contents, tracked
 
 pytestmark = pytest.mark.soak
 

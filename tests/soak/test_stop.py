@@ -4,7 +4,8 @@ import signal
 import time
 
 import pytest
-from disturbed import TWELVE, contents, epochs_told, tracked
+
+from tests.support.disturbed import TWELVE, contents, epochs_told, tracked
 
 pytestmark = pytest.mark.soak
 LONG = [*TWELVE[:-1], "400"]

@@ -124,17 +124,17 @@ def test_a_storage_is_tried_and_left_as_it_was(tmp_path, bucket):
 
 def test_a_database_is_read_and_must_have_the_installed_versions_schema(tmp_path):
     file = tmp_path / "optuna.db"
-    assert "not there yet" in services.optuna(None, str(tmp_path)).text and not file.exists()
+    assert "not there yet" in services.optuna(None, None, str(tmp_path)).text and not file.exists()
     optuna.storages.RDBStorage(f"sqlite:///{file}").engine.dispose()
-    assert "of the installed version" in services.optuna(None, str(tmp_path)).text
+    assert "of the installed version" in services.optuna(None, None, str(tmp_path)).text
     for revision, verdict, way_out in (("v2.6.0.a", "broken", "storage upgrade"), ("zzz", "broken", "install that")):
         with sqlite3.connect(file) as connection:
             connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
         connection.close()
-        found = services.optuna(None, str(tmp_path))
+        found = services.optuna(None, None, str(tmp_path))
         assert found.verdict == verdict and way_out in found.way_out
     file.write_bytes(b"no database" * 100)
-    assert services.optuna(None, str(tmp_path)).verdict == "broken"
+    assert services.optuna(None, None, str(tmp_path)).verdict == "broken"
     assert services.tracking("nonsense", str(tmp_path)).verdict == "broken"
 
 

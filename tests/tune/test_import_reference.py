@@ -11,7 +11,6 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
-from stored_study import finished_study, planned_study
 
 from data.files import sha256_of
 from data.kth.stream import Footage
@@ -20,9 +19,10 @@ from fernn.experiment import Experiment
 from fernn.files.checkpoint import unpack
 from fernn.models import MODELS
 from fernn.reference import is_derived
+from tests.support.stored_study import finished_study, planned_study
 from tune.core.cell_folder import BEST
 from tune.core.folder import Folder
-from tune.core.imported import (
+from tune.core.given_weights import (
     ImportedCell,
     check_outputs,
     first_mismatch,
@@ -256,7 +256,7 @@ def test_an_imported_cell_is_evaluated_and_kept_beside_the_grid(two_cpus, footag
     bring(study, imported, read_weights(path), footage)
     folder, loaded = imported_folder(study, imported), load_study(study.folder)
     done = folder.done()
-    assert (done["status"], done["epochs"], done["key"]) == ("imported", 0, imported.key)
+    assert (done.status, done.epochs, done.key) == ("imported", 0, imported.key)
     assert folder.config()["imported"] == {"sha256": sha256_of(path), "name": "best_model.pth"}
     assert folder.predictions()["split"].to_pylist() == ["validation"] * 3 + ["test"] * 2
     assert loaded.cells == () and imported_cells(loaded) == (imported,)
@@ -264,7 +264,7 @@ def test_an_imported_cell_is_evaluated_and_kept_beside_the_grid(two_cpus, footag
     assert torch.equal(weights["head.weight"], published("kth_fernn_v1")[0]["fc.weight"])
     (record,) = records(Table.of(loaded))
     assert (record["validation_accuracy"], record["test_accuracy"]) == (
-        done["metrics"]["validation/accuracy"], done["metrics"]["test/accuracy"],
+        done.metrics["validation/accuracy"], done.metrics["test/accuracy"],
     )  # fmt: skip
     assert "fernn-v1 (imported, not trained here: best_model.pth)" in markdown(Table.of(loaded))
     assert like_the_study(loaded, {"model": "grnn"}).data == imported.cell.experiment.data

@@ -8,9 +8,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from disturbed import contents, tracked
 
 from data.kth.prepare import prepare
+from tests.support.disturbed import contents, tracked
 
 SMALL = ["--lrs", "1e-3", "--batch-size", "32", "--set", "data.size=8"]
 SMALL += ["--set", "model.hidden_channels=4", "--set", "model.embedding_channels=[4]"]

@@ -16,6 +16,7 @@ from tune.commands.evaluate import EvaluationOptions, Options, open_study
 from tune.commands.evaluate import main as evaluate
 from tune.core.folder import Folder
 from tune.core.protocol import claim
+from tune.core.result import Result
 from tune.core.study import Study, StudyError, plan_cells
 from tune.measures.registry import MEASURES
 
@@ -135,7 +136,7 @@ def test_what_cannot_be_measured_is_refused(options, horizon, message, tmp_path)
     table = pa.Table.from_pylist([{"split": s, "id": "0", "errors": [0.5]} for s in ("validation", "test")])
     folder = study.cell_folder(cells[0])
     folder.begin(Run.start(cells[0].experiment))
-    folder.finish(table, {"num_parameters": 1})
+    folder.finish(table, Result(num_parameters=1))
     length = MEASURES["length"]
     with pytest.raises((StudyError, KeyError), match=message):
         open_study(length, Options(EvaluationOptions(storage=str(tmp_path), **options), length.settings(horizon)))

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from stored_study import finished_study, planned_study
 
 from fernn.train.task import ACCURACY
+from tests.support.stored_study import finished_study, planned_study
 from tune.analysis.results import model_rows
 from tune.core.folder import Folder
 from tune.core.study import StudyError

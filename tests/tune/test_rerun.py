@@ -7,15 +7,16 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
-import tiny
 import torch
 
+from tests.support import tiny
 from tune import rerun as module
 from tune.analysis.environment_diff import code_changes, machine_changes
 from tune.analysis.metrics_diff import Training, differences, largest
-from tune.core.cell_folder import METRICS, CellFolder, sealed_line
+from tune.core.cell_folder import METRICS, CellFolder
 from tune.core.folder import Folder
 from tune.core.protocol import claim
+from tune.core.sealing import sealed_line
 from tune.core.study import StudyError
 from tune.engine.trial import Span, reset_globals, train
 from tune.rerun import Recorded, folder_name, lines, recorded_cell
@@ -57,7 +58,7 @@ def test_a_cell_that_was_interrupted_is_the_same_when_trained_anew(study, again,
     before = files(study)
     known = recorded_cell(study, study.cells[0].key[:5])
     compared = again(known)
-    assert compared.found == [] and compared.rerun.sha256 == known.done["metrics_sha256"]
+    assert compared.found == [] and compared.rerun.sha256 == known.done.metrics_sha256
     assert "the same, 2 epochs" in lines(compared)[0] and compared.facts()["same"]
     assert "2 of 2 epochs" in capfd.readouterr().err
     assert files(study) == before

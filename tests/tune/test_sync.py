@@ -6,13 +6,13 @@ from contextlib import closing
 
 import optuna
 import pytest
-from stored_study import finish_cell, finished_study, planned_study, shown
 
+from tests.support.stored_study import finish_cell, finished_study, planned_study, shown
 from tune import sync
 from tune.analysis.optuna_trials import trials
 from tune.analysis.results import model_rows
-from tune.core.folder import DamagedError
 from tune.core.protocol import load_study
+from tune.core.sealing import DamagedError
 from tune.core.study import StudyError
 from tune.reporting.table import notes
 from tune.services.databases import OPTUNA, BehindError, plainly

@@ -19,8 +19,9 @@ from tune.analysis.literature import REPORTED
 from tune.analysis.published import deviations
 from tune.commands.evaluate import main as evaluate
 from tune.core.folder import Folder
-from tune.core.initial_weights import initial_weights, keep
+from tune.core.given_weights import initial_weights, keep
 from tune.core.protocol import claim
+from tune.core.result import Result
 from tune.core.study import Study, StudyError, plan_cells
 from tune.reporting.figures import study_figures
 from tune.reporting.table import Table
@@ -95,7 +96,7 @@ def stored(folder, search, models=("e3d-lstm",), **facts):
             "time/recorded_at": 999.5,
         }
         folder.record(row | {"time/recorded_at": 999.5}, run)
-        folder.finish(table, {"num_parameters": 1})
+        folder.finish(table, Result(num_parameters=1))
     return study
 
 
@@ -133,7 +134,7 @@ def starting_from(folder, digest):
 
 
 def test_weights_are_kept_by_their_hash_and_checked(tmp_path):
-    from tune.core.initial_weights import fingerprint
+    from tune.core.given_weights import fingerprint
 
     path = checkpoint(tmp_path / "w.safetensors")
     study = starting_from(tmp_path / "s", fingerprint(path))

@@ -6,9 +6,9 @@ Needs Chromium; ``make ui-test`` runs it. Every step leaves a picture in tests/u
 import json
 
 import pytest
-from stored_study import NARROW, finish_cell
 
 from fernn.experiment import Experiment
+from tests.support.stored_study import NARROW, finish_cell
 from tune.core.folder import Folder
 from tune.core.protocol import claim
 from tune.core.study import Study, plan_cells

@@ -5,8 +5,7 @@ from typing import Any
 
 from fernn.models import MODELS, ModelConfig
 from tune.analysis.results import ModelRow
-from tune.core.imported import experiments
-from tune.core.initial_weights import named_weights
+from tune.core.given_weights import experiments, named_weights
 from tune.core.search_spec import Published, Search, searches
 from tune.core.study import Space, Study
 
@@ -105,7 +104,7 @@ def _grid_deviations(study: Study, paper: Space) -> list[str]:
         found.append(f"Learning rates were sampled; the paper's: {_listed(paper['optim.lr'])}.")
     elif lrs and set(lrs) != set(paper["optim.lr"] or lrs):
         found.append(f"Learning rates searched: {_listed(lrs)}; the paper's: {_listed(paper['optim.lr'])}.")
-    if study.scheduler == "asha":
+    if study.halves:
         found.append("Successive halving stopped learning rates early; the paper trains each to its last epoch.")
     if seeds and len(seeds) != len(paper["seed"] or seeds):
         found.append(f"Seeds for each learning rate: {len(seeds)}; the paper's: {len(paper['seed'])}.")

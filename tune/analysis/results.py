@@ -13,7 +13,8 @@ from fernn.train.task import Metric, Predictions, task_of
 from tune.analysis.selection import choose_lr
 from tune.analysis.statistics import mean_and_deviation
 from tune.core.cell_folder import CellFolder
-from tune.core.imported import ImportedCell, imported_cells, imported_folder
+from tune.core.given_weights import ImportedCell, imported_cells, imported_folder
+from tune.core.result import Result
 from tune.core.study import Cell, Study
 
 
@@ -129,9 +130,8 @@ def cell_result(cell: Cell, folder: CellFolder) -> CellResult:
     """A finished cell's metric, from the predictions it kept."""
     table = folder.predictions()
     found = {split: _value(cell, table, split) for split in ("validation", "test")}
-    done = folder.done() or {}
-    law_errors = done.get("law_errors", {})
-    return CellResult(cell, done["num_parameters"], found["validation"], found["test"], law_errors)
+    done = folder.done() or Result()
+    return CellResult(cell, done.num_parameters or 0, found["validation"], found["test"], done.law_errors)
 
 
 def _value(cell: Cell, table: pa.Table, split: str) -> float:

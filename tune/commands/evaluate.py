@@ -23,7 +23,7 @@ from tune.core.console import print_lines, print_table
 from tune.core.data_source import find_data
 from tune.core.driver import driver_lock, stop_on_sigterm
 from tune.core.identity import settle
-from tune.core.open_study import find_study
+from tune.core.protocol import find_study
 from tune.core.study import Cell, Study, StudyError
 from tune.engine.ray_tune import ray_runtime
 from tune.measures.measure import CellMeasurement, Measure, Results, S, ShownRow

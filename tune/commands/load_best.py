@@ -11,7 +11,7 @@ from fernn.config import unknown_name
 from fernn.experiment import Experiment
 from fernn.train.run import Run
 from tune.analysis.results import ModelRow, model_rows
-from tune.core.open_study import ModelName, find_study
+from tune.core.protocol import ModelName, find_study
 from tune.core.study import Study, StudyError
 
 NOWHERE: Mapping[str, Any] = MappingProxyType({})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tune.commands.findings import Finding, broken, ok, warning
 from tune.commands.probing import probe
-from tune.engine.machine import CGROUP, home_problem, memory_limit
+from tune.services.host import CGROUP, home_problem, memory_limit
 
 GB = 1e9
 LEAST_MEMORY = 4 * GB

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -10,23 +11,24 @@ from rich.table import Table
 
 from fernn.train.loop import Row
 from tune.core.console import duration
+from tune.core.status import Status
 from tune.core.study import Cell, Study
 from tune.engine.pace import Pace
 
 SECONDS_BETWEEN_LINES = 10.0
-SETTLED = ("done", "stopped early")
-ORDER = {"failed": 1, "waits for the others": 2, "waiting": 3, "done": 4, "stopped early": 5}
+SETTLED = ("done", "stopped")
+ORDER: Mapping[Status, int] = {"failed": 1, "resting": 2, "waiting": 3, "done": 4, "stopped": 5}
 """Where a cell stands in the live table; what runs or was lost stands first."""
 LINES_AROUND = 8
 """Lines of a terminal that the live table needs beside its rows."""
 
 
 @dataclass
-class CellState:
+class CellProgress:
     """How far one cell is."""
 
     cell: Cell
-    state: str = "waiting"
+    status: Status = "waiting"
     epoch: int = 0
     value: float | None = None
     """The best validation metric so far."""
@@ -42,7 +44,7 @@ class Progress:
 
     def __init__(self, study: Study, cells: list[Cell], console: Console, pace: Pace) -> None:
         self.study, self.console, self.pace = study, console, pace
-        self.states = {cell.key: CellState(cell, epoch=pace.epochs_done.get(cell.key, 0)) for cell in cells}
+        self.states = {cell.key: CellProgress(cell, epoch=pace.epochs_done.get(cell.key, 0)) for cell in cells}
         self._to_come = study.num_to_come
         self._began: float | None = None
         self._ran = 0.0
@@ -58,11 +60,11 @@ class Progress:
         self._live.stop()
 
     def started(self, cell: Cell) -> None:
-        self.states[cell.key].state = "running"
+        self.states[cell.key].status = "running"
 
     def reported(self, cell: Cell, row: Row) -> None:
         state = self.states[cell.key]
-        state.state, state.epoch = "running", int(row["epoch"])
+        state.status, state.epoch = "running", int(row["epoch"])
         state.value = row[f"best/{self.study.metric.name}"]
         state.clips_per_second = row["time/clips_per_second"]
         if self._began is None:
@@ -74,30 +76,30 @@ class Progress:
             self._say(state)
 
     def rested(self, cell: Cell) -> None:
-        self.states[cell.key].state = "waits for the others"
+        self.states[cell.key].status = "resting"
 
     def stopped(self, cell: Cell) -> None:
-        state = self.states.setdefault(cell.key, CellState(cell))
-        state.state = "stopped early"
+        state = self.states.setdefault(cell.key, CellProgress(cell))
+        state.status = "stopped"
         self._say(state)
 
     def proposed(self, cell: Cell) -> None:
-        self.states[cell.key] = CellState(cell)
+        self.states[cell.key] = CellProgress(cell)
         self._to_come = max(0, self._to_come - 1)
         self._say(self.states[cell.key])
 
     def lost(self, cell: Cell) -> None:
-        self.states[cell.key].state = "lost, goes on from its last checkpoint"
+        self.states[cell.key].status = "lost"
         self._say(self.states[cell.key])
 
     def ended(self, cell: Cell, failed: bool) -> None:
         state = self.states[cell.key]
-        state.state = "failed" if failed else "done"
+        state.status = "failed" if failed else "done"
         self._say(state)
 
-    def _say(self, state: CellState) -> None:
+    def _say(self, state: CellProgress) -> None:
         if not self.console.is_terminal:
-            done = sum(one.state in SETTLED for one in self.states.values())
+            done = sum(one.status in SETTLED for one in self.states.values())
             self.console.print(
                 f"[{done}/{len(self.states) + self._to_come} cells, {self.left()}] {self.describe(state)}",
                 markup=False,
@@ -109,7 +111,7 @@ class Progress:
         if self._began is None or not self._ran:
             return "time left unknown"
         states = self.states.values()
-        going = [state for state in states if state.state not in ("failed", "stopped early")]
+        going = [state for state in states if state.status not in ("failed", "stopped")]
         ahead = sum((state.epochs - state.epoch) * self._weight(state.cell) for state in going)
         whole = sum(state.epochs * self._weight(state.cell) for state in states)
         ahead += self._to_come * whole / len(states)
@@ -120,9 +122,9 @@ class Progress:
 
     def table(self) -> Table:
         """One row a cell: those that run first, and as many as the terminal has lines for."""
-        states = sorted(self.states.values(), key=lambda state: ORDER.get(state.state, 0))
+        states = sorted(self.states.values(), key=lambda state: ORDER.get(state.status, 0))
         shown = states[: max(1, self.console.height - LINES_AROUND)]
-        counts = Counter(state.state for state in states)
+        counts = Counter(state.status for state in states)
         summary = ", ".join(f"{count} {state}" for state, count in counts.items())
         metric = self.study.metric
         table = Table(title=f"{self.study.name}: {summary}; {self.left()}", title_justify="left")
@@ -133,11 +135,11 @@ class Progress:
         for state in shown:
             value = "" if state.value is None else metric.text(state.value)
             rate = "" if state.clips_per_second is None else f"{state.clips_per_second:.0f}"
-            table.add_row(self.study.label(state.cell), state.state, f"{state.epoch}/{state.epochs}", value, rate)
+            table.add_row(self.study.label(state.cell), state.status, f"{state.epoch}/{state.epochs}", value, rate)
         return table
 
-    def describe(self, state: CellState) -> str:
+    def describe(self, state: CellProgress) -> str:
         """A cell's state as one line."""
         metric = self.study.metric
         value = "" if state.value is None else f", best validation {metric.title} {metric.text(state.value)}"
-        return f"{self.study.label(state.cell)}: {state.state}, epoch {state.epoch} of {state.epochs}{value}"
+        return f"{self.study.label(state.cell)}: {state.status}, epoch {state.epoch} of {state.epochs}{value}"

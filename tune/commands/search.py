@@ -13,13 +13,13 @@ from data.errors import DataError
 from data.progress import say
 from data.stream import Corpus
 from data.terminal import console
-from tune.commands.search_output import Events, Outcome, Texts, Voice, describe_cost
-from tune.core.cell_folder import DamagedError
+from tune.commands.search_output import EventOutput, Outcome, SearchOutput, TextOutput, describe_cost
 from tune.core.code_record import record
 from tune.core.data_source import record_data
 from tune.core.driver import driver_lock, stop_on_sigterm
-from tune.core.initial_weights import keep
+from tune.core.given_weights import keep
 from tune.core.protocol import claim, load_study
+from tune.core.sealing import DamagedError
 from tune.core.search_spec import Preset, Search
 from tune.core.study import Study, StudyError
 from tune.engine.cost import Cost, NoMachineError, cost_of
@@ -47,40 +47,40 @@ def main(search: Search) -> int:
     """Run the search as the command line says; 0, 1 where a cell has no result yet, 2 for a command that cannot run."""
     options = parse(search.description)
     stop_on_sigterm()
-    voice: Voice = Events(sys.stdout) if options.json else Texts()
+    output: SearchOutput = EventOutput(sys.stdout) if options.json else TextOutput()
     try:
-        return run(search, options, voice)
+        return run(search, options, output)
     except KeyboardInterrupt:
-        return voice.interrupted()
+        return output.interrupted()
 
 
-def run(search: Search, options: Options, voice: Voice) -> int:
+def run(search: Search, options: Options, output: SearchOutput) -> int:
     """Plan, then do it; the exit code."""
     try:
         planned = plan(search, options)
         if options.plan:
-            show_plan(planned, options, voice)
+            show_plan(planned, options, output)
             return 0
     except USER_ERRORS as error:
-        return voice.refused(error)
+        return output.refused(error)
     try:
-        outcome = execute(search, planned, options, voice)
+        outcome = execute(search, planned, options, output)
     except (StudyError, DataError, DamagedError, OSError) as error:
-        return voice.refused(error)
-    voice.results(load_study(outcome.study.folder), tracking_uri(options.records), outcome.links)
-    return voice.left(outcome)
+        return output.refused(error)
+    output.results(load_study(outcome.study.folder), tracking_uri(options.records), outcome.links)
+    return output.left(outcome)
 
 
 def refuse(error: Exception, console: Console) -> int:
     """Say in one line why the command cannot run."""
-    return Texts(console).refused(error)
+    return TextOutput(console).refused(error)
 
 
-def show_plan(planned: Planned, options: Options, voice: Voice) -> None:
+def show_plan(planned: Planned, options: Options, output: SearchOutput) -> None:
     """Say what would run, counting the CPUs and GPUs of the cluster where one is named."""
     with ray_runtime(options.cluster.address) if options.cluster.address or is_auto(options) else nullcontext():
-        resources = arranged(planned, options, voice, chosen_resources(options), kept=False)
-        voice.planned(planned, cost(planned, resources, options))
+        resources = arranged(planned, options, output, chosen_resources(options), kept=False)
+        output.planned(planned, cost(planned, resources, options))
 
 
 def is_auto(options: Options) -> bool:
@@ -88,7 +88,7 @@ def is_auto(options: Options) -> bool:
     return options.cluster.gpus_per_trial == "auto"
 
 
-def arranged(planned: Planned, options: Options, voice: Voice, held: Resources, kept: bool = True) -> Resources:
+def arranged(planned: Planned, options: Options, output: SearchOutput, held: Resources, kept: bool = True) -> Resources:
     """What trials hold, measured where the user asks for that; ``kept``: in the study's folder."""
     missing = planned.study.missing()
     if not is_auto(options) or not missing:
@@ -96,7 +96,7 @@ def arranged(planned: Planned, options: Options, voice: Voice, held: Resources, 
     from tune.engine.packing import pack, packed
 
     packing = pack(planned.study, missing, held, hardware(), kept)
-    voice.packed(packing)
+    output.packed(packing)
     return packed(held, packing)
 
 
@@ -115,33 +115,33 @@ def cost(planned: Planned, resources: Resources, options: Options) -> Cost | Non
     return replace(found, price_per_gpu_hour=options.cluster.price_per_gpu_hour)
 
 
-def execute(search: Search, planned: Planned, options: Options, voice: Voice) -> Outcome:
+def execute(search: Search, planned: Planned, options: Options, output: SearchOutput) -> Outcome:
     """Run the missing cells under the study's lock, with MLflow following."""
     check_storage(planned.study.folder)
     check_views(options.records)
     with driver_lock(planned.study.folder):
         is_ready = planned.manifest is not None and options.clips.videos is None
         if is_ready and not planned.study.missing():
-            voice.planned(planned, None)
+            output.planned(planned, None)
             say_data(planned)
-            return with_card(track(planned.study, options, voice, lambda listener: (planned.study, [])), voice)
+            return with_card(track(planned.study, options, output, lambda listener: (planned.study, [])), output)
         with ray_runtime(options.cluster.address):
             resources = chosen_resources(options)
             if search.wants_gpu:
-                confirm(planned, search.presets[options.grid.preset], resources, options, voice)
+                confirm(planned, search.presets[options.grid.preset], resources, options, output)
             ready = planned if is_ready else bring(search, planned, options)
-            resources = arranged(ready, options, voice, resources)
+            resources = arranged(ready, options, output, resources)
             expected = cost(ready, resources, options)
-            voice.planned(ready, expected)
-            warn_of_damage(ready.study, voice)
+            output.planned(ready, expected)
+            warn_of_damage(ready.study, output)
             corpus = ready.corpus()
             check_clips(ready.study, corpus)
             if options.training.weights is not None:
                 keep(ready.study, options.training.weights)
             ready = with_origin(ready)
             again = partial(replan, search, ready, options)
-            work = partial(train, Workload(ready.study, corpus, resources), again, voice, expected)
-            return with_card(track(ready.study, options, voice, work), voice)
+            work = partial(train, Workload(ready.study, corpus, resources), again, output, expected)
+            return with_card(track(ready.study, options, output, work), output)
 
 
 def with_origin(planned: Planned) -> Planned:
@@ -157,33 +157,33 @@ def say_data(planned: Planned) -> None:
     record_data(planned.study.folder, planned.manifest, planned.num_clips(data))
 
 
-def with_card(outcome: Outcome, voice: Voice) -> Outcome:
+def with_card(outcome: Outcome, output: SearchOutput) -> Outcome:
     """The outcome, when the study's reproducibility card says what came of it."""
     try:
         write_card(load_study(outcome.study.folder), outcome.study.folder)
     except (OSError, DamagedError) as error:
-        voice.warned(f"the reproducibility card could not be written ({error}): tune/report.py writes it later")
+        output.warned(f"the reproducibility card could not be written ({error}): tune/report.py writes it later")
     return outcome
 
 
-def confirm(planned: Planned, preset: Preset, resources: Resources, options: Options, voice: Voice) -> None:
+def confirm(planned: Planned, preset: Preset, resources: Resources, options: Options, output: SearchOutput) -> None:
     """Warn before a search that wants GPUs starts without one; on a terminal, ask. Raises StudyError for a no."""
     if preset.demo or planned.study.demo or hardware().gpus or not planned.study.missing():
         return
-    voice.warned(f"this search wants GPUs, and there is none: {describe_cost(cost(planned, resources, options))}")
+    output.warned(f"this search wants GPUs, and there is none: {describe_cost(cost(planned, resources, options))}")
     if options.yes or options.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     if not Confirm.ask("Start all the same (--yes does not ask)?", default=False, console=console(stderr=True)):
         raise StudyError("not started: give --address of a cluster with GPUs, --yes, or --preset demo")
 
 
-def warn_of_damage(study: Study, voice: Voice) -> None:
+def warn_of_damage(study: Study, output: SearchOutput) -> None:
     """Name the damaged files of cells that go on, and from which epoch each does instead."""
     for cell in study.missing():
         folder = study.cell_folder(cell)
         if folder.has_checkpoint() and (found := folder.resumable()).damage:
             files = ", ".join(f"{folder.folder.root}/{name}" for name in found.damage)
-            voice.warned(f"damaged: {files}; the cell goes on after epoch {len(found.rows)}")
+            output.warned(f"damaged: {files}; the cell goes on after epoch {len(found.rows)}")
 
 
 def check_clips(study: Study, corpus: Corpus) -> None:
@@ -193,22 +193,22 @@ def check_clips(study: Study, corpus: Corpus) -> None:
 
 
 def train(
-    work: Workload, again: Callable[[], Study], voice: Voice, expected: Cost | None, listener: Listener
+    work: Workload, again: Callable[[], Study], output: SearchOutput, expected: Cost | None, listener: Listener
 ) -> tuple[Study, list[Failure]]:
     """Run what is missing, with progress shown; the study as it ends, and the cells that failed."""
     study, pace = work.study, expected.pace if expected else Pace()
-    with voice.progress(study, study.missing(), pace) as progress, Monitor(study) as monitor:
+    with output.progress(study, study.missing(), pace) as progress, Monitor(study) as monitor:
         return run_rounds(replace(work, listeners=[listener, progress, monitor]), again)
 
 
-def track(study: Study, options: Options, voice: Voice, work: Work) -> Outcome:
+def track(study: Study, options: Options, output: SearchOutput, work: Work) -> Outcome:
     """Do ``work`` on the study with MLflow brought up to date before, while and after, where it can be."""
     from tune.tracking.views import Views  # MLflow takes seconds to import
 
     claim(study)
     views = Views(load_study(study.folder), options.records)
     for line in views.begin():
-        voice.warned(line)
+        output.warned(line)
     try:
         study, failures = work(views.listener)
     except KeyboardInterrupt:  # Ray ends well after a first Ctrl-C; this is a second, or one at another moment

@@ -39,7 +39,7 @@ class Outcome:
     """Which view could not be brought up to date, and why, a line each."""
 
 
-class Voice(Protocol):
+class SearchOutput(Protocol):
     """Tells a user what a search does."""
 
     def refused(self, error: Exception) -> int:
@@ -102,7 +102,7 @@ def describe_pages(tracking_uri: str, links: Mapping[str, str]) -> list[str]:
     return [*how, *(f"MLflow, {view}: {link}" for view, link in links.items())]
 
 
-class Texts:
+class TextOutput:
     """For people: a live table on a terminal, plain lines elsewhere."""
 
     def __init__(self, given: Console | None = None) -> None:
@@ -170,7 +170,7 @@ class Texts:
         self.console.print(masked(line), markup=False, highlight=False, soft_wrap=True)
 
 
-class Events:
+class EventOutput:
     """For programs: one JSON object a line, each with the name of its event."""
 
     def __init__(self, out: TextIO) -> None:

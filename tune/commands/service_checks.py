@@ -13,8 +13,8 @@ from typing import Any
 from tune.commands.findings import Finding, broken, ok, warning
 from tune.commands.machine_checks import GB
 from tune.commands.probing import probe
-from tune.engine.machine import home_problem
 from tune.services.databases import MLFLOW, OPTUNA, BehindError, Package, examine, first_line, is_database, sqlite_file
+from tune.services.host import home_problem
 
 DATASETS = Path("datasets")
 GET_DATA = (
@@ -155,12 +155,18 @@ def _server(uri: str) -> Finding:
     return ok(f"{uri} answers, after {1000 * seconds:.0f} ms")
 
 
-def optuna(uri: str | None, storage: str) -> Finding:
-    """Whether Optuna's database fits the installed Optuna."""
+def optuna(url: str | None, tracking_uri: str | None, storage: str) -> Finding:
+    """Whether Optuna's database is one, is not MLflow's, and fits the installed Optuna."""
+    from tune.core.study import StudyError
     from tune.planning.options import Records
-    from tune.planning.preflight import optuna_storage
+    from tune.planning.preflight import check_optuna, optuna_storage
 
-    uri = optuna_storage(Records(storage=storage, optuna_storage=uri))
+    records = Records(storage=storage, tracking_uri=tracking_uri, optuna_storage=url)
+    try:
+        check_optuna(records)
+    except StudyError as error:
+        return broken(str(error), "give another --optuna-storage, or none")
+    uri = optuna_storage(records)
     if uri is None:
         return ok("none, as the storage is a bucket; --optuna-storage names one")
     return _database(OPTUNA, uri, f"python tune/sync.py, or optuna storage upgrade --storage {uri}")

@@ -13,7 +13,7 @@ from tune.commands.search import USER_ERRORS, refuse
 from tune.core.console import print_document
 from tune.core.driver import driver_lock
 from tune.core.identity import fork
-from tune.core.open_study import find_study
+from tune.core.protocol import find_study
 from tune.reporting.compare import print_comparison
 from tune.reporting.export import export
 from tune.reporting.listing import print_list

@@ -23,7 +23,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -35,15 +35,26 @@ from data.sealing import sealed, unsealed
 from fernn.files.checkpoint import CheckpointError, Tensors, pack, unpack
 from fernn.train.loop import Row
 from fernn.train.run import Run, with_prefix
-from tune.core.folder import ALTERED, UNREADABLE, DamagedError, Folder, damaged, read_sealed, read_tensors, write_sealed
+from tune.core.folder import UNREADABLE, Folder
+from tune.core.result import Result
+from tune.core.sealing import (
+    ALTERED,
+    ENTRIES,
+    damaged,
+    read_entries,
+    read_rows,
+    read_sealed,
+    read_tensors,
+    rows_before_damage,
+    sealed_line,
+    write_sealed,
+)  # fmt: skip
 
 LAST, BEFORE, BEST = "last/state.safetensors", "last/before.safetensors", "best/model.safetensors"
 METRICS, PREDICTIONS, DONE = "metrics.jsonl", "predictions.parquet", "done.json"
 OPENINGS = "openings.jsonl"
 EXAMPLES = "examples.safetensors"
 CODES, MACHINES = "codes.json", "machines.json"
-ENTRIES = "entries"
-"""Under which name a sealed file has its list."""
 
 
 class Superseded(RuntimeError):
@@ -67,16 +78,16 @@ class CellFolder:
         self._lines: list[str] = []
         self._attempt = ""
 
-    def done(self) -> dict[str, Any] | None:
+    def done(self) -> Result | None:
         """The result, or None while there is none; raises DamagedError where it is not as it was written."""
         content = self.folder.read(DONE)
         if content is None:
             return None
         try:
-            return unsealed(json.loads(content))
+            return Result.of(unsealed(json.loads(content)))
         except UNREADABLE as error:
             way_out = f"delete it, and {RUN_AGAIN}: {EVALUATED}"
-            raise self._damaged(DONE, ALTERED, way_out) from error
+            raise damaged(self.folder, DONE, ALTERED, way_out) from error
 
     def config(self) -> dict[str, Any] | None:
         """What the cell is, or None before it is planned."""
@@ -84,33 +95,16 @@ class CellFolder:
 
     def history(self) -> list[Row]:
         """One row an epoch, as far as recorded; raises DamagedError for a row that is not as it was written."""
-        return self._whole_rows(METRICS, ANEW)
+        return read_rows(self.folder, METRICS, ANEW)
 
     def openings(self) -> list[dict[str, Any]]:
         """One row for each time that the test clips were read; raises DamagedError as :meth:`history` does."""
-        return self._whole_rows(OPENINGS, "delete it: what was read is then no longer known")
+        return read_rows(self.folder, OPENINGS, "delete it: what was read is then no longer known")
 
     def log_opening(self, purpose: str) -> None:
         """Write down that the test clips are about to be read with the best weights."""
         row = {"purpose": purpose, "at": time.time(), "host": socket.gethostname(), "weights": self.best_sha256()}
         self.folder.write(OPENINGS, "".join(map(sealed_line, [*self.openings(), row])).encode())
-
-    def _whole_rows(self, name: str, way_out: str) -> list[dict[str, Any]]:
-        rows, num_lines = self._rows_before_damage(name)
-        if len(rows) < num_lines:
-            raise self._damaged(name, f"line {len(rows) + 1} is not as it was written", way_out)
-        return rows
-
-    def _rows_before_damage(self, name: str = METRICS) -> tuple[list[dict[str, Any]], int]:
-        """The rows before the first that is damaged, and how many lines there are."""
-        lines = (self.folder.read(name) or b"").splitlines()
-        rows: list[dict[str, Any]] = []
-        for line in lines:
-            try:
-                rows.append(unsealed(json.loads(line)))
-            except UNREADABLE:
-                break
-        return rows, len(lines)
 
     def attempt(self) -> dict[str, Any] | None:
         """Who took the cell over last (host, pid) and when, or None before its first attempt."""
@@ -157,12 +151,7 @@ class CellFolder:
     def take_over(self) -> None:
         """Make this attempt the one that may write."""
         self._attempt = uuid.uuid4().hex
-        attempt = {
-            "id": self._attempt,
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "started": time.time(),
-        }
+        attempt = {"id": self._attempt, "host": socket.gethostname(), "pid": os.getpid(), "started": time.time()}
         write_sealed(self.folder, "attempt.json", attempt)
         self.folder.sweep()
         for name in ("failure.json", "stopped.json"):
@@ -191,22 +180,11 @@ class CellFolder:
         def parsed(one: Any) -> dict[str, Any]:
             return {"first_epoch": int(one["first_epoch"]), "code": str(one["code"])}
 
-        return self._entries(CODES, parsed)
+        return read_entries(self.folder, CODES, parsed, f"delete it, and {RUN_AGAIN}")
 
     def machines(self) -> list[dict[str, Any]]:
         """On what the cell's trials ran, each different answer once; empty where that was not recorded."""
-        return self._entries(MACHINES, dict)
-
-    def _entries(self, name: str, parsed: Callable[[Any], dict[str, Any]]) -> list[dict[str, Any]]:
-        """The entries of a list in a file; raises DamagedError for one that cannot be read."""
-        way_out = f"delete it, and {RUN_AGAIN}"
-        try:
-            content = self.folder.read_json(name) or []  # a list alone in cells of an earlier version
-            if isinstance(content, dict):
-                content = (read_sealed(self.folder, name, way_out, ENTRIES) or {})[ENTRIES]
-            return [parsed(one) for one in content]
-        except UNREADABLE as error:
-            raise self._damaged(name, ALTERED, way_out) from error
+        return read_entries(self.folder, MACHINES, dict, f"delete it, and {RUN_AGAIN}")
 
     def ran_on(self, machine: Mapping[str, Any]) -> None:
         """Say on what a trial of the cell runs."""
@@ -231,7 +209,7 @@ class CellFolder:
 
     def resumable(self) -> Resumable:
         """The newest checkpoint that is whole and lacks no row: the last, the one before, or none."""
-        rows, num_lines = self._rows_before_damage()
+        rows, num_lines = rows_before_damage(self.folder, METRICS)
         damage = [f"{METRICS}, line {len(rows) + 1}"] if len(rows) < num_lines else []
         if (best := self._best_epoch()) is None:
             return Resumable(None, [], (*damage, BEST))
@@ -274,8 +252,10 @@ class CellFolder:
 
     def load_best(self, run: Run) -> None:
         """Put the best epoch's weights into the run's model."""
-        tensors, _ = self._unpack(BEST, self._best())
-        run.model.load_state_dict(tensors)
+        try:
+            run.model.load_state_dict(unpack(self._best())[0])
+        except CheckpointError as error:
+            raise damaged(self.folder, BEST, str(error), ANEW) from error
 
     def best_sha256(self) -> str:
         """Which weights the best epoch's are: the SHA-256 of their checkpoint."""
@@ -287,16 +267,7 @@ class CellFolder:
             raise FileNotFoundError(f"{self.folder.root} has no best checkpoint")
         return content
 
-    def _unpack(self, name: str, content: bytes) -> tuple[Tensors, dict[str, Any]]:
-        try:
-            return unpack(content)
-        except CheckpointError as error:
-            raise self._damaged(name, str(error), ANEW) from error
-
-    def _damaged(self, name: str, how: str, way_out: str) -> DamagedError:
-        return damaged(self.folder, name, how, way_out)
-
-    def finish(self, predictions: pa.Table, result: Mapping[str, Any], examples: Tensors | None = None) -> None:
+    def finish(self, predictions: pa.Table, result: Result, examples: Tensors | None = None) -> None:
         """Keep the predictions and examples, then the result."""
         self._require_mine()
         sink = pa.BufferOutputStream()
@@ -306,7 +277,7 @@ class CellFolder:
         if examples:
             self.folder.write(EXAMPLES, pack(examples, {}))
         digest = hashlib.sha256(content).hexdigest()
-        self.folder.write_json(DONE, sealed({**result, "code": self.codes(), "predictions_sha256": digest}))
+        self.folder.write_json(DONE, sealed(result.kept(self.codes(), digest).facts()))
 
     def examples(self) -> Tensors:
         """What was kept to be looked at; empty where nothing was."""
@@ -317,9 +288,9 @@ class CellFolder:
         content, done = self.folder.read(PREDICTIONS), self.done()
         if content is None or done is None:
             raise FileNotFoundError(f"{self.folder.root} has no predictions")
-        if hashlib.sha256(content).hexdigest() != done["predictions_sha256"]:
+        if hashlib.sha256(content).hexdigest() != done.predictions_sha256:
             way_out = f"delete {DONE} beside it, and {RUN_AGAIN}: {EVALUATED}"
-            raise self._damaged(PREDICTIONS, ALTERED, way_out)
+            raise damaged(self.folder, PREDICTIONS, ALTERED, way_out)
         return read_table(pa.BufferReader(content), name=f"{self.folder.root}/{PREDICTIONS}")
 
     def _require_mine(self) -> None:
@@ -333,8 +304,3 @@ class CellFolder:
 RUN_AGAIN = "run the search again"
 EVALUATED = "the cell is evaluated anew, or trained anew where gc freed its checkpoints"
 ANEW = f"delete the cell's folder, and {RUN_AGAIN} to train it anew"
-
-
-def sealed_line(row: Mapping[str, Any]) -> str:
-    """The row as a line with its checksum."""
-    return json.dumps(sealed(row)) + "\n"

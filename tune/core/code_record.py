@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from tune.core.console import masked
-from tune.core.folder import ALTERED, UNREADABLE, Folder, damaged, read_sealed, write_sealed
+from tune.core.folder import UNREADABLE, Folder
+from tune.core.sealing import ALTERED, damaged, read_sealed, write_sealed
 
 DISTRIBUTION = "fernn-search"
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,8 @@ from data.registry import DATASETS
 from data.sealing import sealed, unsealed
 from fernn.config import DataConfig
 from tune.core.console import masked
-from tune.core.folder import UNREADABLE, DamagedError, Folder
+from tune.core.folder import UNREADABLE, Folder
+from tune.core.sealing import DamagedError
 from tune.core.study import Study, StudyError
 
 

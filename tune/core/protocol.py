@@ -1,15 +1,30 @@
 """What a study's folder says the study is: checked against what is asked, written down, read again."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
+from os import PathLike, fspath
+from pathlib import Path
 from typing import Any
 
+from fernn.config import unknown_name
+from fernn.models import ModelConfig, import_model, name_model
 from tune.core.cell_folder import CellFolder
 from tune.core.folder import UNREADABLE, Folder
 from tune.core.identity import STUDY_FILE, id_in, identified, require_no_copy
-from tune.core.study import CHOSEN, PROTOCOL_VERSION, Cell, Space, Study, StudyError, cell_of, key_of
+from tune.core.study import (
+    CHOSEN,
+    HALVING,
+    PROTOCOL_VERSION,
+    SCHEDULER_NAMES,
+    Cell,
+    Space,
+    Study,
+    StudyError,
+    cell_of,
+    key_of,
+)
 
 SOURCES = "model_sources"
 """What ``study.json`` has the modules of users' own models under, as they were when their cells were last planned."""
@@ -82,7 +97,7 @@ def claim(study: Study) -> None:
     facts: dict[str, Any] = {**known, **identified(study.folder, known), "name": study.name}
     facts |= {"demo": study.demo, "partial": list(study.partial), "data": study.data}
     facts |= {"stand_in": study.stand_in} if study.stand_in else {}
-    facts["scheduler"] = "asha" if "asha" in (study.scheduler, known.get("scheduler")) else "none"
+    facts["scheduler"] = HALVING if study.halves or _scheduler(known) == HALVING else "none"
     facts["sampling"] = dict(study.sampling) or known.get("sampling", {})
     facts["epochs"] = max(max_epochs(study), known.get("epochs", 0))
     if sources := known.get(SOURCES, {}) | model_sources(study.cells):
@@ -133,9 +148,14 @@ def _study(folder: Folder, facts: Mapping[str, Any]) -> Study:
     ordered = tuple(at[values] for values in product(*space.values()) if values in at)
     study = Study(
         folder.name, folder, space, ordered, facts["demo"], tuple(map(str, facts["partial"])), facts["data"],
-        facts["scheduler"], facts["sampling"], stand_in=str(facts.get("stand_in", "")), id=id_in(facts),
+        _scheduler(facts), facts["sampling"], stand_in=str(facts.get("stand_in", "")), id=id_in(facts),
     )  # fmt: skip
     return replace(study, num_to_come=num_to_come(study))
+
+
+def _scheduler(facts: Mapping[str, Any]) -> str:
+    name = str(facts.get("scheduler", "none"))
+    return SCHEDULER_NAMES.get(name, name)
 
 
 _KINDS: dict[str, type] = {
@@ -181,3 +201,49 @@ def num_to_come(study: Study) -> int:
         mine |= {rate} if low <= rate <= high else set()
     left = sum(max(0, study.sampling["num_samples"] - len(mine)) for mine in rates.values())
     return left * len(study.space["seed"])
+
+
+ModelName = str | type[ModelConfig]
+"""A registered name, "package.module:ConfigClass", or such a class itself."""
+
+
+def name_models(models: Iterable[ModelName], *storages: str) -> None:
+    """Bring in those of the models that are a user's own; none from a folder in which studies are kept.
+
+    Raises ValueError for a name that leads to no model.
+    """
+    folders = [Path(folder.root) for storage in storages if (folder := Folder(storage)).is_local]
+    for model in models:
+        if isinstance(model, type):
+            if model.__module__ == "__main__":
+                raise ValueError(f"model {model.__qualname__} must be in a module, as the one that was trained is")
+            name_model(f"{model.__module__}:{model.__qualname__}", model)
+        elif ":" in model:
+            import_model(model, folders)
+
+
+def own_models(study: Study) -> list[str]:
+    """The names of the models in the study that are a user's own."""
+    models = [cell.experiment.model for cell in study.cells]
+    return list(dict.fromkeys(model.name for model in models if model.is_own))
+
+
+def find_study(study: str | PathLike[str], storage: str = "studies", models: Sequence[ModelName] = ()) -> Study:
+    """The study of that name in ``storage``, or in that folder; raises StudyError with the nearest name.
+
+    ``models`` names those of the user's own that are to be more than their stored values.
+    """
+    name = fspath(study)
+    name_models(models, storage, *([name] if "/" in name else []))
+    known = known_studies(storage)
+    if name in known:
+        return load_study((Folder(storage) / name).as_root())
+    if "/" in name or not known:
+        return load_study(Folder(name) if "/" in name else (Folder(storage) / name).as_root())
+    raise StudyError(f"{unknown_name(name, known, kind='study')} (in {storage})")
+
+
+def known_studies(storage: str) -> list[str]:
+    """The names of the studies in ``storage``."""
+    home = Folder(storage)
+    return [name for name in home.children("") if (home / name).as_root().has(STUDY_FILE)]

@@ -6,23 +6,28 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fernn.train.loop import Row
-from tune.core.cell_folder import CellFolder, DamagedError
+from tune.core.cell_folder import CellFolder
 from tune.core.driver import driver_of
+from tune.core.result import Result
+from tune.core.sealing import DamagedError
 from tune.core.study import Cell, Study
 
-Status = Literal["done", "running", "waiting", "stopped", "diverged", "failed", "damaged"]
+Status = Literal["done", "running", "waiting", "resting", "lost", "stopped", "diverged", "failed", "damaged"]
+"""Of a cell. "resting": its trial has come as far as it was to, and waits for what successive halving decides; "lost":
+its trial broke off, and another goes on from the last checkpoint; "stopped": by successive halving. What rests or is
+lost is known to the driver alone; by its folder such a cell is waiting."""
 
 
 @dataclass(frozen=True)
-class Standing:
+class CellStatus:
     """One cell: its status, the reason for one that is neither done nor under way, and what is recorded of it."""
 
     cell: Cell
     status: Status
     reason: str = ""
     rows: list[Row] = field(default_factory=list)
-    result: Mapping[str, Any] = field(default_factory=dict)
-    """What ``done.json`` says; empty while there is no result."""
+    result: Result = Result()
+    """Empty while there is none."""
 
     @property
     def epoch(self) -> int:
@@ -42,7 +47,7 @@ class Standing:
     @property
     def test(self) -> float | None:
         """The test metric of the best epoch, None while there is no result."""
-        return self.result.get("metrics", {}).get(f"test/{self.cell.metric.name}")
+        return self.result.metrics.get(f"test/{self.cell.metric.name}")
 
     @property
     def train_seconds(self) -> float | None:
@@ -53,35 +58,39 @@ class Standing:
     @property
     def machine(self) -> Mapping[str, Any]:
         """Where the result was computed, and with which versions; empty while there is none."""
-        return self.result.get("machine", {})
+        return self.result.machine
 
 
-def standings(study: Study) -> list[Standing]:
+def statuses(study: Study) -> list[CellStatus]:
     """Every cell of the study, in the order of the plan."""
     running = running_cells(study, driver_of(study.folder))
-    return study.folder.each(lambda cell: standing(study, cell, running), study.cells)
+    return study.folder.each(lambda cell: cell_status(study, cell, running), study.cells)
 
 
-def standing(study: Study, cell: Cell, running: Collection[str] = ()) -> Standing:
+def cell_status(study: Study, cell: Cell, running: Collection[str] = ()) -> CellStatus:
     """How far the cell is; one with a file that is not as it was written is "damaged", with which."""
     folder = study.cell_folder(cell)
     try:
         status, reason = status_of(study, cell, running)
-        return Standing(cell, status, reason, folder.history(), folder.done() or {})
+        return CellStatus(cell, status, reason, folder.history(), folder.done() or Result())
     except DamagedError as error:
-        return Standing(cell, "damaged", str(error))
+        return CellStatus(cell, "damaged", str(error))
 
 
 def status_of(study: Study, cell: Cell, running: Collection[str] = ()) -> tuple[Status, str]:
     """The cell's status, with the reason where it ended without a result; raises DamagedError."""
-    folder = study.cell_folder(cell)
+    return status_in(study.cell_folder(cell), study.halves, cell.key in running)
+
+
+def status_in(folder: CellFolder, halves: bool, is_running: bool = False) -> tuple[Status, str]:
+    """As :func:`status_of`, by the cell's folder; ``halves``: whether successive halving may have stopped it."""
     if folder.done() is not None:
         return "done", ""
     if (failure := folder.failure()) is not None:
         return ("diverged" if folder.diverged() else "failed"), failure
-    if study.scheduler == "asha" and (stopped := folder.stopped()) is not None:
+    if halves and (stopped := folder.stopped()) is not None:
         return "stopped", stopped
-    return ("running" if cell.key in running else "waiting"), ""  # an attempt begins without the marks of the last
+    return ("running" if is_running else "waiting"), ""  # an attempt begins without the marks of the last
 
 
 def count(study: Study) -> Counter[Status]:

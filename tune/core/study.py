@@ -104,7 +104,7 @@ class Study:
     data: str = ""
     """Folder of the prepared data."""
     scheduler: str = "none"
-    """Where it is "asha", a cell that was stopped counts as settled."""
+    """Where it is :data:`HALVING`, a cell that was stopped counts as settled."""
     sampling: Settings = field(default_factory=dict)
     """How learning rates were proposed, empty for a grid."""
     num_to_come: int = 0
@@ -113,6 +113,11 @@ class Study:
     """The record of the code that trains what is missing, empty where there is none: :mod:`tune.core.code_record`."""
     id: str = ""
     """What the study is known by wherever it is, see :mod:`tune.core.identity`; empty before it is claimed."""
+
+    @property
+    def halves(self) -> bool:
+        """Whether successive halving stops some of its cells early."""
+        return self.scheduler == HALVING
 
     @property
     def metric(self) -> Metric:
@@ -138,7 +143,7 @@ class Study:
     def settled(self, cell: Cell) -> bool:
         """Whether nothing is left to do: the cell has its result, would diverge again, or was stopped for good."""
         folder = self.cell_folder(cell)
-        stopped = self.scheduler == "asha" and folder.stopped() is not None
+        stopped = self.halves and folder.stopped() is not None
         return folder.done() is not None or stopped or folder.diverged()
 
     def diverged(self) -> list[Cell]:
@@ -228,3 +233,7 @@ def cell_of(config: Mapping[str, Any]) -> Cell:
 
 
 RATE = "optim.lr"
+HALVING = "halving"
+"""The scheduler that stops learning rates early, synchronously: a rung is decided when all have reached it."""
+SCHEDULER_NAMES = {"asha": HALVING}
+"""Other words by which a scheduler is known, on the command line and in studies of version 0.1."""

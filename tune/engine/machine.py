@@ -11,6 +11,7 @@ import ray
 import torch
 
 from tune.core.code_record import source_sha256
+from tune.services.host import memory_limit
 
 
 def machine(device: torch.device) -> dict[str, Any]:
@@ -103,28 +104,3 @@ def peak_memory(device: torch.device) -> int:
         return torch.cuda.max_memory_allocated(device)
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-
-
-CGROUP = Path("/sys/fs/cgroup")
-
-
-def memory_limit(cgroup: Path = CGROUP) -> int | None:
-    """The bytes that a container may use, None without a limit; of cgroup version 2 or 1."""
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        try:
-            text = (cgroup / name).read_text(encoding="utf-8").strip()
-        except OSError:
-            continue
-        return None if text == "max" else int(text)
-    return None
-
-
-def home_problem() -> str:
-    """What is wrong with the home folder, empty where nothing is."""
-    try:
-        folder = Path.home()
-    except RuntimeError:
-        return "this user has no home folder"
-    if not folder.is_dir():
-        return f"the home folder {folder} does not exist"
-    return "" if os.access(folder, os.W_OK | os.X_OK) else f"the home folder {folder} cannot be written"

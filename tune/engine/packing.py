@@ -23,7 +23,7 @@ from data.progress import say
 from fernn.experiment import Experiment
 from fernn.train.loop import train_step
 from fernn.train.run import Run, available_device
-from tune.core.folder import read_sealed, write_sealed
+from tune.core.sealing import read_sealed, write_sealed
 from tune.core.study import Cell, Study, StudyError
 from tune.engine.cost import blank_batch, probe, probe_of
 from tune.engine.machine import whole_memory

@@ -23,7 +23,8 @@ from fernn.train.task import Predictions
 from tune.analysis.metrics_diff import Training
 from tune.core.cell_folder import CellFolder
 from tune.core.code_record import source_sha256
-from tune.core.initial_weights import initial_weights
+from tune.core.given_weights import initial_weights
+from tune.core.result import Result
 from tune.core.study import Cell, Study
 from tune.core.test_access import COMPLETION, Sealed
 from tune.engine.machine import machine, peak_memory, reset_peak_memory
@@ -157,24 +158,23 @@ def keep_first(batches: Iterable[Batch], kept: list[Batch]) -> Iterator[Batch]:
         yield batch
 
 
-def result(cell: Cell, run: Run, rows: list[Row], found: Evaluated) -> dict[str, Any]:
-    """What ``done.json`` says: the result, what it cost, and on what."""
+def result(cell: Cell, run: Run, rows: list[Row], found: Evaluated) -> Result:
+    """What the cell came to, what it cost, and on what."""
     metrics = found.metrics()
-    return {
-        "key": cell.key,
-        "status": "finished",
-        "epochs": run.epoch,
-        "best_epoch": run.best_epoch,
-        "num_parameters": sum(parameter.numel() for parameter in run.model.parameters()),
-        "metrics": metrics,
-        "metrics_sha256": Training(rows, metrics).sha256,
-        "law_errors": found.law_errors,
-        "peak_memory_bytes": peak_memory(run.device),
-        "train_seconds": sum(row["time/train_seconds"] for row in rows),
-        "validation_seconds": sum(row["time/validation_seconds"] for row in rows),
-        "finished_at": time.time(),
-        "machine": machine(run.device),
-    }
+    return Result(
+        key=cell.key,
+        epochs=run.epoch,
+        best_epoch=run.best_epoch,
+        num_parameters=sum(parameter.numel() for parameter in run.model.parameters()),
+        metrics=metrics,
+        metrics_sha256=Training(rows, metrics).sha256,
+        law_errors=found.law_errors,
+        peak_memory_bytes=peak_memory(run.device),
+        train_seconds=sum(row["time/train_seconds"] for row in rows),
+        validation_seconds=sum(row["time/validation_seconds"] for row in rows),
+        finished_at=time.time(),
+        machine=machine(run.device),
+    )
 
 
 def prediction_table(split: Split, predictions: Predictions, clips: Sealed) -> pa.Table:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from data.files import full_path, sha256_of
 from fernn.metrics.lpips import FIRST, Perceptual
-from tune.core.imported import read_weights
+from tune.core.given_weights import read_weights
 from tune.core.study import StudyError
 
 SOURCE = "torchvision's alexnet-owt-7be5be79.pth (https://download.pytorch.org/models/alexnet-owt-7be5be79.pth)"

@@ -20,7 +20,7 @@ from tune.analysis.plotting import ReportFigure
 from tune.analysis.results import ModelRow
 from tune.analysis.sheet import Sheet
 from tune.core.cell_folder import CellFolder
-from tune.core.folder import read_sealed, read_tensors, write_sealed
+from tune.core.sealing import read_sealed, read_tensors, write_sealed
 from tune.core.study import Cell, Study
 from tune.core.test_access import Sealed
 from tune.engine.machine import machine

@@ -18,6 +18,7 @@ from fernn.files.checkpoint import Tensors
 from fernn.generalization import DRAWN, Lines, VelocityGrid, VelocityReadings, measure
 from fernn.train.run import Run
 from tune.core.cell_folder import CellFolder
+from tune.core.result import Result
 from tune.core.study import Cell, Study
 from tune.measures.measure import Advance, CellMeasurement, Document, ResultFile
 
@@ -70,7 +71,7 @@ class VelocityMeasurement(CellMeasurement):
         return self.grid.radius
 
     def settings(self) -> Document:
-        best_epoch = (self.folder.done() or {})["best_epoch"]
+        best_epoch = (self.folder.done() or Result()).best_epoch
         return {"best_epoch": best_epoch, "radius": self.grid.radius, "ranges": list(self.grid.ranges)}
 
     def measured(self) -> Measured | None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from data.terminal import options_of
-from tune.core.initial_weights import FIELD, fingerprint
+from tune.core.given_weights import FIELD, fingerprint
 from tune.core.search_spec import Preset
 from tune.core.study import Space
 from tune.planning.tpe import Sampler
@@ -61,11 +61,11 @@ class Strategy:
         None
     )
     """With tpe: where learning rates are proposed, on a logarithmic scale."""
-    scheduler: Literal["none", "asha"] = "none"
-    """asha: successive halving. After 1/27, 1/9 and 1/3 of the epochs, but not before the third, a model goes on with
-    the third (rounded up) of its learning rates that have the best mean validation metric over seeds; the others
-    stop with all their seeds. A rung is decided when all have reached it, so the outcome does not depend on which
-    worker is faster."""
+    scheduler: Literal["none", "halving", "asha"] = "none"
+    """halving (asha is an old word for it): synchronous successive halving. After 1/27, 1/9 and 1/3 of the epochs, but
+    not before the third, a model goes on with the third (rounded up) of its learning rates that have the best mean
+    validation metric over seeds; the others stop with all their seeds. A rung is decided when all have reached it,
+    so the outcome does not depend on which worker is faster."""
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,9 @@ from tune.analysis.statistics import mean_and_deviation
 from tune.core.data_source import address_in, verified
 from tune.core.folder import Folder, check_storage_name
 from tune.core.identity import STUDY_FILE
-from tune.core.open_study import name_models
-from tune.core.protocol import check, load_study, num_to_come
+from tune.core.protocol import check, load_study, name_models, num_to_come
 from tune.core.search_spec import Preset, Search
-from tune.core.study import Cell, Space, Study, StudyError, check_study_name, plan_cells
+from tune.core.study import SCHEDULER_NAMES, Cell, Space, Study, StudyError, check_study_name, plan_cells
 from tune.planning.options import Options, chosen_sampler, chosen_settings, chosen_space
 from tune.planning.tpe import Sampler
 
@@ -92,7 +91,8 @@ def make_study(search: Search, options: Options, data_hash: str) -> Study:
     given = options.records.study
     name = f"{search.base.data.name}-{options.grid.preset}" if given is None else given
     check_study_name(name)
-    folder, scheduler = (Folder(options.records.storage) / name).as_root(), options.strategy.scheduler
+    folder, scheduler = (Folder(options.records.storage) / name).as_root(), str(options.strategy.scheduler)
+    scheduler = SCHEDULER_NAMES.get(scheduler, scheduler)
     study = Study(name, folder, space, (), preset.demo, scheduler=scheduler)
     settings = chosen_settings(preset, options)
 

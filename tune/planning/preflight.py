@@ -39,13 +39,20 @@ def check_tracking(uri: str, storage: str, *, given: bool = True) -> None:
 
 def check_views(records: Records) -> None:
     """Raises StudyError where an address on the command line cannot be used for a view, see :func:`check_tracking`."""
-    uri, url = tracking_uri(records), optuna_storage(records) if records.optuna_storage is not None else None
-    check_tracking(uri, records.storage, given=records.tracking_uri is not None)
-    if url is not None:
-        check_scheme("--optuna-storage", url)
-        if url == uri:
-            raise StudyError(f"--optuna-storage must be another database than MLflow's, got {url} for both")
-        check_database("--optuna-storage", OPTUNA, url)
+    check_tracking(tracking_uri(records), records.storage, given=records.tracking_uri is not None)
+    check_optuna(records)
+
+
+def check_optuna(records: Records) -> None:
+    """Raises StudyError where a given database of Optuna's study cannot be used, or is MLflow's."""
+    url = optuna_storage(records)
+    if records.optuna_storage is None or url is None:
+        return
+    check_scheme("--optuna-storage", url)
+    is_known = records.tracking_uri is not None or Folder(records.storage).is_local
+    if is_known and url == tracking_uri(records):
+        raise StudyError(f"--optuna-storage must be another database than MLflow's, got {url} for both")
+    check_database("--optuna-storage", OPTUNA, url)
 
 
 def tracking_uri(records: Records) -> str:

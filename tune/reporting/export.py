@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from tune.core.folder import TEMPORARY, Folder
 from tune.core.identity import STUDY_FILE
-from tune.core.status import Standing, standings
+from tune.core.status import CellStatus, statuses
 from tune.core.study import Study, StudyError
 from tune.reporting.table import marks
 
@@ -61,7 +61,7 @@ def _require_free(folder: Folder, names: Sequence[str]) -> None:
 
 def contents(study: Study) -> dict[str, bytes]:
     """Every file's content by name."""
-    cells = standings(study)
+    cells = statuses(study)
     if damaged := [one for one in cells if one.status == "damaged"]:
         raise StudyError(f"cells that are damaged cannot be exported: {damaged[0].reason}")
     tables = {"metrics": metrics_table(study, cells), "cells": cells_table(study, cells)}
@@ -70,36 +70,36 @@ def contents(study: Study) -> dict[str, bytes]:
     return files | {STUDY_FILE: study.folder.read(STUDY_FILE) or b""}
 
 
-def place(study: Study, one: Standing) -> dict[str, Any]:
+def place(study: Study, one: CellStatus) -> dict[str, Any]:
     """Which cell a row is of: the study with its marks, the key, and the value of every searched field."""
     model, experiment = one.cell.experiment.model.name, one.cell.experiment
     values = {"model": model, "lr": experiment.optim.lr, "seed": experiment.seed, **study.where(one.cell)}
     return {"study": study.name, "marks": marks(study), "cell": one.cell.key, **values}
 
 
-def metrics_table(study: Study, cells: Sequence[Standing]) -> pa.Table:
+def metrics_table(study: Study, cells: Sequence[CellStatus]) -> pa.Table:
     """One row a cell and epoch."""
     rows = [place(study, one) | row | {"epoch": int(row["epoch"])} for one in cells for row in one.rows]
     return table_of(rows, [*_columns(study, cells), "epoch"])
 
 
-def cells_table(study: Study, cells: Sequence[Standing]) -> pa.Table:
+def cells_table(study: Study, cells: Sequence[CellStatus]) -> pa.Table:
     """One row a cell."""
     return table_of([place(study, one) | outcome(one) for one in cells], _columns(study, cells))
 
 
-def outcome(one: Standing) -> dict[str, Any]:
+def outcome(one: CellStatus) -> dict[str, Any]:
     """What became of a cell, by column."""
     result, metric = one.result, one.cell.metric.name
     return {
         "status": one.status, "reason": one.reason, "epochs_done": one.epoch, "epochs": one.cell.experiment.epochs,
-        "best_epoch": one.best_epoch, f"best/{metric}": one.best, "parameters": result.get("num_parameters"),
-        **result.get("metrics", {}), "train_seconds": one.train_seconds, "finished_at": result.get("finished_at"),
+        "best_epoch": one.best_epoch, f"best/{metric}": one.best, "parameters": result.num_parameters,
+        **result.metrics, "train_seconds": one.train_seconds, "finished_at": result.finished_at,
         **{name: one.machine.get(name) for name in MACHINE},
     }  # fmt: skip
 
 
-def _columns(study: Study, cells: Sequence[Standing]) -> list[str]:
+def _columns(study: Study, cells: Sequence[CellStatus]) -> list[str]:
     return list(place(study, cells[0])) if cells else []
 
 

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tune.core.cell_folder import DamagedError
 from tune.core.console import disk, moment, print_document, print_lines, print_table
 from tune.core.driver import driver_of, named
 from tune.core.folder import Folder, check_storage_name
+from tune.core.given_weights import experiments, imported_cells
 from tune.core.identity import STUDY_FILE
-from tune.core.imported import experiments, imported_cells
 from tune.core.protocol import load_study
+from tune.core.result import Result
+from tune.core.sealing import DamagedError
 from tune.core.status import Status, count
 from tune.core.study import Study, StudyError
 from tune.reporting.table import marks
@@ -82,7 +83,7 @@ def last_result(study: Study) -> float | None:
     times = []
     for cell in study.cells:
         try:
-            times.append((study.cell_folder(cell).done() or {}).get("finished_at"))
+            times.append((study.cell_folder(cell).done() or Result()).finished_at)
         except DamagedError:  # counted as damaged
             continue
     return max((known for known in times if known is not None), default=None)

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tune.core.cell_folder import DamagedError
 from tune.core.console import duration, plain, print_document, print_lines, print_table
 from tune.core.driver import driver_of, named
-from tune.core.imported import experiments
-from tune.core.status import Standing, standings
+from tune.core.given_weights import experiments
+from tune.core.sealing import DamagedError
+from tune.core.status import CellStatus, statuses
 from tune.core.study import Study, StudyError
 from tune.reporting.table import Table, absent, columns, imported_row_cells, marks, notes, records, row_cells
 
@@ -19,7 +19,7 @@ RIGHT = ("epoch", "best epoch", "validation", "test", "training")
 
 def print_study(study: Study, as_json: bool) -> None:
     """Print all of it; nothing is locked or written, so a driver may be at work."""
-    cells, (table, missing) = standings(study), table_of(study)
+    cells, (table, missing) = statuses(study), table_of(study)
     if as_json:
         return print_document(document(study, cells, table, missing))
     print_lines(facts(study))
@@ -72,11 +72,11 @@ def strategy(study: Study) -> str:
         low, high = study.sampling["lr_range"]
         sampled = f"{study.sampling['num_samples']} learning rates a model by {study.sampling['sampler']}"
         sampled += f" from {low:g} to {high:g}, {study.num_to_come} more cells to come"
-    halved = "successive halving (asha)" if study.scheduler == "asha" else "each cell to its last epoch"
+    halved = "successive halving" if study.halves else "each cell to its last epoch"
     return f"{sampled}; {halved}"
 
 
-def cell_row(study: Study, one: Standing) -> tuple[str, ...]:
+def cell_row(study: Study, one: CellStatus) -> tuple[str, ...]:
     """A cell as text."""
     metric, machine = one.cell.metric, one.machine
     numbers = ("" if value is None else metric.text(value) for value in (one.best, one.test))
@@ -88,7 +88,7 @@ def cell_row(study: Study, one: Standing) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def document(study: Study, cells: list[Standing], table: Table | None, missing: str) -> dict[str, Any]:
+def document(study: Study, cells: list[CellStatus], table: Table | None, missing: str) -> dict[str, Any]:
     """All of it by name."""
     planned = experiments(study)
     return {
@@ -112,7 +112,7 @@ def _remarks(study: Study) -> list[str]:
         return []
 
 
-def cell_record(study: Study, one: Standing) -> dict[str, Any]:
+def cell_record(study: Study, one: CellStatus) -> dict[str, Any]:
     """A cell by name."""
     metric = one.cell.metric.name
     return {

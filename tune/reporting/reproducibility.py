@@ -20,8 +20,10 @@ from tune.analysis.selection import rule
 from tune.core.cell_folder import CellFolder
 from tune.core.code_record import DISTRIBUTION, FIRST_USED, recorded
 from tune.core.data_source import recorded_data
-from tune.core.imported import experiments, imported_cells, imported_folder
+from tune.core.given_weights import experiments, imported_cells, imported_folder
 from tune.core.protocol import protocol
+from tune.core.result import FINISHED, Result
+from tune.core.status import status_in
 from tune.core.study import Cell, Study
 from tune.reporting.table import marks, notes
 
@@ -32,7 +34,7 @@ class State:
 
     cell: Cell
     folder: CellFolder
-    done: Mapping[str, Any] | None
+    done: Result | None
     rows: Sequence[Mapping[str, float]]
     """Of a cell without a result: as far as it was trained."""
 
@@ -44,27 +46,24 @@ class State:
 
     @property
     def status(self) -> str:
-        """How the cell ended, or how far it is."""
-        if self.done is not None:
-            return "finished"
-        if self.folder.diverged():
-            return "diverged"
-        return "stopped early" if self.folder.stopped() is not None else "not finished"
+        """How the cell ended, or how far it is; "imported" where it was trained elsewhere."""
+        is_foreign = self.done is not None and self.done.status != FINISHED
+        return self.done.status if self.done is not None and is_foreign else status_in(self.folder, halves=True)[0]
 
     @property
     def reason(self) -> str | None:
         """Why there is no result, where something was said of that."""
-        return None if self.done is not None else self.folder.failure() or self.folder.stopped()
+        return status_in(self.folder, halves=True)[1] or None
 
     def seconds(self, part: str) -> float:
         """Time spent on training or validation, summed over epochs."""
         name = f"{part}_seconds"
-        return self.done[name] if self.done and name in self.done else sum(row[f"time/{name}"] for row in self.rows)
+        known = getattr(self.done, name, None)
+        return sum(row[f"time/{name}"] for row in self.rows) if known is None else known
 
     def hours(self, kind: str) -> float | None:
         """Hours of the CPUs or GPUs that the cell held at its end, None where it has no result or did not say."""
-        machine = (self.done or {}).get("machine") or {}
-        held = (machine.get("held") or {}).get(kind)
+        held = None if self.done is None else self.done.held(kind)
         return None if held is None else held * (self.seconds("train") + self.seconds("validation")) / 3600
 
 
@@ -162,7 +161,7 @@ def hardware(found: Sequence[State]) -> list[dict[str, Any]]:
 
 def machine_of(state: State) -> dict[str, Any]:
     """What the cell says of its machine; empty where it says nothing."""
-    return dict((state.done or {}).get("machine") or {})
+    return {} if state.done is None else dict(state.done.machine)
 
 
 def setup(study: Study) -> dict[str, Any]:
@@ -223,17 +222,17 @@ REPEATED = {
 
 def record(study: Study, state: State, machines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """One cell: how it ended, by which code, where, and the hash of its metrics."""
-    done, name = state.done or {}, state.folder.folder.name
+    done, name = state.done or Result(), state.folder.folder.name
     return {
         "cell": name,
         "label": study.label(state.cell),
-        "status": state.status if done.get("status", "finished") == "finished" else done["status"],
+        "status": state.status,
         "reason": state.reason,
-        "epochs": done.get("epochs", len(state.rows)),
-        "best_epoch": done.get("best_epoch"),
-        "metrics": done.get("metrics"),
-        "metrics_sha256": done.get("metrics_sha256"),
-        "predictions_sha256": done.get("predictions_sha256"),
+        "epochs": len(state.rows) if done.epochs is None else done.epochs,
+        "best_epoch": done.best_epoch,
+        "metrics": dict(done.metrics) or None,
+        "metrics_sha256": done.metrics_sha256,
+        "predictions_sha256": done.predictions_sha256 or None,
         "code": state.folder.codes(),
         "machines": [number for number, one in enumerate(machines, start=1) if name in one["cells"]],
         "train_seconds": state.seconds("train"),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tune.analysis.sheet import UNKNOWN, bullets, fenced, grid
+from tune.core.study import HALVING
 
 
 def setup(said: Mapping[str, Any]) -> list[str]:
@@ -19,7 +20,7 @@ def setup(said: Mapping[str, Any]) -> list[str]:
             f"Chosen by validation {said['metric']['title']}:",
             grid(header, [_chosen(one) for one in said["chosen"]]),
         ]
-    metric, halved = said["metric"], ", fewer where successive halving stopped" if said["scheduler"] == "asha" else ""
+    metric, halved = said["metric"], ", fewer where successive halving stopped" if said["scheduler"] == HALVING else ""
     parts += [
         f"Metric: {metric['title']}, {metric['definition']}. {said['selection']}",
         f"Seeds: {', '.join(map(str, said['seeds']))}. {said['draws']}",
@@ -78,7 +79,7 @@ def missing(card: Mapping[str, Any]) -> list[str]:
 
 def rerun(card: Mapping[str, Any]) -> list[str]:
     """The commands that made the study, and the one that trains one of its cells again."""
-    commands, finished = card["code"]["commands"], [one for one in card["cells"] if one["status"] == "finished"]
+    commands, finished = card["code"]["commands"], [one for one in card["cells"] if one["status"] == "done"]
     parts = [f"The command was {UNKNOWN}."]
     if commands:
         order = " One after the other, each goes on with the same study." if len(commands) > 1 else ""

@@ -9,8 +9,8 @@ from tune.analysis.published import missing_values, obstacles, published_value, 
 from tune.analysis.results import CellResult, ModelRow, imported_results, model_rows
 from tune.analysis.selection import rule
 from tune.analysis.significance import against_published
-from tune.core.imported import ImportedCell, experiments
-from tune.core.open_study import own_models
+from tune.core.given_weights import ImportedCell, experiments
+from tune.core.protocol import own_models
 from tune.core.search_spec import Published, Search
 from tune.core.study import Study, StudyError
 from tune.core.test_access import openings_text
@@ -116,12 +116,12 @@ def strategy(study: Study) -> list[str]:
             f"Learning rates: proposed for each model by Optuna's {study.sampling['sampler'].upper()} sampler from "
             f"mean validation {study.metric.title}, log-uniform from {low:g} to {high:g}."
         )
-    if study.scheduler == "asha":
+    if study.halves:
         stopped = [cell for cell in study.cells if study.cell_folder(cell).stopped() is not None]
         rates = len({(study.model_label(cell), cell.experiment.optim.lr) for cell in stopped})
         found.append(
-            f"Successive halving (--scheduler asha) was on: it stopped {rates} learning rates early, each with all its "
-            f"seeds ({len(stopped)} cells); they have no test result and were not candidates."
+            f"Successive halving (--scheduler halving) was on: it stopped {rates} learning rates early, each with all "
+            f"its seeds ({len(stopped)} cells); they have no test result and were not candidates."
         )
     return found
 

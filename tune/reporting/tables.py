@@ -12,6 +12,7 @@ from tune.analysis.results import ModelRow
 from tune.analysis.sheet import Line, Sheet
 from tune.analysis.significance import against_published, comparisons, interval_over_persons, temptation
 from tune.analysis.statistics import verdict_rule
+from tune.core.result import Result
 from tune.core.study import Study
 from tune.reporting.system_tables import field_sheets, video_sheets
 from tune.reporting.table import Table, columns, imported_row_cells, row_cells
@@ -152,16 +153,16 @@ def cost_sheet(study: Study, rows: Sequence[ModelRow]) -> Sheet:
 
 def _cost(study: Study, row: ModelRow) -> list[Any]:
     folders = [study.cell_folder(one.cell) for ones in row.by_lr.values() for one in ones]
-    done = [folder.done() or {} for folder in folders]
-    hours = [(d.get("train_seconds", 0.0) + d.get("validation_seconds", 0.0)) / 3600 for d in done]
-    machines = [d.get("machine") or {} for d in done]
-    held = [(machine.get("held") or {}).get("gpus") for machine in machines]
+    done = [folder.done() or Result() for folder in folders]
+    hours = [one.seconds / 3600 for one in done]
+    machines = [one.machine for one in done]
+    held = [one.held("gpus") for one in done]
     rates = [e["time/clips_per_second"] for f in folders for e in f.history() if "time/clips_per_second" in e]
-    peaks = [peak for d in done if (peak := d.get("peak_memory_bytes")) is not None]
+    peaks = [one.peak_memory_bytes for one in done if one.peak_memory_bytes is not None]
     return [
         len(done),
         sum(hours),
-        None if None in held else sum(h * share for h, share in zip(hours, held, strict=True)),
+        None if None in held else sum(h * (share or 0.0) for h, share in zip(hours, held, strict=True)),
         median(rates) if rates else None,
         max(peaks) / 1e6 if peaks else None,
         ", ".join(dict.fromkeys(machine.get("gpu") or machine.get("cpu") or "not recorded" for machine in machines)),

@@ -20,6 +20,7 @@ from tune.analysis.rollout_plots import rollout_figure
 from tune.analysis.sheet import bullets
 from tune.core.cell_folder import BEST, CellFolder
 from tune.core.identity import ID, OWNER, OWNER_ID, PLACE, is_of, marks_of, require_no_copy
+from tune.core.result import Result
 from tune.core.study import Cell, Study, StudyError
 from tune.reporting.table import notes
 from tune.services.databases import is_database
@@ -168,11 +169,11 @@ class Tracker:
     def finish(self, cell: Cell, folder: CellFolder) -> None:
         """Ship what is left of a finished cell: rows, test result, best checkpoint, pictures."""
         self.ship(cell, folder.history())
-        run, done = self.tree[f"cell/{cell.key}"], folder.done() or {}
-        now = int(done["finished_at"] * 1000)
-        values = {f"best/{name}": value for name, value in done["metrics"].items()}
-        values |= {f"equivariance_error/{name}": error for name, error in done.get("law_errors", {}).items()}
-        best = [Metric(name, value, now, done["best_epoch"]) for name, value in values.items()]
+        run, done = self.tree[f"cell/{cell.key}"], folder.done() or Result()
+        now = int((done.finished_at or 0) * 1000)
+        values = {f"best/{name}": value for name, value in done.metrics.items()}
+        values |= {f"equivariance_error/{name}": error for name, error in done.law_errors.items()}
+        best = [Metric(name, value, now, done.best_epoch or 0) for name, value in values.items()]
         self.client.log_batch(run.info.run_id, metrics=best)
         self._log_artifacts(run, cell, folder)
         if STOPPED in run.data.tags:  # it went on later
@@ -200,7 +201,7 @@ class Tracker:
         if not self.study.cells:
             return
         results = [done for cell in self.study.cells if (done := self.study.cell_folder(cell).done()) is not None]
-        moment = (int(1000 * max((done["finished_at"] for done in results), default=0)), len(results))
+        moment = (int(1000 * max((done.finished_at or 0 for done in results), default=0)), len(results))
         self.tree.set_tags("study", {MLFLOW_RUN_NOTE: bullets(notes(self.study))})
         for row in rows:
             metric, node, note = row.metric, f"model/{row.label}", model_note(self.study, row)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
-from mutations import bounded_memory, mutations, tried
 from safetensors.torch import save
 from torch import nn
 
@@ -17,6 +16,7 @@ from data.convection.published import read_published
 from data.errors import DataError
 from data.fields.schema import read_tiles
 from data.manifest import Manifest
+from tests.support.mutations import bounded_memory, mutations, tried
 
 SIZE = 16
 

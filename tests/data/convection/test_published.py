@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
-from mutations import bounded_memory, mutations, tried
 
 from data.convection import made
 from data.convection.prepare import PrepareConfig, folder_of, main, prepare
@@ -19,6 +18,7 @@ from data.fields.schema import read_tiles
 from data.manifest import Manifest
 from data.registry import DATASETS, read_corpus
 from fernn.config import data_config
+from tests.support.mutations import bounded_memory, mutations, tried
 
 
 @pytest.fixture

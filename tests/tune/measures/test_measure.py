@@ -14,10 +14,10 @@ from fernn.config import DATA
 from tune import measure_eval, report
 from tune.commands import evaluate
 from tune.commands.evaluate import EvaluationOptions, Options, open_study
-from tune.core.cell_folder import DamagedError
 from tune.core.folder import Folder
 from tune.core.identity import fork
 from tune.core.protocol import load_study
+from tune.core.sealing import DamagedError
 from tune.core.search_spec import searches
 from tune.core.study import Study, StudyError, plan_cells
 from tune.measures.registry import MEASURES
@@ -105,7 +105,7 @@ def test_a_measure_from_outside_is_measured_resumed_and_shown(noise, typed, stud
     (model,) = json.loads(out)["models"]
     done = {cell.experiment.seed: study.cell_folder(cell).done() for cell in study.cells if cell.key in kept(study)}
     assert {seed: values["noise_0"] for seed, values in model["seeds"].items()} == {
-        str(seed): facts["metrics"]["test/accuracy"] for seed, facts in done.items()
+        str(seed): facts.metrics["test/accuracy"] for seed, facts in done.items()
     }
     code, out, err = typed(*words)
     assert code == 0 and "nothing to do: 2 cells are measured, and MLflow shows them" in err

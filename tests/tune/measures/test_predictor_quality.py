@@ -12,6 +12,7 @@ from fernn.train.run import Run
 from tune.analysis.results import model_rows
 from tune.core.folder import Folder
 from tune.core.protocol import claim
+from tune.core.result import Result
 from tune.core.study import Study, plan_cells
 from tune.measures.frame_quality import USUAL
 from tune.measures.predictor_quality import PredictorMeasurement, Tailoring, at_places, spread, tailoring_of
@@ -54,7 +55,7 @@ def study(tmp_path):
     run.epoch = run.best_epoch = 1
     folder.record({"epoch": 1, "validation/mse": 0.1, "best/epoch": 1, "best/mse": 0.1, "time/recorded_at": 1.5}, run)
     rows = [{"split": split, "id": "a", "errors": [0.1] * 3} for split in SPLITS]
-    folder.finish(pa.Table.from_pylist(rows), {"num_parameters": 1, "finished_at": 2.0, "metrics": {}})
+    folder.finish(pa.Table.from_pylist(rows), Result(num_parameters=1, finished_at=2.0))
     return study
 
 

@@ -57,7 +57,7 @@ def test_a_measurement_says_what_was_read_and_agrees_with_the_table(study, foota
     assert record["grid"]["vy"] == record["grid"]["vx"] == [-1, 0, 1]
     assert record["num_clips"] == 30 and record["test_openings"] == one.grid.num_readings == 12
     assert record["drawn"]["V0"] == record["grid"]["accuracy"][1][1]
-    assert record["drawn"]["V1"] == one.folder.done()["metrics"]["test/accuracy"]  # trained on V_1, batches of 4
+    assert record["drawn"]["V1"] == one.folder.done().metrics["test/accuracy"]  # trained on V_1, batches of 4
     assert one.folder.folder.read(PARTIAL) is None
 
 

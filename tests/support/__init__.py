@@ -1,0 +1,1 @@
+"""What several tests use: tiny and stored studies, disturbed searches, damaged files."""

@@ -1,0 +1,64 @@
+"""The smallest search that trains for real: models of two channels on seven clips of noise."""
+
+import numpy as np
+
+from data.kth.stream import Footage
+from fernn.experiment import Experiment
+from tune.core.cell_folder import LAST
+from tune.core.folder import Folder
+from tune.core.study import Study, plan_cells
+
+SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
+TINY = {
+    "epochs": 2, "batch_size": 4, "data.size": 6, "data.num_frames": 4,
+    "model.hidden_channels": 2, "model.embedding_channels": (2,), "model.base": 2,
+}  # fmt: skip
+
+
+def footage():
+    """A range of 20 frames of each of seven persons, in all three splits."""
+    persons = np.array([1, 2, 3, 4, 5, 17, 21])
+    num_frames = np.full(len(persons), 20)
+    frames = np.random.default_rng(0).integers(0, 256, (num_frames.sum(), 6, 6), dtype=np.uint8)
+    ids = tuple(f"clip-{person}" for person in persons)
+    return Footage(frames, ids, persons, persons % 6, np.cumsum(num_frames) - num_frames, num_frames, num_frames)
+
+
+def study_in(folder, space=SPACE, **facts):
+    """A study of the space; ``epochs`` and other fields of Study by name."""
+    settings = TINY | {name: facts.pop(name) for name in list(facts) if name in TINY}
+    return Study("s", Folder(str(folder)), space, plan_cells(Experiment(), space, "hash", settings), **facts)
+
+
+def results(study):
+    """All that a study's cells hold that does not depend on machine or moment."""
+    folders = [study.cell_folder(cell) for cell in study.cells]
+    return [(cell.folder.read(LAST), cell.predictions().to_pydict(), dict(cell.done().metrics)) for cell in folders]
+
+
+class Listener:
+    """Remembers what it hears."""
+
+    def __init__(self):
+        self.heard = []
+
+    def started(self, cell):
+        self.heard.append(("started", cell.key))
+
+    def reported(self, cell, row):
+        self.heard.append(("reported", cell.key, row["epoch"]))
+
+    def lost(self, cell):
+        self.heard.append(("lost", cell.key))
+
+    def rested(self, cell):
+        self.heard.append(("rested", cell.key))
+
+    def stopped(self, cell):
+        self.heard.append(("stopped", cell.key))
+
+    def proposed(self, cell):
+        self.heard.append(("proposed", cell.key))
+
+    def ended(self, cell, failed):
+        self.heard.append(("failed" if failed else "done", cell.key))

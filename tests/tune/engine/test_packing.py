@@ -1,0 +1,141 @@
+"""Packing: what is measured, what is chosen, and what becomes of a trial that runs out of a GPU's memory."""
+
+import sys
+
+import pytest
+import torch
+
+from fernn.experiment import Experiment
+from tests.support import tiny
+from tune.core.folder import Folder
+from tune.core.study import Study, StudyError, plan_cells
+from tune.engine import packing
+from tune.engine.packing import Reading, best, layouts, measure, pack, packed, readings, side_by_side
+from tune.engine.ray_tune import Workload
+from tune.engine.rounds import run_with_room
+from tune.engine.trial import is_out_of_memory
+from tune.planning.resources import Hardware, Node, Resources
+
+SMALL = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "data.size": 8, "data.num_frames": 2}
+
+
+def reading(trials, rate, memory):
+    return Reading(trials, 1, 1 / trials, rate, memory)
+
+
+def test_the_best_rate_that_fits_is_chosen_and_fewer_trials_where_they_do_as_well():
+    alone, pair, four = reading(1, 100, 0.2), reading(2, 150, 0.4), reading(4, 152, 0.8)
+    assert best("grnn", [alone, pair, four]) == pair
+    assert best("grnn", [alone, reading(2, 150, 0.95)]) == alone
+    with pytest.raises(StudyError, match="one trial of grnn leaves less than 10% of the memory free"):
+        best("grnn", [reading(1, 100, 0.91)])
+    shares = packed(Resources(max_concurrent=3), {"grnn": [alone, pair, four]})
+    assert shares.of("grnn") == (1, 0.5) and shares.of("another") == (1, 0) and shares.max_concurrent == 3
+    assert [line["chosen"] for line in readings({"grnn": [alone, pair, four]})] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("have", "cpus", "expected"),
+    [
+        (Hardware((Node(16, 1),)), 1, [(1, 1, 1), (2, 1, 0.5), (4, 1, 0.25), (8, 1, 0.125)]),
+        (Hardware((Node(16, 0), Node(8, 2))), 2, [(1, 2, 1), (2, 2, 0.5)]),  # four CPUs to a GPU
+        (Hardware((Node(0, 0),), (Node(16, 1, 8),)), 8, [(1, 8, 1), (2, 8, 0.5)]),  # machines that are still to come
+        (Hardware((Node(64, 0), Node(6, 0))), 1, [(1, 6, 0), (2, 3, 0), (4, 1, 0)]),
+    ],
+)
+def test_trials_are_laid_out_on_one_gpu_or_on_one_machines_cpus(have, cpus, expected):
+    assert layouts(Resources(cpus), have, num_cells=100) == expected
+
+
+def test_no_more_trials_are_laid_out_than_there_are_cells_for():
+    assert [n for n, *_ in layouts(Resources(), Hardware((Node(64, 2),)), num_cells=6)] == [1, 2, 4]
+    assert [n for n, *_ in layouts(Resources(), Hardware((Node(64, 0),)), num_cells=1)] == [1]
+    with pytest.raises(StudyError, match="needs a machine with CPUs"):
+        layouts(Resources(), Hardware((Node(0, 0),)), num_cells=1)
+
+
+def test_measuring_ends_where_the_memory_is_short(monkeypatch):
+    found = {1: reading(1, 100, 0.3), 2: reading(2, 150, 0.55), 4: reading(4, 200, 0.9)}
+    places = layouts(Resources(), Hardware((Node(16, 1),)), num_cells=100)
+    monkeypatch.setattr(packing, "side_by_side", lambda experiment, trials, cpus, gpus: found[trials])
+    assert measure(Experiment(), places) == [found[1], found[2]]
+    monkeypatch.setattr(packing, "side_by_side", lambda experiment, trials, *share: found[1] if trials == 1 else None)
+    assert measure(Experiment(), places) == [found[1]]
+
+
+def test_memory_that_runs_out_is_known_by_its_words():
+    for said in ("CUDA out of memory. Tried", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED when"):
+        assert is_out_of_memory(RuntimeError(said))
+    assert is_out_of_memory(torch.OutOfMemoryError()) and not is_out_of_memory(RuntimeError("shapes do not fit"))
+
+
+def test_a_machine_that_is_never_free_is_not_waited_for(two_cpus, monkeypatch):
+    monkeypatch.setattr(packing, "PATIENCE", 0.5)
+    with pytest.raises(StudyError, match="no machine had 3 CPUs free for 0 s to measure fernn-v2 on: wait"):
+        side_by_side(Experiment(), 1, 3, 0)
+
+
+@pytest.mark.soak
+def test_trials_side_by_side_are_measured_once(two_cpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(packing, "SECONDS", 0.1)
+    cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1)}, "hash", settings=SMALL)
+    study, have = Study("s", Folder(str(tmp_path / "s")), {}, cells), Hardware((Node(2, 0),))
+    found = pack(study, cells, Resources(), have, kept=True)
+    assert [(one.trials, one.cpus, one.gpus) for one in found["grnn"]] == [(1, 2, 0), (2, 1, 0)]
+    assert all(one.clips_per_second > 0 and 0 < one.memory < 0.9 for one in found["grnn"])
+    monkeypatch.setattr(packing, "side_by_side", None)
+    assert pack(study, cells, Resources(), have, kept=False) == found
+    with pytest.raises(TypeError):  # on other machines it is measured anew
+        pack(study, cells, Resources(), Hardware((Node(1, 0),)), kept=False)
+
+
+CRAMPED = """
+from dataclasses import dataclass
+
+import ray
+import torch
+from fernn.models import ModelConfig
+
+
+class Cramped(torch.nn.Module):
+    def __init__(self, share):
+        super().__init__()
+        self.share, self.head = share, torch.nn.Linear(1, 6)
+
+    def forward(self, clips):
+        held = ray.get_runtime_context().get_assigned_resources()
+        if max(value for name, value in held.items() if name.startswith("GPU")) < self.share:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return self.head(clips.mean(dim=(1, 2, 3, 4))[:, None])
+
+
+@dataclass(frozen=True)
+class CrampedConfig(ModelConfig):
+    name: str = "cramped:CrampedConfig"
+    share: float = 1.0
+
+    def build(self, *, in_channels=1, num_classes=6):
+        return Cramped(self.share)
+"""
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("share", "num_lost"), [(0.5, 1), (2.0, 2)])
+def test_a_trial_without_room_goes_on_with_a_larger_share(share, num_lost, two_cpus, tmp_path, monkeypatch, capsys):
+    (tmp_path / "cramped.py").write_text(CRAMPED, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cramped", raising=False)
+    space = {"model": ("cramped:CrampedConfig",), "model.share": (share,), "seed": (0,)}
+    study, listener = tiny.study_in(tmp_path / "study", space), tiny.Listener()
+    held = Resources(0.5, 0.25)
+    failed, last = run_with_room(Workload(study, tiny.footage(), held, [listener]), study.missing(), None)
+    assert [word for word, *_ in listener.heard].count("lost") == num_lost
+    if share <= 1:
+        assert failed == [] and study.missing() == []
+        assert f"goes on with {share:g} of a GPU" in capsys.readouterr().err
+    else:
+        assert failed[0].reason == "the GPU's memory ran out: CUDA out of memory."
+        assert not study.cell_folder(failed[0].cell).diverged()  # where there is more room, it may do well
+    assert last.of("another") == (0.5, 0.25) and last.of(study.model_label(study.cells[0]))[1] == max(
+        0.25, min(share, 1)
+    )

@@ -1,0 +1,80 @@
+"""The engine: every cell exactly once, on fractions of a GPU, at any concurrency; failures and reused workers."""
+
+import os
+import signal
+from collections import Counter
+
+import pytest
+
+from tests.support import tiny
+from tests.support.tiny import Listener, results, study_in
+from tune.core.study import Study
+from tune.engine.ray_tune import Workload, run_cells
+from tune.planning.resources import Resources
+
+
+@pytest.fixture(scope="module")
+def footage():
+    return tiny.footage()
+
+
+@pytest.mark.parametrize("concurrency", [1, pytest.param(None, marks=pytest.mark.soak)])
+def test_every_cell_runs_exactly_once_on_a_quarter_of_a_gpu(two_cpus, footage, tmp_path, concurrency):
+    study, listener = study_in(tmp_path), Listener()
+    resources = Resources(cpus=0.5, gpus=0.25, max_concurrent=concurrency)
+    assert run_cells(Workload(study, footage, resources, [listener]), study.missing()) == []
+    assert study.missing() == []
+    assert Counter(word for word, *_ in listener.heard)["started"] == len(study.cells) == 8
+    assert Counter(entry[1] for entry in listener.heard if entry[0] == "done") == {c.key: 1 for c in study.cells}
+    assert {e[2] for e in listener.heard if e[0] == "reported"} == {1, 2}
+
+
+@pytest.mark.soak
+def test_a_reused_worker_gives_the_same_bits_as_a_fresh_one(two_cpus, footage, tmp_path):
+    together = study_in(tmp_path / "together")
+    run_cells(Workload(together, footage, Resources(max_concurrent=1), []), together.missing())
+    alone = study_in(tmp_path / "alone")
+    for cell in reversed(alone.cells[-2:]):
+        run_cells(Workload(alone, footage, Resources(), []), [cell])
+    pids = {together.cell_folder(cell).folder.read_json("attempt.json")["pid"] for cell in together.cells}
+    assert len(pids) < len(together.cells)
+    last_two = Study(alone.name, alone.folder, alone.space, alone.cells[-2:])
+    assert results(last_two) == results(together)[-2:]
+
+
+def test_a_cell_that_fails_is_named_and_the_others_finish(two_cpus, footage, tmp_path):
+    space = {"model": ("grnn",), "optim.lr": (1e-3, 1e30), "seed": (0,)}
+    study, listener = study_in(tmp_path, space), Listener()
+    (failed,) = run_cells(Workload(study, footage, Resources(), [listener]), study.missing())
+    assert failed.cell.experiment.optim.lr == 1e30 and "the training loss is" in failed.reason
+    assert [word for word, key, *_ in listener.heard if key == failed.cell.key][-1] == "failed"
+    assert study.missing() == [] and study.diverged() == [failed.cell]  # it would diverge again
+    assert Counter(word for word, key, *_ in listener.heard if key == failed.cell.key)["started"] == 1  # not retried
+
+
+def test_what_a_listener_raises_is_not_lost(two_cpus, footage, tmp_path):
+    class Broken(Listener):
+        def ended(self, cell, failed):
+            raise ZeroDivisionError("from a listener")
+
+    study = study_in(tmp_path, {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)})
+    with pytest.raises(ZeroDivisionError, match="from a listener"):
+        run_cells(Workload(study, footage, Resources(), [Broken()]), study.missing())
+    assert study.missing() == []
+
+
+def test_a_killed_worker_is_replaced_and_its_cell_goes_on(two_cpus, footage, tmp_path):
+    space = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
+
+    class Killer(Listener):
+        def reported(self, cell, row):
+            super().reported(cell, row)
+            if row["epoch"] == 1 and not any(word == "lost" for word, *_ in self.heard):
+                os.kill(study.cell_folder(cell).folder.read_json("attempt.json")["pid"], signal.SIGKILL)
+
+    study, listener = study_in(tmp_path / "killed", space), Killer()
+    assert run_cells(Workload(study, footage, Resources(), [listener]), study.missing()) == []
+    undisturbed = study_in(tmp_path / "undisturbed", space)
+    run_cells(Workload(undisturbed, footage, Resources(), []), undisturbed.missing())
+    assert ("lost", study.cells[0].key) in listener.heard
+    assert results(study) == results(undisturbed)

@@ -1,0 +1,105 @@
+"""Whole searches in rounds: sampled, halved, grown; and that each ends as an unbroken one does."""
+
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from fernn.experiment import Experiment
+from tests.support import tiny
+from tests.support.stored_study import finish_cell, planned_study
+from tests.support.tiny import Listener, results, study_in
+from tune.core.protocol import claim, load_study
+from tune.core.study import plan_cells
+from tune.engine.ray_tune import Workload
+from tune.engine.rounds import run_rounds
+from tune.planning.plan import rate_values, with_rates
+from tune.planning.resources import Resources
+from tune.planning.tpe import Sampler
+
+SPACE = {"model": ("grnn",), "optim.lr": (1e-1, 1e-2, 1e-3), "seed": (0, 1)}
+ONE_RATE = {**SPACE, "optim.lr": (1e-2,)}
+EPOCHS = 9
+
+
+@pytest.fixture(scope="module")
+def footage():
+    return tiny.footage()
+
+
+@pytest.fixture(scope="module")
+def unbroken(two_cpus, footage, tmp_path_factory):
+    """Each cell's results after a search without rounds, by key."""
+    study = study_in(tmp_path_factory.mktemp("unbroken"), SPACE, epochs=EPOCHS)
+    run(study, footage)
+    return by_key(study)
+
+
+def by_key(study):
+    return dict(zip((cell.key for cell in study.cells), results(study), strict=True))
+
+
+def run(study, footage, replan=None):
+    """What was heard, and the study as it ends."""
+    claim(study)
+    listener = Listener()
+    study, failures = run_rounds(Workload(study, footage, Resources(), [listener]), replan or (lambda: study))
+    assert failures == [] and study.missing() == []
+    return Counter(word for word, *_ in listener.heard), study
+
+
+def test_more_epochs_go_on_where_the_shorter_training_ended(unbroken, footage, tmp_path):
+    run(study_in(tmp_path, ONE_RATE, epochs=2), footage)
+    longer = study_in(tmp_path, ONE_RATE, epochs=EPOCHS)
+    heard, _ = run(longer, footage)
+    assert heard["reported"] == 2 * (EPOCHS - 2)
+    assert by_key(longer) == {cell.key: unbroken[cell.key] for cell in longer.cells}
+    assert {cell.experiment.epochs for cell in load_study(longer.folder).cells} == {EPOCHS}
+
+
+def test_halving_stops_rates_early_and_changes_nothing_about_the_others(unbroken, footage, tmp_path):
+    halved = study_in(tmp_path, SPACE, epochs=EPOCHS, scheduler="halving")
+    heard, _ = run(halved, footage)
+    assert (heard["stopped"], heard["done"]) == (4, 2)
+    done = [cell for cell in halved.cells if halved.cell_folder(cell).done() is not None]
+    assert {cell.experiment.seed for cell in done} == {0, 1} and len({cell.experiment.optim.lr for cell in done}) == 1
+    assert by_key(replace(halved, cells=tuple(done))) == {cell.key: unbroken[cell.key] for cell in done}
+
+
+def test_a_search_that_ray_ended_early_is_not_begun_again(footage, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr("tune.engine.rounds.run_cells", lambda *arguments: calls.append(arguments) or [])
+    study = study_in(tmp_path, ONE_RATE)
+    assert run_rounds(Workload(study, footage, Resources(), []), lambda: study) == (study, [])  # as after a Ctrl-C
+    assert len(calls) == 1
+
+
+def sampled(folder, sampler):
+    def cells_of(space):
+        return plan_cells(Experiment(), space, "hash", tiny.TINY)
+
+    return with_rates(study_in(folder, {**SPACE, "optim.lr": ()}), sampler, cells_of)
+
+
+@pytest.mark.soak
+def test_a_sampler_proposes_until_each_model_has_its_rates(two_cpus, footage, tmp_path):
+    replan = partial(sampled, tmp_path, Sampler(5, (1e-4, 1e-1)))
+    heard, study = run(replan(), footage, replan)
+    assert (heard["done"], heard["proposed"], study.num_to_come) == (10, 2, 0)  # five rates, two seeds, the last later
+    assert run(replan(), footage, replan)[0] == {}
+    assert sampled(tmp_path, Sampler(6, (1e-4, 1e-1))).cells[:10] == study.cells
+    assert load_study(study.folder).sampling == {"sampler": "tpe", "num_samples": 5, "lr_range": [1e-4, 1e-1]}
+
+
+def test_a_sampler_goes_on_after_rates_that_diverge_in_their_first_epoch(tmp_path):
+    study = planned_study(tmp_path / "s", {"model": ("grnn",), "optim.lr": (1e-1, 1e-2), "seed": (0, 1)})
+    for cell, accuracy in zip(study.cells, (None, None, None, 8), strict=True):
+        if accuracy is None:
+            folder = study.cell_folder(cell)
+            folder.take_over()
+            folder.fail("the training loss is nan in epoch 1: lower optim.lr", diverged=True)
+        else:
+            finish_cell(study, cell, (accuracy, 4))
+    found = rate_values(study, study.cells, "grnn", [1e-1, 1e-2])
+    assert found == {1e-1: 0.0, 1e-2: pytest.approx(0.4)}

@@ -1,0 +1,85 @@
+"""``python tune/study.py show``: a study and each of its cells, also while a driver is at work."""
+
+import json
+import socket
+import time
+
+import pytest
+
+from tests.support.stored_study import finished_study, planned_study
+from tune.core.driver import driver_lock
+from tune.core.status import statuses
+
+SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1, 2)}
+
+
+@pytest.fixture
+def study(tmp_path):
+    """The first cell is done; the others were only planned."""
+    return finished_study(tmp_path / "s", SPACE, {("grnn", 1e-3, 0): (5, 4)}, partial=("person01", "person02"))
+
+
+def attempt(study, index, pid, started):
+    study.cell_folder(study.cells[index]).folder.write_json(
+        "attempt.json", {"id": "x", "host": socket.gethostname(), "pid": pid, "started": started}
+    )
+
+
+def words(study):
+    return [one.status for one in statuses(study)]
+
+
+def test_what_a_study_is_and_how_far_each_cell_is(study, manage):
+    code, out, _ = manage("show", "s")
+    assert code == 0 and "study s, PARTIAL" in out and "person01, person02 missing" in out
+    assert "searched: seed: 0, 1, 2" in out and "data.velocity_range 2" in out and "driver: none" in out
+    (done,) = [line for line in out.splitlines() if "seed 0" in line]
+    assert "done" in done and "0.500" in done and "0.400" in done and "1/500" in done
+    assert out.count("waiting") == 2 and "1 of 3" in out and "INCOMPLETE: 2 of 3" in out
+
+
+def test_programs_get_one_document_also_of_a_study_without_a_result(study, manage, tmp_path):
+    said = json.loads(manage("show", "s", "--json")[1])
+    assert [cell["status"] for cell in said["cells"]] == ["done", "waiting", "waiting"]
+    assert said["cells"][0]["test_accuracy"] == 0.4 and said["rows"][0]["n_planned"] == 3 and not said["no_table"]
+    planned_study(tmp_path / "new", SPACE)
+    said = json.loads(manage("show", str(tmp_path / "new"), "--json")[1])
+    assert said["rows"] == [] and "has no finished cell yet" in said["no_table"] and len(said["cells"]) == 3
+
+
+def test_a_cell_runs_where_a_worker_of_a_living_driver_took_it_over_last(study):
+    with driver_lock(study.folder):
+        now = time.time()
+        attempt(study, 1, 7, now + 1)
+        attempt(study, 2, 8, now + 1)
+        assert words(study) == ["done", "running", "running"]
+        attempt(study, 2, 7, now + 2)
+        assert words(study) == ["done", "waiting", "running"]
+        attempt(study, 2, 7, now - 100)
+        assert words(study) == ["done", "running", "waiting"]
+    assert words(study) == ["done", "waiting", "waiting"]
+
+
+def test_a_cell_that_ended_without_a_result_says_why(study, manage):
+    for index, diverged in ((1, True), (2, False)):
+        folder = study.cell_folder(study.cells[index])
+        folder.take_over()
+        folder.fail(f"reason {index}", diverged)
+    assert words(study) == ["done", "diverged", "failed"]
+    assert "reason 1" in manage("show", "s")[1]
+
+
+def test_a_damaged_cell_is_named_and_hides_no_other(study, manage):
+    folder = study.cell_folder(study.cells[0]).folder
+    folder.write("metrics.jsonl", folder.read("metrics.jsonl").replace(b'"epoch": 1', b'"epoch": 2'))
+    code, out, _ = manage("show", "s", "--json")
+    said = json.loads(out)
+    assert code == 0 and [cell["status"] for cell in said["cells"]] == ["damaged", "waiting", "waiting"]
+    assert "line 1 is not as it was written" in said["cells"][0]["reason"]
+    folder.write("predictions.parquet", b"")
+    assert "no table: " in manage("show", "s")[1]
+
+
+def test_an_unknown_name_is_one_line(study, manage):
+    code, out, err = manage("show", "ss")
+    assert (code, out) == (2, "") and "did you mean 's'" in err

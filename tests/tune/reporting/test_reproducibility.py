@@ -1,0 +1,273 @@
+"""The card: what it says of a study, of one without records, and of code; and that it holds no secret."""
+
+import json
+import subprocess
+import time
+
+import pytest
+import torch
+
+from data.registry import DATASETS
+from fernn.experiment import Experiment
+from fernn.train.run import Run
+from fernn.train.task import task_of
+from tests.support.stored_study import finish_cell, finished_study, planned_study
+from tune.core import code_record as module
+from tune.core.cell_folder import CODES
+from tune.core.code_record import code_version, git_facts, portable, record, recorded
+from tune.core.data_source import recorded_data
+from tune.core.folder import Folder
+from tune.core.protocol import claim
+from tune.core.sealing import DamagedError
+from tune.core.search_spec import searches
+from tune.core.study import Study, plan_cells, with_fields
+from tune.ocean_search import SEARCH as OCEAN
+from tune.report import Options, main
+from tune.reporting.reproducibility import draws, optimizer
+from tune.reporting.reproducibility_card import SOURCES, datasets, splits, write_card
+
+SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
+HITS = {("grnn", 1e-2, 0): (8, 5), ("grnn", 1e-2, 1): (6, 7), ("grnn", 1e-3, 0): (4, 4)}
+SECRET = "hunter2"
+
+
+def card(study):
+    write_card(study, study.folder)
+    text = study.folder.read("reproducibility.md").decode()
+    return text, json.loads(study.folder.read("reproducibility.json"))
+
+
+def section(text, heading):
+    return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def test_it_answers_every_question_of_a_review(tmp_path):
+    text, facts = card(finished_study(tmp_path, SPACE, HITS))
+    headings = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
+    assert headings[:6] == [
+        "Research type", "Pseudocode", "Open source code", "Open datasets", "Dataset splits", "Hardware specification",
+    ]  # fmt: skip
+    assert "3 of 8 cells (model, learning rate, seed) have a result" in section(text, "Research type")
+    assert "| grnn | 0.01 | 2 of 2 | 1,234 | 0.01: 0.7, 0.001: 0.4 |" in section(text, "Experiment setup")
+    assert "validation 17, 18, 19, 20;" in section(text, "Dataset splits")
+    assert "- 3dcnn lr 0.001 seed 1: waiting after 0 of 500 epochs" in section(text, "What is missing")
+    assert len(facts["missing"]) == 5 and [one["learning_rate"] for one in facts["setup"]["chosen"]] == [1e-2]
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_data_set_has_its_source_and_its_card(name):
+    source, folder = SOURCES[name]
+    assert (module.ROOT / f"data/{folder}/CARD.md").is_file()
+    facts = {"name": name, "demo": None, "hash": "x", "manifest": None, "fields": {"name": name}}
+    assert datasets(facts)[0] == f"`{name}`: {source}; card: data/{folder}/CARD.md."
+    assert f"see data/{folder}/CARD.md" in splits(facts)[1]
+    assert ("MNIST" in source) == name.endswith("-mnist")
+
+
+SETUPS = [
+    pytest.param({**search.base.flatten(), **preset.defaults}, id=f"{name}-{which}")
+    for name, search in searches().items()
+    for which, preset in search.presets.items()
+]
+
+
+@pytest.mark.parametrize("fields", SETUPS)
+def test_the_optimizer_and_the_metric_are_those_of_the_config(fields):
+    experiment = with_fields(Experiment().override({"data.name": fields["data.name"]}), {})
+    names = {name: fields[name] for name in ("optim.name", "data.name", "model.name") if name in fields}
+    experiment = with_fields(experiment.override(names), {k: v for k, v in fields.items() if k not in names})
+    said = optimizer(experiment)
+    (group,) = experiment.optim.build([torch.nn.Parameter(torch.zeros(1))]).param_groups
+    decay = experiment.optim.lr_at(1) / experiment.optim.lr_at(0)
+    assert ("without weight decay" in said) == (group["weight_decay"] == 0)
+    assert group["weight_decay"] == 0 or f"weight decay {group['weight_decay']:g} " in said
+    assert (f"multiplied by {decay:g} after every epoch" in said) == (decay != 1) == ("schedule" not in said)
+    limit = experiment.optim.clip_norm
+    assert ("not clipped" in said) == (limit is None) and (limit is None or f"clipped at {limit:g}" in said)
+    assert ("embedding's weights alone" in said) == (limit is not None and experiment.data.name == "physics101")
+    definition = task_of(experiment.data).metric.definition
+    assert ("summed over a frame's pixels" in definition) == (experiment.data.task == "video")
+    assert ("domain test" in definition) == (experiment.data.task == "fields")
+
+
+def test_the_card_of_an_ocean_study_names_decay_and_schedule(tmp_path):
+    space = {"model": ("unet",), "optim.lr": (1e-3,), "seed": (0,)}
+    study = Study("s", Folder(str(tmp_path)), space, plan_cells(OCEAN.base, space, "hash"), scheduler="halving")
+    claim(study)
+    text, facts = card(study)
+    said = "Optimizer: Adam with weight decay 0.0004 (L2, added to the gradient), its learning rate multiplied by 0.9 "
+    assert said + "after every epoch; gradients are not clipped." in section(text, "Experiment setup")
+    assert "Epochs: 100, fewer where successive halving stopped." in text
+    assert "is unknown" not in text and len(facts["setup"]["optimizer"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "depends on no order of calls."),
+        ({"data.protocol": "published"}, "which is repeated: the clips' velocities."),
+        ({"data.name": "physics101", "model": "noether"}, "latent draws of a training epoch come one after the other"),
+    ],
+)
+def test_where_random_numbers_come_from_is_said_as_it_is(fields, said):
+    assert said in draws(Experiment().override(fields).data)
+
+
+def test_what_an_earlier_version_did_not_write_down_is_not_recorded(tmp_path):
+    text, facts = card(finished_study(tmp_path, SPACE, HITS))
+    assert "Distribution `fernn-search`; its code is not recorded." in text
+    assert "Numbers of clips: not recorded." in text and "The command was not recorded." in text
+    assert section(text, "Hardware specification").count("not recorded") == 7
+    assert facts["data"]["manifest"] is None and facts["compute"][0]["cpu_hours"] is None
+    assert {one["metrics_sha256"] for one in facts["cells"]} == {None}
+
+
+@pytest.mark.parametrize(
+    ("fact", "mark"), [({"demo": True}, "DEMO"), ({"partial": ("x",)}, "PARTIAL"), ({"stand_in": "y"}, "STAND-IN")]
+)
+def test_it_carries_the_marks_of_every_table(tmp_path, fact, mark):
+    text, facts = card(finished_study(tmp_path, SPACE, HITS, **fact))
+    assert text.startswith(f"# Reproducibility of study s ({mark})\n") and f"\n- {mark}: " in text
+    assert facts["marks"] == mark and any(note.startswith(f"{mark}: ") for note in facts["notes"])
+
+
+def test_the_report_writes_it_twice_with_the_same_bytes_and_without_any_result(tmp_path, capsys):
+    study = planned_study(tmp_path / "s", SPACE)
+    options = Options(study=str(tmp_path / "s"))
+    assert main(options) == 2 and "0 of 8 cells" in study.folder.read("reproducibility.md").decode()
+    finish_cell(study, study.cells[0], (8, 5))
+    written = []
+    for _ in range(2):
+        assert main(options) == 0
+        written.append([study.folder.read(f"reproducibility.{ending}") for ending in ("md", "json")])
+    assert written[0] == written[1] and b"1 of 8 cells" in written[0][0]
+
+
+def test_a_cell_that_went_on_by_other_code_names_both(tmp_path):
+    study = planned_study(tmp_path, SPACE)
+    cell, run = study.cells[0], Run.start(study.cells[0].experiment)
+    for epoch, code in enumerate(("", "old", "new", "new"), start=1):
+        folder = study.cell_folder(cell)
+        folder.begin(run, code)
+        run.epoch = run.best_epoch = epoch
+        row = {"epoch": epoch, "time/train_seconds": 2.0, "time/validation_seconds": 1.0, "best/accuracy": 0.5}
+        folder.record(row, run)
+    folder.begin(run, "never")  # an attempt that ended before its first epoch
+    folder.begin(run, "new")
+    assert folder.codes() == [
+        {"first_epoch": 1, "code": ""}, {"first_epoch": 2, "code": "old"}, {"first_epoch": 3, "code": "new"},
+    ]  # fmt: skip
+    text, facts = card(study)
+    assert "| not recorded, from epoch 2 old, from epoch 3 new |" in text
+    assert "Records that cells name and that are gone: new, old." in text
+    assert facts["compute"][0]["train_seconds"] == 8 and facts["missing"][0]["epochs"] == 4
+    folder.folder.write(CODES, b'[{"first_epoch": "x"}]')
+    with pytest.raises(DamagedError, match="codes.json: it is not as it was written; delete it"):
+        card(study)
+
+
+def test_every_machine_is_named_on_which_a_cells_trials_ran(tmp_path):
+    study = planned_study(tmp_path, SPACE)
+    folder, run = study.cell_folder(study.cells[0]), Run.start(study.cells[0].experiment)
+    folder.begin(run)
+    for host in ("one", "other", "one"):
+        folder.ran_on({"host": host, "device_type": "cpu"})
+    assert [machine["host"] for machine in folder.machines()] == ["one", "other"]
+    text, facts = card(study)
+    assert [machine["host"] for machine in facts["hardware"]] == ["one", "other"] and "| 1 | one |" in text
+    assert facts["cells"][0]["machines"] == [1, 2] and facts["cells"][1]["machines"] == []
+
+
+def test_the_command_is_kept_as_it_works_elsewhere_and_without_passwords():
+    script = str(module.ROOT / "tune/kth_search.py")
+    given = ["--preset", "demo", "--storage", "/home/me/s", "--tracking_uri", f"http://me:{SECRET}@host", "--json"]
+    given += ["--data=/mnt/kth", "--yes", "--data-velocity", "1", "--set", "model.hidden_channels=[4]"]
+    kept = "python tune/kth_search.py --preset demo --data-velocity 1 --set 'model.hidden_channels=[4]'"
+    assert portable([script, *given]) == kept
+    assert portable(["/home/me/search.py", f"http://me:{SECRET}@host"]) == "python search.py 'http://***@host'"
+
+
+def test_a_record_is_written_once_and_a_changed_one_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["kth_search.py", "--seeds", "0"])
+    folder = Folder(str(tmp_path))
+    first = record(folder)
+    known = folder.read(f"code/{first}.json")
+    assert record(folder) == first and folder.read(f"code/{first}.json") == known
+    assert recorded(folder)[first]["distributions"]["torch"]
+    monkeypatch.setattr("sys.argv", ["kth_search.py", "--seeds", "1"])
+    assert list(recorded(folder)) == [first] and list({first: 0, record(folder): 0}) == list(recorded(folder))
+    earlier = {name: value for name, value in json.loads(known).items() if name != "crc32"}
+    folder.write_json(f"code/{first}.json", earlier)  # a record of an earlier version has no checksum
+    assert recorded(folder)[first] == earlier
+    for old, new in ((b"--seeds 0", b"--seeds 7"), (b'"first_used_at": 1', b'"first_used_at": 0.1')):
+        folder.write(f"code/{first}.json", known.replace(old, new))
+        with pytest.raises(DamagedError, match=f"code/{first}.json: it is not as it was written"):
+            recorded(folder)
+
+
+def test_no_environment_variable_and_no_password_is_recorded(tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    tree = source_tree(tmp_path)
+    (tree / "tune/a.py").write_text(f'URI = "postgresql://me:{SECRET}@db/x"\n')
+    monkeypatch.setattr(module, "ROOT", tree)
+    facts = code_version(["search.py", f"postgresql://me:{SECRET}@db"])
+    assert SECRET not in json.dumps(facts) and "***@db/x" in facts["diff"]
+
+
+def source_tree(folder):
+    """A committed source tree of one file."""
+    (folder / "tune").mkdir()
+    (folder / "tune/a.py").write_text("A = 1\n")
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"]):
+        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", *who, *command], cwd=folder, check=True)
+    return folder
+
+
+def test_a_source_tree_has_its_commit_and_what_was_changed(tmp_path, monkeypatch):
+    tree = source_tree(tmp_path)
+    clean = git_facts(tree)
+    assert len(clean["commit"]) == 40 and clean["diff"] is None and clean["diff_sha256"] is None
+    (tree / "tune/a.py").write_text("A = 2\n")
+    (tree / "tune/new.py").write_text("B = 3\n")
+    (tree / "notes.txt").write_text("not code")
+    diff = git_facts(tree)["diff"]
+    assert "-A = 1\n+A = 2" in diff and "+B = 3" in diff and "not code" not in diff
+    monkeypatch.setattr(module, "LONGEST_DIFF", 10)
+    long = git_facts(tree)
+    assert long["diff"] is None and len(long["diff_sha256"]) == 64
+
+
+def test_git_that_is_slow_or_absent_does_not_hold_up_a_search(tmp_path, monkeypatch):
+    tree = source_tree(tmp_path)
+    slow = tmp_path / "bin/git"
+    slow.parent.mkdir()
+    slow.write_text("#!/bin/sh\nsleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{slow.parent}:/usr/bin:/bin")
+    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    begun = time.monotonic()
+    assert git_facts(tree) == {"commit": None, "diff_sha256": None, "diff": None}
+    assert time.monotonic() - begun < 5
+    slow.unlink()
+    monkeypatch.setenv("PATH", str(slow.parent))
+    assert git_facts(tree)["commit"] is None
+
+
+def test_an_installed_package_has_the_digest_of_its_sources(tmp_path, monkeypatch):
+    (tmp_path / "tune").mkdir()
+    (tmp_path / "tune/kth_search.py").write_text("A = 1\n")
+    ours = module.source_sha256()
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(module, "source_sha256", module.source_sha256.__wrapped__)
+    facts = code_version([str(tmp_path / "tune/kth_search.py"), "--seeds", "0"])
+    assert facts["commit"] is None and facts["command"] == "python -m tune.kth_search --seeds 0"
+    assert len(facts["source_sha256"]) == 64 and facts["source_sha256"] != ours
+
+
+def test_damaged_data_facts_are_noticed(tmp_path):
+    folder = Folder(str(tmp_path))
+    assert recorded_data(folder) is None
+    folder.write("data.json", b'{"hash": "x", "crc32": 1}')
+    with pytest.raises(DamagedError, match="data.json: it is not as it was written"):
+        recorded_data(folder)

@@ -1,0 +1,251 @@
+"""Cells that were trained elsewhere: the study holds their weights and predictions, but they are not its grid's."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from data.files import full_path
+from data.progress import say
+from fernn.experiment import Experiment
+from fernn.files.checkpoint import CheckpointError, Tensors, unpack
+from fernn.files.kinds import SAFETENSORS, UnreadableError, kind_of, refusal, require_content
+from fernn.files.weights import Fits, WeightsError, weights_in
+from fernn.models import ModelConfig
+from fernn.models.cnn3d import CNN3DConfig
+from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
+from fernn.models.predictor import RotatingConfig, TranslatingConfig
+from fernn.reference import Velocities, from_reference, is_derived, is_published, published_name, renamed
+from tune.core.cell_folder import CellFolder
+from tune.core.folder import Folder
+from tune.core.study import Cell, Study, StudyError, cell_of
+
+FOLDER = "imported"
+STATUS = "imported"
+"""What ``done.json`` of such a cell says, where a trained one says "finished"."""
+
+
+@dataclass(frozen=True)
+class ImportedCell:
+    """A model on one version of the data, with weights from a file.
+
+    Of the experiment, what belongs to training alone (learning rate, epochs) was never used.
+    """
+
+    cell: Cell
+    file_name: str
+    sha256: str
+    """Of the whole file."""
+
+    def config(self) -> dict[str, Any]:
+        """Everything that decides the cell's result, by name, and where its weights came from."""
+        return self.cell.config() | {"imported": {"sha256": self.sha256, "name": self.file_name}}
+
+    @property
+    def key(self) -> str:
+        """Twelve hexadecimal digits: equal key, equal weights and evaluation, whatever the file is called."""
+        text = json.dumps(self.cell.config() | {"imported": self.sha256}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return f"{self.cell.experiment.model.label}_{self.key}"
+
+
+def imported_folder(study: Study, imported: ImportedCell) -> CellFolder:
+    """Where the cell is kept: beside the study's cells, in the same layout."""
+    return CellFolder(study.folder / f"{FOLDER}/{imported.name}")
+
+
+def imported_cells(study: Study) -> tuple[ImportedCell, ...]:
+    """The imported cells that have a result, by name of their folder."""
+    folders = [CellFolder(study.folder / f"{FOLDER}/{name}") for name in study.folder.children(FOLDER)]
+    return tuple(imported_of(folder.config() or {}) for folder in folders if folder.done() is not None)
+
+
+def imported_of(config: Mapping[str, Any]) -> ImportedCell:
+    """The cell that wrote ``config`` as its :meth:`ImportedCell.config`."""
+    return ImportedCell(cell_of(config), config["imported"]["name"], config["imported"]["sha256"])
+
+
+def experiments(study: Study) -> list[Experiment]:
+    """The experiments of the study's cells; of the imported ones where it has no other."""
+    return [one.experiment for one in study.cells or [imported.cell for imported in imported_cells(study)]]
+
+
+Weights = Mapping[str, Tensor]
+TASKS = {
+    FERNNConfig: "kth", GRNNPlusConfig: "kth", CNN3DConfig: "kth",
+    TranslatingConfig: "translating_mnist", RotatingConfig: "rotating_mnist",
+}  # fmt: skip
+"""The published code that saved a model's weights."""
+KERNELS, SHIFTS = "lstm.learned_kernels", "lstm.shift_kernels"
+TOLERANCE = 1e-4
+"""Largest difference of outputs, as a share of the largest: the order of V changes float32 sums, no more."""
+
+
+def read_weights(path: Path, fits: Fits = is_published) -> dict[str, Tensor]:
+    """The file's state dict in single precision; a line says what was taken off or turned to get it.
+
+    Raises OSError for a file that cannot be opened, StudyError for one that has no weights to be used.
+    """
+    try:
+        found = weights_in(path, fits, in_single=True)
+    except WeightsError as error:
+        raise StudyError(str(error)) from error
+    if found.notes:
+        say(f"{path}: {'; '.join(found.notes)}")
+    return found.weights
+
+
+def published_velocities(config: ModelConfig) -> Velocities:
+    """The published ``v_list`` of the model's V, vx in the outer loop; None for the 3D-CNN.
+
+    KTH: (vy, vx); translating MNIST: (vx, vy); rotating MNIST: degrees.
+    """
+    if isinstance(config, RotatingConfig):
+        return config.velocities
+    if not isinstance(config, FERNNConfig | GRNNPlusConfig | TranslatingConfig):
+        return None
+    range_y, range_x = config.velocity_range
+    pairs = product(range(-range_x, range_x + 1), range(-range_y, range_y + 1))
+    return tuple((vx, vy) if isinstance(config, TranslatingConfig) else (vy, vx) for vx, vy in pairs)
+
+
+def published_network(weights: Weights, config: ModelConfig, origin: str = "the weights") -> nn.Module:
+    """The network that saved ``weights``; raises StudyError with the first part that does not fit ``config``.
+
+    The error says where they are from, ``origin``.
+    """
+    if type(config) not in TASKS:
+        raise StudyError(f"{config.name} is no model of the published code: its weights cannot be read from a file")
+    if mismatch := first_mismatch(weights, config):
+        raise StudyError(f"{origin} do not fit {config.name}: {mismatch}")
+    try:
+        return from_reference(weights, task=TASKS[type(config)], velocities=published_velocities(config))
+    except ValueError as error:
+        raise StudyError(f"{origin} do not fit {config.name}: {error}") from error
+
+
+def first_mismatch(weights: Weights, config: ModelConfig) -> str:
+    """The first weight that is too much, of another shape or missing, in one line; empty where all fit."""
+    expected = expected_shapes(config)
+    given = {name: weight for name, weight in weights.items() if name == SHIFTS or not is_derived(name)}
+    for name, weight in given.items():
+        ours = own_name(name)
+        if ours not in expected:
+            return f"{name!r} has no place there"
+        if tuple(weight.shape) != expected[ours]:
+            return f"{name!r} has shape {tuple(weight.shape)}, not {expected[ours]}"
+    missing = expected.keys() - {own_name(name) for name in given}
+    return f"{their_name(min(missing), config)!r} is missing" if missing else ""
+
+
+def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """By our names, the shape of every weight that a published file for the model holds.
+
+    The fixed shift kernels, saved with every FERNN of KTH, are among them: nothing else in a file tells
+    V_1 from V_2; MNIST's files do not tell. Learned kernels stand once, however many layers share them.
+    """
+    shapes = {name: tuple(weight.shape) for name, weight in config.build().state_dict().items()}
+    shapes = {name: shape for name, shape in shapes.items() if own_name(KERNELS) == name or "kernels" not in name}
+    if isinstance(config, FERNNConfig):
+        height, width = (2 * radius + 1 for radius in config.velocity_range)
+        shapes[SHIFTS] = (height * width, 1, height, width)
+    return shapes
+
+
+def own_name(name: str) -> str:
+    """Our name of a published weight; shift kernels, which are no weight of ours, keep theirs."""
+    return "cells.0.kernels.weight" if name == KERNELS else renamed(name)
+
+
+def their_name(name: str, config: ModelConfig) -> str:
+    """The published name of a weight of ours, as it stands in a file for that model."""
+    if name == own_name(KERNELS):
+        return KERNELS
+    return name if isinstance(config, CNN3DConfig) and name.startswith("head.") else published_name(name)
+
+
+@torch.no_grad()
+def check_outputs(ours: nn.Module, published: nn.Module, inputs: Sequence[Any]) -> None:
+    """Raises StudyError where the two networks in eval mode do not give the same outputs for the same inputs."""
+    expected, actual = published.eval()(*inputs), ours.eval()(*inputs)
+    difference, largest = (actual - expected).abs().max().item(), expected.abs().max().item()
+    if not difference <= TOLERANCE * largest:
+        raise StudyError(
+            f"the model must give the outputs of the published network, they differ by {difference:.2g}: "
+            f"its fields are not the published ones"
+        )
+
+
+DIGEST = re.compile("[0-9a-f]{64}")
+FIELD = "model.initial_weights"
+
+
+def fingerprint(path: Path) -> str:
+    """The SHA-256 of a checkpoint's file; raises StudyError where there is none, or another file."""
+    content, _ = _read(path)
+    return hashlib.sha256(content).hexdigest()
+
+
+def keep(study: Study, path: Path) -> None:
+    """Copy the checkpoint into the study's folder; raises StudyError where a model that starts from it has others."""
+    content, tensors = _read(path)
+    digest = hashlib.sha256(content).hexdigest()
+    for model in dict.fromkeys(cell.experiment.model for cell in study.cells):
+        if named_weights(model) == digest:
+            _check(model, tensors, path)
+    if not study.folder.has(name := file_name(digest)):
+        study.folder.write(name, content)
+
+
+def initial_weights(folder: Folder, model: ModelConfig) -> Tensors | None:
+    """The weights that the model's training starts from, from the study's folder; None where they are drawn."""
+    digest = named_weights(model)
+    if not digest:
+        return None
+    content = folder.read(file_name(digest)) if DIGEST.fullmatch(digest) else None
+    if content is None or hashlib.sha256(content).hexdigest() != digest:
+        raise StudyError(f"{folder.root} lacks the weights {digest[:12]}, or they were altered: give --weights")
+    return unpack(content)[0]
+
+
+def named_weights(model: ModelConfig) -> str:
+    """The SHA-256 of the checkpoint that the model's training starts from; empty for weights that are drawn."""
+    return getattr(model, FIELD.rpartition(".")[2], "")
+
+
+def file_name(digest: str) -> str:
+    """Where the study's folder has them."""
+    return f"weights/{digest}.safetensors"
+
+
+def _read(path: Path) -> tuple[bytes, Tensors]:
+    """The checkpoint's bytes and weights."""
+    file = full_path(path)
+    try:
+        require_content(file)
+        if (kind := kind_of(file)) != SAFETENSORS:
+            raise refusal(kind)
+        content = file.read_bytes()
+        return content, unpack(content)[0]
+    except OSError as error:
+        raise StudyError(f"--weights {path} cannot be read: {error.strerror or error}") from error
+    except (UnreadableError, CheckpointError) as error:
+        raise StudyError(f"--weights {path}: {error}; give a cell's best/model.safetensors") from error
+
+
+def _check(model: ModelConfig, tensors: Tensors, path: Path) -> None:
+    with torch.device("meta"):
+        wanted = {name: tensor.shape for name, tensor in model.build().state_dict().items()}
+    if wanted != {name: tensor.shape for name, tensor in tensors.items()}:
+        raise StudyError(f"--weights {path} does not fit {model.label}: its weights have other names or shapes")

@@ -1,0 +1,71 @@
+"""The result of a cell: what its ``done.json`` says."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
+
+from fernn.config import fitted
+
+FINISHED = "finished"
+"""The status of a cell that was trained here."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a cell came to, what it cost, and on what. What an earlier version did not write is None or empty."""
+
+    key: str = ""
+    status: str = FINISHED
+    epochs: int | None = None
+    """Epochs that were trained; 0 for weights from elsewhere."""
+    best_epoch: int | None = None
+    num_parameters: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """By "validation/NAME" and "test/NAME", of the best epoch's weights."""
+    metrics_sha256: str | None = None
+    """Of all metrics of all epochs, see :class:`tune.analysis.metrics_diff.Training`."""
+    law_errors: Mapping[str, float] = field(default_factory=dict)
+    """See :func:`fernn.equivariance.trained.law_errors`."""
+    peak_memory_bytes: int | None = None
+    train_seconds: float | None = None
+    validation_seconds: float | None = None
+    finished_at: float | None = None
+    """Seconds since 1970."""
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    """See :func:`tune.engine.machine.machine`."""
+    code: tuple[dict[str, Any], ...] = ()
+    """See :meth:`tune.core.cell_folder.CellFolder.codes`."""
+    predictions_sha256: str = ""
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Self:
+        """The result that a file holds; names of another version are left out.
+
+        Raises TypeError for a value that does not fit its field.
+        """
+        known = {name: fitted(name, facts[name], kind) for name, kind in _KINDS.items() if facts.get(name) is not None}
+        return cls(**{**known, "code": tuple(known.get("code", ()))})
+
+    def facts(self) -> dict[str, Any]:
+        """What the file is to hold: every field that is known."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def kept(self, codes: list[dict[str, Any]], predictions_sha256: str) -> Self:
+        """The result beside the predictions of that SHA-256, trained by these codes."""
+        return replace(self, code=tuple(codes), predictions_sha256=predictions_sha256)
+
+    @property
+    def seconds(self) -> float:
+        """Training and validation together."""
+        return (self.train_seconds or 0.0) + (self.validation_seconds or 0.0)
+
+    def held(self, kind: str) -> float | None:
+        """The "cpus" or "gpus" that the trial held, None where it did not say."""
+        return (self.machine.get("held") or {}).get(kind)
+
+
+_KINDS: Mapping[str, Any] = {
+    "key": str, "status": str, "epochs": int, "best_epoch": int, "num_parameters": int, "metrics": dict,
+    "metrics_sha256": str, "law_errors": dict, "peak_memory_bytes": int, "train_seconds": float,
+    "validation_seconds": float, "finished_at": float, "machine": dict, "code": list, "predictions_sha256": str,
+}  # fmt: skip

@@ -1,0 +1,94 @@
+"""Files of a study that say whether they are as they were written."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from data.sealing import CHECKSUM, sealed, unsealed
+from fernn.files.checkpoint import CheckpointError, Tensors, unpack
+from tune.core.folder import UNREADABLE, Folder
+
+ALTERED = "it is not as it was written"
+
+
+class DamagedError(ValueError):
+    """A file of a study or a cell that is not as it was written."""
+
+
+def damaged(folder: Folder, name: str, how: str, way_out: str) -> DamagedError:
+    """The error that names the file, what is wrong with it, and the way out."""
+    return DamagedError(f"{folder.root}/{name}: {how}; {way_out}")
+
+
+def write_sealed(folder: Folder, name: str, facts: Mapping[str, Any]) -> None:
+    """Write the facts as JSON with their checksum."""
+    folder.write_json(name, sealed(facts))
+
+
+def read_sealed(folder: Folder, name: str, way_out: str, *needed: str) -> dict[str, Any] | None:
+    """What :func:`write_sealed` wrote, None where there is no such file.
+
+    A file of an earlier version has no checksum, and is taken as it is. Raises DamagedError where the facts are not
+    those that were written, or lack one that is needed.
+    """
+    try:
+        facts = folder.read_json(name)
+        if facts is None:
+            return None
+        facts = unsealed(facts) if CHECKSUM in facts else {**facts}
+        if all(one in facts for one in needed):
+            return facts
+    except UNREADABLE as error:
+        raise damaged(folder, name, ALTERED, way_out) from error
+    raise damaged(folder, name, ALTERED, way_out)
+
+
+def read_tensors(folder: Folder, name: str, way_out: str) -> tuple[Tensors, dict[str, Any]]:
+    """The tensors and facts of a checkpoint's file, none where there is no such file; raises DamagedError."""
+    content = folder.read(name)
+    try:
+        return ({}, {}) if content is None else unpack(content)
+    except CheckpointError as error:
+        raise damaged(folder, name, str(error), way_out) from error
+
+
+def sealed_line(row: Mapping[str, Any]) -> str:
+    """The row as a line with its checksum."""
+    return json.dumps(sealed(row)) + "\n"
+
+
+def read_rows(folder: Folder, name: str, way_out: str) -> list[dict[str, Any]]:
+    """The rows of a file of sealed lines; raises DamagedError for one that is not as it was written."""
+    rows, num_lines = rows_before_damage(folder, name)
+    if len(rows) < num_lines:
+        raise damaged(folder, name, f"line {len(rows) + 1} is not as it was written", way_out)
+    return rows
+
+
+def rows_before_damage(folder: Folder, name: str) -> tuple[list[dict[str, Any]], int]:
+    """The rows before the first that is damaged, and how many lines there are."""
+    lines = (folder.read(name) or b"").splitlines()
+    rows: list[dict[str, Any]] = []
+    for line in lines:
+        try:
+            rows.append(unsealed(json.loads(line)))
+        except UNREADABLE:
+            break
+    return rows, len(lines)
+
+
+ENTRIES = "entries"
+"""Under which name a sealed file has its list."""
+
+
+def read_entries(
+    folder: Folder, name: str, parsed: Callable[[Any], dict[str, Any]], way_out: str
+) -> list[dict[str, Any]]:
+    """The entries of a sealed list, each as ``parsed`` has it; raises DamagedError for one that cannot be read."""
+    try:
+        content = folder.read_json(name) or []  # a list alone in cells of an earlier version
+        if isinstance(content, dict):
+            content = (read_sealed(folder, name, way_out, ENTRIES) or {})[ENTRIES]
+        return [parsed(one) for one in content]
+    except UNREADABLE as error:
+        raise damaged(folder, name, ALTERED, way_out) from error
