@@ -44,3 +44,9 @@ def without_variables(words: list[str]) -> list[str]:
     while words and re.fullmatch(r"\w+=.*", words[0]):
         words = words[1:]
     return words
+
+
+def saved_files(document: Path) -> dict[str, str]:
+    """The scripts that a document tells people to save under a name: "Save this as `NAME.py` ..." and a block."""
+    text = document.read_text(encoding="utf-8")
+    return dict(re.findall(r"Save this as `(\w+\.py)`[^\n]*\n\n```python\n(.*?)```", text, re.DOTALL))
