@@ -15,10 +15,10 @@ from tune.core.protocol import claim
 from tune.core.result import Result
 from tune.core.study import Study, plan_cells
 from tune.measures.frame_quality import USUAL
-from tune.measures.frame_quality_views import measured_quality, measured_ways
 from tune.measures.predictor_quality import PredictorMeasurement, Tailoring, at_places, spread, tailoring_of
+from tune.measures.registry import MEASURES, measured_results
+from tune.tracking.measures import log_all_results
 from tune.tracking.mlflow_tracker import Tracker
-from tune.tracking.views import ship_measurements
 from tune.translating_mnist_search import SEARCH
 
 SMALL = {"model.hidden_channels": 3, "model.decoder_layers": 1, "data.num_frames": 6, "data.input_frames": 3}
@@ -65,8 +65,15 @@ def measured(study, **asked):
     one = PredictorMeasurement(cell, study.cell_folder(cell), tailoring_of(2, **asked))
     assert one.result() is None
     one.measure(Clips(), counted.append)
-    assert sum(counted) == one.num_predictions(Clips())
+    assert sum(counted) == one.num_units(Clips())
     return one, one.result()
+
+
+def models_of(study):
+    """What is measured of the study's models in the usual way."""
+    (results,) = measured_results(study, model_rows(study))
+    assert results.view == "quality"
+    return results.models
 
 
 def test_steps_that_harm_validation_clips_are_not_taken(study):
@@ -77,7 +84,7 @@ def test_steps_that_harm_validation_clips_are_not_taken(study):
         and all(error is None or error >= errors[0] for error in errors)
         and found["num_clips"] == 5
     )
-    plain, tailored = measured_quality(study, model_rows(study), USUAL)
+    plain, tailored = models_of(study)
     assert plain.by_frame("mse")[0].tolist() == tailored.by_frame("mse")[0].tolist()
     assert (tailored.own_steps(found), tailored.num_steps, plain.num_steps) == (0, 2, 0) and not tailored.maps
     assert [row["purpose"] for row in one.folder.openings()] == ["quality evaluation"]
@@ -88,7 +95,7 @@ def test_the_rate_and_the_steps_with_the_least_validation_error_are_taken(study)
     tried = found["validation"]
     assert set(tried) == {"1e-05", "0.0001", "0.001"} and found["num_clips"] == 3
     assert tried[f"{found['inner_lr']:g}"][found["own_steps"]] == min(min(errors) for errors in tried.values())
-    _, tailored = measured_quality(study, model_rows(study), USUAL)
+    _, tailored = models_of(study)
     assert "validation chose" in tailored.steps_words() and set(tailored.maps) == {"frames", "heat"}
 
 
@@ -100,7 +107,7 @@ def test_another_way_is_another_result(study):
     other = replace(one, way="lr-0.001")
     other.measure(Clips(), lambda count: None)
     assert again.result() == found and other.result()["subject"] == one.subject()
-    assert measured_ways(study, model_rows(study)) == [USUAL, "lr-0.001"]
+    assert MEASURES["quality"].ways(study, study.cells) == [USUAL, "lr-0.001"]
 
 
 def test_a_lost_mlflow_gets_each_way_again(study, tmp_path):
@@ -108,7 +115,7 @@ def test_a_lost_mlflow_gets_each_way_again(study, tmp_path):
     replace(one, way="lr-0.0001").measure(Clips(), lambda count: None)
     tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
     tracker.sync()
-    ship_measurements(tracker, study)
+    log_all_results(tracker, study)
     run = tracker.run(f"cell/{one.cell.key}")
     for view in ("quality", "quality-lr-0.0001"):
         found = {Path(file.path).name for file in tracker.client.list_artifacts(run.info.run_id, view)}
@@ -130,7 +137,7 @@ def test_without_steps_a_cell_predicts_in_batches_and_nothing_is_tailored(study)
     found = one.result()
     assert set(found["frames"]) == {"0"} and found["validation"] == {} and found["outer"]["mean"][0] > 0
     assert found["num_clips"] == 8 and found["inner_lr"] is None
-    (plain,) = measured_quality(study, model_rows(study), USUAL)
+    (plain,) = models_of(study)
     assert (plain.label, plain.steps_words()) == ("fernn-v1", "")
 
 

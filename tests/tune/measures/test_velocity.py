@@ -1,77 +1,34 @@
 """Velocity generalization of a study: measured once, resumed, refused, and shown in MLflow once."""
 
 import json
-import shutil
 import sqlite3
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from mlflow import MlflowClient
 
 from data.kth.prepare import folder_of
-from data.kth.stream import ClipStream, Footage
 from data.manifest import Manifest
 from fernn.experiment import Experiment
 from fernn.generalization import VelocityGrid
-from fernn.train.run import Run
-from tune import velocity_eval
 from tune.analysis.results import model_rows
+from tune.commands.evaluate import EvaluationOptions, Options, best_cell, chosen_cells, main, open_study, shown_row
 from tune.core.cell_folder import BEST
 from tune.core.data_source import find_data
 from tune.core.folder import Folder
 from tune.core.protocol import claim
 from tune.core.study import Study, StudyError, plan_cells
-from tune.core.test_access import Sealed
-from tune.engine.trial import finish
-from tune.measures.velocity import PARTIAL, WHOLE, Measurement, measure_cell, measured
-from tune.measures.velocity_views import ModelVelocity
-from tune.tracking.velocity_tracking import ship
-from tune.velocity_eval import Options, best_cell, chosen_cells
+from tune.measures.measure import ShownRow
+from tune.measures.registry import MEASURES
+from tune.measures.velocity import PARTIAL, WHOLE, VelocityMeasurement
+from tune.tracking.measures import log_results
 
-SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
-TINY = {
-    "epochs": 1, "batch_size": 4, "data.size": 8, "data.num_frames": 4, "data.velocity_range": 1,
-    "model.hidden_channels": 2, "model.embedding_channels": (2,), "model.base": 2,
-}  # fmt: skip
 RADIUS = 1
-SCRIPT = Path(__file__).parents[2] / "tune/velocity_eval.py"
-
-
-@pytest.fixture(scope="module")
-def footage():
-    persons = np.array([1, 17, *[21] * 30])
-    num_frames = np.full(len(persons), 20)
-    frames = np.random.default_rng(0).integers(0, 256, (num_frames.sum(), 8, 8), dtype=np.uint8)
-    ids = tuple(f"clip-{index}" for index in range(len(persons)))
-    labels = np.arange(len(persons)) % 6
-    return Footage(frames, ids, persons, labels, np.cumsum(num_frames) - num_frames, num_frames, num_frames)
-
-
-@pytest.fixture(scope="module")
-def original(two_cpus, footage, tmp_path_factory):
-    """Cells with initial weights, closed as trials close them; 3dcnn with the lower rate is not finished."""
-    folder = tmp_path_factory.mktemp("original") / "s"
-    made = Study("s", Folder(str(folder)), SPACE, plan_cells(Experiment(), SPACE, "hash", TINY), demo=True)
-    claim(made)
-    for cell in made.cells[:6]:
-        run, folder = Run.start(cell.experiment), made.cell_folder(cell)
-        folder.begin(run)
-        run.epoch = run.best_epoch = 1
-        row = {"epoch": 1, "validation/accuracy": 0.5, "time/train_seconds": 1.0, "time/validation_seconds": 1.0}
-        folder.record({**row, "time/recorded_at": 1.0}, run)
-        finish(cell, folder, run, Sealed(ClipStream(footage, cell.experiment.data, 4), folder))
-    return made
-
-
-@pytest.fixture
-def study(original, tmp_path):
-    """A copy of the study that a test may change."""
-    return replace(original, folder=Folder(str(shutil.copytree(original.folder.root, tmp_path / "s"))))
+SCRIPT = Path(__file__).parents[3] / "tune/velocity_eval.py"
+VELOCITY = MEASURES["velocity"]
 
 
 def ignore(count):
@@ -83,19 +40,19 @@ def record_of(measurement):
     return {name: record[name] for name in ("subject", "grid", "drawn", "num_clips", "test_openings")}
 
 
-def models_of(study, radius=RADIUS):
-    return [ModelVelocity(study, row.label, measured(study, row, [], radius)) for row in model_rows(study)]
+def results_of(study):
+    return VELOCITY.results(study, [ShownRow.of(row) for row in model_rows(study)], RADIUS)
 
 
 def measure_every_seed(study, footage):
     for row in model_rows(study):
         for one in row.chosen:
-            measure_cell(Measurement.of(study, one.cell, RADIUS), footage, ignore)
+            VelocityMeasurement.of(study, one.cell, RADIUS).measure(footage, ignore)
 
 
 def test_a_measurement_says_what_was_read_and_agrees_with_the_table(study, footage):
-    one = Measurement.of(study, study.cells[0], RADIUS)
-    measure_cell(one, footage, ignore)
+    one = VelocityMeasurement.of(study, study.cells[0], RADIUS)
+    one.measure(footage, ignore)
     record = record_of(one)
     assert record["grid"]["vy"] == record["grid"]["vx"] == [-1, 0, 1]
     assert record["num_clips"] == 30 and record["test_openings"] == one.grid.num_readings == 12
@@ -105,8 +62,8 @@ def test_a_measurement_says_what_was_read_and_agrees_with_the_table(study, foota
 
 
 def test_a_killed_measurement_goes_on_and_ends_in_the_same_numbers(study, footage, tmp_path):
-    one = Measurement.of(study, study.cells[0], RADIUS)
-    measure_cell(one, footage, ignore)
+    one = VelocityMeasurement.of(study, study.cells[0], RADIUS)
+    one.measure(footage, ignore)
     expected = record_of(one)
     one.folder.folder.delete(WHOLE)
 
@@ -118,19 +75,19 @@ def test_a_killed_measurement_goes_on_and_ends_in_the_same_numbers(study, footag
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        measure_cell(one, footage, kill_in_the_third_line)
+        one.measure(footage, kill_in_the_third_line)
     assert list(one.lines()) == ["drawn", "-1"] and one.result() is None
     counted.clear()
-    measure_cell(one, footage, counted.append)
+    one.measure(footage, counted.append)
     assert sum(counted) == 6 and record_of(one) == expected
 
 
 def test_another_grid_and_other_weights_are_measured_anew(study, footage):
-    one, wider = (Measurement.of(study, study.cells[0], radius) for radius in (0, 1))
-    measure_cell(one, footage, ignore)
+    one, wider = (VelocityMeasurement.of(study, study.cells[0], radius) for radius in (0, 1))
+    one.measure(footage, ignore)
     assert one.result() is not None and wider.result() is None
-    measure_cell(wider, footage, ignore)
-    assert one.result() is None and wider.result().found.grid == VelocityGrid(("vy", "vx"), 1)
+    wider.measure(footage, ignore)
+    assert one.result() is None and wider.measured().found.grid == VelocityGrid(("vy", "vx"), 1)
     assert record_of(wider)["test_openings"] == one.grid.num_readings + wider.grid.num_readings
     one.folder.folder.write(BEST, study.cell_folder(study.cells[1]).folder.read(BEST))
     assert wider.result() is None
@@ -138,11 +95,11 @@ def test_another_grid_and_other_weights_are_measured_anew(study, footage):
 
 def test_every_seed_of_the_chosen_learning_rate_is_measured(study):
     rows = model_rows(study)
-    cells = chosen_cells(study, rows, Options("s"), lambda: None)
+    cells = chosen_cells(study, rows, EvaluationOptions("s"), lambda: None)
     assert [(c.experiment.model.name, c.experiment.optim.lr, c.experiment.seed) for c in cells] == [
         ("grnn", rows[0].lr, 0), ("grnn", rows[0].lr, 1), ("3dcnn", 1e-2, 0), ("3dcnn", 1e-2, 1),
     ]  # fmt: skip
-    assert chosen_cells(study, rows, Options("s", models=("3dcnn",)), None) == cells[2:]
+    assert chosen_cells(study, rows, EvaluationOptions("s", models=("3dcnn",)), None) == cells[2:]
 
 
 def test_the_registered_cell_is_the_best_one(study, footage, tmp_path):
@@ -156,13 +113,14 @@ def test_the_registered_cell_is_the_best_one(study, footage, tmp_path):
         tracker.client.create_model_version("s.grnn", source=str(tmp_path), tags={"fernn.key": key})
         tracker.client.set_registered_model_alias("s.grnn", "best", version)
         if expected:
-            assert chosen_cells(study, [row], Options("s", which="best"), lambda: tracker) == [odd]
+            assert chosen_cells(study, [row], EvaluationOptions("s", which="best"), lambda: tracker) == [odd]
         else:
             with pytest.raises(StudyError, match="is cell missing, which study 's' has not finished"):
                 best_cell(study, row, tracker)
-    measure_cell(Measurement.of(study, odd, RADIUS), footage, ignore)
-    assert [one.cell for one in measured(study, row, [odd], RADIUS)] == [odd]
-    assert measured(study, row, [], RADIUS) == []
+    VelocityMeasurement.of(study, odd, RADIUS).measure(footage, ignore)
+    (model,) = VELOCITY.results(study, [shown_row(row, [odd])], RADIUS).models
+    assert [seed.cell for seed in model.seeds] == [odd] and model.document()["lr"] == odd.experiment.optim.lr
+    assert VELOCITY.results(study, [shown_row(row, [])], RADIUS) is None
 
 
 def test_data_of_another_hash_is_refused(study, prepared):
@@ -180,11 +138,11 @@ def test_mlflow_shows_each_view_once(study, footage, tmp_path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     tracker = Tracker(study, uri)
     tracker.sync()
-    assert ship(tracker, models_of(study)) == 4 + 2 + 1
+    assert log_results(tracker, results_of(study)) == 4 + 2 + 1
     runs, points = tracked(tmp_path / "mlflow.db")
-    assert ship(Tracker(study, uri), models_of(study)) == 0
+    assert log_results(Tracker(study, uri), results_of(study)) == 0
     assert tracked(tmp_path / "mlflow.db") == (runs, points) and set(points.values()) == {1}
-    model = models_of(study)[0]
+    model = results_of(study).models[0]
     shown = tracker.run("model/grnn").data.metrics
     assert {name: shown[f"velocity/{name}"] for name in ("V2", "vy_1_vx_-1")} == {
         name: model.statistics[name][0] for name in ("V2", "vy_1_vx_-1")
@@ -221,15 +179,15 @@ def times(folder):
 )
 def test_a_command_that_cannot_run_is_refused_in_one_line(study, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.setattr(sys, "argv", ["velocity_eval.py", "--storage", str(tmp_path), *arguments])
-    assert velocity_eval.main() == 2
+    assert main("velocity") == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: {message}")
 
 
 def test_a_study_without_a_finished_cell_is_refused(tmp_path):
-    claim(Study("s", Folder(str(tmp_path / "s")), SPACE, plan_cells(Experiment(), SPACE, "hash", TINY)))
+    claim(Study("s", Folder(str(tmp_path / "s")), {}, plan_cells(Experiment(), {"model": ("grnn",)}, "hash")))
     with pytest.raises(StudyError, match="study 's' has no finished cell: run its search first"):
-        velocity_eval.open_study(Options("s", storage=str(tmp_path)))
+        open_study(VELOCITY, Options(EvaluationOptions("s", storage=str(tmp_path)), VELOCITY.settings()))
 
 
 def finished(process):
@@ -250,9 +208,9 @@ def test_the_command_measures_once_and_then_does_nothing(search, tmp_path, monke
     before, shown = times(tmp_path / "studies/kth-paper"), tracked(tmp_path / "studies/mlflow.db")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["velocity_eval.py", *arguments, "--json"])
-    assert velocity_eval.main() == 0
+    assert main("velocity") == 0
     out, err = capsys.readouterr()
-    assert "nothing to do: 1 of 1 cells are measured" in err
+    assert "nothing to do: 1 cells are measured" in err
     (model,) = json.loads(out)["models"]
     assert model["model"] == "grnn" and model["demo"] and model["training_range"] == 2
     assert set(model["accuracy"]) >= {"V0", "V1", "V2", "vy_-1_vx_1"}

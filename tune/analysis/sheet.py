@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tune.core.study import Study
-from tune.reporting.table import marks
-
 Line = Sequence[Any]
 
 
@@ -26,12 +23,12 @@ class Sheet:
         """The lines as texts."""
         return [[text(value) for value in line] for line in self.lines]
 
-    def csv_text(self, study: Study) -> str:
-        """The lines with all digits, each with the study's marks, since a line may leave its table."""
+    def csv_text(self, marks: str) -> str:
+        """The lines with all digits, each with the study's ``marks``, since a line may leave its table."""
         sink = io.StringIO()
         writer = csv.writer(sink, lineterminator="\n")
         writer.writerow(("marks", *self.header))
-        writer.writerows((marks(study), *("" if value is None else value for value in line)) for line in self.lines)
+        writer.writerows((marks, *("" if value is None else value for value in line)) for line in self.lines)
         return sink.getvalue()
 
 
