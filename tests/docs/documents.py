@@ -33,7 +33,8 @@ def blocks(document: Path, language: str) -> list[str]:
 def command_lines(document: Path) -> list[list[str]]:
     """The words of every command line, in blocks and in sentences, without comments and variables before it."""
     text = document.read_text(encoding="utf-8")
-    fenced = "\n".join(blocks(document, "")).replace("\\\n", " ").splitlines()
+    shells = ("", "bash", "sh", "console")
+    fenced = "\n".join(block for shell in shells for block in blocks(document, shell)).replace("\\\n", " ").splitlines()
     spoken = SPOKEN.findall(FENCE.sub("", text))
     typed = [line for line in fenced if re.match(r"\s*(\w+=\S+ )*(\.venv/bin/)?(python|make|ray|mlflow) ", line)]
     return [without_variables(shlex.split(line, comments=True)) for line in [*typed, *spoken]]
