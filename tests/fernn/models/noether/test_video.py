@@ -2,13 +2,13 @@
 
 import copy
 
-import plain_svg
 import pytest
 import torch
 from torch import nn
 
 from fernn.layers.conditional import ConditionalNorm, num_conditioned
 from fernn.models.noether import NoetherConfig
+from tests.fernn.reference import svg as plain_svg
 
 SMALL = {
     "widths": (3, 4), "depths": (1, 2), "code": 4, "latent": 2, "recurrent": 3, "channels": 2,
