@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from fernn.models.base import ModelConfig
-from fernn.models.fernn import require_positive
+from fernn.models.base import ModelConfig, require_positive
 
 
 class CNN3D(nn.Module):
