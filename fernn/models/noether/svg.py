@@ -53,8 +53,8 @@ class SVG(nn.Module):
         """``num_given`` frames of the clips (b, t, c, s, s) in [0, 1], and those that are predicted after them.
 
         Standard normal ``noise`` (b, t - 1, z) has a draw for every frame but the first; its length decides how many
-        frames there are. ``taught``: each is predicted from the true frames before it, else from those predicted before it. The
-        divergence is KL(posterior || prior), summed over the steps whose true frame is seen.
+        frames there are. ``taught``: each is predicted from the true frames before it, else from those predicted
+        before it. The divergence is KL(posterior || prior), summed over the steps whose true frame is seen.
         """
         if clips.shape[-2:] != (self.size, self.size):
             found = "x".join(map(str, clips.shape[-2:]))
