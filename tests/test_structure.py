@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,30 @@ def test_imports_go_down_only(floor):
     for path in (ROOT / floor).rglob("*.py"):
         found = {name.split(".")[0] for name in imported(path)}
         assert not found & FORBIDDEN[floor], path
+
+
+def imported_modules(path, known):
+    """The modules among ``known`` that a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            for name in node.names:
+                inner = f"{node.module}.{name.name}"
+                yield inner if inner in known else node.module
+
+
+def test_no_imports_of_fernn_go_in_a_circle():
+    paths = {path: path.relative_to(ROOT).with_suffix("") for path in (ROOT / "fernn").rglob("*.py")}
+    names = {".".join(parts.parts).removesuffix(".__init__"): path for path, parts in paths.items()}
+    modules = {name: set(imported_modules(path, names)) & names.keys() for name, path in names.items()}
+    packages = {}
+    for name, found in modules.items():
+        place = name.split(".")[1:2]
+        packages.setdefault(tuple(place), set()).update(tuple(one.split(".")[1:2]) for one in found)
+        packages[tuple(place)].discard(tuple(place))
+    assert len(modules) > 50 and list(TopologicalSorter(modules).static_order())
+    assert list(TopologicalSorter(packages).static_order())
 
 
 def test_data_knows_no_neural_network():
