@@ -11,23 +11,7 @@ import pytest
 import torch
 
 from fernn.files.weights import WeightsError, weights_in
-
-WEIGHTS = {"fc.weight": torch.tensor([[1.5, -2.0]]), "conv.0.bias": torch.tensor([0.25]), "steps": torch.tensor(7)}
-
-
-def saved(content=WEIGHTS, **options):
-    sink = io.BytesIO()
-    torch.save(content, sink, **options)
-    return sink.getvalue()
-
-
-def again(content, method=zipfile.ZIP_STORED, change=lambda part: part):
-    """The zip file of ``content`` written once more."""
-    sink = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(sink, "w", method) as target:
-        for member in source.infolist():
-            target.writestr(member.filename, change(source.read(member)))
-    return sink.getvalue()
+from tests.fernn.files.saved import again, saved
 
 
 def test_a_file_with_another_bit_is_damaged_and_one_without_checksums_is_read(tmp_path):

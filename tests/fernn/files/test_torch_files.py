@@ -1,7 +1,6 @@
 """Files of torch.save: of any age and packing, and code that is named and never run."""
 
 import argparse
-import io
 import os
 import zipfile
 from pathlib import Path
@@ -13,13 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fernn.files.weights import WeightsError, weights_in
-
-WEIGHTS = {"fc.weight": torch.tensor([[1.5, -2.0]]), "conv.0.bias": torch.tensor([0.25]), "steps": torch.tensor(7)}
-
-
-def assert_is_network(found, expected=WEIGHTS):
-    assert found.keys() == expected.keys()
-    assert all(torch.equal(found[name], weight) and not found[name].requires_grad for name, weight in expected.items())
+from tests.fernn.files.saved import WEIGHTS, again, assert_is_network, saved
 
 
 def test_what_stands_beside_weights_is_passed_over_and_never_run(tmp_path):
@@ -59,21 +52,6 @@ def test_another_pickle_protocol_is_named(tmp_path):
     torch.save(WEIGHTS, tmp_path / "w.pth", pickle_protocol=4)
     with pytest.raises(WeightsError, match="its pickle protocol is not torch.save's own"):
         weights_in(tmp_path / "w.pth")
-
-
-def saved(content=WEIGHTS, **options):
-    sink = io.BytesIO()
-    torch.save(content, sink, **options)
-    return sink.getvalue()
-
-
-def again(content, method=zipfile.ZIP_STORED, change=lambda part: part):
-    """The zip file of ``content`` written once more."""
-    sink = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(sink, "w", method) as target:
-        for member in source.infolist():
-            target.writestr(member.filename, change(source.read(member)))
-    return sink.getvalue()
 
 
 def on_cuda(part):

@@ -1,6 +1,5 @@
 """Weights as people save them: unwrapped, converted, or refused."""
 
-import io
 from collections import OrderedDict
 
 import numpy as np
@@ -12,8 +11,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fernn.files.weights import WeightsError, in_float32, unwrapped, weights_in
+from tests.fernn.files.saved import WEIGHTS, assert_is_network, saved
 
-WEIGHTS = {"fc.weight": torch.tensor([[1.5, -2.0]]), "conv.0.bias": torch.tensor([0.25]), "steps": torch.tensor(7)}
 OTHER = {name: weight + 1 for name, weight in WEIGHTS.items()}
 ADAM = {"state": {0: {"exp_avg": torch.ones(2), "step": torch.tensor(1.0)}}, "param_groups": [{"lr": 1e-3}]}
 
@@ -24,11 +23,6 @@ def fits(names):
 
 def named(prefix, weights=WEIGHTS):
     return {prefix + name: weight for name, weight in weights.items()}
-
-
-def assert_is_network(found, expected=WEIGHTS):
-    assert found.keys() == expected.keys()
-    assert all(torch.equal(found[name], weight) and not found[name].requires_grad for name, weight in expected.items())
 
 
 @pytest.mark.parametrize(
@@ -157,12 +151,6 @@ def test_quantised_weights_are_named():
 def test_what_has_no_weights_or_several_is_refused(content, message):
     with pytest.raises(WeightsError, match="must be a state dict saved by torch.save or as safetensors, .*" + message):
         unwrapped(content, fits)
-
-
-def saved(content=WEIGHTS, **options):
-    sink = io.BytesIO()
-    torch.save(content, sink, **options)
-    return sink.getvalue()
 
 
 def test_a_file_is_read_or_refused(tmp_path):

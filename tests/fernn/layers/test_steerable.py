@@ -1,12 +1,10 @@
 """Steerable convolutions: parity with escnn's layers."""
 
-import math
-
 import pytest
 import torch
-import torch.nn.functional as F
 
 from fernn.layers.steerable import FieldConvolution, FieldNorm, FieldUpsampling
+from tests.fernn.reference.dynamics import turned
 
 
 @pytest.mark.parametrize(
@@ -40,21 +38,6 @@ def test_initial_field_weights_spread_as_escnns_do():
     theirs = nn.R2Conv(fields, fields, 3).weights.detach().view(24, 24, -1)
     ours = FieldConvolution(("regular", 24), ("regular", 24), 8).weights.detach()
     torch.testing.assert_close(ours.std(dim=(0, 1)), theirs.std(dim=(0, 1)), rtol=0.2, atol=0)
-
-
-def turned(fields, degrees):
-    """Vector fields (..., 2, h, w) with (u, v), u to the right and v up, turned counter-clockwise as a whole."""
-    angle = math.radians(degrees)
-    cos, sin = math.cos(angle), math.sin(angle)
-    rotation = torch.tensor([[cos, -sin], [sin, cos]])
-    if degrees % 90 == 0:
-        moved = torch.rot90(fields, round(degrees / 90), dims=(-2, -1))
-    else:
-        theta = torch.tensor([[cos, -sin, 0.0], [sin, cos, 0.0]])
-        pictures = fields.flatten(0, -4)
-        grid = F.affine_grid(theta.expand(len(pictures), 2, 3), list(pictures.shape), align_corners=False)
-        moved = F.grid_sample(pictures, grid, align_corners=False).view_as(fields)
-    return torch.einsum("ab,...bhw->...ahw", rotation, moved)
 
 
 def test_a_transposed_convolution_that_sits_on_corners_keeps_quarter_turns():

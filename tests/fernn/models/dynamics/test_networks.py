@@ -1,8 +1,5 @@
 """Dynamics networks: parameter counts, rollouts, and the law of each symmetry."""
 
-import math
-from functools import lru_cache
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,19 +8,14 @@ from hypothesis import strategies as st
 
 from fernn.layers.magnitude import MagnitudeConvolution
 from fernn.layers.scale import ScaleConvolution
-from fernn.models.dynamics import DYNAMICS
+from tests.fernn.models.dynamics.narrow import BY_NAME, narrow, relative, trained_by_chance
+from tests.fernn.reference.dynamics import turned
 
-BY_NAME = {config.name: config for config in DYNAMICS}
 PUBLISHED = {
     "resnet": 12_573_890, "resnet-um": 12_575_814, "resnet-mag": 12_575_814, "resnet-rot": 14_612_592,
     "resnet-scale": 4_141_922, "unet": 6_240_434, "unet-um": 6_244_630, "unet-mag": 6_281_686,
     "unet-rot": 7_122_160, "unet-scale": 4_702_698,
 }  # fmt: skip
-
-
-def narrow(name):
-    """As narrow as the symmetry allows, or a little wider."""
-    return BY_NAME[name].override({"base": 8 if name.startswith("unet") else 2, "input_length": 2})
 
 
 HYPOTHESIS = settings(max_examples=5, deadline=None)
@@ -60,19 +52,6 @@ def test_every_network_rolls_out_and_every_parameter_is_used(name):
     assert not [name for name, parameter in model.named_parameters() if parameter.grad is None]
 
 
-@lru_cache
-def trained_by_chance(name):
-    """A narrow network in eval mode whose batch normalisations have seen a batch."""
-    torch.manual_seed(1)
-    model = narrow(name).build()
-    model.train()(torch.randn(4, 2, 2, 16, 16), 1)
-    return model.eval()
-
-
-def relative(found, expected):
-    return ((found - expected).abs().max() / expected.abs().max()).item()
-
-
 @pytest.mark.parametrize("name", ["resnet-um", "unet-um"])
 @HYPOTHESIS
 @given(u=st.floats(-2, 2), v=st.floats(-2, 2), seed=st.integers(0, 99))
@@ -96,21 +75,6 @@ def test_a_field_without_motion_has_a_magnitude_too():
     layer = MagnitudeConvolution(4, 2)
     assert layer(torch.zeros(1, 4, 5, 5)).abs().max() < 1e-30
     assert layer(torch.full((1, 4, 5, 5), 3.0)).isfinite().all()
-
-
-def turned(fields, degrees):
-    """Vector fields (..., 2, h, w) with (u, v), u to the right and v up, turned counter-clockwise as a whole."""
-    angle = math.radians(degrees)
-    cos, sin = math.cos(angle), math.sin(angle)
-    rotation = torch.tensor([[cos, -sin], [sin, cos]])
-    if degrees % 90 == 0:
-        moved = torch.rot90(fields, round(degrees / 90), dims=(-2, -1))
-    else:
-        theta = torch.tensor([[cos, -sin, 0.0], [sin, cos, 0.0]])
-        pictures = fields.flatten(0, -4)
-        grid = F.affine_grid(theta.expand(len(pictures), 2, 3), list(pictures.shape), align_corners=False)
-        moved = F.grid_sample(pictures, grid, align_corners=False).view_as(fields)
-    return torch.einsum("ab,...bhw->...ahw", rotation, moved)
 
 
 @pytest.mark.parametrize("name", ["resnet-rot", "unet-rot"])

@@ -5,19 +5,8 @@ import math
 import pytest
 import torch
 
-from fernn.models.dynamics import DYNAMICS
 from fernn.models.dynamics.scaling import gaussian, scale_levels
-
-BY_NAME = {config.name: config for config in DYNAMICS}
-
-
-def narrow(name):
-    """As narrow as the symmetry allows, or a little wider."""
-    return BY_NAME[name].override({"base": 8 if name.startswith("unet") else 2, "input_length": 2})
-
-
-def relative(found, expected):
-    return ((found - expected).abs().max() / expected.abs().max()).item()
+from tests.fernn.models.dynamics.narrow import narrow, relative
 
 
 def test_the_scale_u_net_reads_its_decoder():
