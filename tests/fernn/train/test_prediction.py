@@ -1,4 +1,4 @@
-"""Tasks: frame prediction is trained, chosen by its lowest error, resumed bit for bit; predictions are kept whole."""
+"""Prediction of frames: trained, chosen by its lowest error, resumed bit for bit; scores and examples."""
 
 import numpy as np
 import pytest
@@ -6,17 +6,13 @@ import torch
 from torch import nn
 
 from fernn.batch import Batch
-from fernn.config import data_config
 from fernn.experiment import Experiment
 from fernn.files.checkpoint import pack, unpack
 from fernn.seeding import generator
 from fernn.train.classification import Classification
-from fernn.train.evaluate import to_unit
 from fernn.train.loop import fit
-from fernn.train.metric import ACCURACY, ERROR
 from fernn.train.prediction import Prediction
 from fernn.train.run import Run
-from fernn.train.tasks import task_of
 
 FIELDS = {
     "data.name": "translating-mnist", "model": "fernn-v1", "model.hidden_channels": 2, "model.decoder_layers": 0,
@@ -78,31 +74,3 @@ def test_examples_are_clips_and_predictions_as_grey_levels():
     assert found["clips"].flatten().tolist() == [0, 51, 128, 255, 26]
     assert found["predicted"].flatten().tolist() == [128, 128]
     assert Classification().examples(Last(), clips) == {}
-
-
-@pytest.mark.parametrize(
-    ("task", "columns"),
-    [
-        (Classification(), {"logits": torch.randn(2, 6), "label": torch.tensor([1, 5])}),
-        (Prediction(1), {"errors": torch.rand(2, 7)}),
-    ],
-)
-def test_what_is_kept_makes_the_predictions_again(task, columns):
-    found = task.predictions(["a", "b"], columns)
-    assert task.predictions(["a", "b"], found.columns()).metrics() == pytest.approx(found.metrics())
-
-
-def test_metrics_know_which_way_is_better():
-    assert ACCURACY.rank(0.7) > ACCURACY.rank(0.6) > ACCURACY.rank(ACCURACY.worst)
-    assert ERROR.rank(0.1) > ERROR.rank(0.2) > ERROR.rank(ERROR.worst)
-    assert ACCURACY.spread(0.5, 0.25) == "0.500 ± 0.250" and ERROR.spread(1.5e-4, None) == "0.00015"
-
-
-def test_grey_levels_are_divided_and_floats_are_not():
-    device = torch.device("cpu")
-    assert to_unit(torch.tensor([255], dtype=torch.uint8), device) == 1 and to_unit(torch.tensor([0.5]), device) == 0.5
-
-
-def test_every_data_set_has_its_task():
-    assert task_of(data_config("kth")).metric == ACCURACY
-    assert task_of(data_config("rotating-mnist").override({"input_frames": 7})) == Prediction(7)

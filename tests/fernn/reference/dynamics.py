@@ -80,3 +80,18 @@ def resampled(kernel, factor):
     left = k - 2 * size
     gain = k**2 / (left**2 + 0.01) if factor < 0 and left > 0 else 1.0
     return found[:, :, -depth:] * gain
+
+
+def turned(fields, degrees):
+    """Vector fields (..., 2, h, w) with (u, v), u to the right and v up, turned counter-clockwise as a whole."""
+    angle = math.radians(degrees)
+    cos, sin = math.cos(angle), math.sin(angle)
+    rotation = torch.tensor([[cos, -sin], [sin, cos]])
+    if degrees % 90 == 0:
+        moved = torch.rot90(fields, round(degrees / 90), dims=(-2, -1))
+    else:
+        theta = torch.tensor([[cos, -sin, 0.0], [sin, cos, 0.0]])
+        pictures = fields.flatten(0, -4)
+        grid = F.affine_grid(theta.expand(len(pictures), 2, 3), list(pictures.shape), align_corners=False)
+        moved = F.grid_sample(pictures, grid, align_corners=False).view_as(fields)
+    return torch.einsum("ab,...bhw->...ahw", rotation, moved)

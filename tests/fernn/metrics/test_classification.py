@@ -1,4 +1,4 @@
-"""Metrics of predictions."""
+"""Metrics of classification."""
 
 import math
 

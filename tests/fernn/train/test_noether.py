@@ -1,4 +1,4 @@
-"""Training Noether Networks on the engine: their own loss, the limit of the embedding's gradient, seeded draws."""
+"""Training Noether Networks: their own loss, the limit of the embedding's gradient, seeded draws."""
 
 import math
 

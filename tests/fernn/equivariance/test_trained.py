@@ -1,4 +1,4 @@
-"""The law on trained networks: where it must hold, where it is measured, and what counts as a breach."""
+"""How far a trained network keeps the law of flow equivariance: measured, and when it is a breach."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Models: parameter counts, parity with plain loops, the law."""
+"""Recurrent classifiers: parity with plain loops, and the law of flow equivariance."""
 
 import copy
 
@@ -7,41 +7,14 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference_cell import plain_logits
 
-from fernn.equivariance.error import assert_flow_equivariant, equivariance_error
+from fernn.equivariance.error import assert_flow_equivariant
 from fernn.flows import TranslationFlow
-from fernn.models import MODELS, model_config
+from fernn.models import model_config
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
+from tests.fernn.reference.cell import plain_logits
 
 SMALL = {"hidden_channels": 4, "embedding_channels": (3,)}
-PARAMETERS = {
-    "fernn-v1": 241_638, "fernn-v2": 241_638, "fernn-v1-circular": 241_638, "fernn-v2-circular": 241_638,
-    "grnn": 241_638, "grnn-plus": 242_263, "3dcnn": 208_598,
-}  # fmt: skip
-
-
-def count(model):
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-@pytest.mark.parametrize("name", MODELS["kth"])
-def test_parameter_counts_are_the_published_ones(name):
-    assert count(MODELS["kth"][name].build()) == PARAMETERS[name]
-    assert MODELS["kth"][name].name == name
-
-
-def test_the_smaller_grnn_plus_and_the_larger_3dcnn_have_their_published_counts():
-    assert count(GRNNPlusConfig(velocity_range=(1, 1)).build()) == 241_719
-    assert count(model_config("3dcnn").override({"base": 32}).build()) == 831_910
-
-
-@pytest.mark.parametrize("name", MODELS["kth"])
-def test_every_model_maps_clips_to_logits(name):
-    logits = MODELS["kth"][name].build()(torch.rand(2, 4, 1, 8, 8))
-    assert logits.shape == (2, 6)
-
-
 CONFIGS = [
     FERNNConfig(velocity_range=(0, 0), **SMALL),
     FERNNConfig(velocity_range=(1, 2), **SMALL),
@@ -68,18 +41,6 @@ def test_the_fast_path_equals_plain_loops(config, training, dtype):
     for ours, theirs in zip(fast.buffers(), plain.buffers(), strict=True):
         if ours.is_floating_point():
             torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-7)
-
-
-def test_running_statistics_count_every_time_step():
-    model = FERNNConfig(**SMALL).build().train()
-    model(torch.rand(2, 16, 1, 8, 8))
-    assert all(norm.num_batches_tracked == 16 for norm in model.embedding.norms)
-
-
-def test_grnn_plus_kernels_have_the_published_spread():
-    torch.manual_seed(0)
-    weights = torch.stack([GRNNPlusConfig(**SMALL).build().cells[0].kernels.weight for _ in range(20)])
-    assert weights.std().item() == pytest.approx(0.2, rel=0.03)
 
 
 def equivariant_model(range_y, range_x, seed, num_layers=1):
@@ -109,23 +70,6 @@ def test_the_law_holds_through_two_layers_with_circular_padding(dtype, tolerance
     model = equivariant_model(1, 1, seed=0, num_layers=2).to(dtype)
     clips = torch.rand(2, 5, 1, 8, 8, dtype=dtype)
     assert_flow_equivariant(model.hidden_states, TranslationFlow.box(1, 1), clips, (1, -1), tolerance)
-
-
-def test_zero_padding_breaks_the_law_measurably():
-    torch.manual_seed(0)
-    model = MODELS["kth"]["fernn-v1"].override(SMALL).build().double().eval()
-    clips = torch.rand(1, 8, 1, 16, 16, dtype=torch.float64)
-    assert equivariance_error(model.hidden_states, TranslationFlow.box(1, 1), clips, (0, 1)) > 1e-3
-
-
-def test_a_reversed_flow_or_an_unmatched_velocity_is_noticed():
-    model = equivariant_model(1, 1, seed=0)
-    wrong_way = TranslationFlow(tuple((-vy, -vx) for vy, vx in TranslationFlow.box(1, 1).velocities))
-    clips = torch.rand(1, 5, 1, 8, 8, dtype=torch.float64)
-    with pytest.raises(AssertionError, match="equivariance error"):
-        assert_flow_equivariant(model.hidden_states, wrong_way, clips, (1, 0), 1e-12)
-    with pytest.raises(ValueError, match="out of V"):
-        equivariance_error(model.hidden_states, TranslationFlow.box(1, 1), clips, (3, 0))
 
 
 def test_bad_widths_and_ranges_are_refused():

@@ -1,17 +1,13 @@
-"""E3D-LSTM: parameter counts, parity with the plain translation, attention, patches, switches."""
+"""E3D-LSTM: parameter counts, parity with the plain translation, its memory, and what it is fed with."""
 
 import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from reference_e3d_lstm import attention, patched, plain_predictions
 
-from fernn.layers.history import History
-from fernn.layers.patches import from_patches, to_patches
-from fernn.layers.window_convolution import WindowConvolution
+from fernn.layers.patches import to_patches
 from fernn.models.e3d_lstm import E3DLSTMConfig
+from tests.fernn.reference.e3d_lstm import plain_predictions
 
 SMALL = {"num_layers": 2, "hidden_channels": 3, "patch_size": 2, "kernel_size": 3}
 
@@ -83,47 +79,6 @@ def test_evaluation_feeds_predictions_and_training_shows_what_it_is_told():
     assert not torch.equal(model.forced(clips, torch.ones_like(shown)), model.forced(clips, shown))
 
 
-@settings(max_examples=15, deadline=None)
-@given(batch=st.integers(1, 2), states=st.integers(1, 4), window=st.integers(1, 2), seed=st.integers(0, 2**16))
-def test_recall_is_a_softmax_over_all_tokens_of_the_history(batch, states, window, seed):
-    torch.manual_seed(seed)
-    shape = (batch, 3, window, 2, 4)
-    cells = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for _ in range(states)]
-    queries = torch.randn(shape, dtype=torch.float64, requires_grad=True)
-    history, found = History(cells[0], states + 1), []
-    for cell in cells:
-        history.append(cell)
-        found.append(history.recall(queries))
-    past, expected = torch.zeros(batch, window, 2, 4, 3, dtype=torch.float64), []
-    for cell in cells:
-        past = torch.cat([past, cell.permute(0, 2, 3, 4, 1)], dim=1)
-        expected.append(attention(queries.permute(0, 2, 3, 4, 1), past).permute(0, 4, 1, 2, 3))
-    weights = torch.randn(states, *shape, dtype=torch.float64)
-    torch.testing.assert_close(torch.stack(found), torch.stack(expected), rtol=0, atol=1e-12)
-    ours = torch.autograd.grad((torch.stack(found) * weights).sum(), [queries, *cells])
-    theirs = torch.autograd.grad((torch.stack(expected) * weights).sum(), [queries, *cells])
-    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-11)
-
-
-def test_the_history_is_written_where_it_lies_and_has_an_end():
-    state = torch.randn(1, 2, 1, 2, 2)
-    history = History(state, 3)
-    place = history.tokens.data_ptr()
-    for _ in range(2):
-        history.append(state)
-    assert history.tokens.data_ptr() == place and history.tokens.shape == (1, 12, 2)
-    with pytest.raises(ValueError, match="room for 12 tokens"):
-        history.append(state)
-
-
-@given(size=st.integers(1, 4), rows=st.integers(1, 3), columns=st.integers(1, 3), channels=st.integers(1, 2))
-def test_patches_go_back_to_the_same_frames(size, rows, columns, channels):
-    frames = torch.rand(2, 3, channels, rows * size, columns * size)
-    maps = to_patches(frames, size)
-    assert torch.equal(maps.permute(0, 1, 3, 4, 2), patched(frames.permute(0, 1, 3, 4, 2), size))
-    assert torch.equal(from_patches(maps, size), frames)
-
-
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="patches of 4x4 pixels must fill the frame, got frames of 6x8"):
         to_patches(torch.zeros(1, 6, 8), 4)
@@ -131,17 +86,3 @@ def test_what_does_not_fit_is_refused():
         E3DLSTMConfig(num_layers=3, residual=True)
     with pytest.raises(ValueError, match="window must be 1 or more, got 0"):
         E3DLSTMConfig(window=0)
-
-
-@pytest.mark.parametrize("kernel", [(2, 5, 5), (1, 5, 5), (3, 3, 3), (1, 1, 1), (2, 2, 4)])
-@pytest.mark.parametrize("window", [1, 2, 3])
-def test_a_window_convolution_is_a_padded_3d_convolution(kernel, window):
-    from reference_e3d_lstm import convolved
-
-    layer = WindowConvolution(2, 3, kernel).double()
-    torch.nn.init.normal_(layer.bias)
-    maps = torch.randn(2, 2, window, 6, 5, dtype=torch.float64)
-    expected = convolved(maps.permute(0, 2, 3, 4, 1), layer).permute(0, 4, 1, 2, 3)
-    torch.testing.assert_close(layer(maps), expected, rtol=0, atol=1e-12)
-    of_zeros = layer(torch.zeros_like(maps))
-    torch.testing.assert_close(of_zeros, layer.kernel().of_zeros().expand_as(of_zeros), rtol=0, atol=0)

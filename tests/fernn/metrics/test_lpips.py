@@ -1,4 +1,4 @@
-"""LPIPS with weights that are given: torchmetrics' own function, without its download."""
+"""LPIPS: parity with torchmetrics, and what is refused."""
 
 import pytest
 import torch

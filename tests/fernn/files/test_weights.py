@@ -1,13 +1,6 @@
-"""Weights as people save them: unwrapped, converted, or refused with what the file is."""
+"""Weights as people save them: unwrapped, converted, or refused."""
 
-import argparse
-import io
-import os
-import pickle
-import tarfile
-import zipfile
 from collections import OrderedDict
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +10,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fernn.files.weights import WeightsError, in_float32, unwrapped, weights_in
+from tests.fernn.files.saved import WEIGHTS, assert_is_network, saved
 from tests.support.mutations import bounded_memory, mutations, tried
 
-WEIGHTS = {"fc.weight": torch.tensor([[1.5, -2.0]]), "conv.0.bias": torch.tensor([0.25]), "steps": torch.tensor(7)}
 OTHER = {name: weight + 1 for name, weight in WEIGHTS.items()}
 ADAM = {"state": {0: {"exp_avg": torch.ones(2), "step": torch.tensor(1.0)}}, "param_groups": [{"lr": 1e-3}]}
 
@@ -30,11 +23,6 @@ def fits(names):
 
 def named(prefix, weights=WEIGHTS):
     return {prefix + name: weight for name, weight in weights.items()}
-
-
-def assert_is_network(found, expected=WEIGHTS):
-    assert found.keys() == expected.keys()
-    assert all(torch.equal(found[name], weight) and not found[name].requires_grad for name, weight in expected.items())
 
 
 @pytest.mark.parametrize(
@@ -163,155 +151,6 @@ def test_quantised_weights_are_named():
 def test_what_has_no_weights_or_several_is_refused(content, message):
     with pytest.raises(WeightsError, match="must be a state dict saved by torch.save or as safetensors, .*" + message):
         unwrapped(content, fits)
-
-
-def test_what_stands_beside_weights_is_passed_over_and_never_run(tmp_path):
-    beside = {
-        "args": argparse.Namespace(out=Path("x")), "best": np.float64(0.5), "curve": np.arange(3), "rng": {1, 2},
-    }  # fmt: skip
-    allowed = set(torch.serialization.get_safe_globals())
-    for is_new in (True, False):
-        torch.save({"model": WEIGHTS, **beside}, tmp_path / "w.pth", _use_new_zipfile_serialization=is_new)
-        assert_is_network(weights_in(tmp_path / "w.pth").weights)
-    assert set(torch.serialization.get_safe_globals()) == allowed
-
-
-class Code:
-    def __init__(self, witness):
-        self.witness = witness
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.witness),)
-
-
-@pytest.mark.parametrize(("is_new", "protocol"), [(True, 2), (True, 4), (False, 2)])
-def test_code_is_named_and_never_run(tmp_path, is_new, protocol):
-    content = {"state_dict": WEIGHTS, "x": Code(tmp_path / "ran"), "y": nn.Linear(2, 2)}
-    path = tmp_path / "w.pth"
-    torch.save(content, path, _use_new_zipfile_serialization=is_new, pickle_protocol=protocol)
-    with pytest.raises(WeightsError) as refusal:
-        weights_in(path)
-    assert "it needs pickled code, which is never run (posix.mkdir, torch.nn.modules.linear.Linear);" in str(
-        refusal.value
-    )
-    assert "\n" not in str(refusal.value) and "weights_only" not in str(refusal.value)
-    assert not (tmp_path / "ran").exists()
-
-
-def test_another_pickle_protocol_is_named(tmp_path):
-    torch.save(WEIGHTS, tmp_path / "w.pth", pickle_protocol=4)
-    with pytest.raises(WeightsError, match="its pickle protocol is not torch.save's own"):
-        weights_in(tmp_path / "w.pth")
-
-
-def saved(content=WEIGHTS, **options):
-    sink = io.BytesIO()
-    torch.save(content, sink, **options)
-    return sink.getvalue()
-
-
-def again(content, method=zipfile.ZIP_STORED, change=lambda part: part):
-    """The zip file of ``content`` written once more."""
-    sink = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(sink, "w", method) as target:
-        for member in source.infolist():
-            target.writestr(member.filename, change(source.read(member)))
-    return sink.getvalue()
-
-
-def on_cuda(part):
-    return part.replace(b"X\x03\0\0\0cpu", b"X\x06\0\0\0cuda:0")
-
-
-def test_files_of_any_age_machine_and_packing_are_read(tmp_path):
-    contents = [
-        saved(), saved(_use_new_zipfile_serialization=False), again(saved(), change=on_cuda),
-        again(saved(), zipfile.ZIP_DEFLATED),
-    ]  # fmt: skip
-    assert b"cuda:0" in contents[2]
-    for content in contents:
-        (tmp_path / "w.bin").write_bytes(content)
-        assert_is_network(weights_in(tmp_path / "w.bin").weights)
-    for name in ("w.safetensors", "w.pth"):
-        save_file(WEIGHTS, tmp_path / name)
-        assert_is_network(weights_in(tmp_path / name).weights)
-
-
-def test_a_file_with_another_bit_is_damaged_and_one_without_checksums_is_read(tmp_path):
-    path, values = tmp_path / "w.pth", torch.arange(64.0)
-    content = saved({"a": values})
-    place = content.index(values.numpy().tobytes()) + 42
-    for flipped in (content[place] ^ 1, content[place] ^ 128):
-        path.write_bytes(content[:place] + bytes([flipped]) + content[place + 1 :])
-        with pytest.raises(WeightsError, match=r"w.pth must be .*, it is damaged \(archive/data/0\): get it again$"):
-            weights_in(path)
-    torch.serialization.set_crc32_options(False)
-    try:
-        path.write_bytes(saved({"a": values}))
-    finally:
-        torch.serialization.set_crc32_options(True)
-    assert torch.equal(weights_in(path).weights["a"], values)
-
-
-def tar():
-    sink = io.BytesIO()
-    with tarfile.open(fileobj=sink, mode="w") as archive:
-        archive.addfile(tarfile.TarInfo("w.pth"))
-    return sink.getvalue()
-
-
-def bomb():
-    return again(saved({"a": torch.zeros(20_000_000)}), zipfile.ZIP_DEFLATED)
-
-
-POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("w.pth", lambda: POINTER, "it is a Git LFS pointer, not the file itself of 12345 bytes: run git lfs pull"),
-        ("w.safetensors", lambda: POINTER.replace(b"\n", b"\r\n"), "it is a Git LFS pointer"),
-        ("w.pth", lambda: b"", "it is empty"),
-        ("w.pth", lambda: b"\n<!DOCTYPE html><title>Sign in", "it is a web page"),
-        ("w.pth", lambda: b"Not found", "it is a text file"),
-        ("w.pth", lambda: b"\0" * 999, "it is a file of no known kind"),
-        ("w.pth", lambda: saved()[:700], "it is a zip archive, cut short or damaged: get it again"),
-        ("w.pth", lambda: saved(_use_new_zipfile_serialization=False)[:-9], "it is cut short or damaged"),
-        ("w.pth", lambda: saved(_use_new_zipfile_serialization=False)[:60], "it is cut short or damaged"),
-        ("w.safetensors", lambda: (9).to_bytes(8, "little") + b'{"a":1', "it is cut short or damaged"),
-        ("w.pth", bomb, "unpacks to 80000.*more than 16 times as many"),
-        ("w.pth.tar", tar, "it is a tar archive: unpack it, and give the file in it"),
-        ("w.pth.gz", lambda: b"\x1f\x8b" + b"\0" * 99, "it is a gzip file: unpack it"),
-        ("w.h5", lambda: b"\x89HDF\r\n\x1a\n" + b"\0" * 99, "it is an HDF5 file"),
-        ("w.pkl", lambda: pickle.dumps([1]), "it is a pickle, whose code is never run"),
-        ("model.ckpt-8.index", lambda: b"\0\0\0", "it is a TensorFlow checkpoint"),
-        ("model.ckpt", lambda: b"\0\0\0" + b"W\xfb\x80\x8b$uG\xdb", "it is a TensorFlow checkpoint"),
-    ],
-)
-def test_a_file_that_is_something_else_is_called_by_its_name(name, content, message, tmp_path):
-    path = tmp_path / name
-    path.write_bytes(content())
-    with pytest.raises(WeightsError, match=f"{name} must be a state dict saved by torch.save .*{message}") as refusal:
-        weights_in(path)
-    assert "\n" not in str(refusal.value)
-
-
-def test_what_is_no_file_is_named(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    np.savez(tmp_path / "w.npz", a=np.ones(2))
-    (tmp_path / "model.ckpt-8.index").write_bytes(b"\0")
-    with zipfile.ZipFile(tmp_path / "script.pt", "w") as archive:
-        for part in ("script/data.pkl", "script/constants.pkl", "script/code/net.py"):
-            archive.writestr(part, b"")
-    for name, message in {
-        ".": "it is a folder: give the file in it", "pipe": "it is no regular file", "w.npz": "it is a NumPy archive",
-        "model.ckpt-8": "it is a TensorFlow checkpoint", "script.pt": "it is a TorchScript program: load it by",
-    }.items():  # fmt: skip
-        with pytest.raises(WeightsError, match=message):
-            weights_in(tmp_path / name)
-    with pytest.raises(FileNotFoundError):
-        weights_in(tmp_path / "nothing.pth")
 
 
 def test_a_file_is_read_or_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""Checkpoints: whole or refused."""
+"""Checkpoints: what is packed is unpacked, and every change of a byte is noticed."""
 
 import pytest
 import torch

@@ -1,30 +1,9 @@
-"""Configs and experiments: dotted names, types, messages."""
-
-import json
+"""Configs by dotted names: values are fitted to fields, and a misspelling is answered with the nearest name."""
 
 import pytest
 
 from fernn.config import nearest_field, unknown_name
 from fernn.experiment import Experiment
-from fernn.models import MODELS
-
-
-def test_an_experiment_is_rebuilt_from_its_flat_form():
-    for data, name in [(data, name) for data, models in MODELS.items() for name in models]:
-        experiment = Experiment().override({"data.name": data, "model": name, "optim.lr": 1e-4, "seed": 7})
-        flat = json.loads(json.dumps(experiment.flatten()))
-        assert Experiment().override(flat) == experiment
-
-
-def test_defaults_are_the_papers():
-    flat = Experiment().flatten()
-    assert (flat["epochs"], flat["batch_size"], flat["optim.clip_norm"]) == (500, 32, 1.0)
-    assert (flat["data.size"], flat["data.num_frames"], flat["data.velocity_range"]) == (32, 16, 2)
-
-
-def test_the_model_is_chosen_before_its_fields():
-    experiment = Experiment().override({"model.base": 4, "model": "3dcnn"})
-    assert experiment.model.base == 4
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The fused step: equal to shift, sum, activation and circular padding written out, in value and gradient."""
+"""One step in the moving frame: parity with the step written out, and what is kept for the gradient."""
 
 import pytest
 import torch
