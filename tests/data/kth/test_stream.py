@@ -11,9 +11,9 @@ import torch
 from safetensors.numpy import load_file
 
 from data.errors import DataError
+from data.frames import frames_of
 from data.kth.prepare import folder_of, prepare
 from data.kth.stream import ClipStream, Footage, clip_velocities, read_footage
-from data.schema import frames_of
 from fernn.config import KTHConfig
 from fernn.equivariance.error import drift
 from fernn.flows import TranslationFlow

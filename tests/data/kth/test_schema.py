@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 import ray.data
 
-from data.schema import CLIP_SCHEMA, ClipRow, clip_table, content_hash, fingerprint, frames_of
+from data.frames import fingerprint, frames_of
+from data.kth.schema import SCHEMA, ClipRow, clip_table, content_hash
 
 READ_WITHOUT_RAY = """
 import sys
@@ -34,7 +35,7 @@ def path(tmp_path):
 
 def test_clips_come_back_through_pyarrow(path):
     table = pq.read_table(path)
-    assert table.schema.equals(CLIP_SCHEMA)
+    assert table.schema.equals(SCHEMA)
     for frames, expected in zip(frames_of(table["frames"]), ROWS, strict=True):
         np.testing.assert_array_equal(frames, expected["frames"])
     assert table["id"].to_pylist() == ["clip-0", "clip-1", "clip-2"]
@@ -55,7 +56,7 @@ def test_clips_come_back_through_plain_pyarrow(path):
 
 def test_frames_are_read_without_the_tensor_type(path):
     column = pq.read_table(path)["frames"]
-    storage = column.cast(CLIP_SCHEMA.field("frames").type.storage_type)
+    storage = column.cast(SCHEMA.field("frames").type.storage_type)
     np.testing.assert_array_equal(frames_of(storage)[1], ROWS[1]["frames"])
 
 
