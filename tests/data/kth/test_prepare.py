@@ -14,7 +14,6 @@ import data.kth
 from data import parquet
 from data.errors import AnnotationError, DataError, StorageError
 from data.frames import frames_of
-from data.kth import clips
 from data.kth import prepare as module
 from data.kth.annotations import clips_of, read_annotation
 from data.kth.decode import decode
