@@ -1,6 +1,7 @@
 # make demo   set up .venv and run the demo search
 # make test   set up .venv and run the tests
 # make lint   ruff and mypy
+# make docs   the documentation as a site in site/; a broken link fails
 # make soak   whole studies killed, stopped, cut off and filled up, 100 kills in all; an hour; the right to mount helps
 # make cluster-test   head, nodes, PostgreSQL, MLflow behind its login, a bucket; needs Debian's postgresql and nginx-light
 # make ui-test   MLflow's pages in headless Chromium; needs Debian's chromium and chromium-driver
@@ -11,7 +12,7 @@ READY := .venv/ready
 
 KILLS ?= 100
 
-.PHONY: demo test soak cluster-test lint ui-test setup clean
+.PHONY: demo test soak cluster-test lint docs ui-test setup clean
 
 demo: setup
 	$(BIN)/python tune/kth_search.py --preset demo
@@ -29,6 +30,9 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 ui-test: setup
 	$(BIN)/python -m pytest -m ui tests/ui

@@ -1,8 +1,8 @@
-"""The table and pictures of a study, from what its cells keep: ``python tune/report.py --study NAME``.
+"""The tables and figures of a study, from what its cells keep: ``python tune/report.py --study NAME``.
 
 Writes into the study's folder report/: ``table.md``, ``table.csv`` and ``table.json``, and prints the first;
-``report.html``, a page for people that opens from disk, with every table and picture of the study; and beside it each
-table as CSV and each picture as PNG and SVG, those of tune/length_eval.py and tune/velocity_eval.py where they ran.
+``report.html``, a page for people that opens from disk, with every table and figure of the study; and beside it each
+table as CSV and each figure as PNG and SVG, those of what was measured beyond training (tune/*_eval.py) too.
 Beside report/, ``reproducibility.md`` and ``reproducibility.json``: what reproducibility reviews ask, also of a study
 that is not finished.
 It needs the study's folder alone: no GPU, no data set, no MLflow. The same folder gives the same bytes.
@@ -19,12 +19,13 @@ from typing import Any
 from data.terminal import console, options_of
 from tune.analysis.plotting import png, svg
 from tune.analysis.published import deviations
+from tune.analysis.sheet import bullets, grid
 from tune.core.folder import Folder
 from tune.core.protocol import find_study
-from tune.reporting.figures import gallery
+from tune.measures.registry import measured_results
+from tune.reporting.figures import study_figures
 from tune.reporting.html import page
 from tune.reporting.reproducibility_card import write_card
-from tune.reporting.sheet import bullets, grid
 from tune.reporting.system_tables import video_sheets
 from tune.reporting.table import Table, marks, records
 from tune.reporting.tables import results_sheet, sheets
@@ -34,7 +35,7 @@ PAGE = "report.html"
 
 @dataclass(frozen=True)
 class Options:
-    """Write the table and pictures of a study from what its cells keep."""
+    """Write the tables and figures of a study from what its cells keep."""
 
     study: str
     """Name of the study, or its folder."""
@@ -96,14 +97,16 @@ def write(table: Table, folder: Folder) -> dict[str, str]:
 
 
 def draw(table: Table, folder: Folder) -> None:
-    """Write every picture, every further table, and the page that holds them."""
-    shown, pictures = sheets(table), list(gallery(table.study, table.rows))
-    for sheet in shown[1:]:  # the first is table.csv
-        folder.write(f"{sheet.name}.csv", sheet.csv_text(table.study).encode())
-    for picture in pictures:
-        folder.write(f"{picture.name}.png", png(picture.figure))
-        folder.write(f"{picture.name}.svg", svg(picture.figure))
-    folder.write(PAGE, page(table, shown, pictures).encode())
+    """Write every figure, every further table, and the page that holds them: the search's own, and each measure's."""
+    study, measured = table.study, measured_results(table.study, table.rows)
+    tables = [*sheets(table), *(one.table() for one in measured)]
+    figures = [*study_figures(study, table.rows), *(figure for one in measured for figure in one.figures())]
+    for sheet in tables[1:]:  # the first is table.csv
+        folder.write(f"{sheet.name}.csv", sheet.csv_text(marks(study)).encode())
+    for one in figures:
+        folder.write(f"{one.name}.png", png(one.figure))
+        folder.write(f"{one.name}.svg", svg(one.figure))
+    folder.write(PAGE, page(table, tables, figures).encode())
 
 
 def main(options: Options) -> int:

@@ -77,15 +77,16 @@ def sync(study: Study, records: Records) -> list[str]:
     A damaged database is moved aside and made anew. Raises StudyError where another study has these views.
     """
     from tune.tracking.background import MLflowView
+    from tune.tracking.measures import log_all_results
     from tune.tracking.optuna_mirror import mirror  # MLflow takes seconds to import: not for a refused option
-    from tune.tracking.views import lines_of, refresh, ship_measurements
+    from tune.tracking.views import lines_of, refresh
 
     uri, url = tracking_uri(records), optuna_storage(records)
 
     def to_mlflow(at: str) -> None:
         view = MLflowView(study, at)
         view.ship(lambda tracker: refresh(tracker, study))
-        view.ship(lambda tracker: ship_measurements(tracker, study))
+        view.ship(lambda tracker: log_all_results(tracker, study))
 
     return lines_of(
         study,

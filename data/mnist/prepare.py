@@ -86,7 +86,7 @@ def _write(folder: Path, source: Source) -> Manifest:
 
 def _downloaded(raw: Path) -> Path:
     """The folder to which torchvision downloaded MNIST."""
-    from torchvision.datasets import MNIST
+    from torchvision.datasets import MNIST  # which takes seconds to import
 
     try:
         return Path(MNIST(raw, download=True).raw_folder)

@@ -1,20 +1,16 @@
-"""What README, manifests and ray-up.yaml tell people and machines to run exists; no secret stands in deploy/."""
+"""What README, manifests and ray-up.yaml name is there; no secret stands in deploy/."""
 
 import re
 import shlex
-import sys
 import warnings
 
-import click
 import pytest
 from ray.autoscaler._private.util import prepare_config, validate_config
 from ray.scripts.scripts import cli as ray_cli
 
 from tests.deploy.manifests import DEPLOY, KUSTOMIZATIONS, ROOT, documents, everything, find
-from tune.planning.options import parse
 
 README = (DEPLOY / "README.md").read_text()
-SEARCHES = {"kth_search.py", "translating_mnist_search.py", "rotating_mnist_search.py"}
 SECRET = re.compile(
     r"(?i)(password|passwd|token|secret[-_]?(access[-_]?)?key|secret)[\"']?\s*[:=]\s*[\"']?(?!\$|/|\.\.\.|$)([\w+/=-]{8,})"
 )
@@ -35,69 +31,6 @@ def lines():
     blocks = "\n".join(README.split("```")[1::2])
     found = [shlex.split(line, comments=True) for line in blocks.splitlines() if line and not line.startswith("[")]
     return [words for words in found if words and words[1:2] != "="]
-
-
-def entry_points():
-    """The commands that manifests start."""
-    texts = [text for document in everything() for text in find(document, "entrypoint")]
-    for document in everything():
-        for group in find(document, "containers"):
-            texts += [
-                "\n".join(part.get("command", [])[2:]) or "" for part in group if "-ec" in part.get("command", [])
-            ]
-            texts += [shlex.join(part["command"]) for part in group if part.get("command", [""])[0] == "python"]
-    return [shlex.split(line) for text in texts for line in text.splitlines() if line]
-
-
-def started(words, name):
-    """What follows ``name`` where that is what the words start, else nothing; variables before it are passed over."""
-    words = words[words.index("--") + 1 :] if "--" in words and name == "python" else words
-    while words and re.fullmatch(r"\w+=.*", words[0]):
-        words = words[1:]
-    return words[1:] if words[:1] == [name] else []
-
-
-def commands(name):
-    found = [started(words, name) for words in (*lines(), *entry_points())]
-    return [words for words in found if words]
-
-
-def test_scripts_exist_and_searches_take_their_options(monkeypatch):
-    scripts = commands("python")
-    assert len(scripts) > 8
-    for script, *options in scripts:
-        assert (ROOT / script).is_file(), script
-        if script.split("/")[-1] in SEARCHES:
-            monkeypatch.setattr(sys, "argv", [script, *options])
-            parse("")  # ends with SystemExit where an option is none
-
-
-def test_other_scripts_take_their_options():
-    for script, *options in commands("python"):
-        known = (ROOT / script).read_text()
-        if script.split("/")[-1] not in SEARCHES:
-            for option in [word for word in options if word.startswith("--")]:
-                field = option.removeprefix("--").replace("-", "_")
-                assert re.search(rf"\b{field}:", known) or script == "tune/study.py", (script, option)
-
-
-def click_command(group, words):
-    """The command that the words name, and the words after its name."""
-    while isinstance(group, click.Group):
-        group, words = group.commands[words[0]], words[1:]
-    return group, words
-
-
-@pytest.mark.parametrize("name", ["ray", "mlflow"])
-def test_commands_and_their_options_exist(name, clis):
-    found = commands(name)
-    assert found
-    for words in found:
-        command, rest = click_command(clis[name], words)
-        known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-        rest = rest[: rest.index("--")] if "--" in rest else rest
-        for option in [word.split("=")[0] for word in rest if word.startswith("--")]:
-            assert option in known, (words, option)
 
 
 def server_arguments():
@@ -139,10 +72,10 @@ def test_links_within_the_readme_lead_somewhere():
 def created():
     """Names and keys of the secrets that the README makes."""
     found = {}
-    for words in commands("kubectl"):
-        if words[:3] == ["create", "secret", "generic"]:
-            keys = [re.match(r"--from-(literal|file)=([^=]+)=", word) for word in words[4:]]
-            found[words[3]] = {key.group(2) for key in keys if key}
+    for words in lines():
+        if words[:4] == ["kubectl", "create", "secret", "generic"]:
+            keys = [re.match(r"--from-(literal|file)=([^=]+)=", word) for word in words[5:]]
+            found[words[4]] = {key.group(2) for key in keys if key}
     return found
 
 

@@ -11,12 +11,14 @@ import tune
 from data.mnist import demo
 from fernn.files.checkpoint import pack, unpack
 from fernn.train.run import Run
-from tests.support.stored_study import finished_study
-from tune import length_eval, noether_eval, report, rotating_mnist_search, translating_mnist_search, velocity_eval
+from tune import report, rotating_mnist_search, translating_mnist_search
+from tune.commands.evaluate import EvaluationOptions, Options, open_study
+from tune.commands.evaluate import main as evaluate
 from tune.core.folder import Folder
 from tune.core.protocol import claim
 from tune.core.result import Result
 from tune.core.study import Study, StudyError, plan_cells
+from tune.measures.registry import MEASURES
 
 TRANSLATING, ROTATING = translating_mnist_search.SEARCH, rotating_mnist_search.SEARCH
 FEW = ["--preset", "demo", "--lrs", "1e-3", "--seeds", "0", "--epochs", "2", "--batch-size", "8"]
@@ -41,7 +43,7 @@ def velocities(monkeypatch, capsys, study, radius):
     """The model's document, as ``velocity_eval.py`` prints it."""
     monkeypatch.setattr("sys.argv", ["velocity_eval.py", "--study", study, "--range", radius, "--json"])
     capsys.readouterr()
-    assert velocity_eval.main() == 0
+    assert evaluate("velocity") == 0
     (model,) = json.loads(capsys.readouterr().out)["models"]
     return model
 
@@ -52,7 +54,7 @@ def tailoring(monkeypatch, capsys, study):
     for _ in range(2):
         monkeypatch.setattr("sys.argv", ["noether_eval.py", *asked])
         capsys.readouterr()
-        assert noether_eval.main() == 0
+        assert evaluate("quality") == 0
     said = capsys.readouterr()
     assert "nothing to do: 1 cells are measured, and MLflow shows them" in said.err
     return json.loads(said.out)["models"]
@@ -85,7 +87,7 @@ def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_pat
     for _ in range(2):
         monkeypatch.setattr("sys.argv", ["length_eval.py", "--study", name, "--horizon", "7", "--json"])
         capsys.readouterr()
-        assert length_eval.main() == 0
+        assert evaluate("length") == 0
     said = capsys.readouterr()
     assert "nothing to do: 1 cells are measured, and MLflow shows them" in said.err
     (found,) = json.loads(said.out)["models"]
@@ -120,20 +122,13 @@ def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "horizon", "message"),
     [
-        (
-            {"study": "kth"},
-            "length generalization is measured on translating-mnist, rotating-mnist: study",
-        ),
-        ({"study": "digits", "horizon": 0}, "--horizon must be 1 or more, got 0"),
-        ({"study": "digits", "models": ("grn",)}, "did you mean 'grnn'"),
+        ({"study": "digits"}, 0, "--horizon must be 1 or more, got 0"),
+        ({"study": "digits", "models": ("grn",)}, 7, "did you mean 'grnn'"),
     ],
 )
-def test_what_cannot_be_measured_is_refused(options, message, tmp_path):
-    finished_study(
-        tmp_path / "kth", {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}, {("grnn", 1e-3, 0): (5, 5)}
-    )
+def test_what_cannot_be_measured_is_refused(options, horizon, message, tmp_path):
     space = {"model": ("grnn",), "seed": (0,)}
     cells = plan_cells(TRANSLATING.base, space, "hash", {"model.hidden_channels": 2})
     study = Study("digits", Folder(str(tmp_path / "digits")), space, cells)
@@ -142,8 +137,9 @@ def test_what_cannot_be_measured_is_refused(options, message, tmp_path):
     folder = study.cell_folder(cells[0])
     folder.begin(Run.start(cells[0].experiment))
     folder.finish(table, Result(num_parameters=1))
+    length = MEASURES["length"]
     with pytest.raises((StudyError, KeyError), match=message):
-        length_eval.open_study(length_eval.Options(storage=str(tmp_path), **options))
+        open_study(length, Options(EvaluationOptions(storage=str(tmp_path), **options), length.settings(horizon)))
 
 
 def test_the_bare_commands_plan_the_papers_cells(command):

@@ -7,12 +7,9 @@ import numpy as np
 import pytest
 
 from data.physics101 import demo
-from fernn.config import DATA
 from fernn.files.checkpoint import unpack
-from tune import length_eval, noether_eval, noether_search, pendulum_search, report, velocity_eval
-from tune.core.folder import Folder
-from tune.core.search_spec import searches
-from tune.core.study import Study, StudyError, plan_cells
+from tune import noether_search, pendulum_search, report
+from tune.commands.evaluate import main as evaluate
 
 RAMP, PENDULUM = noether_search.SEARCH, pendulum_search.SEARCH
 FEW = ["--preset", "demo", "--seeds", "0", "--epochs", "1"]
@@ -29,7 +26,7 @@ def few_videos(monkeypatch):
 def measure(monkeypatch, capsys, *arguments):
     monkeypatch.setattr("sys.argv", ["noether_eval.py", "--study", "physics101-demo", *arguments])
     capsys.readouterr()
-    assert noether_eval.main() == 0
+    assert evaluate("quality") == 0
     return capsys.readouterr()
 
 
@@ -65,34 +62,6 @@ def test_a_ramp_demo_runs_from_videos_to_table_quality_and_report(command, two_c
     assert {f"quality-{way}", f"inner-steps-{way}", f"grad-cam-{way}-noether-inner_steps-1"} <= pictures
 
 
-MEASURES = {
-    velocity_eval: "velocity generalization",
-    length_eval: "length generalization",
-    noether_eval: "the quality of predicted frames",
-}
-
-
-@pytest.mark.parametrize("measuring", MEASURES, ids=MEASURES.get)
-@pytest.mark.parametrize("name", DATA)
-def test_every_measure_says_on_which_data_it_is(measuring, name, monkeypatch, tmp_path):
-    base = searches()[name].base.override({"data.name": name})
-    study = Study("s", Folder(str(tmp_path)), {}, plan_cells(base, {"seed": (0,)}, "hash"))
-    monkeypatch.setattr(measuring, "finished_study", lambda options: study)
-    defined = {
-        velocity_eval: ("kth", "translating-mnist", "rotating-mnist", "moving-mnist", "kth-video"),
-        length_eval: ("translating-mnist", "rotating-mnist"),
-        noether_eval: ("translating-mnist", "rotating-mnist", "moving-mnist", "kth-video", "physics101"),
-    }[measuring]
-    if name in defined:
-        assert measuring.open_study(measuring.Options("s")) is study
-        return
-    with pytest.raises(
-        StudyError, match=f"^{MEASURES[measuring]} is measured on .*: study 's' is on {name}$"
-    ) as refused:
-        measuring.open_study(measuring.Options("s"))
-    assert all(one in str(refused.value) for one in defined)
-
-
 def test_searched_fields_are_set_by_all_their_values(command):
     code, said = command("--plan", "--set", "model.inner_steps=[0,1,5]", "--seeds", "0", search=RAMP)
     assert code == 0 and "3 cells (1 model × 3 inner_steps × 1 lr × 1 seed)" in said.err
@@ -103,13 +72,13 @@ def test_searched_fields_are_set_by_all_their_values(command):
 
 
 @pytest.mark.soak
-def test_a_pendulum_demo_runs_without_asking_for_a_gpu(command, two_cpus, tmp_path):
+def test_a_pendulum_demo_runs_without_asking_for_a_gpu(command, two_cpus, tmp_path, monkeypatch, capsys):
     few = ["--models", "noether", "mlp", "--set", "data.num_sequences=[4,3,3]", "--seeds", "0", "--epochs", "1"]
     code, (out, err) = command("--set", "data.passes=1", *few, search=PENDULUM)
     assert code == 0 and "test error (RMSE)" in out and "wants GPUs" not in err, err
     assert report.main(report.Options("ideal-pendulum-paper")) == 0
-    with pytest.raises(StudyError, match="predicted frames is measured on .*'ideal-pendulum-paper' is on ideal"):
-        noether_eval.open_study(noether_eval.Options("ideal-pendulum-paper"))
+    monkeypatch.setattr("sys.argv", ["noether_eval.py", "--study", "ideal-pendulum-paper"])
+    assert evaluate("quality") == 2 and "not for ideal-pendulum: see python tune/report.py" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,16 @@ from data.mnist import demo
 from fernn.files.checkpoint import pack, unpack
 from fernn.models import MODELS
 from fernn.train.run import Run
-from tune import kth_video_search, length_eval, noether_eval, report, video_search
+from tune import kth_video_search, report, video_search
 from tune.analysis.literature import REPORTED
 from tune.analysis.published import deviations
+from tune.commands.evaluate import main as evaluate
 from tune.core.folder import Folder
 from tune.core.given_weights import initial_weights, keep
 from tune.core.protocol import claim
 from tune.core.result import Result
 from tune.core.study import Study, StudyError, plan_cells
-from tune.reporting.figures import gallery
+from tune.reporting.figures import study_figures
 from tune.reporting.table import Table
 from tune.reporting.tables import sheets
 
@@ -38,7 +39,7 @@ def quality(monkeypatch, capsys, folder, *arguments):
     asked = ["--study", "moving-mnist-demo", "--lpips", str(file), *arguments, "--json"]
     monkeypatch.setattr("sys.argv", ["noether_eval.py", *asked])
     capsys.readouterr()
-    assert noether_eval.main() == 0
+    assert evaluate("quality") == 0
     (model,) = json.loads(capsys.readouterr().out)["models"]
     return model["cells"][0]
 
@@ -112,14 +113,8 @@ def test_a_report_has_all_scores_and_what_others_report(search, tmp_path):
     assert len(reported.lines) == len(REPORTED[search.base.data.name]) and all(line[-1] for line in reported.lines)
     assert any("inflated" in remark for remark in reported.remarks)
     assert "What others report" in report.markdown(table)
-    assert {"scores"} <= {picture.name for picture in gallery(study, table.rows)}
+    assert {"scores"} <= {figure.name for figure in study_figures(study, table.rows)}
     assert "literature" not in {sheet.name for sheet in sheets(Table.of(stored(tmp_path / "d", search, demo=True)))}
-
-
-def test_videos_have_no_length_evaluation(tmp_path):
-    stored(tmp_path / "s", video_search.SEARCH)
-    with pytest.raises(StudyError, match="measured on translating-mnist, rotating-mnist: study 's' is on moving-mnist"):
-        length_eval.open_study(length_eval.Options("s", storage=str(tmp_path)))
 
 
 def checkpoint(path, **fields):

@@ -1,34 +1,46 @@
-"""What the commands that measure a finished study's models have in common: options, refusals, MLflow, the answer."""
+"""The command that every measure is: measure what is missing of a finished study's cells, show all, bring MLflow along.
+
+Stopped and started again it goes on; once all is measured it does nothing but show the table.
+"""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal
 
-from data.progress import say
+import tyro
+
+from data.progress import progress, say
 from data.registry import read_corpus
 from data.stream import Corpus
 from data.terminal import console, options_of
-from fernn.config import DATA, DataConfig, TaskName, unknown_name
+from fernn.config import DataConfig, unknown_name
 from fernn.models.own import StoredConfig, UnnamedModelError, how_to_name
-from tune.analysis.results import ModelRow, model_rows
+from tune.analysis.results import ModelRow, model_rows, registered_name
 from tune.commands.search import USER_ERRORS, refuse
-from tune.core.console import tables
+from tune.core.console import print_lines, print_table
 from tune.core.data_source import find_data
 from tune.core.driver import driver_lock, stop_on_sigterm
 from tune.core.identity import settle
 from tune.core.protocol import find_study
 from tune.core.study import Cell, Study, StudyError
 from tune.engine.ray_tune import ray_runtime
+from tune.measures.measure import CellMeasurement, Measure, Results, S, ShownRow
+from tune.measures.registry import MEASURES
 from tune.planning.options import Records
 from tune.planning.preflight import check_tracking, tracking_uri
 from tune.reporting.table import notes
+from tune.services.databases import BehindError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from tune.tracking.mlflow_tracker import Tracker
+
+SHARED = """
+
+Takes the learning rate that the study's table reports, and of it every seed. What is measured is kept in the cells'
+folders, then shown in MLflow, and by tune/report.py, which needs no network. Stopped and started again the command goes
+on; once all is measured it does nothing but show the table."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,8 @@ class EvaluationOptions:
     models: tuple[str, ...] | None = None
     """Models by name, or package.module:ConfigClass for one of your own; by default every one that has a finished cell,
     but for your own, whose code is imported only where you name it."""
+    which: Literal["seeds", "best"] = "seeds"
+    """Every seed of the chosen learning rate, or the one checkpoint under MLflow's alias "best"."""
     data: str | None = None
     """Folder of the prepared data, or its URL in a bucket; by default where the study found it."""
     json: bool = False
@@ -54,56 +68,70 @@ class EvaluationOptions:
         """The MLflow server or database, as the search finds it."""
         return tracking_uri(Records(storage=self.storage, tracking_uri=self.tracking_uri))
 
-    def asked(self, rows: Sequence[ModelRow]) -> list[ModelRow]:
+    def chosen(self, rows: Sequence[ModelRow]) -> list[ModelRow]:
         """The rows of the models that are to be measured."""
         if self.models is not None:
             return [row for row in rows if row.model in self.models]
         return [row for row in rows if not row.experiment.model.is_own]
 
 
-class Measured(Protocol):
-    """What was measured of one model."""
+@dataclass(frozen=True)
+class Options(Generic[S]):
+    """The options of every measure, and one measure's own."""
 
-    def document(self) -> dict[str, Any]:
-        """Its numbers, for JSON."""
-
-
-Asked = TypeVar("Asked", bound=EvaluationOptions)
-Found = TypeVar("Found", bound=Measured)
+    shared: EvaluationOptions
+    own: S
 
 
-def answer(
-    kind: type[Asked],
-    text: str | None,
-    open_study: Callable[[Asked], Study],
-    evaluate: Callable[[Study, Asked, "Shown"], Sequence[Found]],
-    show: Callable[[Study, Sequence[Found], Asked], None],
-) -> int:
-    """Measure what is missing, show all; 0, 1 where MLflow is behind, 2 for a command that cannot run, 130 for a stop.
+def main(name: str) -> int:
+    """Measure what is missing, show all; 0, 1 where MLflow is behind, 2 for what cannot run, 130 for a stop."""
+    measure = MEASURES[name]
+    kind: Any = Options[measure.settings]  # type: ignore[name-defined]
+    options = options_of(kind, description=measure.description + SHARED, config=(tyro.conf.OmitArgPrefixes,))
+    return answer(measure, options)
 
-    ``open_study`` raises StudyError or KeyError for options that do not fit the study, before anything is measured.
-    """
-    options = options_of(kind, description=text)
+
+def answer(measure: Measure[S], options: Options[S]) -> int:
+    """Do what :func:`main` does with options that are parsed."""
+    shared = options.shared
     stop_on_sigterm()
     try:
-        study = open_study(options)
-        check_tracking(options.uri, options.storage, given=options.tracking_uri is not None)
+        study = open_study(measure, options)
+        check_tracking(shared.uri, shared.storage, given=shared.tracking_uri is not None)
         with driver_lock(study.folder):
             study = replace(study, id=settle(study.folder))
-            with tracked(study, options) as shown:
-                found = evaluate(study, options, shown)
+            with tracked(study, shared.uri) as view:
+                results = evaluate(measure, study, options, view)
     except KeyboardInterrupt:
         say("stopped: what is measured is kept, the same command goes on")
         return 130
     except USER_ERRORS as error:
         return refuse(error, console(stderr=True))
-    if options.json:
-        print(json.dumps({"models": [model.document() for model in found], "notes": notes(study)}, indent=2))
-    else:
-        show(study, found, options)
-    for line in shown.behind:
+    show(study, results, shared.json)
+    for line in view.behind:
         say(line)
-    return 1 if shown.behind else 0
+    return 1 if view.behind else 0
+
+
+def open_study(measure: Measure[S], options: Options[S]) -> Study:
+    """The study; raises StudyError or KeyError where the measure or an option does not fit it."""
+    study = finished_study(options.shared)
+    data = study.cells[0].experiment.data
+    if not measure.is_defined_on(data):
+        raise StudyError(undefined(measure, study, data))
+    measure.check(study, options.own)
+    return study
+
+
+def undefined(measure: Measure[Any], study: Study, data: DataConfig) -> str:
+    """The sentence that says on which data the measure is defined, and what there is on the study's."""
+    others = [f"python tune/{other.command}" for other in MEASURES.values() if other.is_defined_on(data)]
+    instead = " or ".join([*others, "python tune/report.py"])
+    names = ", ".join(measure.data_names())
+    return (
+        f"{measure.title} is defined for {measure.clips} ({names}), not for {data.name}: "
+        f"see {instead} --study {study.name}"
+    )
 
 
 def finished_study(options: EvaluationOptions) -> Study:
@@ -116,7 +144,7 @@ def finished_study(options: EvaluationOptions) -> Study:
     for model in options.models or ():
         if model not in known:
             raise KeyError(unknown_name(model, known, kind="model with a finished cell"))
-    require_networks(options.asked(rows) or rows)
+    require_networks(options.chosen(rows) or rows)
     return study
 
 
@@ -127,63 +155,137 @@ def require_networks(rows: Sequence[ModelRow]) -> None:
             raise UnnamedModelError(how_to_name(row.model))
 
 
-def require_data(study: Study, measure: str, names: Collection[str]) -> DataConfig:
-    """The study's data; raises StudyError where the measure is not defined on it, with that on which it is."""
-    data = study.cells[0].experiment.data
-    if data.name not in names:
-        raise StudyError(f"{measure} is measured on {', '.join(names)}: study {study.name!r} is on {data.name}")
-    return data
+def evaluate(measure: Measure[S], study: Study, options: Options[S], view: "StudyView") -> Results | None:
+    """Measure the chosen cells where they are not, and bring MLflow up to date; every model measured so far."""
+    rows = model_rows(study)
+    cells = chosen_cells(study, rows, options.shared, view.open)
+    wanted = measure.measurements(study, cells, options.own)
+    left = [one for one in wanted if one.result() is None]
+    if left:
+        measure_all(measure, study, left, options.shared.data)
+    results = measure.results(study, [shown_row(row, cells) for row in rows], wanted[0].way)
+    changed = 0 if results is None else view.log(results)
+    if not left and changed == 0:
+        say(f"nothing to do: {len(wanted)} cells are measured, and MLflow shows them")
+    return results
 
 
-def data_of(*tasks: TaskName) -> list[str]:
-    """The names of the data sets that are for the tasks."""
-    return [name for name, data in DATA.items() if data.task in tasks]
+def chosen_cells(
+    study: Study, rows: Sequence[ModelRow], options: EvaluationOptions, open_tracker: "Callable[[], Tracker]"
+) -> list[Cell]:
+    """The cells to measure: of the learning rates that the table reports, or those that are registered."""
+    chosen = options.chosen(rows)
+    if options.which == "seeds":
+        return [one.cell for row in chosen for one in row.chosen]
+    try:
+        tracker = open_tracker()
+    except BehindError as error:
+        raise StudyError(f"--which best is what MLflow has as best, and {error}: choose --which seeds") from error
+    return [best_cell(study, row, tracker) for row in chosen]
 
 
-class Shown:
+def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
+    """The cell whose checkpoint is registered in MLflow as the row's best."""
+    from mlflow.exceptions import MlflowException  # takes seconds to import
+
+    from tune.tracking.model_registry import KEY
+
+    name = registered_name(study, row)
+    if row.breaches:
+        why = "; ".join(row.breaches)
+        raise StudyError(f"the best checkpoint of {row.label} is nobody's 'best' ({why}): choose --which seeds")
+    try:
+        version = tracker.client.get_model_version_by_alias(name, "best")
+    except MlflowException as error:
+        way_out = "run the study's search again to register it, or choose --which seeds"
+        raise StudyError(f"MLflow has no model {name!r} with the alias 'best': {way_out}") from error
+    key = version.tags.get(KEY)
+    for cell in study.cells:
+        if cell.key == key and study.cell_folder(cell).done() is not None:
+            return cell
+    raise StudyError(f"MLflow's 'best' of {name!r} is cell {key}, which study {study.name!r} has not finished")
+
+
+def shown_row(row: ModelRow, measured: Sequence[Cell]) -> ShownRow:
+    """The row, and the cells that stand for it.
+
+    Where the registered cell that is measured has another learning rate, it alone stands for the row.
+    """
+    like = {"optim.lr": row.lr, "epochs": row.experiment.epochs, "seed": row.experiment.seed}
+    of_row = [cell for cell in measured if cell.experiment.override(like) == row.experiment]
+    others = [cell for cell in of_row if cell.experiment.optim.lr != row.lr]
+    return ShownRow(row, others) if others else ShownRow.of(row)
+
+
+def measure_all(measure: Measure[Any], study: Study, left: Sequence[CellMeasurement], data: str | None) -> None:
+    """Measure cell after cell, with progress; each goes on where it was stopped."""
+    with opened_data(study, left[0], data) as corpus:
+        total, done = sum(one.num_units(corpus) for one in left), sum(one.num_done() for one in left)
+        title = f"{study.name}, {len(left)} cells"
+        with progress(title, total, measure.unit, done=done) as advance:
+            for one in left:
+                one.measure(corpus, advance)
+
+
+@contextmanager
+def opened_data(study: Study, one: CellMeasurement, given: str | None) -> Iterator[Corpus]:
+    """The clips that the cell was trained on, read once."""
+    home, manifest = find_data(study, one.cell.experiment.data, one.cell.data_hash, given)
+    with ray_runtime(None):
+        yield read_corpus(one.data, home, manifest)
+
+
+class StudyView:
     """MLflow's view of a study that is measured: what it does not take is said, and shipped later."""
 
     def __init__(self, study: Study, uri: str) -> None:
         from tune.tracking.background import MLflowView  # MLflow takes seconds to import: not for a refused option
 
-        self.study, self.view = study, MLflowView(study, uri)
+        self.study, self._view = study, MLflowView(study, uri)
+        self.open = self._view.open
         self.behind: list[str] = []
+
+    def log(self, results: Results) -> Any:
+        """Log the results; how many runs changed, None where MLflow is behind."""
+        from tune.tracking.measures import log_results
+
+        return self.ship(lambda tracker: log_results(tracker, results))
 
     def ship(self, task: "Callable[[Tracker], Any]") -> Any:
         """What the task answers, None where MLflow is behind; raises StudyError for another study's runs."""
         from tune.tracking.views import lines_of
 
-        found: list[Any] = []
-        self.behind = lines_of(self.study, lambda: found.append(self.view.ship(task)))
-        return found[0] if found else None
+        answers: list[Any] = []
+        self.behind = lines_of(self.study, lambda: answers.append(self._view.ship(task)))
+        return answers[0] if answers else None
+
+    def close(self) -> None:
+        """End the runs where they were opened."""
+        if self._view.tracker is not None:
+            before = self.behind
+            self.ship(lambda tracker: tracker.close(complete=not self.study.missing()))
+            self.behind = before or self.behind
 
 
 @contextmanager
-def tracked(study: Study, options: EvaluationOptions) -> Iterator[Shown]:
+def tracked(study: Study, uri: str) -> Iterator[StudyView]:
     """MLflow's view of the study, brought up to date before anything is added to it, where it can be."""
-    shown = Shown(study, options.uri)
-    shown.ship(lambda tracker: None)
-    for line in shown.behind:
+    view = StudyView(study, uri)
+    view.ship(lambda tracker: None)
+    for line in view.behind:
         say(f"{line}; measuring goes on")
     try:
-        yield shown
+        yield view
     finally:
-        if shown.view.tracker is not None:
-            before = shown.behind
-            shown.ship(lambda tracker: tracker.close(complete=not study.missing()))
-            shown.behind = before or shown.behind
+        view.close()
 
 
-@contextmanager
-def opened_data(study: Study, cell: Cell, given: str | None, data: DataConfig | None = None) -> Iterator[Corpus]:
-    """The clips that the cell was trained on, read once, as ``data`` or the cell's own config has them."""
-    home, manifest = find_data(study, cell.experiment.data, cell.data_hash, given)
-    with ray_runtime(None):
-        yield read_corpus(data or cell.experiment.data, home, manifest)
-
-
-def print_table(table: "Table", lines: Sequence[str]) -> None:
-    """A table, and sentences under it."""
-    out = tables()
-    out.print(table)
-    out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+def show(study: Study, results: Results | None, as_json: bool) -> None:
+    """Every model's numbers as JSON, or the table and what must be said under it."""
+    if as_json:
+        documents = [] if results is None else results.documents()
+        print(json.dumps({"models": documents, "notes": notes(study)}, indent=2))
+    elif results is not None:
+        table = results.table()
+        print_table(table.title, table.header, table.texts())
+        print_lines([*table.remarks, *notes(study)])

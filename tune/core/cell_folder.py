@@ -52,8 +52,7 @@ from tune.core.sealing import (
 
 LAST, BEFORE, BEST = "last/state.safetensors", "last/before.safetensors", "best/model.safetensors"
 METRICS, PREDICTIONS, DONE = "metrics.jsonl", "predictions.parquet", "done.json"
-OPENINGS = "openings.jsonl"
-EXAMPLES = "examples.safetensors"
+OPENINGS, EXAMPLES = "openings.jsonl", "examples.safetensors"
 CODES, MACHINES = "codes.json", "machines.json"
 
 
@@ -86,8 +85,7 @@ class CellFolder:
         try:
             return Result.of(unsealed(json.loads(content)))
         except UNREADABLE as error:
-            way_out = f"delete it, and {RUN_AGAIN}: {EVALUATED}"
-            raise damaged(self.folder, DONE, ALTERED, way_out) from error
+            raise damaged(self.folder, DONE, ALTERED, f"delete it, and {EVALUATED}") from error
 
     def config(self) -> dict[str, Any] | None:
         """What the cell is, or None before it is planned."""
@@ -112,13 +110,12 @@ class CellFolder:
 
     def failure(self) -> str | None:
         """Why the last attempt ended without a result, or None where it did not say."""
-        said = self._said("failure.json")
-        return None if said is None else str(said["reason"])
+        return self._said("failure.json").get("reason")
 
     def diverged(self) -> bool:
         """Whether the last attempt ended in a loss that is no number: another would, too."""
         said = self._said("failure.json")
-        return said is not None and said.get("diverged", True)
+        return bool(said) and said.get("diverged", True)
 
     def fail(self, reason: str, diverged: bool) -> None:
         """Say why this attempt ends without a result."""
@@ -127,11 +124,10 @@ class CellFolder:
 
     def stopped(self) -> str | None:
         """Why the cell was ended before its last epoch, or None where it was not."""
-        said = self._said("stopped.json")
-        return None if said is None else str(said["reason"])
+        return self._said("stopped.json").get("reason")
 
-    def _said(self, name: str) -> dict[str, Any] | None:
-        return read_sealed(self.folder, name, f"delete it, and {RUN_AGAIN}", "reason")
+    def _said(self, name: str) -> dict[str, Any]:
+        return read_sealed(self.folder, name, f"delete it, and {RUN_AGAIN}", "reason") or {}
 
     def stop(self, reason: str) -> None:
         """Say why the cell ends before its last epoch; another attempt may still go on with it."""
@@ -262,8 +258,7 @@ class CellFolder:
         return hashlib.sha256(self._best()).hexdigest()
 
     def _best(self) -> bytes:
-        content = self.folder.read(BEST)
-        if content is None:
+        if (content := self.folder.read(BEST)) is None:
             raise FileNotFoundError(f"{self.folder.root} has no best checkpoint")
         return content
 
@@ -281,7 +276,7 @@ class CellFolder:
 
     def examples(self) -> Tensors:
         """What was kept to be looked at; empty where nothing was."""
-        return read_tensors(self.folder, EXAMPLES, f"delete {DONE} beside it, and {RUN_AGAIN}: {EVALUATED}")[0]
+        return read_tensors(self.folder, EXAMPLES, f"delete {DONE} beside it, and {EVALUATED}")[0]
 
     def predictions(self) -> pa.Table:
         """The stored predictions of a finished cell; raises DamagedError where they are not those it ended with."""
@@ -289,8 +284,7 @@ class CellFolder:
         if content is None or done is None:
             raise FileNotFoundError(f"{self.folder.root} has no predictions")
         if hashlib.sha256(content).hexdigest() != done.predictions_sha256:
-            way_out = f"delete {DONE} beside it, and {RUN_AGAIN}: {EVALUATED}"
-            raise damaged(self.folder, PREDICTIONS, ALTERED, way_out)
+            raise damaged(self.folder, PREDICTIONS, ALTERED, f"delete {DONE} beside it, and {EVALUATED}")
         return read_table(pa.BufferReader(content), name=f"{self.folder.root}/{PREDICTIONS}")
 
     def _require_mine(self) -> None:
@@ -302,5 +296,5 @@ class CellFolder:
 
 
 RUN_AGAIN = "run the search again"
-EVALUATED = "the cell is evaluated anew, or trained anew where gc freed its checkpoints"
-ANEW = f"delete the cell's folder, and {RUN_AGAIN} to train it anew"
+EVALUATED = f"{RUN_AGAIN}: the cell is evaluated again, or trained again where gc freed its checkpoints"
+ANEW = f"delete the cell's folder, and {RUN_AGAIN} to train it from its first epoch"

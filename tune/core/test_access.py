@@ -64,7 +64,8 @@ def openings_text(study: Study) -> list[str]:
     if not known:
         return ["How often test clips were read is not recorded."] if counts else []
     whole: Counter[str] = sum(counts, Counter())
-    more = [f"{whole[purpose]} times by {purpose}" for purpose in (VELOCITY, LENGTH, QUALITY) if whole[purpose]]
+    purposes = [VELOCITY, LENGTH, QUALITY, *sorted(whole.keys() - {COMPLETION, VELOCITY, LENGTH, QUALITY})]
+    more = [f"{whole[purpose]} times by {purpose}" for purpose in purposes if whole[purpose]]
     if again := whole[COMPLETION] - len(known):
         more.append(f"{again} times by evaluating a cell again, after a kill or without its result")
     if len(known) < len(counts):

@@ -1,4 +1,4 @@
-"""What is measured of trained cells beside their test metric: velocity, length, quality of frames.
+"""What is measured of trained cells beside their test metric; :mod:`tune.measures.registry` names every measure.
 
 Imports the packages up to :mod:`tune.engine`.
 """

@@ -7,9 +7,8 @@ these without a network.
 """
 
 import math
-import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor
 
 from data.stream import Corpus
-from fernn.files.checkpoint import Tensors, pack
+from fernn.files.checkpoint import Tensors
 from fernn.metrics.frame_quality import frame_quality
 from fernn.metrics.grad_cam import grad_cam
 from fernn.metrics.lpips import Perceptual
@@ -27,18 +26,13 @@ from fernn.models.noether.quantities import FrameQuantity
 from fernn.models.noether.tailoring import Step
 from fernn.train.evaluate import NUM_EXAMPLES, autocast, evaluating, to_unit
 from fernn.train.noether import seeded_noise
-from fernn.train.run import Run, available_device
+from fernn.train.run import Run
 from tune.core.cell_folder import CellFolder
-from tune.core.sealing import read_sealed, read_tensors, write_sealed
-from tune.core.study import Cell
-from tune.core.test_access import QUALITY, Sealed
-from tune.engine.machine import machine
+from tune.measures.measure import Advance, CellMeasurement, Document, ResultFile
 
+COMMAND = "noether_eval.py"
 HOME, USUAL = "quality", "usual"
 """The folder, and the way without any option."""
-Advance = Callable[[int], None]
-Subject = dict[str, Any]
-"""What decides a result."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +49,7 @@ class Gauge:
 
         Of each step no more than that is kept, so that many steps need no more memory than few.
         """
-        found: dict[str, Tensor] = {}
+        read: dict[str, Tensor] = {}
         inner, outer, true = [], [], clips[:, num_given:]
         for count, step in enumerate(islice(steps, self.steps + 1)):
             frames = step.found.frames[:, num_given:]
@@ -64,11 +58,11 @@ class Gauge:
             if count in self.shown:
                 quality = frame_quality(frames, true)
                 quality |= {} if self.lpips is None else {"lpips": self.lpips.distance(frames, true)}
-                found |= {f"{count}/{name}": values.cpu() for name, values in quality.items()}
+                read |= {f"{count}/{name}": values.cpu() for name, values in quality.items()}
             advance(len(clips))
-        return found | {"inner": torch.stack(inner, dim=1), "outer": torch.stack(outer, dim=1)}
+        return read | {"inner": torch.stack(inner, dim=1), "outer": torch.stack(outer, dim=1)}
 
-    def document(self, parts: Sequence[dict[str, Tensor]]) -> dict[str, Any]:
+    def document(self, parts: Sequence[dict[str, Tensor]]) -> Document:
         """Means and standard errors over all that was read."""
         values = {name: torch.cat([part[name] for part in parts]).double() for name in parts[0]}
         frames: dict[str, Any] = {str(count): {} for count in self.shown}
@@ -80,53 +74,30 @@ class Gauge:
 
 
 @dataclass(frozen=True)
-class Measurement(ABC):
-    """One finished cell, to be measured in one way, and what was measured of it."""
+class QualityMeasurement(CellMeasurement):
+    """One finished cell, to be measured with certain inner steps; ``way`` is what that is called."""
 
-    cell: Cell
-    folder: CellFolder
     lpips: Perceptual | None = field(default=None, kw_only=True)
     way: str = field(default=USUAL, kw_only=True)
 
+    purpose = "quality evaluation"
+
+    @property
+    def file(self) -> ResultFile:
+        return file_of(self.folder, self.way)
+
     @abstractmethod
-    def asked_for(self) -> dict[str, Any]:
+    def inner_settings(self) -> Document:
         """How inner steps are taken."""
 
-    @abstractmethod
-    def num_predictions(self, corpus: Corpus) -> int:
-        """How many predictions are to be made."""
-
-    @abstractmethod
-    def measure(self, corpus: Corpus, advance: Advance) -> None:
-        """Predict clips with the best epoch's weights, and write down all that is shown of them."""
-
-    def subject(self) -> Subject:
-        """What decides the result: the weights, those of LPIPS where it is asked for, and how steps are taken."""
-        found = {"key": self.cell.key, "weights_sha256": self.folder.best_sha256()}
-        found |= {} if self.lpips is None else {"lpips_sha256": self.lpips.sha256}
-        return found | {"inner": self.asked_for()}
-
-    def result(self) -> dict[str, Any] | None:
-        """What is measured, or None where that is of other weights, or something else was asked for."""
-        content = measured_by(self.folder, self.way)
-        return content if content is not None and content["subject"] == self.subject() else None
-
-    def best_run(self) -> Run:
-        """The cell's best epoch."""
-        run = Run.start(self.cell.experiment, available_device())
-        self.folder.load_best(run)
-        return run
-
-    def write(self, document: dict[str, Any], maps: Tensors, run: Run, began: float) -> None:
-        """Keep what is measured, the heat-maps before the numbers that say that all is there."""
-        folder, subject = self.folder.folder, self.subject()
-        costs = {"seconds": time.monotonic() - began, "machine": machine(run.device)}
-        folder.write(f"{HOME}/{self.way}.safetensors", pack(maps, subject))
-        write_sealed(folder, f"{HOME}/{self.way}.json", {"subject": subject, **document, **costs})
+    def settings(self) -> Document:
+        """The weights of LPIPS where it is asked for, and how steps are taken."""
+        lpips = {} if self.lpips is None else {"lpips_sha256": self.lpips.sha256}
+        return {**lpips, "inner": self.inner_settings()}
 
 
 @dataclass(frozen=True)
-class QualityMeasurement(Measurement):
+class NoetherMeasurement(QualityMeasurement):
     """Of a Noether Network, with up to ``inner.steps`` inner steps."""
 
     inner: InnerSteps
@@ -137,36 +108,28 @@ class QualityMeasurement(Measurement):
         own = self.cell.experiment.model.inner().steps  # type: ignore[attr-defined]
         return sorted({0, min(own, self.inner.steps), self.inner.steps})
 
-    def asked_for(self) -> dict[str, Any]:
+    def inner_settings(self) -> Document:
         return {name: getattr(self.inner, name) for name in ("steps", "lr", "clips", "optimizer", "compared")}
 
-    def num_predictions(self, corpus: Corpus) -> int:
+    def num_units(self, corpus: Corpus) -> int:
         """Of a clip one for each number of inner steps."""
-        return corpus.stream(self.cell.experiment.data, 1).num_clips("test") * (self.inner.steps + 1)
+        return corpus.stream(self.data, 1).num_clips("test") * (self.inner.steps + 1)
 
     @torch.no_grad()
-    def measure(self, corpus: Corpus, advance: Advance) -> None:
-        began = time.monotonic()
-        run = self.best_run()
-        network, data = run.model, self.cell.experiment.data
+    def take(self, run: Run, corpus: Corpus, advance: Advance) -> tuple[Document, Tensors | None]:
+        network = run.model
         assert isinstance(network, NoetherNetwork)
-        stream = corpus.stream(data, self.cell.experiment.batch_size, run.device)
         gauge, parts = Gauge(self.inner.steps, self.shown, self.lpips), []
         maps: Tensors = {}
         with evaluating(network), autocast(run.device, run.experiment.precision):
-            for batch in Sealed(stream, self.folder).opened(QUALITY).evaluation("test"):
+            for batch in self.opened(run, corpus).evaluation("test"):
                 clips = to_unit(batch.clips, run.device)
                 num_given = run.task.inputs(clips)[0].shape[1]
                 steps = network.descend(self.inner, clips, seeded_noise(network, clips, batch.labels), num_given)
-                found = gauge.read(steps, clips, num_given, advance)
-                parts.append(found | {"inner": found["inner"] * self.inner.clips})
+                part = gauge.read(steps, clips, num_given, advance)
+                parts.append(part | {"inner": part["inner"] * self.inner.clips})
                 maps = maps or heatmaps(network.embedding, clips)
-        self.write(gauge.document(parts), maps, run, began)
-
-
-def view_of(way: str) -> str:
-    """What pictures, MLflow's folder and its metrics of a way are called."""
-    return HOME if way == USUAL else f"{HOME}-{way}"
+        return gauge.document(parts), maps
 
 
 def ways(folder: CellFolder) -> list[str]:
@@ -174,9 +137,9 @@ def ways(folder: CellFolder) -> list[str]:
     return [name.removesuffix(".json") for name in folder.folder.children(HOME) if name.endswith(".json")]
 
 
-def measured_by(folder: CellFolder, way: str) -> dict[str, Any] | None:
-    """What is measured of a cell in that way."""
-    return read_sealed(folder.folder, f"{HOME}/{way}.json", _way_out(way), "subject", "frames")
+def file_of(folder: CellFolder, way: str) -> ResultFile:
+    """What a cell's folder holds of its measurement in that way, and heat-maps beside it."""
+    return ResultFile(folder, f"{HOME}/{way}.json", COMMAND, ("frames",))
 
 
 def heatmaps(embedding: torch.nn.Module, clips: Tensor) -> Tensors:
@@ -190,16 +153,6 @@ def heatmaps(embedding: torch.nn.Module, clips: Tensor) -> Tensors:
     heat, middle = grad_cam(embedding, windows.flatten(0, 1)).unflatten(0, windows.shape[:2]), windows.shape[1] // 2
     frames = clips[:NUM_EXAMPLES, middle + embedding.num_frames - 1]
     return {"frames": frames.cpu(), "heat": heat[:NUM_EXAMPLES, middle].float().cpu()}
-
-
-def maps_of(folder: CellFolder, way: str, subject: Subject) -> Tensors:
-    """Frames and heat-maps of a cell; empty where those are of something else."""
-    tensors, facts = read_tensors(folder.folder, f"{HOME}/{way}.safetensors", _way_out(way))
-    return tensors if facts == subject else {}
-
-
-def _way_out(way: str) -> str:
-    return f"delete {HOME}/{way}.json, and python tune/noether_eval.py measures it anew"
 
 
 def finite(values: Tensor) -> list[float | None]:

@@ -5,7 +5,6 @@ of inner steps are those with the least validation error, which may be no step a
 comes of it. Kept as :mod:`tune.measures.frame_quality` keeps its own, with what was chosen from what.
 """
 
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from data.stream import Corpus, Stream
 from fernn.batch import Batch
 from fernn.experiment import Split
+from fernn.files.checkpoint import Tensors
 from fernn.models.noether.network import Rollout
 from fernn.models.noether.predictor import TailoredPredictor
 from fernn.models.noether.quantities import Brightness, ComparedWith, FrameQuantity, learn
@@ -25,8 +25,8 @@ from fernn.models.noether.tailoring import InnerOptimizer, InnerSteps, Step
 from fernn.seeding import seed_of
 from fernn.train.evaluate import autocast, evaluating, to_unit
 from fernn.train.run import Run
-from tune.core.test_access import QUALITY, Sealed
-from tune.measures.frame_quality import Advance, Gauge, Measurement, finite, heatmaps
+from tune.measures.frame_quality import Gauge, QualityMeasurement, finite, heatmaps
+from tune.measures.measure import Advance, Document
 
 Quantity = Literal["learned", "brightness"]
 RATES = (1e-5, 1e-4, 1e-3)
@@ -55,40 +55,38 @@ class Tailoring:
 
 
 @dataclass(frozen=True)
-class PredictorMeasurement(Measurement):
+class PredictorMeasurement(QualityMeasurement):
     """Of a predictor that was trained without inner steps."""
 
-    asked: Tailoring
+    tailoring: Tailoring
 
-    def asked_for(self) -> dict[str, Any]:
-        return asdict(self.asked) | {"rates": list(self.asked.rates)}
+    def inner_settings(self) -> Document:
+        return asdict(self.tailoring) | {"rates": list(self.tailoring.rates)}
 
-    def num_predictions(self, corpus: Corpus) -> int:
+    def num_units(self, corpus: Corpus) -> int:
         """Of a clip one for each number of inner steps, and learning rate."""
-        stream, each = corpus.stream(self.cell.experiment.data, 1), self.asked.steps + 1
-        tried = len(self.asked.rates) * len(self._places(stream, "validation")) if self.asked.steps else 0
+        stream, each = corpus.stream(self.data, 1), self.tailoring.steps + 1
+        tried = len(self.tailoring.rates) * len(self._places(stream, "validation")) if self.tailoring.steps else 0
         return (tried + len(self._places(stream, "test"))) * each
 
     @torch.no_grad()
-    def measure(self, corpus: Corpus, advance: Advance) -> None:
-        """Choose on validation clips, predict test clips with the best epoch's weights, and write it all down."""
-        began = time.monotonic()
-        run = self.best_run()
-        stream = corpus.stream(self.cell.experiment.data, self.cell.experiment.batch_size, run.device)
+    def take(self, run: Run, corpus: Corpus, advance: Advance) -> tuple[Document, Tensors | None]:
+        """Choose on validation clips, then predict test clips."""
+        stream = corpus.stream(self.data, self.cell.experiment.batch_size, run.device)
         with evaluating(run.model):
-            quantity = self._quantity(run, corpus) if self.asked.steps else None
+            quantity = self._quantity(run, corpus) if self.tailoring.steps else None
             own, rate, tried = self._chosen(run, quantity, stream, advance)
-            gauge = Gauge(self.asked.steps, sorted({0, own, self.asked.steps}), self.lpips)
-            test = Sealed(stream, self.folder).opened(QUALITY)
+            gauge = Gauge(self.tailoring.steps, sorted({0, own, self.tailoring.steps}), self.lpips)
+            test = self.opened(run, corpus)
             parts = list(self._read(run, quantity, rate, self._clips(run, test, "test"), gauge, advance))
             maps = {} if quantity is None else heatmaps(quantity, next(self._clips(run, test, "test")))
-        facts = {"own_steps": own, "inner_lr": rate if self.asked.steps else None, "validation": tried}
-        self.write(gauge.document(parts) | facts, maps, run, began)
+        facts = {"own_steps": own, "inner_lr": rate if self.tailoring.steps else None, "validation": tried}
+        return gauge.document(parts) | facts, maps
 
     @torch.enable_grad()
     def _quantity(self, run: Run, corpus: Corpus) -> nn.Module:
         """What is to be conserved."""
-        if self.asked.quantity == "brightness":
+        if self.tailoring.quantity == "brightness":
             return Brightness()
         data, seed = run.experiment.data, run.experiment.seed
         embedding = FrameQuantity.seeded(data.channels, data.size, seed_of(seed, "conserved-embedding")).to(run.device)
@@ -101,10 +99,10 @@ class PredictorMeasurement(Measurement):
     ) -> tuple[int, float, dict[str, list[float | None]]]:
         """Steps and rate with the least validation error, the fewest and lowest of equals; and all by rate."""
         tried: dict[str, list[float | None]] = {}
-        best = (0, self.asked.rates[0], float("inf"))
-        for rate in self.asked.rates if self.asked.steps else ():
+        best = (0, self.tailoring.rates[0], float("inf"))
+        for rate in self.tailoring.rates if self.tailoring.steps else ():
             clips = self._clips(run, stream, "validation")
-            parts = self._read(run, quantity, rate, clips, Gauge(self.asked.steps, ()), advance)
+            parts = self._read(run, quantity, rate, clips, Gauge(self.tailoring.steps, ()), advance)
             errors = torch.cat([part["outer"] for part in parts]).double().mean(dim=0)
             tried[f"{rate:g}"] = finite(errors)
             errors = errors.nan_to_num(nan=torch.inf)
@@ -128,7 +126,7 @@ class PredictorMeasurement(Measurement):
                     with precision():
                         yield gauge.read(plain(run.model, given, horizon), few, given.shape[1], advance)
                 else:
-                    steps = tailored.descend(self.asked.inner(rate), given, horizon)
+                    steps = tailored.descend(self.tailoring.inner(rate), given, horizon)
                     yield gauge.read(steps, few, given.shape[1], advance)
 
     def _clips(self, run: Run, stream: Stream, split: Split) -> Iterator[Tensor]:
@@ -139,7 +137,7 @@ class PredictorMeasurement(Measurement):
     def _places(self, stream: Stream, split: Split) -> list[int]:
         """Which of the split's clips are chosen."""
         known = stream.num_clips(split)
-        return spread(known, known if self.asked.num_clips is None else self.asked.num_clips)
+        return spread(known, known if self.tailoring.num_clips is None else self.tailoring.num_clips)
 
 
 def plain(network: nn.Module, given: Tensor, horizon: int) -> Iterator[Step]:

@@ -1,4 +1,4 @@
-"""Pictures of velocity generalization: heat-maps over (vy, vx), curves over an angle and over V_0, V_1, ..."""
+"""Figures of velocity generalization: heat-maps over (vy, vx), curves over an angle and over V_0, V_1, ..."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,43 +23,43 @@ AXIS_TITLES = {
 
 @dataclass(frozen=True)
 class Curve:
-    """A model's test metric along a picture: means over seeds, their deviations (None for one seed), how many."""
+    """A model's test metric along a figure: means over seeds, their deviations (None for one seed), how many."""
 
     means: Sequence[float]
     deviations: Sequence[float | None]
     num_seeds: int
 
 
-def velocity_picture(found: VelocityReadings, metric: Metric, training_range: int, title: str) -> Figure:
+def grid_figure(readings: VelocityReadings, metric: Metric, training_range: int, title: str) -> Figure:
     """One model over its grid: a heat-map, or where the grid is one row, a curve."""
-    if len(found.grid.axes) == 2:
-        return velocity_heatmap(found, metric, training_range, title)
+    if len(readings.grid.axes) == 2:
+        return velocity_heatmap(readings, metric, training_range, title)
     figure = blank_figure(6.4, 4.4)
     axes = figure.add_subplot()
-    (row,) = found.rows
-    axes.plot(found.grid.axis, row, marker="o")
-    reach = training_range * found.grid.step
+    (row,) = readings.rows
+    axes.plot(readings.grid.axis, row, marker="o")
+    reach = training_range * readings.grid.step
     axes.axvspan(-reach, reach, color="red", alpha=0.12)
-    axes.set(xlabel=AXIS_TITLES[found.grid.axes[0]])
+    axes.set(xlabel=AXIS_TITLES[readings.grid.axes[0]])
     dress(axes, metric)
     figure.suptitle(title, fontsize=10)
     return figure
 
 
-def velocity_heatmap(found: VelocityReadings, metric: Metric, training_range: int, title: str) -> Figure:
-    """The test metric at every velocity, v_y downwards as the picture drifts; the box is what training saw."""
-    side, axis = len(found.grid.axis), found.grid.axis
+def velocity_heatmap(readings: VelocityReadings, metric: Metric, training_range: int, title: str) -> Figure:
+    """The test metric at every velocity, v_y downwards as the clip drifts; the box is what training saw."""
+    side, axis = len(readings.grid.axis), readings.grid.axis
     figure = blank_figure(max(side * CELL_INCHES, 3) + 1.9, max(side * CELL_INCHES, 3) + 1.3)
     axes = figure.add_subplot()
     extent = (-side / 2, side / 2, side / 2, -side / 2)
-    colors, scale = ("viridis", Normalize(0, 1)) if metric == ACCURACY else ("viridis_r", log_scale(found))
-    image = axes.imshow(found.rows, cmap=colors, norm=scale, extent=extent)
-    for vy, row in zip(axis, found.rows, strict=True):
+    colors, scale = ("viridis", Normalize(0, 1)) if metric == ACCURACY else ("viridis_r", log_scale(readings))
+    image = axes.imshow(readings.rows, cmap=colors, norm=scale, extent=extent)
+    for vy, row in zip(axis, readings.rows, strict=True):
         for vx, value in zip(axis, row, strict=True):
             bright = (scale(value) > 0.6) == metric.higher_is_better
             text = f"{value:.2f}" if metric == ACCURACY else f"{value:.1e}".replace("e-0", "e-")
             axes.text(vx, vy, text, ha="center", va="center", color=ON_LIGHT if bright else ON_DARK, fontsize=9)
-    draw_training_box(axes, training_range, found.grid.radius)
+    draw_training_box(axes, training_range, readings.grid.radius)
     axes.set_xticks(axis)
     axes.set_yticks(axis)
     axes.set(xlabel=AXIS_TITLES["vx"], ylabel=AXIS_TITLES["vy"])
@@ -68,9 +68,9 @@ def velocity_heatmap(found: VelocityReadings, metric: Metric, training_range: in
     return figure
 
 
-def log_scale(found: VelocityReadings) -> LogNorm:
+def log_scale(readings: VelocityReadings) -> LogNorm:
     """From the smallest to the largest reading of the grid, at least a factor of ten."""
-    values = [value for row in found.rows for value in row]
+    values = [value for row in readings.rows for value in row]
     return LogNorm(min(values), max(max(values), 10 * min(values)))
 
 

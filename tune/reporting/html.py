@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from tune.analysis.plotting import svg
+from tune.analysis.plotting import ReportFigure, svg
 from tune.analysis.published import deviations
+from tune.analysis.sheet import Sheet
 from tune.analysis.significance import ModelComparison, comparisons
 from tune.analysis.statistics import LEVEL
-from tune.reporting.figures import Picture
-from tune.reporting.sheet import Sheet
 from tune.reporting.table import Table, marks
 
 INK, PAPER = re.compile(r"#000000\b"), re.compile(r"#ffffff\b")
@@ -23,7 +22,7 @@ METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
 
 @dataclass(frozen=True)
 class Inline:
-    """A picture as the page holds it."""
+    """A figure as the page holds it."""
 
     name: str
     title: str
@@ -31,7 +30,7 @@ class Inline:
     svg: Markup
 
 
-def page(table: Table, sheets: Sequence[Sheet], pictures: Sequence[Picture]) -> str:
+def page(table: Table, sheets: Sequence[Sheet], figures: Sequence[ReportFigure]) -> str:
     """The whole page."""
     environment = Environment(
         loader=PackageLoader("tune.reporting", "."),
@@ -47,7 +46,7 @@ def page(table: Table, sheets: Sequence[Sheet], pictures: Sequence[Picture]) -> 
         "summary": summary(table),
         "sheets": sheets,
         "remarks": table.remarks(),
-        "pictures": [Inline(one.name, one.title, one.words, inline(one)) for one in pictures],
+        "figures": [Inline(one.name, one.title, one.words, inline(one)) for one in figures],
         "deviations": deviations(table.study, table.search),
     }
     return environment.get_template("page.html.j2").render(content)
@@ -60,8 +59,10 @@ def summary(table: Table) -> str:
         return "Imported checkpoints alone: nothing was trained here."
     best = max(rows, key=lambda row: row.metric.rank(row.test))
     done = sum(len(ones) for row in rows for ones in row.by_lr.values())
-    told = f"{done} of {len(study.cells)} cells have a result. Best mean on test clips: {best.label}. {best.sentence()}"
-    return f"{told} {_shown(comparisons(rows))}".rstrip()
+    sentence = (
+        f"{done} of {len(study.cells)} cells have a result. Best mean on test clips: {best.label}. {best.sentence()}"
+    )
+    return f"{sentence} {_shown(comparisons(rows))}".rstrip()
 
 
 def _shown(found: Sequence[ModelComparison]) -> str:
@@ -74,11 +75,11 @@ def _shown(found: Sequence[ModelComparison]) -> str:
     return f"Shown to differ by these seeds (exact paired tests, below): {'; '.join(known)}."
 
 
-def inline(picture: Picture) -> Markup:
-    """The picture as a part of a page: its ink and paper are the page's, its ids its own, its words read aloud."""
-    text = PROLOGUE.sub("", svg(picture.figure).decode(), count=1)
+def inline(figure: ReportFigure) -> Markup:
+    """The figure as a part of a page: its ink and paper are the page's, its ids its own, its words read aloud."""
+    text = PROLOGUE.sub("", svg(figure.figure).decode(), count=1)
     text = METADATA.sub("", text)
     text = PAPER.sub("var(--page)", INK.sub("currentColor", text))
-    text = IDS.sub(lambda found: f"{found[1]}{picture.name}-", text)
-    label = f'<svg role="img" aria-label="{escape(f"{picture.title}. {picture.words}")}" fill="currentColor"'
+    text = IDS.sub(lambda found: f"{found[1]}{figure.name}-", text)
+    label = f'<svg role="img" aria-label="{escape(f"{figure.title}. {figure.words}")}" fill="currentColor"'
     return Markup(text.replace("<svg", label, 1))

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fernn.config import data_config
+from tune.analysis.sheet import UNKNOWN, bullets, grid
 from tune.core.console import all_masked
 from tune.core.folder import Folder
 from tune.core.study import Study
 from tune.reporting.reproducibility import facts
 from tune.reporting.setup_tables import cells, compute, missing, rerun, setup
-from tune.reporting.sheet import UNKNOWN, bullets, grid
 
 NAME = "reproducibility"
 MAIN = ("torch", "ray", "optuna", "mlflow", "numpy", "pyarrow", "safetensors", "torchvision", "escnn")

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tune.analysis.sheet import UNKNOWN, bullets, fenced, grid
 from tune.core.study import HALVING
-from tune.reporting.sheet import UNKNOWN, bullets, fenced, grid
 
 
 def setup(said: Mapping[str, Any]) -> list[str]:

@@ -1,15 +1,14 @@
-"""Pictures of predicted velocity fields: error by predicted frame, and energy spectra beside the true one."""
+"""Figures of one kind of study: validation curves, errors of fields and their spectra, scores of videos."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from fernn.train.fields import FieldScores
 from fernn.train.metric import ACCURACY
-from tune.analysis.plotting import blank_figure, marks
+from tune.analysis.plotting import blank_figure, draw_band, marks, spread_over
 from tune.analysis.results import ModelRow
 from tune.analysis.scores import TITLES, Curves, scores_of
 from tune.core.study import Study
@@ -29,11 +28,8 @@ def horizon_figure(study: Study, found: Scores) -> Figure:
     axes = figure.add_subplot()
     for label, scores in found.items():
         curves = torch.stack([one.rmse_by_horizon() for one in scores])
-        steps, mean = range(1, curves.shape[1] + 1), curves.mean(dim=0)
-        (line,) = axes.plot(steps, mean, marker="o", markersize=3, label=f"{label} (n = {len(curves)})")
-        if len(curves) > 1:
-            spread = curves.std(dim=0)
-            axes.fill_between(steps, mean - spread, mean + spread, color=line.get_color(), alpha=0.2)
+        steps, mean, spread = range(1, curves.shape[1] + 1), curves.mean(dim=0), spread_over(curves)
+        draw_band(axes, steps, mean, spread, label=f"{label} (n = {len(curves)})", marker="o", markersize=3)
     axes.set(xlabel="predicted frame", ylabel="RMSE", ylim=(0, None))
     return _finished(figure, study, "test windows later in time")
 
@@ -68,11 +64,8 @@ def validation_figure(study: Study, rows: Sequence[ModelRow]) -> Figure:
         values = seeds_by_epoch(study, row)
         epochs, mean = range(1, values.shape[1] + 1), values.mean(axis=0)
         name = f"{row.label}, lr {row.lr:g} (n = {len(values)})"
-        (line,) = axes.plot(epochs, mean, marker="o", markersize=3, label=name)
-        if len(values) > 1:
-            spread = values.std(axis=0, ddof=1)
-            low = mean - spread if metric == ACCURACY else np.maximum(mean - spread, values.min() / 2)
-            axes.fill_between(epochs, low, mean + spread, color=line.get_color(), alpha=0.2)
+        floor = -np.inf if metric == ACCURACY else values.min() / 2
+        draw_band(axes, epochs, mean, spread_over(values), floor, label=name, marker="o", markersize=3)
     axes.set(xlabel="epoch", ylabel=f"validation {metric.title}", yscale="linear" if metric == ACCURACY else "log")
     axes.grid(alpha=0.3)
     axes.legend()
@@ -90,7 +83,7 @@ def seeds_by_epoch(study: Study, row: ModelRow) -> np.ndarray:
 
 
 def curves_words(curves: Curves) -> str:
-    """What the picture shows, for those who do not see it."""
+    """What the figure shows, for those who do not see it."""
     each = [
         f"{label}: " + ", ".join(f"{name} {values.mean(axis=0)[0]:.3g} to {values.mean(axis=0)[-1]:.3g}")
         for label, scores in curves.items()
@@ -100,22 +93,16 @@ def curves_words(curves: Curves) -> str:
 
 
 def scores_figure(study: Study, curves: Curves) -> Figure:
-    """One picture a score: the mean over seeds by predicted frame, its band the deviation over seeds."""
+    """One panel a score: the mean over seeds by predicted frame, its band the deviation over seeds."""
     figure = blank_figure(11, 3.8)
     for axes, (name, title) in zip(figure.subplots(1, len(TITLES)), TITLES.items(), strict=True):
         for label, scores in curves.items():
-            _draw(axes, label, scores[name])
+            values = scores[name]
+            frames, mean = range(1, values.shape[1] + 1), values.mean(axis=0)
+            draw_band(axes, frames, mean, spread_over(values), label=label, marker="o", markersize=3)
         axes.set(xlabel="predicted frame", ylabel=title)
         axes.grid(alpha=0.3)
     figure.axes[0].legend()
     title = f"{study.name}: test clips; band: sample standard deviation over seeds"
     figure.suptitle("\n".join([title, *marks(study)]), fontsize=10)
     return figure
-
-
-def _draw(axes: object, label: str, values: NDArray[np.float64]) -> None:
-    frames, mean = range(1, values.shape[1] + 1), values.mean(axis=0)
-    (line,) = axes.plot(frames, mean, marker="o", markersize=3, label=label)  # type: ignore[attr-defined]
-    if len(values) > 1:
-        spread = values.std(axis=0, ddof=1)
-        axes.fill_between(frames, mean - spread, mean + spread, color=line.get_color(), alpha=0.2)  # type: ignore[attr-defined]

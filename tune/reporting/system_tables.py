@@ -8,9 +8,9 @@ from fernn.train.fields import DOMAIN, FieldScores
 from tune.analysis.literature import CONVECTION, NOTES, OCEAN, RANGE, REPORTED, Value
 from tune.analysis.results import ModelRow
 from tune.analysis.scores import TITLES, Curves, frame_curves, scores_of
+from tune.analysis.sheet import Line, Sheet
 from tune.analysis.statistics import mean_and_deviation
 from tune.core.study import Study
-from tune.reporting.sheet import Line, Sheet
 from tune.reporting.table import Table
 
 SETS = {

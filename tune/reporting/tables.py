@@ -9,11 +9,11 @@ import numpy as np
 from fernn.equivariance.trained import CIRCULAR, flow_of
 from fernn.train.metric import Metric
 from tune.analysis.results import ModelRow
+from tune.analysis.sheet import Line, Sheet
 from tune.analysis.significance import against_published, comparisons, interval_over_persons, temptation
 from tune.analysis.statistics import verdict_rule
 from tune.core.result import Result
 from tune.core.study import Study
-from tune.reporting.sheet import Line, Sheet
 from tune.reporting.system_tables import field_sheets, video_sheets
 from tune.reporting.table import Table, columns, imported_row_cells, row_cells
 

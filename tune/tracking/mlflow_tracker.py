@@ -17,11 +17,11 @@ from fernn.train.loop import Row
 from tune.analysis.plotting import marks, png, test_figure
 from tune.analysis.results import ModelRow, test_predictions
 from tune.analysis.rollout_plots import rollout_figure
+from tune.analysis.sheet import bullets
 from tune.core.cell_folder import BEST, CellFolder
 from tune.core.identity import ID, OWNER, OWNER_ID, PLACE, is_of, marks_of, require_no_copy
 from tune.core.result import Result
 from tune.core.study import Cell, Study, StudyError
-from tune.reporting.sheet import bullets
 from tune.reporting.table import notes
 from tune.services.databases import is_database
 from tune.services.mlflow_client import MlflowClient

@@ -7,9 +7,9 @@ from mlflow.entities import Dataset, Metric, Param
 
 from fernn.train.loop import Row
 from tune.analysis.results import ModelRow
+from tune.analysis.sheet import bullets, grid
 from tune.core.console import masked
 from tune.core.study import Cell, Study
-from tune.reporting.sheet import bullets, grid
 from tune.reporting.table import columns, gated, mark_lines, notes, row_cells
 from tune.tracking.ui_views import CURVES, MARKS, MODELS, route
 

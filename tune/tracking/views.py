@@ -4,13 +4,9 @@ from collections.abc import Callable, Mapping
 
 from tune.analysis.results import model_rows
 from tune.core.study import Study
-from tune.measures.frame_quality_views import measured_quality, measured_ways
-from tune.measures.length_views import measured_lengths
-from tune.measures.velocity_views import measured_velocities
 from tune.planning.options import Records
 from tune.planning.preflight import optuna_storage, tracking_uri
 from tune.services.databases import BehindError, first_line, is_ours, named
-from tune.tracking import length_tracking, quality_tracking, velocity_tracking
 from tune.tracking.background import MLflowView, TrackingListener
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.optuna_mirror import mirror
@@ -93,14 +89,3 @@ def refresh(tracker: Tracker, study: Study) -> None:
     tracker.sync()
     tracker.summarise(model_rows(study))
     tracker.close(complete=not study.missing())
-
-
-def ship_measurements(tracker: Tracker, study: Study) -> None:
-    """Ship what velocity_eval.py, length_eval.py and noether_eval.py measured."""
-    rows = model_rows(study)
-    if velocities := measured_velocities(study, rows):
-        velocity_tracking.ship(tracker, velocities)
-    if lengths := measured_lengths(study, rows):
-        length_tracking.ship(tracker, study, lengths)
-    for way in measured_ways(study, rows):
-        quality_tracking.ship(tracker, study, measured_quality(study, rows, way))

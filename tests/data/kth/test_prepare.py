@@ -12,7 +12,6 @@ import ray
 
 import data.kth
 from data.errors import AnnotationError, DataError, StorageError
-from data.kth import clips
 from data.kth import prepare as module
 from data.kth.annotations import clips_of, read_annotation
 from data.kth.decode import decode
@@ -82,7 +81,7 @@ def test_the_manifest_says_what_there_is(prepared):
 
 
 def test_the_hash_depends_on_the_content_alone(prepared, videos, tmp_path, monkeypatch):
-    monkeypatch.setattr(clips, "ROWS_PER_FILE", 7)
+    monkeypatch.setattr("data.kth.clips.ROWS_PER_FILE", 7)
     again = prepare(tmp_path / "out", videos=videos)
     assert len(again.files) == 4
     assert again.hash == prepared[0].hash

@@ -1,4 +1,4 @@
-"""A user's own model, as the README shows it: searched, reported and loaded beside the others."""
+"""A user's own model, as docs/extend/model.md shows it: searched, reported and loaded beside the others."""
 
 import inspect
 import json
@@ -18,13 +18,13 @@ from tune.core.study import cell_of, make_cell, plan_cells
 from tune.engine.cost import probe
 
 SMALL = ["--lrs", "1e-3", "--set", "data.size=8", "--set", "model.hidden_channels=4"]
-README = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs/extend/model.md"
 
 
 @pytest.fixture
 def mine(tmp_path, monkeypatch):
-    """The README's module in a folder that Python knows nothing of, from which the test is started."""
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    """The page's module in a folder that Python knows nothing of, from which the test is started."""
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     (code,) = [block for block in blocks if "class MineConfig" in block]
     (tmp_path / "mine.py").write_text(code, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
@@ -149,7 +149,7 @@ def test_a_file_says_what_it_is_and_only_the_user_brings_it_in(mine):
 
 
 def test_load_best_takes_own_models(mine):
-    """The function that users call has what README promises of it."""
+    """The function that users call has what the page promises of it."""
     assert "models" in inspect.signature(tune.load_best).parameters
     with pytest.raises(ValueError, match="must be in a module"):
         tune.load_best("s", "x", models=[type("X", (), {"__module__": "__main__"})])

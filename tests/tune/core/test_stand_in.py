@@ -8,7 +8,7 @@ from tests.support.stored_study import finished_study
 from tune.analysis.plotting import marks
 from tune.commands.service_checks import data_folder
 from tune.core.protocol import load_study
-from tune.measures.velocity_views import facts
+from tune.measures.velocity_results import facts
 from tune.reporting.compare import StudyComparison, document
 from tune.reporting.table import Table
 from tune.tracking.run_facts import mark_tags

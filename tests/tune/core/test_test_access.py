@@ -53,6 +53,10 @@ def test_the_report_says_who_read_them(study):
     first.log_opening(VELOCITY)
     (said,) = openings_text(study)
     assert "besides: 1 times by velocity evaluation, 1 times by evaluating a cell again" in said
+    first.log_opening("noise evaluation")  # a measure that core knows nothing of
+    assert (
+        "1 times by velocity evaluation, 1 times by noise evaluation, 1 times by evaluating" in openings_text(study)[0]
+    )
 
 
 def test_an_evaluation_of_an_old_cell_counts_without_its_completion(study):

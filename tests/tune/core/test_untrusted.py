@@ -10,6 +10,7 @@ import shutil
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,7 +28,8 @@ from fernn.files.checkpoint import CheckpointError, pack, unpack
 from fernn.models import UnnamedModelError, model_config
 from tests.support.mutations import JSON, bounded_memory, mutations, tried
 from tests.support.stored_study import finished_study
-from tune import rerun, velocity_eval
+from tune import rerun
+from tune.commands.evaluate import main as evaluate
 from tune.commands.search import USER_ERRORS
 from tune.core.cell_folder import BEST, DONE, METRICS, PREDICTIONS, CellFolder
 from tune.core.data_source import find_data
@@ -37,7 +39,7 @@ from tune.core.given_weights import initial_weights
 from tune.core.protocol import find_study, load_study
 from tune.core.sealing import DamagedError, sealed_line, write_sealed
 from tune.core.study import StudyError, key_of
-from tune.measures.frame_quality import measured_by
+from tune.measures.frame_quality import file_of
 from tune.measures.length import measured_horizon
 from tune.measures.velocity import measured_radius
 from tune.report import Options as ReportOptions
@@ -117,7 +119,7 @@ SEALED = {
     "machines.json": ({"entries": [{"host": "h", "threads": 1}]}, CellFolder.machines),
     "velocity.json": ({"subject": SUBJECT, "grid": {"accuracy": [[0.5]]}}, measured_radius),
     "length.json": ({"subject": SUBJECT, "mean": [0.1, 0.2], "deviation": [0.1, 0.3]}, measured_horizon),
-    "quality/usual.json": ({"subject": SUBJECT, "frames": {"0": {}}}, lambda folder: measured_by(folder, "usual")),
+    "quality/usual.json": ({"subject": SUBJECT, "frames": {"0": {}}}, lambda folder: file_of(folder, "usual").read()),
 }
 """By name of a cell's file: what stands in it, and who reads it."""
 
@@ -214,7 +216,7 @@ def test_a_model_that_only_a_file_names_is_shown_and_never_imported(study, canar
 def test_the_commands_that_need_a_network_say_how_to_name_it(study, canaries, tmp_path, name, monkeypatch, capsys):
     found = planted(study, name)
     key = next(cell.key for cell in found.cells if cell.experiment.model.name == name)
-    for main, words in ((rerun.main, ("--cell", key)), (velocity_eval.main, ("--models", name))):
+    for main, words in ((rerun.main, ("--cell", key)), (partial(evaluate, "velocity"), ("--models", name))):
         monkeypatch.setattr("sys.argv", ["x", "--study", "s", "--storage", str(tmp_path), *words])
         assert main() == 2
         said = capsys.readouterr().err

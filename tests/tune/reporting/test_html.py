@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.support.stored_study import finished_study
+from tune.analysis.sheet import text
 from tune.kth_search import PUBLISHED
 from tune.report import draw, write
 from tune.reporting.html import page, summary
-from tune.reporting.sheet import text
 from tune.reporting.table import Table
 from tune.reporting.tables import sheets
 

@@ -1,0 +1,54 @@
+"""A study of KTH that is measured: cells with initial weights, closed as trials close them."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from data.kth.stream import ClipStream, Footage
+from fernn.experiment import Experiment
+from fernn.train.run import Run
+from tune.core.folder import Folder
+from tune.core.protocol import claim
+from tune.core.study import Study, plan_cells
+from tune.core.test_access import Sealed
+from tune.engine.trial import finish
+
+SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
+TINY = {
+    "epochs": 1, "batch_size": 4, "data.size": 8, "data.num_frames": 4, "data.velocity_range": 1,
+    "model.hidden_channels": 2, "model.embedding_channels": (2,), "model.base": 2,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def footage():
+    persons = np.array([1, 17, *[21] * 30])
+    num_frames = np.full(len(persons), 20)
+    frames = np.random.default_rng(0).integers(0, 256, (num_frames.sum(), 8, 8), dtype=np.uint8)
+    ids = tuple(f"clip-{index}" for index in range(len(persons)))
+    labels = np.arange(len(persons)) % 6
+    return Footage(frames, ids, persons, labels, np.cumsum(num_frames) - num_frames, num_frames, num_frames)
+
+
+@pytest.fixture(scope="module")
+def original(two_cpus, footage, tmp_path_factory):
+    """Cells with initial weights, closed as trials close them; 3dcnn with the lower rate is not finished."""
+    folder = tmp_path_factory.mktemp("original") / "s"
+    made = Study("s", Folder(str(folder)), SPACE, plan_cells(Experiment(), SPACE, "hash", TINY), demo=True)
+    claim(made)
+    for cell in made.cells[:6]:
+        run, folder = Run.start(cell.experiment), made.cell_folder(cell)
+        folder.begin(run)
+        run.epoch = run.best_epoch = 1
+        row = {"epoch": 1, "validation/accuracy": 0.5, "time/train_seconds": 1.0, "time/validation_seconds": 1.0}
+        folder.record({**row, "time/recorded_at": 1.0, "best/epoch": 1, "best/accuracy": 0.5}, run)
+        finish(cell, folder, run, Sealed(ClipStream(footage, cell.experiment.data, 4), folder))
+    return made
+
+
+@pytest.fixture
+def study(original, tmp_path):
+    """A copy of the study that a test may change."""
+    return replace(original, folder=Folder(str(shutil.copytree(original.folder.root, tmp_path / "s"))))

@@ -1,0 +1,147 @@
+"""Predictors tailored when they predict: validation clips choose, test clips are opened once, all is counted."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import torch
+
+from fernn.batch import Batch
+from fernn.train.run import Run
+from tune.analysis.results import model_rows
+from tune.core.folder import Folder
+from tune.core.protocol import claim
+from tune.core.result import Result
+from tune.core.study import Study, plan_cells
+from tune.measures.frame_quality import USUAL
+from tune.measures.predictor_quality import PredictorMeasurement, Tailoring, at_places, spread, tailoring_of
+from tune.measures.registry import MEASURES, measured_results
+from tune.tracking.measures import log_all_results
+from tune.tracking.mlflow_tracker import Tracker
+from tune.translating_mnist_search import SEARCH
+
+SMALL = {"model.hidden_channels": 3, "model.decoder_layers": 1, "data.num_frames": 6, "data.input_frames": 3}
+SPLITS = {"validation": 0, "test": 1}
+
+
+class Clips:
+    """Twice four clips of noise in every split."""
+
+    def stream(self, *_):
+        return self
+
+    def training(self, seed, epoch):
+        return self.evaluation("test")
+
+    def evaluation(self, split, velocities=None):
+        draws = torch.Generator().manual_seed(SPLITS[split])
+        for _ in range(2):
+            yield Batch(torch.rand(4, 6, 1, 28, 28, generator=draws), torch.zeros(4), list("abcd"))
+
+    def num_clips(self, split):
+        return 8
+
+
+@pytest.fixture
+def study(tmp_path):
+    """One finished cell."""
+    space = {"model": ("fernn-v1",), "optim.lr": (1e-3,), "seed": (0,)}
+    study = Study("s", Folder(str(tmp_path / "s")), space, plan_cells(SEARCH.base, space, "hash", SMALL))
+    claim(study)
+    (cell,) = study.cells
+    folder, run = study.cell_folder(cell), Run.start(cell.experiment)
+    folder.begin(run)
+    run.epoch = run.best_epoch = 1
+    folder.record({"epoch": 1, "validation/mse": 0.1, "best/epoch": 1, "best/mse": 0.1, "time/recorded_at": 1.5}, run)
+    rows = [{"split": split, "id": "a", "errors": [0.1] * 3} for split in SPLITS]
+    folder.finish(pa.Table.from_pylist(rows), Result(num_parameters=1, finished_at=2.0))
+    return study
+
+
+def measured(study, **asked):
+    """A measurement and its document."""
+    (cell,), counted = study.cells, []
+    one = PredictorMeasurement(cell, study.cell_folder(cell), tailoring_of(2, **asked))
+    assert one.result() is None
+    one.measure(Clips(), counted.append)
+    assert sum(counted) == one.num_units(Clips())
+    return one, one.result()
+
+
+def models_of(study):
+    """What is measured of the study's models in the usual way."""
+    (results,) = measured_results(study, model_rows(study))
+    assert results.view == "quality"
+    return results.models
+
+
+def test_steps_that_harm_validation_clips_are_not_taken(study):
+    one, found = measured(study, lr=1e3, quantity="brightness", num_clips=5)
+    (errors,) = found["validation"].values()
+    assert (
+        found["own_steps"] == 0
+        and all(error is None or error >= errors[0] for error in errors)
+        and found["num_clips"] == 5
+    )
+    plain, tailored = models_of(study)
+    assert plain.by_frame("mse")[0].tolist() == tailored.by_frame("mse")[0].tolist()
+    assert (tailored.own_steps(found), tailored.num_steps, plain.num_steps) == (0, 2, 0) and not tailored.maps
+    assert [row["purpose"] for row in one.folder.openings()] == ["quality evaluation"]
+
+
+def test_the_rate_and_the_steps_with_the_least_validation_error_are_taken(study):
+    _, found = measured(study, lr=None, optimizer=None, quantity=None, num_clips=3)
+    tried = found["validation"]
+    assert set(tried) == {"1e-05", "0.0001", "0.001"} and found["num_clips"] == 3
+    assert tried[f"{found['inner_lr']:g}"][found["own_steps"]] == min(min(errors) for errors in tried.values())
+    _, tailored = models_of(study)
+    assert "validation chose" in tailored.steps_words() and set(tailored.maps) == {"frames", "heat"}
+
+
+def test_another_way_is_another_result(study):
+    one, _ = measured(study, lr=1e-3, quantity="brightness", num_clips=1)
+    assert PredictorMeasurement(one.cell, one.folder, Tailoring(quantity="brightness")).result() is None
+    again, found = measured(study, lr=1e-4, quantity="brightness", num_clips=1)
+    assert one.result() is None and again.result() == found
+    other = replace(one, way="lr-0.001")
+    other.measure(Clips(), lambda count: None)
+    assert again.result() == found and other.result()["subject"] == one.subject()
+    assert MEASURES["quality"].ways(study, study.cells) == [USUAL, "lr-0.001"]
+
+
+def test_a_lost_mlflow_gets_each_way_again(study, tmp_path):
+    one, _ = measured(study, lr=1e-4, quantity="brightness", num_clips=1)
+    replace(one, way="lr-0.0001").measure(Clips(), lambda count: None)
+    tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
+    tracker.sync()
+    log_all_results(tracker, study)
+    run = tracker.run(f"cell/{one.cell.key}")
+    for view in ("quality", "quality-lr-0.0001"):
+        found = {Path(file.path).name for file in tracker.client.list_artifacts(run.info.run_id, view)}
+        assert found == {"quality.json", "quality.png", "inner-steps.png"}
+        assert f"{view}/tailored/mse" in run.data.metrics
+
+
+def test_a_rate_whose_later_steps_are_no_numbers_can_still_be_chosen(study, monkeypatch):
+    errors = iter([[0.5, 0.4, float("nan")], [0.5, 0.6, 0.7], [0.5, 0.45, 0.41]])
+    one = PredictorMeasurement(study.cells[0], study.cell_folder(study.cells[0]), tailoring_of(2, None))
+    monkeypatch.setattr(PredictorMeasurement, "_read", lambda *_: iter([{"outer": torch.tensor([next(errors)])}]))
+    own, rate, tried = one._chosen(None, None, Clips(), None)
+    assert (own, rate) == (1, 1e-5) and tried["1e-05"][2] is None
+
+
+def test_without_steps_a_cell_predicts_in_batches_and_nothing_is_tailored(study):
+    one = PredictorMeasurement(study.cells[0], study.cell_folder(study.cells[0]), tailoring_of(0, None))
+    one.measure(Clips(), lambda count: None)
+    found = one.result()
+    assert set(found["frames"]) == {"0"} and found["validation"] == {} and found["outer"]["mean"][0] > 0
+    assert found["num_clips"] == 8 and found["inner_lr"] is None
+    (plain,) = models_of(study)
+    assert (plain.label, plain.steps_words()) == ("fernn-v1", "")
+
+
+def test_clips_are_spread_over_all_that_there_are():
+    assert spread(4086, 4) == [0, 1021, 2043, 3064] and spread(3, 9) == spread(3, 3) == [0, 1, 2]
+    every = torch.cat([batch.clips for batch in Clips().evaluation("test")])
+    assert torch.equal(torch.cat(list(at_places(Clips().evaluation("test"), spread(8, 3)))), every[[0, 2, 5]])

@@ -1,0 +1,22 @@
+"""Every measure by name. A new one is a line here, and a file beside this one (``docs/extend/measure.md``)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tune.analysis.results import ModelRow
+from tune.core.study import Study
+from tune.measures.frame_quality_results import FrameQuality
+from tune.measures.length_results import Length
+from tune.measures.measure import Measure, Results
+from tune.measures.velocity_results import Velocity
+
+MEASURES: dict[str, Measure[Any]] = {
+    "velocity": Velocity(),
+    "length": Length(),
+    "quality": FrameQuality(),
+}
+
+
+def measured_results(study: Study, rows: Sequence[ModelRow]) -> list[Results]:
+    """All that was measured of the rows' cells, by every measure."""
+    return [found for measure in MEASURES.values() for found in measure.known(study, rows)]
