@@ -7,10 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from data import download as module
 from data.errors import DownloadError, StorageError
 from data.files import room_in
 from data.sources.download import download
+from data.sources.download import download as module
 
 CONTENT = bytes(range(256)) * 4000
 
