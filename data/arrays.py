@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.instead import instead_of_data
+from data.numpy_files import OBJECTS, mapped_array
+from fernn.files.kinds import UnreadableError
 
 GZIP, NPY, ZIP = b"\x1f\x8b", b"\x93NUMPY", b"PK"
 MOST_BYTES = 2**33
@@ -54,14 +56,17 @@ def read_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
         raise
     except _DAMAGE as error:
         if "allow_pickle" in str(error) or "Python objects" in str(error):
-            raise _holds_objects(path) from error
+            raise DataError(f"{path} must be a NumPy file, {OBJECTS}") from error
         raise DataError(f"{path} is no NumPy file, or is damaged: {str(error).partition(chr(10))[0]}") from error
 
 
 def _mapped(path: Path, start: bytes) -> NDArray[Any]:
     if not start.startswith(NPY):
         raise DataError(f"{path} is no NumPy file (.npy or .npz)")
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        return mapped_array(path)
+    except UnreadableError as error:
+        raise DataError(f"{path} must be a NumPy file, {error}") from error
 
 
 def _unpacked(path: Path) -> NDArray[Any]:
@@ -77,7 +82,7 @@ def _check_header(path: Path, file: Any) -> None:
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
     if dtype.hasobject:
-        raise _holds_objects(path)
+        raise DataError(f"{path} must be a NumPy file, {OBJECTS}")
     if int(np.prod(shape, dtype=object)) * dtype.itemsize > MOST_BYTES:
         raise DataError(f"{path} holds more than {MOST_BYTES} bytes")
 
@@ -97,10 +102,6 @@ def _member(path: Path, zipped: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDA
         _check_header(path, file)
     with zipped.open(member) as file:
         return np.lib.format.read_array(file, allow_pickle=False)
-
-
-def _holds_objects(path: Path) -> DataError:
-    return DataError(f"{path} holds Python objects, which are never read: save an array of numbers")
 
 
 def _listed(found: Mapping[str, NDArray[Any]]) -> str:

@@ -19,7 +19,12 @@ from data.manifest import DataFile
 UNPICKLING = "RAY_DATA_AUTOLOAD_CLOUDPICKLE_TENSOR_METADATA"
 """Lets Ray Data unpickle what a file says of a column's type, before anything can be looked at."""
 PLAIN_EXTENSIONS = ("ray.data.arrow_variable_shaped_tensor",)
-"""Numbers and their shapes: the type of clips' frames, see :mod:`data.schema`."""
+"""Numbers and their shapes: the type of clips' frames, see :mod:`data.frames`."""
+
+
+def columns(**kinds: pa.DataType) -> pa.Schema:
+    """Columns by name with their types, each with a value in every row."""
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in kinds.items()])
 
 
 def write_file(path: Path, schema: pa.Schema, tables: Iterable[pa.Table], **how: Any) -> DataFile:

@@ -22,7 +22,7 @@ from data.mnist import prepare as mnist
 from data.mnist.known import stand_in_of
 from data.mnist.schema import read_parts
 from data.mnist.source import COPY
-from data.parquet import read_table, write_file
+from data.parquet import columns, read_table, write_file
 from data.prepared import alone_in, ready_in, versions_of, write_folder
 from data.progress import say
 from data.video.moving import MovingDigits
@@ -38,7 +38,7 @@ OWN = "test clips of your own, not Moving MNIST's standard file"
 NUM_CLIPS = 10_000
 FILE = "clips.parquet"
 SHAPE = (20, 64, 64)
-SCHEMA = pa.schema([pa.field("frames", pa.binary(int(np.prod(SHAPE))), nullable=False)])
+SCHEMA = columns(frames=pa.binary(int(np.prod(SHAPE))))
 """One row a clip: grey levels in the order (frame, row, column)."""
 ROWS = 1000
 
