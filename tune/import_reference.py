@@ -37,11 +37,11 @@ from tune.core.given_weights import (
     published_network,
     read_weights,
 )
-from tune.core.identity import STUDY_FILE, settle
-from tune.core.protocol import claim, find_study, known_studies, protocol
+from tune.core.identity import STUDY_FILE, record_folder
+from tune.core.protocol import find_study, known_studies, protocol, save_study
 from tune.core.result import Result
 from tune.core.study import Cell, Settings, Study, StudyError, check_study_name
-from tune.core.test_access import COMPLETION, Sealed
+from tune.core.test_access import COMPLETION, SealedClips
 from tune.engine.ray_tune import ray_runtime
 from tune.engine.trial import EVALUATED, evaluated, result
 from tune.planning.options import parse_setting
@@ -91,7 +91,7 @@ def main(options: Options) -> int:
             )  # before Ray starts
             with ray_runtime(None):
                 corpus = read_corpus(target.experiment.data, target.home, target.manifest)
-                bring(target.study, imported, weights, corpus)
+                evaluate_weights(target.study, imported, weights, corpus)
     except USER_ERRORS as error:
         return refuse(error, console(stderr=True))
     sys.stdout.write(summary(target.study, imported, already=known is not None))
@@ -142,7 +142,7 @@ def data_hash(study: Study) -> str:
     return next(iter(study.cells or [imported.cell for imported in imported_cells(study)])).data_hash
 
 
-def bring(study: Study, imported: ImportedCell, weights: Weights, corpus: Corpus) -> None:
+def evaluate_weights(study: Study, imported: ImportedCell, weights: Weights, corpus: Corpus) -> None:
     """Evaluate the weights on the validation and test clips and keep them as a cell of the study.
 
     Raises StudyError, and writes nothing, where they do not fit the cell's model.
@@ -154,15 +154,15 @@ def bring(study: Study, imported: ImportedCell, weights: Weights, corpus: Corpus
     validation = list(clips.evaluation("validation"))
     check_outputs(run.model, published.to(run.device), run.task.inputs(to_unit(validation[0].clips, run.device)))
     folder = begin(study, imported, run)
-    keep(folder, imported, run, Sealed(clips, folder))
+    finish(folder, imported, run, SealedClips(clips, folder))
 
 
 def begin(study: Study, imported: ImportedCell, run: Run) -> CellFolder:
     """Write down what the cell is, and its study where that is new: its data is then the study's protocol."""
     if study.folder.read(STUDY_FILE) is not None:
-        settle(study.folder)
+        record_folder(study.folder)
     else:
-        claim(study)
+        save_study(study)
         shared = protocol(Study(study.name, study.folder, {}, (imported.cell,)))
         kept = {name: value for name, value in shared.items() if name.startswith(("data", "protocol_version"))}
         study.folder.write_json(STUDY_FILE, study.folder.read_json(STUDY_FILE) | {"protocol": kept})
@@ -174,7 +174,7 @@ def begin(study: Study, imported: ImportedCell, run: Run) -> CellFolder:
     return folder
 
 
-def keep(folder: CellFolder, imported: ImportedCell, run: Run, clips: Sealed) -> None:
+def finish(folder: CellFolder, imported: ImportedCell, run: Run, clips: SealedClips) -> None:
     """Evaluate the cell's weights, and close it."""
     found = evaluated(run, clips.opened(COMPLETION))
     done = replace(result(imported.cell, run, [], found), key=imported.key, status=STATUS)

@@ -18,13 +18,13 @@ from data.terminal import console, options_of
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.console import masked
 from tune.core.driver import driver_lock
-from tune.core.identity import settle
+from tune.core.identity import record_folder
 from tune.core.protocol import find_study, known_studies
 from tune.core.study import Study
 from tune.planning.options import Records
 from tune.planning.preflight import check_views, optuna_storage, tracking_uri
-from tune.services.databases import MLFLOW, OPTUNA, BehindError, Package, plainly, sqlite_file
-from tune.services.mending import anew, mend
+from tune.services.databases import MLFLOW, OPTUNA, Package, ViewError, sqlite_file, view_errors
+from tune.services.repair import rebuild, repair_file
 
 ARTIFACTS = "mlflow-artifacts"
 """Where in a study's folder MLflow keeps the files of runs that a database has."""
@@ -57,7 +57,7 @@ def main() -> int:
         )  # also of one that is named by its folder
         check_views(records)
         with driver_lock(study.folder):
-            behind = sync(replace(study, id=settle(study.folder)), records)
+            behind = sync(replace(study, id=record_folder(study.folder)), records)
     except USER_ERRORS as error:
         return refuse(error, console(stderr=True))
     facts = {"cells": len(study.cells), "done": len(study.cells) - len(study.missing())}
@@ -90,25 +90,25 @@ def sync(study: Study, records: Records) -> list[str]:
 
     return lines_of(
         study,
-        partial(mended, MLFLOW, uri, study, to_mlflow),
-        *([partial(mended, OPTUNA, url, study, partial(mirror, study))] if url else []),
+        partial(ship_repaired, MLFLOW, uri, study, to_mlflow),
+        *([partial(ship_repaired, OPTUNA, url, study, partial(mirror, study))] if url else []),
     )
 
 
-def mended(package: Package, uri: str, study: Study, ship: Callable[[str], None]) -> None:
+def ship_repaired(package: Package, uri: str, study: Study, ship: Callable[[str], None]) -> None:
     """Ship to a database that is brought into a state for that; raises BehindError where it cannot be yet.
 
     One whose damage shows only then is made anew beside it, and moved aside once that has succeeded: what fails with
     a new database, too, is not the database's fault.
     """
-    with plainly(package, uri):
-        _say_mended(package, uri, study, mend(package, uri, study.folder.root))
+    with view_errors(package, uri):
+        _say_mended(package, uri, study, repair_file(package, uri, study.folder.root))
         try:
             ship(uri)
-        except BehindError as error:
+        except ViewError as error:
             if error.condition != "damaged" or (file := sqlite_file(uri)) is None:
                 raise
-            kept = anew(package, file, ship)
+            kept = rebuild(package, file, ship)
             _say_mended(package, uri, study, [f"{package.name}: {error}: moved to {kept}, and made anew"])
 
 

@@ -15,7 +15,7 @@ from tune.analysis.environment_diff import code_changes, machine_changes
 from tune.analysis.metrics_diff import Training, differences, largest
 from tune.core.cell_folder import METRICS, CellFolder
 from tune.core.folder import Folder
-from tune.core.protocol import claim
+from tune.core.protocol import save_study
 from tune.core.sealing import sealed_line
 from tune.core.study import StudyError
 from tune.engine.trial import Span, reset_globals, train
@@ -29,7 +29,7 @@ CPU = torch.device("cpu")
 def study(two_cpus, tmp_path_factory):
     """A study of two cells, of which the first is trained: one epoch, then gone on with."""
     study = tiny.study_in(tmp_path_factory.mktemp("study"), SPACE)
-    claim(study)
+    save_study(study)
     reset_globals(1)
     folder = study.cell_folder(study.cells[0])
     train(study.cells[0], folder, tiny.footage(), CPU, lambda row: None, Span(until=1))

@@ -59,10 +59,10 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def started(self, cell: Cell) -> None:
+    def on_trial_start(self, cell: Cell) -> None:
         self.states[cell.key].status = "running"
 
-    def reported(self, cell: Cell, row: Row) -> None:
+    def on_epoch(self, cell: Cell, row: Row) -> None:
         state = self.states[cell.key]
         state.status, state.epoch = "running", int(row["epoch"])
         state.value = row[f"best/{self.study.metric.name}"]
@@ -75,24 +75,24 @@ class Progress:
             self._last_line = time.monotonic()
             self._say(state)
 
-    def rested(self, cell: Cell) -> None:
+    def on_trial_pause(self, cell: Cell) -> None:
         self.states[cell.key].status = "resting"
 
-    def stopped(self, cell: Cell) -> None:
+    def on_cell_stop(self, cell: Cell) -> None:
         state = self.states.setdefault(cell.key, CellProgress(cell))
         state.status = "stopped"
         self._say(state)
 
-    def proposed(self, cell: Cell) -> None:
+    def on_cell_added(self, cell: Cell) -> None:
         self.states[cell.key] = CellProgress(cell)
         self._to_come = max(0, self._to_come - 1)
         self._say(self.states[cell.key])
 
-    def lost(self, cell: Cell) -> None:
+    def on_trial_lost(self, cell: Cell) -> None:
         self.states[cell.key].status = "lost"
         self._say(self.states[cell.key])
 
-    def ended(self, cell: Cell, failed: bool) -> None:
+    def on_cell_end(self, cell: Cell, failed: bool) -> None:
         state = self.states[cell.key]
         state.status = "failed" if failed else "done"
         self._say(state)

@@ -17,18 +17,18 @@ from tune.commands.search_output import EventOutput, Outcome, SearchOutput, Text
 from tune.core.code_record import record
 from tune.core.data_source import record_data
 from tune.core.driver import driver_lock, stop_on_sigterm
-from tune.core.given_weights import keep
-from tune.core.protocol import claim, load_study
+from tune.core.given_weights import store_weights
+from tune.core.protocol import load_study, save_study
 from tune.core.sealing import DamagedError
 from tune.core.search_spec import Preset, Search
 from tune.core.study import Study, StudyError
 from tune.engine.cost import Cost, NoMachineError, cost_of
 from tune.engine.pace import Pace
 from tune.engine.prometheus import Monitor
-from tune.engine.ray_tune import Failure, Listener, Workload, ray_runtime
+from tune.engine.ray_tune import Failure, SearchCallback, Workload, ray_runtime
 from tune.engine.rounds import run_rounds
 from tune.planning.options import Options, parse
-from tune.planning.plan import Planned, bring, plan, replan
+from tune.planning.plan import Planned, plan, prepare_data, replan
 from tune.planning.preflight import check_storage, check_views, tracking_uri
 from tune.planning.resources import Resources, chosen_resources, hardware
 from tune.reporting.reproducibility_card import write_card
@@ -39,7 +39,7 @@ USER_ERRORS = (StudyError, DataError, KeyError, TypeError, ValueError, OSError)
 PATIENCE, STOPPED_PATIENCE = 60.0, 5.0
 """Seconds that a search which has ended, or was stopped, waits for an answer from MLflow."""
 
-Work = Callable[[Listener], tuple[Study, list[Failure]]]
+Work = Callable[[SearchCallback], tuple[Study, list[Failure]]]
 """What is done on a study while MLflow follows: the study as it ends, and the cells that failed."""
 
 
@@ -79,7 +79,7 @@ def refuse(error: Exception, console: Console) -> int:
 def show_plan(planned: Planned, options: Options, output: SearchOutput) -> None:
     """Say what would run, counting the CPUs and GPUs of the cluster where one is named."""
     with ray_runtime(options.cluster.address) if options.cluster.address or is_auto(options) else nullcontext():
-        resources = arranged(planned, options, output, chosen_resources(options), kept=False)
+        resources = measured_resources(planned, options, output, chosen_resources(options), kept=False)
         output.planned(planned, cost(planned, resources, options))
 
 
@@ -88,7 +88,9 @@ def is_auto(options: Options) -> bool:
     return options.cluster.gpus_per_trial == "auto"
 
 
-def arranged(planned: Planned, options: Options, output: SearchOutput, held: Resources, kept: bool = True) -> Resources:
+def measured_resources(
+    planned: Planned, options: Options, output: SearchOutput, held: Resources, kept: bool = True
+) -> Resources:
     """What trials hold, measured where the user asks for that; ``kept``: in the study's folder."""
     missing = planned.study.missing()
     if not is_auto(options) or not missing:
@@ -123,34 +125,36 @@ def execute(search: Search, planned: Planned, options: Options, output: SearchOu
         is_ready = planned.manifest is not None and options.clips.videos is None
         if is_ready and not planned.study.missing():
             output.planned(planned, None)
-            say_data(planned)
-            return with_card(track(planned.study, options, output, lambda listener: (planned.study, [])), output)
+            record_study_data(planned)
+            return with_card(
+                run_with_views(planned.study, options, output, lambda listener: (planned.study, [])), output
+            )
         with ray_runtime(options.cluster.address):
             resources = chosen_resources(options)
             if search.wants_gpu:
                 confirm(planned, search.presets[options.grid.preset], resources, options, output)
-            ready = planned if is_ready else bring(search, planned, options)
-            resources = arranged(ready, options, output, resources)
+            ready = planned if is_ready else prepare_data(search, planned, options)
+            resources = measured_resources(ready, options, output, resources)
             expected = cost(ready, resources, options)
             output.planned(ready, expected)
             warn_of_damage(ready.study, output)
             corpus = ready.corpus()
             check_clips(ready.study, corpus)
             if options.training.weights is not None:
-                keep(ready.study, options.training.weights)
-            ready = with_origin(ready)
+                store_weights(ready.study, options.training.weights)
+            ready = with_code_record(ready)
             again = partial(replan, search, ready, options)
             work = partial(train, Workload(ready.study, corpus, resources), again, output, expected)
-            return with_card(track(ready.study, options, output, work), output)
+            return with_card(run_with_views(ready.study, options, output, work), output)
 
 
-def with_origin(planned: Planned) -> Planned:
+def with_code_record(planned: Planned) -> Planned:
     """The plan whose study names the code that trains it; its folder says what that is, and on which data."""
-    say_data(planned)
+    record_study_data(planned)
     return replace(planned, study=replace(planned.study, code=record(planned.study.folder)))
 
 
-def say_data(planned: Planned) -> None:
+def record_study_data(planned: Planned) -> None:
     """Let the study's folder say on which data it stands."""
     assert planned.manifest is not None
     data = planned.study.cells[0].experiment.data
@@ -193,7 +197,7 @@ def check_clips(study: Study, corpus: Corpus) -> None:
 
 
 def train(
-    work: Workload, again: Callable[[], Study], output: SearchOutput, expected: Cost | None, listener: Listener
+    work: Workload, again: Callable[[], Study], output: SearchOutput, expected: Cost | None, listener: SearchCallback
 ) -> tuple[Study, list[Failure]]:
     """Run what is missing, with progress shown; the study as it ends, and the cells that failed."""
     study, pace = work.study, expected.pace if expected else Pace()
@@ -201,11 +205,11 @@ def train(
         return run_rounds(replace(work, listeners=[listener, progress, monitor]), again)
 
 
-def track(study: Study, options: Options, output: SearchOutput, work: Work) -> Outcome:
+def run_with_views(study: Study, options: Options, output: SearchOutput, work: Work) -> Outcome:
     """Do ``work`` on the study with MLflow brought up to date before, while and after, where it can be."""
     from tune.tracking.views import Views  # MLflow takes seconds to import
 
-    claim(study)
+    save_study(study)
     views = Views(load_study(study.folder), options.records)
     for line in views.begin():
         output.warned(line)

@@ -22,7 +22,7 @@ from tune.core.study import Cell, Study
 from tune.engine.cost import Cost
 from tune.engine.pace import Pace
 from tune.engine.packing import Packing, readings
-from tune.engine.ray_tune import Failure, Listener
+from tune.engine.ray_tune import Failure, SearchCallback
 from tune.planning.plan import Planned
 from tune.reporting.table import STAND_IN, Table, absent, columns, gated, notes, records, row_cells
 
@@ -57,7 +57,7 @@ class SearchOutput(Protocol):
     def packed(self, packing: Packing) -> None:
         """How many trials share a GPU or a machine, as measured."""
 
-    def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[Listener]:
+    def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[SearchCallback]:
         """Follows the cells while they run."""
 
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
@@ -140,7 +140,7 @@ class TextOutput:
             grid.add_row(line["model"], *numbers, f"{line['memory']:.0%}", mark)
         self.console.print(grid)
 
-    def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[Listener]:
+    def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[SearchCallback]:
         return Progress(study, cells, self.console, pace)
 
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
@@ -205,29 +205,29 @@ class EventOutput:
     def packed(self, packing: Packing) -> None:
         self._tell("packing", readings=readings(packing))
 
-    def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[Listener]:
+    def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[SearchCallback]:
         return nullcontext(self)
 
-    def started(self, cell: Cell) -> None:
+    def on_trial_start(self, cell: Cell) -> None:
         self._tell("started", cell=cell.name)
 
-    def reported(self, cell: Cell, row: Row) -> None:
+    def on_epoch(self, cell: Cell, row: Row) -> None:
         numbers = {name: value if isfinite(value) else None for name, value in row.items() if "/" in name}
         self._tell("epoch", cell=cell.name, epoch=row["epoch"], metrics=numbers)
 
-    def lost(self, cell: Cell) -> None:
+    def on_trial_lost(self, cell: Cell) -> None:
         self._tell("lost", cell=cell.name)
 
-    def rested(self, cell: Cell) -> None:
+    def on_trial_pause(self, cell: Cell) -> None:
         self._tell("rested", cell=cell.name)
 
-    def stopped(self, cell: Cell) -> None:
+    def on_cell_stop(self, cell: Cell) -> None:
         self._tell("stopped", cell=cell.name)
 
-    def ended(self, cell: Cell, failed: bool) -> None:
+    def on_cell_end(self, cell: Cell, failed: bool) -> None:
         self._tell("failed" if failed else "done", cell=cell.name)
 
-    def proposed(self, cell: Cell) -> None:
+    def on_cell_added(self, cell: Cell) -> None:
         self._tell("proposed", cell=cell.name)
 
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:

@@ -13,7 +13,16 @@ from typing import Any
 from tune.commands.findings import Finding, broken, ok, warning
 from tune.commands.machine_checks import GB
 from tune.commands.probing import probe
-from tune.services.databases import MLFLOW, OPTUNA, BehindError, Package, examine, first_line, is_database, sqlite_file
+from tune.services.databases import (
+    MLFLOW,
+    OPTUNA,
+    Package,
+    ViewError,
+    check_usable,
+    first_line,
+    is_database,
+    sqlite_file,
+)
 from tune.services.host import home_problem
 
 DATASETS = Path("datasets")
@@ -178,10 +187,10 @@ def _database(package: Package, uri: str, upgrade: str) -> Finding:
 
     try:
         file = sqlite_file(uri)
-        examine(package, uri)
+        check_usable(package, uri)
     except ArgumentError:
         return broken(f"{uri} is no database and no server", "sqlite:///FILE, postgresql://..., or http://HOST:PORT")
-    except BehindError as error:
+    except ViewError as error:
         anew = "python tune/sync.py --study NAME moves it aside and makes it anew"
         ways = {"older": upgrade, "newer": f"install that version of {package.name}", "damaged": anew}
         ways |= {"locked": "end the program that writes it", "away": "start the database server"}

@@ -65,7 +65,7 @@ def driver_of(folder: Folder) -> dict[str, Any] | None:
     return known if time.time() - renewed < 3 * RENEWAL_S + CLOCK_S else None
 
 
-def named(driver: Mapping[str, Any] | None) -> str:
+def process_text(driver: Mapping[str, Any] | None) -> str:
     """Which process a driver is, empty for none."""
     return "" if driver is None else f"pid {driver.get('pid')} on {driver.get('host')}"
 
@@ -143,7 +143,7 @@ def _require_free(folder: Folder) -> None:
     known = folder.read_json(LEASE)
     if known is None or _is_dead_here(known):
         return
-    say(f"study {folder.name!r} was held by {named(known)}: looking whether it still lives")
+    say(f"study {folder.name!r} was held by {process_text(known)}: looking whether it still lives")
     for _ in range(3):
         time.sleep(RENEWAL_S)
         if folder.read_json(LEASE) not in (None, known):
@@ -184,5 +184,5 @@ def _myself() -> dict[str, Any]:
 
 def _held(name: str, holder: Mapping[str, Any]) -> StudyError:
     started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(holder.get("started", 0)))
-    who = f"{named(holder)} since {started}"
+    who = f"{process_text(holder)} since {started}"
     return StudyError(f"study {name!r} is held by a running driver: {who}; wait for it or stop it")

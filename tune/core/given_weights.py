@@ -191,13 +191,13 @@ DIGEST = re.compile("[0-9a-f]{64}")
 FIELD = "model.initial_weights"
 
 
-def fingerprint(path: Path) -> str:
+def weights_digest(path: Path) -> str:
     """The SHA-256 of a checkpoint's file; raises StudyError where there is none, or another file."""
     content, _ = _read(path)
     return hashlib.sha256(content).hexdigest()
 
 
-def keep(study: Study, path: Path) -> None:
+def store_weights(study: Study, path: Path) -> None:
     """Copy the checkpoint into the study's folder; raises StudyError where a model that starts from it has others."""
     content, tensors = _read(path)
     digest = hashlib.sha256(content).hexdigest()

@@ -18,7 +18,7 @@ ID, PLACE = "id", "folder"
 HEXADECIMAL = re.compile("[0-9a-f]{32}")
 
 
-def identified(folder: Folder, known: Mapping[str, Any]) -> dict[str, str]:
+def identity_of(folder: Folder, known: Mapping[str, Any]) -> dict[str, str]:
     """The id and the folder that ``study.json`` is to have, given what it says.
 
     Raises StudyError where the study is a copy: where it was last worked on, a study of the same id stands too.
@@ -44,10 +44,10 @@ def id_in(facts: Mapping[str, Any]) -> str:
     return found
 
 
-def settle(folder: Folder) -> str:
-    """Write down where the study is now; its id. Raises StudyError for a copy, as :func:`identified` does."""
+def record_folder(folder: Folder) -> str:
+    """Write down where the study is now; its id. Raises StudyError for a copy, as :func:`identity_of` does."""
     known = folder.read_json(STUDY_FILE)
-    marks = identified(folder, known)
+    marks = identity_of(folder, known)
     if {**known, **marks} != known:
         folder.write_json(STUDY_FILE, {**known, **marks})
     return marks[ID]
@@ -109,12 +109,12 @@ OWNER_ID = "fernn.study"
 """What they have its id under."""
 
 
-def marks_of(study: Study) -> dict[str, str]:
+def owner_tags(study: Study) -> dict[str, str]:
     """What a view of the study carries, so that it is found again wherever the study is."""
     return {OWNER: study.folder.root, **({OWNER_ID: study.id} if study.id else {})}
 
 
-def is_of(study: Study, marks: Mapping[str, Any], uri: str, shows_ours: Callable[[], bool]) -> bool:
+def is_view_of(study: Study, marks: Mapping[str, Any], uri: str, shows_ours: Callable[[], bool]) -> bool:
     """Whether a view with these marks, in the database at ``uri``, is the study's.
 
     ``shows_ours`` finds out whether it shows the training of this folder, and not the same cells' of another.

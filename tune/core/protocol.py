@@ -12,7 +12,7 @@ from fernn.config import unknown_name
 from fernn.models import ModelConfig, import_model, name_model
 from tune.core.cell_folder import CellFolder
 from tune.core.folder import UNREADABLE, Folder
-from tune.core.identity import STUDY_FILE, id_in, identified, require_no_copy
+from tune.core.identity import STUDY_FILE, id_in, identity_of, require_no_copy
 from tune.core.study import (
     CHOSEN,
     HALVING,
@@ -46,7 +46,7 @@ def protocol(study: Study) -> dict[str, Any]:
     return json.loads(json.dumps(shared))
 
 
-def check(study: Study) -> None:
+def check_plan(study: Study) -> None:
     """Raises StudyError where the folder holds a study that this one cannot be a part of, or the copy of another.
 
     A study can grow by models, learning rates, seeds and epochs. A changed protocol, other searched fields
@@ -90,11 +90,11 @@ def max_epochs(study: Study) -> int:
     return max((cell.experiment.epochs for cell in study.cells), default=0)
 
 
-def claim(study: Study) -> None:
-    """Write down what the study is and which cells it plans; raises StudyError as :func:`check` does."""
-    check(study)
+def save_study(study: Study) -> None:
+    """Write down what the study is and which cells it plans; raises StudyError as :func:`check_plan` does."""
+    check_plan(study)
     known = study.folder.read_json(STUDY_FILE) or {}
-    facts: dict[str, Any] = {**known, **identified(study.folder, known), "name": study.name}
+    facts: dict[str, Any] = {**known, **identity_of(study.folder, known), "name": study.name}
     facts |= {"demo": study.demo, "partial": list(study.partial), "data": study.data}
     facts |= {"stand_in": study.stand_in} if study.stand_in else {}
     facts["scheduler"] = HALVING if study.halves or _scheduler(known) == HALVING else "none"
@@ -103,7 +103,7 @@ def claim(study: Study) -> None:
     if sources := known.get(SOURCES, {}) | model_sources(study.cells):
         facts[SOURCES] = sources
     grown = facts | {
-        "space": grow(known.get("space", {}), study.space),
+        "space": merged_space(known.get("space", {}), study.space),
         "protocol": known.get("protocol", {}) | protocol(study),
     }
     if grown != known:
@@ -116,7 +116,7 @@ def model_sources(cells: Sequence[Cell]) -> dict[str, str]:
     return {cell.experiment.model.name: cell.model_source for cell in cells if cell.model_source}
 
 
-def grow(known: Space, more: Space) -> dict[str, list[Any]]:
+def merged_space(known: Space, more: Space) -> dict[str, list[Any]]:
     """Each dimension with the values of both, in the order in which they came."""
     return {name: list(dict.fromkeys([*known.get(name, ()), *values])) for name, values in more.items()}
 
@@ -207,7 +207,7 @@ ModelName = str | type[ModelConfig]
 """A registered name, "package.module:ConfigClass", or such a class itself."""
 
 
-def name_models(models: Iterable[ModelName], *storages: str) -> None:
+def import_models(models: Iterable[ModelName], *storages: str) -> None:
     """Bring in those of the models that are a user's own; none from a folder in which studies are kept.
 
     Raises ValueError for a name that leads to no model.
@@ -234,7 +234,7 @@ def find_study(study: str | PathLike[str], storage: str = "studies", models: Seq
     ``models`` names those of the user's own that are to be more than their stored values.
     """
     name = fspath(study)
-    name_models(models, storage, *([name] if "/" in name else []))
+    import_models(models, storage, *([name] if "/" in name else []))
     known = known_studies(storage)
     if name in known:
         return load_study((Folder(storage) / name).as_root())

@@ -21,7 +21,7 @@ class SealedError(RuntimeError):
     """Test clips were asked for without a purpose."""
 
 
-class Sealed:
+class SealedClips:
     """A cell's clips, but for the test split, which :meth:`opened` gives."""
 
     def __init__(self, clips: Stream, folder: CellFolder) -> None:

@@ -11,7 +11,7 @@ Shorter = dict[str, list[tuple[int, CellFolder]]]
 """By a cell's config without its epochs: the numbers of epochs that the study has it with."""
 
 
-def adopt_shorter(study: Study, cells: Sequence[Cell]) -> None:
+def copy_shorter_training(study: Study, cells: Sequence[Cell]) -> None:
     """Let each cell that has no checkpoint yet begin with that of the longest shorter one, where there is one."""
     known = known_lengths(study)
     for cell in cells:

@@ -81,7 +81,7 @@ def cost_of(
     held = {cell: resources.of(study.model_label(cell)) for cell in cells}
     at_once = {cell: min(concurrency_of(*share, resources, hardware), len(cells)) for cell, share in held.items()}
     ship_models(cells)
-    beside = Neighbours(max(at_once.values()), min(cpus for cpus, _ in held.values()))
+    beside = OtherTrials(max(at_once.values()), min(cpus for cpus, _ in held.values()))
     probed = {(probe_of(cell.experiment), share) for cell, share in held.items()}
     probes = {(experiment, share): _try(experiment, share, beside, elsewhere) for experiment, share in probed}
     torch.cuda.empty_cache()  # the trials need what the probes held
@@ -118,7 +118,7 @@ def evaluated_clips(experiment: Experiment, num_clips: NumClips) -> int:
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class OtherTrials:
     """What else the machines do while one trial is probed: so many trials at once in all, each on so many CPUs."""
 
     at_once: int
@@ -135,7 +135,7 @@ class Neighbours:
         return max(0, min(self.at_once, fitting) - 1) * max(1, int(self.cpus)) + 1
 
 
-def _try(experiment: Experiment, share: tuple[float, float], beside: Neighbours, elsewhere: bool) -> tuple[float, int]:
+def _try(experiment: Experiment, share: tuple[float, float], beside: OtherTrials, elsewhere: bool) -> tuple[float, int]:
     try:
         return probe_elsewhere(experiment, share, beside) if elsewhere else probe_here(experiment, share[0], beside)
     except NoMachineError:
@@ -146,7 +146,7 @@ def _try(experiment: Experiment, share: tuple[float, float], beside: Neighbours,
 
 
 @cache
-def probe_elsewhere(experiment: Experiment, share: tuple[float, float], beside: Neighbours) -> tuple[float, int]:
+def probe_elsewhere(experiment: Experiment, share: tuple[float, float], beside: OtherTrials) -> tuple[float, int]:
     """As :func:`probe_here`, in the cluster, by a task that holds what a trial holds; raises NoMachineError."""
     cpus, gpus = share
     task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_calls=1)(probe_here)  # a GPU's memory goes with its process
@@ -159,7 +159,7 @@ def probe_elsewhere(experiment: Experiment, share: tuple[float, float], beside: 
         raise error.cause from error
 
 
-def probe_here(experiment: Experiment, cpus: float, beside: Neighbours) -> tuple[float, int]:
+def probe_here(experiment: Experiment, cpus: float, beside: OtherTrials) -> tuple[float, int]:
     """As :func:`probe`, beside what else this machine will do."""
     return probe(experiment, cpus, beside.num_threads())
 
@@ -176,7 +176,7 @@ def probe(experiment: Experiment, cpus: float, beside: int = 0) -> tuple[float, 
     try:
         run = Run.start(experiment, device)
         num_clips = experiment.batch_size if device.type == "cuda" else CPU_CLIPS
-        with busy(beside):
+        with cpu_load(beside):
             seconds = timed_steps(run, num_clips)
             if seconds < QUICK and num_clips < experiment.batch_size:
                 num_clips = experiment.batch_size
@@ -187,7 +187,7 @@ def probe(experiment: Experiment, cpus: float, beside: int = 0) -> tuple[float, 
 
 
 @contextmanager
-def busy(num_threads: int) -> Iterator[None]:
+def cpu_load(num_threads: int) -> Iterator[None]:
     """Keep so many threads at convolutions, which let go of Python's lock while they compute."""
     done = threading.Event()
 

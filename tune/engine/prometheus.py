@@ -56,10 +56,10 @@ class Monitor:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
 
-    def started(self, cell: Cell) -> None:
+    def on_trial_start(self, cell: Cell) -> None:
         self._goes_on(cell, "running", "started")
 
-    def reported(self, cell: Cell, row: Row) -> None:
+    def on_epoch(self, cell: Cell, row: Row) -> None:
         model, seconds = self.study.model_label(cell), row["time/train_seconds"]
         self._count("fernn_epochs_total", model=model)
         self._count("fernn_clips_total", seconds * row["time/clips_per_second"], model=model)
@@ -69,21 +69,21 @@ class Monitor:
                 self._set("fernn_trial_memory_bytes", held, model=model, cell=cell.name, device=device)
         self._set("fernn_last_result_timestamp_seconds", time.time())
 
-    def lost(self, cell: Cell) -> None:
+    def on_trial_lost(self, cell: Cell) -> None:
         self._leaves(cell, "waiting", "lost")
 
-    def rested(self, cell: Cell) -> None:
+    def on_trial_pause(self, cell: Cell) -> None:
         self._leaves(cell, "waiting", "rested")
 
-    def stopped(self, cell: Cell) -> None:
+    def on_cell_stop(self, cell: Cell) -> None:
         self._leaves(cell, "stopped", "stopped")
 
-    def ended(self, cell: Cell, failed: bool) -> None:
+    def on_cell_end(self, cell: Cell, failed: bool) -> None:
         if not failed:
             return self._leaves(cell, "done", "ended")
         self._leaves(cell, "diverged" if self.study.cell_folder(cell).diverged() else "failed", "failed")
 
-    def proposed(self, cell: Cell) -> None:
+    def on_cell_added(self, cell: Cell) -> None:
         self.statuses[cell.key] = "waiting"
         self._show_statuses()
 

@@ -49,28 +49,28 @@ class Failure:
         return self.reason.startswith(OUT_OF_MEMORY)
 
 
-class Listener(Protocol):
+class SearchCallback(Protocol):
     """Hears, in the driver, how the cells of a search get on."""
 
-    def started(self, cell: Cell) -> None:
+    def on_trial_start(self, cell: Cell) -> None:
         """A trial works on the cell."""
 
-    def reported(self, cell: Cell, row: Row) -> None:
+    def on_epoch(self, cell: Cell, row: Row) -> None:
         """The cell's folder holds one more epoch."""
 
-    def lost(self, cell: Cell) -> None:
+    def on_trial_lost(self, cell: Cell) -> None:
         """The trial broke off; another goes on from the cell's last checkpoint."""
 
-    def rested(self, cell: Cell) -> None:
+    def on_trial_pause(self, cell: Cell) -> None:
         """The trial has come to the epoch until which it was to go; the cell waits for what is decided there."""
 
-    def stopped(self, cell: Cell) -> None:
+    def on_cell_stop(self, cell: Cell) -> None:
         """The cell ends there, before its last epoch."""
 
-    def ended(self, cell: Cell, failed: bool) -> None:
+    def on_cell_end(self, cell: Cell, failed: bool) -> None:
         """The cell has a result, or has failed for good."""
 
-    def proposed(self, cell: Cell) -> None:
+    def on_cell_added(self, cell: Cell) -> None:
         """The search has grown by the cell."""
 
 
@@ -82,10 +82,10 @@ class Workload:
     corpus: Corpus
     """The prepared data, which trials share through Ray's object store, without copies."""
     resources: Resources
-    listeners: Sequence[Listener] = ()
+    listeners: Sequence[SearchCallback] = ()
 
 
-class Relay(tune.Callback):
+class CallbackRelay(tune.Callback):
     """Tells listeners of cells what Ray Tune tells of trials.
 
     An exception that Tune hears from a callback fails the trial. So training goes on, and ``error`` keeps
@@ -102,24 +102,24 @@ class Relay(tune.Callback):
         return {}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._tell("started", trial)
+        self._tell("on_trial_start", trial)
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        self._tell("reported", trial, result)
+        self._tell("on_epoch", trial, result)
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._tell("lost", trial)
+        self._tell("on_trial_lost", trial)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         folder = self.study.cell_folder(self.study.cell_at(trial.config))
         if (reason := folder.failure()) is not None:
             self._fail(trial, reason)
         elif folder.done() is not None:
-            self._tell("ended", trial, False)
+            self._tell("on_cell_end", trial, False)
         else:
-            self._tell("rested", trial)
+            self._tell("on_trial_pause", trial)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         said = [line.strip() for line in str(trial.get_error()).splitlines() if line.strip()]
@@ -133,7 +133,7 @@ class Relay(tune.Callback):
         failure = Failure(self.study.cell_at(trial.config), reason)
         self.failures.append(failure)
         goes_on = failure.is_cramped and self.resources.can_widen(self.study.model_label(failure.cell))
-        self._tell("lost", trial) if goes_on else self._tell("ended", trial, True)
+        self._tell("on_trial_lost", trial) if goes_on else self._tell("on_cell_end", trial, True)
 
     def _tell(self, word: str, trial: Any, *news: Any) -> None:
         try:
@@ -148,12 +148,12 @@ def run_cells(work: Workload, cells: list[Cell], until: int | None = None) -> li
 
     Ray must be initialised.
     """
-    relay = Relay(work)
+    relay = CallbackRelay(work)
     ship_models(work.study.cells)
     with tempfile.TemporaryDirectory(prefix="fernn-search-") as scratch, warnings.catch_warnings():
         # An epoch that is run again is reported again, and Optuna says that it ignores it.
         warnings.filterwarnings("ignore", message="The reported value is ignored because this `step")
-        tuner = tuner_of(work, cells, until, relay, scratch)
+        tuner = make_tuner(work, cells, until, relay, scratch)
         with interrupts_restored():
             tuner.fit()
     if relay.error is not None:
@@ -161,7 +161,7 @@ def run_cells(work: Workload, cells: list[Cell], until: int | None = None) -> li
     return relay.failures
 
 
-def tuner_of(work: Workload, cells: list[Cell], until: int | None, relay: Relay, scratch: str) -> tune.Tuner:
+def make_tuner(work: Workload, cells: list[Cell], until: int | None, relay: CallbackRelay, scratch: str) -> tune.Tuner:
     """Ray Tune with exactly these cells to run, and nothing beside our folders to write."""
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Tune's new output prints a banner even at verbosity 0
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # no CSV, JSON and TensorBoard beside our folders
@@ -175,7 +175,7 @@ def tuner_of(work: Workload, cells: list[Cell], until: int | None, relay: Relay,
     return tune.Tuner(
         tune.with_resources(tune.with_parameters(trial, study=study, corpus=work.corpus, until=until), held),
         tune_config=tune.TuneConfig(
-            search_alg=propose(study, cells),
+            search_alg=fixed_search(study, cells),
             num_samples=len(cells),
             max_concurrent_trials=resources.max_concurrent,
             reuse_actors=True,
@@ -208,7 +208,7 @@ def ship_models(cells: Sequence[Cell]) -> None:
         ray.cloudpickle.register_pickle_by_value(sys.modules[module])
 
 
-def propose(study: Study, cells: list[Cell]) -> OptunaSearch:
+def fixed_search(study: Study, cells: list[Cell]) -> OptunaSearch:
     """An Optuna search over the study's space that proposes exactly ``cells``, in order."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     space: dict[str, optuna.distributions.BaseDistribution] = {

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from data.progress import say
-from tune.core.protocol import claim
+from tune.core.protocol import save_study
 from tune.core.study import Cell, Study
-from tune.engine.continue_training import adopt_shorter
-from tune.engine.ray_tune import Failure, Listener, Workload, run_cells
+from tune.engine.continue_training import copy_shorter_training
+from tune.engine.ray_tune import Failure, SearchCallback, Workload, run_cells
 from tune.planning.halving import next_segment
 from tune.planning.resources import Resources
 
@@ -23,9 +23,9 @@ def run_rounds(work: Workload, replan: Callable[[], Study]) -> tuple[Study, list
         segment = next_segment(study, failures)
         for cell in segment.stopped:
             for listener in work.listeners:
-                listener.stopped(cell)
+                listener.on_cell_stop(cell)
         if segment.cells:
-            adopt_shorter(study, segment.cells)
+            copy_shorter_training(study, segment.cells)
             failed, resources = run_with_room(work, segment.cells, segment.until)
             work = replace(work, resources=resources)
             failures |= {one.cell.key: one for one in failed}
@@ -65,11 +65,11 @@ def interrupted(study: Study, cell: Cell, until: int | None) -> bool:
     return not study.settled(cell) and len(study.cell_folder(cell).history()) < until
 
 
-def extend(study: Study, grown: Study, listeners: Sequence[Listener]) -> Study:
+def extend(study: Study, grown: Study, listeners: Sequence[SearchCallback]) -> Study:
     """Write down the cells that are new and tell of them; the grown study."""
-    claim(grown)
+    save_study(grown)
     for cell in grown.cells:
         if cell not in study.cells:
             for listener in listeners:
-                listener.proposed(cell)
+                listener.on_cell_added(cell)
     return grown

@@ -26,7 +26,7 @@ from tune.core.code_record import source_sha256
 from tune.core.given_weights import initial_weights
 from tune.core.result import Result
 from tune.core.study import Cell, Study
-from tune.core.test_access import COMPLETION, Sealed
+from tune.core.test_access import COMPLETION, SealedClips
 from tune.engine.machine import machine, peak_memory, reset_peak_memory
 
 OUT_OF_MEMORY = "the GPU's memory ran out"
@@ -91,7 +91,7 @@ def train(
     """
     experiment = cell.experiment
     reset_peak_memory(device)
-    clips = Sealed(corpus.stream(experiment.data, experiment.batch_size, device), folder)
+    clips = SealedClips(corpus.stream(experiment.data, experiment.batch_size, device), folder)
     run = Run.start(experiment, device)
     if span.initial is not None:
         run.model.load_state_dict(span.initial)
@@ -116,7 +116,7 @@ def reset_globals(num_threads: int) -> None:
     torch.cuda.empty_cache()
 
 
-def finish(cell: Cell, folder: CellFolder, run: Run, clips: Sealed) -> None:
+def finish(cell: Cell, folder: CellFolder, run: Run, clips: SealedClips) -> None:
     """Evaluate the best epoch's weights on the validation and test clips, and close the cell."""
     folder.load_best(run)
     found = evaluated(run, clips.opened(COMPLETION))
@@ -133,7 +133,7 @@ class Evaluated:
     law_errors: dict[str, float]
     """On the first validation clips, see :func:`fernn.equivariance.trained.law_errors`."""
 
-    def table(self, clips: Sealed) -> pa.Table:
+    def table(self, clips: SealedClips) -> pa.Table:
         """One row a clip."""
         return pa.concat_tables(prediction_table(split, found, clips) for split, found in self.predictions.items())
 
@@ -177,7 +177,7 @@ def result(cell: Cell, run: Run, rows: list[Row], found: Evaluated) -> Result:
     )
 
 
-def prediction_table(split: Split, predictions: Predictions, clips: Sealed) -> pa.Table:
+def prediction_table(split: Split, predictions: Predictions, clips: SealedClips) -> pa.Table:
     """One row a clip: split, id, what is known of it (KTH: person), what the task keeps (label and logits)."""
     ids = predictions.ids
     return pa.table({"split": [split] * len(ids), "id": ids} | clips.facts(ids) | predictions.columns())

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from data.terminal import options_of
-from tune.core.given_weights import FIELD, fingerprint
+from tune.core.given_weights import FIELD, weights_digest
 from tune.core.search_spec import Preset
 from tune.core.study import Space
 from tune.planning.tpe import Sampler
@@ -178,7 +178,7 @@ def chosen_space(preset: Preset, options: Options) -> Space:
     given: dict[str, Sequence[Any] | None] = {"model": grid.models, "optim.lr": grid.lrs, "seed": grid.seeds}
     if VELOCITY in preset.space and velocity is not None:
         given[VELOCITY] = (velocity,)
-    for name, value in further(preset, options).items():
+    for name, value in searched_settings(preset, options).items():
         given[name] = tuple(value) if isinstance(value, list) else (value,)
     for option, values in (("--models", grid.models), ("--lrs", grid.lrs), ("--seeds", grid.seeds)):
         if values == ():
@@ -204,18 +204,21 @@ def chosen_settings(preset: Preset, options: Options) -> dict[str, Any]:
         "data.protocol": options.clips.protocol,
     }
     if (path := options.training.weights) is not None:
-        given[FIELD] = fingerprint(path)
+        given[FIELD] = weights_digest(path)
     elif preset.finetunes:
         raise ValueError(f"--preset {options.grid.preset} starts from weights: give --weights FILE")
     named = {name: value for name, value in given.items() if value is not None}
     chosen = dict(parse_setting(text) for text in options.training.set)
-    return {**named, **{name: value for name, value in chosen.items() if name not in further(preset, options)}}
+    return {
+        **named,
+        **{name: value for name, value in chosen.items() if name not in searched_settings(preset, options)},
+    }
 
 
-def further(preset: Preset, options: Options) -> dict[str, Any]:
+def searched_settings(preset: Preset, options: Options) -> dict[str, Any]:
     """What ``--set`` says of searched fields that no option of their own is for: one value or a list of them."""
-    chosen = dict(parse_setting(text) for text in options.training.set)
-    return {name: value for name, value in chosen.items() if name in preset.space and name not in OPTIONED}
+    settings = dict(parse_setting(text) for text in options.training.set)
+    return {name: value for name, value in settings.items() if name in preset.space and name not in OPTIONED}
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

@@ -18,7 +18,7 @@ from tune.analysis.statistics import mean_and_deviation
 from tune.core.data_source import address_in, verified
 from tune.core.folder import Folder, check_storage_name
 from tune.core.identity import STUDY_FILE
-from tune.core.protocol import check, load_study, name_models, num_to_come
+from tune.core.protocol import check_plan, import_models, load_study, num_to_come
 from tune.core.search_spec import Preset, Search
 from tune.core.study import SCHEDULER_NAMES, Cell, Space, Study, StudyError, check_study_name, plan_cells
 from tune.planning.options import Options, chosen_sampler, chosen_settings, chosen_space
@@ -48,7 +48,7 @@ class Planned:
 def plan(search: Search, options: Options) -> Planned:
     """The study that the options describe, on data that is ready; else on data that is still to be brought."""
     check_storage_name(options.records.storage)
-    name_models(options.grid.models or (), options.records.storage)
+    import_models(options.grid.models or (), options.records.storage)
     if options.grid.preset not in search.presets:
         known = ", ".join(search.presets)
         raise StudyError(f"--preset must be one of {known} in this search, got {options.grid.preset!r}")
@@ -63,14 +63,14 @@ def plan(search: Search, options: Options) -> Planned:
     home = at_hand(address)
     if not home.exists():
         check_resolution(data, home.parent, preset, options)
-        check(sketch)
-        return Planned(sketch, home, None, what_comes_first(data, home, preset, options))
+        check_plan(sketch)
+        return Planned(sketch, home, None, first_step(data, home, preset, options))
     manifest = verified(home)
     if options.clips.videos is not None:
         dataset.require_same(home, manifest, options.clips.videos)
     manifest = replace(manifest, demo=preset.demo) if dataset.is_generated else manifest
     study = make_study(search, options, manifest.hash)
-    check(study)
+    check_plan(study)
     absent = (*manifest.missing, *(entry.name for entry in manifest.skipped))
     study = replace(study, demo=manifest.demo, stand_in=dataset.stand_in(manifest), partial=absent, data=address)
     return Planned(study, home, manifest)
@@ -193,10 +193,10 @@ def check_resolution(data: DataConfig, folder: Path, preset: Preset, options: Op
         )
 
 
-def what_comes_first(data: DataConfig, home: Path, preset: Preset, options: Options) -> str:
+def first_step(data: DataConfig, home: Path, preset: Preset, options: Options) -> str:
     """How a run makes the data in ``home``, in words; raises StudyError where it cannot."""
     folder, dataset, clips = data_folder(data, preset, options), data_set(data.name), options.clips
-    check_place(home, clips.data)
+    check_data_folder(home, clips.data)
     lacking = "" if clips.data is None or folder.is_dir() else f"makes {folder}{_resembling(folder)} and "
     if renders(data, preset, folder, options) or dataset.is_generated:
         return f"{lacking}generates the data there"
@@ -209,7 +209,7 @@ def what_comes_first(data: DataConfig, home: Path, preset: Preset, options: Opti
     return f"{lacking}downloads {dataset.download} to {folder}"
 
 
-def check_place(home: Path, given: str | None) -> None:
+def check_data_folder(home: Path, given: str | None) -> None:
     """Raises StudyError where the data's folder is not there and cannot be made."""
     above = next(path for path in home.absolute().parents if os.path.lexists(path))
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
@@ -227,7 +227,7 @@ def _resembling(folder: Path) -> str:
     return "".join(f" (did you mean {folder.parent / name}?)" for name in nearest(folder.name, beside))
 
 
-def bring(search: Search, planned: Planned, options: Options) -> Planned:
+def prepare_data(search: Search, planned: Planned, options: Options) -> Planned:
     """The plan on data that was rendered, read from disk or downloaded."""
     preset, data = search.presets[options.grid.preset], planned.study.cells[0].experiment.data
     folder, dataset, clips = data_folder(data, preset, options), data_set(data.name), options.clips

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from tune.core.folder import Folder
 from tune.core.study import StudyError
 from tune.planning.options import Records
-from tune.services.addresses import DATABASES, SERVERS, check_database, check_scheme, check_server_address, plain
+from tune.services.addresses import DATABASES, SERVERS, check_database, check_scheme, check_server_address, normalized
 from tune.services.databases import MLFLOW, OPTUNA
 from tune.services.mlflow_server import check_server
 
@@ -24,7 +24,7 @@ def check_tracking(uri: str, storage: str, *, given: bool = True) -> None:
 
     What state a database is in is none of an address's business, and what was not given is not refused.
     """
-    uri = plain(uri)
+    uri = normalized(uri)
     if storage.startswith("s3://") and not uri.startswith(SERVERS) and find_spec("boto3") is None:
         raise StudyError(f"MLflow keeps files in {storage} through boto3, which is missing: pip install boto3")
     if not given:
@@ -58,7 +58,7 @@ def check_optuna(records: Records) -> None:
 def tracking_uri(records: Records) -> str:
     """The MLflow server or database; raises StudyError where there is none to be guessed."""
     if records.tracking_uri is not None:
-        return plain(records.tracking_uri)
+        return normalized(records.tracking_uri)
     home = Folder(records.storage)
     if not home.is_local:
         raise StudyError(f"--tracking-uri must be given where --storage is a bucket, as {records.storage} is")
@@ -69,7 +69,7 @@ def optuna_storage(records: Records) -> str | None:
     """The database of Optuna's study; None where the storage is a bucket and none is given."""
     home = Folder(records.storage)
     if records.optuna_storage is not None:
-        return plain(records.optuna_storage)
+        return normalized(records.optuna_storage)
     if not home.is_local:
         return None
     return f"sqlite:///{home.root}/optuna.db"

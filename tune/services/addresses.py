@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from fernn.config import unknown_name
 from tune.core.study import StudyError
-from tune.services.databases import BehindError, Package, examine, sqlite_file
+from tune.services.databases import Package, ViewError, check_usable, sqlite_file
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https")
@@ -45,7 +45,7 @@ def page_of(uri: str) -> str:
     return f"--tracking-uri must be the server's address alone, got the address of a page: give {server}"
 
 
-def plain(uri: str) -> str:
+def normalized(uri: str) -> str:
     """The address with its scheme in lower case, as MLflow and SQLAlchemy compare it."""
     scheme, colon, rest = uri.partition(":")
     return scheme.lower() + colon + rest if colon else uri
@@ -102,8 +102,8 @@ def check_database(option: str, package: Package, uri: str) -> None:
     if file is not None:
         return _check_folder(option, package, uri, file)
     try:
-        examine(package, uri)
-    except BehindError as error:
+        check_usable(package, uri)
+    except ViewError as error:
         if error.condition == "away":
             raise StudyError(f"{option} must be a database that answers and lets this user in, {error}") from error
 

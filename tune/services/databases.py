@@ -77,7 +77,7 @@ OPTUNA = Package(
 )
 
 
-class BehindError(ConnectionError):
+class ViewError(ConnectionError):
     """A view that cannot be brought up to date: whose, where, in what condition, and what was seen."""
 
     def __init__(self, package: Package, address: str, condition: Condition, reason: str) -> None:
@@ -115,7 +115,7 @@ def is_database(uri: str) -> bool:
         return False
 
 
-def examine(package: Package, uri: str, *, study: str = "", whole: bool = False) -> None:
+def check_usable(package: Package, uri: str, *, study: str = "", whole: bool = False) -> None:
     """Raises BehindError where the package cannot read and write the database there; ``whole``: every page is read.
 
     What is not there yet is in order. A server of MLflow's is not looked at. A database beside the folder ``study``
@@ -133,13 +133,13 @@ def examine(package: Package, uri: str, *, study: str = "", whole: bool = False)
             _check_link(file, study)
             found = file_revision(package, file, whole)
     except (sqlite3.Error, SQLAlchemyError, ImportError, OSError, ForeignError) as error:
-        raise behind(package, uri, error) from error
+        raise view_error(package, uri, error) from error
     head, known = package.revisions() if found is not None else (None, set[str]())
     if found == head:
         return
     condition: Condition = "older" if found in known else "newer"
     reason = f"has the schema of {condition} versions of {package.name} ({found}), {package.version} is installed"
-    raise BehindError(package, place(uri), condition, reason)
+    raise ViewError(package, display_name(uri), condition, reason)
 
 
 def _check_link(file: Path, study: str) -> None:
@@ -194,28 +194,28 @@ def server_revision(uri: str) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def place(uri: str) -> str:
+def display_name(uri: str) -> str:
     """What to call the database: its file, or its address."""
     return str((is_database(uri) and sqlite_file(uri)) or uri)
 
 
-def behind(package: Package, uri: str, error: BaseException) -> BehindError:
+def view_error(package: Package, uri: str, error: BaseException) -> ViewError:
     """What an error that came of the view at ``uri`` says of it."""
-    at = place(uri)
+    at = display_name(uri)
     for cause in causes(error):
-        if isinstance(cause, BehindError):
+        if isinstance(cause, ViewError):
             return cause
         if isinstance(cause, ForeignError):
-            return BehindError(package, at, "foreign", str(cause))
+            return ViewError(package, at, "foreign", str(cause))
         if isinstance(cause, sqlite3.Error):
-            return BehindError(package, at, *_of_sqlite(cause))
+            return ViewError(package, at, *_of_sqlite(cause))
         if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
-            return BehindError(package, at, "full", "has no room: the disk is full")
+            return ViewError(package, at, "full", "has no room: the disk is full")
         if isinstance(cause, PermissionError):
-            return BehindError(package, at, "unwritable", f"cannot be written: {first_line(cause)}")
+            return ViewError(package, at, "unwritable", f"cannot be written: {first_line(cause)}")
         if isinstance(cause, MISREAD) and is_database(uri) and sqlite_file(uri) is not None:
-            return BehindError(package, at, "damaged", f"is damaged ({named(cause)})")
-    return BehindError(package, at, "away", _of_server(error))
+            return ViewError(package, at, "damaged", f"is damaged ({error_text(cause)})")
+    return ViewError(package, at, "away", _of_server(error))
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -252,10 +252,10 @@ def _of_server(error: BaseException) -> str:
         return f"answers {found[1] or found[2]} instead of taking what is shipped"
     if "not in a valid JSON format" in text:
         return "answers with a page, not as MLflow does"
-    return f"cannot be used: {named(error) if isinstance(error, MISREAD) else text}"
+    return f"cannot be used: {error_text(error) if isinstance(error, MISREAD) else text}"
 
 
-def named(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """The error's type and what it says, in one line."""
     return f"{type(error).__name__}: {first_line(error)}"
 
@@ -267,17 +267,17 @@ def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
-def is_ours(error: BaseException) -> bool:
+def is_own_error(error: BaseException) -> bool:
     """Whether it is of a class of this project, which says in one line what is wrong, as with a file of the study."""
     return type(error).__module__.partition(".")[0] in PACKAGES
 
 
 @contextmanager
-def plainly(package: Package, uri: str) -> Iterator[None]:
+def view_errors(package: Package, uri: str) -> Iterator[None]:
     """Turns whatever comes of the view at ``uri`` into BehindError; what is not the view's is raised as it is."""
     try:
         yield
     except Exception as error:
-        if is_ours(error):
+        if is_own_error(error):
             raise
-        raise behind(package, uri, error) from error
+        raise view_error(package, uri, error) from error

@@ -28,7 +28,7 @@ def check_server(uri: str) -> None:
 
     A proxy may pass on MLflow's own calls alone, so that they decide where its health is not found.
     """
-    health = ask(uri)
+    health = ask_health(uri)
     if isinstance(health, Exception):
         raise StudyError(
             page_of(uri)
@@ -44,7 +44,7 @@ def check_server(uri: str) -> None:
         raise StudyError(page_of(uri) or (str(error) if is_found else _not_mlflow(uri, health))) from error
 
 
-def ask(uri: str) -> int | Exception:
+def ask_health(uri: str) -> int | Exception:
     """What the server's health answers to MLflow's client, a status, or why there is none."""
     from mlflow.utils.credentials import get_default_host_creds  # takes seconds to import
     from mlflow.utils.rest_utils import http_request
@@ -70,7 +70,7 @@ def _not_mlflow(uri: str, status: int) -> str:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return f"{said}: the server is ill, or away behind its proxy; leave the option out to record in the storage"
     for prefix in ("", *PREFIXES) if path else PREFIXES:
-        if prefix != path and ask(root + prefix) == HTTPStatus.OK:
+        if prefix != path and ask_health(root + prefix) == HTTPStatus.OK:
             return f"{said}: MLflow is at {root}{prefix}"
     return f"{said}: another server is there, or MLflow has a --static-prefix, which belongs to its address"
 

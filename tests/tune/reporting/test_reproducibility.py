@@ -17,7 +17,7 @@ from tune.core.cell_folder import CODES
 from tune.core.code_record import code_version, git_facts, portable, record, recorded
 from tune.core.data_source import recorded_data
 from tune.core.folder import Folder
-from tune.core.protocol import claim
+from tune.core.protocol import save_study
 from tune.core.sealing import DamagedError
 from tune.core.search_spec import searches
 from tune.core.study import Study, plan_cells, with_fields
@@ -93,7 +93,7 @@ def test_the_optimizer_and_the_metric_are_those_of_the_config(fields):
 def test_the_card_of_an_ocean_study_names_decay_and_schedule(tmp_path):
     space = {"model": ("unet",), "optim.lr": (1e-3,), "seed": (0,)}
     study = Study("s", Folder(str(tmp_path)), space, plan_cells(OCEAN.base, space, "hash"), scheduler="halving")
-    claim(study)
+    save_study(study)
     text, facts = card(study)
     said = "Optimizer: Adam with weight decay 0.0004 (L2, added to the gradient), its learning rate multiplied by 0.9 "
     assert said + "after every epoch; gradients are not clipped." in section(text, "Experiment setup")

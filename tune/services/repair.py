@@ -18,34 +18,34 @@ from tune.services.databases import (
     BESIDE,
     LOCK_S,
     MLFLOW,
-    BehindError,
     Package,
-    examine,
+    ViewError,
+    check_usable,
+    display_name,
     first_line,
-    place,
-    plainly,
     sqlite_file,
+    view_errors,
 )
 
 
-def mend(package: Package, uri: str, study: str = "") -> list[str]:
+def repair_file(package: Package, uri: str, study: str = "") -> list[str]:
     """What was done to a damaged or older SQLite file, a line each; raises BehindError where it cannot be used yet.
 
-    ``study`` is as in :func:`tune.services.databases.examine`.
+    ``study`` is as in :func:`tune.services.databases.check_usable`.
     """
     try:
-        examine(package, uri, study=study, whole=True)
-    except BehindError as error:
+        check_usable(package, uri, study=study, whole=True)
+    except ViewError as error:
         file = sqlite_file(uri)
         if file is None or error.condition not in ("damaged", "older"):
             raise
         if error.condition == "damaged":
-            return [f"{package.name}: {error}: moved to {set_aside(file, 'damaged')}, and made anew"]
+            return [f"{package.name}: {error}: moved to {move_aside(file, 'damaged')}, and made anew"]
         return [_renewed(package, file, error)]
     return []
 
 
-def set_aside(file: Path, why: str) -> Path:
+def move_aside(file: Path, why: str) -> Path:
     """Move a database with what SQLite keeps beside it; its new name, which no file had."""
     target = unused(file, why)
     for ending in BESIDE:
@@ -63,7 +63,7 @@ def unused(file: Path, why: str) -> Path:
     return next(path for name in names if not os.path.lexists(path := file.with_name(name)))
 
 
-def anew(package: Package, file: Path, ship: Callable[[str], None]) -> Path:
+def rebuild(package: Package, file: Path, ship: Callable[[str], None]) -> Path:
     """Ship to a new database, put it in the damaged one's place, and tell where that is now.
 
     Raises BehindError where the new one does not take it either; nothing has changed then.
@@ -71,12 +71,12 @@ def anew(package: Package, file: Path, ship: Callable[[str], None]) -> Path:
     fresh = unused(file, "renewing")
     try:
         ship(f"sqlite:///{fresh.absolute()}")
-        kept = set_aside(file, "damaged")
+        kept = move_aside(file, "damaged")
         fresh.rename(file)
-    except BehindError as error:
+    except ViewError as error:
         fault = "away" if error.condition == "damaged" else error.condition
         reason = error.reason.replace("is damaged", "cannot be brought up to date, nor can a new one", 1)
-        raise BehindError(package, str(file), fault, reason) from error
+        raise ViewError(package, str(file), fault, reason) from error
     finally:
         remove(fresh)
     return kept
@@ -88,7 +88,7 @@ def remove(copy: Path) -> None:
         copy.with_name(copy.name + ending).unlink(missing_ok=True)
 
 
-def _renewed(package: Package, file: Path, error: BehindError) -> str:
+def _renewed(package: Package, file: Path, error: ViewError) -> str:
     """Bring a copy of the database to this version, and put it in its place; where that fails, none.
 
     Raises BehindError where there is no room for a copy, or another program holds it.
@@ -96,16 +96,16 @@ def _renewed(package: Package, file: Path, error: BehindError) -> str:
     copy = unused(file, "upgrading")
     address = f"sqlite:///{copy.absolute()}"
     try:
-        with plainly(package, f"sqlite:///{file}"):
+        with view_errors(package, f"sqlite:///{file}"):
             copied(file, copy)
         upgrade(package, address)
-        examine(package, address, whole=True)
-        kept = set_aside(file, "older")
+        check_usable(package, address, whole=True)
+        kept = move_aside(file, "older")
         copy.rename(file)
-    except (BehindError, RuntimeError) as failure:
-        if isinstance(failure, BehindError) and failure.condition not in ("damaged", "older", "newer"):
+    except (ViewError, RuntimeError) as failure:
+        if isinstance(failure, ViewError) and failure.condition not in ("damaged", "older", "newer"):
             raise
-        return f"{package.name}: {error}: {failure}; moved to {set_aside(file, 'older')}, and made anew"
+        return f"{package.name}: {error}: {failure}; moved to {move_aside(file, 'older')}, and made anew"
     finally:
         remove(copy)
     return f"{package.name}: {error}: brought to this version, the file of before is {kept}"
@@ -136,5 +136,5 @@ def upgrade(package: Package, uri: str) -> None:
     if why is None:
         return
     if "disk is full" in why or "No space left" in why:
-        raise BehindError(package, place(uri), "full", "has no room: the disk is full") from failure
+        raise ViewError(package, display_name(uri), "full", "has no room: the disk is full") from failure
     raise RuntimeError(f"{package.name} could not upgrade it ({why})") from failure
