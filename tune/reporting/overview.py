@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tune.core.console import duration, plain, print_document, print_lines, print_table
-from tune.core.driver import driver_of
+from tune.core.driver import driver_of, process_text
 from tune.core.given_weights import experiments
 from tune.core.sealing import DamagedError
 from tune.core.status import CellStatus, statuses

@@ -6,7 +6,7 @@ from tune.analysis.results import model_rows
 from tune.core.study import Study
 from tune.planning.options import Records
 from tune.planning.preflight import optuna_storage, tracking_uri
-from tune.services.databases import ViewError, first_line, is_own_error
+from tune.services.databases import ViewError, error_text, first_line, is_own_error
 from tune.tracking.background import MLflowView, TrackingListener
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.optuna_mirror import mirror
