@@ -196,7 +196,11 @@ def test_damaged_databases_are_moved_aside_with_their_logs_and_made_anew(run, mi
     moved = sorted(path.name for path in tmp_path.glob("*.damaged-*"))
     assert len(moved) == 4 and [name.endswith("-wal") for name in moved] == [False, True, False, True]
     assert {(tmp_path / name).read_bytes() for name in moved} == {b"x" * 5000, b"its log"}
-    assert all(f"moved to {tmp_path / name}, and made anew" in err for name in moved if not name.endswith("-wal"))
+    assert all(
+        f"moved to {tmp_path / name}, and a new one takes its place" in err
+        for name in moved
+        if not name.endswith("-wal")
+    )
     assert content(url) == expected and "study" in shown(Tracker(study, f"sqlite:///{tmp_path}/mlflow.db"))
 
 
@@ -253,7 +257,7 @@ def test_an_older_database_that_cannot_be_upgraded_is_made_anew(mirrored, tmp_pa
 
     monkeypatch.setattr("tune.services.repair.upgrade", fails)
     (said,) = repair_file(OPTUNA, url)
-    assert "it would not; moved to" in said and said.endswith("made anew")
+    assert "it would not; moved to" in said and said.endswith("a new one takes its place")
     assert len(list(tmp_path.glob("optuna.db*"))) == 1
     mirror(study, url)
     assert content(url) == expected
@@ -288,7 +292,7 @@ def test_content_that_mlflow_cannot_read_is_made_anew_by_one_command(run, tmp_pa
     with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as connection:
         connection.execute("UPDATE tags SET value = CAST(x'ff' AS TEXT)")
     code, (_, err) = run()
-    assert code == 0 and "made anew" in err
+    assert code == 0 and "a new one takes its place" in err
     assert run()[0] == 0
     with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as connection:
         assert connection.execute("SELECT count(*) FROM runs").fetchone() == (5,)

@@ -202,7 +202,7 @@ def train(
     """Run what is missing, with progress shown; the study as it ends, and the cells that failed."""
     study, pace = work.study, expected.pace if expected else Pace()
     with output.progress(study, study.missing(), pace) as progress, Monitor(study) as monitor:
-        return run_rounds(replace(work, listeners=[listener, progress, monitor]), again)
+        return run_rounds(replace(work, callbacks=[listener, progress, monitor]), again)
 
 
 def run_with_views(study: Study, options: Options, output: SearchOutput, work: Work) -> Outcome:

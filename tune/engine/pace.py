@@ -1,4 +1,4 @@
-"""How fast cells are trained: what a plan has measured, and a running search goes by."""
+"""The speed of training that a plan measures, for the time left that a running search shows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Pace:
-    """What the plan knows of the cells: seconds for an epoch by model, and epochs that are done, by key."""
+    """Seconds of an epoch by the model's label, and numbers of finished epochs by the cell's key."""
 
     epoch_seconds: Mapping[str, float] = field(default_factory=dict)
     epochs_done: Mapping[str, int] = field(default_factory=dict)

@@ -1,7 +1,6 @@
-"""What operators see of a search: gauges and counters at Ray's Prometheus endpoint, which puts ``ray_`` before each.
+"""Metrics of a running search at Ray's Prometheus endpoint, which adds the prefix ``ray_`` to each name.
 
-The driver exports them all, from what Ray Tune tells it, so they are those of the node that it runs on. Without a
-dashboard, as on a laptop, nobody collects them.
+The driver exports them all, so they appear at the endpoint of its node. Without Ray's dashboard there is no endpoint.
 """
 
 import threading
@@ -12,8 +11,9 @@ from typing import get_args
 from ray.util import metrics
 
 from fernn.train.loop import Row
-from tune.core.status import Status, status_of
+from tune.core.status import Status, status_in
 from tune.core.study import Cell, Study
+from tune.engine.ray_tune import SearchCallback
 
 HEARTBEAT_S = 15.0
 
@@ -36,13 +36,13 @@ COUNTERS: dict[str, tuple[tuple[str, ...], str]] = {
 """Names, labels and meanings."""
 
 
-class Monitor:
-    """Follows the trials of a search; use it as a context manager around the search."""
+class Monitor(SearchCallback):
+    """Exports the metrics of a search; use it as a context manager around the search."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        found = study.folder.each(lambda cell: _first_status(study, cell), study.cells)
-        self.statuses = {cell.key: status for cell, status in zip(study.cells, found, strict=True)}
+        statuses = study.folder.each(lambda cell: _first_status(study, cell), study.cells)
+        self.statuses = {cell.key: status for cell, status in zip(study.cells, statuses, strict=True)}
         self._gauges = {name: metrics.Gauge(name, text, tags) for name, (tags, text) in GAUGES.items()}
         self._counters = {name: metrics.Counter(name, text, tags) for name, (tags, text) in COUNTERS.items()}
         self._ended = threading.Event()
@@ -57,7 +57,7 @@ class Monitor:
         self._ended.set()
 
     def on_trial_start(self, cell: Cell) -> None:
-        self._goes_on(cell, "running", "started")
+        self._change_status(cell, "running", "started")
 
     def on_epoch(self, cell: Cell, row: Row) -> None:
         model, seconds = self.study.model_label(cell), row["time/train_seconds"]
@@ -65,8 +65,8 @@ class Monitor:
         self._count("fernn_clips_total", seconds * row["time/clips_per_second"], model=model)
         self._set("fernn_clips_per_second", row["time/clips_per_second"], model=model, cell=cell.name)
         for device in ("cuda", "cpu"):
-            if (held := row.get(f"memory/{device}_bytes")) is not None:
-                self._set("fernn_trial_memory_bytes", held, model=model, cell=cell.name, device=device)
+            if (num_bytes := row.get(f"memory/{device}_bytes")) is not None:
+                self._set("fernn_trial_memory_bytes", num_bytes, model=model, cell=cell.name, device=device)
         self._set("fernn_last_result_timestamp_seconds", time.time())
 
     def on_trial_lost(self, cell: Cell) -> None:
@@ -88,14 +88,14 @@ class Monitor:
         self._show_statuses()
 
     def _leaves(self, cell: Cell, status: Status, outcome: str) -> None:
-        """What is measured of a trial at work is 0 of one that is not."""
+        """Count the end of a trial, and set its speed and memory to 0."""
         labels = {"model": self.study.model_label(cell), "cell": cell.name}
         self._set("fernn_clips_per_second", 0, **labels)
         for device in ("cuda", "cpu"):
             self._set("fernn_trial_memory_bytes", 0, **labels, device=device)
-        self._goes_on(cell, status, outcome)
+        self._change_status(cell, status, outcome)
 
-    def _goes_on(self, cell: Cell, status: Status, outcome: str) -> None:
+    def _change_status(self, cell: Cell, status: Status, outcome: str) -> None:
         self._count("fernn_trials_total", outcome=outcome)
         self.statuses[cell.key] = status
         self._show_statuses()
@@ -120,6 +120,6 @@ class Monitor:
 
 
 def _first_status(study: Study, cell: Cell) -> Status:
-    """A cell that failed is tried again."""
-    status, _ = status_of(study, cell)
+    """The status before the search, which tries failed cells again."""
+    status, _ = status_in(study.cell_folder(cell), study.halves)
     return "waiting" if status == "failed" else status

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fernn.train.loop import Row
 from tune.core.study import Cell, Study
+from tune.engine.ray_tune import SearchCallback
 from tune.services.databases import MLFLOW, ForeignError, ViewError, check_usable, display_name, view_errors
 from tune.tracking.mlflow_tracker import Tracker
 
@@ -57,7 +58,7 @@ class MLflowView:
             return task(tracker)
 
 
-class TrackingListener:
+class TrackingListener(SearchCallback):
     """Ships every reported epoch, and closes a cell's run when its trial ends, without the search waiting for it.
 
     What is heard is shipped by a thread, in order; what is heard again before that is shipped once. Where MLflow does
@@ -89,15 +90,6 @@ class TrackingListener:
 
     def on_epoch(self, cell: Cell, row: Row) -> None:
         self._later("ship", cell, lambda tracker: tracker.ship(cell, self.study.cell_folder(cell).history()))
-
-    def on_trial_lost(self, cell: Cell) -> None:
-        """The cell's run stays open: it goes on."""
-
-    def on_trial_pause(self, cell: Cell) -> None:
-        """The cell's run stays open: what comes next is decided."""
-
-    def on_cell_added(self, cell: Cell) -> None:
-        """The cell's run is opened when it starts."""
 
     def on_cell_stop(self, cell: Cell) -> None:
         self._later("stop", cell, lambda tracker: tracker.stop(cell, self.study.cell_folder(cell)))

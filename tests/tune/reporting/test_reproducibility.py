@@ -171,7 +171,7 @@ def test_every_machine_is_named_on_which_a_cells_trials_ran(tmp_path):
     folder, run = study.cell_folder(study.cells[0]), Run.start(study.cells[0].experiment)
     folder.begin(run)
     for host in ("one", "other", "one"):
-        folder.ran_on({"host": host, "device_type": "cpu"})
+        folder.add_machine({"host": host, "device_type": "cpu"})
     assert [machine["host"] for machine in folder.machines()] == ["one", "other"]
     text, facts = card(study)
     assert [machine["host"] for machine in facts["hardware"]] == ["one", "other"] and "| 1 | one |" in text
