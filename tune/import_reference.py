@@ -16,7 +16,7 @@ from data.files import sha256_of
 from data.manifest import Manifest
 from data.registry import read_corpus, stand_in
 from data.stream import Corpus
-from data.terminal import console, options_of
+from data.terminal import options_of
 from fernn.experiment import Experiment
 from fernn.files.checkpoint import pack
 from fernn.train.evaluate import to_unit
@@ -93,7 +93,7 @@ def main(options: Options) -> int:
                 corpus = read_corpus(target.experiment.data, target.home, target.manifest)
                 evaluate_weights(target.study, imported, weights, corpus)
     except USER_ERRORS as error:
-        return refuse(error, console(stderr=True))
+        return refuse(error)
     sys.stdout.write(summary(target.study, imported, already=known is not None))
     return 0
 

@@ -19,7 +19,7 @@ import tyro
 from data.progress import progress, say
 from data.registry import read_corpus
 from data.stream import Corpus
-from data.terminal import console, options_of
+from data.terminal import options_of
 from fernn.config import nearest
 from fernn.models.own import StoredConfig, how_to_name
 from fernn.train.loop import DivergedError
@@ -130,7 +130,7 @@ def main() -> int:
         say("stopped: nothing is kept, and the study is as it was")
         return 130
     except USER_ERRORS as error:
-        return refuse(error, console(stderr=True))
+        return refuse(error)
     if options.json:
         print(json.dumps(all_masked(compared.facts()), indent=2))
     else:

@@ -14,7 +14,7 @@ import tyro
 from data.progress import progress, say
 from data.registry import read_corpus
 from data.stream import Corpus
-from data.terminal import console, options_of
+from data.terminal import options_of
 from fernn.config import DataConfig, unknown_name
 from fernn.models.own import StoredConfig, UnnamedModelError, how_to_name
 from tune.analysis.results import ModelRow, model_rows, registered_name
@@ -106,7 +106,7 @@ def answer(measure: Measure[S], options: Options[S]) -> int:
         say("stopped: what is measured is kept, the same command goes on")
         return 130
     except USER_ERRORS as error:
-        return refuse(error, console(stderr=True))
+        return refuse(error)
     show(study, results, shared.json)
     for line in view.behind:
         say(line)

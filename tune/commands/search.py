@@ -1,4 +1,4 @@
-"""The command that every search is: plan, bring the data, run what is missing, show the table."""
+"""The command of every search: plan, prepare the data, train the missing cells, show the table."""
 
 import sys
 from collections.abc import Callable
@@ -6,12 +6,10 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
-from rich.console import Console
 from rich.prompt import Confirm
 
 from data.errors import DataError
 from data.progress import say
-from data.stream import Corpus
 from data.terminal import console
 from tune.commands.search_output import EventOutput, Outcome, SearchOutput, TextOutput, describe_cost
 from tune.core.code_record import record
@@ -24,6 +22,7 @@ from tune.core.search_spec import Preset, Search
 from tune.core.study import Study, StudyError
 from tune.engine.cost import Cost, NoMachineError, cost_of
 from tune.engine.pace import Pace
+from tune.engine.packing import pack, packed
 from tune.engine.prometheus import Monitor
 from tune.engine.ray_tune import Failure, SearchCallback, Workload, ray_runtime
 from tune.engine.rounds import run_rounds
@@ -34,17 +33,17 @@ from tune.planning.resources import Resources, chosen_resources, hardware
 from tune.reporting.reproducibility_card import write_card
 
 USER_ERRORS = (StudyError, DataError, KeyError, TypeError, ValueError, OSError)
-"""What a wrong option or file raises before anything runs."""
+"""The errors of a wrong option or file, before anything runs."""
 
 PATIENCE, STOPPED_PATIENCE = 60.0, 5.0
-"""Seconds that a search which has ended, or was stopped, waits for an answer from MLflow."""
+"""Seconds that a search waits for MLflow's answer at its end, and after it was stopped."""
 
 Work = Callable[[SearchCallback], tuple[Study, list[Failure]]]
-"""What is done on a study while MLflow follows: the study as it ends, and the cells that failed."""
+"""Trains the missing cells of a study and calls the callback; the study as it ends, and the failures."""
 
 
 def main(search: Search) -> int:
-    """Run the search as the command line says; 0, 1 where a cell has no result yet, 2 for a command that cannot run."""
+    """Run the search on the command line; 0, 1 where a cell has no result yet, 2 where it cannot run."""
     options = parse(search.description)
     stop_on_sigterm()
     output: SearchOutput = EventOutput(sys.stdout) if options.json else TextOutput()
@@ -71,39 +70,37 @@ def run(search: Search, options: Options, output: SearchOutput) -> int:
     return output.left(outcome)
 
 
-def refuse(error: Exception, console: Console) -> int:
-    """Say in one line why the command cannot run."""
-    return TextOutput(console).refused(error)
+def refuse(error: Exception) -> int:
+    """Print in one line on standard error why the command cannot run; 2."""
+    return TextOutput().refused(error)
 
 
 def show_plan(planned: Planned, options: Options, output: SearchOutput) -> None:
-    """Say what would run, counting the CPUs and GPUs of the cluster where one is named."""
+    """Show what would run and its cost, with the CPUs and GPUs of the cluster where ``--address`` names one."""
     with ray_runtime(options.cluster.address) if options.cluster.address or is_auto(options) else nullcontext():
-        resources = measured_resources(planned, options, output, chosen_resources(options), kept=False)
+        resources = measured_resources(planned, options, output, chosen_resources(options), keep=False)
         output.planned(planned, cost(planned, resources, options))
 
 
 def is_auto(options: Options) -> bool:
-    """Whether what trials hold is to be measured."""
+    """Whether the resources of trials are measured before the search."""
     return options.cluster.gpus_per_trial == "auto"
 
 
 def measured_resources(
-    planned: Planned, options: Options, output: SearchOutput, held: Resources, kept: bool = True
+    planned: Planned, options: Options, output: SearchOutput, resources: Resources, keep: bool = True
 ) -> Resources:
-    """What trials hold, measured where the user asks for that; ``kept``: in the study's folder."""
+    """The resources of trials, measured for "auto"; ``keep``: store the readings in the study's folder."""
     missing = planned.study.missing()
     if not is_auto(options) or not missing:
-        return held
-    from tune.engine.packing import pack, packed
-
-    packing = pack(planned.study, missing, held, hardware(), kept)
+        return resources
+    packing = pack(planned.study, missing, resources, hardware(), keep)
     output.packed(packing)
-    return packed(held, packing)
+    return packed(resources, packing)
 
 
 def cost(planned: Planned, resources: Resources, options: Options) -> Cost | None:
-    """What the missing cells will take, None where none are missing."""
+    """The estimated cost of the missing cells; None without missing cells, or where it cannot be measured."""
     missing = planned.study.missing()
     if not missing:
         return None
@@ -118,7 +115,7 @@ def cost(planned: Planned, resources: Resources, options: Options) -> Cost | Non
 
 
 def execute(search: Search, planned: Planned, options: Options, output: SearchOutput) -> Outcome:
-    """Run the missing cells under the study's lock, with MLflow following."""
+    """Train the missing cells while this process holds the study's lock, and keep MLflow and Optuna up to date."""
     check_storage(planned.study.folder)
     check_views(options.records)
     with driver_lock(planned.study.folder):
@@ -126,9 +123,7 @@ def execute(search: Search, planned: Planned, options: Options, output: SearchOu
         if is_ready and not planned.study.missing():
             output.planned(planned, None)
             record_study_data(planned)
-            return with_card(
-                run_with_views(planned.study, options, output, lambda listener: (planned.study, [])), output
-            )
+            return run_with_views(planned.study, options, output, lambda _: (planned.study, []))
         with ray_runtime(options.cluster.address):
             resources = chosen_resources(options)
             if search.wants_gpu:
@@ -139,35 +134,22 @@ def execute(search: Search, planned: Planned, options: Options, output: SearchOu
             output.planned(ready, expected)
             warn_of_damage(ready.study, output)
             corpus = ready.corpus()
-            check_clips(ready.study, corpus)
+            for data in {cell.experiment.data for cell in ready.study.cells}:
+                corpus.stream(data, 1)  # raises DataError where a split has no clips
             if options.training.weights is not None:
                 store_weights(ready.study, options.training.weights)
-            ready = with_code_record(ready)
+            record_study_data(ready)
+            ready = replace(ready, study=replace(ready.study, code=record(ready.study.folder)))
             again = partial(replan, search, ready, options)
             work = partial(train, Workload(ready.study, corpus, resources), again, output, expected)
-            return with_card(run_with_views(ready.study, options, output, work), output)
-
-
-def with_code_record(planned: Planned) -> Planned:
-    """The plan whose study names the code that trains it; its folder says what that is, and on which data."""
-    record_study_data(planned)
-    return replace(planned, study=replace(planned.study, code=record(planned.study.folder)))
+            return run_with_views(ready.study, options, output, work)
 
 
 def record_study_data(planned: Planned) -> None:
-    """Let the study's folder say on which data it stands."""
+    """Record in the study's folder the data on which it is trained."""
     assert planned.manifest is not None
     data = planned.study.cells[0].experiment.data
     record_data(planned.study.folder, planned.manifest, planned.num_clips(data))
-
-
-def with_card(outcome: Outcome, output: SearchOutput) -> Outcome:
-    """The outcome, when the study's reproducibility card says what came of it."""
-    try:
-        write_card(load_study(outcome.study.folder), outcome.study.folder)
-    except (OSError, DamagedError) as error:
-        output.warned(f"the reproducibility card could not be written ({error}): tune/report.py writes it later")
-    return outcome
 
 
 def confirm(planned: Planned, preset: Preset, resources: Resources, options: Options, output: SearchOutput) -> None:
@@ -182,31 +164,25 @@ def confirm(planned: Planned, preset: Preset, resources: Resources, options: Opt
 
 
 def warn_of_damage(study: Study, output: SearchOutput) -> None:
-    """Name the damaged files of cells that go on, and from which epoch each does instead."""
+    """Name the damaged files of cells with checkpoints, and the epoch from which each cell continues."""
     for cell in study.missing():
         folder = study.cell_folder(cell)
-        if folder.has_checkpoint() and (found := folder.resumable()).damage:
-            files = ", ".join(f"{folder.folder.root}/{name}" for name in found.damage)
-            output.warned(f"damaged: {files}; the cell goes on after epoch {len(found.rows)}")
-
-
-def check_clips(study: Study, corpus: Corpus) -> None:
-    """Raises DataError where a cell of the study would find no clips in one of its splits."""
-    for data in {cell.experiment.data for cell in study.cells}:
-        corpus.stream(data, 1)
+        if folder.has_checkpoint() and (resumable := folder.resumable()).damage:
+            files = ", ".join(f"{folder.folder.root}/{name}" for name in resumable.damage)
+            output.warned(f"damaged: {files}; the cell goes on after epoch {len(resumable.rows)}")
 
 
 def train(
-    work: Workload, again: Callable[[], Study], output: SearchOutput, expected: Cost | None, listener: SearchCallback
+    work: Workload, again: Callable[[], Study], output: SearchOutput, expected: Cost | None, tracking: SearchCallback
 ) -> tuple[Study, list[Failure]]:
-    """Run what is missing, with progress shown; the study as it ends, and the cells that failed."""
+    """Train the missing cells and show their progress; the study as it ends, and the failures."""
     study, pace = work.study, expected.pace if expected else Pace()
     with output.progress(study, study.missing(), pace) as progress, Monitor(study) as monitor:
-        return run_rounds(replace(work, callbacks=[listener, progress, monitor]), again)
+        return run_rounds(replace(work, callbacks=[tracking, progress, monitor]), again)
 
 
 def run_with_views(study: Study, options: Options, output: SearchOutput, work: Work) -> Outcome:
-    """Do ``work`` on the study with MLflow brought up to date before, while and after, where it can be."""
+    """Do ``work`` on the study, with its views updated before, meanwhile and after; then write its card."""
     from tune.tracking.views import Views  # MLflow takes seconds to import
 
     save_study(study)
@@ -215,8 +191,12 @@ def run_with_views(study: Study, options: Options, output: SearchOutput, work: W
         output.warned(line)
     try:
         study, failures = work(views.listener)
-    except KeyboardInterrupt:  # Ray ends well after a first Ctrl-C; this is a second, or one at another moment
+    except KeyboardInterrupt:  # Ray returns normally after the first Ctrl-C; this is a second one, or outside of Ray
         failures = []
     patience = STOPPED_PATIENCE if study.missing() else PATIENCE
     behind = views.end(load_study(study.folder), patience)
+    try:
+        write_card(load_study(study.folder), study.folder)
+    except (OSError, DamagedError) as error:
+        output.warned(f"the reproducibility card could not be written ({error}): tune/report.py writes it later")
     return Outcome(study, failures, views.links(), behind)

@@ -107,19 +107,19 @@ class CallbackRelay(tune.Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        self._tell("on_epoch", trial, result)
+        self._call("on_epoch", trial, result)
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._tell("on_trial_lost", trial)
+        self._call("on_trial_lost", trial)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         folder = self.study.cell_folder(self.study.cell_at(trial.config))
         if (reason := folder.failure()) is not None:
             self._fail(trial, reason)
         elif folder.done() is not None:
-            self._tell("on_cell_end", trial, False)
+            self._call("on_cell_end", trial, False)
         else:
-            self._tell("on_trial_pause", trial)
+            self._call("on_trial_pause", trial)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         lines = [line.strip() for line in str(trial.get_error()).splitlines() if line.strip()]

@@ -49,7 +49,8 @@ class Sampler:
         return [*tried, *self._propose(model, values, min(left, ROUND))]
 
     def _propose(self, model: str, values: Mapping[float, float | None], count: int) -> list[float]:
-        distributions = {RATE: optuna.distributions.FloatDistribution(*self.lr_range, log=True)}
+        log_uniform = optuna.distributions.FloatDistribution(*self.lr_range, log=True)
+        distributions: dict[str, optuna.distributions.BaseDistribution] = {RATE: log_uniform}
         study = self._study(model, len(values))
         for rate, value in values.items():
             study.add_trial(optuna.trial.create_trial(params={RATE: rate}, distributions=distributions, value=value))

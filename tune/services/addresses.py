@@ -90,7 +90,7 @@ def _suggestion(uri: str, scheme: str, servers: tuple[str, ...]) -> str:
 
 
 def check_database(option: str, package: Package, uri: str) -> None:
-    """Raises StudyError for a malformed address of a database, and for a server that does not answer or rejects the login.
+    """Raises StudyError for a malformed address, and for a server that does not answer or rejects the login.
 
     The state of a SQLite file is not checked here.
     """
