@@ -1,4 +1,4 @@
-"""A cell trained anew: the same, tampered with, and what cannot be run; the study is never changed."""
+"""A cell trained again: the same, tampered with, and what cannot be run; the study is never changed."""
 
 import json
 import shutil
@@ -75,7 +75,7 @@ def test_a_changed_metric_is_named_with_its_epoch_and_size(study, again, tmp_pat
     assert (first.where, first.metric, first.size) == ("epoch 2", "train/loss", pytest.approx(0.25))
     said = "\n".join(lines(compared))
     assert "DIFFERENT" in said and "First difference: epoch 2, train/loss: " in said and "(0.25 apart)" in said
-    assert "The record was changed: the cell ended with" in said and "as the training anew does" in said
+    assert "The record was changed: the cell ended with" in said and "as the rerun does" in said
     assert "code (unnamed) was not recorded then" in compared.environment
 
 
@@ -92,7 +92,7 @@ def test_other_threads_and_a_loss_that_is_no_number_are_said(study, again):
     finally:
         reset_globals(1)
     said = "\n".join(lines(compared))
-    assert compared.diverged and "The training anew ended early: the training loss is" in said
+    assert compared.diverged and "The rerun ended early: the training loss is" in said
     assert f"torch: 1.0 then, {torch.__version__} now" in said and "threads" not in "".join(compared.environment)
 
 
