@@ -161,8 +161,8 @@ def write_cell(study: Study, imported: ImportedCell, run: Run) -> CellFolder:
     else:
         save_study(study)
         shared = protocol(Study(study.name, study.folder, {}, (imported.cell,)))
-        kept = {name: value for name, value in shared.items() if name.startswith(("data", "protocol_version"))}
-        study.folder.write_json(STUDY_FILE, study.folder.read_json(STUDY_FILE) | {"protocol": kept})
+        of_data = {name: value for name, value in shared.items() if name.startswith(("data", "protocol_version"))}
+        study.folder.write_json(STUDY_FILE, study.folder.read_json(STUDY_FILE) | {"protocol": of_data})
     folder = imported_folder(study, imported)
     folder.plan(imported.config())
     folder.begin(run, record(study.folder))

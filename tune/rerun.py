@@ -86,7 +86,7 @@ class RerunComparison:
 
     recorded: Recorded
     rerun: Training
-    found: list[Difference]
+    differences: list[Difference]
     environment: list[str]
     device: torch.device
     diverged: str | None = None
@@ -97,12 +97,12 @@ class RerunComparison:
         return {
             "study": self.recorded.study.name,
             "cell": self.recorded.folder.folder.name,
-            "same": not self.found,
+            "same": not self.differences,
             "recorded_sha256": self.recorded.training.sha256,
             "rerun_sha256": self.rerun.sha256,
             "sealed_sha256": done.metrics_sha256,
-            "first_difference": _difference(self.found[0]) if self.found else None,
-            "largest_differences": {name: _difference(one) for name, one in largest(self.found).items()},
+            "first_difference": _difference(self.differences[0]) if self.differences else None,
+            "largest_differences": {name: _difference(one) for name, one in largest(self.differences).items()},
             "diverged": self.diverged,
             "device": self.device.type,
             "environment": self.environment,
@@ -130,7 +130,7 @@ def main() -> int:
         print_document(compared.facts())
     else:
         print(masked("\n".join(lines(compared))))
-    return 1 if compared.found else 0
+    return 1 if compared.differences else 0
 
 
 def recorded_cell(study: Study, key: str) -> Recorded:
@@ -211,8 +211,8 @@ def rerun(recorded: Recorded, corpus: Corpus, device: torch.device) -> RerunComp
     changes = machine_changes(recorded.machine, machine(device))
     codes = [entry["code"] for entry in recorded.folder.codes()]
     changes += code_changes(codes, recorded_codes(recorded.study.folder), code_version(sys.argv))
-    found = differences(recorded.training, training)
-    return RerunComparison(recorded, training, found, changes, device, diverged)
+    changed = differences(recorded.training, training)
+    return RerunComparison(recorded, training, changed, changes, device, diverged)
 
 
 def lines(compared: RerunComparison) -> list[str]:
@@ -226,9 +226,9 @@ def lines(compared: RerunComparison) -> list[str]:
         texts.append(f"The record was changed: the cell ended with {facts['sealed_sha256']}{same}.")
     if compared.diverged:
         texts.append(f"The rerun ended early: {compared.diverged}.")
-    if compared.found:
-        texts += [f"First difference: {_in_words(compared.found[0])}.", "Largest differences:"]
-        texts += [f"  {_in_words(difference)}" for difference in largest(compared.found).values()]
+    if compared.differences:
+        texts += [f"First difference: {_in_words(compared.differences[0])}.", "Largest differences:"]
+        texts += [f"  {_in_words(difference)}" for difference in largest(compared.differences).values()]
         texts += ["What differs in the environment:" if compared.environment else NOTHING_DIFFERS]
         texts += [f"  {change}" for change in compared.environment]
         texts += [ON_A_GPU] if compared.device.type != "cpu" or recorded.machine.get("device_type") == "cuda" else []

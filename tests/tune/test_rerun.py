@@ -58,7 +58,7 @@ def test_a_cell_that_was_interrupted_is_the_same_when_trained_anew(study, again,
     before = files(study)
     known = recorded_cell(study, study.cells[0].key[:5])
     compared = again(known)
-    assert compared.found == [] and compared.rerun.sha256 == known.done.metrics_sha256
+    assert compared.differences == [] and compared.rerun.sha256 == known.done.metrics_sha256
     assert "the same, 2 epochs" in lines(compared)[0] and compared.facts()["same"]
     assert "2 of 2 epochs" in capfd.readouterr().err
     assert files(study) == before
@@ -71,7 +71,7 @@ def test_a_changed_metric_is_named_with_its_epoch_and_size(study, again, tmp_pat
     rows[1]["train/loss"] += 0.25
     folder.folder.write(METRICS, "".join(map(sealed_line, rows)).encode())
     compared = again(recorded_cell(other, other.cells[0].name))
-    (first,) = compared.found
+    (first,) = compared.differences
     assert (first.where, first.metric, first.size) == ("epoch 2", "train/loss", pytest.approx(0.25))
     said = "\n".join(lines(compared))
     assert "DIFFERENT" in said and "First difference: epoch 2, train/loss: " in said and "(0.25 apart)" in said

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from types import MappingProxyType
 from typing import Any
 
 from torch import nn
@@ -14,14 +13,12 @@ from tune.analysis.results import ModelRow, model_rows
 from tune.core.protocol import ModelName, find_study
 from tune.core.study import Study, StudyError
 
-NOWHERE: Mapping[str, Any] = MappingProxyType({})
-
 
 def load_best(
     study: str | PathLike[str],
     model: str,
     *,
-    where: Mapping[str, Any] = NOWHERE,
+    where: Mapping[str, Any] | None = None,
     storage: str = "studies",
     models: Sequence[ModelName] = (),
 ) -> tuple[nn.Module, Experiment]:
@@ -35,13 +32,13 @@ def load_best(
     for a model of your own that ``models`` does not name.
     """
     opened = find_study(study, storage, models)
-    best = row_of(opened, model, where).best
+    best = row_of(opened, model, where or {}).best
     run = Run.start(best.experiment)
     opened.cell_folder(best).load_best(run)
     return run.model.eval(), best.experiment
 
 
-def row_of(study: Study, model: str, where: Mapping[str, Any] = NOWHERE) -> ModelRow:
+def row_of(study: Study, model: str, where: Mapping[str, Any]) -> ModelRow:
     """The model's row in the study's table; raises KeyError where there is none, StudyError where there are several."""
     rows = model_rows(study)
     matching = [row for row in rows if row.model == model and where.items() <= row.where.items()]

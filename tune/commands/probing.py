@@ -48,14 +48,14 @@ def gpus() -> dict[str, Any]:
     """PyTorch's CUDA version, and each GPU's name and bytes, after a product was computed on it."""
     import torch
 
-    found = []
+    usable = []
     for index in range(torch.cuda.device_count()):
         ones = torch.ones(64, 64, device=f"cuda:{index}")
         if (ones @ ones).sum().item() != 64**3:
             raise RuntimeError(f"GPU {index} computes wrong numbers")
         free, total = torch.cuda.mem_get_info(index)
-        found.append({"name": torch.cuda.get_device_name(index), "free": free, "total": total})
-    return {"gpus": found, "cuda": torch.version.cuda, "torch": torch.__version__}
+        usable.append({"name": torch.cuda.get_device_name(index), "free": free, "total": total})
+    return {"gpus": usable, "cuda": torch.version.cuda, "torch": torch.__version__}
 
 
 def cluster(address: str | None = None) -> dict[str, Any]:
@@ -70,8 +70,8 @@ def cluster(address: str | None = None) -> dict[str, Any]:
         machines = hardware()
         host = ray.get(ray.remote(num_cpus=0)(lambda: os.uname().nodename).remote(), timeout=TASK_S)
         token = authentication_utils.is_token_auth_enabled()
-        found = {"cpus": machines.cpus, "gpus": machines.gpus, "machines": len(machines.alive)}
-        return found | {"task_ran_on": host, "token": token}
+        resources = {"cpus": machines.cpus, "gpus": machines.gpus, "machines": len(machines.alive)}
+        return resources | {"task_ran_on": host, "token": token}
 
 
 TASK_S = 60.0

@@ -107,11 +107,11 @@ def cost(planned: Planned, resources: Resources, options: Options) -> Cost | Non
     say("measuring one training step of each model")
     elsewhere = options.cluster.address is not None
     try:
-        found = cost_of(planned.study, missing, planned.num_clips, resources, hardware(), elsewhere)
+        estimate = cost_of(planned.study, missing, planned.num_clips, resources, hardware(), elsewhere)
     except NoMachineError as error:
         say(f"what the search costs is not known: {error}")
         return None
-    return replace(found, price_per_gpu_hour=options.cluster.price_per_gpu_hour)
+    return replace(estimate, price_per_gpu_hour=options.cluster.price_per_gpu_hour)
 
 
 def execute(search: Search, planned: Planned, options: Options, output: SearchOutput) -> Outcome:

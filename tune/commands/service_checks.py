@@ -80,7 +80,7 @@ def data_folder(folder: Path) -> Finding:
     try:
         manifest = verified(folder)
     except ManifestError as error:
-        return broken(str(error), f"delete {folder}, and run the search again to prepare it anew")
+        return broken(str(error), f"delete {folder}, and run the search again, which prepares it")
     text = f"{folder}: {manifest.dataset}, {manifest.num_clips} clips, whole" + (", DEMO" if manifest.demo else "")
     if other := stand_in(manifest):
         return warning(f"{text}, STAND-IN: {other}", "results on it are marked, and stand beside no published ones")

@@ -148,8 +148,8 @@ class Folder:
 
     def folders(self) -> list[str]:
         """The names of the folders in this one, sorted; none where it does not exist."""
-        found = self._fs.get_file_info(fs.FileSelector(self._path, allow_not_found=True))
-        return sorted(info.base_name for info in found if info.type == fs.FileType.Directory)
+        entries = self._fs.get_file_info(fs.FileSelector(self._path, allow_not_found=True))
+        return sorted(entry.base_name for entry in entries if entry.type == fs.FileType.Directory)
 
     def num_bytes(self) -> int:
         """The size of all files below, without those behind links, in bytes."""
@@ -201,9 +201,9 @@ def check_storage_name(storage: str) -> None:
     """Raises ValueError for a storage that is neither a folder nor a bucket, or that a URL could not hold."""
     scheme, separator, path = storage.partition("://")
     if separator and scheme not in ("file", *SCHEMES):
-        known = ", ".join(f"{name}://" for name in SCHEMES)
-        raise ValueError(f"--storage must be a folder or a URL that begins with {known}, got {storage!r}")
+        schemes = ", ".join(f"{name}://" for name in SCHEMES)
+        raise ValueError(f"--storage must be a folder or a URL that begins with {schemes}, got {storage!r}")
     if separator and "@" in path:
         raise ValueError("--storage must be without a key or password: AWS_ACCESS_KEY_ID and the like hold them")
-    if found := set("#%?") & set(path if separator else str(Path(storage).resolve())):
-        raise ValueError(f"--storage must be without {' '.join(sorted(found))}, got {storage!r}")
+    if forbidden := set("#%?") & set(path if separator else str(Path(storage).resolve())):
+        raise ValueError(f"--storage must be without {' '.join(sorted(forbidden))}, got {storage!r}")

@@ -173,9 +173,9 @@ def _published_name(name: str, config: ModelConfig) -> str:
 
 
 @torch.no_grad()
-def check_outputs(ours: nn.Module, published: nn.Module, inputs: Sequence[Any]) -> None:
+def check_outputs(model: nn.Module, published: nn.Module, inputs: Sequence[Any]) -> None:
     """Raises StudyError where the networks' outputs in eval mode differ by more than :data:`TOLERANCE`."""
-    expected, actual = published.eval()(*inputs), ours.eval()(*inputs)
+    expected, actual = published.eval()(*inputs), model.eval()(*inputs)
     difference, largest = (actual - expected).abs().max().item(), expected.abs().max().item()
     if not difference <= TOLERANCE * largest:
         raise StudyError(

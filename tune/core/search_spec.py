@@ -51,7 +51,7 @@ class Search:
     presets: Mapping[str, Preset]
     description: str
     published: Mapping[str, Published] = field(default_factory=dict)
-    """The published table by model; a model without an entry has no number that could be found."""
+    """The published table by model; a model without an entry has no known published number."""
     deviations: Mapping[str, Sentences] = field(default_factory=dict)
     """By data.protocol: what differs from the published code."""
     always_deviates: Sentences = ()
@@ -72,8 +72,8 @@ def searches() -> Mapping[str, Search]:
     """
     paths = sorted(Path(__file__).parents[1].glob("*_search.py"))
     declared: list[Search] = [import_module(f"tune.{path.stem}").SEARCH for path in paths]
-    found: dict[str, Search] = {}
-    for search in sorted(declared, key=lambda one: not one.published):
+    by_data: dict[str, Search] = {}
+    for search in sorted(declared, key=lambda search: not search.published):
         for name in (search.base.data.name, *search.further_data):
-            found.setdefault(name, search)
-    return found
+            by_data.setdefault(name, search)
+    return by_data

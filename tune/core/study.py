@@ -192,12 +192,12 @@ def plan_cells(
     type, and for a setting that no experiment of the space has.
     """
     fields = {**defaults, **settings}
-    named = {DATA_NAME: fields[DATA_NAME]} if DATA_NAME in fields else {}
-    experiments = [base.override({**named, **point}) for point in points(space)]
-    known = {name: None for experiment in experiments for name in experiment.flatten()}
+    data_set = {DATA_NAME: fields[DATA_NAME]} if DATA_NAME in fields else {}
+    experiments = [base.override({**data_set, **point}) for point in points(space)]
+    names = {name: None for experiment in experiments for name in experiment.flatten()}
     for name in settings:
-        if name not in known:
-            raise KeyError(unknown_name(name, known, kind="field"))
+        if name not in names:
+            raise KeyError(unknown_name(name, names, kind="field"))
         if name in space or name == "model.name":
             raise ValueError(f"{name} is searched, so it cannot be set: use {SEARCHED_BY.get(name, '--models')}")
     cells = [make_cell(with_fields(experiment, fields), data_hash) for experiment in experiments]
@@ -224,8 +224,8 @@ SEARCHED_BY = {"optim.lr": "--lrs or --lr-range", "seed": "--seeds", "data.veloc
 
 def with_fields(experiment: Experiment, fields: Settings) -> Experiment:
     """The experiment with the values of those ``fields`` that it has."""
-    known = experiment.flatten()
-    return experiment.override({name: value for name, value in fields.items() if name in known})
+    own_fields = experiment.flatten()
+    return experiment.override({name: value for name, value in fields.items() if name in own_fields})
 
 
 def cell_of(config: Mapping[str, Any]) -> Cell:

@@ -60,15 +60,15 @@ def openings_text(study: Study) -> list[str]:
     """
     folders = [CellFolder(study.folder / f"cells/{name}") for name in study.folder.children("cells")]
     counts = [Counter(row["purpose"] for row in one.openings()) for one in folders if one.done() is not None]
-    known = [count for count in counts if count[COMPLETION]]
-    if not known:
+    recorded = [count for count in counts if count[COMPLETION]]
+    if not recorded:
         return ["How often test clips were read is not recorded."] if counts else []
     whole: Counter[str] = sum(counts, Counter())
     purposes = [VELOCITY, LENGTH, QUALITY, *sorted(whole.keys() - {COMPLETION, VELOCITY, LENGTH, QUALITY})]
     more = [f"{whole[purpose]} times by {purpose}" for purpose in purposes if whole[purpose]]
-    if again := whole[COMPLETION] - len(known):
+    if again := whole[COMPLETION] - len(recorded):
         more.append(f"{again} times by evaluating a cell again, after a kill or without its result")
-    if len(known) < len(counts):
-        more.append(f"{len(counts) - len(known)} of {len(counts)} cells have no record of it")
+    if len(recorded) < len(counts):
+        more.append(f"{len(counts) - len(recorded)} of {len(counts)} cells have no record of it")
     besides = f"; besides: {', '.join(more)}" if more else ", and at no other time"
-    return [f"Test clips were read once for each of {len(known)} trainings, when it was complete{besides}."]
+    return [f"Test clips were read once for each of {len(recorded)} trainings, when it was complete{besides}."]

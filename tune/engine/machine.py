@@ -22,7 +22,7 @@ def machine(device: torch.device) -> dict[str, Any]:
         "device": name or platform.machine(),
         "device_type": device.type,
         "threads": torch.get_num_threads(),
-        "held": held(),
+        "held": assigned_resources(),
         "cpu": cpu_model(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
@@ -48,7 +48,7 @@ def gpu(device: torch.device) -> dict[str, Any]:
     }
 
 
-def held() -> dict[str, float] | None:
+def assigned_resources() -> dict[str, float] | None:
     """CPUs and GPUs that Ray has assigned to this trial, None outside of a trial."""
     if not ray.is_initialized() or ray.get_runtime_context().worker.mode != ray.WORKER_MODE:
         return None

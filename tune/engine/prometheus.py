@@ -23,7 +23,7 @@ GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
     "fernn_clips_per_second": (OF_CELL, "Training clips a second of the trial at work on the cell, else 0."),
     "fernn_trial_memory_bytes": (
         (*OF_CELL, "device"),
-        "The most that the trial at work on the cell has held since it began: of its GPU, or of the machine's memory.",
+        "Peak memory of the trial at work on the cell since it began: of its GPU, or of the machine's memory.",
     ),
     "fernn_last_result_timestamp_seconds": (OF_STUDY, "When the last epoch was reported, or the search began."),
     "fernn_driver_heartbeat_timestamp_seconds": (OF_STUDY, "When the driver last showed that it lives."),

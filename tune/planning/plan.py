@@ -53,8 +53,8 @@ def plan(search: Search, options: Options) -> Planned:
     check_storage_name(options.records.storage)
     import_models(options.grid.models or (), options.records.storage)
     if options.grid.preset not in search.presets:
-        known = ", ".join(search.presets)
-        raise StudyError(f"--preset must be one of {known} in this search, got {options.grid.preset!r}")
+        presets = ", ".join(search.presets)
+        raise StudyError(f"--preset must be one of {presets} in this search, got {options.grid.preset!r}")
     preset, sketch = search.presets[options.grid.preset], make_study(search, options, "")
     data = sketch.cells[0].experiment.data
     dataset = data_set(data.name)
@@ -181,9 +181,9 @@ def check_resolution(data: DataConfig, folder: Path, preset: Preset, options: Op
         return
     sizes = sorted(Manifest.read(path.parent).size for path in folder.glob(f"*/{MANIFEST}"))
     if sizes and not preset.demo and options.clips.videos is None and not (folder / "raw/videos").exists():
-        known = " and ".join(f"{size}x{size}" for size in sizes)
+        resolutions = " and ".join(f"{size}x{size}" for size in sizes)
         raise StudyError(
-            f"data.size is {data.size}, but {folder} has clips of {known}: give --set data.size={sizes[0]}, "
+            f"data.size is {data.size}, but {folder} has clips of {resolutions}: give --set data.size={sizes[0]}, "
             f"or --videos DIR to make clips of {data.size}x{data.size} from"
         )
 
