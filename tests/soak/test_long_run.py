@@ -11,7 +11,7 @@ from tests.support.disturbed import cells
 from tune.commands.progress import Progress
 from tune.core.folder import Folder
 from tune.core.protocol import load_study
-from tune.engine.pace import Pace
+from tune.engine.cost import Pace
 
 pytestmark = pytest.mark.soak
 MOST_GROWTH = 0.05

@@ -13,7 +13,7 @@ from fernn.train.loop import Row
 from tune.core.console import duration
 from tune.core.status import Status
 from tune.core.study import Cell, Study
-from tune.engine.pace import Pace
+from tune.engine.cost import Pace
 from tune.engine.ray_tune import SearchCallback
 
 SECONDS_BETWEEN_LINES = 10.0

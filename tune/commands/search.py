@@ -20,8 +20,7 @@ from tune.core.protocol import load_study, save_study
 from tune.core.sealing import DamagedError
 from tune.core.search_spec import Preset, Search
 from tune.core.study import Study, StudyError
-from tune.engine.cost import Cost, NoMachineError, cost_of
-from tune.engine.pace import Pace
+from tune.engine.cost import Cost, NoMachineError, Pace, cost_of
 from tune.engine.packing import pack, packed
 from tune.engine.prometheus import Monitor
 from tune.engine.ray_tune import Failure, SearchCallback, Workload, ray_runtime
@@ -129,20 +128,27 @@ def execute(search: Search, planned: Planned, options: Options, output: SearchOu
             if search.wants_gpu:
                 confirm(planned, search.presets[options.grid.preset], resources, options, output)
             ready = planned if is_ready else prepare_data(search, planned, options)
-            resources = measured_resources(ready, options, output, resources)
-            expected = cost(ready, resources, options)
-            output.planned(ready, expected)
-            warn_of_damage(ready.study, output)
-            corpus = ready.corpus()
-            for data in {cell.experiment.data for cell in ready.study.cells}:
-                corpus.stream(data, 1)  # raises DataError where a split has no clips
-            if options.training.weights is not None:
-                store_weights(ready.study, options.training.weights)
-            record_study_data(ready)
-            ready = replace(ready, study=replace(ready.study, code=record(ready.study.folder)))
-            again = partial(replan, search, ready, options)
-            work = partial(train, Workload(ready.study, corpus, resources), again, output, expected)
-            return run_with_views(ready.study, options, output, work)
+            return train_missing(search, ready, options, output, resources)
+
+
+def train_missing(
+    search: Search, planned: Planned, options: Options, output: SearchOutput, resources: Resources
+) -> Outcome:
+    """Train the missing cells on prepared data, after a last look at the cost and at damaged files."""
+    resources = measured_resources(planned, options, output, resources)
+    expected = cost(planned, resources, options)
+    output.planned(planned, expected)
+    warn_of_damage(planned.study, output)
+    corpus = planned.corpus()
+    for data in {cell.experiment.data for cell in planned.study.cells}:
+        corpus.stream(data, 1)  # raises DataError where a split has no clips
+    if options.training.weights is not None:
+        store_weights(planned.study, options.training.weights)
+    record_study_data(planned)
+    study = replace(planned.study, code=record(planned.study.folder))
+    again = partial(replan, search, replace(planned, study=study), options)
+    work = partial(train, Workload(study, corpus, resources), again, output, expected)
+    return run_with_views(study, options, output, work)
 
 
 def record_study_data(planned: Planned) -> None:

@@ -19,8 +19,7 @@ from tune.analysis.results import model_rows
 from tune.commands.progress import Progress
 from tune.core.console import all_masked, disk, duration, masked, one_line, print_lines, tables
 from tune.core.study import Cell, Study
-from tune.engine.cost import Cost
-from tune.engine.pace import Pace
+from tune.engine.cost import Cost, Pace
 from tune.engine.packing import Packing, readings
 from tune.engine.ray_tune import Failure, SearchCallback
 from tune.planning.plan import Planned

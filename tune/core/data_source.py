@@ -9,11 +9,10 @@ from data.bucket import at_hand, is_bucket
 from data.files import full_path
 from data.manifest import MANIFEST, Manifest
 from data.registry import data_set
-from data.sealing import unsealed
 from fernn.config import DataConfig
 from tune.core.console import masked
-from tune.core.folder import UNREADABLE, Folder
-from tune.core.sealing import ALTERED, damaged, write_sealed
+from tune.core.folder import Folder
+from tune.core.sealing import read_sealed, write_sealed
 from tune.core.study import Study, StudyError
 
 FILE = "data.json"
@@ -67,8 +66,4 @@ def record_data(folder: Folder, manifest: Manifest, num_clips: Mapping[str, int]
 
 def recorded_data(folder: Folder) -> dict[str, Any] | None:
     """The facts of :func:`record_data`, None where there are none; raises DamagedError for a wrong checksum."""
-    try:
-        facts = folder.read_json(FILE)
-        return None if facts is None else unsealed(facts)
-    except UNREADABLE as error:
-        raise damaged(folder, FILE, ALTERED, "delete it, and run the search again") from error
+    return read_sealed(folder, FILE, "delete it, and run the search again", always_sealed=True)

@@ -25,17 +25,19 @@ def write_sealed(folder: Folder, name: str, facts: Mapping[str, Any]) -> None:
     folder.write_json(name, sealed(facts))
 
 
-def read_sealed(folder: Folder, name: str, way_out: str, *needed: str) -> dict[str, Any] | None:
+def read_sealed(
+    folder: Folder, name: str, way_out: str, *needed: str, always_sealed: bool = False
+) -> dict[str, Any] | None:
     """The facts of a sealed file, None where there is no such file.
 
-    A file of an earlier version has no checksum and is not checked. Raises DamagedError for a wrong checksum, or
-    where one of the ``needed`` names is missing.
+    Unless ``always_sealed``, a file without a checksum is of an earlier version and is not checked. Raises DamagedError
+    for a wrong checksum, or where one of the ``needed`` names is missing.
     """
     try:
         facts = folder.read_json(name)
         if facts is None:
             return None
-        facts = unsealed(facts) if CHECKSUM in facts else {**facts}
+        facts = unsealed(facts) if always_sealed or CHECKSUM in facts else {**facts}
         if all(one in facts for one in needed):
             return facts
     except UNREADABLE as error:

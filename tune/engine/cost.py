@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from statistics import median
 
@@ -22,7 +22,6 @@ from fernn.train.loop import train_step
 from fernn.train.run import Run, available_device
 from tune.core.study import Cell, Study, StudyError
 from tune.engine.continue_training import epochs_done
-from tune.engine.pace import Pace
 from tune.engine.ray_tune import ship_models
 from tune.planning.resources import Hardware, Resources
 
@@ -42,6 +41,14 @@ PATIENCE = 600.0
 
 class NoMachineError(Exception):
     """No machine of the cluster becomes free, so the cost of the search cannot be measured."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds of an epoch by the model's label, and numbers of finished epochs by the cell's key."""
+
+    epoch_seconds: Mapping[str, float] = field(default_factory=dict)
+    epochs_done: Mapping[str, int] = field(default_factory=dict)
 
 
 NumClips = Callable[[DataConfig], Mapping[str, int]]
@@ -81,15 +88,11 @@ def cost_of(
     shares = {cell: resources.of(study.model_label(cell)) for cell in cells}
     concurrency = {cell: min(concurrency_of(*share, resources, hardware), len(cells)) for cell, share in shares.items()}
     most = max(concurrency.values())
-    ship_models(cells)
-    others = OtherTrials(most, min(cpus for cpus, _ in shares.values()))
-    to_probe = {(probe_of(cell.experiment), share) for cell, share in shares.items()}
-    probes = {(experiment, share): _probe(experiment, share, others, elsewhere) for experiment, share in to_probe}
-    torch.cuda.empty_cache()  # the trials need the memory of the probes
+    probes = _probes(shares, OtherTrials(most, min(cpus for cpus, _ in shares.values())), elsewhere)
     done = epochs_done(study, cells)
     wall_seconds, gpu_seconds, num_bytes, paces = 0.0, 0.0, 0, {}
     for cell in cells:
-        seconds_per_clip, num_parameters = probes[probe_of(cell.experiment), shares[cell]]
+        seconds_per_clip, num_parameters = probes[cell]
         clips = num_clips(cell.experiment.data)
         epoch_clips = clips["train"] + FORWARD_SHARE * clips["validation"]
         final_clips = FORWARD_SHARE * (clips["validation"] + clips["test"])
@@ -101,6 +104,19 @@ def cost_of(
     growth = 1 + study.num_to_come / len(cells)  # cells that a sampler will propose cost the same
     gpu_hours = growth * gpu_seconds / 3600
     return Cost(growth * wall_seconds, gpu_hours, most, int(growth * num_bytes), Pace(paces, done))
+
+
+Share = tuple[float, float]
+"""CPUs and GPUs of a trial."""
+
+
+def _probes(shares: Mapping[Cell, Share], others: "OtherTrials", elsewhere: bool) -> dict[Cell, tuple[float, int]]:
+    """Seconds for a clip and the number of parameters of each cell; each different experiment is probed once."""
+    ship_models(list(shares))
+    subjects = {cell: (probe_of(cell.experiment), share) for cell, share in shares.items()}
+    measured = {subject: _probe(*subject, others, elsewhere) for subject in set(subjects.values())}
+    torch.cuda.empty_cache()  # the trials need the memory of the probes
+    return {cell: measured[subject] for cell, subject in subjects.items()}
 
 
 def probe_of(experiment: Experiment) -> Experiment:
@@ -127,9 +143,7 @@ class OtherTrials:
         return max(0, min(self.concurrency, fitting) - 1) * max(1, int(self.cpus)) + 1
 
 
-def _probe(
-    experiment: Experiment, share: tuple[float, float], others: OtherTrials, elsewhere: bool
-) -> tuple[float, int]:
+def _probe(experiment: Experiment, share: Share, others: OtherTrials, elsewhere: bool) -> tuple[float, int]:
     try:
         return probe_elsewhere(experiment, share, others) if elsewhere else probe_here(experiment, share[0], others)
     except NoMachineError:
@@ -140,7 +154,7 @@ def _probe(
 
 
 @cache
-def probe_elsewhere(experiment: Experiment, share: tuple[float, float], others: OtherTrials) -> tuple[float, int]:
+def probe_elsewhere(experiment: Experiment, share: Share, others: OtherTrials) -> tuple[float, int]:
     """As :func:`probe_here`, in a task of the cluster with a trial's CPUs and GPUs; raises NoMachineError."""
     cpus, gpus = share
     task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_calls=1)(probe_here)  # a GPU's memory goes with its process

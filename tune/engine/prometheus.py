@@ -41,8 +41,11 @@ class Monitor(SearchCallback):
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        statuses = study.folder.each(lambda cell: _first_status(study, cell), study.cells)
-        self.statuses = {cell.key: status for cell, status in zip(study.cells, statuses, strict=True)}
+        statuses = study.folder.each(lambda cell: status_in(study.cell_folder(cell), study.halves)[0], study.cells)
+        self.statuses: dict[str, Status] = {
+            cell.key: "waiting" if status == "failed" else status  # failed cells are tried again
+            for cell, status in zip(study.cells, statuses, strict=True)
+        }
         self._gauges = {name: metrics.Gauge(name, text, tags) for name, (tags, text) in GAUGES.items()}
         self._counters = {name: metrics.Counter(name, text, tags) for name, (tags, text) in COUNTERS.items()}
         self._ended = threading.Event()
@@ -117,9 +120,3 @@ class Monitor(SearchCallback):
             self._set("fernn_driver_heartbeat_timestamp_seconds", time.time())
             if self._ended.wait(HEARTBEAT_S):
                 return
-
-
-def _first_status(study: Study, cell: Cell) -> Status:
-    """The status before the search, which tries failed cells again."""
-    status, _ = status_in(study.cell_folder(cell), study.halves)
-    return "waiting" if status == "failed" else status

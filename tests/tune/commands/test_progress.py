@@ -8,7 +8,7 @@ from rich.console import Console
 from tests.support.tiny import study_in
 from tune.commands.progress import Progress
 from tune.core.console import duration
-from tune.engine.pace import Pace
+from tune.engine.cost import Pace
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3,), "seed": tuple(range(20))}
 
