@@ -78,7 +78,7 @@ def show_plan(planned: Planned, options: Options, output: SearchOutput) -> None:
     """Show what would run and its cost, with the CPUs and GPUs of the cluster where ``--address`` names one."""
     with ray_runtime(options.cluster.address) if options.cluster.address or is_auto(options) else nullcontext():
         resources = measured_resources(planned, options, output, chosen_resources(options), keep=False)
-        output.planned(planned, cost(planned, resources, options))
+        output.planned(planned, estimated_cost(planned, resources, options))
 
 
 def is_auto(options: Options) -> bool:
@@ -98,7 +98,7 @@ def measured_resources(
     return packed(resources, packing)
 
 
-def cost(planned: Planned, resources: Resources, options: Options) -> Cost | None:
+def estimated_cost(planned: Planned, resources: Resources, options: Options) -> Cost | None:
     """The estimated cost of the missing cells; None without missing cells, or where it cannot be measured."""
     missing = planned.study.missing()
     if not missing:
@@ -136,7 +136,7 @@ def train_missing(
 ) -> Outcome:
     """Train the missing cells on prepared data, after a last look at the cost and at damaged files."""
     resources = measured_resources(planned, options, output, resources)
-    expected = cost(planned, resources, options)
+    expected = estimated_cost(planned, resources, options)
     output.planned(planned, expected)
     warn_of_damage(planned.study, output)
     corpus = planned.corpus()
@@ -162,7 +162,9 @@ def confirm(planned: Planned, preset: Preset, resources: Resources, options: Opt
     """Warn before a search that wants GPUs starts without one; on a terminal, ask. Raises StudyError for a no."""
     if preset.demo or planned.study.demo or hardware().gpus or not planned.study.missing():
         return
-    output.warned(f"this search wants GPUs, and there is none: {describe_cost(cost(planned, resources, options))}")
+    output.warned(
+        f"this search wants GPUs, and there is none: {describe_cost(estimated_cost(planned, resources, options))}"
+    )
     if options.yes or options.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     if not Confirm.ask("Start all the same (--yes does not ask)?", default=False, console=console(stderr=True)):
