@@ -1,30 +1,18 @@
-"""Studies: searches over models, learning rates and seeds, and what they found."""
+"""Studies: searches over models, learning rates and seeds, and their results.
 
-from os import PathLike
-from typing import TYPE_CHECKING
+``tune.load_best`` is :func:`tune.commands.load_best.load_best`.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
-
-    from torch import nn
-
-    from fernn.experiment import Experiment
-    from tune.core.protocol import ModelName
+    from tune.commands.load_best import load_best as load_best
 
 
-def load_best(
-    study: "str | PathLike[str]",
-    model: str,
-    *,
-    where: "Mapping[str, Any] | None" = None,
-    storage: str = "studies",
-    models: "Sequence[ModelName]" = (),
-) -> "tuple[nn.Module, Experiment]":
-    """A model of a study in eval mode with its best weights, and its experiment.
+def __getattr__(name: str) -> Any:
+    """Import PyTorch and Ray only when a model is asked for, not with the package."""
+    if name != "load_best":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from tune.commands.load_best import load_best
 
-    See :func:`tune.commands.load_best.load_best`.
-    """
-    from tune.commands import load_best as found  # PyTorch is imported when a model is asked for, not with the package
-
-    return found.load_best(study, model, where=where or {}, storage=storage, models=models)
+    return load_best

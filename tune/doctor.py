@@ -1,17 +1,17 @@
-"""What is right and what is wrong with this machine, the installation, and what a search works with.
+"""Check this machine, the installation, and everything that a search uses.
 
     python tune/doctor.py                                          this machine, and the folders of a search
     python tune/doctor.py --address auto --tracking-uri http://mlflow:5000 --storage s3://bucket/studies
 
-Looks, and changes nothing. Exits with 0 where nothing is broken, 1 where something is, 2 for a wrong option.
+It changes nothing. The exit code is 0 where nothing is broken, 1 where something is, 2 for a wrong option.
 """
 
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 try:
     import tyro
@@ -21,7 +21,7 @@ try:
     from tune.commands import installation, machine_checks
     from tune.commands import service_checks as services
     from tune.commands.findings import Check, Finding, Result, Verdict, result_of
-    from tune.core.console import masked
+    from tune.core.console import masked, print_document
     from tune.core.folder import check_storage_name
 except ImportError as error:
     sys.exit(
@@ -31,7 +31,7 @@ except ImportError as error:
 
 @dataclass(frozen=True)
 class Options:
-    """What a search will be given; without an option what it takes by itself."""
+    """The options of a search that are checked, with the same defaults."""
 
     storage: Annotated[str, tyro.conf.arg(metavar="DIR|URL")] = "studies"
     """Folder or bucket in which studies are kept."""
@@ -42,7 +42,7 @@ class Options:
     data: str | None = None
     """Folder of the prepared data, or its URL in a bucket; by default all in datasets/."""
     address: str | None = None
-    """A running Ray cluster; by default Ray is started here for a moment."""
+    """A running Ray cluster; by default Ray is started here for the check."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print one JSON document instead of lines."""
 
@@ -53,7 +53,7 @@ NEXT = "python tune/kth_search.py --plan: what the paper's grid would take here"
 
 
 def main() -> int:
-    """Look at everything; 0 where nothing is broken, 1 where something is, 2 for a wrong option."""
+    """Run all checks; 0 where nothing is broken, 1 where something is, 2 for a wrong option."""
     options = options_of(Options, description=__doc__)
     out = console(quiet=options.json, soft_wrap=True, highlight=False)
     try:
@@ -61,29 +61,28 @@ def main() -> int:
     except ValueError as error:
         console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
         return 2
-    found: list[Result] = []
+    done: list[Result] = []
     for result in results(options):
-        found.append(result)
+        done.append(result)
         show(out, result)
-    num_broken = count(found, "broken")
     if options.json:
-        print_json(found)
+        print_document(document(done))
     else:
-        show_end(out, found)
+        show_end(out, done)
     sys.stdout.flush()
-    if any(result.stuck for result in found):
-        os._exit(1)  # a check that hangs would hold up the end of the process, too
-    return 1 if num_broken else 0
+    if any(result.stuck for result in done):
+        os._exit(1)  # the thread of a check that hangs would keep the process from ending
+    return 1 if count(done, "broken") else 0
 
 
 def results(options: Options) -> Iterator[Result]:
-    """What each check finds, one after another; where packages cannot be imported, what needs them is not looked at."""
-    works = True
+    """The result of each check in turn; checks that need the packages are left out where those are broken."""
+    installation_works = True
     for check in installation_checks():
         result = result_of(check)
-        works = works and result.finding.verdict != "broken"
+        installation_works = installation_works and result.finding.verdict != "broken"
         yield result
-    if not works:
+    if not installation_works:
         text = "machine, data, storage, databases and Ray are looked at once the packages work"
         yield Result("the rest", Finding("warning", text, "install the packages, then ask again"), 0.0)
         return
@@ -91,7 +90,7 @@ def results(options: Options) -> Iterator[Result]:
 
 
 def installation_checks() -> Sequence[Check]:
-    """What all others rest on."""
+    """The checks of Python and the packages, which all others need."""
     return (
         Check("Python", installation.python),
         Check("packages", installation.packages),
@@ -100,7 +99,7 @@ def installation_checks() -> Sequence[Check]:
 
 
 def checks(options: Options) -> Sequence[Check]:
-    """Everything else."""
+    """All other checks."""
     return (
         Check("CPUs", machine_checks.processors),
         Check("memory", machine_checks.memory),
@@ -118,7 +117,7 @@ def checks(options: Options) -> Sequence[Check]:
 
 
 def show(out: Console, result: Result) -> None:
-    """One line, and in case of trouble the way out under it."""
+    """Print the finding in one line, and the way out of a fault below it."""
     finding = result.finding
     out.print(f"{SIGNS[finding.verdict]} {result.name}: ", end="")
     out.print(masked(finding.text), markup=False)
@@ -126,34 +125,25 @@ def show(out: Console, result: Result) -> None:
         out.print(f"    {masked(finding.way_out)}", markup=False, style="dim")
 
 
-def show_end(out: Console, found: Sequence[Result]) -> None:
-    """What it comes to, and what to type next."""
-    num_broken, num_warnings = count(found, "broken"), count(found, "warning")
-    said = [f"{num_broken} broken"] if num_broken else ["nothing is broken"]
-    out.print(", ".join([*said, *([f"{num_warnings} warnings"] if num_warnings else [])]))
+def show_end(out: Console, done: Sequence[Result]) -> None:
+    """Print the numbers of faults, and the command to run next."""
+    num_broken, num_warnings = count(done, "broken"), count(done, "warning")
+    warnings = f", {num_warnings} warnings" if num_warnings else ""
+    out.print((f"{num_broken} broken" if num_broken else "nothing is broken") + warnings)
     if not num_broken:
-        has_data = any(one.name == "data" and "clips" in one.finding.text for one in found)
+        has_data = any(result.name == "data" and "clips" in result.finding.text for result in done)
         out.print(f"next: {NEXT if has_data else FIRST}", markup=False)
 
 
-def count(found: Sequence[Result], verdict: Verdict) -> int:
-    """How many findings are of the kind."""
-    return sum(result.finding.verdict == verdict for result in found)
+def count(done: Sequence[Result], verdict: Verdict) -> int:
+    """The number of findings with the verdict."""
+    return sum(result.finding.verdict == verdict for result in done)
 
 
-def print_json(found: Sequence[Result]) -> None:
-    """All findings as one document."""
-    import json
-
-    from tune.core.console import all_masked
-
-    rows = [
-        {"check": one.name, "verdict": one.finding.verdict, "text": one.finding.text, "way_out": one.finding.way_out}
-        | {"seconds": round(one.seconds, 3)}
-        for one in found
-    ]
-    content = {"broken": count(found, "broken"), "warnings": count(found, "warning"), "checks": rows}
-    print(json.dumps(all_masked(content), indent=2))
+def document(done: Sequence[Result]) -> dict[str, Any]:
+    """All findings as one JSON document."""
+    rows = [{"check": one.name, **asdict(one.finding), "seconds": round(one.seconds, 3)} for one in done]
+    return {"broken": count(done, "broken"), "warnings": count(done, "warning"), "checks": rows}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Bring weights of the published code into a study: ``python tune/import_reference.py WEIGHTS.pth --model fernn-v2``.
 
-They become an evaluated, untrained cell with its origin, checkpoint and predictions, beside the study's
-grid. Before they are accepted, our network must give the same outputs as the published one.
+The weights become a cell beside the study's grid that is evaluated and not trained, with their origin, checkpoint and
+predictions. They are accepted only if this project's network gives the same outputs as the published one.
 """
 
 import sys
@@ -16,7 +16,7 @@ from data.files import sha256_of
 from data.manifest import Manifest
 from data.registry import read_corpus, stand_in
 from data.stream import Corpus
-from data.terminal import console, options_of
+from data.terminal import options_of
 from fernn.experiment import Experiment
 from fernn.files.checkpoint import pack
 from fernn.train.evaluate import to_unit
@@ -37,11 +37,11 @@ from tune.core.given_weights import (
     published_network,
     read_weights,
 )
-from tune.core.identity import STUDY_FILE, settle
-from tune.core.protocol import claim, find_study, known_studies, protocol
+from tune.core.identity import STUDY_FILE, record_folder
+from tune.core.protocol import find_study, known_studies, protocol, save_study
 from tune.core.result import Result
 from tune.core.study import Cell, Settings, Study, StudyError, check_study_name
-from tune.core.test_access import COMPLETION, Sealed
+from tune.core.test_access import COMPLETION, SealedClips
 from tune.engine.ray_tune import ray_runtime
 from tune.engine.trial import EVALUATED, evaluated, result
 from tune.planning.options import parse_setting
@@ -70,7 +70,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Target:
-    """Where weights go: a study, and the data on which they are evaluated."""
+    """The study that gets the weights, and the data on which they are evaluated."""
 
     study: Study
     experiment: Experiment
@@ -79,27 +79,26 @@ class Target:
 
 
 def main(options: Options) -> int:
-    """Import, evaluate and say in one line what came out; 2 for weights or a study that cannot be used."""
+    """Import and evaluate the weights, and print the result in one line; 2 for weights or a study that do not fit."""
     try:
         target, weights = chosen_target(options), read_weights(options.weights)
         cell = Cell(target.experiment, target.manifest.hash)
         imported = ImportedCell(cell, options.weights.name, sha256_of(options.weights))
-        known = imported_folder(target.study, imported).done()
-        if known is None:
-            published_network(
-                weights, target.experiment.model, f"the weights in {options.weights}"
-            )  # before Ray starts
+        is_known = imported_folder(target.study, imported).done() is not None
+        if not is_known:
+            origin = f"the weights in {options.weights}"
+            published_network(weights, target.experiment.model, origin)  # refuses other weights before Ray starts
             with ray_runtime(None):
                 corpus = read_corpus(target.experiment.data, target.home, target.manifest)
-                bring(target.study, imported, weights, corpus)
+                evaluate_weights(target.study, imported, weights, corpus)
     except USER_ERRORS as error:
-        return refuse(error, console(stderr=True))
-    sys.stdout.write(summary(target.study, imported, already=known is not None))
+        return refuse(error)
+    sys.stdout.write(summary(target.study, imported, is_known))
     return 0
 
 
 def chosen_target(options: Options) -> Target:
-    """Where the options send the weights; raises StudyError or DataError where nothing can be evaluated."""
+    """The target that the options name; raises StudyError or DataError for an unusable study or data."""
     settings = dict(parse_setting(text) for text in options.set)
     if "/" in options.study or options.study in known_studies(options.storage) or options.data is None:
         return _existing_target(options, settings)
@@ -115,21 +114,21 @@ def chosen_target(options: Options) -> Target:
 
 
 def _existing_target(options: Options, settings: Settings) -> Target:
-    study = _found(options)
+    try:
+        study = find_study(options.study, options.storage)
+    except StudyError as error:
+        raise StudyError(f"{error}; --data DIR begins a new study") from error
     experiment = like_the_study(study, {"model": options.model, "seed": options.seed, **settings})
-    home, manifest = find_data(study, experiment.data, data_hash(study), options.data)
+    data_hash = next(iter(study.cells or [imported.cell for imported in imported_cells(study)])).data_hash
+    home, manifest = find_data(study, experiment.data, data_hash, options.data)
     return Target(study, experiment, home, manifest)
 
 
-def _found(options: Options) -> Study:
-    try:
-        return find_study(options.study, options.storage)
-    except StudyError as error:
-        raise StudyError(f"{error}; --data DIR begins a new study") from error
-
-
 def like_the_study(study: Study, fields: Settings) -> Experiment:
-    """An experiment on the study's clips, evaluated as its cells are; what it searches may be set."""
+    """An experiment with the study's data, batch size and precision, and with these fields.
+
+    Raises StudyError for a field that is neither the model's nor searched by the study.
+    """
     for name in fields:
         if not name.startswith("model") and name != "seed" and name not in study.space:
             raise StudyError(f"--set may change model fields in an existing study, {name!r} is its protocol")
@@ -137,13 +136,8 @@ def like_the_study(study: Study, fields: Settings) -> Experiment:
     return Experiment(data=like.data, batch_size=like.batch_size, precision=like.precision).override(fields)
 
 
-def data_hash(study: Study) -> str:
-    """The data that the study stands on."""
-    return next(iter(study.cells or [imported.cell for imported in imported_cells(study)])).data_hash
-
-
-def bring(study: Study, imported: ImportedCell, weights: Weights, corpus: Corpus) -> None:
-    """Evaluate the weights on the validation and test clips and keep them as a cell of the study.
+def evaluate_weights(study: Study, imported: ImportedCell, weights: Weights, corpus: Corpus) -> None:
+    """Evaluate the weights on the validation and test clips, and write them and the result as a cell of the study.
 
     Raises StudyError, and writes nothing, where they do not fit the cell's model.
     """
@@ -153,19 +147,22 @@ def bring(study: Study, imported: ImportedCell, weights: Weights, corpus: Corpus
     clips = corpus.stream(experiment.data, experiment.batch_size, run.device)
     validation = list(clips.evaluation("validation"))
     check_outputs(run.model, published.to(run.device), run.task.inputs(to_unit(validation[0].clips, run.device)))
-    folder = begin(study, imported, run)
-    keep(folder, imported, run, Sealed(clips, folder))
+    folder = write_cell(study, imported, run)
+    sealed_clips = SealedClips(clips, folder)
+    evaluation = evaluated(run, sealed_clips.opened(COMPLETION))
+    done = replace(result(imported.cell, run, [], evaluation), key=imported.key, status=STATUS)
+    folder.finish(evaluation.table(sealed_clips), done, evaluation.examples)
 
 
-def begin(study: Study, imported: ImportedCell, run: Run) -> CellFolder:
-    """Write down what the cell is, and its study where that is new: its data is then the study's protocol."""
+def write_cell(study: Study, imported: ImportedCell, run: Run) -> CellFolder:
+    """Write the cell's config and weights, and the study where it is new, with the cell's data as protocol."""
     if study.folder.read(STUDY_FILE) is not None:
-        settle(study.folder)
+        record_folder(study.folder)
     else:
-        claim(study)
+        save_study(study)
         shared = protocol(Study(study.name, study.folder, {}, (imported.cell,)))
-        kept = {name: value for name, value in shared.items() if name.startswith(("data", "protocol_version"))}
-        study.folder.write_json(STUDY_FILE, study.folder.read_json(STUDY_FILE) | {"protocol": kept})
+        of_data = {name: value for name, value in shared.items() if name.startswith(("data", "protocol_version"))}
+        study.folder.write_json(STUDY_FILE, study.folder.read_json(STUDY_FILE) | {"protocol": of_data})
     folder = imported_folder(study, imported)
     folder.plan(imported.config())
     folder.begin(run, record(study.folder))
@@ -174,20 +171,13 @@ def begin(study: Study, imported: ImportedCell, run: Run) -> CellFolder:
     return folder
 
 
-def keep(folder: CellFolder, imported: ImportedCell, run: Run, clips: Sealed) -> None:
-    """Evaluate the cell's weights, and close it."""
-    found = evaluated(run, clips.opened(COMPLETION))
-    done = replace(result(imported.cell, run, [], found), key=imported.key, status=STATUS)
-    folder.finish(found.table(clips), done, found.examples)
-
-
-def summary(study: Study, imported: ImportedCell, already: bool) -> str:
-    """What the cell is called and how good it is, in one line."""
+def summary(study: Study, imported: ImportedCell, is_known: bool) -> str:
+    """The cell's name and its metrics in one line; ``is_known``: the cell was imported before."""
     metrics, metric = (imported_folder(study, imported).done() or Result()).metrics, imported.cell.metric
     values = ", ".join(f"{s} {metric.title} {metric.text(metrics[f'{s}/{metric.name}'])}" for s in EVALUATED)
-    demo = "".join(f", {mark}" for mark in mark_lines(study))
-    said = "was imported before as" if already else "is imported as"
-    return f"{imported.file_name} {said} {imported.name} into study {study.name}: {values}{demo}\n"
+    marks = "".join(f", {mark}" for mark in mark_lines(study))
+    verb = "was imported before as" if is_known else "is imported as"
+    return f"{imported.file_name} {verb} {imported.name} into study {study.name}: {values}{marks}\n"
 
 
 if __name__ == "__main__":

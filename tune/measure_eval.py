@@ -2,7 +2,6 @@
 
 import sys
 
-from data.terminal import console
 from tune.commands.evaluate import main
 from tune.commands.search import refuse
 from tune.core.study import StudyError
@@ -14,7 +13,7 @@ def named(arguments: list[str]) -> int:
     name = arguments[1] if len(arguments) > 1 else ""
     if name not in MEASURES:
         error = StudyError(f"the first word must be a measure, one of {', '.join(MEASURES)}, got {name!r}")
-        return refuse(error, console(stderr=True))
+        return refuse(error)
     arguments[:2] = [f"{arguments[0]} {name}"]
     return main(name)
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from data.terminal import console, options_of
+from data.terminal import options_of
 from tune.analysis.plotting import png, svg
 from tune.analysis.published import deviations
 from tune.analysis.sheet import bullets, grid
@@ -123,7 +123,7 @@ def main(options: Options) -> int:
         finally:  # which a study has before its first result, too
             write_card(study, Folder(options.out) if options.out else study.folder)
     except USER_ERRORS as error:
-        return refuse(error, console(stderr=True))
+        return refuse(error)
     sys.stdout.write(texts["json" if options.json else "md"])
     return 0
 

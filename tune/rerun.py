@@ -1,10 +1,10 @@
-"""Train one cell of a study anew, and say whether its metrics are the same: ``python tune/rerun.py``.
+"""Train one cell of a study again, and compare its metrics with the record: ``python tune/rerun.py``.
 
     python tune/rerun.py --study kth-demo --cell 1a2b3c
 
-The cell is trained from its first epoch in a folder of its own that is gone afterwards; the study is only read. It
-runs on the device and with the threads that the record names, and must then have the same metrics in every bit:
-that is promised on a CPU with the same software. Exit code 0: the same. 1: different. 2: it cannot be run.
+The cell is trained from its first epoch in a temporary folder; the study is only read. The training uses the recorded
+kind of device and number of threads. On a CPU with the same software every bit of the metrics is then the same.
+Exit code 0: the same. 1: different. 2: it cannot be run.
 """
 
 import json
@@ -19,7 +19,7 @@ import tyro
 from data.progress import progress, say
 from data.registry import read_corpus
 from data.stream import Corpus
-from data.terminal import console, options_of
+from data.terminal import options_of
 from fernn.config import nearest
 from fernn.models.own import StoredConfig, how_to_name
 from fernn.train.loop import DivergedError
@@ -27,8 +27,9 @@ from tune.analysis.environment_diff import code_changes, machine_changes
 from tune.analysis.metrics_diff import Difference, Training, differences, largest
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.cell_folder import CellFolder
-from tune.core.code_record import code_version, recorded
-from tune.core.console import all_masked, masked
+from tune.core.code_record import code_version
+from tune.core.code_record import recorded as recorded_codes
+from tune.core.console import masked, print_document
 from tune.core.data_source import find_data
 from tune.core.driver import stop_on_sigterm
 from tune.core.folder import Folder
@@ -43,25 +44,25 @@ from tune.engine.trial import Span, reset_globals, train
 
 @dataclass(frozen=True)
 class Options:
-    """Train one cell of a study anew, and compare its metrics with the record."""
+    """Train one cell of a study again, and compare its metrics with the record."""
 
     study: str
     """Name of the study, or its folder."""
     cell: Annotated[str, tyro.conf.arg(metavar="KEY")]
-    """The cell's key, as many of its digits as tell it from others, or the name of its folder."""
+    """The cell's key, its first digits if no other key begins with them, or the name of the cell's folder."""
     storage: str = "studies"
     """Folder or bucket in which studies are kept."""
     data: str | None = None
     """Folder of the prepared data, or its URL in a bucket; by default where the study found it."""
     models: tuple[str, ...] = ()
-    """Where the cell's model is one of your own: package.module:ConfigClass, which imports it."""
+    """For a model of your own: package.module:ConfigClass, which is imported."""
     json: bool = False
     """Print the comparison as JSON."""
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A finished cell of a study, as its folder has it."""
+    """A finished cell of a study, with its folder and result."""
 
     study: Study
     cell: Cell
@@ -70,43 +71,38 @@ class Recorded:
 
     @property
     def training(self) -> Training:
-        """Its metrics."""
+        """The recorded metrics."""
         return Training(self.folder.history(), self.done.metrics)
 
     @property
-    def codes(self) -> list[str]:
-        """The records of the code that trained it, in order."""
-        return [one["code"] for one in self.folder.codes()]
-
-    @property
     def machine(self) -> dict[str, Any]:
-        """What it says of where it was finished."""
+        """The recorded machine, see :func:`tune.engine.machine.machine`."""
         return dict(self.done.machine)
 
 
 @dataclass(frozen=True)
 class RerunComparison:
-    """A cell's record beside its training anew."""
+    """The differences between a cell's recorded metrics and those of its rerun."""
 
     recorded: Recorded
     rerun: Training
-    found: list[Difference]
+    differences: list[Difference]
     environment: list[str]
     device: torch.device
     diverged: str | None = None
 
     def facts(self) -> dict[str, Any]:
-        """All of it as JSON."""
+        """The comparison as a JSON value."""
         done = self.recorded.done
         return {
             "study": self.recorded.study.name,
             "cell": self.recorded.folder.folder.name,
-            "same": not self.found,
+            "same": not self.differences,
             "recorded_sha256": self.recorded.training.sha256,
             "rerun_sha256": self.rerun.sha256,
             "sealed_sha256": done.metrics_sha256,
-            "first_difference": _difference(self.found[0]) if self.found else None,
-            "largest_differences": {name: _difference(one) for name, one in largest(self.found).items()},
+            "first_difference": _difference(self.differences[0]) if self.differences else None,
+            "largest_differences": {name: _difference(one) for name, one in largest(self.differences).items()},
             "diverged": self.diverged,
             "device": self.device.type,
             "environment": self.environment,
@@ -122,37 +118,36 @@ def main() -> int:
     options = options_of(Options, description=__doc__)
     stop_on_sigterm()
     try:
-        known = recorded_cell(find_study(options.study, options.storage, options.models), options.cell)
-        corpus = corpus_of(known, options.data)
-        device = device_for(known)
-        compared = rerun(known, corpus, device)
+        recorded = recorded_cell(find_study(options.study, options.storage, options.models), options.cell)
+        corpus = corpus_of(recorded, options.data)
+        compared = rerun(recorded, corpus, device_for(recorded))
     except KeyboardInterrupt:
         say("stopped: nothing is kept, and the study is as it was")
         return 130
     except USER_ERRORS as error:
-        return refuse(error, console(stderr=True))
+        return refuse(error)
     if options.json:
-        print(json.dumps(all_masked(compared.facts()), indent=2))
+        print_document(compared.facts())
     else:
         print(masked("\n".join(lines(compared))))
-    return 1 if compared.found else 0
+    return 1 if compared.differences else 0
 
 
 def recorded_cell(study: Study, key: str) -> Recorded:
-    """The finished cell of that key, prefix of a key or folder; raises StudyError where it cannot be run anew."""
+    """The finished cell of that key, prefix of a key or folder; raises StudyError where it cannot be trained again."""
     name = folder_name(study, key)
     folder = CellFolder(study.folder / f"cells/{name}")
     config, done = folder.config() or {}, folder.done()
     if not name.endswith(f"_{key_of(config)}"):
-        raise StudyError(f"{folder.folder.root}/config.json is not as it was written: it cannot be trained anew")
+        raise StudyError(f"{folder.folder.root}/config.json is not as it was written: it cannot be trained again")
     if done is None:
-        why = folder.failure() or folder.stopped() or "run the search again to finish it"
-        raise StudyError(f"--cell must have a result to compare with, {name} has none: {why}")
+        reason = folder.failure() or folder.stopped() or "run the search again to finish it"
+        raise StudyError(f"--cell must have a result to compare with, {name} has none: {reason}")
     cell = cell_of(config)
     if isinstance(cell.experiment.model, StoredConfig):
         raise StudyError(how_to_name(cell.experiment.model.name))
-    ours = json.loads(json.dumps(cell.config()))
-    changed = [field for field in {**config, **ours} if config.get(field) != ours.get(field)]
+    now = json.loads(json.dumps(cell.config()))
+    changed = [field for field in {**config, **now} if config.get(field) != now.get(field)]
     if changed:
         raise StudyError(
             f"{name} is another cell by this code: {', '.join(changed)} changed; check out the code it names"
@@ -161,15 +156,15 @@ def recorded_cell(study: Study, key: str) -> Recorded:
 
 
 def folder_name(study: Study, key: str) -> str:
-    """The folder of the cell whose name or key this is, or begins with it; raises StudyError with the nearest."""
+    """The name of the folder with that name or key, or whose key begins with it; raises StudyError with the nearest."""
     names = study.folder.children("cells")
     keys = {name.rpartition("_")[2]: name for name in names}
-    found = [name for known, name in keys.items() if key and known.startswith(key) or key == name]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise StudyError(f"--cell must name one cell, {key!r} is the beginning of {len(found)}: {_some(found)}")
-    near = dict.fromkeys(keys.get(one, one) for one in nearest(key, [*names, *keys], most=3))
+    matching = [name for whole_key, name in keys.items() if key and whole_key.startswith(key) or key == name]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise StudyError(f"--cell must name one cell, {key!r} is the beginning of {len(matching)}: {_some(matching)}")
+    near = dict.fromkeys(keys.get(word, word) for word in nearest(key, [*names, *keys], most=3))
     hint = f"did you mean {_some(list(near))}?" if near else f"it has {_some(names) or 'none'}"
     raise StudyError(f"--cell must be a key or folder of a cell in study {study.name!r}, got {key!r}; {hint}")
 
@@ -179,65 +174,65 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + more
 
 
-def corpus_of(known: Recorded, given: str | None) -> Corpus:
-    """The clips on which the cell was trained; raises StudyError or DataError where they are not there."""
-    data = known.cell.experiment.data
-    return read_corpus(data, *find_data(known.study, data, known.cell.data_hash, given))
+def corpus_of(recorded: Recorded, given: str | None) -> Corpus:
+    """The clips on which the cell was trained; raises StudyError or DataError where they are missing."""
+    data = recorded.cell.experiment.data
+    return read_corpus(data, *find_data(recorded.study, data, recorded.cell.data_hash, given))
 
 
-def device_for(known: Recorded) -> torch.device:
-    """The kind of device that the cell was trained on, the nearest where there is none here; which is said."""
-    wanted, has_gpu = known.machine.get("device_type"), torch.cuda.is_available()
-    device = torch.device("cuda" if has_gpu and wanted != "cpu" else "cpu")
+def device_for(recorded: Recorded) -> torch.device:
+    """The recorded kind of device, else the kind that this machine has; prints where equal bits are not expected."""
+    name, wanted = recorded.folder.folder.name, recorded.machine.get("device_type")
+    device = torch.device("cuda" if torch.cuda.is_available() and wanted != "cpu" else "cpu")
     if wanted is None:
-        say(f"which device {known.folder.folder.name} was trained on is not recorded: here it is {device.type}")
+        say(f"which device {name} was trained on is not recorded: here it is {device.type}")
     elif wanted != device.type:
-        say(f"{known.folder.folder.name} was trained on {wanted}, and there is none here: equal bits are not to be had")
+        say(f"{name} was trained on {wanted}, and there is none here: equal bits are not to be had")
     elif wanted == "cuda":
         say("equal bits are promised on a CPU only: on a GPU the largest differences are what counts")
     return device
 
 
-def rerun(known: Recorded, corpus: Corpus, device: torch.device) -> RerunComparison:
-    """Train the cell anew, where nothing of it stays, and compare."""
-    cell, diverged = known.cell, None
-    title = f"rerun of {known.folder.folder.name} on {device.type}"
+def rerun(recorded: Recorded, corpus: Corpus, device: torch.device) -> RerunComparison:
+    """Train the cell again in a temporary folder, and compare its metrics with the record."""
+    cell, diverged = recorded.cell, None
+    title = f"rerun of {recorded.folder.folder.name} on {device.type}"
     with tempfile.TemporaryDirectory(prefix="fernn-rerun-") as scratch, ray_runtime(None):
-        reset_globals(int(known.machine.get("threads") or 1))
+        reset_globals(int(recorded.machine.get("threads") or 1))
         say(f"{title}, threads: {torch.get_num_threads()}")
         folder = CellFolder(Folder(scratch))
         with progress(title, cell.experiment.epochs, "epochs") as advance:
             try:
-                initial = initial_weights(known.study.folder, cell.experiment.model)
+                initial = initial_weights(recorded.study.folder, cell.experiment.model)
                 train(cell, folder, corpus, device, lambda row: advance(1), Span(initial=initial))
             except DivergedError as error:
                 diverged = str(error)
-        anew = Training(folder.history(), (folder.done() or Result()).metrics)
-    found = differences(known.training, anew)
-    changes = machine_changes(known.machine, machine(device))
-    changes += code_changes(known.codes, recorded(known.study.folder), code_version(sys.argv))
-    return RerunComparison(known, anew, found, changes, device, diverged)
+        training = Training(folder.history(), (folder.done() or Result()).metrics)
+    changes = machine_changes(recorded.machine, machine(device))
+    codes = [entry["code"] for entry in recorded.folder.codes()]
+    changes += code_changes(codes, recorded_codes(recorded.study.folder), code_version(sys.argv))
+    changed = differences(recorded.training, training)
+    return RerunComparison(recorded, training, changed, changes, device, diverged)
 
 
 def lines(compared: RerunComparison) -> list[str]:
     """The comparison in words."""
-    known, facts = compared.recorded, compared.facts()
-    said = [
-        f"{known.folder.folder.name}: {'the same' if facts['same'] else 'DIFFERENT'}, {len(known.training.rows)} epochs"
-    ]
-    said += [f"metrics recorded  {facts['recorded_sha256']}", f"metrics now       {facts['rerun_sha256']}"]
+    recorded, facts = compared.recorded, compared.facts()
+    verdict = "the same" if facts["same"] else "DIFFERENT"
+    texts = [f"{facts['cell']}: {verdict}, {len(recorded.training.rows)} epochs"]
+    texts += [f"metrics recorded  {facts['recorded_sha256']}", f"metrics now       {facts['rerun_sha256']}"]
     if facts["sealed_sha256"] not in (None, facts["recorded_sha256"]):
-        same = ", as the training anew does" if facts["sealed_sha256"] == facts["rerun_sha256"] else ""
-        said.append(f"The record was changed: the cell ended with {facts['sealed_sha256']}{same}.")
+        same = ", as the rerun does" if facts["sealed_sha256"] == facts["rerun_sha256"] else ""
+        texts.append(f"The record was changed: the cell ended with {facts['sealed_sha256']}{same}.")
     if compared.diverged:
-        said.append(f"The training anew ended early: {compared.diverged}.")
-    if compared.found:
-        said += [f"First difference: {_in_words(compared.found[0])}.", "Largest differences:"]
-        said += [f"  {_in_words(one)}" for one in largest(compared.found).values()]
-        said += ["What differs in the environment:" if compared.environment else NOTHING_DIFFERS]
-        said += [f"  {one}" for one in compared.environment]
-        said += [ON_A_GPU] if compared.device.type != "cpu" or known.machine.get("device_type") == "cuda" else []
-    return said
+        texts.append(f"The rerun ended early: {compared.diverged}.")
+    if compared.differences:
+        texts += [f"First difference: {_in_words(compared.differences[0])}.", "Largest differences:"]
+        texts += [f"  {_in_words(difference)}" for difference in largest(compared.differences).values()]
+        texts += ["What differs in the environment:" if compared.environment else NOTHING_DIFFERS]
+        texts += [f"  {change}" for change in compared.environment]
+        texts += [ON_A_GPU] if compared.device.type != "cpu" or recorded.machine.get("device_type") == "cuda" else []
+    return texts
 
 
 NOTHING_DIFFERS = "Nothing that is recorded differs in the environment: the record or one of the machines is at fault."

@@ -1,4 +1,4 @@
-"""Look after studies: ``python tune/study.py list|show|compare|export|gc|fork``."""
+"""Work with existing studies: ``python tune/study.py list|show|compare|export|gc|fork``."""
 
 import sys
 

@@ -1,47 +1,40 @@
-"""MLflow and Optuna's study brought up to date with a study's folders, or made anew from them.
+"""Bring MLflow and Optuna's study up to date with a study's folder.
 
     python tune/sync.py --study kth-paper
 
-The folders hold everything; a database that was lost, or a server that was away, has it back after this. A damaged
-SQLite file is moved aside under a new name and made anew, one of an older version is brought to this one, a newer one
-is left. Run twice, it changes nothing the second time.
+The folder holds everything, so this also restores a lost database, or the runs that a server missed while it did not
+answer. A damaged SQLite file is moved aside and replaced, a file of an older version is upgraded, and one of a newer
+version is left as it is. A second run changes nothing.
 """
 
-import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from data.progress import say
-from data.terminal import console, options_of
+from data.terminal import options_of
 from tune.commands.search import USER_ERRORS, refuse
-from tune.core.console import masked
+from tune.core.console import masked, print_document
 from tune.core.driver import driver_lock
-from tune.core.identity import settle
+from tune.core.identity import record_folder
 from tune.core.protocol import find_study, known_studies
 from tune.core.study import Study
 from tune.planning.options import Records
 from tune.planning.preflight import check_views, optuna_storage, tracking_uri
-from tune.services.databases import MLFLOW, OPTUNA, BehindError, Package, plainly, sqlite_file
-from tune.services.mending import anew, mend
+from tune.services.databases import MLFLOW, OPTUNA, Package, ViewError, sqlite_file, view_errors
+from tune.services.repair import REPLACED, rebuild, repair_file
 
 ARTIFACTS = "mlflow-artifacts"
-"""Where in a study's folder MLflow keeps the files of runs that a database has."""
+"""The folder in a study's folder for the files of MLflow's runs in a database."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """Which study, and where its views are."""
+class Options(Records):
+    """The study, and the places of its views."""
 
-    study: str
+    study: str = field()
     """Name of the study, or its folder."""
-    storage: str = "studies"
-    """Folder or bucket in which studies are kept."""
-    tracking_uri: str | None = None
-    """MLflow server or database; by default SQLite inside the storage."""
-    optuna_storage: str | None = None
-    """Database of Optuna's study; by default SQLite inside the storage."""
     json: bool = False
     """Print what was brought up to date as JSON."""
 
@@ -49,32 +42,29 @@ class Options:
 def main() -> int:
     """Bring the views up to date; 0, 1 where one is still behind, or 2 for a command that cannot run."""
     options = options_of(Options, description=__doc__)
-    records = Records(options.study, options.storage, options.tracking_uri, options.optuna_storage)
     try:
         study = find_study(options.study, options.storage)
-        records = replace(
-            records, storage=study.folder.root.rpartition("/")[0]
-        )  # also of one that is named by its folder
+        records = replace(options, storage=study.folder.root.rpartition("/")[0])  # the study may be given as a folder
         check_views(records)
         with driver_lock(study.folder):
-            behind = sync(replace(study, id=settle(study.folder)), records)
+            behind = sync(replace(study, id=record_folder(study.folder)), records)
     except USER_ERRORS as error:
-        return refuse(error, console(stderr=True))
-    facts = {"cells": len(study.cells), "done": len(study.cells) - len(study.missing())}
-    shown = [masked(uri) for uri in (tracking_uri(records), optuna_storage(records)) if uri]
+        return refuse(error)
+    num_cells, num_done = len(study.cells), len(study.cells) - len(study.missing())
+    views = [masked(uri) for uri in (tracking_uri(records), optuna_storage(records)) if uri]
     for line in behind:
         say(line)
     if options.json:
-        print(json.dumps({"study": study.name, **facts, "views": shown, "behind": behind}))
+        print_document({"study": study.name, "cells": num_cells, "done": num_done, "views": views, "behind": behind})
     elif not behind:
-        say(f"{study.name}: {facts['done']} of {facts['cells']} cells are done, as {' and '.join(shown)} show")
+        say(f"{study.name}: {num_done} of {num_cells} cells are done, as {' and '.join(views)} show")
     return 1 if behind else 0
 
 
 def sync(study: Study, records: Records) -> list[str]:
-    """Bring MLflow, with what was measured beyond training, and Optuna up to date; what is behind, a line each.
+    """Bring MLflow, with the results of measures, and Optuna up to date; a line for each view that is still behind.
 
-    A damaged database is moved aside and made anew. Raises StudyError where another study has these views.
+    A damaged database is moved aside and replaced. Raises StudyError where another study has these views.
     """
     from tune.tracking.background import MLflowView
     from tune.tracking.measures import log_all_results
@@ -90,32 +80,31 @@ def sync(study: Study, records: Records) -> list[str]:
 
     return lines_of(
         study,
-        partial(mended, MLFLOW, uri, study, to_mlflow),
-        *([partial(mended, OPTUNA, url, study, partial(mirror, study))] if url else []),
+        partial(ship_repaired, MLFLOW, uri, study, to_mlflow),
+        *([partial(ship_repaired, OPTUNA, url, study, partial(mirror, study))] if url else []),
     )
 
 
-def mended(package: Package, uri: str, study: Study, ship: Callable[[str], None]) -> None:
-    """Ship to a database that is brought into a state for that; raises BehindError where it cannot be yet.
+def ship_repaired(package: Package, uri: str, study: Study, ship: Callable[[str], None]) -> None:
+    """Repair the database if needed, then ship to it; raises ViewError where that is not possible yet.
 
-    One whose damage shows only then is made anew beside it, and moved aside once that has succeeded: what fails with
-    a new database, too, is not the database's fault.
+    A database whose damage shows only while shipping is replaced if shipping to a new one succeeds.
     """
-    with plainly(package, uri):
-        _say_mended(package, uri, study, mend(package, uri, study.folder.root))
+    with view_errors(package, uri):
+        _say_repairs(package, uri, study, repair_file(package, uri, study.folder.root))
         try:
             ship(uri)
-        except BehindError as error:
+        except ViewError as error:
             if error.condition != "damaged" or (file := sqlite_file(uri)) is None:
                 raise
-            kept = anew(package, file, ship)
-            _say_mended(package, uri, study, [f"{package.name}: {error}: moved to {kept}, and made anew"])
+            moved_to = rebuild(package, file, ship)
+            _say_repairs(package, uri, study, [f"{package.name}: {error}: moved to {moved_to}, and {REPLACED}"])
 
 
-def _say_mended(package: Package, uri: str, study: Study, done: Sequence[str]) -> None:
-    for line in done:
+def _say_repairs(package: Package, uri: str, study: Study, repairs: Sequence[str]) -> None:
+    for line in repairs:
         say(masked(line))
-    if any(line.endswith("made anew") for line in done):
+    if any(line.endswith(REPLACED) for line in repairs):
         if package is MLFLOW and (study.folder / ARTIFACTS).exists():
             say(f"MLflow: files of the runs of before stay beside the new ones in {study.folder.root}/{ARTIFACTS}")
         storage = study.folder.root.rpartition("/")[0]

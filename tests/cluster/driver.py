@@ -16,7 +16,7 @@ from data.kth.stream import Footage, read_footage
 from data.manifest import Manifest
 from fernn.experiment import Experiment
 from tune.core.folder import Folder
-from tune.core.protocol import claim
+from tune.core.protocol import save_study
 from tune.core.study import Study, plan_cells
 from tune.engine.ray_tune import Workload, ray_runtime, run_cells
 from tune.planning.resources import Resources
@@ -31,7 +31,7 @@ def trains(folder, footage, manifest):
     """The reasons of cells that failed, where not one failure is forgiven."""
     cells = plan_cells(Experiment(), SPACE, manifest.hash, SMALL)
     study = Study("drained", Folder(folder), SPACE, cells)
-    claim(study)
+    save_study(study)
     unforgiving = ray_tune.FailureConfig(max_failures=0)
     with mock.patch("tune.engine.ray_tune.tune.FailureConfig", lambda **_: unforgiving):
         return [one.reason for one in run_cells(Workload(study, footage, Resources(), []), list(cells))]

@@ -11,7 +11,7 @@ from tests.support.disturbed import cells
 from tune.commands.progress import Progress
 from tune.core.folder import Folder
 from tune.core.protocol import load_study
-from tune.engine.pace import Pace
+from tune.engine.cost import Pace
 
 pytestmark = pytest.mark.soak
 MOST_GROWTH = 0.05
@@ -94,9 +94,9 @@ def test_three_hundred_cells(search, tmp_path):
     with progress:
         began = time.perf_counter()
         for cell in study.cells:
-            progress.started(cell)
-            progress.reported(cell, study.cell_folder(cell).history()[0])
-            progress.ended(cell, False)
+            progress.on_trial_start(cell)
+            progress.on_epoch(cell, study.cell_folder(cell).history()[0])
+            progress.on_cell_end(cell, False)
         seconds = (time.perf_counter() - began) / 900
     print(f"the live table takes {1000 * seconds:.1f} ms for an event of one in 300 cells", flush=True)
     assert seconds < 0.05

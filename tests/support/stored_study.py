@@ -5,7 +5,7 @@ import pyarrow as pa
 from fernn.experiment import Experiment
 from fernn.train.run import Run
 from tune.core.folder import Folder
-from tune.core.protocol import claim
+from tune.core.protocol import save_study
 from tune.core.result import Result
 from tune.core.study import Study, plan_cells
 from tune.tracking.run_tree import NODE
@@ -18,7 +18,7 @@ def planned_study(folder, space, *, settings=NARROW, demo=False, partial=(), sta
     """A study that is claimed, without a result yet."""
     cells = plan_cells(Experiment(), space, "hash", settings)
     study = Study("s", Folder(str(folder)), space, cells, demo, partial, stand_in=stand_in)
-    claim(study)
+    save_study(study)
     return study
 
 

@@ -34,7 +34,7 @@ from tune.core.given_weights import (
 )
 from tune.core.protocol import load_study
 from tune.core.study import Cell, Study, StudyError
-from tune.import_reference import Options, bring, like_the_study, main
+from tune.import_reference import Options, evaluate_weights, like_the_study, main
 from tune.report import markdown
 from tune.reporting.table import Table, records
 
@@ -253,7 +253,7 @@ def test_the_command_refuses_another_file_in_one_line_and_leaves_nothing(
 def test_an_imported_cell_is_evaluated_and_kept_beside_the_grid(two_cpus, footage, saved, tmp_path):
     path = saved("kth_fernn_v1")
     study, imported = imported_into(tmp_path / "s", path, "fernn-v1", CASES["fernn-v1"][1])
-    bring(study, imported, read_weights(path), footage)
+    evaluate_weights(study, imported, read_weights(path), footage)
     folder, loaded = imported_folder(study, imported), load_study(study.folder)
     done = folder.done()
     assert (done.status, done.epochs, done.key) == ("imported", 0, imported.key)
@@ -274,7 +274,7 @@ def test_weights_that_are_refused_leave_nothing(two_cpus, footage, saved, tmp_pa
     path = saved("kth_fernn_v1")
     study, imported = imported_into(tmp_path / "s", path, "fernn-v1-circular", CASES["fernn-v1"][1])
     with pytest.raises(StudyError):
-        bring(study, imported, read_weights(path), footage)
+        evaluate_weights(study, imported, read_weights(path), footage)
     assert not (tmp_path / "s").exists()
 
 
@@ -292,7 +292,7 @@ def test_an_imported_row_stands_in_the_table_without_a_published_value(tmp_path,
     study = finished_study(tmp_path / "s", space, {("fernn-v2", 1e-3, 0): (7, 7)}, settings={})
     path = saved("kth_grnn")
     _, imported = imported_into(tmp_path / "s", path, "grnn", CASES["grnn"][1])
-    bring(study, imported, read_weights(path), footage)
+    evaluate_weights(study, imported, read_weights(path), footage)
     trained, brought = records(Table.of(load_study(study.folder)))
     assert trained["published"] == 0.716 and "uncertain" in trained["certainty"]
     assert brought["published"] is None and brought["origin"].startswith("imported, not trained here")

@@ -15,7 +15,7 @@ from tune import report, rotating_mnist_search, translating_mnist_search
 from tune.commands.evaluate import EvaluationOptions, Options, open_study
 from tune.commands.evaluate import main as evaluate
 from tune.core.folder import Folder
-from tune.core.protocol import claim
+from tune.core.protocol import save_study
 from tune.core.result import Result
 from tune.core.study import Study, StudyError, plan_cells
 from tune.measures.registry import MEASURES
@@ -132,7 +132,7 @@ def test_what_cannot_be_measured_is_refused(options, horizon, message, tmp_path)
     space = {"model": ("grnn",), "seed": (0,)}
     cells = plan_cells(TRANSLATING.base, space, "hash", {"model.hidden_channels": 2})
     study = Study("digits", Folder(str(tmp_path / "digits")), space, cells)
-    claim(study)
+    save_study(study)
     table = pa.Table.from_pylist([{"split": s, "id": "0", "errors": [0.5]} for s in ("validation", "test")])
     folder = study.cell_folder(cells[0])
     folder.begin(Run.start(cells[0].experiment))

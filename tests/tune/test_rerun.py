@@ -1,4 +1,4 @@
-"""A cell trained anew: the same, tampered with, and what cannot be run; the study is never changed."""
+"""A cell trained again: the same, tampered with, and what cannot be run; the study is never changed."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from tune.analysis.environment_diff import code_changes, machine_changes
 from tune.analysis.metrics_diff import Training, differences, largest
 from tune.core.cell_folder import METRICS, CellFolder
 from tune.core.folder import Folder
-from tune.core.protocol import claim
+from tune.core.protocol import save_study
 from tune.core.sealing import sealed_line
 from tune.core.study import StudyError
 from tune.engine.trial import Span, reset_globals, train
@@ -29,7 +29,7 @@ CPU = torch.device("cpu")
 def study(two_cpus, tmp_path_factory):
     """A study of two cells, of which the first is trained: one epoch, then gone on with."""
     study = tiny.study_in(tmp_path_factory.mktemp("study"), SPACE)
-    claim(study)
+    save_study(study)
     reset_globals(1)
     folder = study.cell_folder(study.cells[0])
     train(study.cells[0], folder, tiny.footage(), CPU, lambda row: None, Span(until=1))
@@ -58,7 +58,7 @@ def test_a_cell_that_was_interrupted_is_the_same_when_trained_anew(study, again,
     before = files(study)
     known = recorded_cell(study, study.cells[0].key[:5])
     compared = again(known)
-    assert compared.found == [] and compared.rerun.sha256 == known.done.metrics_sha256
+    assert compared.differences == [] and compared.rerun.sha256 == known.done.metrics_sha256
     assert "the same, 2 epochs" in lines(compared)[0] and compared.facts()["same"]
     assert "2 of 2 epochs" in capfd.readouterr().err
     assert files(study) == before
@@ -71,11 +71,11 @@ def test_a_changed_metric_is_named_with_its_epoch_and_size(study, again, tmp_pat
     rows[1]["train/loss"] += 0.25
     folder.folder.write(METRICS, "".join(map(sealed_line, rows)).encode())
     compared = again(recorded_cell(other, other.cells[0].name))
-    (first,) = compared.found
+    (first,) = compared.differences
     assert (first.where, first.metric, first.size) == ("epoch 2", "train/loss", pytest.approx(0.25))
     said = "\n".join(lines(compared))
     assert "DIFFERENT" in said and "First difference: epoch 2, train/loss: " in said and "(0.25 apart)" in said
-    assert "The record was changed: the cell ended with" in said and "as the training anew does" in said
+    assert "The record was changed: the cell ended with" in said and "as the rerun does" in said
     assert "code (unnamed) was not recorded then" in compared.environment
 
 
@@ -92,7 +92,7 @@ def test_other_threads_and_a_loss_that_is_no_number_are_said(study, again):
     finally:
         reset_globals(1)
     said = "\n".join(lines(compared))
-    assert compared.diverged and "The training anew ended early: the training loss is" in said
+    assert compared.diverged and "The rerun ended early: the training loss is" in said
     assert f"torch: 1.0 then, {torch.__version__} now" in said and "threads" not in "".join(compared.environment)
 
 

@@ -15,9 +15,9 @@ from tune.core.protocol import load_study
 from tune.core.sealing import DamagedError
 from tune.core.study import StudyError
 from tune.reporting.table import notes
-from tune.services.databases import OPTUNA, BehindError, plainly
-from tune.services.mending import mend
-from tune.sync import mended
+from tune.services.databases import OPTUNA, ViewError, view_errors
+from tune.services.repair import repair_file
+from tune.sync import ship_repaired
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.optuna_mirror import mirror
 from tune.tracking.views import lines_of
@@ -196,7 +196,11 @@ def test_damaged_databases_are_moved_aside_with_their_logs_and_made_anew(run, mi
     moved = sorted(path.name for path in tmp_path.glob("*.damaged-*"))
     assert len(moved) == 4 and [name.endswith("-wal") for name in moved] == [False, True, False, True]
     assert {(tmp_path / name).read_bytes() for name in moved} == {b"x" * 5000, b"its log"}
-    assert all(f"moved to {tmp_path / name}, and made anew" in err for name in moved if not name.endswith("-wal"))
+    assert all(
+        f"moved to {tmp_path / name}, and a new one takes its place" in err
+        for name in moved
+        if not name.endswith("-wal")
+    )
     assert content(url) == expected and "study" in shown(Tracker(study, f"sqlite:///{tmp_path}/mlflow.db"))
 
 
@@ -207,12 +211,12 @@ def test_whatever_is_in_a_databases_place_is_kept_under_another_name(mirrored, t
     spoiled(file, name)
     before = None if name == "folder" else file.read_bytes()
     if name != "empty":  # which is a new database
-        with pytest.raises(BehindError, match=r"optuna\.db is damaged \("):
+        with pytest.raises(ViewError, match=r"optuna\.db is damaged \("):
             mirror(study, url)
-        (said,) = mend(OPTUNA, url)
+        (said,) = repair_file(OPTUNA, url)
         (moved,) = tmp_path.glob("optuna.db.damaged-*")
         assert str(moved) in said and (moved.is_dir() if before is None else moved.read_bytes() == before)
-    assert mend(OPTUNA, url) == []
+    assert repair_file(OPTUNA, url) == []
     mirror(study, url)
     assert content(url) == expected
 
@@ -222,12 +226,12 @@ def test_a_newer_database_is_left_and_a_locked_one_is_waited_for(mirrored, tmp_p
     monkeypatch.setattr("tune.services.databases.LOCK_S", 0.1)
     with closing(sqlite3.connect(tmp_path / "optuna.db", isolation_level=None)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
-        (line,) = lines_of(study, lambda: mended(OPTUNA, url, study, lambda at: None))
+        (line,) = lines_of(study, lambda: ship_repaired(OPTUNA, url, study, lambda at: None))
     assert line.startswith("Optuna is behind:") and "is locked by another program" in line
     mirror(study, url)
     assert content(url) == expected
     spoiled(tmp_path / "optuna.db", "newer")
-    (line,) = lines_of(study, lambda: mended(OPTUNA, url, study, lambda at: None))
+    (line,) = lines_of(study, lambda: ship_repaired(OPTUNA, url, study, lambda at: None))
     assert "has the schema of newer versions of Optuna (ffff)" in line and "install that version of Optuna" in line
     assert [path.name for path in tmp_path.glob("*.db*")] == ["optuna.db"]
 
@@ -238,7 +242,7 @@ def test_an_older_database_is_brought_to_this_version_and_kept_as_it_was(mirrore
     before = (tmp_path / "optuna.db").read_bytes()
     (line,) = lines_of(study, lambda: mirror(study, url))
     assert "has the schema of older versions of Optuna (v3.0.0.d)" in line
-    (said,) = mend(OPTUNA, url)
+    (said,) = repair_file(OPTUNA, url)
     (older,) = tmp_path.glob("optuna.db.older-*")
     assert f"the file of before is {older}" in said and older.read_bytes() == before
     assert content(url) == expected
@@ -251,9 +255,9 @@ def test_an_older_database_that_cannot_be_upgraded_is_made_anew(mirrored, tmp_pa
     def fails(package, uri):
         raise RuntimeError("it would not")
 
-    monkeypatch.setattr("tune.services.mending.upgrade", fails)
-    (said,) = mend(OPTUNA, url)
-    assert "it would not; moved to" in said and said.endswith("made anew")
+    monkeypatch.setattr("tune.services.repair.upgrade", fails)
+    (said,) = repair_file(OPTUNA, url)
+    assert "it would not; moved to" in said and said.endswith("a new one takes its place")
     assert len(list(tmp_path.glob("optuna.db*"))) == 1
     mirror(study, url)
     assert content(url) == expected
@@ -277,7 +281,7 @@ def test_content_that_optuna_cannot_read_is_said_and_made_anew_by_one_command(ru
     before = (tmp_path / "optuna.db").read_bytes()
     (line,) = lines_of(study, lambda: mirror(study, url))
     assert line.startswith(f"Optuna is behind: {tmp_path}/optuna.db is damaged (") and "\n" not in line
-    mended(OPTUNA, url, study, lambda at: mirror(study, at))
+    ship_repaired(OPTUNA, url, study, lambda at: mirror(study, at))
     (moved,) = tmp_path.glob("optuna.db.*")
     assert moved.read_bytes() == before and content(url) == expected
 
@@ -288,7 +292,7 @@ def test_content_that_mlflow_cannot_read_is_made_anew_by_one_command(run, tmp_pa
     with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as connection:
         connection.execute("UPDATE tags SET value = CAST(x'ff' AS TEXT)")
     code, (_, err) = run()
-    assert code == 0 and "made anew" in err
+    assert code == 0 and "a new one takes its place" in err
     assert run()[0] == 0
     with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as connection:
         assert connection.execute("SELECT count(*) FROM runs").fetchone() == (5,)
@@ -298,10 +302,10 @@ def test_what_a_new_database_does_not_take_either_leaves_the_one_there(mirrored,
     study, expected = mirrored
 
     def fails(at):
-        with plainly(OPTUNA, at):
+        with view_errors(OPTUNA, at):
             raise KeyError("a fault of ours")
 
-    (line,) = lines_of(study, lambda: mended(OPTUNA, url, study, fails))
+    (line,) = lines_of(study, lambda: ship_repaired(OPTUNA, url, study, fails))
     assert "cannot be brought up to date, nor can a new one (KeyError: 'a fault of ours')" in line
     assert [path.name for path in tmp_path.glob("optuna.db*")] == ["optuna.db"] and content(url) == expected
 
@@ -311,7 +315,7 @@ def test_a_file_of_the_study_that_is_damaged_is_no_views_fault(mirrored, tmp_pat
     path = next((tmp_path / "s").rglob("done.json"))
     path.write_text(path.read_text().replace("1", "2"))
     with pytest.raises(DamagedError):
-        lines_of(study, lambda: mended(OPTUNA, url, study, lambda at: mirror(study, at)))
+        lines_of(study, lambda: ship_repaired(OPTUNA, url, study, lambda at: mirror(study, at)))
     assert [path.name for path in tmp_path.glob("optuna.db*")] == ["optuna.db"]
 
 
@@ -325,8 +329,8 @@ def test_a_copy_for_which_there_is_no_room_leaves_nothing_behind(mirrored, tmp_p
             connection.execute("PRAGMA max_page_count = 1")
             connection.execute("CREATE TABLE x AS SELECT zeroblob(100000)")
 
-    monkeypatch.setattr("tune.services.mending.copied", full)
-    (line,) = lines_of(study, lambda: mended(OPTUNA, url, study, lambda at: None))
+    monkeypatch.setattr("tune.services.repair.copied", full)
+    (line,) = lines_of(study, lambda: ship_repaired(OPTUNA, url, study, lambda at: None))
     assert "has no room: the disk is full; make room" in line
     assert [path.name for path in tmp_path.glob("optuna.db*")] == ["optuna.db"]
 
@@ -334,7 +338,7 @@ def test_a_copy_for_which_there_is_no_room_leaves_nothing_behind(mirrored, tmp_p
 def test_an_error_that_says_nothing_of_the_file_does_not_make_it_damaged(url):
     closed = sqlite3.connect(":memory:")
     closed.close()
-    with pytest.raises(BehindError) as found, plainly(OPTUNA, url):
+    with pytest.raises(ViewError) as found, view_errors(OPTUNA, url):
         closed.execute("SELECT 1")
     assert found.value.condition == "unwritable"
 

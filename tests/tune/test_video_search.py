@@ -19,8 +19,8 @@ from tune.analysis.literature import REPORTED
 from tune.analysis.published import deviations
 from tune.commands.evaluate import main as evaluate
 from tune.core.folder import Folder
-from tune.core.given_weights import initial_weights, keep
-from tune.core.protocol import claim
+from tune.core.given_weights import initial_weights, store_weights
+from tune.core.protocol import save_study
 from tune.core.result import Result
 from tune.core.study import Study, StudyError, plan_cells
 from tune.reporting.figures import study_figures
@@ -80,7 +80,7 @@ def stored(folder, search, models=("e3d-lstm",), **facts):
     space = {"model": models, "optim.lr": (1e-3,), "seed": (0, 1)}
     cells = plan_cells(search.base, space, "hash", NARROW)
     study = Study("s", Folder(str(folder)), space, cells, **facts)
-    claim(study)
+    save_study(study)
     for cell in cells:
         horizon, seed = cell.experiment.data.horizon, cell.experiment.seed
         scores = {"mse": [10.0 + seed] * horizon, "ssim": [0.5] * horizon, "psnr": [20.0 + 2 * seed] * horizon}
@@ -134,26 +134,26 @@ def starting_from(folder, digest):
 
 
 def test_weights_are_kept_by_their_hash_and_checked(tmp_path):
-    from tune.core.given_weights import fingerprint
+    from tune.core.given_weights import weights_digest
 
     path = checkpoint(tmp_path / "w.safetensors")
-    study = starting_from(tmp_path / "s", fingerprint(path))
+    study = starting_from(tmp_path / "s", weights_digest(path))
     model = study.cells[0].experiment.model
     with pytest.raises(StudyError, match="lacks the weights"):
         initial_weights(study.folder, model)
-    keep(study, path)
+    store_weights(study, path)
     assert initial_weights(study.folder, model).keys() == unpack(path.read_bytes())[0].keys()
     assert initial_weights(study.folder, MODELS["kth"]["grnn"]) is None
     wide = checkpoint(tmp_path / "wide.safetensors", hidden_channels=3)
     with pytest.raises(StudyError, match="does not fit e3d-lstm"):
-        keep(starting_from(tmp_path / "t", fingerprint(wide)), wide)
+        store_weights(starting_from(tmp_path / "t", weights_digest(wide)), wide)
     for content, message in {
         b"no checkpoint": "it is a text file",
         b"version https://git-lfs.github.com/spec/v1\nsize 9\n": "it is a Git LFS pointer, not the file itself",
         path.read_bytes()[:-1]: "not a checkpoint of this project, or cut short",
     }.items():
         (tmp_path / "w.safetensors").write_bytes(content)
-        for refused in (lambda: keep(study, path), lambda: fingerprint(path)):
+        for refused in (lambda: store_weights(study, path), lambda: weights_digest(path)):
             with pytest.raises(StudyError, match=f"{message}.*; give a cell's best/model.safetensors"):
                 refused()
 

@@ -10,7 +10,7 @@ import pytest
 from fernn.experiment import Experiment
 from tests.support.stored_study import NARROW, finish_cell
 from tune.core.folder import Folder
-from tune.core.protocol import claim
+from tune.core.protocol import save_study
 from tune.core.study import Study, plan_cells
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.views import refresh
@@ -208,7 +208,7 @@ def grow(folder, database, seeds):
     space = {"model": ("fernn-v1", "grnn"), "optim.lr": (1e-2, 1e-3), "seed": tuple(range(seeds))}
     home = Folder(str(folder / VIEWED))
     study = Study(VIEWED, home, space, plan_cells(Experiment(), space, "0123456789abcdef", NARROW), demo=True)
-    claim(study)
+    save_study(study)
     for cell in study.missing():
         model, rate, seed = cell.point(("model", "optim.lr", "seed")).values()
         best = {"fernn-v1": 8, "grnn": 6}[model] - (rate == 1e-2)

@@ -14,7 +14,7 @@ import tyro
 from data.progress import progress, say
 from data.registry import read_corpus
 from data.stream import Corpus
-from data.terminal import console, options_of
+from data.terminal import options_of
 from fernn.config import DataConfig, unknown_name
 from fernn.models.own import StoredConfig, UnnamedModelError, how_to_name
 from tune.analysis.results import ModelRow, model_rows, registered_name
@@ -22,7 +22,7 @@ from tune.commands.search import USER_ERRORS, refuse
 from tune.core.console import print_lines, print_table
 from tune.core.data_source import find_data
 from tune.core.driver import driver_lock, stop_on_sigterm
-from tune.core.identity import settle
+from tune.core.identity import record_folder
 from tune.core.protocol import find_study
 from tune.core.study import Cell, Study, StudyError
 from tune.engine.ray_tune import ray_runtime
@@ -31,7 +31,7 @@ from tune.measures.registry import MEASURES
 from tune.planning.options import Records
 from tune.planning.preflight import check_tracking, tracking_uri
 from tune.reporting.table import notes
-from tune.services.databases import BehindError
+from tune.services.databases import ViewError
 
 if TYPE_CHECKING:
     from tune.tracking.mlflow_tracker import Tracker
@@ -99,14 +99,14 @@ def answer(measure: Measure[S], options: Options[S]) -> int:
         study = open_study(measure, options)
         check_tracking(shared.uri, shared.storage, given=shared.tracking_uri is not None)
         with driver_lock(study.folder):
-            study = replace(study, id=settle(study.folder))
+            study = replace(study, id=record_folder(study.folder))
             with tracked(study, shared.uri) as view:
                 results = evaluate(measure, study, options, view)
     except KeyboardInterrupt:
         say("stopped: what is measured is kept, the same command goes on")
         return 130
     except USER_ERRORS as error:
-        return refuse(error, console(stderr=True))
+        return refuse(error)
     show(study, results, shared.json)
     for line in view.behind:
         say(line)
@@ -179,7 +179,7 @@ def chosen_cells(
         return [one.cell for row in chosen for one in row.chosen]
     try:
         tracker = open_tracker()
-    except BehindError as error:
+    except ViewError as error:
         raise StudyError(f"--which best is what MLflow has as best, and {error}: choose --which seeds") from error
     return [best_cell(study, row, tracker) for row in chosen]
 

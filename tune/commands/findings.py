@@ -1,4 +1,4 @@
-"""What a check of the doctor finds, and how long it may look. It needs nothing but Python."""
+"""The doctor's checks and findings. This module imports nothing but Python's own library."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ Verdict = Literal["ok", "warning", "broken"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found, in one line, and in case of trouble the way out."""
+    """The result of a check in one line, and the way out of a fault."""
 
     verdict: Verdict
     text: str
@@ -19,32 +19,32 @@ class Finding:
 
 
 def ok(text: str) -> Finding:
-    """Nothing is wrong."""
+    """A finding without a fault."""
     return Finding("ok", text)
 
 
 def warning(text: str, way_out: str) -> Finding:
-    """A search runs, but not as well as it could."""
+    """A finding with which a search runs, but not as well as it could."""
     return Finding("warning", text, way_out)
 
 
 def broken(text: str, way_out: str) -> Finding:
-    """A search would not run, or not as it was asked to."""
+    """A finding with which a search would fail or not follow its options."""
     return Finding("broken", text, way_out)
 
 
 @dataclass(frozen=True)
 class Check:
-    """Something to look at, for so many seconds at the most."""
+    """A named check, and the most seconds that it may take."""
 
     name: str
-    look: Callable[[], Finding]
+    run: Callable[[], Finding]
     limit_s: float = 20.0
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a check found, after how long; ``stuck`` where it still looks."""
+    """A check's finding and its duration; ``stuck`` where it has not ended."""
 
     name: str
     finding: Finding
@@ -53,22 +53,22 @@ class Result:
 
 
 def result_of(check: Check) -> Result:
-    """What the check finds; whatever it raises, and no answer within its limit, is a finding, too."""
-    found: list[Finding] = []
+    """Run the check; an exception or a timeout is a broken finding."""
+    findings: list[Finding] = []
 
-    def look() -> None:
+    def run() -> None:
         try:
-            found.append(check.look())
-        except Exception as error:  # in a broken installation anything can raise anything
+            findings.append(check.run())
+        except Exception as error:  # a broken installation can raise any exception
             reason = (str(error).splitlines() or [""])[0]
-            found.append(broken(f"cannot be looked at: {type(error).__name__}: {reason}", ""))
+            findings.append(broken(f"cannot be checked: {type(error).__name__}: {reason}", ""))
 
-    began = time.monotonic()
-    thread = threading.Thread(target=look, daemon=True)
+    start = time.monotonic()
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(check.limit_s)
-    seconds = time.monotonic() - began
-    if found:
-        return Result(check.name, found[0], seconds)
+    seconds = time.monotonic() - start
+    if findings:
+        return Result(check.name, findings[0], seconds)
     way_out = "find out what it waits for: a network share, a server behind a firewall, a busy machine"
     return Result(check.name, broken(f"no answer within {check.limit_s:g} s", way_out), seconds, stuck=True)

@@ -1,4 +1,4 @@
-"""Python and the packages: whether they are those that the project was tested with. It imports none of them."""
+"""The doctor's checks of Python and the installed packages. This module imports none of the packages."""
 
 import re
 import sys
@@ -20,13 +20,14 @@ MODULES = {
     "optuna": "optuna", "mlflow": "mlflow", "escnn": "escnn.nn", "lie_learn": "lie_learn", "av": "av", "opencv": "cv2",
     "matplotlib": "matplotlib.figure", "safetensors": "safetensors.torch",
 }  # fmt: skip
-"""By package: the module whose import shows that it works."""
+"""By package: a module to import as a test."""
+IMPORTS_S = 120.0
 SHOWN = 4
-"""So many packages are named in a line."""
+"""The most packages named in a line."""
 
 
 def python() -> Finding:
-    """The version, and whether it is one that all packages have wheels for."""
+    """Whether all packages have wheels for this version of Python."""
     version = ".".join(map(str, sys.version_info[:3]))
     if (3, 11) <= sys.version_info[:2] <= (3, 12):
         return ok(f"{version}, {sys.executable}")
@@ -34,7 +35,7 @@ def python() -> Finding:
 
 
 def packages() -> Finding:
-    """Installed versions against the bounds of the project, then against the lock."""
+    """Whether the installed versions are within the project's bounds and equal those of the lock."""
     wrong = [problem for text in requirements() if (problem := _out_of_bounds(text))]
     if wrong:
         return broken(_listed(wrong), INSTALL)
@@ -42,16 +43,16 @@ def packages() -> Finding:
         return ok("all within the project's bounds; there is no requirements.lock beside the package to compare with")
     pins, differing = locked(LOCK.read_text(encoding="utf-8")), []
     for name, pinned in pins.items():
-        found = installed(name)
-        if found != pinned:
-            differing.append(f"{name} {found or 'is missing'}, the lock has {pinned}")
+        version = installed(name)
+        if version != pinned:
+            differing.append(f"{name} {version or 'is missing'}, the lock has {pinned}")
     if differing:
         return warning(_listed(differing), f"pip install --no-deps -r {LOCK}")
     return ok(f"{len(pins)}, all as in requirements.lock")
 
 
 def requirements() -> list[str]:
-    """What the project needs, with bounds: of the installed package, else of pyproject.toml beside it."""
+    """The project's requirements with their bounds, from the installed package or from pyproject.toml."""
     try:
         return [text for text in metadata.requires("fernn-search") or [] if "extra ==" not in text]
     except metadata.PackageNotFoundError:
@@ -63,16 +64,16 @@ def requirements() -> list[str]:
 def _out_of_bounds(text: str) -> str:
     from packaging.requirements import Requirement
 
-    wanted = Requirement(text)
-    found = installed(wanted.name)
-    if found is None:
-        return f"{wanted.name} is missing"
-    fits = wanted.specifier.contains(found.partition("+")[0], prereleases=True)
-    return "" if fits else f"{wanted.name} {found} must be {wanted.specifier}"
+    requirement = Requirement(text)
+    version = installed(requirement.name)
+    if version is None:
+        return f"{requirement.name} is missing"
+    fits = requirement.specifier.contains(version.partition("+")[0], prereleases=True)
+    return "" if fits else f"{requirement.name} {version} must be {requirement.specifier}"
 
 
 def installed(name: str) -> str | None:
-    """The installed version, None where there is none."""
+    """The installed version of a distribution, None where it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -80,13 +81,11 @@ def installed(name: str) -> str | None:
 
 
 def locked(text: str) -> dict[str, str]:
-    """The lock's versions by name, of the packages that this machine is to have."""
+    """The lock's versions by name, of the packages whose markers fit this machine."""
     from packaging.requirements import Requirement
 
-    lines = [line for line in text.splitlines() if re.match(r"[A-Za-z0-9]", line)]
-    wanted = [Requirement(line) for line in lines]
-    mine = [one for one in wanted if one.marker is None or one.marker.evaluate()]
-    return {one.name: next(iter(one.specifier)).version for one in mine}
+    pins = [Requirement(line) for line in text.splitlines() if re.match(r"[A-Za-z0-9]", line)]
+    return {pin.name: next(iter(pin.specifier)).version for pin in pins if pin.marker is None or pin.marker.evaluate()}
 
 
 def _listed(problems: Sequence[str]) -> str:
@@ -95,7 +94,7 @@ def _listed(problems: Sequence[str]) -> str:
 
 
 def imports() -> Finding:
-    """Whether every package can be imported, tried in a process of its own: a broken one can end it."""
+    """Whether every package can be imported, in a separate process, which a broken package may crash."""
     answer = probe("imports", *MODULES.values(), limit_s=IMPORTS_S)
     names = {module: name for name, module in MODULES.items()}
     if failed := answer.get("failed"):
@@ -104,6 +103,3 @@ def imports() -> Finding:
     if "error" in answer:
         return broken(f"importing the packages failed: {answer['error']}", INSTALL)
     return ok(f"{len(MODULES)} packages can be imported")
-
-
-IMPORTS_S = 120.0

@@ -1,8 +1,7 @@
-"""What a study found, for use elsewhere: ``tune.load_best("kth-paper", "fernn-v2")``."""
+"""Load a study's best model: ``tune.load_best("kth-paper", "fernn-v2")``."""
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from types import MappingProxyType
 from typing import Any
 
 from torch import nn
@@ -14,47 +13,46 @@ from tune.analysis.results import ModelRow, model_rows
 from tune.core.protocol import ModelName, find_study
 from tune.core.study import Study, StudyError
 
-NOWHERE: Mapping[str, Any] = MappingProxyType({})
-
 
 def load_best(
     study: str | PathLike[str],
     model: str,
     *,
-    where: Mapping[str, Any] = NOWHERE,
+    where: Mapping[str, Any] | None = None,
     storage: str = "studies",
     models: Sequence[ModelName] = (),
 ) -> tuple[nn.Module, Experiment]:
-    """A model of a study in eval mode, on the CPU, with its best weights, and the experiment that made them.
+    """A model of a study in eval mode, on the CPU, with its best weights, and its experiment.
 
-    It has the learning rate that the study's table reports, and of that rate's seeds the one with the
-    best validation metric, the lowest of equals. ``study`` is a name in ``storage``, or a study's folder.
-    ``where`` tells rows of one model apart, as ``{"data.velocity_range": 1}`` does in the study of Figure 5.
-    A model of your own is named in ``models``, as "mine:MineConfig" or by its class: a study's files import no code.
+    It has the learning rate that the study's table reports, and of that rate's seeds the one with the best validation
+    metric, or the lowest of equally good seeds. ``study`` is a name in ``storage``, or a study's folder.
+    ``where`` chooses between rows of one model, as ``{"data.velocity_range": 1}`` does in the study of Figure 5.
+    ``models`` names your own models, as "mine:MineConfig" or by their class: a study's files import no code.
     Raises StudyError where there is no such study, KeyError where it has no result of that model, UnnamedModelError
-    where it is one of your own that is not named.
+    for a model of your own that ``models`` does not name.
     """
-    found = find_study(study, storage, models)
-    best = row_of(found, model, where).best
+    opened = find_study(study, storage, models)
+    best = row_of(opened, model, where or {}).best
     run = Run.start(best.experiment)
-    found.cell_folder(best).load_best(run)
+    opened.cell_folder(best).load_best(run)
     return run.model.eval(), best.experiment
 
 
-def row_of(study: Study, model: str, where: Mapping[str, Any] = NOWHERE) -> ModelRow:
-    """The model's row in the study's table."""
+def row_of(study: Study, model: str, where: Mapping[str, Any]) -> ModelRow:
+    """The model's row in the study's table; raises KeyError where there is none, StudyError where there are several."""
     rows = model_rows(study)
-    mine = [row for row in rows if row.model == model and where.items() <= row.where.items()]
-    if not mine:
+    matching = [row for row in rows if row.model == model and where.items() <= row.where.items()]
+    if not matching:
         if not rows:
             raise KeyError(f"study {study.name!r} has no finished cell yet: run its search first")
-        known = [row.model for row in rows]
-        if model in known:
+        models = [row.model for row in rows]
+        if model in models:
             raise KeyError(f"study {study.name!r} has no {model!r} where {dict(where)}: it has {_labels(rows)}")
-        raise KeyError(unknown_name(model, known, kind=f"model of study {study.name!r}"))
-    if len(mine) > 1:
-        raise StudyError(f"study {study.name!r} has {_labels(mine)}: say which with where={dict(mine[0].where)}")
-    return mine[0]
+        raise KeyError(unknown_name(model, models, kind=f"model of study {study.name!r}"))
+    if len(matching) > 1:
+        choice = f"say which with where={dict(matching[0].where)}"
+        raise StudyError(f"study {study.name!r} has {_labels(matching)}: {choice}")
+    return matching[0]
 
 
 def _labels(rows: Sequence[ModelRow]) -> str:

@@ -1,4 +1,4 @@
-"""This machine: processors, memory, GPUs, scratch space and the video decoder, as a search will find them."""
+"""The doctor's checks of this machine: processors, memory, GPUs, scratch space and the video decoder."""
 
 import os
 import shutil
@@ -12,29 +12,28 @@ from tune.services.host import CGROUP, home_problem, memory_limit
 
 GB = 1e9
 LEAST_MEMORY = 4 * GB
-"""A driver and two workers on a CPU hold about 2 GB of it."""
+"""Bytes; a driver and two workers on a CPU use about 2 GB."""
 SHARED = Path("/dev/shm")
 SHARE_OF_STORE = 0.3
-"""Ray's object store is so much of the memory, and goes to the disk where shared memory has less."""
+"""The part of the memory that Ray's object store takes; it uses the disk where shared memory has less."""
 FULLEST = 0.95
-"""Ray writes no objects to a disk that is fuller."""
+"""Ray stops writing objects to a disk that is fuller than this."""
 GPU_S = 60.0
 DRIVER_S = 10.0
 
 
 def processors(cgroup: Path = CGROUP) -> Finding:
-    """How many CPUs there are, and how many of them this process may use."""
-    there, mine = os.cpu_count() or 1, len(os.sched_getaffinity(0))
-    quota = cpu_quota(cgroup)
-    usable = min(mine, quota or mine)
-    if usable < there:
+    """The number of CPUs, and whether this process may use all of them."""
+    num_cpus, num_allowed = os.cpu_count() or 1, len(os.sched_getaffinity(0))
+    usable = min(num_allowed, cpu_quota(cgroup) or num_allowed)
+    if usable < num_cpus:
         way_out = f"--max-concurrent {max(1, int(usable))}, so that trials do not wait for each other"
-        return warning(f"{there}, of which this process or container may use {usable:g}", way_out)
-    return ok(f"{there}")
+        return warning(f"{num_cpus}, of which this process or container may use {usable:g}", way_out)
+    return ok(f"{num_cpus}")
 
 
 def cpu_quota(cgroup: Path) -> float | None:
-    """The CPUs that a container may use, None without a limit; of cgroup version 2 or 1."""
+    """The container's limit of CPUs, None without one; reads cgroup version 2 or 1."""
     try:
         if (cgroup / "cpu.max").exists():
             quota, period = (cgroup / "cpu.max").read_text(encoding="utf-8").split()
@@ -48,37 +47,35 @@ def cpu_quota(cgroup: Path) -> float | None:
 
 
 def memory(cgroup: Path = CGROUP) -> Finding:
-    """The memory that this process may use, and how much is free."""
+    """Whether this process may use enough memory."""
     total, free = memory_bytes()
     limit = memory_limit(cgroup)
-    usable = min(free, limit or free)
     text = f"{total / GB:.1f} GB, {free / GB:.1f} GB free"
     if limit is not None and limit < total:
         text += f"; the container may use {limit / GB:.1f} GB"
-    if usable < LEAST_MEMORY:
+    if min(free, limit or free) < LEAST_MEMORY:
         way_out = "--max-concurrent 1, or end other programs: Ray ends workers where memory is short"
         return warning(f"{text}, which is little", way_out)
     return ok(text)
 
 
 def memory_bytes(source: Path = Path("/proc/meminfo")) -> tuple[int, int]:
-    """All memory and what is available."""
+    """The total and the available memory in bytes."""
     lines = dict(line.split(":", 1) for line in source.read_text(encoding="utf-8").splitlines())
     total, free = (int(lines[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
     return total, free
 
 
 def gpus() -> Finding:
-    """Which GPUs PyTorch can use, and whether the machine has others."""
+    """The GPUs that PyTorch can use, and whether the machine has others."""
     driver, answer = driver_version(), probe("gpus", limit_s=GPU_S)
-    there = driver or any(Path("/dev").glob("nvidia[0-9]*"))
     if "error" in answer:
         return broken(f"PyTorch fails on the GPU: {answer['error']}", "nvidia-smi; then look for its driver's log")
     if answer["gpus"]:
-        names = (f"{one['name']} ({one['free'] / GB:.0f} of {one['total'] / GB:.0f} GB free)" for one in answer["gpus"])
+        names = (f"{gpu['name']} ({gpu['free'] / GB:.0f} of {gpu['total'] / GB:.0f} GB free)" for gpu in answer["gpus"])
         return ok(f"{', '.join(names)}; driver {driver or 'unknown'}, CUDA {answer['cuda']}")
     build = f"PyTorch {answer['torch']}, " + (f"built for CUDA {answer['cuda']}" if answer["cuda"] else "without CUDA")
-    if there:
+    if driver or any(Path("/dev").glob("nvidia[0-9]*")):
         text = f"there is one (driver {driver or 'unknown'}), but {build}, cannot use it"
         return broken(text, "install the driver for that CUDA, or torch from requirements.lock; nvidia-smi says more")
     text = "none: the demo needs none, the paper's grid would take very long without"
@@ -86,7 +83,7 @@ def gpus() -> Finding:
 
 
 def driver_version() -> str:
-    """The version of NVIDIA's driver, empty where there is none that answers."""
+    """The version of NVIDIA's driver, empty where nvidia-smi gives none."""
     command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
         done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=DRIVER_S)
@@ -107,7 +104,7 @@ def shared_memory(folder: Path = SHARED) -> Finding:
 
 
 def scratch() -> Finding:
-    """Whether the folder for temporary files has room for what Ray keeps there."""
+    """Whether the folder for temporary files has room for Ray's objects."""
     folder = os.environ.get("RAY_TMPDIR", tempfile.gettempdir())
     usage = shutil.disk_usage(folder)
     full = 1 - usage.free / usage.total
@@ -118,7 +115,7 @@ def scratch() -> Finding:
 
 
 def home() -> Finding:
-    """Whether the home folder can be written, in which Ray keeps its token, and copies of data in buckets are."""
+    """Whether the home folder can be written; it holds Ray's token and the cache of data in buckets."""
     if problem := home_problem():
         without = "Ray gets a token for one search at a time, and data in a bucket has no cache"
         return warning(f"{problem}: {without}", "HOME=/a/folder/of/yours, or XDG_CACHE_HOME for the cache alone")
@@ -135,7 +132,7 @@ def video() -> Finding:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "video.avi"
         encode(path, frames)
-        found = decode(path, 8)
-    if found.shape != (3, 8, 8):
-        return broken(f"three frames were written, {len(found)} read", "pip install --no-deps av as in the lock")
+        decoded = decode(path, 8)
+    if decoded.shape != (3, 8, 8):
+        return broken(f"three frames were written, {len(decoded)} read", "pip install --no-deps av as in the lock")
     return ok("three frames written as KTH's videos are, and read again")

@@ -1,4 +1,4 @@
-"""Looks at what can hang or crash, each in a process of its own that is ended in time.
+"""Checks that can hang or crash, each in a separate process with a time limit.
 
 python -m tune.commands.probing imports MODULE ...    whether each module can be imported
 python -m tune.commands.probing gpus                  what PyTorch can use, and whether it computes there
@@ -15,7 +15,7 @@ from typing import Any
 
 
 def probe(*arguments: str, limit_s: float, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """What this module answers in another process; {"error": why} where it does not, or not within its limit."""
+    """The answer of this module in another process; {"error": reason} for a crash or a timeout."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tune.commands.probing", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         encoding="utf-8", errors="replace", env={**os.environ, **(environment or {})},
@@ -23,14 +23,14 @@ def probe(*arguments: str, limit_s: float, environment: Mapping[str, str] | None
     try:
         out, err = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
-        process.kill()  # what Ray has started ends with the process that started it
+        process.kill()  # Ray's processes end with the one that started them
         process.communicate()
         return {"error": f"no answer within {limit_s:g} s"}
     try:
         return json.loads(out.splitlines()[-1])
     except (IndexError, ValueError):
-        said = [line for line in err.splitlines() if line.strip()]
-        return {"error": said[-1].strip() if said else f"it ended with code {process.returncode}"}
+        lines = [line for line in err.splitlines() if line.strip()]
+        return {"error": lines[-1].strip() if lines else f"it ended with code {process.returncode}"}
 
 
 def imports(*modules: str) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def imports(*modules: str) -> dict[str, Any]:
     for module in modules:
         try:
             import_module(module)
-        except Exception as error:  # a package that does not fit another raises what it likes
+        except Exception as error:  # an incompatible package can raise any exception
             failed[module] = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
     return {"failed": failed}
 
@@ -48,18 +48,18 @@ def gpus() -> dict[str, Any]:
     """PyTorch's CUDA version, and each GPU's name and bytes, after a product was computed on it."""
     import torch
 
-    found = []
+    usable = []
     for index in range(torch.cuda.device_count()):
         ones = torch.ones(64, 64, device=f"cuda:{index}")
         if (ones @ ones).sum().item() != 64**3:
             raise RuntimeError(f"GPU {index} computes wrong numbers")
         free, total = torch.cuda.mem_get_info(index)
-        found.append({"name": torch.cuda.get_device_name(index), "free": free, "total": total})
-    return {"gpus": found, "cuda": torch.version.cuda, "torch": torch.__version__}
+        usable.append({"name": torch.cuda.get_device_name(index), "free": free, "total": total})
+    return {"gpus": usable, "cuda": torch.version.cuda, "torch": torch.__version__}
 
 
 def cluster(address: str | None = None) -> dict[str, Any]:
-    """CPUs, GPUs and machines of the cluster, or of a Ray that is started for a moment; a task was run there."""
+    """CPUs, GPUs and machines of the cluster, or of a Ray started for this check, and the host that ran a task."""
     import ray
     from ray._private.authentication import authentication_utils
 
@@ -67,10 +67,11 @@ def cluster(address: str | None = None) -> dict[str, Any]:
     from tune.planning.resources import hardware
 
     with ray_runtime(address):
-        have = hardware()
+        machines = hardware()
         host = ray.get(ray.remote(num_cpus=0)(lambda: os.uname().nodename).remote(), timeout=TASK_S)
         token = authentication_utils.is_token_auth_enabled()
-        return {"cpus": have.cpus, "gpus": have.gpus, "machines": len(have.alive), "task_ran_on": host, "token": token}
+        resources = {"cpus": machines.cpus, "gpus": machines.gpus, "machines": len(machines.alive)}
+        return resources | {"task_ran_on": host, "token": token}
 
 
 TASK_S = 60.0
@@ -79,6 +80,6 @@ if __name__ == "__main__":
     what, *rest = sys.argv[1:]
     try:
         answer = {"imports": imports, "gpus": gpus, "cluster": cluster}[what](*rest)
-    except Exception as error:  # whatever it is, it is the answer
+    except Exception as error:  # the error is the answer
         answer = {"error": (str(error).splitlines() or [type(error).__name__])[0]}
     print(json.dumps(answer), flush=True)

@@ -1,4 +1,4 @@
-"""What a running search shows: one live table on a terminal, plain lines elsewhere."""
+"""The progress of a running search: one live table on a terminal, plain lines elsewhere."""
 
 import time
 from collections import Counter
@@ -13,19 +13,20 @@ from fernn.train.loop import Row
 from tune.core.console import duration
 from tune.core.status import Status
 from tune.core.study import Cell, Study
-from tune.engine.pace import Pace
+from tune.engine.cost import Pace
+from tune.engine.ray_tune import SearchCallback
 
 SECONDS_BETWEEN_LINES = 10.0
 SETTLED = ("done", "stopped")
 ORDER: Mapping[Status, int] = {"failed": 1, "resting": 2, "waiting": 3, "done": 4, "stopped": 5}
-"""Where a cell stands in the live table; what runs or was lost stands first."""
+"""The order of cells in the live table; running and lost cells come first."""
 LINES_AROUND = 8
 """Lines of a terminal that the live table needs beside its rows."""
 
 
 @dataclass
 class CellProgress:
-    """How far one cell is."""
+    """The status and progress of one cell."""
 
     cell: Cell
     status: Status = "waiting"
@@ -39,8 +40,8 @@ class CellProgress:
         return self.cell.experiment.epochs
 
 
-class Progress:
-    """Follows the trials of a search; use it as a context manager around the search."""
+class Progress(SearchCallback):
+    """Shows the progress of a search; use it as a context manager around the search."""
 
     def __init__(self, study: Study, cells: list[Cell], console: Console, pace: Pace) -> None:
         self.study, self.console, self.pace = study, console, pace
@@ -59,40 +60,40 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def started(self, cell: Cell) -> None:
+    def on_trial_start(self, cell: Cell) -> None:
         self.states[cell.key].status = "running"
 
-    def reported(self, cell: Cell, row: Row) -> None:
+    def on_epoch(self, cell: Cell, row: Row) -> None:
         state = self.states[cell.key]
         state.status, state.epoch = "running", int(row["epoch"])
         state.value = row[f"best/{self.study.metric.name}"]
         state.clips_per_second = row["time/clips_per_second"]
         if self._began is None:
-            self._began = time.monotonic()  # start-up does not count
+            self._began = time.monotonic()  # the time before the first epoch does not count
         else:
             self._ran += self._weight(cell)
         if time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             self._say(state)
 
-    def rested(self, cell: Cell) -> None:
+    def on_trial_pause(self, cell: Cell) -> None:
         self.states[cell.key].status = "resting"
 
-    def stopped(self, cell: Cell) -> None:
+    def on_cell_stop(self, cell: Cell) -> None:
         state = self.states.setdefault(cell.key, CellProgress(cell))
         state.status = "stopped"
         self._say(state)
 
-    def proposed(self, cell: Cell) -> None:
+    def on_cell_added(self, cell: Cell) -> None:
         self.states[cell.key] = CellProgress(cell)
         self._to_come = max(0, self._to_come - 1)
         self._say(self.states[cell.key])
 
-    def lost(self, cell: Cell) -> None:
+    def on_trial_lost(self, cell: Cell) -> None:
         self.states[cell.key].status = "lost"
         self._say(self.states[cell.key])
 
-    def ended(self, cell: Cell, failed: bool) -> None:
+    def on_cell_end(self, cell: Cell, failed: bool) -> None:
         state = self.states[cell.key]
         state.status = "failed" if failed else "done"
         self._say(state)
@@ -107,7 +108,7 @@ class Progress:
             )
 
     def left(self) -> str:
-        """The time that the epochs left will take at the rate so far, slow models counted as the plan does."""
+        """The time left at the speed so far, in words; epochs are weighted by the plan's seconds for each model."""
         if self._began is None or not self._ran:
             return "time left unknown"
         states = self.states.values()
@@ -121,7 +122,7 @@ class Progress:
         return self.pace.epoch_seconds.get(self.study.model_label(cell), 1.0)
 
     def table(self) -> Table:
-        """One row a cell: those that run first, and as many as the terminal has lines for."""
+        """One row a cell, running cells first, and no more rows than the terminal has lines for."""
         states = sorted(self.states.values(), key=lambda state: ORDER.get(state.status, 0))
         shown = states[: max(1, self.console.height - LINES_AROUND)]
         counts = Counter(state.status for state in states)
@@ -139,7 +140,7 @@ class Progress:
         return table
 
     def describe(self, state: CellProgress) -> str:
-        """A cell's state as one line."""
+        """The cell's status and progress in one line."""
         metric = self.study.metric
         value = "" if state.value is None else f", best validation {metric.title} {metric.text(state.value)}"
         return f"{self.study.label(state.cell)}: {state.status}, epoch {state.epoch} of {state.epochs}{value}"

@@ -1,4 +1,4 @@
-"""How a search speaks: texts and tables for people, JSON lines for programs."""
+"""The output of a search: texts and tables for people, JSON lines for programs."""
 
 import json
 import shlex
@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table as Grid
@@ -17,58 +17,29 @@ from data.terminal import console
 from fernn.train.loop import Row
 from tune.analysis.results import model_rows
 from tune.commands.progress import Progress
-from tune.core.console import all_masked, disk, duration, masked, one_line, tables
+from tune.core.console import all_masked, disk, duration, masked, one_line, print_lines, tables
 from tune.core.study import Cell, Study
-from tune.engine.cost import Cost
-from tune.engine.pace import Pace
+from tune.engine.cost import Cost, Pace
 from tune.engine.packing import Packing, readings
-from tune.engine.ray_tune import Failure, Listener
+from tune.engine.ray_tune import Failure, SearchCallback
 from tune.planning.plan import Planned
 from tune.reporting.table import STAND_IN, Table, absent, columns, gated, notes, records, row_cells
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a study's command."""
+    """The study after a search, its failures, and its views."""
 
     study: Study
     failures: list[Failure]
     links: Mapping[str, str]
-    """The addresses of MLflow's views of the study."""
+    """The addresses of MLflow's saved views of the study, by name."""
     behind: Sequence[str] = ()
-    """Which view could not be brought up to date, and why, a line each."""
-
-
-class SearchOutput(Protocol):
-    """Tells a user what a search does."""
-
-    def refused(self, error: Exception) -> int:
-        """The command cannot run, and why, in one line; 2."""
-
-    def interrupted(self) -> int:
-        """The command was stopped before its search began; 130."""
-
-    def warned(self, text: str) -> None:
-        """What the user should know before it starts."""
-
-    def planned(self, planned: Planned, cost: Cost | None) -> None:
-        """What the study holds, what is done, what will run and what that costs."""
-
-    def packed(self, packing: Packing) -> None:
-        """How many trials share a GPU or a machine, as measured."""
-
-    def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[Listener]:
-        """Follows the cells while they run."""
-
-    def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
-        """The table, and where MLflow shows it."""
-
-    def left(self, outcome: Outcome) -> int:
-        """What has no result, why, and the way out; 1 where there is any, else 0."""
+    """A line for each view that could not be updated, with the reason."""
 
 
 def describe_cost(cost: Cost | None) -> str:
-    """Time and disk in words."""
+    """The cost in words."""
     if cost is None:
         return "nothing to run"
     parts = [f"about {duration(cost.seconds)} with {cost.concurrency} at once (from probed steps of each model)"]
@@ -78,7 +49,7 @@ def describe_cost(cost: Cost | None) -> str:
 
 
 def describe_data(planned: Planned) -> str:
-    """Where the clips are, how many, and what is wrong with them."""
+    """The folder of the clips, their number, and marks such as DEMO and PARTIAL."""
     study, manifest = planned.study, planned.manifest
     if manifest is None:
         return f"not prepared yet, goes to {planned.home}: a run {planned.first}"
@@ -89,37 +60,41 @@ def describe_data(planned: Planned) -> str:
 
 
 def describe_grid(study: Study) -> str:
-    """How many values each dimension has; with a sampler, how many cells it will add."""
+    """The number of values of each dimension; with a sampler, the number of cells that it will add."""
     sizes = {name: len(values) for name, values in study.space.items() if name != "optim.lr" or not study.sampling}
     grid = " × ".join(f"{size} {name.rpartition('.')[2]}" for name, size in sizes.items())
     return f"{grid} × sampled lr, {study.num_to_come} more cells to come" if study.sampling else grid
 
 
 def describe_pages(tracking_uri: str, links: Mapping[str, str]) -> list[str]:
-    """How to open MLflow's pages, and what to look at there; a server is open already."""
+    """The command that opens MLflow's pages of a database, and the addresses of the saved views."""
     ui = f"{Path(sys.executable).parent}/mlflow ui --backend-store-uri {shlex.quote(tracking_uri)}"
-    how = [] if tracking_uri.startswith("http") else [f"Compare the runs: {ui}"]
-    return [*how, *(f"MLflow, {view}: {link}" for view, link in links.items())]
+    command = [] if tracking_uri.startswith("http") else [f"Compare the runs: {ui}"]
+    return [*command, *(f"MLflow, {view}: {link}" for view, link in links.items())]
 
 
 class TextOutput:
-    """For people: a live table on a terminal, plain lines elsewhere."""
+    """The output for people, on standard error: a live table on a terminal, plain lines elsewhere."""
 
     def __init__(self, given: Console | None = None) -> None:
         self.console = given or console(stderr=True)
 
     def refused(self, error: Exception) -> int:
+        """Show why the command cannot run; its exit code 2."""
         self._say(f"error: {one_line(error)}")
         return 2
 
     def interrupted(self) -> int:
+        """Show that the command was stopped before its search began; its exit code 130."""
         self._say("stopped: run the same command again to go on")
         return 130
 
     def warned(self, text: str) -> None:
+        """Show a warning."""
         self._say(f"warning: {text}")
 
     def planned(self, planned: Planned, cost: Cost | None) -> None:
+        """Show the study, its data, the missing cells and their cost."""
         study, missing = planned.study, planned.study.missing()
         grid, done = describe_grid(study), len(study.cells) - len(missing)
         self._say(f"study {study.name}: {len(study.cells)} cells ({grid}), {done} done, {len(missing)} to run")
@@ -131,6 +106,7 @@ class TextOutput:
             self._say(f"  {study.label(cell)}" + (f", goes on from epoch {begun}" if begun else ""))
 
     def packed(self, packing: Packing) -> None:
+        """Show the readings of trials side by side, and which are chosen."""
         grid = Grid(title="trials side by side, measured", title_justify="left")
         for column in ("model", "trials", "CPUs each", "GPUs each", "clips/s in all", "memory", ""):
             grid.add_column(column)
@@ -140,10 +116,12 @@ class TextOutput:
             grid.add_row(line["model"], *numbers, f"{line['memory']:.0%}", mark)
         self.console.print(grid)
 
-    def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[Listener]:
+    def progress(self, study: Study, cells: list[Cell], pace: Pace) -> Progress:
+        """A context in which the progress of the cells is shown."""
         return Progress(study, cells, self.console, pace)
 
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
+        """Show the study's table and the addresses of MLflow's pages, on standard output."""
         rows, out = model_rows(study), tables()
         if not rows:
             return self._say("no cell is finished yet")
@@ -153,13 +131,13 @@ class TextOutput:
         for row in rows:
             grid.add_row(*row_cells(row))
         out.print(grid)
-        lines = [*notes(study), *gated(rows), *describe_pages(tracking_uri, links)]
-        out.print(masked("\n".join(lines)), markup=False, highlight=False, soft_wrap=True)
+        print_lines([*notes(study), *gated(rows), *describe_pages(tracking_uri, links)])
 
     def left(self, outcome: Outcome) -> int:
+        """Show failures, missing cells and views that are behind; the exit code, 1 where there are any, else 0."""
         study, num_left = outcome.study, len(outcome.study.missing())
-        for failed in outcome.failures:
-            self._say(f"{study.label(failed.cell)} failed: {failed.reason}")
+        for failure in outcome.failures:
+            self._say(f"{study.label(failure.cell)} failed: {failure.reason}")
         for line in outcome.behind:
             self._say(line)
         if num_left:
@@ -170,8 +148,8 @@ class TextOutput:
         self.console.print(masked(line), markup=False, highlight=False, soft_wrap=True)
 
 
-class EventOutput:
-    """For programs: one JSON object a line, each with the name of its event."""
+class EventOutput(SearchCallback):
+    """The output for programs: one JSON object a line, with the name of its event. See :class:`TextOutput`."""
 
     def __init__(self, out: TextIO) -> None:
         self.out = out
@@ -188,60 +166,58 @@ class EventOutput:
         self._tell("warning", text=text)
 
     def planned(self, planned: Planned, cost: Cost | None) -> None:
-        study, missing = planned.study, planned.study.missing()
-        facts = {"study": study.name, "folder": study.folder.root, "data": str(planned.home), "demo": study.demo}
-        facts |= {
-            "stand_in": study.stand_in or None,
-            "partial": list(study.partial),
-            "num_cells": len(study.cells),
-            "num_to_come": study.num_to_come,
-        }
-        expected: dict[str, Any] = {"first": planned.first} if planned.first else {}
+        study = planned.study
+        facts: dict[str, Any] = {"study": study.name, "folder": study.folder.root, "data": str(planned.home)}
+        facts |= {"demo": study.demo, "stand_in": study.stand_in or None, "partial": list(study.partial)}
+        facts |= {"num_cells": len(study.cells), "num_to_come": study.num_to_come}
+        facts |= {"first": planned.first} if planned.first else {}
         if cost is not None:
-            expected |= {"seconds": cost.seconds, "gpu_hours": cost.gpu_hours, "price": cost.price}
-            expected["num_bytes"] = cost.num_bytes
-        self._tell("plan", **facts, **expected, to_run=[cell.name for cell in missing])
+            facts |= {"seconds": cost.seconds, "gpu_hours": cost.gpu_hours, "price": cost.price}
+            facts["num_bytes"] = cost.num_bytes
+        self._tell("plan", **facts, to_run=[cell.name for cell in study.missing()])
 
     def packed(self, packing: Packing) -> None:
         self._tell("packing", readings=readings(packing))
 
-    def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[Listener]:
+    def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager["EventOutput"]:
         return nullcontext(self)
 
-    def started(self, cell: Cell) -> None:
+    def on_trial_start(self, cell: Cell) -> None:
         self._tell("started", cell=cell.name)
 
-    def reported(self, cell: Cell, row: Row) -> None:
+    def on_epoch(self, cell: Cell, row: Row) -> None:
         numbers = {name: value if isfinite(value) else None for name, value in row.items() if "/" in name}
         self._tell("epoch", cell=cell.name, epoch=row["epoch"], metrics=numbers)
 
-    def lost(self, cell: Cell) -> None:
+    def on_trial_lost(self, cell: Cell) -> None:
         self._tell("lost", cell=cell.name)
 
-    def rested(self, cell: Cell) -> None:
+    def on_trial_pause(self, cell: Cell) -> None:
         self._tell("rested", cell=cell.name)
 
-    def stopped(self, cell: Cell) -> None:
+    def on_cell_stop(self, cell: Cell) -> None:
         self._tell("stopped", cell=cell.name)
 
-    def ended(self, cell: Cell, failed: bool) -> None:
+    def on_cell_end(self, cell: Cell, failed: bool) -> None:
         self._tell("failed" if failed else "done", cell=cell.name)
 
-    def proposed(self, cell: Cell) -> None:
+    def on_cell_added(self, cell: Cell) -> None:
         self._tell("proposed", cell=cell.name)
 
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
-        found = model_rows(study)
-        rows, said = records(Table.of(study)) if found else [], [*notes(study), *gated(found)]
-        self._tell("table", rows=rows, notes=said, tracking_uri=tracking_uri, views=dict(links))
+        rows = model_rows(study)
+        table, remarks = records(Table.of(study)) if rows else [], [*notes(study), *gated(rows)]
+        self._tell("table", rows=table, notes=remarks, tracking_uri=tracking_uri, views=dict(links))
 
     def left(self, outcome: Outcome) -> int:
         missing = outcome.study.missing()
-        failed = {one.cell.name: one.reason for one in outcome.failures}
+        failed = {failure.cell.name: failure.reason for failure in outcome.failures}
         behind = "; ".join(outcome.behind) or None
         self._tell("end", failed=failed, missing=[cell.name for cell in missing], tracking_behind=behind)
         return 1 if missing or behind is not None else 0
 
     def _tell(self, event: str, **facts: Any) -> None:
-        content: Mapping[str, Any] = {"event": event} | facts
-        print(json.dumps(all_masked(content), allow_nan=False), file=self.out, flush=True)
+        print(json.dumps(all_masked({"event": event} | facts), allow_nan=False), file=self.out, flush=True)
+
+
+SearchOutput = TextOutput | EventOutput

@@ -1,4 +1,4 @@
-"""What a search works with: its data, the storage, MLflow's and Optuna's databases, Ray. Nothing is left behind."""
+"""The doctor's checks of data, storage, MLflow, Optuna and Ray. They use preflight's checks and change nothing."""
 
 import os
 import shutil
@@ -6,14 +6,22 @@ import socket
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tune.commands.findings import Finding, broken, ok, warning
 from tune.commands.machine_checks import GB
 from tune.commands.probing import probe
-from tune.services.databases import MLFLOW, OPTUNA, BehindError, Package, examine, first_line, is_database, sqlite_file
+from tune.services.databases import (
+    MLFLOW,
+    OPTUNA,
+    Package,
+    ViewError,
+    check_usable,
+    first_line,
+    is_database,
+    sqlite_file,
+)
 from tune.services.host import home_problem
 
 DATASETS = Path("datasets")
@@ -22,31 +30,31 @@ GET_DATA = (
     "(1.15 GB), --videos DIR takes it from disk"
 )
 LEAST_DISK = 1 * GB
-"""The demo's study takes 1 MB and its data 20; checkpoints of the paper's grid take more, and --plan says how much."""
+"""Bytes. The demo's study takes 1 MB and its data 20; --plan shows the size of larger searches."""
 SLOW_S = 0.1
-"""A server that takes longer for one answer falls behind many trials."""
+"""Seconds for one answer; a slower server falls behind many trials."""
 RAY_S = 150.0
-"""A start takes 5 seconds, on a machine with nothing to spare more than a minute."""
+"""Seconds. Ray starts in 5 seconds, on a busy machine in more than a minute."""
 CONNECT_S = 5.0
 TOKEN = Path("~/.ray/auth_token")
 
 
 def data(given: str | None) -> Finding:
-    """Every prepared folder: its manifest read, and its files compared with their hashes, but for those in a bucket."""
+    """Every prepared folder: reads its manifest and compares its files with their hashes, except in a bucket."""
     if given is not None and "://" in given:
         return bucket_data(given)
     home = DATASETS if given is None else Path(given)
-    folders = list(prepared_folders(home))
-    if not folders:
+    manifests = [path for pattern in ("", "*/", "*/*/") for path in sorted(home.glob(f"{pattern}manifest.json"))]
+    if not manifests:
         text = f"{home} has no prepared data"
         return warning(text, GET_DATA) if given is None else broken(text, "give another --data; " + GET_DATA)
-    findings = [data_folder(folder) for folder in folders]
-    worst = max(findings, key=lambda one: ("ok", "warning", "broken").index(one.verdict))
-    return Finding(worst.verdict, "; ".join(one.text for one in findings), worst.way_out)
+    findings = [data_folder(manifest.parent) for manifest in manifests]
+    worst = max(findings, key=lambda finding: ("ok", "warning", "broken").index(finding.verdict))
+    return Finding(worst.verdict, "; ".join(finding.text for finding in findings), worst.way_out)
 
 
 def bucket_data(url: str) -> Finding:
-    """The manifests at the URL and one level below it."""
+    """The prepared data at the URL and one level below it, by its manifests."""
     from data.bucket import is_bucket, manifest_at
     from data.errors import DataError
     from tune.core.folder import Folder
@@ -54,32 +62,25 @@ def bucket_data(url: str) -> Finding:
     try:
         is_bucket(url)
         places = [url, *(f"{url.rstrip('/')}/{name}" for name in Folder(url).folders())]
-        found = {place: manifest for place in places if (manifest := manifest_at(place)) is not None}
+        manifests = {place: manifest for place in places if (manifest := manifest_at(place)) is not None}
     except (DataError, OSError) as error:
         return broken(str(error), "give another --data; AWS_ENDPOINT_URL names a server that is not Amazon's")
-    if not found:
+    if not manifests:
         return broken(f"{url} has no prepared data", "python data/upload.py brings it there")
-    return ok("; ".join(f"{place}: {one.dataset}, {one.num_clips} clips" for place, one in found.items()))
-
-
-def prepared_folders(home: Path) -> Iterator[Path]:
-    """The folders with a manifest, up to two levels below ``home``."""
-    for pattern in ("", "*/", "*/*/"):
-        yield from (path.parent for path in sorted(home.glob(f"{pattern}manifest.json")))
+    return ok("; ".join(f"{place}: {one.dataset}, {one.num_clips} clips" for place, one in manifests.items()))
 
 
 def data_folder(folder: Path) -> Finding:
     """One prepared folder."""
     from data.errors import ManifestError
-    from data.manifest import Manifest
     from data.registry import stand_in
+    from tune.core.data_source import verified
     from tune.reporting.table import absent
 
     try:
-        manifest = Manifest.read(folder)
-        manifest.verify(folder)
+        manifest = verified(folder)
     except ManifestError as error:
-        return broken(str(error), f"delete {folder}, and run the search again to prepare it anew")
+        return broken(str(error), f"delete {folder}, and run the search again, which prepares it")
     text = f"{folder}: {manifest.dataset}, {manifest.num_clips} clips, whole" + (", DEMO" if manifest.demo else "")
     if other := stand_in(manifest):
         return warning(f"{text}, STAND-IN: {other}", "results on it are marked, and stand beside no published ones")
@@ -91,39 +92,36 @@ def data_folder(folder: Path) -> Finding:
 
 
 def storage(name: str) -> Finding:
-    """Whether studies can be kept there, and the room that there is."""
+    """Whether the storage can be written, and its free space."""
     from tune.core.folder import Folder
     from tune.core.study import StudyError
     from tune.planning.preflight import check_storage
 
     folder = Folder(name)
     if folder.is_local and not folder.exists():
-        return _storage_to_come(Path(folder.root))
+        root = Path(folder.root)
+        parent = next(path for path in root.parents if path.exists())
+        if not os.access(parent, os.W_OK | os.X_OK) or not parent.is_dir():
+            return broken(f"{root} is not there, and {parent} cannot be written", "give another --storage")
+        return _with_free_space(parent, f"{root} is not there yet, a search makes it;")
     try:
         check_storage(folder)
     except StudyError as error:
         return broken(str(error), "give another --storage, or the right to write there")
-    return _with_room(Path(folder.root), "writable") if folder.is_local else ok(f"{folder.root}, writable")
+    text = f"{folder.root}, writable"
+    return _with_free_space(Path(folder.root), f"{text},") if folder.is_local else ok(text)
 
 
-def _storage_to_come(root: Path) -> Finding:
-    """A folder that a search will make, which the doctor does not."""
-    parent = next(one for one in root.parents if one.exists())
-    if not os.access(parent, os.W_OK | os.X_OK) or not parent.is_dir():
-        return broken(f"{root} is not there, and {parent} cannot be written", "give another --storage")
-    return _with_room(parent, f"{root} is not there yet, a search makes it", named=False)
-
-
-def _with_room(folder: Path, text: str, named: bool = True) -> Finding:
+def _with_free_space(folder: Path, text: str) -> Finding:
     free = shutil.disk_usage(folder).free
-    text = f"{folder}, {text}, {free / GB:.1f} GB free" if named else f"{text}; {free / GB:.1f} GB free"
-    return (
-        ok(text) if free >= LEAST_DISK else warning(f"{text}, which is little", "free some, or give another --storage")
-    )
+    text = f"{text} {free / GB:.1f} GB free"
+    if free < LEAST_DISK:
+        return warning(f"{text}, which is little", "free some, or give another --storage")
+    return ok(text)
 
 
 def tracking(uri: str | None, storage: str) -> Finding:
-    """Whether MLflow's server answers, or its database fits the installed MLflow."""
+    """Whether MLflow's server answers, or its database has the schema of the installed MLflow."""
     from tune.core.study import StudyError
     from tune.planning.options import Records
     from tune.planning.preflight import check_tracking, tracking_uri
@@ -139,24 +137,25 @@ def tracking(uri: str | None, storage: str) -> Finding:
 
 
 def _server(uri: str) -> Finding:
-    """Whether the server does what the search asks of it, and how fast."""
+    """Whether the server lists experiments, and how fast."""
     from tune.services.mlflow_client import MlflowClient
     from tune.tracking.background import OUTAGES
 
-    began = time.monotonic()
+    start = time.monotonic()
     try:
         MlflowClient(uri).search_experiments(max_results=1)
     except OUTAGES as error:
         return broken(f"{uri} answers, but not with experiments: {first_line(error)}", "see the server's own log")
-    seconds = time.monotonic() - began
-    if seconds > SLOW_S:
-        way_out = "training does not wait for it; authenticate in a proxy, not by MLflow's basic-auth, which is slow"
-        return warning(f"{uri} answers, after {1000 * seconds:.0f} ms", way_out)
-    return ok(f"{uri} answers, after {1000 * seconds:.0f} ms")
+    seconds = time.monotonic() - start
+    text = f"{uri} answers, after {1000 * seconds:.0f} ms"
+    if seconds <= SLOW_S:
+        return ok(text)
+    way_out = "training does not wait for it; authenticate in a proxy, not by MLflow's basic-auth, which is slow"
+    return warning(text, way_out)
 
 
 def optuna(url: str | None, tracking_uri: str | None, storage: str) -> Finding:
-    """Whether Optuna's database is one, is not MLflow's, and fits the installed Optuna."""
+    """Whether Optuna's database is another than MLflow's and has the schema of the installed Optuna."""
     from tune.core.study import StudyError
     from tune.planning.options import Records
     from tune.planning.preflight import check_optuna, optuna_storage
@@ -174,32 +173,27 @@ def optuna(url: str | None, tracking_uri: str | None, storage: str) -> Finding:
 
 def _database(package: Package, uri: str, upgrade: str) -> Finding:
     """Whether the installed package can read and write the database; nothing is written."""
-    from sqlalchemy.exc import ArgumentError
-
     try:
-        file = sqlite_file(uri)
-        examine(package, uri)
-    except ArgumentError:
-        return broken(f"{uri} is no database and no server", "sqlite:///FILE, postgresql://..., or http://HOST:PORT")
-    except BehindError as error:
-        anew = "python tune/sync.py --study NAME moves it aside and makes it anew"
-        ways = {"older": upgrade, "newer": f"install that version of {package.name}", "damaged": anew}
-        ways |= {"locked": "end the program that writes it", "away": "start the database server"}
-        return broken(str(error), ways.get(error.condition, "give another, or the right to write it"))
+        check_usable(package, uri)
+    except ViewError as error:
+        replacement = "python tune/sync.py --study NAME moves it aside, and a new one takes its place"
+        ways_out = {"older": upgrade, "newer": f"install that version of {package.name}", "damaged": replacement}
+        ways_out |= {"locked": "end the program that writes it", "away": "start the database server"}
+        return broken(str(error), ways_out.get(error.condition, "give another, or the right to write it"))
+    file = sqlite_file(uri)
     if file is not None and not file.exists():
         return ok(f"{file} is not there yet, a search makes it")
     return ok(f"{file or uri}, its schema is that of the installed version, or still to be made")
 
 
 def ray(address: str | None) -> Finding:
-    """Whether Ray starts here, or the cluster answers; what it has, and whether a token guards it."""
+    """Whether Ray starts here, or the cluster answers, with its resources; and whether it requires a token."""
+    arguments = [address] if address else []
     with tempfile.TemporaryDirectory(prefix="ray-") as folder:
-        mine = {} if address else {"RAY_TMPDIR": folder}
+        environment = {} if address else {"RAY_TMPDIR": folder}
         if not address and (home_problem() or not TOKEN.expanduser().exists()):
-            mine["RAY_AUTH_TOKEN"] = uuid.uuid4().hex  # Ray would write one down
-        answer = unreachable(address) or probe(
-            "cluster", *([address] if address else []), limit_s=RAY_S, environment=mine
-        )
+            environment["RAY_AUTH_TOKEN"] = uuid.uuid4().hex  # without it Ray would write a token file
+        answer = unreachable(address) or probe("cluster", *arguments, limit_s=RAY_S, environment=environment)
     where = address or "this machine"
     if "error" in answer:
         start = "ray start --head there; the same Python and Ray on both sides; RAY_AUTH_TOKEN where it wants a token"
@@ -212,7 +206,7 @@ def ray(address: str | None) -> Finding:
 
 
 def unreachable(address: str | None) -> dict[str, Any]:
-    """The error where nothing listens at HOST:PORT: Ray would try for minutes."""
+    """An answer with the error where nothing listens at HOST:PORT, on which Ray would retry for minutes."""
     host, _, port = (address or "").rpartition("://")[2].rpartition(":")
     if not host or not port.isdigit():
         return {}
@@ -224,7 +218,7 @@ def unreachable(address: str | None) -> dict[str, Any]:
 
 
 def _guarded(text: str, token: bool) -> Finding:
-    """A cluster without a token runs anyone's code; a token that others can read is little better."""
+    """A warning where the cluster runs anyone's code: without a token, or with a token that others can read."""
     if not token:
         return warning(f"{text}; without a token", "RAY_AUTH_MODE=token on every machine, or anyone's code runs there")
     if home_problem():

@@ -1,4 +1,4 @@
-"""What a study is, and its folder: the truth that everything else is a view of.
+"""The study, its cells and its folder, from which everything else is derived.
 
-Imports nothing of :mod:`tune`; of Ray, Optuna and MLflow nothing.
+Imports no other package of :mod:`tune`, and neither Ray, Optuna nor MLflow.
 """

@@ -1,8 +1,8 @@
-"""By which code and software results came to be: one record for each way in which a study was searched.
+"""Records of the code, software and command that trained a study, one for each different combination.
 
-``code/ID.json`` in the study's folder: the package's version, the commit and what was changed since, a digest of the
-sources, all installed distributions, and the command. ID is a hash of all that. A source tree without git, and an
-installed package, have the digest of their sources alone.
+``code/ID.json`` in the study's folder holds the package's version, the commit and the changes since, a digest of the
+sources, all installed distributions, and the command. ID is a hash of them. Without git only the digest of the sources
+identifies the code.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distributions, version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -28,34 +28,32 @@ DISTRIBUTION = "fernn-search"
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("fernn", "data", "tune")
 CHANGING = (*PACKAGES, "pyproject.toml", "requirements.lock")
-"""What of a source tree results rest on."""
+"""The files of a source tree that can change a result."""
 LONGEST_DIFF = 1_000_000
-"""Bytes: of a longer one the digest is kept."""
-PATIENCE = 5.0
-"""Seconds that git may take in all; after them the sources' digest has to do."""
+"""Bytes; of a longer diff only the digest is stored."""
+GIT_TIMEOUT_S = 5.0
+"""Seconds for all calls of git; after them the record has the sources' digest alone."""
 FOLDER, FIRST_USED = "code", "first_used_at"
-MISPLACED = ("storage", "data", "videos", "files", "tracking-uri", "optuna-storage", "address")
-"""Options that say where things are on one machine or in one network, and decide no result."""
-SILENT = ("json", "yes", "no-yes", "download", "no-download")
-"""Flags that say how the command talks or what it asks and may fetch."""
+LOCAL_OPTIONS = ("storage", "data", "videos", "files", "tracking-uri", "optuna-storage", "address")
+"""Options that name places of one machine or network; they change no result."""
+OUTPUT_FLAGS = ("json", "yes", "no-yes", "download", "no-download")
+"""Flags that change only what the command prints, asks or downloads."""
 
 
 def record(folder: Folder) -> str:
-    """Write down in a study's folder what this command runs with; the record's id."""
+    """Write the record of this process into a study's folder, unless it is there; the record's id."""
     facts = code_version(sys.argv)
-    found, name = id_of(facts), f"{FOLDER}/{id_of(facts)}.json"
-    if not folder.has(name):
+    record_id = id_of(facts)
+    if not folder.has(name := f"{FOLDER}/{record_id}.json"):
         write_sealed(folder, name, facts | {FIRST_USED: time.time()})
-    return found
+    return record_id
 
 
 def recorded(folder: Folder) -> dict[str, dict[str, Any]]:
-    """The study's records by id, the first used first; raises DamagedError for one that is not as it was written."""
-    found = {}
-    for name in folder.children(FOLDER):
-        if name.endswith(".json"):
-            found[name.removesuffix(".json")] = _read(folder, f"{FOLDER}/{name}")
-    return dict(sorted(found.items(), key=lambda entry: entry[1][FIRST_USED]))
+    """The study's records by id, in order of first use; raises DamagedError for a record with a wrong checksum."""
+    names = [name for name in folder.children(FOLDER) if name.endswith(".json")]
+    records = {name.removesuffix(".json"): _read(folder, f"{FOLDER}/{name}") for name in names}
+    return dict(sorted(records.items(), key=lambda entry: entry[1][FIRST_USED]))
 
 
 def _read(folder: Folder, name: str) -> dict[str, Any]:
@@ -70,33 +68,27 @@ def _read(folder: Folder, name: str) -> dict[str, Any]:
 
 
 def id_of(facts: dict[str, Any]) -> str:
-    """Twelve hexadecimal digits: equal id, equal record."""
+    """The record's id: twelve hexadecimal digits of the SHA-256 of its facts."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def code_version(argv: Sequence[str]) -> dict[str, Any]:
-    """The code and software of this process, and the command ``argv`` as it works elsewhere."""
+    """The code and software of this process, and the command ``argv`` without what holds for this machine only."""
+    versions = installed()
     return {
         "distribution": DISTRIBUTION,
-        "version": _version(),
+        "version": versions.get(DISTRIBUTION),  # None for a source tree on the path
         **git_facts(ROOT),
         "source_sha256": source_sha256(),
         "python": platform.python_version(),
-        "distributions": installed(),
+        "distributions": versions,
         "command": portable(argv),
     }
 
 
-def _version() -> str | None:
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:  # a source tree on the path
-        return None
-
-
 @cache
 def source_sha256() -> str:
-    """SHA-256 over the names and bytes of the package's source files."""
+    """SHA-256 over the names and bytes of the project's Python files."""
     paths = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
     digests = [(path.relative_to(ROOT).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()) for path in paths]
     return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
@@ -104,20 +96,20 @@ def source_sha256() -> str:
 
 @cache
 def installed() -> dict[str, str]:
-    """The version of every installed distribution, by name; of two of a name the one that Python imports."""
-    found: dict[str, str] = {}
-    for one in distributions():
-        if name := one.metadata["Name"]:
-            found.setdefault(name, one.version)
-    return dict(sorted(found.items(), key=lambda entry: entry[0].lower()))
+    """The version of every installed distribution, by name; of two with one name, the one that Python imports."""
+    versions: dict[str, str] = {}
+    for distribution in distributions():
+        if name := distribution.metadata["Name"]:
+            versions.setdefault(name, distribution.version)
+    return dict(sorted(versions.items(), key=lambda entry: entry[0].lower()))
 
 
 def git_facts(root: Path) -> dict[str, str | None]:
-    """The commit of the source tree at ``root``, and what was changed in it since; None where git does not say."""
+    """The commit of the source tree at ``root``, and the diff since; None where git gives no answer."""
     nothing: dict[str, str | None] = {"commit": None, "diff_sha256": None, "diff": None}
     if not (root / ".git").exists():  # an installed package may lie in somebody else's tree
         return nothing
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + GIT_TIMEOUT_S
     try:
         commit = _git(root, deadline, "rev-parse", "HEAD").decode().strip()
         diff = _git(root, deadline, "diff", *PLAIN, "HEAD", "--", *CHANGING)
@@ -136,7 +128,7 @@ PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color")
 
 
 def _git(root: Path, deadline: float, *arguments: str) -> bytes:
-    """What git prints; raises SubprocessError or OSError where it fails, is not there or takes too long."""
+    """The output of git; raises SubprocessError or OSError where it fails, is missing or takes too long."""
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     process = subprocess.Popen(
         ["git", *arguments], cwd=root, env=environment, start_new_session=True,
@@ -154,20 +146,20 @@ def _git(root: Path, deadline: float, *arguments: str) -> bytes:
 
 
 def portable(argv: Sequence[str]) -> str:
-    """The command line without what holds for one machine, and without passwords."""
+    """The command line without passwords, and without :data:`LOCAL_OPTIONS` and :data:`OUTPUT_FLAGS`."""
     words, skip = [], False
     for word in argv[1:]:
         name, separator, _ = word.partition("=")
         option = name.removeprefix("--").replace("_", "-") if name.startswith("--") else ""
-        if skip or option in MISPLACED:
+        if skip or option in LOCAL_OPTIONS:
             skip = not skip and not separator
-        elif option not in SILENT:
+        elif option not in OUTPUT_FLAGS:
             words.append(masked(word))
     return shlex.join(["python", *_script(argv[0]), *words])
 
 
 def _script(path: str) -> list[str]:
-    """How the program is started elsewhere: one of ours from the source tree, or as a module where installed."""
+    """The words that start a program: its path in the source tree, or ``-m MODULE`` where the package is installed."""
     script = Path(path).absolute()
     if not script.is_relative_to(ROOT):
         return [script.name]

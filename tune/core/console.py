@@ -1,4 +1,4 @@
-"""What commands print: one JSON document for programs, tables and lines for people."""
+"""Printing for commands: one JSON document for programs, tables and lines for people."""
 
 import json
 import math
@@ -32,12 +32,12 @@ def all_masked(value: Any) -> Any:
 
 
 def print_document(content: Mapping[str, Any]) -> None:
-    """One JSON document on standard output; numbers that JSON does not have become null."""
+    """Print one JSON document on standard output, masked; infinite numbers and NaN become null."""
     print(json.dumps(all_masked(finite(content)), indent=2, allow_nan=False))
 
 
 def finite(value: Any) -> Any:
-    """A JSON value with None for every infinite number and every one that is none."""
+    """A JSON value with None for every infinite number and NaN."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -46,7 +46,7 @@ def finite(value: Any) -> Any:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """A table on standard output; the columns named in ``right`` are ranged right, those that no row fills left out."""
+    """Print a table on standard output; columns in ``right`` are right-aligned, columns without any text left out."""
     rows = [[*row] for row in rows]
     grid = Table(title=title, title_justify="left")
     shown = [index for index, _ in enumerate(columns) if any(row[index] for row in rows)]
@@ -58,30 +58,30 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Plain lines on standard output."""
+    """Print lines on standard output, masked and without markup."""
     for line in lines:
         tables().print(masked(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def plain(value: Any) -> str:
-    """A field's value for people."""
+    """A field's value as text for people."""
     if isinstance(value, dict):
         return " ".join(f"{name} {item}" for name, item in value.items()) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def moment(seconds: float) -> str:
-    """A time since 1970 for people, in the zone of this machine."""
+    """Seconds since 1970 as local date and time."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def tables() -> Console:
-    """Where tables go: as wide as the terminal, or as wide as they need where the output is no terminal."""
+    """A console on standard output: as wide as the terminal, or 160 characters where there is none."""
     return console(width=None if sys.stdout.isatty() else 160)
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words that fit their size."""
+    """Seconds as text in days, hours, minutes or seconds."""
     for unit, name, digits in ((86400.0, "days", 0), (3600.0, "h", 1), (60.0, "min", 0)):
         if seconds >= 2 * unit:
             return f"{seconds / unit:.{digits}f} {name}"
@@ -89,7 +89,7 @@ def duration(seconds: float) -> str:
 
 
 def one_line(error: Exception) -> str:
-    """What the error says; of a bare name that something lacks, that it does."""
+    """The error's text in one line; a KeyError with a bare name is explained."""
     text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
     if isinstance(error, KeyError) and " " not in text:
         return f"{text!r} is not known here: a file of the study or of its data is not as this version writes it"
@@ -97,5 +97,5 @@ def one_line(error: Exception) -> str:
 
 
 def disk(num_bytes: float) -> str:
-    """A size for people."""
+    """Bytes as text in GB or MB."""
     return f"{num_bytes / 1e9:.2f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:.1f} MB"

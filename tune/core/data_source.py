@@ -1,4 +1,4 @@
-"""Where a study's clips are: in a folder, or in a bucket from which this machine's cache has them."""
+"""Where a study's clips are: in a folder, or in a bucket, from which this machine keeps a cached copy."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -9,16 +9,17 @@ from data.bucket import at_hand, is_bucket
 from data.files import full_path
 from data.manifest import MANIFEST, Manifest
 from data.registry import data_set
-from data.sealing import sealed, unsealed
 from fernn.config import DataConfig
 from tune.core.console import masked
-from tune.core.folder import UNREADABLE, Folder
-from tune.core.sealing import DamagedError
+from tune.core.folder import Folder
+from tune.core.sealing import read_sealed, write_sealed
 from tune.core.study import Study, StudyError
+
+FILE = "data.json"
 
 
 def address_in(given: str, data: DataConfig) -> str:
-    """The prepared folder for the data's config in what a user names: that folder itself, or the one above it.
+    """The path or URL of the data's prepared folder; ``given`` names that folder, or the folder above it.
 
     Raises DataError for a URL that is no bucket's.
     """
@@ -31,8 +32,14 @@ def address_in(given: str, data: DataConfig) -> str:
 
 
 def find_data(study: Study, data: DataConfig, data_hash: str, given: str | None) -> tuple[Path, Manifest]:
-    """Folder and manifest of the very clips that cells were trained on; raises StudyError or DataError."""
-    home = at_hand(address_in(given, data) if given else _recorded(study))
+    """Folder and manifest of the clips with that hash, on which cells were trained; raises StudyError or DataError.
+
+    ``given`` is the user's ``--data``; without it the address in the study's file is used, unless that is a URL that
+    names a server or user.
+    """
+    if not given and "://" in study.data and set(study.data) & set("@?#%"):
+        raise StudyError(f"study {study.name!r} names its data as {masked(study.data)!r}: say where it is with --data")
+    home = at_hand(address_in(given, data) if given else study.data)
     if not home.exists():
         raise StudyError(f"the data of study {study.name!r} is not in {home}: say where it is with --data")
     manifest = verified(home)
@@ -44,35 +51,19 @@ def find_data(study: Study, data: DataConfig, data_hash: str, given: str | None)
     return home, manifest
 
 
-def _recorded(study: Study) -> str:
-    """The address that the study's file has; raises StudyError for a URL that would say which server, or as whom."""
-    if "://" in study.data and set(study.data) & set("@?#%"):
-        raise StudyError(f"study {study.name!r} names its data as {masked(study.data)!r}: say where it is with --data")
-    return study.data
-
-
 def verified(home: Path) -> Manifest:
-    """The manifest of the folder, whose files it has checked; raises DataError."""
+    """The folder's manifest, after a check of every file's hash; raises DataError."""
     manifest = Manifest.read(home)
     manifest.verify(home)
     return manifest
 
 
-FILE = "data.json"
-
-
 def record_data(folder: Folder, manifest: Manifest, num_clips: Mapping[str, int]) -> None:
-    """Write down the manifest of the data, and how many clips each split of the study has."""
-    facts = {**asdict(manifest), "num_clips": dict(num_clips)}
+    """Write the manifest of the data and each split's number of clips into a study's folder, unless they are there."""
     if not folder.has(FILE):
-        folder.write_json(FILE, sealed(facts))
+        write_sealed(folder, FILE, {**asdict(manifest), "num_clips": dict(num_clips)})
 
 
 def recorded_data(folder: Folder) -> dict[str, Any] | None:
-    """What was written down, None where nothing was; raises DamagedError where it is not as it was written."""
-    try:
-        facts = folder.read_json(FILE)
-        return None if facts is None else unsealed(facts)
-    except UNREADABLE as error:
-        reason = "it is not as it was written; delete it, and run the search again"
-        raise DamagedError(f"{folder.root}/{FILE}: {reason}") from error
+    """The facts of :func:`record_data`, None where there are none; raises DamagedError for a wrong checksum."""
+    return read_sealed(folder, FILE, "delete it, and run the search again", always_sealed=True)

@@ -1,4 +1,4 @@
-"""One driver a study: a lock on a folder, a lease in a bucket."""
+"""One driver a study: a file lock in a local folder, a renewed lease in a bucket."""
 
 import fcntl
 import json
@@ -17,12 +17,13 @@ from types import FrameType
 from typing import Any, TextIO
 
 from data.progress import say
+from tune.core.console import moment
 from tune.core.folder import Folder
 from tune.core.study import StudyError
 
 
 def stop_on_sigterm() -> None:
-    """From now on. Ray takes the signal for itself when it starts, so it is to be said again after that."""
+    """Let SIGTERM stop this process as Ctrl-C does. Ray replaces the handler when it starts; call this again then."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _as_ctrl_c)
 
@@ -36,41 +37,41 @@ def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
 
 
 TAKEN_OVER = signal.SIGUSR2
-"""Ends the search as Ctrl-C does, also where that is ignored, as it is in a job in the background."""
+"""The signal that ends a search which lost its lease. SIGINT is ignored in background jobs of a shell."""
 LEASE = "driver.json"
 RENEWAL_S = 5.0
-"""A driver renews its lease so often; three renewals missed, and it counts as dead."""
+"""Seconds between renewals of a lease; a driver that misses three counts as dead."""
 CLOCK_S = 1.0
-"""A bucket says in whole seconds when a file was written."""
+"""Seconds: the resolution of a bucket's modification times."""
 LOCK = "driver.lock"
 LOOK_S = 0.05
-"""Longer than :func:`driver_of` holds a lock that it looks at."""
+"""Seconds, longer than :func:`driver_of` holds a lock to read it."""
 
 
 def driver_lock(folder: Folder) -> AbstractContextManager[None]:
-    """Hold the study for this process; raises StudyError where another driver holds it, with who that is."""
+    """Hold the study for this process; raises StudyError with the process that holds it where there is another."""
     return _locked(Path(folder.root)) if folder.is_local else _leased(folder)
 
 
 def driver_of(folder: Folder) -> dict[str, Any] | None:
-    """Who works on the study now: host, pid and when it started; None where nobody does.
+    """The driver that works on the study now: its host, pid and start (seconds since 1970); None without one.
 
-    Nothing is written. In a bucket a driver counts while its lease is younger than three renewals.
+    Writes nothing. In a bucket a driver counts while its lease is younger than three renewals.
     """
     if folder.is_local:
-        return _holder(Path(folder.root))
-    known, renewed = folder.read_json(LEASE), folder.modified(LEASE)
-    if known is None or renewed is None or _is_dead_here(known):
+        return _lock_holder(Path(folder.root))
+    holder, renewed = folder.read_json(LEASE), folder.modified(LEASE)
+    if holder is None or renewed is None or _is_dead_here(holder):
         return None
-    return known if time.time() - renewed < 3 * RENEWAL_S + CLOCK_S else None
+    return holder if time.time() - renewed < 3 * RENEWAL_S + CLOCK_S else None
 
 
-def named(driver: Mapping[str, Any] | None) -> str:
-    """Which process a driver is, empty for none."""
+def process_text(driver: Mapping[str, Any] | None) -> str:
+    """The driver's process as "pid PID on HOST", empty for None."""
     return "" if driver is None else f"pid {driver.get('pid')} on {driver.get('host')}"
 
 
-def _holder(folder: Path) -> dict[str, Any] | None:
+def _lock_holder(folder: Path) -> dict[str, Any] | None:
     try:
         with open(folder / LOCK, encoding="utf-8", opener=_without_links) as file:
             try:
@@ -84,22 +85,22 @@ def _holder(folder: Path) -> dict[str, Any] | None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """The lock goes with the process that holds it, however that ends."""
+    """Hold a lock that the kernel releases when the process ends, however it ends."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / LOCK, "a+", encoding="utf-8", opener=_without_links) as file:
-        if not _taken(file):
-            time.sleep(LOOK_S)  # somebody may only have been looking
-            if not _taken(file):
+        if not _try_lock(file):
+            time.sleep(LOOK_S)  # another process may only have read it
+            if not _try_lock(file):
                 file.seek(0)
                 raise _held(folder.name, json.loads(file.read() or "{}"))
         file.truncate(0)
-        file.write(json.dumps(_myself()))
+        file.write(json.dumps(_own_process()))
         file.flush()
         yield
 
 
 def _without_links(path: str, flags: int) -> int:
-    """The lock itself: a link that somebody else's folder has in its place would lead to a file of the user's."""
+    """Open the lock but follow no link: in a folder of somebody else's it could lead to a file of the user."""
     opened = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
     if not stat.S_ISREG(os.fstat(opened).st_mode):
         os.close(opened)
@@ -107,8 +108,8 @@ def _without_links(path: str, flags: int) -> int:
     return opened
 
 
-def _taken(file: TextIO) -> bool:
-    """Whether this process holds the file's lock now."""
+def _try_lock(file: TextIO) -> bool:
+    """Whether this process could lock the file."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -118,36 +119,36 @@ def _taken(file: TextIO) -> bool:
 
 @contextmanager
 def _leased(folder: Folder) -> Iterator[None]:
-    """A bucket has no locks: a file says who holds the study, renewed as long as the holder lives."""
-    mine, ended = _myself() | {"id": uuid.uuid4().hex, "renewals": 0}, threading.Event()
+    """Hold a lease, since a bucket has no locks: a file that names the holder and that the holder renews."""
+    lease, ended = _own_process() | {"id": uuid.uuid4().hex, "renewals": 0}, threading.Event()
     _require_free(folder)
-    folder.write_json(LEASE, mine)
-    time.sleep(RENEWAL_S / 5)  # of two that found it free at once, the later writer has it
-    if not _is_mine(folder, mine):
+    folder.write_json(LEASE, lease)
+    time.sleep(RENEWAL_S / 5)  # where two drivers found it free at the same time, the later writer gets it
+    if not _is_own(folder, lease):
         raise _held(folder.name, folder.read_json(LEASE) or {})
-    keeper = threading.Thread(target=_renew, args=(folder, mine, ended), daemon=True)
-    keeper.start()
+    renewal = threading.Thread(target=_renew, args=(folder, lease, ended), daemon=True)
+    renewal.start()
     handler = signal.signal(TAKEN_OVER, signal.default_int_handler)
     try:
         yield
     finally:
         ended.set()
         signal.signal(TAKEN_OVER, handler)
-        keeper.join()
-        if _is_mine(folder, mine):
+        renewal.join()
+        if _is_own(folder, lease):
             folder.delete(LEASE)
 
 
 def _require_free(folder: Folder) -> None:
-    """Raises StudyError where the lease's holder lives: it is renewed while this process looks at it."""
-    known = folder.read_json(LEASE)
-    if known is None or _is_dead_here(known):
+    """Raises StudyError where the lease is renewed within three renewals, which shows that its holder lives."""
+    lease = folder.read_json(LEASE)
+    if lease is None or _is_dead_here(lease):
         return
-    say(f"study {folder.name!r} was held by {named(known)}: looking whether it still lives")
+    say(f"study {folder.name!r} was held by {process_text(lease)}: looking whether it still lives")
     for _ in range(3):
         time.sleep(RENEWAL_S)
-        if folder.read_json(LEASE) not in (None, known):
-            raise _held(folder.name, known)
+        if folder.read_json(LEASE) not in (None, lease):
+            raise _held(folder.name, lease)
 
 
 def _is_dead_here(holder: Mapping[str, Any]) -> bool:
@@ -160,29 +161,28 @@ def _is_dead_here(holder: Mapping[str, Any]) -> bool:
     return False
 
 
-def _renew(folder: Folder, mine: Mapping[str, Any], ended: threading.Event) -> None:
-    """Renew the lease until the search ends; where another driver took the study over, end as after a Ctrl-C."""
+def _renew(folder: Folder, lease: Mapping[str, Any], ended: threading.Event) -> None:
+    """Renew the lease until the search ends; stop the search where another driver has taken the study over."""
     renewals = 0
     while not ended.wait(RENEWAL_S):
         renewals += 1
         try:
-            if not _is_mine(folder, mine):
+            if not _is_own(folder, lease):
                 say(f"study {folder.name!r} was taken over by another driver: this one stops")
                 return interrupt_main(TAKEN_OVER)
-            folder.write_json(LEASE, {**mine, "renewals": renewals})
-        except OSError:  # the bucket is away: the next renewal tries again
+            folder.write_json(LEASE, {**lease, "renewals": renewals})
+        except OSError:  # the bucket does not answer: the next renewal tries again
             continue
 
 
-def _is_mine(folder: Folder, mine: Mapping[str, Any]) -> bool:
-    return (folder.read_json(LEASE) or {}).get("id") == mine["id"]
+def _is_own(folder: Folder, lease: Mapping[str, Any]) -> bool:
+    return (folder.read_json(LEASE) or {}).get("id") == lease["id"]
 
 
-def _myself() -> dict[str, Any]:
+def _own_process() -> dict[str, Any]:
     return {"host": socket.gethostname(), "pid": os.getpid(), "started": time.time()}
 
 
 def _held(name: str, holder: Mapping[str, Any]) -> StudyError:
-    started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(holder.get("started", 0)))
-    who = f"{named(holder)} since {started}"
-    return StudyError(f"study {name!r} is held by a running driver: {who}; wait for it or stop it")
+    process = f"{process_text(holder)} since {moment(holder.get('started', 0))}"
+    return StudyError(f"study {name!r} is held by a running driver: {process}; wait for it or stop it")

@@ -16,22 +16,22 @@ from data.bucket import SCHEMES
 
 TEMPORARY = ".tmp-"
 AT_ONCE = 32
-"""Requests to a bucket that wait for their answers at the same time."""
+"""Simultaneous requests to a bucket."""
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What parsing and unsealing a file raises that is not one of ours."""
+"""The errors of parsing and unsealing a file with unexpected content."""
 
 
 class LeadsOutError(OSError):
-    """A file that a link puts elsewhere, or that is no file at all."""
+    """A path whose links lead out of its root, or that is no regular file."""
 
 
 class Folder:
     """Files below one root, which is a path or the URL of a bucket (``s3://bucket/path``).
 
-    The root itself may be reached through links. A link below it that leads out of it is refused with LeadsOutError, by
-    whatever would read, write or delete there.
+    The root itself may be a link. Every method that reads, writes or deletes raises LeadsOutError for a link below the
+    root that leads out of it.
     """
 
     def __init__(self, root: str) -> None:
@@ -42,7 +42,7 @@ class Folder:
         self._top = os.path.realpath(self._path) if self.is_local else ""
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        """Another process opens it anew, with its own credentials."""
+        """Pickle the root alone: another process connects with its own credentials."""
         return type(self), (self.root,)
 
     @property
@@ -57,10 +57,10 @@ class Folder:
         return child
 
     def as_root(self) -> Self:
-        """The same folder with a root of its own: a storage may have a link to where a study is kept."""
-        own = copy(self)
-        own._top = os.path.realpath(self._path) if self.is_local else ""
-        return own
+        """The same folder as a root: a storage may hold a link to a study elsewhere."""
+        root = copy(self)
+        root._top = os.path.realpath(self._path) if self.is_local else ""
+        return root
 
     def path_of(self, name: str) -> str:
         """The path or URL of a file or folder below this one, for a library that opens it; raises LeadsOutError."""
@@ -77,14 +77,14 @@ class Folder:
         return path
 
     def _file(self, name: str) -> str:
-        """The path of a file to be read; raises LeadsOutError also for what is there and is no file."""
+        """The path of a file to read; raises LeadsOutError also for a folder or device."""
         path = self._at(name)
         if self.is_local and os.path.exists(path) and not os.path.isfile(path):
             raise LeadsOutError(f"{path} must be a file, it is a folder or a device: move it away")
         return path
 
     def each(self, function: Callable[[Item], Found], items: Iterable[Item]) -> list[Found]:
-        """What the function finds below this folder for each item, in order; in a bucket many wait at a time."""
+        """The function's value for each item, in order; in a bucket :data:`AT_ONCE` calls run at the same time."""
         if self.is_local:
             return [function(item) for item in items]
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -148,11 +148,11 @@ class Folder:
 
     def folders(self) -> list[str]:
         """The names of the folders in this one, sorted; none where it does not exist."""
-        found = self._fs.get_file_info(fs.FileSelector(self._path, allow_not_found=True))
-        return sorted(info.base_name for info in found if info.type == fs.FileType.Directory)
+        entries = self._fs.get_file_info(fs.FileSelector(self._path, allow_not_found=True))
+        return sorted(entry.base_name for entry in entries if entry.type == fs.FileType.Directory)
 
     def num_bytes(self) -> int:
-        """What all files below take, but for those behind links."""
+        """The size of all files below, without those behind links, in bytes."""
         if self.is_local:
             return sum(map(_size_of, self._own_files()))
         selector = fs.FileSelector(self._path, allow_not_found=True, recursive=True)
@@ -164,16 +164,16 @@ class Folder:
             yield from (f"{where}/{name}" for name in names)
 
     def modified(self, name: str) -> float | None:
-        """When the file was written, in seconds since 1970, or None where there is no such file."""
+        """The file's modification time in seconds since 1970, or None where there is no such file."""
         (info,) = self._fs.get_file_info([self._at(name)])
         return None if info.mtime_ns is None else info.mtime_ns / 1e9
 
     def move(self, name: str, other: str) -> None:
-        """Give the file another name, over what has it; in a bucket it is copied there."""
+        """Rename the file, replacing the other; a bucket copies it."""
         self._fs.move(self._at(name), self._at(other))
 
     def sweep(self) -> None:
-        """Remove temporary files that a killed process left on disk; a bucket has none."""
+        """Delete temporary files that a killed process left on disk; a bucket has none."""
         for path in self._own_files() if self.is_local else ():
             if TEMPORARY in os.path.basename(path):
                 with suppress(FileNotFoundError):  # its writer still lives, and has just moved it into place
@@ -201,9 +201,9 @@ def check_storage_name(storage: str) -> None:
     """Raises ValueError for a storage that is neither a folder nor a bucket, or that a URL could not hold."""
     scheme, separator, path = storage.partition("://")
     if separator and scheme not in ("file", *SCHEMES):
-        known = ", ".join(f"{name}://" for name in SCHEMES)
-        raise ValueError(f"--storage must be a folder or a URL that begins with {known}, got {storage!r}")
+        schemes = ", ".join(f"{name}://" for name in SCHEMES)
+        raise ValueError(f"--storage must be a folder or a URL that begins with {schemes}, got {storage!r}")
     if separator and "@" in path:
         raise ValueError("--storage must be without a key or password: AWS_ACCESS_KEY_ID and the like hold them")
-    if found := set("#%?") & set(path if separator else str(Path(storage).resolve())):
-        raise ValueError(f"--storage must be without {' '.join(sorted(found))}, got {storage!r}")
+    if forbidden := set("#%?") & set(path if separator else str(Path(storage).resolve())):
+        raise ValueError(f"--storage must be without {' '.join(sorted(forbidden))}, got {storage!r}")

@@ -1,4 +1,4 @@
-"""Cells that were trained elsewhere: the study holds their weights and predictions, but they are not its grid's."""
+"""Weights from files: cells imported from the published code, and checkpoints from which training starts."""
 
 import hashlib
 import json
@@ -29,14 +29,14 @@ from tune.core.study import Cell, Study, StudyError, cell_of
 
 FOLDER = "imported"
 STATUS = "imported"
-"""What ``done.json`` of such a cell says, where a trained one says "finished"."""
+"""The ``status`` of an imported cell's result; a trained cell has "finished"."""
 
 
 @dataclass(frozen=True)
 class ImportedCell:
-    """A model on one version of the data, with weights from a file.
+    """A model with weights from a file, evaluated on one version of the data but not trained.
 
-    Of the experiment, what belongs to training alone (learning rate, epochs) was never used.
+    The experiment's training fields, such as learning rate and epochs, are not used.
     """
 
     cell: Cell
@@ -45,12 +45,12 @@ class ImportedCell:
     """Of the whole file."""
 
     def config(self) -> dict[str, Any]:
-        """Everything that decides the cell's result, by name, and where its weights came from."""
+        """Everything that decides the cell's result, by name, with the weights' file name and SHA-256."""
         return self.cell.config() | {"imported": {"sha256": self.sha256, "name": self.file_name}}
 
     @property
     def key(self) -> str:
-        """Twelve hexadecimal digits: equal key, equal weights and evaluation, whatever the file is called."""
+        """Twelve hexadecimal digits; equal for equal weights and evaluation, whatever the file's name."""
         text = json.dumps(self.cell.config() | {"imported": self.sha256}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -61,23 +61,19 @@ class ImportedCell:
 
 
 def imported_folder(study: Study, imported: ImportedCell) -> CellFolder:
-    """Where the cell is kept: beside the study's cells, in the same layout."""
+    """The cell's folder, beside the study's cells and with the same files."""
     return CellFolder(study.folder / f"{FOLDER}/{imported.name}")
 
 
 def imported_cells(study: Study) -> tuple[ImportedCell, ...]:
-    """The imported cells that have a result, by name of their folder."""
+    """The imported cells that have a result, in the order of their folders' names."""
     folders = [CellFolder(study.folder / f"{FOLDER}/{name}") for name in study.folder.children(FOLDER)]
-    return tuple(imported_of(folder.config() or {}) for folder in folders if folder.done() is not None)
-
-
-def imported_of(config: Mapping[str, Any]) -> ImportedCell:
-    """The cell that wrote ``config`` as its :meth:`ImportedCell.config`."""
-    return ImportedCell(cell_of(config), config["imported"]["name"], config["imported"]["sha256"])
+    configs = [folder.config() or {} for folder in folders if folder.done() is not None]
+    return tuple(ImportedCell(cell_of(one), one["imported"]["name"], one["imported"]["sha256"]) for one in configs)
 
 
 def experiments(study: Study) -> list[Experiment]:
-    """The experiments of the study's cells; of the imported ones where it has no other."""
+    """The experiments of the study's cells, or of its imported cells where it has no others."""
     return [one.experiment for one in study.cells or [imported.cell for imported in imported_cells(study)]]
 
 
@@ -86,30 +82,30 @@ TASKS = {
     FERNNConfig: "kth", GRNNPlusConfig: "kth", CNN3DConfig: "kth",
     TranslatingPredictorConfig: "translating_mnist", RotatingPredictorConfig: "rotating_mnist",
 }  # fmt: skip
-"""The published code that saved a model's weights."""
+"""The published program that saved a model's weights."""
 KERNELS, SHIFTS = "lstm.learned_kernels", "lstm.shift_kernels"
 TOLERANCE = 1e-4
-"""Largest difference of outputs, as a share of the largest: the order of V changes float32 sums, no more."""
+"""Largest difference of outputs, as a share of the largest output: the order of V changes the rounding of sums."""
 
 
 def read_weights(path: Path, fits: Fits = is_published) -> dict[str, Tensor]:
-    """The file's state dict in single precision; a line says what was taken off or turned to get it.
+    """The file's state dict in float32; prints what was removed from it or converted.
 
-    Raises OSError for a file that cannot be opened, StudyError for one that has no weights to be used.
+    Raises OSError for a file that cannot be opened, StudyError for a file without usable weights.
     """
     try:
-        found = weights_in(path, fits, in_single=True)
+        content = weights_in(path, fits, in_single=True)
     except WeightsError as error:
         raise StudyError(str(error)) from error
-    if found.notes:
-        say(f"{path}: {'; '.join(found.notes)}")
-    return found.weights
+    if content.notes:
+        say(f"{path}: {'; '.join(content.notes)}")
+    return content.weights
 
 
 def published_velocities(config: ModelConfig) -> Velocities:
     """The published ``v_list`` of the model's V, vx in the outer loop; None for the 3D-CNN.
 
-    KTH: (vy, vx); translating MNIST: (vx, vy); rotating MNIST: degrees.
+    KTH: (vy, vx) and translating MNIST: (vx, vy), in pixels per frame; rotating MNIST: degrees per frame.
     """
     if isinstance(config, RotatingPredictorConfig):
         return config.velocities
@@ -121,9 +117,9 @@ def published_velocities(config: ModelConfig) -> Velocities:
 
 
 def published_network(weights: Weights, config: ModelConfig, origin: str = "the weights") -> nn.Module:
-    """The network that saved ``weights``; raises StudyError with the first part that does not fit ``config``.
+    """The published network with ``weights``; raises StudyError with the first weight that does not fit ``config``.
 
-    The error says where they are from, ``origin``.
+    ``origin`` names the weights in the error.
     """
     if type(config) not in TASKS:
         raise StudyError(f"{config.name} is no model of the published code: its weights cannot be read from a file")
@@ -136,49 +132,50 @@ def published_network(weights: Weights, config: ModelConfig, origin: str = "the 
 
 
 def first_mismatch(weights: Weights, config: ModelConfig) -> str:
-    """The first weight that is too much, of another shape or missing, in one line; empty where all fit."""
+    """The first weight that is unknown, has another shape or is missing, in one line; empty where all fit."""
     expected = expected_shapes(config)
     given = {name: weight for name, weight in weights.items() if name == SHIFTS or not is_derived(name)}
     for name, weight in given.items():
-        ours = own_name(name)
-        if ours not in expected:
+        own_name = _own_name(name)
+        if own_name not in expected:
             return f"{name!r} has no place there"
-        if tuple(weight.shape) != expected[ours]:
-            return f"{name!r} has shape {tuple(weight.shape)}, not {expected[ours]}"
-    missing = expected.keys() - {own_name(name) for name in given}
-    return f"{their_name(min(missing), config)!r} is missing" if missing else ""
+        if tuple(weight.shape) != expected[own_name]:
+            return f"{name!r} has shape {tuple(weight.shape)}, not {expected[own_name]}"
+    missing = expected.keys() - {_own_name(name) for name in given}
+    return f"{_published_name(min(missing), config)!r} is missing" if missing else ""
 
 
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """By our names, the shape of every weight that a published file for the model holds.
+    """The shape of every weight in a published file for the model, by this project's names.
 
-    The fixed shift kernels, saved with every FERNN of KTH, are among them: nothing else in a file tells
-    V_1 from V_2; MNIST's files do not tell. Learned kernels stand once, however many layers share them.
+    The fixed shift kernels of KTH's FERNNs are included: nothing else in a file distinguishes V_1 from V_2, and
+    MNIST's files have none. Kernels that layers share are listed once.
     """
     shapes = {name: tuple(weight.shape) for name, weight in config.build().state_dict().items()}
-    shapes = {name: shape for name, shape in shapes.items() if own_name(KERNELS) == name or "kernels" not in name}
+    shapes = {name: shape for name, shape in shapes.items() if name == OWN_KERNELS or "kernels" not in name}
     if isinstance(config, FERNNConfig):
         height, width = (2 * radius + 1 for radius in config.velocity_range)
         shapes[SHIFTS] = (height * width, 1, height, width)
     return shapes
 
 
-def own_name(name: str) -> str:
-    """Our name of a published weight; shift kernels, which are no weight of ours, keep theirs."""
-    return "cells.0.kernels.weight" if name == KERNELS else renamed(name)
+OWN_KERNELS = "cells.0.kernels.weight"
 
 
-def their_name(name: str, config: ModelConfig) -> str:
-    """The published name of a weight of ours, as it stands in a file for that model."""
-    if name == own_name(KERNELS):
+def _own_name(name: str) -> str:
+    return OWN_KERNELS if name == KERNELS else renamed(name)  # shift kernels, which our models lack, are not renamed
+
+
+def _published_name(name: str, config: ModelConfig) -> str:
+    if name == OWN_KERNELS:
         return KERNELS
     return name if isinstance(config, CNN3DConfig) and name.startswith("head.") else published_name(name)
 
 
 @torch.no_grad()
-def check_outputs(ours: nn.Module, published: nn.Module, inputs: Sequence[Any]) -> None:
-    """Raises StudyError where the two networks in eval mode do not give the same outputs for the same inputs."""
-    expected, actual = published.eval()(*inputs), ours.eval()(*inputs)
+def check_outputs(model: nn.Module, published: nn.Module, inputs: Sequence[Any]) -> None:
+    """Raises StudyError where the networks' outputs in eval mode differ by more than :data:`TOLERANCE`."""
+    expected, actual = published.eval()(*inputs), model.eval()(*inputs)
     difference, largest = (actual - expected).abs().max().item(), expected.abs().max().item()
     if not difference <= TOLERANCE * largest:
         raise StudyError(
@@ -191,14 +188,14 @@ DIGEST = re.compile("[0-9a-f]{64}")
 FIELD = "model.initial_weights"
 
 
-def fingerprint(path: Path) -> str:
-    """The SHA-256 of a checkpoint's file; raises StudyError where there is none, or another file."""
+def weights_digest(path: Path) -> str:
+    """The SHA-256 of a checkpoint's file; raises StudyError for a missing file and for any other kind of file."""
     content, _ = _read(path)
     return hashlib.sha256(content).hexdigest()
 
 
-def keep(study: Study, path: Path) -> None:
-    """Copy the checkpoint into the study's folder; raises StudyError where a model that starts from it has others."""
+def store_weights(study: Study, path: Path) -> None:
+    """Copy the checkpoint into the study's folder; raises StudyError where it does not fit a model that names it."""
     content, tensors = _read(path)
     digest = hashlib.sha256(content).hexdigest()
     for model in dict.fromkeys(cell.experiment.model for cell in study.cells):
@@ -209,7 +206,10 @@ def keep(study: Study, path: Path) -> None:
 
 
 def initial_weights(folder: Folder, model: ModelConfig) -> Tensors | None:
-    """The weights that the model's training starts from, from the study's folder; None where they are drawn."""
+    """The weights from which the model's training starts, read from the study's folder; None for random weights.
+
+    Raises StudyError where they are missing or altered.
+    """
     digest = named_weights(model)
     if not digest:
         return None
@@ -220,17 +220,16 @@ def initial_weights(folder: Folder, model: ModelConfig) -> Tensors | None:
 
 
 def named_weights(model: ModelConfig) -> str:
-    """The SHA-256 of the checkpoint that the model's training starts from; empty for weights that are drawn."""
+    """The SHA-256 of the checkpoint from which the model's training starts; empty for random weights."""
     return getattr(model, FIELD.rpartition(".")[2], "")
 
 
 def file_name(digest: str) -> str:
-    """Where the study's folder has them."""
+    """The weights' file in the study's folder."""
     return f"weights/{digest}.safetensors"
 
 
 def _read(path: Path) -> tuple[bytes, Tensors]:
-    """The checkpoint's bytes and weights."""
     file = full_path(path)
     try:
         require_content(file)

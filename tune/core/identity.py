@@ -1,4 +1,4 @@
-"""Which study a folder holds: an id in ``study.json`` that stays when the study moves, and tells a copy from it."""
+"""A study's identity: an id in ``study.json`` that stays when the study moves and tells the study from a copy."""
 
 import os
 import re
@@ -13,23 +13,23 @@ from tune.core.study import Study, StudyError
 
 STUDY_FILE = "study.json"
 ID, PLACE = "id", "folder"
-"""What ``study.json`` has the id under, and the folder in which it was last worked on."""
+"""Fields of ``study.json``: the id, and the folder in which the study was last worked on."""
 
 HEXADECIMAL = re.compile("[0-9a-f]{32}")
 
 
-def identified(folder: Folder, known: Mapping[str, Any]) -> dict[str, str]:
-    """The id and the folder that ``study.json`` is to have, given what it says.
+def identity_of(folder: Folder, facts: Mapping[str, Any]) -> dict[str, str]:
+    """The id and folder to write into ``study.json``, whose facts are given; a study without an id gets one.
 
-    Raises StudyError where the study is a copy: where it was last worked on, a study of the same id stands too.
+    Raises StudyError as :func:`require_no_copy` does.
     """
-    require_no_copy(folder, known)
-    return {ID: id_in(known) or uuid.uuid4().hex, PLACE: folder.root}
+    require_no_copy(folder, facts)
+    return {ID: id_in(facts) or uuid.uuid4().hex, PLACE: folder.root}
 
 
-def require_no_copy(folder: Folder, known: Mapping[str, Any]) -> None:
-    """Raises StudyError where a study of the same id stands at the place that is known of it."""
-    if (original := _original(folder, known)) is not None:
+def require_no_copy(folder: Folder, facts: Mapping[str, Any]) -> None:
+    """Raises StudyError where the folder is a copy: a study of the same id is in the folder that the facts name."""
+    if (original := _original(folder, facts)) is not None:
         raise StudyError(
             f"study {folder.name!r} is there twice: {folder.root} is a copy of {original}. Go on in one of them and "
             f"delete the other, or make the copy a study of its own: python tune/study.py fork {folder.root}"
@@ -37,64 +37,64 @@ def require_no_copy(folder: Folder, known: Mapping[str, Any]) -> None:
 
 
 def id_in(facts: Mapping[str, Any]) -> str:
-    """The id that ``study.json`` says, empty for a study from before there were any; raises ValueError for no id."""
-    found = facts.get(ID, "")
-    if not isinstance(found, str) or not (found == "" or HEXADECIMAL.fullmatch(found)):
-        raise ValueError(f"{ID} must be 32 hexadecimal digits, got {found!r:.80}")
-    return found
+    """The id in the facts of ``study.json``, empty for a study of an early version; raises ValueError for another."""
+    study_id = facts.get(ID, "")
+    if not isinstance(study_id, str) or not (study_id == "" or HEXADECIMAL.fullmatch(study_id)):
+        raise ValueError(f"{ID} must be 32 hexadecimal digits, got {study_id!r:.80}")
+    return study_id
 
 
-def settle(folder: Folder) -> str:
-    """Write down where the study is now; its id. Raises StudyError for a copy, as :func:`identified` does."""
-    known = folder.read_json(STUDY_FILE)
-    marks = identified(folder, known)
-    if {**known, **marks} != known:
-        folder.write_json(STUDY_FILE, {**known, **marks})
-    return marks[ID]
+def record_folder(folder: Folder) -> str:
+    """Write the study's present folder into ``study.json``; its id. Raises StudyError for a copy."""
+    facts = folder.read_json(STUDY_FILE)
+    identity = identity_of(folder, facts)
+    if {**facts, **identity} != facts:
+        folder.write_json(STUDY_FILE, {**facts, **identity})
+    return identity[ID]
 
 
 def fork(folder: Folder) -> str:
-    """Give a copied study an id of its own; the folder of which it was a copy, empty where that is not there."""
-    known = folder.read_json(STUDY_FILE)
-    original = _original(folder, known) or ""
-    folder.write_json(STUDY_FILE, {**known, ID: uuid.uuid4().hex, PLACE: folder.root})
+    """Give a copied study a new id; the folder of the original, empty where no original is found."""
+    facts = folder.read_json(STUDY_FILE)
+    original = _original(folder, facts) or ""
+    folder.write_json(STUDY_FILE, {**facts, ID: uuid.uuid4().hex, PLACE: folder.root})
     return original
 
 
 def has_studies(folder: Path) -> bool:
-    """Whether the folder is a study, is inside one, or has studies in it."""
+    """Whether the folder is a study, is inside one, or holds one."""
     places = [folder, *folder.parents, *(child for child in folder.iterdir() if child.is_dir())]
     return any((place / STUDY_FILE).exists() for place in places)
 
 
-def _original(folder: Folder, known: Mapping[str, Any]) -> str | None:
-    """Where the study was last worked on, if a study of the same id is still there and is not this folder."""
-    place, own = known.get(PLACE), id_in(known)
-    if not own or not isinstance(place, str) or place == folder.root or not _may_be_looked_at(folder, place):
+def _original(folder: Folder, facts: Mapping[str, Any]) -> str | None:
+    """The recorded folder, if a study of the same id is still there and is not this folder itself."""
+    place, study_id = facts.get(PLACE), id_in(facts)
+    if not study_id or not isinstance(place, str) or place == folder.root or not _may_be_read(folder, place):
         return None
     try:
-        there = Folder(place)
-        facts = there.read_json(STUDY_FILE)
-        is_another = facts is not None and facts.get(ID) == own and not _is_same(folder, there)
-        return place if is_another else None
-    except (OSError, *UNREADABLE):  # nothing that can be read is there
+        recorded = Folder(place)
+        other = recorded.read_json(STUDY_FILE)
+        is_copy = other is not None and other.get(ID) == study_id and not _is_same(folder, recorded)
+        return place if is_copy else None
+    except (OSError, *UNREADABLE):  # nothing readable is there
         return None
 
 
-def _is_same(folder: Folder, there: Folder) -> bool:
-    """Whether both are one folder, which links and mounts show at two places: a file put into one is in the other."""
+def _is_same(folder: Folder, other: Folder) -> bool:
+    """Whether both paths are one folder, through links or mounts: a file written into one appears in the other."""
     probe = f"place-{uuid.uuid4().hex}"
     folder.write(probe, b"")
     try:
-        return there.has(probe)
+        return other.has(probe)
     finally:
         folder.delete(probe)
 
 
-def _may_be_looked_at(folder: Folder, place: str) -> bool:
-    """Whether it is a path, or in a bucket of this study's or of a server that the user's environment names.
+def _may_be_read(folder: Folder, place: str) -> bool:
+    """Whether the place is a path, a part of this study's bucket, or a bucket on the server that the user configured.
 
-    No name in a file makes this user known to the owner of another bucket.
+    A request to any other bucket would show this user's credentials to an owner that only a file names.
     """
     scheme, separator, rest = place.partition("://")
     if not separator:
@@ -104,38 +104,33 @@ def _may_be_looked_at(folder: Folder, place: str) -> bool:
 
 
 OWNER = "fernn.folder"
-"""What the experiment in MLflow and the study in Optuna's database have the folder of their study under."""
+"""The tag of MLflow's experiment and of Optuna's study that holds the study's folder."""
 OWNER_ID = "fernn.study"
-"""What they have its id under."""
+"""The tag that holds the study's id."""
 
 
-def marks_of(study: Study) -> dict[str, str]:
-    """What a view of the study carries, so that it is found again wherever the study is."""
+def owner_tags(study: Study) -> dict[str, str]:
+    """The tags of a view of the study, which tell whose view it is wherever the study moves."""
     return {OWNER: study.folder.root, **({OWNER_ID: study.id} if study.id else {})}
 
 
-def is_of(study: Study, marks: Mapping[str, Any], uri: str, shows_ours: Callable[[], bool]) -> bool:
-    """Whether a view with these marks, in the database at ``uri``, is the study's.
+def is_view_of(study: Study, tags: Mapping[str, Any], uri: str, shows_training: Callable[[], bool]) -> bool:
+    """Whether a view with these tags, in the database at ``uri``, belongs to the study.
 
-    ``shows_ours`` finds out whether it shows the training of this folder, and not the same cells' of another.
-    A database inside the storage belongs to the studies there: what it has under a study's name is that study's, also
-    in a copy of both.
+    A view in the study's own storage does, also in a copy of both. A view without an id, whose folder is gone, does
+    if ``shows_training`` says that it shows the training in this folder.
     """
-    if marks.get(OWNER_ID) == study.id != "" or marks.get(OWNER) == study.folder.root:
+    if tags.get(OWNER_ID) == study.id != "" or tags.get(OWNER) == study.folder.root:
         return True
-    if OWNER in marks and is_beside(study, uri):
+    storage = study.folder.root.rpartition("/")[0]
+    if OWNER in tags and study.folder.is_local and uri.startswith(f"sqlite:///{storage}/"):
         return True
-    was_moved = OWNER_ID not in marks and OWNER in marks and not _holds_a_study(str(marks[OWNER]))
-    return was_moved and shows_ours()
+    was_moved = OWNER_ID not in tags and OWNER in tags and not _may_hold_study(str(tags[OWNER]))
+    return was_moved and shows_training()
 
 
-def is_beside(study: Study, uri: str) -> bool:
-    """Whether the database is a file in the study's storage."""
-    return study.folder.is_local and uri.startswith(f"sqlite:///{study.folder.root.rpartition('/')[0]}/")
-
-
-def _holds_a_study(place: str) -> bool:
-    """Whether there is a study, or may be one that is not looked for."""
+def _may_hold_study(place: str) -> bool:
+    """Whether a study is in a local folder; True for a bucket, which is not read."""
     if not place.startswith("/"):
         return True
     try:

@@ -1,4 +1,4 @@
-"""What a study's folder says the study is: checked against what is asked, written down, read again."""
+"""A study's plan in its folder: checked against the command line, saved, and loaded."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,9 +10,9 @@ from typing import Any
 
 from fernn.config import unknown_name
 from fernn.models import ModelConfig, import_model, name_model
-from tune.core.cell_folder import CellFolder
+from tune.core.cell_folder import RETRAIN, CellFolder
 from tune.core.folder import UNREADABLE, Folder
-from tune.core.identity import STUDY_FILE, id_in, identified, require_no_copy
+from tune.core.identity import STUDY_FILE, id_in, identity_of, require_no_copy
 from tune.core.study import (
     CHOSEN,
     HALVING,
@@ -27,13 +27,13 @@ from tune.core.study import (
 )
 
 SOURCES = "model_sources"
-"""What ``study.json`` has the modules of users' own models under, as they were when their cells were last planned."""
+"""The field of ``study.json`` with the SHA-256 of each user model's module when its cells were last planned."""
 GROWING = ("optim.lr", "seed", "epochs")
-"""What may grow inside one study, as models may; everything else is its protocol."""
+"""Fields that a study may extend, as it may add models; all other fields are its protocol."""
 
 
 def protocol(study: Study) -> dict[str, Any]:
-    """What all cells of a study share, by field: each model's own fields, and all that is not searched."""
+    """The fields that all cells of a study share: each model's own fields, and all fields that are not searched."""
     shared: dict[str, Any] = {"protocol_version": PROTOCOL_VERSION}
     for cell in study.cells:
         model = cell.experiment.model.name
@@ -46,39 +46,33 @@ def protocol(study: Study) -> dict[str, Any]:
     return json.loads(json.dumps(shared))
 
 
-def check(study: Study) -> None:
-    """Raises StudyError where the folder holds a study that this one cannot be a part of, or the copy of another.
+def check_plan(study: Study) -> None:
+    """Raises StudyError where the folder holds another study's plan, or a copy of a study.
 
     A study can grow by models, learning rates, seeds and epochs. A changed protocol, other searched fields
-    and fewer epochs are another study. Data that is not there yet is not compared.
+    and fewer epochs are another study. The hash of data that is not prepared yet is not compared.
     """
-    known = study.folder.read_json(STUDY_FILE)
-    if known is not None:
-        require_no_copy(study.folder, known)
-        _check_space(study, known["space"])
-        _check_protocol(study, known["protocol"])
-        if study.cells and max_epochs(study) < known["epochs"]:
-            raise _another(study, f"trains {known['epochs']} epochs, not {max_epochs(study)}", "the shorter training")
+    saved = study.folder.read_json(STUDY_FILE)
+    if saved is not None:
+        require_no_copy(study.folder, saved)
+        _check_space(study, saved["space"])
+        _check_protocol(study, saved["protocol"])
+        if study.cells and max_epochs(study) < saved["epochs"]:
+            raise _another(study, f"trains {saved['epochs']} epochs, not {max_epochs(study)}", "the shorter training")
 
 
 def _check_space(study: Study, space: Space) -> None:
-    ours, theirs = ([name for name in one if name not in CHOSEN] for one in (study.space, space))
-    if ours != theirs:
-        raise _another(study, f"searches {_listed(theirs)}, not {_listed(ours)}", "the other search")
+    asked, saved = ([name for name in one if name not in CHOSEN] for one in (study.space, space))
+    if asked != saved:
+        wanted, searched = (", ".join(names) or "models, learning rates and seeds alone" for names in (asked, saved))
+        raise _another(study, f"searches {searched}, not {wanted}", "the other search")
 
 
-def _check_protocol(study: Study, theirs: Mapping[str, Any]) -> None:
-    ours = protocol(study)
-    unknown = {"data_hash"} if not ours["data_hash"] else set()
-    for name in [name for name in ours if name in theirs and name not in unknown]:
-        if theirs[name] != ours[name]:
-            raise _another(
-                study, f"was begun with {name} = {theirs[name]!r}, not {ours[name]!r}", "the changed protocol"
-            )
-
-
-def _listed(dimensions: list[str]) -> str:
-    return ", ".join(dimensions) or "models, learning rates and seeds alone"
+def _check_protocol(study: Study, saved: Mapping[str, Any]) -> None:
+    for name, value in protocol(study).items():
+        is_known = name != "data_hash" or value
+        if is_known and name in saved and saved[name] != value:
+            raise _another(study, f"was begun with {name} = {saved[name]!r}, not {value!r}", "the changed protocol")
 
 
 def _another(study: Study, difference: str, what: str) -> StudyError:
@@ -86,66 +80,59 @@ def _another(study: Study, difference: str, what: str) -> StudyError:
 
 
 def max_epochs(study: Study) -> int:
-    """How long the study's cells are trained, 0 where it has none."""
+    """The number of epochs of the study's longest cell, 0 where it has no cells."""
     return max((cell.experiment.epochs for cell in study.cells), default=0)
 
 
-def claim(study: Study) -> None:
-    """Write down what the study is and which cells it plans; raises StudyError as :func:`check` does."""
-    check(study)
-    known = study.folder.read_json(STUDY_FILE) or {}
-    facts: dict[str, Any] = {**known, **identified(study.folder, known), "name": study.name}
+def save_study(study: Study) -> None:
+    """Write the study's plan and its cells' configs into its folder; raises StudyError as :func:`check_plan` does.
+
+    Models, learning rates, seeds and epochs that the folder already has stay in the plan.
+    """
+    check_plan(study)
+    saved = study.folder.read_json(STUDY_FILE) or {}
+    facts: dict[str, Any] = {**saved, **identity_of(study.folder, saved), "name": study.name}
     facts |= {"demo": study.demo, "partial": list(study.partial), "data": study.data}
     facts |= {"stand_in": study.stand_in} if study.stand_in else {}
-    facts["scheduler"] = HALVING if study.halves or _scheduler(known) == HALVING else "none"
-    facts["sampling"] = dict(study.sampling) or known.get("sampling", {})
-    facts["epochs"] = max(max_epochs(study), known.get("epochs", 0))
-    if sources := known.get(SOURCES, {}) | model_sources(study.cells):
+    facts["scheduler"] = HALVING if study.halves or _scheduler(saved) == HALVING else "none"
+    facts["sampling"] = dict(study.sampling) or saved.get("sampling", {})
+    facts["epochs"] = max(max_epochs(study), saved.get("epochs", 0))
+    sources = {cell.experiment.model.name: cell.model_source for cell in study.cells if cell.model_source}
+    if sources := saved.get(SOURCES, {}) | sources:
         facts[SOURCES] = sources
-    grown = facts | {
-        "space": grow(known.get("space", {}), study.space),
-        "protocol": known.get("protocol", {}) | protocol(study),
-    }
-    if grown != known:
-        study.folder.write_json(STUDY_FILE, grown)
+    space = saved.get("space", {})
+    facts["space"] = {name: list(dict.fromkeys([*space.get(name, ()), *more])) for name, more in study.space.items()}
+    facts["protocol"] = saved.get("protocol", {}) | protocol(study)
+    if facts != saved:
+        study.folder.write_json(STUDY_FILE, facts)
     study.folder.each(lambda cell: study.cell_folder(cell).plan(cell.config()), study.cells)
 
 
-def model_sources(cells: Sequence[Cell]) -> dict[str, str]:
-    """The SHA-256 of the module of each model of a user's own, by the model's name."""
-    return {cell.experiment.model.name: cell.model_source for cell in cells if cell.model_source}
-
-
-def grow(known: Space, more: Space) -> dict[str, list[Any]]:
-    """Each dimension with the values of both, in the order in which they came."""
-    return {name: list(dict.fromkeys([*known.get(name, ()), *values])) for name, values in more.items()}
-
-
 def load_study(folder: Folder) -> Study:
-    """The study kept in ``folder`` with all it ever planned, in the order of its space; the folder's name is its own.
+    """The study in ``folder`` with every cell it ever planned, in the order of its space, named like the folder.
 
-    All of it is to be trained for as many epochs as the longest: a cell that was only planned for fewer is missing.
-    Raises StudyError where there is none, or none that can be read.
+    Every cell has the longest cell's number of epochs; a cell that was planned only with fewer is missing.
+    Raises StudyError where there is no study, or its files cannot be read.
     """
     try:
         facts = folder.read_json(STUDY_FILE)
         if facts is None:
             raise StudyError(f"{folder.root} holds no study: run its search first, or name another --storage")
-        return _study(folder, facts)
+        return _study_of(folder, facts)
     except StudyError:
         raise
     except UNREADABLE as error:
         raise StudyError(f"{folder.root}/study.json cannot be read: {error!r:.200}") from error
 
 
-def _study(folder: Folder, facts: Mapping[str, Any]) -> Study:
+def _study_of(folder: Folder, facts: Mapping[str, Any]) -> Study:
     for name, kind in _KINDS.items():
         if type(facts[name]) is not kind:
             raise TypeError(f"{name} must be a {kind.__name__}, got {facts[name]!r:.80}")
     space = {name: tuple(values) for name, values in facts["space"].items()}
-    planned = _of_current_code(_planned(folder, facts["epochs"]), facts.get(SOURCES, {}))
-    at = {tuple(cell.point(tuple(space)).values()): cell for cell in planned}
-    ordered = tuple(at[values] for values in product(*space.values()) if values in at)
+    planned = _planned_cells(folder, facts["epochs"], facts.get(SOURCES, {}))
+    by_point = {tuple(cell.point(tuple(space)).values()): cell for cell in planned}
+    ordered = tuple(by_point[values] for values in product(*space.values()) if values in by_point)
     study = Study(
         folder.name, folder, space, ordered, facts["demo"], tuple(map(str, facts["partial"])), facts["data"],
         _scheduler(facts), facts["sampling"], stand_in=str(facts.get("stand_in", "")), id=id_in(facts),
@@ -164,20 +151,18 @@ _KINDS: dict[str, type] = {
 }  # fmt: skip
 
 
-def _planned(folder: Folder, epochs: int) -> list[Cell]:
-    cells = [cell for name in folder.children("cells") if (cell := _cell(folder, name)) is not None]
-    return [replace(cell, experiment=replace(cell.experiment, epochs=epochs)) for cell in cells]
-
-
-def _of_current_code(cells: list[Cell], sources: Mapping[str, str]) -> list[Cell]:
-    """The cells without those of a user's own model that were planned with an earlier version of its module."""
+def _planned_cells(folder: Folder, epochs: int, sources: Mapping[str, str]) -> list[Cell]:
+    """The cells with a config, without those of a user's model that were planned with an earlier version of it."""
+    cells = [cell for name in folder.children("cells") if (cell := _planned_cell(folder, name)) is not None]
     return [
-        cell for cell in cells if cell.model_source in ("", sources.get(cell.experiment.model.name, cell.model_source))
+        replace(cell, experiment=replace(cell.experiment, epochs=epochs))
+        for cell in cells
+        if cell.model_source in ("", sources.get(cell.experiment.model.name, cell.model_source))
     ]
 
 
-def _cell(folder: Folder, name: str) -> Cell | None:
-    """The cell of that folder, None where there is no config yet; StudyError where that is not the folder's own."""
+def _planned_cell(folder: Folder, name: str) -> Cell | None:
+    """The cell of that folder, None where it has no config yet; raises StudyError for another cell's config."""
     try:
         config = CellFolder(folder / f"cells/{name}").config()
         if config is None:
@@ -187,19 +172,19 @@ def _cell(folder: Folder, name: str) -> Cell | None:
         return cell_of(config)
     except UNREADABLE as error:
         reason = f"{folder.root}/cells/{name}/config.json cannot be read: {error!r:.200}"
-        raise StudyError(f"{reason}; delete the cell's folder, and run the search again to train it anew") from error
+        raise StudyError(f"{reason}; {RETRAIN}") from error
 
 
 def num_to_come(study: Study) -> int:
-    """How many cells a sampler has still to propose until each model has tried its learning rates."""
+    """How many cells the sampler has still to propose until each model has tried its learning rates."""
     if not study.sampling:
         return 0
     low, high = study.sampling["lr_range"]
-    rates: dict[str, set[float]] = {}
+    tried: dict[str, set[float]] = {}
     for cell in study.cells:
-        mine, rate = rates.setdefault(study.model_label(cell), set()), cell.experiment.optim.lr
-        mine |= {rate} if low <= rate <= high else set()
-    left = sum(max(0, study.sampling["num_samples"] - len(mine)) for mine in rates.values())
+        rates, rate = tried.setdefault(study.model_label(cell), set()), cell.experiment.optim.lr
+        rates |= {rate} if low <= rate <= high else set()
+    left = sum(max(0, study.sampling["num_samples"] - len(rates)) for rates in tried.values())
     return left * len(study.space["seed"])
 
 
@@ -207,8 +192,8 @@ ModelName = str | type[ModelConfig]
 """A registered name, "package.module:ConfigClass", or such a class itself."""
 
 
-def name_models(models: Iterable[ModelName], *storages: str) -> None:
-    """Bring in those of the models that are a user's own; none from a folder in which studies are kept.
+def import_models(models: Iterable[ModelName], *storages: str) -> None:
+    """Import the users' own models among the names; none from a folder in which studies are kept.
 
     Raises ValueError for a name that leads to no model.
     """
@@ -223,7 +208,7 @@ def name_models(models: Iterable[ModelName], *storages: str) -> None:
 
 
 def own_models(study: Study) -> list[str]:
-    """The names of the models in the study that are a user's own."""
+    """The names of users' own models in the study."""
     models = [cell.experiment.model for cell in study.cells]
     return list(dict.fromkeys(model.name for model in models if model.is_own))
 
@@ -231,16 +216,16 @@ def own_models(study: Study) -> list[str]:
 def find_study(study: str | PathLike[str], storage: str = "studies", models: Sequence[ModelName] = ()) -> Study:
     """The study of that name in ``storage``, or in that folder; raises StudyError with the nearest name.
 
-    ``models`` names those of the user's own that are to be more than their stored values.
+    ``models`` names the user's own models to import; models that are not named are known by their stored values only.
     """
     name = fspath(study)
-    name_models(models, storage, *([name] if "/" in name else []))
+    import_models(models, storage, *([name] if "/" in name else []))
     known = known_studies(storage)
-    if name in known:
-        return load_study((Folder(storage) / name).as_root())
-    if "/" in name or not known:
-        return load_study(Folder(name) if "/" in name else (Folder(storage) / name).as_root())
-    raise StudyError(f"{unknown_name(name, known, kind='study')} (in {storage})")
+    if "/" in name and name not in known:
+        return load_study(Folder(name))
+    if known and name not in known:
+        raise StudyError(f"{unknown_name(name, known, kind='study')} (in {storage})")
+    return load_study((Folder(storage) / name).as_root())
 
 
 def known_studies(storage: str) -> list[str]:

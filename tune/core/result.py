@@ -1,18 +1,18 @@
-"""The result of a cell: what its ``done.json`` says."""
+"""The result of a cell, stored in its ``done.json``."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from fernn.config import fitted
 
 FINISHED = "finished"
-"""The status of a cell that was trained here."""
+"""The ``status`` of a cell that was trained here."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a cell came to, what it cost, and on what. What an earlier version did not write is None or empty."""
+    """A cell's metrics, cost and machine. A field that an earlier version did not write is None or empty."""
 
     key: str = ""
     status: str = FINISHED
@@ -39,28 +39,21 @@ class Result:
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Self:
-        """The result that a file holds; names of another version are left out.
-
-        Raises TypeError for a value that does not fit its field.
-        """
+        """The result in a file's facts; unknown names are ignored. Raises TypeError for a value of a wrong type."""
         known = {name: fitted(name, facts[name], kind) for name, kind in _KINDS.items() if facts.get(name) is not None}
         return cls(**{**known, "code": tuple(known.get("code", ()))})
 
     def facts(self) -> dict[str, Any]:
-        """What the file is to hold: every field that is known."""
+        """The facts for the file: every field that is not None."""
         return {name: value for name, value in asdict(self).items() if value is not None}
-
-    def kept(self, codes: list[dict[str, Any]], predictions_sha256: str) -> Self:
-        """The result beside the predictions of that SHA-256, trained by these codes."""
-        return replace(self, code=tuple(codes), predictions_sha256=predictions_sha256)
 
     @property
     def seconds(self) -> float:
-        """Training and validation together."""
+        """Seconds of training and validation together."""
         return (self.train_seconds or 0.0) + (self.validation_seconds or 0.0)
 
     def held(self, kind: str) -> float | None:
-        """The "cpus" or "gpus" that the trial held, None where it did not say."""
+        """How many "cpus" or "gpus" the trial held, None where that is not recorded."""
         return (self.machine.get("held") or {}).get(kind)
 
 

@@ -1,4 +1,4 @@
-"""Files of a study that say whether they are as they were written."""
+"""Sealed files: JSON with a checksum, which tells whether a file is as it was written."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ class DamagedError(ValueError):
 
 
 def damaged(folder: Folder, name: str, how: str, way_out: str) -> DamagedError:
-    """The error that names the file, what is wrong with it, and the way out."""
+    """A DamagedError with the file, its fault and the way out."""
     return DamagedError(f"{folder.root}/{name}: {how}; {way_out}")
 
 
@@ -25,17 +25,19 @@ def write_sealed(folder: Folder, name: str, facts: Mapping[str, Any]) -> None:
     folder.write_json(name, sealed(facts))
 
 
-def read_sealed(folder: Folder, name: str, way_out: str, *needed: str) -> dict[str, Any] | None:
-    """What :func:`write_sealed` wrote, None where there is no such file.
+def read_sealed(
+    folder: Folder, name: str, way_out: str, *needed: str, always_sealed: bool = False
+) -> dict[str, Any] | None:
+    """The facts of a sealed file, None where there is no such file.
 
-    A file of an earlier version has no checksum, and is taken as it is. Raises DamagedError where the facts are not
-    those that were written, or lack one that is needed.
+    Unless ``always_sealed``, a file without a checksum is of an earlier version and is not checked. Raises DamagedError
+    for a wrong checksum, or where one of the ``needed`` names is missing.
     """
     try:
         facts = folder.read_json(name)
         if facts is None:
             return None
-        facts = unsealed(facts) if CHECKSUM in facts else {**facts}
+        facts = unsealed(facts) if always_sealed or CHECKSUM in facts else {**facts}
         if all(one in facts for one in needed):
             return facts
     except UNREADABLE as error:
@@ -44,7 +46,7 @@ def read_sealed(folder: Folder, name: str, way_out: str, *needed: str) -> dict[s
 
 
 def read_tensors(folder: Folder, name: str, way_out: str) -> tuple[Tensors, dict[str, Any]]:
-    """The tensors and facts of a checkpoint's file, none where there is no such file; raises DamagedError."""
+    """The tensors and facts of a checkpoint, both empty where there is no such file; raises DamagedError."""
     content = folder.read(name)
     try:
         return ({}, {}) if content is None else unpack(content)
@@ -58,7 +60,7 @@ def sealed_line(row: Mapping[str, Any]) -> str:
 
 
 def read_rows(folder: Folder, name: str, way_out: str) -> list[dict[str, Any]]:
-    """The rows of a file of sealed lines; raises DamagedError for one that is not as it was written."""
+    """The rows of a file of sealed lines; raises DamagedError for a line with a wrong checksum."""
     rows, num_lines = rows_before_damage(folder, name)
     if len(rows) < num_lines:
         raise damaged(folder, name, f"line {len(rows) + 1} is not as it was written", way_out)
@@ -66,7 +68,7 @@ def read_rows(folder: Folder, name: str, way_out: str) -> list[dict[str, Any]]:
 
 
 def rows_before_damage(folder: Folder, name: str) -> tuple[list[dict[str, Any]], int]:
-    """The rows before the first that is damaged, and how many lines there are."""
+    """The rows before the first damaged line, and the number of lines."""
     lines = (folder.read(name) or b"").splitlines()
     rows: list[dict[str, Any]] = []
     for line in lines:
@@ -78,17 +80,17 @@ def rows_before_damage(folder: Folder, name: str) -> tuple[list[dict[str, Any]],
 
 
 ENTRIES = "entries"
-"""Under which name a sealed file has its list."""
+"""The field of a sealed file that holds its list."""
 
 
 def read_entries(
     folder: Folder, name: str, parsed: Callable[[Any], dict[str, Any]], way_out: str
 ) -> list[dict[str, Any]]:
-    """The entries of a sealed list, each as ``parsed`` has it; raises DamagedError for one that cannot be read."""
+    """The entries of a sealed list, each parsed by ``parsed``; raises DamagedError for an unreadable entry."""
     try:
-        content = folder.read_json(name) or []  # a list alone in cells of an earlier version
+        content = folder.read_json(name) or []  # a bare list in cells of an earlier version
         if isinstance(content, dict):
             content = (read_sealed(folder, name, way_out, ENTRIES) or {})[ENTRIES]
-        return [parsed(one) for one in content]
+        return [parsed(entry) for entry in content]
     except UNREADABLE as error:
         raise damaged(folder, name, ALTERED, way_out) from error

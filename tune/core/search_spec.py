@@ -1,4 +1,4 @@
-"""What a search declares: its experiment, its presets, and the published numbers that it is compared with."""
+"""The declaration of a search: its experiment, its presets, and the published numbers for comparison."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from tune.core.study import Settings, Space
 
 @dataclass(frozen=True)
 class Preset:
-    """A named set of defaults: the grid, fields that differ from the base, and whose data it is."""
+    """A named set of defaults: the grid, and the fields that differ from the base."""
 
     space: Space
     defaults: Settings = field(default_factory=dict)
@@ -20,19 +20,19 @@ class Preset:
     finetunes: bool = False
     """Whether training starts from weights that the user must give."""
     published: Space = field(default_factory=dict)
-    """What the publication has of a searched dimension, where that is not the grid's; nothing where it is not known."""
+    """The publication's values of a searched dimension, where they differ from the grid's; empty where unknown."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """A published test result, mean ± deviation over seeds: where it was read, and how far it can be relied on."""
+    """A published test result, mean ± deviation over seeds, with its source and how certain it is."""
 
     mean: float
     deviation: float
     source: str
     certainty: str
     num_seeds: int | None = None
-    """Of how many seeds, None where that could not be found."""
+    """The number of seeds, None where the publication does not give it."""
 
     @property
     def is_certain(self) -> bool:
@@ -45,35 +45,35 @@ Sentences = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Search:
-    """What a search file declares."""
+    """The declaration in a search file."""
 
     base: Experiment
     presets: Mapping[str, Preset]
     description: str
     published: Mapping[str, Published] = field(default_factory=dict)
-    """The published table by model; a model without an entry has no number that could be found."""
+    """The published table by model; a model without an entry has no known published number."""
     deviations: Mapping[str, Sentences] = field(default_factory=dict)
     """By data.protocol: what differs from the published code."""
     always_deviates: Sentences = ()
-    """What differs from it under any protocol."""
+    """What differs from the published code under any protocol."""
     own: tuple[str, ...] = ()
-    """Fields of the base, or groups of them as in "data", whose values are this project's and not the publication's."""
+    """Fields of the base, or groups such as "data", with values of this project and not of the publication."""
     further_data: tuple[str, ...] = ()
-    """Other data sets whose studies are held against this search, by name."""
+    """Names of other data sets whose studies are compared with this search."""
     wants_gpu: bool = True
     """Whether to ask before its full size starts without a GPU."""
 
 
 @cache
 def searches() -> Mapping[str, Search]:
-    """The search that a study on each data set is held against: what a module ``tune/*_search.py`` has as ``SEARCH``.
+    """By data set, the ``SEARCH`` of the module ``tune/*_search.py`` with which studies on it are compared.
 
-    Of several on one data set it is the one with a published table.
+    Of several searches on one data set it is the one with a published table.
     """
     paths = sorted(Path(__file__).parents[1].glob("*_search.py"))
     declared: list[Search] = [import_module(f"tune.{path.stem}").SEARCH for path in paths]
-    found: dict[str, Search] = {}
-    for search in sorted(declared, key=lambda one: not one.published):
+    by_data: dict[str, Search] = {}
+    for search in sorted(declared, key=lambda search: not search.published):
         for name in (search.base.data.name, *search.further_data):
-            found.setdefault(name, search)
-    return found
+            by_data.setdefault(name, search)
+    return by_data

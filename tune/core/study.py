@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -19,10 +19,10 @@ from tune.core.cell_folder import CellFolder
 from tune.core.folder import Folder
 
 PROTOCOL_VERSION = 1
-"""Raised when a change of code changes results: cells of different versions are different cells."""
+"""Increased when a change of code changes results: cells of different versions are different cells."""
 
 CHOSEN = ("model", "optim.lr", "seed")
-"""Dimensions of a space that every table has a place for; each value of another one makes rows of its own."""
+"""Dimensions that every table shows; each value of any other dimension makes rows of its own."""
 
 
 class StudyError(ValueError):
@@ -30,7 +30,7 @@ class StudyError(ValueError):
 
 
 def check_study_name(name: str) -> None:
-    """Raises StudyError for a name that could be anything but a folder's in the storage."""
+    """Raises StudyError for a name that is not the plain name of a folder."""
     if name in ("", ".", "..") or not name.isprintable() or set(name) & set("/\\#%?"):
         raise StudyError(f"--study must be a plain name without / \\ # % ? or control characters, got {name!r}")
 
@@ -42,11 +42,11 @@ class Cell:
     experiment: Experiment
     data_hash: str
     model_source: str = ""
-    """SHA-256 of the module of a user's own model: other code, another cell."""
+    """SHA-256 of the module of a user's own model; changed code makes another cell."""
 
     @property
     def metric(self) -> Metric:
-        """What its epochs are chosen by."""
+        """The validation metric that chooses the best epoch."""
         return task_of(self.experiment.data).metric
 
     def config(self) -> dict[str, Any]:
@@ -57,17 +57,17 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """Twelve hexadecimal digits: equal key, equal result."""
+        """Twelve hexadecimal digits; cells with equal keys have equal results."""
         return key_of(self.config())
 
     def point(self, dimensions: Sequence[str]) -> dict[str, Any]:
-        """Where the cell stands in a search space of these dimensions."""
+        """The cell's value of each dimension."""
         flat = self.experiment.flatten()
         return {name: flat["model.name" if name == "model" else name] for name in dimensions}
 
     @property
     def name(self) -> str:
-        """A name that reads well and is the cell's own: its folder and its trial carry it."""
+        """The unique name of the cell's folder and trial."""
         experiment = self.experiment
         return f"{experiment.model.label}_lr{experiment.optim.lr:g}_seed{experiment.seed}_{self.key}"
 
@@ -92,7 +92,7 @@ def points(space: Space) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Study:
-    """A named set of cells and the folder in which they are kept."""
+    """A named set of cells and their folder."""
 
     name: str
     folder: Folder
@@ -102,19 +102,19 @@ class Study:
     partial: tuple[str, ...] = field(default=())
     """Names of the videos that the data lacks."""
     stand_in: str = field(default="", kw_only=True)
-    """What the data is where it is not the data set that it is named for, as "Fashion-MNIST, not MNIST"."""
+    """What the data is instead of the data set it is named for, as "Fashion-MNIST, not MNIST"; empty otherwise."""
     data: str = ""
-    """Folder of the prepared data."""
+    """Folder or URL of the prepared data."""
     scheduler: str = "none"
-    """Where it is :data:`HALVING`, a cell that was stopped counts as settled."""
+    """"none" or :data:`HALVING`, with which a stopped cell counts as settled."""
     sampling: Settings = field(default_factory=dict)
-    """How learning rates were proposed, empty for a grid."""
+    """The sampler's facts, empty for a grid."""
     num_to_come: int = 0
     """How many cells a sampler has still to propose."""
     code: str = ""
-    """The record of the code that trains what is missing, empty where there is none: :mod:`tune.core.code_record`."""
+    """The id of the code record that trains missing cells, see :mod:`tune.core.code_record`; empty without one."""
     id: str = ""
-    """What the study is known by wherever it is, see :mod:`tune.core.identity`; empty before it is claimed."""
+    """The id that the study keeps wherever it moves, see :mod:`tune.core.identity`; empty before it is saved."""
 
     @property
     def halves(self) -> bool:
@@ -123,55 +123,57 @@ class Study:
 
     @property
     def metric(self) -> Metric:
-        """What the study's cells are chosen by."""
+        """The validation metric that all cells of the study share."""
         return self.cells[0].metric
 
     def cell_folder(self, cell: Cell) -> CellFolder:
-        """Where the cell is kept."""
+        """The cell's folder."""
         return CellFolder(self.folder / f"cells/{cell.name}")
 
     def point(self, cell: Cell) -> dict[str, Any]:
-        """Where the cell stands in the study's space."""
+        """The cell's value of each dimension of the study's space."""
         return cell.point(tuple(self.space))
 
     def cell_at(self, point: Mapping[str, Any]) -> Cell:
         """The cell at a point of the study's space."""
-        return self._at[tuple(point[name] for name in self.space)]
+        return self._by_point[tuple(point[name] for name in self.space)]
 
     @cached_property
-    def _at(self) -> dict[tuple[Any, ...], Cell]:
+    def _by_point(self) -> dict[tuple[Any, ...], Cell]:
         return {tuple(self.point(cell).values()): cell for cell in self.cells}
 
     def settled(self, cell: Cell) -> bool:
-        """Whether nothing is left to do: the cell has its result, would diverge again, or was stopped for good."""
+        """Whether nothing is left to do: the cell has its result, diverged, or was stopped by successive halving."""
         folder = self.cell_folder(cell)
         stopped = self.halves and folder.stopped() is not None
         return folder.done() is not None or stopped or folder.diverged()
 
+    def _cells_where(self, condition: Callable[[Cell], bool]) -> list[Cell]:
+        holds = self.folder.each(condition, self.cells)
+        return [cell for cell, is_true in zip(self.cells, holds, strict=True) if is_true]
+
     def diverged(self) -> list[Cell]:
-        """The cells whose loss was no number any more."""
-        found = self.folder.each(lambda cell: self.cell_folder(cell).diverged(), self.cells)
-        return [cell for cell, is_one in zip(self.cells, found, strict=True) if is_one]
+        """The cells whose loss was not finite."""
+        return self._cells_where(lambda cell: self.cell_folder(cell).diverged())
+
+    def missing(self) -> list[Cell]:
+        """The cells that are not settled, in the order of the plan."""
+        return self._cells_where(lambda cell: not self.settled(cell))
 
     def value(self, cell: Cell) -> float | None:
-        """The best validation metric of a settled cell, its worst value for one that diverged, None for any other."""
+        """The best validation metric of a settled cell, the worst value of a diverged cell, None for any other."""
         folder = self.cell_folder(cell)
         if folder.diverged():
             return cell.metric.worst
         rows = folder.history() if self.settled(cell) else []
         return rows[-1][f"best/{cell.metric.name}"] if rows else None
 
-    def missing(self) -> list[Cell]:
-        """The cells that are not settled, in the order of the plan."""
-        found = self.folder.each(self.settled, self.cells)
-        return [cell for cell, is_settled in zip(self.cells, found, strict=True) if not is_settled]
-
     def where(self, cell: Cell) -> dict[str, Any]:
-        """The cell's values of searched fields that are neither model, learning rate nor seed."""
+        """The cell's values of searched fields other than model, learning rate and seed."""
         return cell.point([name for name in self.space if name not in CHOSEN])
 
     def model_label(self, cell: Cell) -> str:
-        """The cell's model, and what else is searched: "grnn" or "grnn, velocity_range 1"."""
+        """The cell's model and its values of :meth:`where`: "grnn" or "grnn, velocity_range 1"."""
         others = (f"{name.rpartition('.')[2]} {value}" for name, value in self.where(cell).items())
         return ", ".join([cell.experiment.model.label, *others])
 
@@ -185,17 +187,17 @@ def plan_cells(
 ) -> tuple[Cell, ...]:
     """The cells of ``space`` around ``base``, each once.
 
-    Both ``defaults`` and, over them, ``settings`` go over every experiment that has the field; another data set
-    comes first, with fields and models of its own. Raises KeyError, TypeError or ValueError for a value that does not
-    fit, and for a setting that no experiment of the space has.
+    Each experiment takes the ``defaults`` and then the ``settings`` of the fields that it has. Another data set is set
+    first, since it brings fields and models of its own. Raises KeyError, TypeError or ValueError for a value of a wrong
+    type, and for a setting that no experiment of the space has.
     """
     fields = {**defaults, **settings}
-    named = {DATA_NAME: fields[DATA_NAME]} if DATA_NAME in fields else {}
-    experiments = [base.override({**named, **point}) for point in points(space)]
-    known = {name: None for experiment in experiments for name in experiment.flatten()}
+    data_set = {DATA_NAME: fields[DATA_NAME]} if DATA_NAME in fields else {}
+    experiments = [base.override({**data_set, **point}) for point in points(space)]
+    names = {name: None for experiment in experiments for name in experiment.flatten()}
     for name in settings:
-        if name not in known:
-            raise KeyError(unknown_name(name, known, kind="field"))
+        if name not in names:
+            raise KeyError(unknown_name(name, names, kind="field"))
         if name in space or name == "model.name":
             raise ValueError(f"{name} is searched, so it cannot be set: use {SEARCHED_BY.get(name, '--models')}")
     cells = [make_cell(with_fields(experiment, fields), data_hash) for experiment in experiments]
@@ -204,7 +206,7 @@ def plan_cells(
 
 
 def make_cell(experiment: Experiment, data_hash: str) -> Cell:
-    """The experiment on the data, with what its model's code is now."""
+    """The experiment on the data, with the present source of its model."""
     return Cell(experiment, data_hash, source_hash(experiment.model.name))
 
 
@@ -221,13 +223,13 @@ SEARCHED_BY = {"optim.lr": "--lrs or --lr-range", "seed": "--seeds", "data.veloc
 
 
 def with_fields(experiment: Experiment, fields: Settings) -> Experiment:
-    """The experiment with those of the ``fields`` that it has: models differ in theirs."""
-    known = experiment.flatten()
-    return experiment.override({name: value for name, value in fields.items() if name in known})
+    """The experiment with the values of those ``fields`` that it has."""
+    own_fields = experiment.flatten()
+    return experiment.override({name: value for name, value in fields.items() if name in own_fields})
 
 
 def cell_of(config: Mapping[str, Any]) -> Cell:
-    """The cell that wrote ``config`` as its :meth:`Cell.config`; nothing is imported."""
+    """The cell with that :meth:`Cell.config`; imports no code of a user's model. Raises TypeError for a bad source."""
     source = config.get("model_source", "")
     if not isinstance(source, str):
         raise TypeError(f"model_source must be a text, got {source!r:.80}")
@@ -238,4 +240,4 @@ RATE = "optim.lr"
 HALVING = "halving"
 """The scheduler that stops learning rates early, synchronously: a rung is decided when all have reached it."""
 SCHEDULER_NAMES = {"asha": HALVING}
-"""Other words by which a scheduler is known, on the command line and in studies of version 0.1."""
+"""Older names of a scheduler, on the command line and in studies of version 0.1."""

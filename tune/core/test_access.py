@@ -1,4 +1,4 @@
-"""The test vault: nobody reads test clips without writing down first who does, and what for."""
+"""Access to test clips: every reading is recorded, with its purpose, before it happens."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,21 +14,21 @@ from tune.core.study import Study
 
 COMPLETION, VELOCITY, LENGTH = "completion", "velocity evaluation", "length evaluation"
 QUALITY = "quality evaluation"
-"""What test clips are read for."""
+"""Purposes for which test clips are read."""
 
 
 class SealedError(RuntimeError):
     """Test clips were asked for without a purpose."""
 
 
-class Sealed:
-    """A cell's clips, but for the test split, which :meth:`opened` gives."""
+class SealedClips:
+    """A cell's clips without the test split, which only :meth:`opened` gives."""
 
     def __init__(self, clips: Stream, folder: CellFolder) -> None:
         self._clips, self._folder = clips, folder
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
-        """See :class:`data.stream.Stream`, as for the others."""
+        """See :class:`data.stream.Stream`, also for the methods below."""
         return self._clips.training(seed, epoch)
 
     def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
@@ -47,28 +47,28 @@ class Sealed:
         return self._clips.facts(ids)
 
     def opened(self, purpose: str) -> Stream:
-        """All the clips; the cell's folder keeps the purpose, and which weights are at stake."""
+        """All clips, after the cell's folder has recorded the purpose and the best weights' digest."""
         self._folder.log_opening(purpose)
         return self._clips
 
 
 def openings_text(study: Study) -> list[str]:
-    """What was read of the test clips, in words; nothing before a cell is finished.
+    """How often test clips were read, in words; empty before a cell is finished.
 
-    Cells of fewer epochs, from which longer ones went on, count as well. A rerun repeats a reading in a folder of its
-    own, chooses nothing, and does not count.
+    Cells of fewer epochs, from which longer cells continued, count as well. A rerun reads test clips in a temporary
+    folder and chooses nothing; it does not count.
     """
     folders = [CellFolder(study.folder / f"cells/{name}") for name in study.folder.children("cells")]
     counts = [Counter(row["purpose"] for row in one.openings()) for one in folders if one.done() is not None]
-    known = [count for count in counts if count[COMPLETION]]
-    if not known:
+    recorded = [count for count in counts if count[COMPLETION]]
+    if not recorded:
         return ["How often test clips were read is not recorded."] if counts else []
     whole: Counter[str] = sum(counts, Counter())
     purposes = [VELOCITY, LENGTH, QUALITY, *sorted(whole.keys() - {COMPLETION, VELOCITY, LENGTH, QUALITY})]
     more = [f"{whole[purpose]} times by {purpose}" for purpose in purposes if whole[purpose]]
-    if again := whole[COMPLETION] - len(known):
+    if again := whole[COMPLETION] - len(recorded):
         more.append(f"{again} times by evaluating a cell again, after a kill or without its result")
-    if len(known) < len(counts):
-        more.append(f"{len(counts) - len(known)} of {len(counts)} cells have no record of it")
+    if len(recorded) < len(counts):
+        more.append(f"{len(counts) - len(recorded)} of {len(counts)} cells have no record of it")
     besides = f"; besides: {', '.join(more)}" if more else ", and at no other time"
-    return [f"Test clips were read once for each of {len(known)} trainings, when it was complete{besides}."]
+    return [f"Test clips were read once for each of {len(recorded)} trainings, when it was complete{besides}."]

@@ -1,4 +1,4 @@
-"""How cells are trained: trials in Ray Tune, rounds of them, what they cost, and what operators see.
+"""Training of cells: trials in Ray Tune, rounds of trials, their cost, and metrics for operators.
 
 Imports the packages up to :mod:`tune.planning`.
 """

@@ -1,4 +1,4 @@
-"""What a plan will cost, from one probed training step a model."""
+"""The time and disk space that a plan needs, from probed training steps of each model."""
 
 import math
 import os
@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from statistics import median
 
@@ -22,35 +22,42 @@ from fernn.train.loop import train_step
 from fernn.train.run import Run, available_device
 from tune.core.study import Cell, Study, StudyError
 from tune.engine.continue_training import epochs_done
-from tune.engine.pace import Pace
 from tune.engine.ray_tune import ship_models
 from tune.planning.resources import Hardware, Resources
 
 CPU_CLIPS = 2
-"""Clips of a probed step on a CPU, where the time of a step grows with them. A GPU, and a model whose steps are quick,
-are probed with the whole batch. A single clip would not do: batch normalisation of a feature vector needs two."""
+"""Clips of a probed step on a CPU, where the time is proportional to them; batch normalization needs two. A GPU, and a
+model with quick steps, are probed with the whole batch."""
 QUICK, ENOUGH, MOST_STEPS = 0.1, 0.25, 10
-"""Seconds of a step that is quick, and of steps that are enough to take the median of; so many at the most."""
+"""Seconds of a quick step; seconds of steps that are enough for a median; and the most steps."""
 FORWARD_SHARE = 1 / 3
 """A validation clip needs the forward pass, about a third of a training clip's work."""
 BYTES_PER_PARAMETER = 28
 """Weights and two moments of Adam in the last checkpoint and the one before, weights in the best, all float32."""
 
 PATIENCE = 600.0
-"""Seconds that a plan waits for a machine of the cluster to measure on; an autoscaler may have to bring one."""
+"""Seconds that a plan waits for a free machine of the cluster; an autoscaler may have to start one."""
 
 
 class NoMachineError(Exception):
-    """No machine of the cluster becomes free, so that what a search costs is not known."""
+    """No machine of the cluster becomes free, so the cost of the search cannot be measured."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds of an epoch by the model's label, and numbers of finished epochs by the cell's key."""
+
+    epoch_seconds: Mapping[str, float] = field(default_factory=dict)
+    epochs_done: Mapping[str, int] = field(default_factory=dict)
 
 
 NumClips = Callable[[DataConfig], Mapping[str, int]]
-"""How many clips each split of the data has."""
+"""The number of clips of each split."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What cells will take at the most: seconds with so many trials at once, hours of GPUs, bytes on disk."""
+    """An upper estimate for cells: wall-clock seconds at that concurrency, GPU-hours, and bytes on disk."""
 
     seconds: float
     gpu_hours: float
@@ -61,7 +68,7 @@ class Cost:
 
     @property
     def price(self) -> float | None:
-        """What the GPUs cost, in the currency of the price that was given, None where none was."""
+        """The price of the GPU-hours in the currency of the given price, None without one."""
         return None if self.price_per_gpu_hour is None else self.gpu_hours * self.price_per_gpu_hour
 
 
@@ -73,71 +80,72 @@ def cost_of(
     hardware: Hardware,
     elsewhere: bool = False,
 ) -> Cost:
-    """Time and disk that the cells will take, trained to their last epoch; StudyError for a model that fails.
+    """Time and disk of the cells trained to their last epoch; raises StudyError for a model that fails.
 
-    ``elsewhere``: steps are probed where trials will run, in the cluster that Ray is connected to; raises
-    NoMachineError where no machine there becomes free.
+    ``elsewhere``: steps are probed in the cluster that Ray is connected to; raises NoMachineError where no machine
+    there becomes free.
     """
-    held = {cell: resources.of(study.model_label(cell)) for cell in cells}
-    at_once = {cell: min(concurrency_of(*share, resources, hardware), len(cells)) for cell, share in held.items()}
-    ship_models(cells)
-    beside = Neighbours(max(at_once.values()), min(cpus for cpus, _ in held.values()))
-    probed = {(probe_of(cell.experiment), share) for cell, share in held.items()}
-    probes = {(experiment, share): _try(experiment, share, beside, elsewhere) for experiment, share in probed}
-    torch.cuda.empty_cache()  # the trials need what the probes held
+    shares = {cell: resources.of(study.model_label(cell)) for cell in cells}
+    concurrency = {cell: min(concurrency_of(*share, resources, hardware), len(cells)) for cell, share in shares.items()}
+    most = max(concurrency.values())
+    probes = _probes(shares, OtherTrials(most, min(cpus for cpus, _ in shares.values())), elsewhere)
     done = epochs_done(study, cells)
-    taken, num_bytes, paces = [], 0, {}
+    wall_seconds, gpu_seconds, num_bytes, paces = 0.0, 0.0, 0, {}
     for cell in cells:
-        seconds_per_clip, num_parameters = probes[probe_of(cell.experiment), held[cell]]
-        of_epoch = paces[study.model_label(cell)] = epoch_clips(cell.experiment, num_clips) * seconds_per_clip
-        at_end = FORWARD_SHARE * evaluated_clips(cell.experiment, num_clips) * seconds_per_clip
-        taken.append(((cell.experiment.epochs - done[cell.key]) * of_epoch + at_end, at_once[cell], held[cell][1]))
+        seconds_per_clip, num_parameters = probes[cell]
+        clips = num_clips(cell.experiment.data)
+        epoch_clips = clips["train"] + FORWARD_SHARE * clips["validation"]
+        final_clips = FORWARD_SHARE * (clips["validation"] + clips["test"])
+        paces[study.model_label(cell)] = epoch_clips * seconds_per_clip
+        seconds = seconds_per_clip * ((cell.experiment.epochs - done[cell.key]) * epoch_clips + final_clips)
+        wall_seconds += seconds / concurrency[cell]
+        gpu_seconds += seconds * shares[cell][1]
         num_bytes += BYTES_PER_PARAMETER * num_parameters
-    more = 1 + study.num_to_come / len(cells)  # cells that are still to be proposed, like those that are
-    wall = sum(seconds / together for seconds, together, _ in taken)
-    gpu_hours = sum(seconds * share for seconds, _, share in taken) / 3600
-    return Cost(more * wall, more * gpu_hours, max(at_once.values()), int(more * num_bytes), Pace(paces, done))
+    growth = 1 + study.num_to_come / len(cells)  # cells that a sampler will propose cost the same
+    gpu_hours = growth * gpu_seconds / 3600
+    return Cost(growth * wall_seconds, gpu_hours, most, int(growth * num_bytes), Pace(paces, done))
+
+
+Share = tuple[float, float]
+"""CPUs and GPUs of a trial."""
+
+
+def _probes(shares: Mapping[Cell, Share], others: "OtherTrials", elsewhere: bool) -> dict[Cell, tuple[float, int]]:
+    """Seconds for a clip and the number of parameters of each cell; each different experiment is probed once."""
+    ship_models(list(shares))
+    subjects = {cell: (probe_of(cell.experiment), share) for cell, share in shares.items()}
+    measured = {subject: _probe(*subject, others, elsewhere) for subject in set(subjects.values())}
+    torch.cuda.empty_cache()  # the trials need the memory of the probes
+    return {cell: measured[subject] for cell, subject in subjects.items()}
 
 
 def probe_of(experiment: Experiment) -> Experiment:
-    """The experiment with what the time of a step does not depend on put to one value."""
+    """The experiment with fixed values of the fields that do not change the time of a step."""
     still = replace(experiment.data, velocity_range=0)
     return replace(experiment, seed=0, epochs=1, data=still, optim=replace(experiment.optim, lr=1e-3))
 
 
-def epoch_clips(experiment: Experiment, num_clips: NumClips) -> float:
-    """How many clips a cell trains on in an epoch, validation clips counted by their work."""
-    clips = num_clips(experiment.data)
-    return clips["train"] + FORWARD_SHARE * clips["validation"]
-
-
-def evaluated_clips(experiment: Experiment, num_clips: NumClips) -> int:
-    """How many clips a cell is evaluated on when its last epoch is done."""
-    clips = num_clips(experiment.data)
-    return clips["validation"] + clips["test"]
-
-
 @dataclass(frozen=True)
-class Neighbours:
-    """What else the machines do while one trial is probed: so many trials at once in all, each on so many CPUs."""
+class OtherTrials:
+    """The trials that run beside a probed one: the number of simultaneous trials, and the CPUs of each."""
 
-    at_once: int
+    concurrency: int
     cpus: float
 
     def num_threads(self) -> int:
-        """How many busy threads stand for that on this machine, none where trials compute on GPUs.
+        """The number of threads that imitate them on this machine; 0 where trials compute on GPUs.
 
-        The other trials; and one thread for the driver, the shipping to MLflow, and the clips made for the next step.
+        One more thread imitates the driver, the transfer to MLflow, and the preparation of the next clips.
         """
         if available_device().type == "cuda":
             return 0
         fitting = int(len(os.sched_getaffinity(0)) / max(1.0, self.cpus))
-        return max(0, min(self.at_once, fitting) - 1) * max(1, int(self.cpus)) + 1
+        return max(0, min(self.concurrency, fitting) - 1) * max(1, int(self.cpus)) + 1
 
 
-def _try(experiment: Experiment, share: tuple[float, float], beside: Neighbours, elsewhere: bool) -> tuple[float, int]:
+def _probe(experiment: Experiment, share: Share, others: OtherTrials, elsewhere: bool) -> tuple[float, int]:
     try:
-        return probe_elsewhere(experiment, share, beside) if elsewhere else probe_here(experiment, share[0], beside)
+        return probe_elsewhere(experiment, share, others) if elsewhere else probe_here(experiment, share[0], others)
     except NoMachineError:
         raise
     except Exception as error:
@@ -146,29 +154,29 @@ def _try(experiment: Experiment, share: tuple[float, float], beside: Neighbours,
 
 
 @cache
-def probe_elsewhere(experiment: Experiment, share: tuple[float, float], beside: Neighbours) -> tuple[float, int]:
-    """As :func:`probe_here`, in the cluster, by a task that holds what a trial holds; raises NoMachineError."""
+def probe_elsewhere(experiment: Experiment, share: Share, others: OtherTrials) -> tuple[float, int]:
+    """As :func:`probe_here`, in a task of the cluster with a trial's CPUs and GPUs; raises NoMachineError."""
     cpus, gpus = share
     task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_calls=1)(probe_here)  # a GPU's memory goes with its process
     try:
-        found: tuple[float, int] = ray.get(task.remote(experiment, cpus, beside), timeout=PATIENCE)
-        return found
+        measured: tuple[float, int] = ray.get(task.remote(experiment, cpus, others), timeout=PATIENCE)
+        return measured
     except GetTimeoutError as error:
         raise NoMachineError(f"no machine with {cpus:g} CPUs and {gpus:g} GPUs free in {PATIENCE:.0f} s") from error
     except RayTaskError as error:
         raise error.cause from error
 
 
-def probe_here(experiment: Experiment, cpus: float, beside: Neighbours) -> tuple[float, int]:
-    """As :func:`probe`, beside what else this machine will do."""
-    return probe(experiment, cpus, beside.num_threads())
+def probe_here(experiment: Experiment, cpus: float, others: OtherTrials) -> tuple[float, int]:
+    """As :func:`probe`, while threads imitate the other trials."""
+    return probe(experiment, cpus, others.num_threads())
 
 
 @cache
-def probe(experiment: Experiment, cpus: float, beside: int = 0) -> tuple[float, int]:
-    """Seconds for a clip in a training step, the median of some after one to warm up; and the number of parameters.
+def probe(experiment: Experiment, cpus: float, num_busy: int = 0) -> tuple[float, int]:
+    """Seconds of a training step for one clip, a median after a warm-up step; and the number of parameters.
 
-    ``beside`` threads compute meanwhile: trials that share a machine's cores and memory slow each other down.
+    ``num_busy`` threads compute meanwhile: trials that share a machine's cores and memory slow each other down.
     """
     device = available_device()
     threads = torch.get_num_threads()
@@ -176,7 +184,7 @@ def probe(experiment: Experiment, cpus: float, beside: int = 0) -> tuple[float, 
     try:
         run = Run.start(experiment, device)
         num_clips = experiment.batch_size if device.type == "cuda" else CPU_CLIPS
-        with busy(beside):
+        with cpu_load(num_busy):
             seconds = timed_steps(run, num_clips)
             if seconds < QUICK and num_clips < experiment.batch_size:
                 num_clips = experiment.batch_size
@@ -187,8 +195,8 @@ def probe(experiment: Experiment, cpus: float, beside: int = 0) -> tuple[float, 
 
 
 @contextmanager
-def busy(num_threads: int) -> Iterator[None]:
-    """Keep so many threads at convolutions, which let go of Python's lock while they compute."""
+def cpu_load(num_threads: int) -> Iterator[None]:
+    """Keep threads busy with convolutions, which release Python's lock while they compute."""
     done = threading.Event()
 
     def work() -> None:
@@ -209,28 +217,28 @@ def busy(num_threads: int) -> Iterator[None]:
 
 
 def timed_steps(run: Run, num_clips: int) -> float:
-    """Median seconds of a training step on so many clips."""
+    """Median seconds of a training step on ``num_clips`` clips."""
     batch = blank_batch(run.experiment, num_clips)
-    taken: list[float] = []
+    seconds: list[float] = []
     train_step(run, batch)
-    while sum(taken) < ENOUGH and len(taken) < MOST_STEPS:
-        begun = time.perf_counter()
+    while sum(seconds) < ENOUGH and len(seconds) < MOST_STEPS:
+        start = time.perf_counter()
         train_step(run, batch).tolist()  # reading the result waits for the GPU
-        taken.append(time.perf_counter() - begun)
-    return median(taken)
+        seconds.append(time.perf_counter() - start)
+    return median(seconds)
 
 
 def blank_batch(experiment: Experiment, num_clips: int) -> Batch:
-    """A batch of the right shape without a picture in it."""
+    """A batch of ``num_clips`` black clips, (b, t, c, h, w), with labels 0."""
     data = experiment.data
     clips = torch.zeros(num_clips, data.num_frames, data.channels, data.size, data.size, dtype=torch.uint8)
     return Batch(clips, torch.zeros(num_clips, *data.label_shape, dtype=torch.int64), [""] * num_clips)
 
 
 def concurrency_of(cpus: float, gpus: float, resources: Resources, hardware: Hardware) -> int:
-    """How many trials that hold so many CPUs and GPUs fit at once."""
-    fitting = [hardware.cpus / cpus] if cpus else []
-    fitting += [hardware.gpus / gpus] if gpus else []
-    fitting += [resources.max_concurrent] if resources.max_concurrent else []
-    most = min(fitting, default=1)
+    """How many trials with these CPUs and GPUs run at the same time."""
+    limits = [hardware.cpus / cpus] if cpus else []
+    limits += [hardware.gpus / gpus] if gpus else []
+    limits += [resources.max_concurrent] if resources.max_concurrent else []
+    most = min(limits, default=1)
     return sys.maxsize if math.isinf(most) else max(1, int(most))

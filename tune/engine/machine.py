@@ -1,4 +1,4 @@
-"""The machine that a result was computed on: what it has, and which software decides its last bits."""
+"""The machine that computes a result: its hardware, and the versions of the software that can change rounding."""
 
 import os
 import platform
@@ -15,14 +15,14 @@ from tune.services.host import memory_limit
 
 
 def machine(device: torch.device) -> dict[str, Any]:
-    """Where a result was computed, on what hardware, and with which versions; None where it cannot be told."""
+    """The host, hardware and software versions of this process; None for a fact that cannot be read."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {
         "host": socket.gethostname(),
         "device": name or platform.machine(),
         "device_type": device.type,
         "threads": torch.get_num_threads(),
-        "held": held(),
+        "held": assigned_resources(),
         "cpu": cpu_model(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
@@ -37,7 +37,7 @@ def machine(device: torch.device) -> dict[str, Any]:
 
 
 def gpu(device: torch.device) -> dict[str, Any]:
-    """The GPU and what drives it."""
+    """The GPU, its memory in bytes, and the versions of its driver and libraries."""
     facts = torch.cuda.get_device_properties(device)
     return {
         "gpu": facts.name,
@@ -48,20 +48,20 @@ def gpu(device: torch.device) -> dict[str, Any]:
     }
 
 
-def held() -> dict[str, float] | None:
-    """CPUs and GPUs that Ray has given to this trial, None outside of one."""
+def assigned_resources() -> dict[str, float] | None:
+    """CPUs and GPUs that Ray has assigned to this trial, None outside of a trial."""
     if not ray.is_initialized() or ray.get_runtime_context().worker.mode != ray.WORKER_MODE:
         return None
-    given = ray.get_runtime_context().get_assigned_resources()
+    assigned = ray.get_runtime_context().get_assigned_resources()
 
-    def most(kind: str) -> float:  # inside a placement group its name is longer
-        return max((value for name, value in given.items() if name.startswith(kind)), default=0.0)
+    def largest(kind: str) -> float:  # a placement group adds a suffix to the name
+        return max((value for name, value in assigned.items() if name.startswith(kind)), default=0.0)
 
-    return {"cpus": most("CPU"), "gpus": most("GPU")}
+    return {"cpus": largest("CPU"), "gpus": largest("GPU")}
 
 
 def cpu_model() -> str | None:
-    """What the processor is called."""
+    """The processor's model name."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -85,13 +85,13 @@ def system() -> str:
 
 
 def whole_memory() -> int:
-    """The machine's memory, or what a container may have of it, bytes."""
+    """The memory of the machine or container in bytes."""
     whole, limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), memory_limit()
     return whole if limit is None else min(whole, limit)
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Begin anew to watch for the most memory; of a CPU where Linux lets a process do so."""
+    """Reset the peak that :func:`peak_memory` reads; on a CPU only where Linux permits it."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     with suppress(OSError):
@@ -99,7 +99,7 @@ def reset_peak_memory(device: torch.device) -> None:
 
 
 def peak_memory(device: torch.device) -> int:
-    """The most bytes that this process has held since :func:`reset_peak_memory`, of a GPU's memory where it has one."""
+    """This process's peak memory in bytes since :func:`reset_peak_memory`: of the GPU, or of the machine for a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()

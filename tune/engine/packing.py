@@ -1,8 +1,8 @@
-"""How many trials share a GPU, or where there is none, how many CPUs each holds: measured before the search.
+"""The number of trials that share a GPU, or the CPUs of a trial where there is no GPU, measured before the search.
 
-For each model 1, 2, 4, ... training processes run side by side for a moment, up to 8 on one GPU, or as many as one
-machine has CPUs. The number with the most clips a second in all is taken, among those that leave a tenth of the memory
-free; the study's folder keeps the readings in ``packing.json``.
+For each model 1, 2, 4, ... training processes run side by side for two seconds, up to 8 on one GPU, or one for each CPU
+of a machine. Of the numbers that leave a tenth of the memory free, the one with the most clips a second is chosen. The
+study's folder holds the readings in ``packing.json``.
 """
 
 import hashlib
@@ -32,31 +32,32 @@ from tune.engine.trial import is_out_of_memory
 from tune.planning.resources import Hardware, Resources
 
 FILE = "packing.json"
-WAY_OUT = "delete it, and run the search again: how models pack is measured anew"
+WAY_OUT = "delete it, and run the search again, which measures how models pack"
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
 MOST_ON_A_GPU = 8
 FREE = 0.1
 """The share of memory that must stay free."""
 ALIKE = 0.98
-"""Fewer trials are taken where they train at least so many of the best number's clips."""
+"""Fewer trials are chosen if they reach this share of the largest number of clips a second."""
 SECONDS = 2.0
-"""How long each number of trials is measured, after two steps to warm up."""
+"""Duration of a measurement, after two steps to warm up."""
 PATIENCE = 600.0
-"""Seconds after which a search does not wait any longer for a machine to measure on."""
+"""Most seconds to wait for a machine to measure on."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """So many trials of a model side by side."""
+    """The measured speed and memory of a number of trials of one model side by side."""
 
     trials: int
     cpus: float
-    """That each trial holds."""
+    """CPUs of each trial."""
     gpus: float
+    """GPUs of each trial."""
     clips_per_second: float
-    """Of all trials together, in training."""
+    """Training clips a second of all trials together."""
     memory: float
-    """The share of the GPU's or the machine's memory that they take together."""
+    """The share of the GPU's or the machine's memory that all trials use together."""
 
     @property
     def fits(self) -> bool:
@@ -70,38 +71,38 @@ Packing = Mapping[str, Sequence[Reading]]
 """The readings of every model, by its label in the study."""
 
 
-def pack(study: Study, cells: Sequence[Cell], held: Resources, have: Hardware, kept: bool) -> Packing:
-    """Measure the models of the cells, but for those whose readings on such machines the study's folder has.
+def pack(study: Study, cells: Sequence[Cell], resources: Resources, hardware: Hardware, keep: bool) -> Packing:
+    """The readings of the cells' models, from the study's folder where it has them for this hardware, else measured.
 
-    ``kept``: write them down there. Raises StudyError for a model of which not one trial fits.
+    ``keep``: write them into the study's folder. Raises StudyError for a model of which not even one trial fits.
     """
     ship_models(cells)
-    places, known = layouts(held, have, len(study.cells)), read_sealed(study.folder, FILE, WAY_OUT) or {}
+    possible, stored = layouts(resources, hardware, len(study.cells)), read_sealed(study.folder, FILE, WAY_OUT) or {}
     packing: dict[str, Sequence[Reading]] = {}
     for cell in cells:
-        label, subject = study.model_label(cell), digest(cell, places)
+        label, subject = study.model_label(cell), digest(cell, possible)
         if label in packing:
             continue
-        if known.get(label, {}).get("subject") != subject:
+        if stored.get(label, {}).get("subject") != subject:
             say(f"measuring how {label} packs")
-            readings = measure(probe_of(cell.experiment), places)
-            known[label] = {"subject": subject, "readings": [asdict(reading) for reading in readings]}
-        packing[label] = [Reading(**reading) for reading in known[label]["readings"]]
+            readings = measure(probe_of(cell.experiment), possible)
+            stored[label] = {"subject": subject, "readings": [asdict(reading) for reading in readings]}
+        packing[label] = [Reading(**reading) for reading in stored[label]["readings"]]
         best(label, packing[label])
-        if kept:
-            write_sealed(study.folder, FILE, known)
+        if keep:
+            write_sealed(study.folder, FILE, stored)
     return packing
 
 
-def digest(cell: Cell, places: Sequence[Layout]) -> str:
-    """What decides the readings, as a short name: the model, its code, where it runs."""
+def digest(cell: Cell, possible: Sequence[Layout]) -> str:
+    """Twelve hexadecimal digits for everything that the readings depend on: model, code, layouts, kinds of GPU."""
     kinds = sorted(name for name in ray.cluster_resources() if name.startswith("accelerator_type"))
-    facts = [probe_of(cell.experiment).flatten(), cell.config().get("model_source"), places, kinds]
+    facts = [probe_of(cell.experiment).flatten(), cell.config().get("model_source"), possible, kinds]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def best(label: str, readings: Sequence[Reading]) -> Reading:
-    """The number of trials to take; StudyError where none fits."""
+    """The reading to choose; raises StudyError where none fits."""
     fitting = [reading for reading in readings if reading.fits]
     if not fitting:
         raise StudyError(
@@ -111,45 +112,45 @@ def best(label: str, readings: Sequence[Reading]) -> Reading:
     return next(reading for reading in fitting if reading.clips_per_second >= ALIKE * fastest)
 
 
-def packed(held: Resources, packing: Packing) -> Resources:
-    """What trials hold by these readings."""
+def packed(resources: Resources, packing: Packing) -> Resources:
+    """The resources of each model's trials by the chosen readings."""
     chosen = {label: best(label, readings) for label, readings in packing.items()}
-    return replace(held, by_model={label: (one.cpus, one.gpus) for label, one in chosen.items()})
+    return replace(resources, by_model={label: (reading.cpus, reading.gpus) for label, reading in chosen.items()})
 
 
-def measure(experiment: Experiment, places: Sequence[Layout]) -> list[Reading]:
-    """Ever more trials side by side, as long as enough memory stays free."""
+def measure(experiment: Experiment, possible: Sequence[Layout]) -> list[Reading]:
+    """The readings of more and more trials side by side, as long as enough memory stays free."""
     readings: list[Reading] = []
-    for trials, cpus, gpus in places:
+    for trials, cpus, gpus in possible:
         if readings and trials / readings[-1].trials * readings[-1].memory > 1 - FREE:
             break
-        found = side_by_side(experiment, trials, cpus, gpus)
-        if found is None:
+        reading = side_by_side(experiment, trials, cpus, gpus)
+        if reading is None:
             break
-        readings.append(found)
+        readings.append(reading)
     return readings
 
 
-def layouts(held: Resources, have: Hardware, num_cells: int) -> list[Layout]:
-    """Numbers of trials with the CPUs and the share of a GPU that each then holds.
+def layouts(resources: Resources, hardware: Hardware, num_cells: int) -> list[Layout]:
+    """The layouts to measure, with no more trials than there are cells for.
 
-    No more than there are cells for; with GPUs, no more than each GPU has its part of the CPUs for; else on the
-    smallest machine, so that all can be used. Raises StudyError where there is no machine to train on.
+    With GPUs, no more trials than a GPU's part of the CPUs allows; without, layouts of the smallest machine, which
+    every machine can run. Raises StudyError where no machine has CPUs.
     """
-    nodes = [node for node in (*have.alive, *have.scaled) if node.cpus]
+    nodes = [node for node in (*hardware.alive, *hardware.scaled) if node.cpus]
     if not nodes:
         raise StudyError("--gpus-per-trial auto needs a machine with CPUs, and the cluster has none")
-    gpus = have.gpus
+    gpus, held = hardware.gpus, resources.cpus
     cpus = min(node.cpus / node.gpus for node in nodes if node.gpus) if gpus else min(node.cpus for node in nodes)
     most = max(1, num_cells / (gpus or len(nodes)))
     counts = [n for n in COUNTS if n < 2 * most]
     if gpus:
-        return [(n, held.cpus, 1 / n) for n in counts if n <= MOST_ON_A_GPU and (n == 1 or n * held.cpus <= cpus)]
+        return [(n, held, 1 / n) for n in counts if n <= MOST_ON_A_GPU and (n == 1 or n * held <= cpus)]
     return [(n, float(max(1, cpus // n)), 0.0) for n in counts if n <= max(1, cpus)]
 
 
 def side_by_side(experiment: Experiment, trials: int, cpus: float, gpus: float) -> Reading | None:
-    """The reading of so many trials on one machine; None where they run out of memory."""
+    """The reading of that many trials on one machine; None where they run out of memory."""
     bundle = {"CPU": trials * cpus} | ({"GPU": trials * gpus} if gpus else {})
     place = placement_group([bundle])
     remote: Any = ray.remote(Prober)
@@ -180,7 +181,7 @@ def side_by_side(experiment: Experiment, trials: int, cpus: float, gpus: float) 
 
 
 class Prober:
-    """One trial's training process, on blank clips."""
+    """A training process like a trial's, on black clips."""
 
     def __init__(self, experiment: Experiment, cpus: float) -> None:
         torch.set_num_threads(max(1, int(cpus)))
@@ -192,20 +193,20 @@ class Prober:
         self.batch = blank_batch(experiment, self.num_clips)
 
     def warm_up(self) -> None:
-        """Two steps: the first allocates and chooses algorithms."""
+        """Train two steps; the first allocates memory and chooses algorithms."""
         for _ in range(2):
             train_step(self.run, self.batch).tolist()
 
     def work(self, seconds: float) -> float:
-        """Clips a second of training for so long, one step at the least."""
-        begun, steps = time.perf_counter(), 0
-        while steps == 0 or time.perf_counter() - begun < seconds:
+        """Train for ``seconds``, at least one step; clips a second."""
+        start, steps = time.perf_counter(), 0
+        while steps == 0 or time.perf_counter() - start < seconds:
             train_step(self.run, self.batch).tolist()
             steps += 1
-        return steps * self.num_clips / (time.perf_counter() - begun)
+        return steps * self.num_clips / (time.perf_counter() - start)
 
     def memory(self) -> float:
-        """The share taken of the GPU, by all that use it; or of the machine, by this process with a whole batch."""
+        """The used share of the GPU's memory by all processes, or of the machine's by this one with a whole batch."""
         if self.run.device.type == "cuda":
             free, total = torch.cuda.mem_get_info()
             return 1 - free / total
@@ -214,12 +215,12 @@ class Prober:
 
 
 def held_memory() -> int:
-    """The most that this process has held so far, bytes."""
+    """This process's peak memory in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def readings(packing: Packing) -> list[dict[str, Any]]:
-    """The readings line by line, and which of them is taken."""
+    """The facts of every reading, and whether it is the chosen one."""
     return [
         {"model": label, **asdict(reading), "chosen": reading == best(label, readings)}
         for label, readings in packing.items()

@@ -1,7 +1,6 @@
-"""What operators see of a search: gauges and counters at Ray's Prometheus endpoint, which puts ``ray_`` before each.
+"""Metrics of a running search at Ray's Prometheus endpoint, which adds the prefix ``ray_`` to each name.
 
-The driver exports them all, from what Ray Tune tells it, so they are those of the node that it runs on. Without a
-dashboard, as on a laptop, nobody collects them.
+The driver exports them all, so they appear at the endpoint of its node. Without Ray's dashboard there is no endpoint.
 """
 
 import threading
@@ -12,8 +11,9 @@ from typing import get_args
 from ray.util import metrics
 
 from fernn.train.loop import Row
-from tune.core.status import Status, status_of
+from tune.core.status import Status, status_in
 from tune.core.study import Cell, Study
+from tune.engine.ray_tune import SearchCallback
 
 HEARTBEAT_S = 15.0
 
@@ -23,7 +23,7 @@ GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
     "fernn_clips_per_second": (OF_CELL, "Training clips a second of the trial at work on the cell, else 0."),
     "fernn_trial_memory_bytes": (
         (*OF_CELL, "device"),
-        "The most that the trial at work on the cell has held since it began: of its GPU, or of the machine's memory.",
+        "Peak memory of the trial at work on the cell since it began: of its GPU, or of the machine's memory.",
     ),
     "fernn_last_result_timestamp_seconds": (OF_STUDY, "When the last epoch was reported, or the search began."),
     "fernn_driver_heartbeat_timestamp_seconds": (OF_STUDY, "When the driver last showed that it lives."),
@@ -36,13 +36,16 @@ COUNTERS: dict[str, tuple[tuple[str, ...], str]] = {
 """Names, labels and meanings."""
 
 
-class Monitor:
-    """Follows the trials of a search; use it as a context manager around the search."""
+class Monitor(SearchCallback):
+    """Exports the metrics of a search; use it as a context manager around the search."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        found = study.folder.each(lambda cell: _first_status(study, cell), study.cells)
-        self.statuses = {cell.key: status for cell, status in zip(study.cells, found, strict=True)}
+        statuses = study.folder.each(lambda cell: status_in(study.cell_folder(cell), study.halves)[0], study.cells)
+        self.statuses: dict[str, Status] = {
+            cell.key: "waiting" if status == "failed" else status  # failed cells are tried again
+            for cell, status in zip(study.cells, statuses, strict=True)
+        }
         self._gauges = {name: metrics.Gauge(name, text, tags) for name, (tags, text) in GAUGES.items()}
         self._counters = {name: metrics.Counter(name, text, tags) for name, (tags, text) in COUNTERS.items()}
         self._ended = threading.Event()
@@ -56,46 +59,46 @@ class Monitor:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
 
-    def started(self, cell: Cell) -> None:
-        self._goes_on(cell, "running", "started")
+    def on_trial_start(self, cell: Cell) -> None:
+        self._change_status(cell, "running", "started")
 
-    def reported(self, cell: Cell, row: Row) -> None:
+    def on_epoch(self, cell: Cell, row: Row) -> None:
         model, seconds = self.study.model_label(cell), row["time/train_seconds"]
         self._count("fernn_epochs_total", model=model)
         self._count("fernn_clips_total", seconds * row["time/clips_per_second"], model=model)
         self._set("fernn_clips_per_second", row["time/clips_per_second"], model=model, cell=cell.name)
         for device in ("cuda", "cpu"):
-            if (held := row.get(f"memory/{device}_bytes")) is not None:
-                self._set("fernn_trial_memory_bytes", held, model=model, cell=cell.name, device=device)
+            if (num_bytes := row.get(f"memory/{device}_bytes")) is not None:
+                self._set("fernn_trial_memory_bytes", num_bytes, model=model, cell=cell.name, device=device)
         self._set("fernn_last_result_timestamp_seconds", time.time())
 
-    def lost(self, cell: Cell) -> None:
+    def on_trial_lost(self, cell: Cell) -> None:
         self._leaves(cell, "waiting", "lost")
 
-    def rested(self, cell: Cell) -> None:
+    def on_trial_pause(self, cell: Cell) -> None:
         self._leaves(cell, "waiting", "rested")
 
-    def stopped(self, cell: Cell) -> None:
+    def on_cell_stop(self, cell: Cell) -> None:
         self._leaves(cell, "stopped", "stopped")
 
-    def ended(self, cell: Cell, failed: bool) -> None:
+    def on_cell_end(self, cell: Cell, failed: bool) -> None:
         if not failed:
             return self._leaves(cell, "done", "ended")
         self._leaves(cell, "diverged" if self.study.cell_folder(cell).diverged() else "failed", "failed")
 
-    def proposed(self, cell: Cell) -> None:
+    def on_cell_added(self, cell: Cell) -> None:
         self.statuses[cell.key] = "waiting"
         self._show_statuses()
 
     def _leaves(self, cell: Cell, status: Status, outcome: str) -> None:
-        """What is measured of a trial at work is 0 of one that is not."""
+        """Count the end of a trial, and set its speed and memory to 0."""
         labels = {"model": self.study.model_label(cell), "cell": cell.name}
         self._set("fernn_clips_per_second", 0, **labels)
         for device in ("cuda", "cpu"):
             self._set("fernn_trial_memory_bytes", 0, **labels, device=device)
-        self._goes_on(cell, status, outcome)
+        self._change_status(cell, status, outcome)
 
-    def _goes_on(self, cell: Cell, status: Status, outcome: str) -> None:
+    def _change_status(self, cell: Cell, status: Status, outcome: str) -> None:
         self._count("fernn_trials_total", outcome=outcome)
         self.statuses[cell.key] = status
         self._show_statuses()
@@ -117,9 +120,3 @@ class Monitor:
             self._set("fernn_driver_heartbeat_timestamp_seconds", time.time())
             if self._ended.wait(HEARTBEAT_S):
                 return
-
-
-def _first_status(study: Study, cell: Cell) -> Status:
-    """A cell that failed is tried again."""
-    status, _ = status_of(study, cell)
-    return "waiting" if status == "failed" else status

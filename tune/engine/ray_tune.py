@@ -1,4 +1,4 @@
-"""The search: Ray Tune runs the missing cells of a study, Optuna proposes them, each exactly once."""
+"""Runs cells of a study with Ray Tune; its Optuna search proposes exactly these cells, each once."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import optuna
 import ray
@@ -31,14 +31,14 @@ from tune.planning.resources import Resources
 from tune.services.host import home_problem
 
 ROOT = Path(__file__).parents[2]
-"""Where this project's packages are."""
+"""The folder of this project's packages."""
 MOST_PENDING = "200"
-"""Trials of a cluster that may wait for a machine at once; Tune allows its own grids as many."""
+"""Trials of a cluster that may wait for a machine at the same time, as in Tune's own grids."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A cell that ended without a result, and why."""
+    """A cell that ended without a result, and the reason."""
 
     cell: Cell
     reason: str
@@ -49,111 +49,113 @@ class Failure:
         return self.reason.startswith(OUT_OF_MEMORY)
 
 
-class Listener(Protocol):
-    """Hears, in the driver, how the cells of a search get on."""
+class SearchCallback:
+    """Methods that the driver calls while the cells of a search are trained; each does nothing by default."""
 
-    def started(self, cell: Cell) -> None:
-        """A trial works on the cell."""
+    def on_trial_start(self, cell: Cell) -> None:
+        """A trial has started on the cell."""
 
-    def reported(self, cell: Cell, row: Row) -> None:
-        """The cell's folder holds one more epoch."""
+    def on_epoch(self, cell: Cell, row: Row) -> None:
+        """The cell's folder holds one more epoch, whose row is given."""
 
-    def lost(self, cell: Cell) -> None:
-        """The trial broke off; another goes on from the cell's last checkpoint."""
+    def on_trial_lost(self, cell: Cell) -> None:
+        """The trial broke off; another continues from the cell's last checkpoint."""
 
-    def rested(self, cell: Cell) -> None:
-        """The trial has come to the epoch until which it was to go; the cell waits for what is decided there."""
+    def on_trial_pause(self, cell: Cell) -> None:
+        """The trial has reached a rung; the cell waits for the decision of successive halving."""
 
-    def stopped(self, cell: Cell) -> None:
-        """The cell ends there, before its last epoch."""
+    def on_cell_stop(self, cell: Cell) -> None:
+        """Successive halving has ended the cell before its last epoch."""
 
-    def ended(self, cell: Cell, failed: bool) -> None:
-        """The cell has a result, or has failed for good."""
+    def on_cell_end(self, cell: Cell, failed: bool) -> None:
+        """The cell has its result, or has failed and is not tried again."""
 
-    def proposed(self, cell: Cell) -> None:
-        """The search has grown by the cell."""
+    def on_cell_added(self, cell: Cell) -> None:
+        """The sampler has added the cell to the search."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What every round of a search has in common."""
+    """What every round of a search shares."""
 
     study: Study
     corpus: Corpus
     """The prepared data, which trials share through Ray's object store, without copies."""
     resources: Resources
-    listeners: Sequence[Listener] = ()
+    callbacks: Sequence[SearchCallback] = ()
 
 
-class Relay(tune.Callback):
-    """Tells listeners of cells what Ray Tune tells of trials.
+class CallbackRelay(tune.Callback):
+    """Calls the search's callbacks from those of Ray Tune.
 
-    An exception that Tune hears from a callback fails the trial. So training goes on, and ``error`` keeps
-    the first exception for :func:`run_cells` to raise when all is done.
+    Tune fails a trial whose callback raises. So ``error`` stores the first exception, training continues, and
+    :func:`run_cells` raises it at the end.
     """
 
     def __init__(self, work: Workload) -> None:
-        self.study, self.listeners, self.resources = work.study, work.listeners, work.resources
+        self.study, self.callbacks, self.resources = work.study, work.callbacks, work.resources
         self.failures: list[Failure] = []
         self.error: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Ray saves callbacks for a restore that no search ever does; listeners hold what cannot be saved."""
+        """Nothing: Ray saves callbacks for a restore that no search uses, and callbacks hold threads and files."""
         return {}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._tell("started", trial)
+        self._call("on_trial_start", trial)
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        self._tell("reported", trial, result)
+        self._call("on_epoch", trial, result)
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._tell("lost", trial)
+        self._call("on_trial_lost", trial)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         folder = self.study.cell_folder(self.study.cell_at(trial.config))
         if (reason := folder.failure()) is not None:
             self._fail(trial, reason)
         elif folder.done() is not None:
-            self._tell("ended", trial, False)
+            self._call("on_cell_end", trial, False)
         else:
-            self._tell("rested", trial)
+            self._call("on_trial_pause", trial)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        said = [line.strip() for line in str(trial.get_error()).splitlines() if line.strip()]
-        self._fail(trial, said[-1])
+        lines = [line.strip() for line in str(trial.get_error()).splitlines() if line.strip()]
+        self._fail(trial, lines[-1])
 
     def _fail(self, trial: Any, reason: str) -> None:
-        """A trial may fail before its first report, so Ray's results do not tell which cell it was.
+        """Note the failure here, since Ray's results do not name the cell of a trial that fails before it reports.
 
-        One that ran out of memory is followed by another where a larger share of a GPU is to be had.
+        A trial that ran out of a GPU's memory is tried again where a larger share is possible.
         """
         failure = Failure(self.study.cell_at(trial.config), reason)
         self.failures.append(failure)
-        goes_on = failure.is_cramped and self.resources.can_widen(self.study.model_label(failure.cell))
-        self._tell("lost", trial) if goes_on else self._tell("ended", trial, True)
+        if failure.is_cramped and self.resources.can_widen(self.study.model_label(failure.cell)):
+            self._call("on_trial_lost", trial)
+        else:
+            self._call("on_cell_end", trial, True)
 
-    def _tell(self, word: str, trial: Any, *news: Any) -> None:
+    def _call(self, method: str, trial: Any, *arguments: Any) -> None:
         try:
-            for listener in self.listeners:
-                getattr(listener, word)(self.study.cell_at(trial.config), *news)
+            for callback in self.callbacks:
+                getattr(callback, method)(self.study.cell_at(trial.config), *arguments)
         except Exception as error:
             self.error = self.error or error
 
 
 def run_cells(work: Workload, cells: list[Cell], until: int | None = None) -> list[Failure]:
-    """Run ``cells`` of the study, once each, to their last epoch or ``until`` an earlier one; the cells that failed.
+    """Run each of the cells once, to its last epoch or to epoch ``until``; the cells that failed.
 
-    Ray must be initialised.
+    Ray must be initialized. Raises the first exception of a callback, after all cells.
     """
-    relay = Relay(work)
+    relay = CallbackRelay(work)
     ship_models(work.study.cells)
     with tempfile.TemporaryDirectory(prefix="fernn-search-") as scratch, warnings.catch_warnings():
-        # An epoch that is run again is reported again, and Optuna says that it ignores it.
+        # Optuna warns of an epoch that is reported twice, as after a lost trial.
         warnings.filterwarnings("ignore", message="The reported value is ignored because this `step")
-        tuner = tuner_of(work, cells, until, relay, scratch)
+        tuner = make_tuner(work, cells, until, relay, scratch)
         with interrupts_restored():
             tuner.fit()
     if relay.error is not None:
@@ -161,21 +163,22 @@ def run_cells(work: Workload, cells: list[Cell], until: int | None = None) -> li
     return relay.failures
 
 
-def tuner_of(work: Workload, cells: list[Cell], until: int | None, relay: Relay, scratch: str) -> tune.Tuner:
-    """Ray Tune with exactly these cells to run, and nothing beside our folders to write."""
+def make_tuner(work: Workload, cells: list[Cell], until: int | None, relay: CallbackRelay, scratch: str) -> tune.Tuner:
+    """Ray Tune with exactly these cells, which writes only into ``scratch``."""
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Tune's new output prints a banner even at verbosity 0
-    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # no CSV, JSON and TensorBoard beside our folders
+    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # no CSV, JSON and TensorBoard files
     os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"  # a cell may end without another epoch to report
     study, resources = work.study, work.resources
 
-    def held(point: dict[str, Any]) -> tune.PlacementGroupFactory:
+    def trial_resources(point: dict[str, Any]) -> tune.PlacementGroupFactory:
         cpus, gpus = resources.of(study.model_label(study.cell_at(point)))
         return resource_dict_to_pg_factory({"cpu": cpus, "gpu": gpus})
 
+    trainable = tune.with_parameters(trial, study=study, corpus=work.corpus, until=until)
     return tune.Tuner(
-        tune.with_resources(tune.with_parameters(trial, study=study, corpus=work.corpus, until=until), held),
+        tune.with_resources(trainable, trial_resources),
         tune_config=tune.TuneConfig(
-            search_alg=propose(study, cells),
+            search_alg=fixed_search(study, cells),
             num_samples=len(cells),
             max_concurrent_trials=resources.max_concurrent,
             reuse_actors=True,
@@ -192,46 +195,44 @@ def tuner_of(work: Workload, cells: list[Cell], until: int | None, relay: Relay,
 
 @contextmanager
 def interrupts_restored() -> Iterator[None]:
-    """Tune takes Ctrl-C for itself, and would keep it after its run."""
-    here = threading.current_thread() is threading.main_thread()
+    """Restore the handler of Ctrl-C that Tune replaces and does not restore after its run."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
     finally:
-        if here:
+        if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, handler)
 
 
 def ship_models(cells: Sequence[Cell]) -> None:
-    """Send the modules of users' own models with the trial; what such a module imports, each node must have."""
+    """Send the modules of users' own models to workers by value; modules that they import must be on each node."""
     for module in {type(cell.experiment.model).__module__ for cell in cells if cell.experiment.model.is_own}:
         ray.cloudpickle.register_pickle_by_value(sys.modules[module])
 
 
-def propose(study: Study, cells: list[Cell]) -> OptunaSearch:
+def fixed_search(study: Study, cells: list[Cell]) -> OptunaSearch:
     """An Optuna search over the study's space that proposes exactly ``cells``, in order."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     space: dict[str, optuna.distributions.BaseDistribution] = {
         name: optuna.distributions.CategoricalDistribution(tuple(values)) for name, values in study.space.items()
     }
+    mode = "max" if study.metric.higher_is_better else "min"
     points = [study.point(cell) for cell in cells]
-    return OptunaSearch(
-        space,
-        metric=f"best/{study.metric.name}",
-        mode="max" if study.metric.higher_is_better else "min",
-        points_to_evaluate=points,
-    )
+    return OptunaSearch(space, metric=f"best/{study.metric.name}", mode=mode, points_to_evaluate=points)
 
 
 @contextmanager
 def ray_runtime(address: str | None) -> Iterator[None]:
-    """Ray, connected to ``address`` or started on this machine, without its log in ours."""
-    # All that is to run is known from the start: an autoscaler is to hear of it at once, not of one trial at a time.
+    """Ray, connected to ``address`` or started on this machine, without its log on the console.
+
+    Raises StudyError where ``address`` is no running cluster.
+    """
+    # Many pending trials let an autoscaler start all machines at the same time, not one for each trial.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = "auto" if address is None else MOST_PENDING
     if address is None and "RAY_AUTH_TOKEN_PATH" not in os.environ and home_problem():
-        os.environ.setdefault("RAY_AUTH_TOKEN", uuid.uuid4().hex)  # Ray has no place for a token that stays
+        os.environ.setdefault("RAY_AUTH_TOKEN", uuid.uuid4().hex)  # Ray stores its own token in the home folder
     try:
-        # Workers import from the current folder first: only a user's own model may need that, among no studies.
+        # Workers import from the current folder first. Only a user's own model needs it, and never a folder of studies.
         with nullcontext() if NAMED and not has_studies(Path.cwd()) else chdir(ROOT):
             ray.init(
                 address=address or "local",  # without an address Ray would join any cluster that it finds
@@ -243,7 +244,7 @@ def ray_runtime(address: str | None) -> Iterator[None]:
         reason = str(error).splitlines()[0]
         raise StudyError(f"--address must be a running Ray cluster, {address} is none: {reason}") from error
     stop_on_sigterm()
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # lost and failed trials are told in our own words
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # the search's callbacks report lost and failed trials
     try:
         yield
     finally:

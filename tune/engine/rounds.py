@@ -1,75 +1,67 @@
-"""The rounds of a search: what can be trained now is trained, then it is decided what comes next."""
+"""The rounds of a search: train the cells that are planned now, then decide which cells come next."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from data.progress import say
-from tune.core.protocol import claim
+from tune.core.protocol import save_study
 from tune.core.study import Cell, Study
-from tune.engine.continue_training import adopt_shorter
-from tune.engine.ray_tune import Failure, Listener, Workload, run_cells
+from tune.engine.continue_training import copy_shorter_training
+from tune.engine.ray_tune import Failure, Workload, run_cells
 from tune.planning.halving import next_segment
 from tune.planning.resources import Resources
 
 
 def run_rounds(work: Workload, replan: Callable[[], Study]) -> tuple[Study, list[Failure]]:
-    """Run all that is missing, and what ``replan`` adds once that is done; the study as it ends, and what failed.
+    """Run all missing cells, then those that ``replan`` adds, until it adds none; the last study, and the failures.
 
-    A grid takes one round. Successive halving takes one for each rung; a sampler one for each of its proposals.
+    A grid takes one round, successive halving one for each rung, a sampler one for each of its proposals.
     """
     failures: dict[str, Failure] = {}
     while True:
         study = work.study
         segment = next_segment(study, failures)
         for cell in segment.stopped:
-            for listener in work.listeners:
-                listener.stopped(cell)
+            for callback in work.callbacks:
+                callback.on_cell_stop(cell)
         if segment.cells:
-            adopt_shorter(study, segment.cells)
+            copy_shorter_training(study, segment.cells)
             failed, resources = run_with_room(work, segment.cells, segment.until)
             work = replace(work, resources=resources)
-            failures |= {one.cell.key: one for one in failed}
-            if any(interrupted(study, cell, segment.until) for cell in segment.cells if cell.key not in failures):
+            failures |= {failure.cell.key: failure for failure in failed}
+            if was_interrupted(study, segment.cells, segment.until, failures):
                 return study, list(failures.values())
         elif (grown := replan()).cells == study.cells:
             return study, list(failures.values())
         else:
-            work = replace(work, study=extend(study, grown, work.listeners))
+            save_study(grown)
+            for cell in grown.cells:
+                for callback in work.callbacks if cell not in study.cells else ():
+                    callback.on_cell_added(cell)
+            work = replace(work, study=grown)
 
 
 def run_with_room(work: Workload, cells: list[Cell], until: int | None) -> tuple[list[Failure], Resources]:
-    """Run the cells; those that run out of a GPU's memory once more, with twice the share, as long as there is more.
+    """Run the cells, and run those that ran out of a GPU's memory again with twice the share, up to a whole GPU.
 
-    Also says what trials hold in the end: later rounds begin with that.
+    Returns the failures, and the resources with the shares that were needed, for later rounds.
     """
     study, resources = work.study, work.resources
-    failed = run_cells(work, cells, until)
-    labels = {one.cell.key: study.model_label(one.cell) for one in failed if one.is_cramped}
-    cramped = [one for one in failed if one.is_cramped and resources.can_widen(labels[one.cell.key])]
-    ended = {one.cell.key for one in failed}
-    if not cramped or any(interrupted(study, cell, until) for cell in cells if cell.key not in ended):
-        return failed, resources
-    wider = resources.widened(labels[one.cell.key] for one in cramped)
-    for one in cramped:
-        share = wider.of(labels[one.cell.key])[1]
-        say(f"{study.label(one.cell)}: {one.reason}; goes on with {share:g} of a GPU")
-    others = [one for one in failed if one not in cramped]
-    again, widest = run_with_room(replace(work, resources=wider), [one.cell for one in cramped], until)
+    failures = run_cells(work, cells, until)
+    labels = {failure.cell.key: study.model_label(failure.cell) for failure in failures}
+    cramped = [one for one in failures if one.is_cramped and resources.can_widen(labels[one.cell.key])]
+    if not cramped or was_interrupted(study, cells, until, labels):
+        return failures, resources
+    wider = resources.widened(labels[failure.cell.key] for failure in cramped)
+    for failure in cramped:
+        share = wider.of(labels[failure.cell.key])[1]
+        say(f"{study.label(failure.cell)}: {failure.reason}; goes on with {share:g} of a GPU")
+    others = [failure for failure in failures if failure not in cramped]
+    again, widest = run_with_room(replace(work, resources=wider), [failure.cell for failure in cramped], until)
     return others + again, widest
 
 
-def interrupted(study: Study, cell: Cell, until: int | None) -> bool:
-    """Whether the cell did not come as far as it was to: Ray ends early, and says nothing, after a Ctrl-C."""
-    if until is None:
-        return not study.settled(cell)
-    return not study.settled(cell) and len(study.cell_folder(cell).history()) < until
-
-
-def extend(study: Study, grown: Study, listeners: Sequence[Listener]) -> Study:
-    """Write down the cells that are new and tell of them; the grown study."""
-    claim(grown)
-    for cell in grown.cells:
-        if cell not in study.cells:
-            for listener in listeners:
-                listener.proposed(cell)
-    return grown
+def was_interrupted(study: Study, cells: list[Cell], until: int | None, failed: Collection[str]) -> bool:
+    """Whether a cell outside the ``failed`` keys has not reached its end: after Ctrl-C Ray returns without an error."""
+    left = [cell for cell in cells if cell.key not in failed and not study.settled(cell)]
+    return any(until is None or len(study.cell_folder(cell).history()) < until for cell in left)

@@ -26,26 +26,26 @@ from tune.core.code_record import source_sha256
 from tune.core.given_weights import initial_weights
 from tune.core.result import Result
 from tune.core.study import Cell, Study
-from tune.core.test_access import COMPLETION, Sealed
+from tune.core.test_access import COMPLETION, SealedClips
 from tune.engine.machine import machine, peak_memory, reset_peak_memory
 
 OUT_OF_MEMORY = "the GPU's memory ran out"
-"""What the reason begins with of a trial that a larger share of a GPU may help."""
+"""The beginning of the reason of a failure that a larger share of a GPU may prevent."""
 EVALUATED: tuple[Split, ...] = ("validation", "test")
 
 
 def trial(point: Mapping[str, Any], *, study: Study, corpus: Corpus, until: int | None) -> None:
-    """Train the cell at ``point`` of the study, from its last checkpoint, whoever wrote it and whenever.
+    """Train the cell at ``point`` of the study, from its last checkpoint, which an earlier trial may have written.
 
-    With ``until`` it rests after that epoch, and another trial goes on with it.
+    With ``until`` the trial ends after that epoch, and another trial continues it.
 
     Reports one row an epoch to Ray Tune; everything else goes to the cell's folder. Test clips are
-    read once, at the end, with the weights of the best validation epoch. What would fail again in the
-    same way on the same share of a GPU is written down and not raised: Ray would try again.
+    read once, at the end, with the weights of the best validation epoch. A diverged loss and a lack of GPU memory
+    are recorded and not raised, since Ray would try again and fail in the same way.
     """
     cell = study.cell_at(point)
-    source_sha256()  # of the code as it is now, not as it may be when the cell ends
-    reset_globals(int(os.environ.get("OMP_NUM_THREADS", "1")))  # so Ray says how many CPUs the trial holds
+    source_sha256()  # cached now, since the files may change while the cell is trained
+    reset_globals(int(os.environ.get("OMP_NUM_THREADS", "1")))  # Ray sets it to the trial's number of CPUs
     folder = study.cell_folder(cell)
     folder.take_over()
     try:
@@ -60,21 +60,21 @@ def trial(point: Mapping[str, Any], *, study: Study, corpus: Corpus, until: int 
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether a GPU's memory ran out, as PyTorch, CUDA or one of its libraries says it."""
+    """Whether the error of PyTorch, CUDA or one of its libraries means that a GPU's memory ran out."""
     text = str(error)
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "ALLOC_FAILED" in text
 
 
 @dataclass(frozen=True)
 class Span:
-    """Where a trial begins and how far it goes."""
+    """The part of a cell's training that one trial does."""
 
     until: int | None = None
-    """The epoch after which it rests; without one it goes to the last."""
+    """The last epoch of the trial; None for the cell's last epoch."""
     code: str = ""
-    """The record of the code that trains, see :mod:`tune.core.code_record`; empty where there is none."""
+    """The id of the record of the code that trains, see :mod:`tune.core.code_record`; empty without one."""
     initial: Tensors | None = None
-    """Weights with which a new cell begins; without them they are drawn."""
+    """Weights with which a new cell begins; None for random weights."""
 
 
 def train(
@@ -85,18 +85,18 @@ def train(
     report: Callable[[Row], object],
     span: Span = Span(),
 ) -> None:
-    """Train the epochs that are left, each recorded and reported; after the last, evaluate and close the cell.
+    """Train, record and report the epochs that are left; after the last, evaluate and finish the cell.
 
     Raises DivergedError where the loss is not finite.
     """
     experiment = cell.experiment
     reset_peak_memory(device)
-    clips = Sealed(corpus.stream(experiment.data, experiment.batch_size, device), folder)
+    clips = SealedClips(corpus.stream(experiment.data, experiment.batch_size, device), folder)
     run = Run.start(experiment, device)
     if span.initial is not None:
         run.model.load_state_dict(span.initial)
     folder.begin(run, span.code)
-    folder.ran_on(machine(device))
+    folder.add_machine(machine(device))
     for row in fit(run, clips, span.until):
         row["time/recorded_at"] = time.time()
         folder.record(row, run)
@@ -106,7 +106,7 @@ def train(
 
 
 def reset_globals(num_threads: int) -> None:
-    """Put everything that a reused worker could have left behind to where a fresh one has it."""
+    """Reset threads, seeds and other global settings, which an earlier trial in the same process may have changed."""
     torch.set_num_threads(num_threads)
     torch.manual_seed(0)
     np.random.seed(0)
@@ -116,31 +116,36 @@ def reset_globals(num_threads: int) -> None:
     torch.cuda.empty_cache()
 
 
-def finish(cell: Cell, folder: CellFolder, run: Run, clips: Sealed) -> None:
-    """Evaluate the best epoch's weights on the validation and test clips, and close the cell."""
+def finish(cell: Cell, folder: CellFolder, run: Run, clips: SealedClips) -> None:
+    """Evaluate the best epoch's weights on the validation and test clips, and write the cell's result."""
     folder.load_best(run)
-    found = evaluated(run, clips.opened(COMPLETION))
-    folder.finish(found.table(clips), result(cell, run, folder.history(), found), found.examples)
+    evaluation = evaluated(run, clips.opened(COMPLETION))
+    folder.finish(evaluation.table(clips), result(cell, run, folder.history(), evaluation), evaluation.examples)
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What a network says of the validation and test clips, and how it keeps the law."""
+    """A network's predictions on the validation and test clips, and its law errors."""
 
     predictions: Mapping[Split, Predictions]
     examples: dict[str, Tensor]
-    """What is to be looked at of the first test clips."""
+    """Example clips and predictions of the first test batch, by name."""
     law_errors: dict[str, float]
-    """On the first validation clips, see :func:`fernn.equivariance.trained.law_errors`."""
+    """On the first validation batch, see :func:`fernn.equivariance.trained.law_errors`."""
 
-    def table(self, clips: Sealed) -> pa.Table:
-        """One row a clip."""
-        return pa.concat_tables(prediction_table(split, found, clips) for split, found in self.predictions.items())
+    def table(self, clips: SealedClips) -> pa.Table:
+        """One row a clip: split, id, the clip's facts (KTH: person), and the task's columns (label and logits)."""
+        tables = []
+        for split, of_split in self.predictions.items():
+            ids = of_split.ids
+            columns = {"split": [split] * len(ids), "id": ids} | clips.facts(ids) | of_split.columns()
+            tables.append(pa.table(columns))
+        return pa.concat_tables(tables)
 
     def metrics(self) -> dict[str, float]:
-        """Every metric of both splits by name."""
-        values = {split: found.metrics() for split, found in self.predictions.items()}
-        return {f"{split}/{name}": value for split, found in values.items() for name, value in found.items()}
+        """Every metric by "SPLIT/NAME"."""
+        by_split = {split: of_split.metrics() for split, of_split in self.predictions.items()}
+        return {f"{split}/{name}": value for split, values in by_split.items() for name, value in values.items()}
 
 
 def evaluated(run: Run, clips: Stream) -> Evaluated:
@@ -150,17 +155,17 @@ def evaluated(run: Run, clips: Stream) -> Evaluated:
     return Evaluated(predictions, run.look_at(first[-1]), law_errors(run, first[0].clips))
 
 
-def keep_first(batches: Iterable[Batch], kept: list[Batch]) -> Iterator[Batch]:
-    """The batches, of which the first is added to ``kept``."""
+def keep_first(batches: Iterable[Batch], first: list[Batch]) -> Iterator[Batch]:
+    """The batches; the first one is also appended to ``first``."""
     for number, batch in enumerate(batches):
         if number == 0:
-            kept.append(batch)
+            first.append(batch)
         yield batch
 
 
-def result(cell: Cell, run: Run, rows: list[Row], found: Evaluated) -> Result:
-    """What the cell came to, what it cost, and on what."""
-    metrics = found.metrics()
+def result(cell: Cell, run: Run, rows: list[Row], evaluation: Evaluated) -> Result:
+    """The cell's result from its rows and the evaluation of its best weights."""
+    metrics = evaluation.metrics()
     return Result(
         key=cell.key,
         epochs=run.epoch,
@@ -168,16 +173,10 @@ def result(cell: Cell, run: Run, rows: list[Row], found: Evaluated) -> Result:
         num_parameters=sum(parameter.numel() for parameter in run.model.parameters()),
         metrics=metrics,
         metrics_sha256=Training(rows, metrics).sha256,
-        law_errors=found.law_errors,
+        law_errors=evaluation.law_errors,
         peak_memory_bytes=peak_memory(run.device),
         train_seconds=sum(row["time/train_seconds"] for row in rows),
         validation_seconds=sum(row["time/validation_seconds"] for row in rows),
         finished_at=time.time(),
         machine=machine(run.device),
     )
-
-
-def prediction_table(split: Split, predictions: Predictions, clips: Sealed) -> pa.Table:
-    """One row a clip: split, id, what is known of it (KTH: person), what the task keeps (label and logits)."""
-    ids = predictions.ids
-    return pa.table({"split": [split] * len(ids), "id": ids} | clips.facts(ids) | predictions.columns())

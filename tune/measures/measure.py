@@ -22,7 +22,7 @@ from tune.analysis.sheet import Sheet
 from tune.core.cell_folder import CellFolder
 from tune.core.sealing import read_sealed, read_tensors, write_sealed
 from tune.core.study import Cell, Study
-from tune.core.test_access import Sealed
+from tune.core.test_access import SealedClips
 from tune.engine.machine import machine
 
 Advance = Callable[[int], None]
@@ -141,7 +141,7 @@ class CellMeasurement(ABC):
     def opened(self, run: Run, corpus: Corpus, batch_size: int | None = None) -> Stream:
         """The cell's clips, test clips included; the cell's folder notes that they are read, and what for."""
         clips = corpus.stream(self.data, batch_size or self.cell.experiment.batch_size, run.device)
-        return Sealed(clips, self.folder).opened(self.purpose)
+        return SealedClips(clips, self.folder).opened(self.purpose)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a search will do: options, the plan, its checks, and which cells come next.
+"""Planning of a search: its options, its cells and data, checks before it starts, and which cells are trained next.
 
 Imports :mod:`tune.core`, :mod:`tune.services` and :mod:`tune.analysis`.
 """

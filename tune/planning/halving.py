@@ -1,8 +1,8 @@
 """Successive halving: a model's worse learning rates stop early, each with all its seeds.
 
 The rule is that of ASHA (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020), on the
-mean over a learning rate's seeds. A rung is decided when all cells have reached it, from what they wrote into
-their folders. So the outcome depends neither on which worker is faster nor on how often the search was stopped.
+mean over a learning rate's seeds. A rung is decided when all cells have reached it, from the rows in their folders.
+So the outcome depends neither on the speed of workers nor on how often the search was stopped.
 """
 
 from collections.abc import Collection
@@ -13,44 +13,44 @@ from tune.analysis.statistics import mean_and_deviation
 from tune.core.study import Cell, Study
 
 REDUCTION = 3
-"""Of so many learning rates one goes on."""
+"""One of three learning rates continues after a rung."""
 NUM_RUNGS = 3
 MIN_EPOCHS = 3
-"""Earlier than that nothing is decided."""
+"""The earliest rung."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Cells to train now, and the epoch at which they rest (None: they train to their last)."""
+    """Cells to train now, and the epoch at which they pause (None: they train to their last epoch)."""
 
     cells: list[Cell]
     until: int | None = None
     stopped: tuple[Cell, ...] = ()
-    """Cells that were stopped when this was decided."""
+    """Cells that were stopped by this decision."""
 
 
 def rungs(epochs: int) -> list[int]:
-    """The epochs after which it is decided who goes on."""
-    found = {epochs // REDUCTION**power for power in range(1, NUM_RUNGS + 1)}
-    return sorted(rung for rung in found if rung >= MIN_EPOCHS)
+    """The epochs after which learning rates are compared."""
+    candidates = {epochs // REDUCTION**power for power in range(1, NUM_RUNGS + 1)}
+    return sorted(rung for rung in candidates if rung >= MIN_EPOCHS)
 
 
 def next_segment(study: Study, failed: Collection[str]) -> Segment:
-    """What to train next of the cells that have not ``failed``, after stopping what is to be stopped.
+    """Stop the cells that lose at the last complete rung; the cells to train next, without those that ``failed``.
 
-    A cell that diverged counts with the metric's worst value on its rungs. One that failed otherwise ends the
-    search: the next one tries it again, and decides then.
+    ``failed`` holds keys of cells. A diverged cell counts with the metric's worst value on its rungs. After any other
+    failure the segment is empty, which ends the search: the next search tries that cell again.
     """
     if study.scheduler == "none":
         return Segment([cell for cell in study.missing() if cell.key not in failed])
     if any(cell.key in failed and not study.cell_folder(cell).diverged() for cell in study.cells):
-        return Segment([])  # a lost worker's cell has no place on its rung yet
+        return Segment([])  # the failed cell has no value on its rung yet
     stopped = _stop_incomplete(study)
     for rung in rungs(study.cells[0].experiment.epochs):
-        below = [c for c in study.missing() if c.key not in failed and _epoch(study, c) < rung]
+        below = [cell for cell in study.missing() if cell.key not in failed and _epoch(study, cell) < rung]
         if below:
             return Segment(below, rung, tuple(stopped))
-        stopped += _decide(study, rung)
+        stopped += _stop_losers(study, rung)
     return Segment([cell for cell in study.missing() if cell.key not in failed], None, tuple(stopped))
 
 
@@ -65,7 +65,7 @@ def _by_model(study: Study) -> dict[str, Rates]:
 
 
 def _stop_incomplete(study: Study) -> list[Cell]:
-    """Stop the other seeds of a stopped learning rate: seeds that came later, or a driver killed in between."""
+    """Stop all seeds of a stopped learning rate; some are left where seeds were added or the driver was killed."""
     stopped = []
     for rates in _by_model(study).values():
         for cells in rates.values():
@@ -74,8 +74,8 @@ def _stop_incomplete(study: Study) -> list[Cell]:
     return stopped
 
 
-def _decide(study: Study, rung: int) -> list[Cell]:
-    """Stop, of each model, the learning rates that rest at the rung and are not among its best third."""
+def _stop_losers(study: Study, rung: int) -> list[Cell]:
+    """Stop each model's learning rates that pause at the rung and are not among its best third."""
     stopped = []
     for rates in _by_model(study).values():
         means = {rate: mean for rate, cells in rates.items() if (mean := _mean_at(study, cells, rung)) is not None}
@@ -97,18 +97,18 @@ def _stop(study: Study, cells: list[Cell], reason: str) -> list[Cell]:
 
 
 def _mean_at(study: Study, cells: list[Cell], rung: int) -> float | None:
-    """The mean over seeds of the best validation metric up to the rung; None where a seed is not there yet."""
-    values = [_value_at(study, cell, rung) for cell in cells]
-    known = [value for value in values if value is not None]
-    return mean_and_deviation(known)[0] if len(known) == len(values) else None
-
-
-def _value_at(study: Study, cell: Cell, rung: int) -> float | None:
-    folder = study.cell_folder(cell)
-    rows = folder.history()
-    if len(rows) >= rung:
-        return rows[rung - 1][f"best/{study.metric.name}"]
-    return study.metric.worst if folder.diverged() else None  # it can come no further
+    """The mean over seeds of the best validation metric up to the rung; None where a seed has not reached it."""
+    values = []
+    for cell in cells:
+        folder = study.cell_folder(cell)
+        rows = folder.history()
+        if len(rows) >= rung:
+            values.append(rows[rung - 1][f"best/{study.metric.name}"])
+        elif folder.diverged():  # it never reaches the rung
+            values.append(study.metric.worst)
+        else:
+            return None
+    return mean_and_deviation(values)[0]
 
 
 def _epoch(study: Study, cell: Cell) -> int:

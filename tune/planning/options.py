@@ -1,4 +1,4 @@
-"""What a search file declares, what a user can choose, and the grid and fields that both make."""
+"""The command line of a search, and the grid, fields and sampler that it makes of a preset."""
 
 import json
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from data.terminal import options_of
-from tune.core.given_weights import FIELD, fingerprint
+from tune.core.given_weights import FIELD, weights_digest
 from tune.core.search_spec import Preset
 from tune.core.study import Space
 from tune.planning.tpe import Sampler
 
 DEFAULT_GPUS = 0.25
-"""The share of a GPU that a trial holds where there is one and the user does not say."""
+"""The share of a GPU that a trial holds by default where there is a GPU."""
 DEFAULT_SAMPLES = 12
 VELOCITY = "data.velocity_range"
 OPTIONED = ("model", "optim.lr", "seed", VELOCITY)
@@ -23,7 +23,7 @@ OPTIONED = ("model", "optim.lr", "seed", VELOCITY)
 
 
 def _default(text: str, metavar: str | None = None, aliases: tuple[str, ...] = ()) -> Any:
-    """What ``--help`` says about an option that is empty unless it is given."""
+    """The help of an option whose default is None: the text names the effective default."""
     return tyro.conf.arg(metavar=metavar, aliases=aliases or None, help_behavior_hint=f"(default: {text})")
 
 
@@ -35,8 +35,8 @@ class Grid:
     """The cells: which models, learning rates and seeds, and how many epochs."""
 
     preset: Annotated[str, tyro.conf.arg(metavar="NAME")] = "paper"
-    """paper: the grid of the paper's table. demo: a small grid on data that is made here, minutes on two cores. The
-    search's own text above names the others that it has."""
+    """paper: the grid of the paper's table. demo: a small grid on data that the command makes, minutes on two cores.
+    The search's own text above names its other presets."""
     models: Annotated[tuple[str, ...] | None, _default(PRESETS, "NAME ...")] = None
     """Models by name (KTH: fernn-v1, fernn-v2, grnn, grnn-plus, 3dcnn; fernn-v1-circular and fernn-v2-circular, whose
     embedding wraps as the flow does), or package.module:ConfigClass for one of your own."""
@@ -45,7 +45,7 @@ class Grid:
     seeds: Annotated[tuple[int, ...] | None, _default(PRESETS, "SEED ...")] = None
     """Seeds, 0 or more; every learning rate is trained with each."""
     epochs: Annotated[int | None, _default(PRESETS, "N")] = None
-    """Epochs of a cell. More of them go on from where the study's shorter cells ended."""
+    """Epochs of a cell. With more epochs than before, training continues from the study's shorter cells."""
 
 
 @dataclass(frozen=True)
@@ -53,34 +53,34 @@ class Strategy:
     """Which learning rates are tried, and for how long; by default all of the grid, each to its last epoch."""
 
     sampler: Literal["grid", "tpe"] = "grid"
-    """tpe: Optuna's tree-structured Parzen estimator proposes learning rates for each model by itself, four at a
-    time, from the mean validation metric over the seeds of those before."""
+    """tpe: Optuna's tree-structured Parzen estimator proposes learning rates for each model separately, four at a
+    time, from the mean validation metric over the seeds of earlier learning rates."""
     num_samples: Annotated[int | None, _default("12", "N")] = None
     """With tpe: how many learning rates each model tries in all."""
     lr_range: Annotated[tuple[float, float] | None, _default("from the preset's lowest to its highest", "LOW HIGH")] = (
         None
     )
-    """With tpe: where learning rates are proposed, on a logarithmic scale."""
+    """With tpe: the range of learning rates, sampled on a logarithmic scale."""
     scheduler: Literal["none", "halving", "asha"] = "none"
-    """halving (asha is an old word for it): synchronous successive halving. After 1/27, 1/9 and 1/3 of the epochs, but
-    not before the third, a model goes on with the third (rounded up) of its learning rates that have the best mean
+    """halving (asha is its old name): synchronous successive halving. After 1/27, 1/9 and 1/3 of the epochs, but not
+    before the third, a model continues with the third (rounded up) of its learning rates that have the best mean
     validation metric over seeds; the others stop with all their seeds. A rung is decided when all have reached it,
-    so the outcome does not depend on which worker is faster."""
+    so the outcome does not depend on the speed of workers."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a cell is trained; a study keeps what it was begun with."""
+    """How a cell is trained; a study's choices cannot be changed later."""
 
     batch_size: Annotated[int | None, _default(PRESETS, "N")] = None
     """Clips in a batch."""
     precision: Annotated[Literal["float32", "bf16"] | None, _default("float32", "{float32,bf16}")] = None
     """bf16: matrix products in bfloat16; weights and sums stay float32."""
-    weights: Annotated[Path | None, _default("they are drawn", "FILE")] = None
-    """Checkpoint that training starts from, a cell's best/model.safetensors, of models that can be fine-tuned."""
+    weights: Annotated[Path | None, _default("random weights", "FILE")] = None
+    """Checkpoint from which training starts, a cell's best/model.safetensors, for models that can be fine-tuned."""
     set: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FIELD=VALUE")] = ()
     """Any other field of the experiment by its dotted name, as in data.split=official or model.hidden_channels=64;
-    of one that the preset searches, all its values, as in model.inner_steps=[0,1,5]."""
+    for a field that the preset searches, all its values, as in model.inner_steps=[0,1,5]."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,12 @@ class Clips:
     """Where the clips come from, and how they move."""
 
     data: Annotated[str | None, _default("datasets/NAME", "DIR|URL")] = None
-    """Folder of the prepared data; where it has none of the resolution asked for, that is made in it. Or a bucket to
-    which data/upload.py has brought it, as s3://bucket/kth: each machine that reads it keeps a copy by its hash."""
+    """Folder of the prepared data; a missing resolution is prepared in it. Or the URL in a bucket to which
+    data/upload.py has copied it, as s3://bucket/kth; each machine that reads it caches a copy by its hash."""
     videos: Annotated[Path | None, _default("they are downloaded", "DIR", aliases=("--files",))] = None
     """Folder with the original files on disk: KTH's videos, MNIST's four files or mnist.npz."""
     download: bool = True
-    """Whether data that is not there may be downloaded."""
+    """Whether missing data may be downloaded."""
     data_velocity: Annotated[int | None, _default(PRESETS, "N")] = None
     """Velocities are drawn from V_N: up to N pixels per frame on each axis, or N steps of 10 degrees per frame."""
     protocol: Annotated[Literal["default", "published"] | None, _default("default", "{default,published}")] = None
@@ -102,42 +102,42 @@ class Clips:
 
 @dataclass(frozen=True)
 class Records:
-    """What the study is called and where it is kept."""
+    """The study's name and the places of its records."""
 
     study: Annotated[str | None, _default("the data's name and the preset's", "NAME")] = None
-    """Name of the study. Give one that exists to go on with it or to add cells to it."""
+    """Name of the study. The name of an existing study continues it or adds cells to it."""
     storage: Annotated[str, tyro.conf.arg(metavar="DIR|URL")] = "studies"
     """Where studies are kept: a folder, on a cluster one that every node has mounted, or a bucket as in
     s3://bucket/studies (AWS_ENDPOINT_URL names a server that is not Amazon's)."""
     tracking_uri: Annotated[str | None, _default("SQLite in the storage", "URI")] = None
-    """MLflow server or database; must be given where the storage is a bucket."""
+    """MLflow server or database; required where the storage is a bucket."""
     optuna_storage: Annotated[str | None, _default("SQLite in the storage, none in a bucket", "URI")] = None
-    """Database in which Optuna's study stands for optuna-dashboard: SQLite, PostgreSQL or MySQL."""
+    """Database of Optuna's study, for optuna-dashboard: SQLite, PostgreSQL or MySQL."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where trials run, and what each holds."""
+    """Where trials run, and the resources of each."""
 
     address: Annotated[str | None, _default("Ray is started on this machine", "ADDRESS")] = None
     """A running Ray cluster."""
     cpus_per_trial: Annotated[float, tyro.conf.arg(metavar="N")] = 1
-    """CPUs that a trial holds; its threads, too."""
+    """CPUs of a trial, and its number of threads."""
     gpus_per_trial: Annotated[
         float | Literal["auto"] | None, _default("0.25 where the cluster has a GPU, else 0", "N|auto")
     ] = None
-    """GPUs that a trial holds, a fraction to pack several on one. auto: measured for each model before the search,
-    and without a GPU the CPUs of a trial, too. A trial that runs out of the GPU's memory goes on with twice the
+    """GPUs of a trial, a fraction to pack several on one. auto: measured for each model before the search; without a
+    GPU the CPUs of a trial are measured instead. A trial that runs out of the GPU's memory continues with twice the
     share."""
     max_concurrent: Annotated[int | None, _default("as many as fit", "N")] = None
-    """Trials that may run at once."""
+    """Most trials at the same time."""
     price_per_gpu_hour: Annotated[float | None, _default("no price is shown", "PRICE")] = None
     """What an hour of a GPU costs, in any currency: the plan then shows the price of the search."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a user can choose; without any option the search is the paper's."""
+    """All options of a search; without options it is the paper's search."""
 
     grid: Grid = Grid()
     strategy: Strategy = Strategy()
@@ -146,7 +146,7 @@ class Options:
     records: Records = Records()
     cluster: Cluster = Cluster()
     plan: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Say what would run and what it would cost, and stop."""
+    """Print what would run and its cost, and stop."""
     yes: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Do not ask before a search of the paper's size starts without a GPU."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -159,7 +159,7 @@ def parse(description: str) -> Options:
 
 
 def chosen_sampler(preset: Preset, options: Options) -> Sampler | None:
-    """The sampler beyond the grid, None for the grid; raises ValueError for options that do not go together."""
+    """The sampler, None for the grid; raises ValueError for options that exclude each other."""
     strategy, rates = options.strategy, preset.space["optim.lr"]
     if strategy.sampler == "grid":
         for name in ("num_samples", "lr_range"):
@@ -173,12 +173,12 @@ def chosen_sampler(preset: Preset, options: Options) -> Sampler | None:
 
 
 def chosen_space(preset: Preset, options: Options) -> Space:
-    """The preset's grid, with the dimensions that the user gave."""
+    """The preset's grid with the values that the user gave; raises ValueError for an empty dimension."""
     grid, velocity = options.grid, options.clips.data_velocity
     given: dict[str, Sequence[Any] | None] = {"model": grid.models, "optim.lr": grid.lrs, "seed": grid.seeds}
     if VELOCITY in preset.space and velocity is not None:
         given[VELOCITY] = (velocity,)
-    for name, value in further(preset, options).items():
+    for name, value in searched_settings(preset, options).items():
         given[name] = tuple(value) if isinstance(value, list) else (value,)
     for option, values in (("--models", grid.models), ("--lrs", grid.lrs), ("--seeds", grid.seeds)):
         if values == ():
@@ -187,7 +187,7 @@ def chosen_space(preset: Preset, options: Options) -> Space:
 
 
 def gpu_share(options: Options, num_gpus: float) -> float:
-    """The part of a GPU that a trial holds where there are so many GPUs; before it is measured, the default's."""
+    """The share of a GPU that a trial holds if there are ``num_gpus`` GPUs; for "auto" the default's."""
     given = options.cluster.gpus_per_trial
     if given is not None and given != "auto":
         return given
@@ -195,7 +195,7 @@ def gpu_share(options: Options, num_gpus: float) -> float:
 
 
 def chosen_settings(preset: Preset, options: Options) -> dict[str, Any]:
-    """The fields that the user gave, by an option of their own or by ``--set``."""
+    """The values of fields that the user gave, by an option or by ``--set``; raises ValueError without weights."""
     given: dict[str, Any] = {
         "epochs": options.grid.epochs,
         "batch_size": options.training.batch_size,
@@ -204,18 +204,21 @@ def chosen_settings(preset: Preset, options: Options) -> dict[str, Any]:
         "data.protocol": options.clips.protocol,
     }
     if (path := options.training.weights) is not None:
-        given[FIELD] = fingerprint(path)
+        given[FIELD] = weights_digest(path)
     elif preset.finetunes:
         raise ValueError(f"--preset {options.grid.preset} starts from weights: give --weights FILE")
     named = {name: value for name, value in given.items() if value is not None}
     chosen = dict(parse_setting(text) for text in options.training.set)
-    return {**named, **{name: value for name, value in chosen.items() if name not in further(preset, options)}}
+    return {
+        **named,
+        **{name: value for name, value in chosen.items() if name not in searched_settings(preset, options)},
+    }
 
 
-def further(preset: Preset, options: Options) -> dict[str, Any]:
-    """What ``--set`` says of searched fields that no option of their own is for: one value or a list of them."""
-    chosen = dict(parse_setting(text) for text in options.training.set)
-    return {name: value for name, value in chosen.items() if name in preset.space and name not in OPTIONED}
+def searched_settings(preset: Preset, options: Options) -> dict[str, Any]:
+    """The values by ``--set`` of searched fields without an option of their own: one value or a list."""
+    settings = dict(parse_setting(text) for text in options.training.set)
+    return {name: value for name, value in settings.items() if name in preset.space and name not in OPTIONED}
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

@@ -1,11 +1,11 @@
-"""What is checked before anything starts: storage, addresses of views, resources. Each refusal is one line."""
+"""Checks before a search starts: the storage and the addresses of views. Each error is one line."""
 
 from importlib.util import find_spec
 
 from tune.core.folder import Folder
 from tune.core.study import StudyError
 from tune.planning.options import Records
-from tune.services.addresses import DATABASES, SERVERS, check_database, check_scheme, check_server_address, plain
+from tune.services.addresses import DATABASES, SERVERS, check_database, check_scheme, check_server_address, normalized
 from tune.services.databases import MLFLOW, OPTUNA
 from tune.services.mlflow_server import check_server
 
@@ -20,11 +20,11 @@ def check_storage(folder: Folder) -> None:
 
 
 def check_tracking(uri: str, storage: str, *, given: bool = True) -> None:
-    """Raises StudyError where a given address is not MLflow's, does not answer, or does not let this user in.
+    """Raises StudyError where ``uri`` is not MLflow's, its server does not answer, or it rejects the login.
 
-    What state a database is in is none of an address's business, and what was not given is not refused.
+    ``given``: whether the user gave the address; a default address is not checked. Nor is the state of a database.
     """
-    uri = plain(uri)
+    uri = normalized(uri)
     if storage.startswith("s3://") and not uri.startswith(SERVERS) and find_spec("boto3") is None:
         raise StudyError(f"MLflow keeps files in {storage} through boto3, which is missing: pip install boto3")
     if not given:
@@ -38,13 +38,13 @@ def check_tracking(uri: str, storage: str, *, given: bool = True) -> None:
 
 
 def check_views(records: Records) -> None:
-    """Raises StudyError where an address on the command line cannot be used for a view, see :func:`check_tracking`."""
+    """Raises StudyError where an address on the command line cannot be used for a view."""
     check_tracking(tracking_uri(records), records.storage, given=records.tracking_uri is not None)
     check_optuna(records)
 
 
 def check_optuna(records: Records) -> None:
-    """Raises StudyError where a given database of Optuna's study cannot be used, or is MLflow's."""
+    """Raises StudyError where a given database of Optuna's study cannot be used, or is also MLflow's."""
     url = optuna_storage(records)
     if records.optuna_storage is None or url is None:
         return
@@ -56,9 +56,9 @@ def check_optuna(records: Records) -> None:
 
 
 def tracking_uri(records: Records) -> str:
-    """The MLflow server or database; raises StudyError where there is none to be guessed."""
+    """The address of the MLflow server or database; raises StudyError where none is given for a bucket."""
     if records.tracking_uri is not None:
-        return plain(records.tracking_uri)
+        return normalized(records.tracking_uri)
     home = Folder(records.storage)
     if not home.is_local:
         raise StudyError(f"--tracking-uri must be given where --storage is a bucket, as {records.storage} is")
@@ -66,10 +66,8 @@ def tracking_uri(records: Records) -> str:
 
 
 def optuna_storage(records: Records) -> str | None:
-    """The database of Optuna's study; None where the storage is a bucket and none is given."""
-    home = Folder(records.storage)
+    """The address of Optuna's database; None where the storage is a bucket and none is given."""
     if records.optuna_storage is not None:
-        return plain(records.optuna_storage)
-    if not home.is_local:
-        return None
-    return f"sqlite:///{home.root}/optuna.db"
+        return normalized(records.optuna_storage)
+    home = Folder(records.storage)
+    return f"sqlite:///{home.root}/optuna.db" if home.is_local else None

@@ -1,4 +1,4 @@
-"""What trials hold, and what the cluster or this machine has for them."""
+"""The CPUs and GPUs that trials hold, and that the cluster or this machine has."""
 
 import math
 import os
@@ -16,31 +16,31 @@ from tune.planning.options import Options, gpu_share
 
 @dataclass(frozen=True)
 class Resources:
-    """What one trial holds, and how many may run at once (None: as many as fit)."""
+    """CPUs and GPUs of one trial, and the most trials at the same time (None: as many as fit)."""
 
     cpus: float = 1
     gpus: float = 0
     max_concurrent: int | None = None
     by_model: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """CPUs and GPUs of the models that hold others, by label."""
+    """CPUs and GPUs of a trial of certain models, by the model's label."""
 
     def of(self, label: str) -> tuple[float, float]:
         """CPUs and GPUs of a trial of the model."""
         return self.by_model.get(label, (self.cpus, self.gpus))
 
     def can_widen(self, label: str) -> bool:
-        """Whether a trial of the model holds a part of a GPU."""
+        """Whether a trial of the model holds less than a whole GPU, but a part of one."""
         return 0 < self.of(label)[1] < 1
 
     def widened(self, labels: Iterable[str]) -> Self:
-        """Twice the share of a GPU for the models, a whole one at the most."""
+        """The resources with twice the share of a GPU for the models, at most a whole GPU."""
         shares = {label: (self.of(label)[0], min(1.0, 2 * self.of(label)[1])) for label in labels}
         return replace(self, by_model={**self.by_model, **shares})
 
 
 @dataclass(frozen=True)
 class Node:
-    """The CPUs and GPUs of a machine, and how many machines of the kind there are or can be."""
+    """The CPUs and GPUs of one machine, and the number of such machines."""
 
     cpus: float
     gpus: float
@@ -49,32 +49,32 @@ class Node:
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a search can have: the machines that are there, and those that an autoscaler can bring."""
+    """The machines that are running, and those that an autoscaler can start."""
 
     alive: tuple[Node, ...]
     scaled: tuple[Node, ...] = ()
 
     @property
     def cpus(self) -> float:
-        """All CPUs at the most."""
+        """The most CPUs that a search can have."""
         return max(sum(node.cpus * node.count for node in nodes if node.cpus) for nodes in (self.alive, self.scaled))
 
     @property
     def gpus(self) -> float:
-        """All GPUs at the most."""
+        """The most GPUs that a search can have."""
         return max(sum(node.gpus * node.count for node in nodes if node.gpus) for nodes in (self.alive, self.scaled))
 
     def holds(self, cpus: float, gpus: float) -> bool:
-        """Whether one machine has so much."""
+        """Whether one machine has these CPUs and GPUs."""
         return any(cpus <= node.cpus and gpus <= node.gpus for node in (*self.alive, *self.scaled))
 
 
 def hardware() -> Hardware:
-    """What the cluster has that Ray is connected to, or can have; else what this machine has."""
+    """The machines of the cluster that Ray is connected to, or this machine where Ray is not started."""
     if not ray.is_initialized():
         return Hardware((Node(os.cpu_count() or 1, torch.cuda.device_count()),))
     alive = tuple(_node(node["Resources"]) for node in ray.nodes() if node["Alive"])
-    config = cluster_state.get_cluster_config()  # Ray tells it nowhere else; its own libraries read it there
+    config = cluster_state.get_cluster_config()  # Ray has no public function for it; its own libraries use this one
     if config is None:
         return Hardware(alive)
     groups = config.node_group_configs
@@ -82,19 +82,20 @@ def hardware() -> Hardware:
 
 
 def _node(resources: Mapping[str, float], count: float = 1) -> Node:
-    unlimited = count < 0
-    return Node(resources.get("CPU", 0), resources.get("GPU", 0), math.inf if unlimited else count)
+    is_unlimited = count < 0
+    return Node(resources.get("CPU", 0), resources.get("GPU", 0), math.inf if is_unlimited else count)
 
 
 def chosen_resources(options: Options) -> Resources:
-    """What a trial holds; raises StudyError where no machine of the cluster that Ray is connected to can give it."""
-    have, cluster = hardware(), options.cluster
-    cpus, gpus = cluster.cpus_per_trial, gpu_share(options, have.gpus)
-    for name, wanted in (("cpus", cpus), ("gpus", gpus)):
-        if wanted < 0:
-            raise StudyError(f"--{name}-per-trial must be 0 or more, got {wanted:g}")
-    if not have.holds(cpus, gpus):
-        kinds = dict.fromkeys(f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in (*have.alive, *have.scaled))
+    """The resources of a trial; raises StudyError for negative numbers, and where no machine has enough."""
+    machines, cluster = hardware(), options.cluster
+    cpus, gpus = cluster.cpus_per_trial, gpu_share(options, machines.gpus)
+    for name, number in (("cpus", cpus), ("gpus", gpus)):
+        if number < 0:
+            raise StudyError(f"--{name}-per-trial must be 0 or more, got {number:g}")
+    if not machines.holds(cpus, gpus):
+        nodes = (*machines.alive, *machines.scaled)
+        kinds = dict.fromkeys(f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in nodes)
         raise StudyError(
             f"--cpus-per-trial and --gpus-per-trial must fit on one machine, got {cpus:g} and {gpus:g}: "
             f"the cluster has or can bring machines with {'; '.join(kinds)}"

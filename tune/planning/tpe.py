@@ -1,7 +1,7 @@
 """Learning rates beyond the grid: Optuna proposes them, round by round.
 
-A round depends on the finished rounds before it and on nothing else: not on time, not on which trial ended
-first. So a search that was killed proposes the same again.
+A round depends only on the finished rounds before it, not on time or on the order in which trials end.
+So a search that was killed proposes the same learning rates again.
 """
 
 import warnings
@@ -14,7 +14,7 @@ from fernn.seeding import seed_of
 from tune.core.study import RATE
 
 ROUND = 4
-"""Learning rates that are proposed at once; the first round is drawn at random, as TPE knows nothing yet."""
+"""Learning rates of one round; those of the first round are random, as TPE has no values yet."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Sampler:
     """Optuna's tree-structured Parzen estimator over one log-uniform learning rate."""
 
     num_samples: int
-    """How many learning rates each model tries."""
+    """The number of learning rates that each model tries."""
     lr_range: tuple[float, float]
 
     def __post_init__(self) -> None:
@@ -33,36 +33,37 @@ class Sampler:
             raise ValueError(f"--num-samples must be 1 or more, got {self.num_samples}")
 
     def facts(self) -> dict[str, object]:
-        """What a study writes down about it."""
+        """The sampler's settings for ``study.json``."""
         return {"sampler": "tpe", "num_samples": self.num_samples, "lr_range": list(self.lr_range)}
 
     def plan(self, model: str, tried: Mapping[float, float | None]) -> list[float]:
-        """The learning rates of ``model`` that are to be trained now: those tried, and the next round's.
+        """The learning rates of ``model`` to train now: those tried, and those of the next round.
 
-        ``tried`` gives each one's value, None while it has none: then nothing new is proposed.
+        ``tried`` holds the value of each learning rate, to be maximized. While one has None, no round is added.
         """
         low, high = self.lr_range
-        mine = {rate: value for rate, value in tried.items() if low <= rate <= high}
-        left = self.num_samples - len(mine)
-        if left <= 0 or None in mine.values():
+        values = {rate: value for rate, value in tried.items() if low <= rate <= high}
+        left = self.num_samples - len(values)
+        if left <= 0 or None in values.values():
             return list(tried)
-        values = {rate: value for rate, value in mine.items() if value is not None}
         return [*tried, *self._propose(model, values, min(left, ROUND))]
 
-    def _propose(self, model: str, values: Mapping[float, float], count: int) -> list[float]:
-        rate = optuna.distributions.FloatDistribution(*self.lr_range, log=True)
+    def _propose(self, model: str, values: Mapping[float, float | None], count: int) -> list[float]:
+        log_uniform = optuna.distributions.FloatDistribution(*self.lr_range, log=True)
+        distributions: dict[str, optuna.distributions.BaseDistribution] = {RATE: log_uniform}
         study = self._study(model, len(values))
-        for tried, value in values.items():
-            study.add_trial(optuna.trial.create_trial(params={RATE: tried}, distributions={RATE: rate}, value=value))
-        found: list[float] = []
+        for rate, value in values.items():
+            study.add_trial(optuna.trial.create_trial(params={RATE: rate}, distributions=distributions, value=value))
+        proposed: list[float] = []
         for _ in range(count):
-            found.append(self._readable(study.ask({RATE: rate}).params[RATE], {*values, *found}))
-        return found
+            rate = study.ask(distributions).params[RATE]
+            proposed.append(self._rounded(rate, {*values, *proposed}))
+        return proposed
 
-    def _readable(self, rate: float, taken: set[float]) -> float:
-        """The rate to three digits, unless that one is taken or out of the range."""
+    def _rounded(self, rate: float, known: set[float]) -> float:
+        """The rate rounded to three digits, unless that rate is known already or out of the range."""
         (low, high), short = self.lr_range, float(f"{rate:.3g}")
-        return short if low <= short <= high and short not in taken else rate
+        return short if low <= short <= high and short not in known else rate
 
     def _study(self, model: str, num_values: int) -> optuna.Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)

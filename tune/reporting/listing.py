@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tune.core.console import disk, moment, print_document, print_lines, print_table
-from tune.core.driver import driver_of, named
+from tune.core.driver import driver_of, process_text
 from tune.core.folder import Folder, check_storage_name
 from tune.core.given_weights import experiments, imported_cells
 from tune.core.identity import STUDY_FILE
@@ -112,7 +112,7 @@ def row(one: Entry) -> tuple[str, ...]:
     others += [f"{one.num_imported} imported"] if one.num_imported else []
     return (
         one.study.name, one.data, f"{one.counts['done']} / {one.num_planned}", ", ".join(others), marks(one.study),
-        named(one.driver), "" if one.last_result is None else moment(one.last_result), disk(one.num_bytes),
+        process_text(one.driver), "" if one.last_result is None else moment(one.last_result), disk(one.num_bytes),
     )  # fmt: skip
 
 

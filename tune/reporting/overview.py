@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tune.core.console import duration, plain, print_document, print_lines, print_table
-from tune.core.driver import driver_of, named
+from tune.core.driver import driver_of, process_text
 from tune.core.given_weights import experiments
 from tune.core.sealing import DamagedError
 from tune.core.status import CellStatus, statuses
@@ -55,7 +55,7 @@ def facts(study: Study) -> Iterator[str]:
     for name, values in study.space.items():
         yield f"searched: {name}: {', '.join(plain(value) for value in values)}"
     yield f"strategy: {strategy(study)}"
-    yield f"driver: {named(driver_of(study.folder)) or 'none'}"
+    yield f"driver: {process_text(driver_of(study.folder)) or 'none'}"
 
 
 def protocol(study: Study) -> dict[str, Any]:

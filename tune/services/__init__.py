@@ -1,4 +1,4 @@
-"""What a search leans on beside Ray: databases and MLflow servers, and what is wrong with them.
+"""Services that a search uses beside Ray: databases and MLflow servers, with checks and repairs.
 
 Imports :mod:`tune.core`.
 """

@@ -1,4 +1,4 @@
-"""Whether an address that was given for MLflow or Optuna can be one: each refusal says what to give instead."""
+"""Checks of the addresses of MLflow and Optuna on the command line; each error says what to give instead."""
 
 import re
 from pathlib import Path
@@ -6,22 +6,22 @@ from urllib.parse import urlsplit
 
 from fernn.config import unknown_name
 from tune.core.study import StudyError
-from tune.services.databases import BehindError, Package, examine, sqlite_file
+from tune.services.databases import Package, ViewError, check_usable, sqlite_file
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https")
 NO_TRACKING = ("", "file", "databricks-uc", "uc")
-"""What MLflow's client knows, but does not keep runs in any more."""
+"""Schemes that MLflow's client registers but that keep no runs any more."""
 PLUGINS = {"azureml": "azureml-mlflow", "arn": "sagemaker-mlflow"}
-"""The packages with which MLflow's client reaches what begins so."""
+"""The package of MLflow's plugin for a scheme."""
 PAGES = re.compile(r"/(#|ajax-api|api/\d\.\d|graphql|static-files|health|version)(/|$)")
-"""Where the pages and answers of an MLflow server lie, below its address."""
+"""The paths of an MLflow server's pages and API, below its address."""
 HOST_AND_PORT = re.compile(r"[\w.-]+:\d+(/.*)?")
 FOLDERS = "MLflow keeps runs in a database or behind a server, no longer in folders"
 
 
 def check_server_address(uri: str) -> None:
-    """Raises StudyError where an http(s) address is no server's, as one from a browser's address line is not."""
+    """Raises StudyError for an http(s) address without a host, with a bad port, or copied from a browser's page."""
     try:
         parts = urlsplit(uri)
         is_address = bool(parts.hostname) and parts.port != 0
@@ -34,43 +34,46 @@ def check_server_address(uri: str) -> None:
 
 
 def page_of(uri: str) -> str:
-    """Whose page or answer an http(s) address looks to be, where it does: a proxy may have MLflow at such a path."""
+    """An error text with the server's address, if an http(s) address looks like a page's, else an empty text.
+
+    Such an address may still be right: a proxy may serve MLflow at that path.
+    """
     parts = urlsplit(uri)
-    shown = parts.path + ("/#" if parts.fragment or uri.endswith("#") else "")
-    page = PAGES.search(shown)
+    full_path = parts.path + ("/#" if parts.fragment or uri.endswith("#") else "")
+    page = PAGES.search(full_path)
     if page is None and not parts.query:
         return ""
-    path = shown[: page.start()] if page else parts.path
+    path = full_path[: page.start()] if page else parts.path
     server = f"{parts.scheme}://{parts.netloc}{path}".rstrip("/")
     return f"--tracking-uri must be the server's address alone, got the address of a page: give {server}"
 
 
-def plain(uri: str) -> str:
+def normalized(uri: str) -> str:
     """The address with its scheme in lower case, as MLflow and SQLAlchemy compare it."""
     scheme, colon, rest = uri.partition(":")
     return scheme.lower() + colon + rest if colon else uri
 
 
 def check_scheme(option: str, uri: str, servers: tuple[str, ...] = ()) -> None:
-    """Raises StudyError where an option's address begins as none that is known, with what may be meant."""
+    """Raises StudyError for an option's address with an unknown scheme, with a suggestion."""
     scheme = uri.partition(":")[0].partition("+")[0]
     if scheme in (*servers, *DATABASES) and ":" in uri:
         return
-    if servers and _is_reached_by_mlflow(uri, scheme):
+    if servers and _is_mlflow_store(uri, scheme):
         return
-    ways = "http://HOST:PORT, sqlite:///FILE or postgresql://..." if servers else "sqlite:///FILE or postgresql://..."
-    raise StudyError(f"{option} must be as {ways}, got {uri!r}: {_meant(uri, scheme, servers)}")
+    forms = "http://HOST:PORT, sqlite:///FILE or postgresql://..." if servers else "sqlite:///FILE or postgresql://..."
+    raise StudyError(f"{option} must be as {forms}, got {uri!r}: {_suggestion(uri, scheme, servers)}")
 
 
-def _is_reached_by_mlflow(uri: str, scheme: str) -> bool:
-    """Whether MLflow's client or one of its plugins reaches it in a way of its own."""
+def _is_mlflow_store(uri: str, scheme: str) -> bool:
+    """Whether MLflow's client or one of its plugins has a tracking store for the scheme."""
     from mlflow.tracking._tracking_service.utils import _tracking_store_registry  # takes seconds to import
 
-    known = _tracking_store_registry._registry  # which MLflow shows in no other way
-    return uri == "databricks" or (":" in uri and scheme in known and scheme not in NO_TRACKING)
+    schemes = _tracking_store_registry._registry  # MLflow has no public list of them
+    return uri == "databricks" or (":" in uri and scheme in schemes and scheme not in NO_TRACKING)
 
 
-def _meant(uri: str, scheme: str, servers: tuple[str, ...]) -> str:
+def _suggestion(uri: str, scheme: str, servers: tuple[str, ...]) -> str:
     if scheme in SERVERS:
         return "a server of MLflow's is given with --tracking-uri"
     if scheme in PLUGINS and servers:
@@ -87,9 +90,9 @@ def _meant(uri: str, scheme: str, servers: tuple[str, ...]) -> str:
 
 
 def check_database(option: str, package: Package, uri: str) -> None:
-    """Raises StudyError where a database's address is none, its server does not answer, or lets this user not in.
+    """Raises StudyError for a malformed address, and for a server that does not answer or rejects the login.
 
-    The state of a SQLite file is none of an address's business.
+    The state of a SQLite file is not checked here.
     """
     from sqlalchemy.exc import ArgumentError
 
@@ -102,15 +105,15 @@ def check_database(option: str, package: Package, uri: str) -> None:
     if file is not None:
         return _check_folder(option, package, uri, file)
     try:
-        examine(package, uri)
-    except BehindError as error:
+        check_usable(package, uri)
+    except ViewError as error:
         if error.condition == "away":
             raise StudyError(f"{option} must be a database that answers and lets this user in, {error}") from error
 
 
 def _check_folder(option: str, package: Package, uri: str, file: Path) -> None:
     folder = file.absolute().parent
-    if package.name == "MLflow":  # which makes those that are missing
-        folder = next(one for one in (folder, *folder.parents) if one.exists())
+    if package.name == "MLflow":  # MLflow creates missing folders
+        folder = next(path for path in (folder, *folder.parents) if path.exists())
     if not folder.is_dir():
         raise StudyError(f"{option} must be a file in a folder that is there, {uri} is not: {folder} is no folder")

@@ -1,6 +1,7 @@
-"""What keeps the database of a view from being written, found out before MLflow or Optuna open it, in plain words.
+"""Checks of the databases of views, before MLflow or Optuna open them, and errors that name the cause in one line.
 
-MLflow tries for minutes to open a database that cannot be opened, and Optuna writes into one before it looks at it.
+A view is MLflow's or Optuna's record of a study. MLflow retries for minutes on a database that cannot be opened, and
+Optuna writes into a database before it checks it.
 """
 
 import errno
@@ -21,31 +22,30 @@ Condition = Literal["damaged", "foreign", "locked", "older", "newer", "unwritabl
 
 PACKAGES = ("fernn", "data", "tune")
 MISREAD = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError)
-"""What a package raises that reads content which no version of it has written."""
+"""Errors that MLflow and Optuna raise on content that no version of them has written."""
 LOCK_S = 5.0
-"""Seconds to wait for another program that writes."""
+"""Seconds to wait for another program's lock."""
 CONNECT_S = 5
 SCHEMES = ("sqlite", "postgresql", "mysql", "mariadb", "mssql")
-"""How the addresses of databases begin."""
 SERVERS = ("postgresql", "mysql", "mariadb")
 """Databases whose drivers all take ``connect_timeout``."""
 MAGIC = b"SQLite format 3\x00"
-"""How a SQLite file begins."""
+"""The first bytes of a SQLite file."""
 SPOILED = "no such (table|column)|Could not decode"
-"""What SQLite and Python say of content that no version of the package has written."""
-BESIDE = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a database's file."""
+"""Error texts of SQLite and Python on content that no version of the package has written."""
+SIDE_FILES = ("-wal", "-shm", "-journal")
+"""Endings of the files that SQLite keeps beside a database."""
 
 
 @dataclass(frozen=True)
 class Package:
-    """Who writes a view, the option that names its database, and where its package keeps its schema and the history."""
+    """The package that writes a view, the option that names its database, and the module of its schema's history."""
 
     name: str
     option: str
     migrations: str
     first_tables: tuple[str, str]
-    """The module and the declarative base of the tables that are made before the schema has a version."""
+    """The module and the declarative base of the tables that exist before the schema has a version."""
 
     @property
     def version(self) -> str:
@@ -53,7 +53,7 @@ class Package:
         return version(self.name.lower())
 
     def revisions(self) -> tuple[str | None, set[str]]:
-        """The newest schema of the installed package, and all that came before."""
+        """The newest schema revision of the installed package, and all revisions."""
         from alembic.script import ScriptDirectory
 
         package, _, name = self.migrations.rpartition(".")
@@ -61,7 +61,7 @@ class Package:
         return scripts.get_current_head(), {script.revision for script in scripts.walk_revisions()}
 
     def tables(self) -> set[str]:
-        """The names of the tables that are made before the schema has a version."""
+        """The names of the tables that exist before the schema has a version."""
         module, base = self.first_tables
         return set(getattr(import_module(module), base).metadata.tables)
 
@@ -77,8 +77,8 @@ OPTUNA = Package(
 )
 
 
-class BehindError(ConnectionError):
-    """A view that cannot be brought up to date: whose, where, in what condition, and what was seen."""
+class ViewError(ConnectionError):
+    """A view that cannot be updated: its package, its address, its condition, and the reason in one line."""
 
     def __init__(self, package: Package, address: str, condition: Condition, reason: str) -> None:
         self.package, self.address, self.condition, self.reason = package, masked(address), condition, masked(reason)
@@ -86,17 +86,17 @@ class BehindError(ConnectionError):
 
 
 class NoDatabaseError(sqlite3.DatabaseError):
-    """What is no database, though it lies where one is kept."""
+    """A file or folder at a database's path that is no database."""
 
     sqlite_errorname = "SQLITE_NOTADB"
 
 
 class ForeignError(Exception):
-    """What is not the view's own, and is left alone."""
+    """A database or file of another program, which must not be changed."""
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The file of a SQLite database, None for another one; raises ArgumentError for what is no database's address."""
+    """The file of a SQLite database, None for any other database; raises ArgumentError for any other address."""
     from sqlalchemy import make_url
 
     url = make_url(uri)
@@ -105,7 +105,7 @@ def sqlite_file(uri: str) -> Path | None:
 
 
 def is_database(uri: str) -> bool:
-    """Whether it is the address of a database, not of a server of MLflow's or of what its plugins reach."""
+    """Whether the address is a database's, not that of an MLflow server or plugin."""
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -115,11 +115,11 @@ def is_database(uri: str) -> bool:
         return False
 
 
-def examine(package: Package, uri: str, *, study: str = "", whole: bool = False) -> None:
-    """Raises BehindError where the package cannot read and write the database there; ``whole``: every page is read.
+def check_usable(package: Package, uri: str, *, study: str = "", whole: bool = False) -> None:
+    """Raises ViewError where the package cannot read and write the database; ``whole``: also checks every page of it.
 
-    What is not there yet is in order. A server of MLflow's is not looked at. A database beside the folder ``study``
-    may be no link that leads elsewhere: nobody has named what is there.
+    A database that does not exist yet is usable. An MLflow server is not checked. A database in the same storage as
+    the folder ``study`` must not be a link that leads out of the storage.
     """
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -128,18 +128,18 @@ def examine(package: Package, uri: str, *, study: str = "", whole: bool = False)
     try:
         file = sqlite_file(uri)
         if file is None:
-            found = server_revision(uri)
+            revision = server_revision(uri)
         else:
             _check_link(file, study)
-            found = file_revision(package, file, whole)
+            revision = file_revision(package, file, whole)
     except (sqlite3.Error, SQLAlchemyError, ImportError, OSError, ForeignError) as error:
-        raise behind(package, uri, error) from error
-    head, known = package.revisions() if found is not None else (None, set[str]())
-    if found == head:
+        raise view_error(package, uri, error) from error
+    head, known = package.revisions() if revision is not None else (None, set[str]())
+    if revision == head:
         return
-    condition: Condition = "older" if found in known else "newer"
-    reason = f"has the schema of {condition} versions of {package.name} ({found}), {package.version} is installed"
-    raise BehindError(package, place(uri), condition, reason)
+    condition: Condition = "older" if revision in known else "newer"
+    reason = f"has the schema of {condition} versions of {package.name} ({revision}), {package.version} is installed"
+    raise ViewError(package, display_name(uri), condition, reason)
 
 
 def _check_link(file: Path, study: str) -> None:
@@ -150,7 +150,7 @@ def _check_link(file: Path, study: str) -> None:
 
 
 def file_revision(package: Package, file: Path, whole: bool = False) -> str | None:
-    """The schema's version in a SQLite file that can be read and written, None where it has none yet."""
+    """The schema revision of a SQLite file, None where it has none yet; raises an error for an unusable file."""
     if file.is_dir():
         raise NoDatabaseError("a folder is in its place")
     if not file.exists():
@@ -158,33 +158,33 @@ def file_revision(package: Package, file: Path, whole: bool = False) -> str | No
     if not file.is_file():
         raise ForeignError("is no file")
     with file.open("rb") as content:
-        if content.read(len(MAGIC)) not in (b"", MAGIC):  # SQLite would delete the log beside it
+        if content.read(len(MAGIC)) not in (b"", MAGIC):  # SQLite would delete the log of such a file
             raise NoDatabaseError("file is not a database")
     if not (os.access(file, os.W_OK) and os.access(file.resolve().parent, os.W_OK)):
         raise PermissionError("it may only be read")
     with closing(sqlite3.connect(file, timeout=LOCK_S, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        if whole and (found := connection.execute("PRAGMA quick_check(1)").fetchone()) != ("ok",):
-            raise NoDatabaseError(" ".join(str(found[0]).split()))
+        if whole and (answer := connection.execute("PRAGMA quick_check(1)").fetchone()) != ("ok",):
+            raise NoDatabaseError(" ".join(str(answer[0]).split()))
         return _revision_in(connection, package)
 
 
 def _revision_in(connection: sqlite3.Connection, package: Package) -> str | None:
-    """The schema's version; raises ForeignError where the tables are of something else."""
-    listed = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-    tables = {str(name) for (name,) in listed}
-    version = "SELECT version_num FROM alembic_version"
-    found = connection.execute(version).fetchone() if "alembic_version" in tables else None
-    if not tables or (found is not None and (tables & package.tables() or str(found[0]) in package.revisions()[1])):
-        return None if found is None else str(found[0])
-    if found is None and tables - {"alembic_version"} <= package.tables():
+    """The schema revision; raises ForeignError where the tables belong to another program."""
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    tables = {str(name) for (name,) in names}
+    query = "SELECT version_num FROM alembic_version"
+    row = connection.execute(query).fetchone() if "alembic_version" in tables else None
+    if not tables or (row is not None and (tables & package.tables() or str(row[0]) in package.revisions()[1])):
+        return None if row is None else str(row[0])
+    if row is None and tables - {"alembic_version"} <= package.tables():
         raise NoDatabaseError("its tables were being made when the program ended")
     shown = ", ".join(sorted(tables - package.tables())[:3])
     raise ForeignError(f"is not {package.name}'s, it has other tables ({shown})")
 
 
 def server_revision(uri: str) -> str | None:
-    """The schema's version in a database server, None where it has none yet."""
+    """The schema revision in a database server, None where it has none yet."""
     from alembic.migration import MigrationContext
     from sqlalchemy import create_engine, make_url
     from sqlalchemy.pool import NullPool
@@ -194,52 +194,54 @@ def server_revision(uri: str) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def place(uri: str) -> str:
-    """What to call the database: its file, or its address."""
+def display_name(uri: str) -> str:
+    """The database's name in messages: its file, or its address."""
     return str((is_database(uri) and sqlite_file(uri)) or uri)
 
 
-def behind(package: Package, uri: str, error: BaseException) -> BehindError:
-    """What an error that came of the view at ``uri`` says of it."""
-    at = place(uri)
+def view_error(package: Package, uri: str, error: BaseException) -> ViewError:
+    """The ViewError that explains an error of the view at ``uri``."""
+    name = display_name(uri)
     for cause in causes(error):
-        if isinstance(cause, BehindError):
+        if isinstance(cause, ViewError):
             return cause
         if isinstance(cause, ForeignError):
-            return BehindError(package, at, "foreign", str(cause))
+            return ViewError(package, name, "foreign", str(cause))
         if isinstance(cause, sqlite3.Error):
-            return BehindError(package, at, *_of_sqlite(cause))
+            return ViewError(package, name, *_sqlite_condition(cause))
         if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
-            return BehindError(package, at, "full", "has no room: the disk is full")
+            return ViewError(package, name, "full", DISK_FULL)
         if isinstance(cause, PermissionError):
-            return BehindError(package, at, "unwritable", f"cannot be written: {first_line(cause)}")
+            return ViewError(package, name, "unwritable", f"cannot be written: {first_line(cause)}")
         if isinstance(cause, MISREAD) and is_database(uri) and sqlite_file(uri) is not None:
-            return BehindError(package, at, "damaged", f"is damaged ({named(cause)})")
-    return BehindError(package, at, "away", _of_server(error))
+            return ViewError(package, name, "damaged", f"is damaged ({error_text(cause)})")
+    return ViewError(package, name, "away", _server_reason(error))
+
+
+DISK_FULL = "has no room: the disk is full"
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, and what it came of."""
-    found: BaseException | None = error
-    while found is not None:
-        yield found
-        found = found.__cause__ or found.__context__
+    """The error, and the errors that caused it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
-def _of_sqlite(error: sqlite3.Error) -> tuple[Condition, str]:
-    """What SQLite's own name of the error means; Python's own errors, as of a closed connection, have none."""
+def _sqlite_condition(error: sqlite3.Error) -> tuple[Condition, str]:
+    """The condition by SQLite's name of the error, which errors of Python's sqlite3 module lack, and the reason."""
     name, text = getattr(error, "sqlite_errorname", ""), first_line(error)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")):
         return "locked", "is locked by another program"
     if name.startswith("SQLITE_FULL"):
-        return "full", "has no room: the disk is full"
+        return "full", DISK_FULL
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or re.search(SPOILED, text):
         return "damaged", f"is damaged ({text})"
     return "unwritable", f"cannot be read and written ({text})"
 
 
-def _of_server(error: BaseException) -> str:
-    """Why a server does not do what it is asked to."""
+def _server_reason(error: BaseException) -> str:
     import requests
 
     text = first_line(error)
@@ -248,36 +250,36 @@ def _of_server(error: BaseException) -> str:
             return "takes too long to answer"
         if isinstance(cause, requests.exceptions.ConnectionError):
             return "does not answer"
-    if found := re.search(r"error code (\d+) != 200|too many (\d+) error responses", text):
-        return f"answers {found[1] or found[2]} instead of taking what is shipped"
+    if status := re.search(r"error code (\d+) != 200|too many (\d+) error responses", text):
+        return f"answers {status[1] or status[2]} instead of taking what is shipped"
     if "not in a valid JSON format" in text:
         return "answers with a page, not as MLflow does"
-    return f"cannot be used: {named(error) if isinstance(error, MISREAD) else text}"
+    return f"cannot be used: {error_text(error) if isinstance(error, MISREAD) else text}"
 
 
-def named(error: BaseException) -> str:
-    """The error's type and what it says, in one line."""
+def error_text(error: BaseException) -> str:
+    """The error's type and text in one line."""
     return f"{type(error).__name__}: {first_line(error)}"
 
 
 def first_line(error: BaseException) -> str:
-    """What the error says, in one line."""
+    """The first line of the error's text; a missing driver is named."""
     if isinstance(error, ImportError):
         return f"its driver {error.name or error} is not installed"
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
-def is_ours(error: BaseException) -> bool:
-    """Whether it is of a class of this project, which says in one line what is wrong, as with a file of the study."""
+def is_own_error(error: BaseException) -> bool:
+    """Whether the error's class is this project's; its text is then one line for the user."""
     return type(error).__module__.partition(".")[0] in PACKAGES
 
 
 @contextmanager
-def plainly(package: Package, uri: str) -> Iterator[None]:
-    """Turns whatever comes of the view at ``uri`` into BehindError; what is not the view's is raised as it is."""
+def view_errors(package: Package, uri: str) -> Iterator[None]:
+    """Raise ViewError for every error of the view at ``uri``; errors of this project's classes pass unchanged."""
     try:
         yield
     except Exception as error:
-        if is_ours(error):
+        if is_own_error(error):
             raise
-        raise behind(package, uri, error) from error
+        raise view_error(package, uri, error) from error

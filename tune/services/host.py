@@ -1,4 +1,4 @@
-"""This machine as a search finds it: the memory that it may use, and the home folder."""
+"""This machine: the memory that a process may use, and the home folder."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def memory_limit(cgroup: Path = CGROUP) -> int | None:
-    """The bytes that a container may use, None without a limit; of cgroup version 2 or 1."""
+    """The container's memory limit in bytes, None without one; reads cgroup version 2 or 1."""
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         try:
             text = (cgroup / name).read_text(encoding="utf-8").strip()
@@ -18,7 +18,7 @@ def memory_limit(cgroup: Path = CGROUP) -> int | None:
 
 
 def home_problem() -> str:
-    """What is wrong with the home folder, empty where nothing is."""
+    """Why the home folder cannot be used, empty where it can."""
     try:
         folder = Path.home()
     except RuntimeError:

@@ -1,6 +1,6 @@
-"""MLflow's client, set up for a driver: it asks once, gives up soon, and leaves standard output to us.
+"""MLflow's client for a driver: without retries, with a short timeout, and silent on standard output.
 
-Importing it takes seconds, so commands import it when they need it.
+The import takes seconds, so commands import this module only when they need it.
 """
 
 import logging
@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 __all__ = ["MlflowClient"]
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # says every error of a database with a traceback
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # what is sent twice may be there twice: we look first
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # logs every database error with a traceback
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # a retried request may be recorded twice
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # standard output is ours, and may be JSON
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # the command's standard output may be JSON

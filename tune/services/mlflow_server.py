@@ -1,9 +1,10 @@
-"""Whether an MLflow server is where an address says, and lets this user in; the reason where it is not."""
+"""Checks that an MLflow server answers at an address and accepts this user's login."""
 
 import socket
 import ssl
 from contextlib import suppress
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from tune.core.study import StudyError
@@ -12,23 +13,23 @@ from tune.services.databases import causes
 
 SECONDS_FOR_AN_ANSWER = 5
 PREFIXES = ("/mlflow",)
-"""Where servers with a static prefix mostly are."""
+"""Usual static prefixes of MLflow servers."""
 DENIED = {"UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403}
-"""What MLflow calls the statuses of a login that is not let in."""
+"""The HTTP status of MLflow's error codes for a rejected login."""
 REASONS = (socket.gaierror, ConnectionRefusedError, TimeoutError, ssl.SSLError)
-"""What says by itself why there is no answer, where libraries have wrapped it."""
+"""Errors that explain why there is no answer; libraries wrap them in their own."""
 
 
 class NotMlflowError(StudyError):
-    """What answers is another server."""
+    """The server at the address is not MLflow."""
 
 
 def check_server(uri: str) -> None:
-    """Raises StudyError where nothing answers at the address, what is not MLflow, or what does not let this user in.
+    """Raises StudyError where no MLflow server answers at the address, or it rejects the login.
 
-    A proxy may pass on MLflow's own calls alone, so that they decide where its health is not found.
+    A proxy may forward only MLflow's API and not ``/health``, so the API decides where ``/health`` is not found.
     """
-    health = ask(uri)
+    health = ask_health(uri)
     if isinstance(health, Exception):
         raise StudyError(
             page_of(uri)
@@ -44,8 +45,8 @@ def check_server(uri: str) -> None:
         raise StudyError(page_of(uri) or (str(error) if is_found else _not_mlflow(uri, health))) from error
 
 
-def ask(uri: str) -> int | Exception:
-    """What the server's health answers to MLflow's client, a status, or why there is none."""
+def ask_health(uri: str) -> int | Exception:
+    """The HTTP status of ``/health`` for MLflow's client, or the error where there is no answer."""
     from mlflow.utils.credentials import get_default_host_creds  # takes seconds to import
     from mlflow.utils.rest_utils import http_request
 
@@ -56,33 +57,28 @@ def ask(uri: str) -> int | Exception:
         )
         return int(answer.status_code)
     except Exception as error:
-        found = [one for one in causes(error) if isinstance(one, Exception)]
-        return next((one for one in found if isinstance(one, REASONS)), found[-1])
+        errors = [cause for cause in causes(error) if isinstance(cause, Exception)]
+        return next((cause for cause in errors if isinstance(cause, REASONS)), errors[-1])
 
 
 def _not_mlflow(uri: str, status: int) -> str:
-    """Why a server that answers is not the one that is meant."""
+    """The error text for a server that answers but is not MLflow, with a way out."""
     parts = urlsplit(uri)
     root, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
-    said = f"--tracking-uri must be an MLflow server, {uri} answers {_status(status)}"
+    phrase = f" ({HTTPStatus(status).phrase})" if status in set(HTTPStatus) else ""
+    text = f"--tracking-uri must be an MLflow server, {uri} answers {status}{phrase}"
     if status == HTTPStatus.BAD_REQUEST and _speaks_tls(parts):
-        return f"{said}: it speaks https, give https://{uri.partition('://')[2]}"
+        return f"{text}: it speaks https, give https://{uri.partition('://')[2]}"
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return f"{said}: the server is ill, or away behind its proxy; leave the option out to record in the storage"
+        return f"{text}: the server is ill, or away behind its proxy; leave the option out to record in the storage"
     for prefix in ("", *PREFIXES) if path else PREFIXES:
-        if prefix != path and ask(root + prefix) == HTTPStatus.OK:
-            return f"{said}: MLflow is at {root}{prefix}"
-    return f"{said}: another server is there, or MLflow has a --static-prefix, which belongs to its address"
-
-
-def _status(status: int) -> str:
-    with suppress(ValueError):
-        return f"{status} ({HTTPStatus(status).phrase})"
-    return str(status)
+        if prefix != path and ask_health(root + prefix) == HTTPStatus.OK:
+            return f"{text}: MLflow is at {root}{prefix}"
+    return f"{text}: another server is there, or MLflow has a --static-prefix, which belongs to its address"
 
 
 def reason(uri: str, error: Exception) -> str:
-    """Why there is no answer, in plain words."""
+    """Why there is no answer, in words."""
     parts = urlsplit(uri)
     if isinstance(error, socket.gaierror):
         return f"the name {parts.hostname} is not known here"
@@ -103,7 +99,7 @@ def reason(uri: str, error: Exception) -> str:
 
 
 def _speaks_tls(parts: SplitResult) -> bool:
-    """Whether what listens there begins with TLS; its certificate is not looked at, and nothing is sent."""
+    """Whether the server speaks TLS; its certificate is not checked, and no request is sent."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with suppress(OSError):
@@ -114,21 +110,22 @@ def _speaks_tls(parts: SplitResult) -> bool:
 
 
 def check_login(uri: str) -> None:
-    """Raises NotMlflowError where what answers is not MLflow, StudyError where it refuses the login or the host name.
+    """Raises NotMlflowError where the server is not MLflow, StudyError where it rejects the login or the host name.
 
-    A server that is slow or ill is none of an address's business.
+    Other errors of a server, such as a timeout, are no fault of the address and are ignored here.
     """
     from mlflow.exceptions import MlflowException
 
-    from tune.services.mlflow_client import MlflowClient  # takes seconds to import; asks once, and not for minutes
+    from tune.services.mlflow_client import MlflowClient  # takes seconds to import
 
     try:
         MlflowClient(uri).search_experiments(max_results=1)
     except MlflowException as error:
-        _refuse(uri, error.error_code, str(error), error)
+        _raise_refusal(uri, error)
 
 
-def _refuse(uri: str, code: str, text: str, error: Exception) -> None:
+def _raise_refusal(uri: str, error: Any) -> None:
+    code, text = error.error_code, str(error)
     if "Invalid Host header" in text:
         host = urlsplit(uri).netloc.rpartition("@")[2]
         raise StudyError(

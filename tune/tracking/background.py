@@ -14,7 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fernn.train.loop import Row
 from tune.core.study import Cell, Study
-from tune.services.databases import MLFLOW, BehindError, ForeignError, examine, place, plainly
+from tune.engine.ray_tune import SearchCallback
+from tune.services.databases import MLFLOW, ForeignError, ViewError, check_usable, display_name, view_errors
 from tune.tracking.mlflow_tracker import Tracker
 
 OUTAGES: tuple[type[Exception], ...] = (MlflowException, SQLAlchemyError, CommandError, OSError, ImportError)
@@ -43,8 +44,8 @@ class MLflowView:
         Raises BehindError where they cannot be, StudyError where another study of that name has them.
         """
         if self.tracker is None:
-            with plainly(MLFLOW, self.uri):
-                examine(MLFLOW, self.uri, study=self.study.folder.root)
+            with view_errors(MLFLOW, self.uri):
+                check_usable(MLFLOW, self.uri, study=self.study.folder.root)
                 tracker = Tracker(self.study, self.uri)
                 tracker.sync()
             self.tracker = tracker
@@ -53,11 +54,11 @@ class MLflowView:
     def ship(self, task: Callable[[Tracker], Any]) -> Any:
         """Do the task on the runs; raises BehindError where MLflow does not take it."""
         tracker = self.open()
-        with plainly(MLFLOW, self.uri):
+        with view_errors(MLFLOW, self.uri):
             return task(tracker)
 
 
-class TrackingListener:
+class TrackingListener(SearchCallback):
     """Ships every reported epoch, and closes a cell's run when its trial ends, without the search waiting for it.
 
     What is heard is shipped by a thread, in order; what is heard again before that is shipped once. Where MLflow does
@@ -80,29 +81,20 @@ class TrackingListener:
         Raises BehindError where that takes longer than so many seconds, too.
         """
         if not self._tried.wait(seconds):
-            raise BehindError(MLFLOW, place(self.view.uri), "away", f"has not answered within {seconds:g} s")
+            raise ViewError(MLFLOW, display_name(self.view.uri), "away", f"has not answered within {seconds:g} s")
         if self._behind is not None:
             raise self._behind
 
-    def started(self, cell: Cell) -> None:
+    def on_trial_start(self, cell: Cell) -> None:
         self._later("start", cell, lambda tracker: tracker.start(cell))
 
-    def reported(self, cell: Cell, row: Row) -> None:
+    def on_epoch(self, cell: Cell, row: Row) -> None:
         self._later("ship", cell, lambda tracker: tracker.ship(cell, self.study.cell_folder(cell).history()))
 
-    def lost(self, cell: Cell) -> None:
-        """The cell's run stays open: it goes on."""
-
-    def rested(self, cell: Cell) -> None:
-        """The cell's run stays open: what comes next is decided."""
-
-    def proposed(self, cell: Cell) -> None:
-        """The cell's run is opened when it starts."""
-
-    def stopped(self, cell: Cell) -> None:
+    def on_cell_stop(self, cell: Cell) -> None:
         self._later("stop", cell, lambda tracker: tracker.stop(cell, self.study.cell_folder(cell)))
 
-    def ended(self, cell: Cell, failed: bool) -> None:
+    def on_cell_end(self, cell: Cell, failed: bool) -> None:
         folder = self.study.cell_folder(cell)
         self._later("end", cell, lambda tracker: tracker.fail(cell) if failed else tracker.finish(cell, folder))
 
@@ -121,7 +113,7 @@ class TrackingListener:
             self._changed.notify()
         self._thread.join(seconds)
         if self._thread.is_alive():
-            raise BehindError(MLFLOW, place(self.view.uri), "away", "does not answer")
+            raise ViewError(MLFLOW, display_name(self.view.uri), "away", "does not answer")
         if self._error is not None:
             raise self._error
 
@@ -149,6 +141,6 @@ class TrackingListener:
             self._behind = None
         except Exception as error:
             self._behind = error  # what is missing is shipped with the next that gets through, or at the end
-            cause = error.__cause__ if isinstance(error, BehindError) else None
+            cause = error.__cause__ if isinstance(error, ViewError) else None
             if cause is not None and not isinstance(cause, (sqlite3.Error, ForeignError, *OUTAGES)):
                 self._error = self._error or error

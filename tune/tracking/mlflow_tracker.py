@@ -19,7 +19,7 @@ from tune.analysis.results import ModelRow, test_predictions
 from tune.analysis.rollout_plots import rollout_figure
 from tune.analysis.sheet import bullets
 from tune.core.cell_folder import BEST, CellFolder
-from tune.core.identity import ID, OWNER, OWNER_ID, PLACE, is_of, marks_of, require_no_copy
+from tune.core.identity import ID, OWNER, OWNER_ID, PLACE, is_view_of, owner_tags, require_no_copy
 from tune.core.result import Result
 from tune.core.study import Cell, Study, StudyError
 from tune.reporting.table import notes
@@ -52,10 +52,10 @@ class Tracker:
         """The study's experiment; a server puts artifacts where it is told to, a database beside the study."""
         known = self._known_experiment()
         if known is None:
-            return self.client.create_experiment(self.study.name, self._home(), tags=marks_of(self.study))
+            return self.client.create_experiment(self.study.name, self._home(), tags=owner_tags(self.study))
         if known.name != self.study.name and self.client.get_experiment_by_name(self.study.name) is None:
             self.client.rename_experiment(known.experiment_id, self.study.name)
-        for name, value in marks_of(self.study).items():
+        for name, value in owner_tags(self.study).items():
             if known.tags.get(name) != value:
                 self.client.set_experiment_tag(known.experiment_id, name, value)
         self._bring_artifacts(known)
@@ -96,7 +96,7 @@ class Tracker:
             require_no_copy(self.study.folder, {ID: self.study.id, PLACE: found[0].tags.get(OWNER)})
             return found[0]
         named = self.client.get_experiment_by_name(self.study.name)
-        if named is None or is_of(self.study, named.tags, self.uri, lambda: self._shows_ours(named)):
+        if named is None or is_view_of(self.study, named.tags, self.uri, lambda: self._shows_ours(named)):
             return named
         raise StudyError(
             f"--tracking-uri {self.uri} has an experiment {self.study.name!r} of {named.tags.get(OWNER)}, "

@@ -12,9 +12,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from tune.analysis.optuna_trials import trials
-from tune.core.identity import OWNER, OWNER_ID, is_of, marks_of
+from tune.core.identity import OWNER, OWNER_ID, is_view_of, owner_tags
 from tune.core.study import Study, StudyError
-from tune.services.databases import OPTUNA, examine, plainly
+from tune.services.databases import OPTUNA, check_usable, view_errors
 
 
 def mirror(study: Study, url: str | None) -> None:
@@ -25,8 +25,8 @@ def mirror(study: Study, url: str | None) -> None:
     if url is None or not study.cells:
         return
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with plainly(OPTUNA, url):
-        examine(OPTUNA, url, study=study.folder.root)
+    with view_errors(OPTUNA, url):
+        check_usable(OPTUNA, url, study=study.folder.root)
         storage = optuna.storages.RDBStorage(url)
         try:
             _mirror(study, storage)
@@ -58,13 +58,13 @@ def _open(study: Study, storage: optuna.storages.RDBStorage) -> optuna.Study:
     direction = StudyDirection.MAXIMIZE if study.metric.higher_is_better else StudyDirection.MINIMIZE
     found = optuna.create_study(study_name=study.name, storage=storage, direction=direction, load_if_exists=True)
     marks, known = found.user_attrs, found.get_trials(deepcopy=False)
-    if (marks or known) and not is_of(study, marks, str(storage.engine.url), lambda: _shows_ours(study, known)):
+    if (marks or known) and not is_view_of(study, marks, str(storage.engine.url), lambda: _shows_ours(study, known)):
         raise StudyError(
             f"Optuna's database has a study {study.name!r} of {marks.get(OWNER) or 'somebody else'}, not of "
             f"{study.folder.root}: give this study another name with --study, rename its folder, or give another "
             "--optuna-storage"
         )
-    for name, value in marks_of(study).items():
+    for name, value in owner_tags(study).items():
         if marks.get(name) != value:
             found.set_user_attr(name, value)
     return found

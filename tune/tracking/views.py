@@ -6,7 +6,7 @@ from tune.analysis.results import model_rows
 from tune.core.study import Study
 from tune.planning.options import Records
 from tune.planning.preflight import optuna_storage, tracking_uri
-from tune.services.databases import BehindError, first_line, is_ours, named
+from tune.services.databases import ViewError, error_text, first_line, is_own_error
 from tune.tracking.background import MLflowView, TrackingListener
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.optuna_mirror import mirror
@@ -67,16 +67,16 @@ def lines_of(study: Study, *tasks: Callable[[], object], refuses: bool = True) -
     for task in tasks:
         try:
             task()
-        except BehindError as error:
+        except ViewError as error:
             found.append(line_of(study, error))
         except Exception as error:
-            if refuses and is_ours(error):
+            if refuses and is_own_error(error):
                 raise
-            found.append(first_line(error) if is_ours(error) else f"a view is behind: {named(error)}")
+            found.append(first_line(error) if is_own_error(error) else f"a view is behind: {error_text(error)}")
     return found
 
 
-def line_of(study: Study, error: BehindError) -> str:
+def line_of(study: Study, error: ViewError) -> str:
     """Which view of the study is behind, why, and the way out."""
     package = error.package
     way_out = WAYS_OUT[error.condition].format(study=study.name, package=package.name, option=package.option)

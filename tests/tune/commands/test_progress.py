@@ -8,7 +8,7 @@ from rich.console import Console
 from tests.support.tiny import study_in
 from tune.commands.progress import Progress
 from tune.core.console import duration
-from tune.engine.pace import Pace
+from tune.engine.cost import Pace
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3,), "seed": tuple(range(20))}
 
@@ -37,14 +37,14 @@ def text(progress):
 def test_the_live_table_shows_what_runs_and_fits_the_terminal(tmp_path):
     study = study_in(tmp_path, SPACE)
     progress = Progress(study, list(study.cells), console(height=20, force_terminal=True), Pace())
-    progress.started(study.cells[30])
-    progress.ended(study.cells[0], failed=False)
+    progress.on_trial_start(study.cells[30])
+    progress.on_cell_end(study.cells[0], failed=False)
     shown = text(progress)
     assert "3dcnn lr 0.001 seed 10" in shown and "and 28 more" in shown and len(shown.splitlines()) < 20
     assert "1 running, 38 waiting, 1 done" in shown
-    progress.lost(study.cells[30])
+    progress.on_trial_lost(study.cells[30])
     assert "1 lost" in text(progress)
-    progress.reported(study.cells[30], row(1))
+    progress.on_epoch(study.cells[30], row(1))
     assert "1 running" in text(progress)
 
 
@@ -55,9 +55,9 @@ def test_the_time_left_counts_slow_models_as_the_plan_does(tmp_path, clock):
     assert progress.left() == "time left unknown"
     for epoch, now in ((1, 5.0), (2, 11.0)):
         clock[0] = now
-        progress.reported(grnn, row(epoch))
+        progress.on_epoch(grnn, row(epoch))
     assert progress.left() == "16 s left"  # 6 s for 3 of (2 x 3 + 2 x 1)
-    progress.ended(cnn, failed=True)
+    progress.on_cell_end(cnn, failed=True)
     assert progress.left() == "12 s left"
 
 
@@ -65,8 +65,8 @@ def test_without_a_terminal_there_are_plain_lines(tmp_path):
     study = study_in(tmp_path, {**SPACE, "seed": (0, 1)})
     plain = console(force_terminal=False)
     with Progress(study, list(study.cells), plain, Pace()) as progress:
-        progress.ended(study.cells[0], failed=False)
-        progress.stopped(study.cells[1])
+        progress.on_cell_end(study.cells[0], failed=False)
+        progress.on_cell_stop(study.cells[1])
     lines = plain.file.getvalue().splitlines()
     assert lines[0] == "[1/4 cells, time left unknown] grnn lr 0.001 seed 0: done, epoch 0 of 2"
     assert lines[1] == "[2/4 cells, time left unknown] grnn lr 0.001 seed 1: stopped, epoch 0 of 2"

@@ -7,7 +7,7 @@ import pytest
 import tune
 from tests.support.stored_study import finish_cell, planned_study
 from tune.core.cell_folder import BEFORE, BEST, LAST
-from tune.engine.continue_training import adopt_shorter
+from tune.engine.continue_training import copy_shorter_training
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}
 
@@ -57,7 +57,7 @@ def test_a_longer_training_of_what_was_freed_begins_anew(study, collect, tmp_pat
     longer = planned_study(
         tmp_path / "s", SPACE, settings={"epochs": 600, "model.hidden_channels": 2, "model.embedding_channels": (2,)}
     )
-    adopt_shorter(longer, longer.cells)
+    copy_shorter_training(longer, longer.cells)
     assert [longer.cell_folder(cell).has_checkpoint() for cell in longer.cells] == [False, True]
 
 

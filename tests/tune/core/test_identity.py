@@ -12,8 +12,8 @@ import pytest
 from tests.support.stored_study import finished_study, shown
 from tune import sync
 from tune.core.folder import Folder, LeadsOutError
-from tune.core.identity import has_studies, settle
-from tune.core.protocol import claim, load_study
+from tune.core.identity import has_studies, record_folder
+from tune.core.protocol import load_study, save_study
 from tune.core.study import StudyError
 from tune.tracking.mlflow_tracker import Tracker
 
@@ -78,7 +78,7 @@ def test_a_study_from_before_there_were_ids_moves_too(storage, tmp_path):
     (storage / "s").rename(new / "s")
     study = load_study(Folder(str(new / "s")))
     assert study.id == ""
-    found = Tracker(replace(study, id=settle(study.folder)), f"sqlite:///{storage}/mlflow.db")
+    found = Tracker(replace(study, id=record_folder(study.folder)), f"sqlite:///{storage}/mlflow.db")
     assert found.client.get_experiment_by_name("s").tags["fernn.folder"] == f"{new}/s"
     assert len(shown(found)) == 4
 
@@ -100,7 +100,7 @@ def test_a_copy_is_refused_with_both_places_until_it_is_a_study_of_its_own(stora
     said = capsys.readouterr().err
     assert f"{copy}/s is a copy of {storage}/s" in said and f"study.py fork {copy}/s" in said
     with pytest.raises(StudyError, match="is there twice"):
-        claim(load_study(Folder(str(copy / "s"))))
+        save_study(load_study(Folder(str(copy / "s"))))
     assert synced(storage) == 0
     code, out, err = manage("fork", str(copy / "s"))
     assert code == 0 and f"no longer a copy of {storage}/s" in err
@@ -126,7 +126,7 @@ def test_another_study_of_the_name_on_the_same_server_is_refused(storage, tmp_pa
 def test_whatever_place_a_file_names_is_looked_at_and_no_more(storage, place):
     facts = json.loads((storage / "s/study.json").read_text())
     (storage / "s/study.json").write_text(json.dumps(facts | {"folder": place}))
-    assert settle(Folder(str(storage / "s"))) == facts["id"]
+    assert record_folder(Folder(str(storage / "s"))) == facts["id"]
     assert json.loads((storage / "s/study.json").read_text())["folder"] == f"{storage}/s"
 
 
@@ -136,15 +136,15 @@ def test_a_study_moves_into_a_bucket_and_back(storage, bucket, tmp_path):
             Folder(bucket).write(f"s/{path.relative_to(storage / 's')}", path.read_bytes())
     there = Folder(f"{bucket}/s")
     with pytest.raises(StudyError, match=f"is a copy of {storage}/s"):
-        settle(there)
+        record_folder(there)
     shutil.rmtree(storage / "s")
-    own = settle(there)
+    own = record_folder(there)
     finished_study(tmp_path / "back/s", SPACE, HITS)
     (tmp_path / "back/s/study.json").write_bytes(there.read("study.json"))
     with pytest.raises(StudyError, match=f"is a copy of {bucket}/s"):
-        settle(Folder(str(tmp_path / "back/s")))
+        record_folder(Folder(str(tmp_path / "back/s")))
     there.delete("study.json")
-    assert settle(Folder(str(tmp_path / "back/s"))) == own
+    assert record_folder(Folder(str(tmp_path / "back/s"))) == own
 
 
 def test_two_copies_of_a_study_that_is_gone_do_not_take_turns_in_one_experiment(storage, tmp_path):
@@ -154,7 +154,7 @@ def test_two_copies_of_a_study_that_is_gone_do_not_take_turns_in_one_experiment(
     shared = f"sqlite:///{storage}/mlflow.db"
     for name, is_first in (("b", True), ("c", False)):
         folder = Folder(str(tmp_path / name / "s"))
-        study = replace(load_study(folder), id=settle(folder))
+        study = replace(load_study(folder), id=record_folder(folder))
         if is_first:
             Tracker(study, shared)
         else:
@@ -165,7 +165,7 @@ def test_two_copies_of_a_study_that_is_gone_do_not_take_turns_in_one_experiment(
 def test_one_study_at_two_places_is_no_copy(storage, tmp_path):
     (tmp_path / "mount").symlink_to(storage)
     facts = json.loads((storage / "s/study.json").read_text())
-    assert settle(Folder(f"{tmp_path}/mount/s")) == facts["id"] == settle(Folder(f"{storage}/s"))
+    assert record_folder(Folder(f"{tmp_path}/mount/s")) == facts["id"] == record_folder(Folder(f"{storage}/s"))
 
 
 def test_an_experiment_of_the_same_grid_trained_elsewhere_is_not_taken_over(storage, tmp_path):
@@ -218,7 +218,7 @@ def test_no_address_in_a_database_leads_artifacts_out_of_the_study(storage, tmp_
 def test_what_study_json_says_beyond_what_is_known_stays(storage):
     facts = json.loads((storage / "s/study.json").read_text())
     (storage / "s/study.json").write_text(json.dumps(facts | {"note": "of a later version"}))
-    claim(load_study(Folder(str(storage / "s"))))
+    save_study(load_study(Folder(str(storage / "s"))))
     assert json.loads((storage / "s/study.json").read_text())["note"] == "of a later version"
 
 

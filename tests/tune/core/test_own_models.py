@@ -13,7 +13,7 @@ import tune
 from fernn.experiment import Experiment
 from fernn.models import import_model, model_config
 from fernn.models.own import NAMED, StoredConfig, UnnamedModelError
-from tune.core.protocol import name_models
+from tune.core.protocol import import_models
 from tune.core.study import cell_of, make_cell, plan_cells
 from tune.engine.cost import probe
 
@@ -168,5 +168,5 @@ def test_no_model_is_imported_from_among_the_studies(mine, place, monkeypatch):
     dotted = "" if place == "." else place.replace("/", ".") + "."
     for name in (f"{dotted}payload:X", "payload:X"):
         with pytest.raises(ValueError, match="cannot be imported"):
-            name_models([name], "." if place == "." else "studies")
+            import_models([name], "." if place == "." else "studies")
     assert str(home) in sys.path

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.stored_study import finish_cell, finished_study, planned_study
 from tune.core.sealing import DamagedError
-from tune.core.test_access import COMPLETION, VELOCITY, Sealed, SealedError, openings_text
+from tune.core.test_access import COMPLETION, VELOCITY, SealedClips, SealedError, openings_text
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}
 HITS = {("grnn", 1e-3, 0): (5, 4), ("grnn", 1e-3, 1): (6, 7)}
@@ -34,7 +34,7 @@ def folder(study):
 
 
 def test_test_clips_are_sealed_until_a_purpose_is_written_down(folder):
-    sealed = Sealed(clips := Clips(), folder)
+    sealed = SealedClips(clips := Clips(), folder)
     with pytest.raises(SealedError, match="give opened"):
         sealed.evaluation("test")
     assert list(sealed.evaluation("validation")) == [] and clips.read == ["validation"]

@@ -80,13 +80,13 @@ def test_trials_side_by_side_are_measured_once(two_cpus, tmp_path, monkeypatch):
     monkeypatch.setattr(packing, "SECONDS", 0.1)
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1)}, "hash", settings=SMALL)
     study, have = Study("s", Folder(str(tmp_path / "s")), {}, cells), Hardware((Node(2, 0),))
-    found = pack(study, cells, Resources(), have, kept=True)
+    found = pack(study, cells, Resources(), have, keep=True)
     assert [(one.trials, one.cpus, one.gpus) for one in found["grnn"]] == [(1, 2, 0), (2, 1, 0)]
     assert all(one.clips_per_second > 0 and 0 < one.memory < 0.9 for one in found["grnn"])
     monkeypatch.setattr(packing, "side_by_side", None)
-    assert pack(study, cells, Resources(), have, kept=False) == found
+    assert pack(study, cells, Resources(), have, keep=False) == found
     with pytest.raises(TypeError):  # on other machines it is measured anew
-        pack(study, cells, Resources(), Hardware((Node(1, 0),)), kept=False)
+        pack(study, cells, Resources(), Hardware((Node(1, 0),)), keep=False)
 
 
 CRAMPED = """

@@ -54,7 +54,7 @@ def test_a_cell_that_fails_is_named_and_the_others_finish(two_cpus, footage, tmp
 
 def test_what_a_listener_raises_is_not_lost(two_cpus, footage, tmp_path):
     class Broken(Listener):
-        def ended(self, cell, failed):
+        def on_cell_end(self, cell, failed):
             raise ZeroDivisionError("from a listener")
 
     study = study_in(tmp_path, {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)})
@@ -67,8 +67,8 @@ def test_a_killed_worker_is_replaced_and_its_cell_goes_on(two_cpus, footage, tmp
     space = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
 
     class Killer(Listener):
-        def reported(self, cell, row):
-            super().reported(cell, row)
+        def on_epoch(self, cell, row):
+            super().on_epoch(cell, row)
             if row["epoch"] == 1 and not any(word == "lost" for word, *_ in self.heard):
                 os.kill(study.cell_folder(cell).folder.read_json("attempt.json")["pid"], signal.SIGKILL)
 

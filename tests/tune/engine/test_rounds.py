@@ -10,7 +10,7 @@ from fernn.experiment import Experiment
 from tests.support import tiny
 from tests.support.stored_study import finish_cell, planned_study
 from tests.support.tiny import Listener, results, study_in
-from tune.core.protocol import claim, load_study
+from tune.core.protocol import load_study, save_study
 from tune.core.study import plan_cells
 from tune.engine.ray_tune import Workload
 from tune.engine.rounds import run_rounds
@@ -42,7 +42,7 @@ def by_key(study):
 
 def run(study, footage, replan=None):
     """What was heard, and the study as it ends."""
-    claim(study)
+    save_study(study)
     listener = Listener()
     study, failures = run_rounds(Workload(study, footage, Resources(), [listener]), replan or (lambda: study))
     assert failures == [] and study.missing() == []

@@ -10,9 +10,9 @@ from data.kth.stream import ClipStream, Footage
 from fernn.experiment import Experiment
 from fernn.train.run import Run
 from tune.core.folder import Folder
-from tune.core.protocol import claim
+from tune.core.protocol import save_study
 from tune.core.study import Study, plan_cells
-from tune.core.test_access import Sealed
+from tune.core.test_access import SealedClips
 from tune.engine.trial import finish
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
@@ -37,14 +37,14 @@ def original(two_cpus, footage, tmp_path_factory):
     """Cells with initial weights, closed as trials close them; 3dcnn with the lower rate is not finished."""
     folder = tmp_path_factory.mktemp("original") / "s"
     made = Study("s", Folder(str(folder)), SPACE, plan_cells(Experiment(), SPACE, "hash", TINY), demo=True)
-    claim(made)
+    save_study(made)
     for cell in made.cells[:6]:
         run, folder = Run.start(cell.experiment), made.cell_folder(cell)
         folder.begin(run)
         run.epoch = run.best_epoch = 1
         row = {"epoch": 1, "validation/accuracy": 0.5, "time/train_seconds": 1.0, "time/validation_seconds": 1.0}
         folder.record({**row, "time/recorded_at": 1.0, "best/epoch": 1, "best/accuracy": 0.5}, run)
-        finish(cell, folder, run, Sealed(ClipStream(footage, cell.experiment.data, 4), folder))
+        finish(cell, folder, run, SealedClips(ClipStream(footage, cell.experiment.data, 4), folder))
     return made
 
 

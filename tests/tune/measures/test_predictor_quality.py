@@ -11,7 +11,7 @@ from fernn.batch import Batch
 from fernn.train.run import Run
 from tune.analysis.results import model_rows
 from tune.core.folder import Folder
-from tune.core.protocol import claim
+from tune.core.protocol import save_study
 from tune.core.result import Result
 from tune.core.study import Study, plan_cells
 from tune.measures.frame_quality import USUAL
@@ -48,7 +48,7 @@ def study(tmp_path):
     """One finished cell."""
     space = {"model": ("fernn-v1",), "optim.lr": (1e-3,), "seed": (0,)}
     study = Study("s", Folder(str(tmp_path / "s")), space, plan_cells(SEARCH.base, space, "hash", SMALL))
-    claim(study)
+    save_study(study)
     (cell,) = study.cells
     folder, run = study.cell_folder(cell), Run.start(cell.experiment)
     folder.begin(run)

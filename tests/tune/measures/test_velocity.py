@@ -19,7 +19,7 @@ from tune.commands.evaluate import EvaluationOptions, Options, best_cell, chosen
 from tune.core.cell_folder import BEST
 from tune.core.data_source import find_data
 from tune.core.folder import Folder
-from tune.core.protocol import claim
+from tune.core.protocol import save_study
 from tune.core.study import Study, StudyError, plan_cells
 from tune.measures.measure import ShownRow
 from tune.measures.registry import MEASURES
@@ -185,7 +185,7 @@ def test_a_command_that_cannot_run_is_refused_in_one_line(study, tmp_path, monke
 
 
 def test_a_study_without_a_finished_cell_is_refused(tmp_path):
-    claim(Study("s", Folder(str(tmp_path / "s")), {}, plan_cells(Experiment(), {"model": ("grnn",)}, "hash")))
+    save_study(Study("s", Folder(str(tmp_path / "s")), {}, plan_cells(Experiment(), {"model": ("grnn",)}, "hash")))
     with pytest.raises(StudyError, match="study 's' has no finished cell: run its search first"):
         open_study(VELOCITY, Options(EvaluationOptions("s", storage=str(tmp_path)), VELOCITY.settings()))
 

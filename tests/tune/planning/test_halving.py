@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.tiny import study_in
-from tune.core.protocol import claim, load_study
+from tune.core.protocol import load_study, save_study
 from tune.core.sealing import sealed_line
 from tune.planning.halving import next_segment, rungs
 
@@ -103,10 +103,10 @@ def test_a_driver_killed_between_two_seeds_stops_the_second_later(tmp_path, kill
 
 def test_a_study_of_an_earlier_version_says_asha(tmp_path):
     begun = study(tmp_path)
-    claim(begun)
+    save_study(begun)
     facts = begun.folder.read_json("study.json")
     assert facts["scheduler"] == "halving"
     begun.folder.write_json("study.json", {**facts, "scheduler": "asha"})
     assert load_study(begun.folder).halves
-    claim(replace(begun, scheduler="none"))  # which keeps what the study was begun with
+    save_study(replace(begun, scheduler="none"))  # which keeps what the study was begun with
     assert begun.folder.read_json("study.json")["scheduler"] == "halving"

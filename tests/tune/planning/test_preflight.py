@@ -14,7 +14,7 @@ from tune.engine.ray_tune import ray_runtime
 from tune.planning.options import Cluster, Options, Records
 from tune.planning.preflight import check_tracking, check_views, optuna_storage, tracking_uri
 from tune.planning.resources import Hardware, Node, chosen_resources, hardware
-from tune.services.databases import MLFLOW, examine
+from tune.services.databases import MLFLOW, check_usable
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_a_proxy_may_have_mlflow_at_any_path_and_pass_its_calls_alone(answering)
 @pytest.mark.parametrize("uri", ["databricks", "databricks://profile"])
 def test_what_mlflow_reaches_in_its_own_way_is_no_database(uri):
     check_tracking(uri, "studies")
-    examine(MLFLOW, uri)
+    check_usable(MLFLOW, uri)
 
 
 def test_a_plugin_of_mlflows_that_is_installed_is_used(monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from tests.support.stored_study import NARROW, finished_study, planned_study
 from tune import translating_mnist_search
 from tune.core.folder import Folder
-from tune.core.protocol import claim
+from tune.core.protocol import save_study
 from tune.core.result import Result
 from tune.core.study import Study, StudyError, plan_cells
 from tune.reporting.compare import StudyComparison, values
@@ -52,7 +52,7 @@ def test_rendered_clips_are_marked_and_not_subtracted(still, manage, tmp_path):
 def test_metrics_that_differ_are_refused(still, tmp_path):
     cells = plan_cells(translating_mnist_search.SEARCH.base, SPACE, "hash")
     digits = Study("digits", Folder(str(tmp_path / "digits")), SPACE, cells)
-    claim(digits)
+    save_study(digits)
     errors = [{"split": split, "id": "0", "errors": [0.5]} for split in ("validation", "test")]
     folder = digits.cell_folder(cells[0])
     folder.take_over()

@@ -17,7 +17,7 @@ from tune.core.cell_folder import CODES
 from tune.core.code_record import code_version, git_facts, portable, record, recorded
 from tune.core.data_source import recorded_data
 from tune.core.folder import Folder
-from tune.core.protocol import claim
+from tune.core.protocol import save_study
 from tune.core.sealing import DamagedError
 from tune.core.search_spec import searches
 from tune.core.study import Study, plan_cells, with_fields
@@ -93,7 +93,7 @@ def test_the_optimizer_and_the_metric_are_those_of_the_config(fields):
 def test_the_card_of_an_ocean_study_names_decay_and_schedule(tmp_path):
     space = {"model": ("unet",), "optim.lr": (1e-3,), "seed": (0,)}
     study = Study("s", Folder(str(tmp_path)), space, plan_cells(OCEAN.base, space, "hash"), scheduler="halving")
-    claim(study)
+    save_study(study)
     text, facts = card(study)
     said = "Optimizer: Adam with weight decay 0.0004 (L2, added to the gradient), its learning rate multiplied by 0.9 "
     assert said + "after every epoch; gradients are not clipped." in section(text, "Experiment setup")
@@ -171,7 +171,7 @@ def test_every_machine_is_named_on_which_a_cells_trials_ran(tmp_path):
     folder, run = study.cell_folder(study.cells[0]), Run.start(study.cells[0].experiment)
     folder.begin(run)
     for host in ("one", "other", "one"):
-        folder.ran_on({"host": host, "device_type": "cpu"})
+        folder.add_machine({"host": host, "device_type": "cpu"})
     assert [machine["host"] for machine in folder.machines()] == ["one", "other"]
     text, facts = card(study)
     assert [machine["host"] for machine in facts["hardware"]] == ["one", "other"] and "| 1 | one |" in text

@@ -14,7 +14,7 @@ from tests.support.stored_study import finish_cell, finished_study, planned_stud
 from tune.analysis.results import model_rows
 from tune.commands.search_output import describe_pages
 from tune.core.study import Cell, StudyError
-from tune.services.databases import BehindError
+from tune.services.databases import ViewError
 from tune.tracking.background import MLflowView, TrackingListener
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.run_tree import NODE
@@ -172,11 +172,11 @@ def test_an_outage_delays_and_loses_nothing(study, tmp_path, monkeypatch):
     with monkeypatch.context() as outage:
         for call in ("create_run", "log_batch", "update_run", "set_terminated"):
             outage.setattr(tracker.client, call, away)
-        listener.started(cell)
-        listener.reported(cell, study.cell_folder(cell).history()[0])
-        listener.lost(cell)
-        listener.ended(cell, failed=True)
-        listener.ended(cell, failed=False)
+        listener.on_trial_start(cell)
+        listener.on_epoch(cell, study.cell_folder(cell).history()[0])
+        listener.on_trial_lost(cell)
+        listener.on_cell_end(cell, failed=True)
+        listener.on_cell_end(cell, failed=False)
         wait_for(lambda: not listener.pending)
         listener.close(20)
         with pytest.raises(MlflowException):
@@ -187,9 +187,9 @@ def test_an_outage_delays_and_loses_nothing(study, tmp_path, monkeypatch):
 def test_a_failed_cell_and_an_unfinished_study_are_closed(study, tmp_path):
     tracker = Tracker(study, uri(tmp_path))
     listener = TrackingListener(view_of(tracker))
-    listener.started(study.cells[0])
-    listener.started(study.cells[1])
-    listener.ended(study.cells[0], failed=True)
+    listener.on_trial_start(study.cells[0])
+    listener.on_trial_start(study.cells[1])
+    listener.on_cell_end(study.cells[0], failed=True)
     wait_for(lambda: not listener.pending)
     listener.close(20)
     tracker.close(complete=False)
@@ -267,10 +267,10 @@ def test_a_search_does_not_wait_for_a_server_that_hangs(study, tmp_path, monkeyp
     monkeypatch.setattr(tracker, "ship", slow)
     listener, began = TrackingListener(view_of(tracker)), time.monotonic()
     row = study.cell_folder(cell).history()[0]
-    listener.reported(cell, row)
+    listener.on_epoch(cell, row)
     wait_for(lambda: len(calls) == 1)
     for _ in range(50):
-        listener.reported(cell, row)
+        listener.on_epoch(cell, row)
     assert time.monotonic() - began < 5 and len(calls) == 1
     answers.set()
     wait_for(lambda: len(calls) == 2)
@@ -283,10 +283,10 @@ def test_a_search_that_has_ended_does_not_wait_for_a_server_that_hangs(study, tm
     tracker, answers = Tracker(study, uri(tmp_path)), threading.Event()
     monkeypatch.setattr(tracker, "start", lambda cell: answers.wait(20))
     listener = TrackingListener(view_of(tracker))
-    listener.started(study.cells[0])
-    listener.started(study.cells[1])
+    listener.on_trial_start(study.cells[0])
+    listener.on_trial_start(study.cells[1])
     wait_for(lambda: listener.pending == 1)
-    with pytest.raises(BehindError, match="does not answer"):
+    with pytest.raises(ViewError, match="does not answer"):
         listener.close(0.1)
     answers.set()
     listener.close(20)

@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.stored_study import finished_study, shown
 from tune.planning.options import Records
-from tune.services.databases import MLFLOW, OPTUNA, BehindError
-from tune.services.mending import mend
+from tune.services.databases import MLFLOW, OPTUNA, ViewError
+from tune.services.repair import repair_file
 from tune.sync import sync
 from tune.tracking.background import MLflowView
 from tune.tracking.mlflow_tracker import Tracker
@@ -49,7 +49,7 @@ def test_a_lock_that_goes_away_is_caught_up_with_while_training(study, tmp_path,
         views = Views(study, records(tmp_path))
         (line,) = views.begin()
         assert line.startswith(f"MLflow is behind: {file} is locked by another program")
-        views.listener.started(study.cells[0])
+        views.listener.on_trial_start(study.cells[0])
     deadline = time.monotonic() + 60
     while views.mlflow.tracker is None:
         assert time.monotonic() < deadline
@@ -114,7 +114,7 @@ def test_a_link_that_is_named_or_leads_nowhere_else_is_followed(study, tmp_path,
         assert "studies" in tables_of(tmp_path / target)
     (tmp_path / "optuna.db").unlink()
     (tmp_path / "optuna.db").symlink_to(elsewhere / "not-there.db")
-    with pytest.raises(BehindError, match="is a link that leads to .*not-there.db"):
+    with pytest.raises(ViewError, match="is a link that leads to .*not-there.db"):
         mirror(study, f"sqlite:///{tmp_path}/optuna.db")
     assert not (elsewhere / "not-there.db").exists()
 
@@ -124,11 +124,11 @@ def test_tables_that_were_being_made_are_moved_aside_and_a_pipe_stays(tmp_path, 
     file = tmp_path / "half.db"
     with closing(sqlite3.connect(file)) as connection:
         connection.execute(f"CREATE TABLE {table} (x INTEGER PRIMARY KEY AUTOINCREMENT)")
-    (said,) = mend(package, f"sqlite:///{file}")
+    (said,) = repair_file(package, f"sqlite:///{file}")
     assert "its tables were being made" in said and not file.exists()
     os.mkfifo(file)
-    with pytest.raises(BehindError, match="is no file"):
-        mend(package, f"sqlite:///{file}")
+    with pytest.raises(ViewError, match="is no file"):
+        repair_file(package, f"sqlite:///{file}")
     assert file.is_fifo()
 
 
