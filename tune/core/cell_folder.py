@@ -39,15 +39,7 @@ from fernn.train.run import Run, with_prefix
 from tune.core.folder import UNREADABLE, Folder
 from tune.core.result import Result
 from tune.core.sealing import (
-    ALTERED,
-    ENTRIES,
-    damaged,
-    read_entries,
-    read_rows,
-    read_sealed,
-    read_tensors,
-    rows_before_damage,
-    sealed_line,
+    ALTERED, ENTRIES, damaged, read_entries, read_rows, read_sealed, read_tensors, rows_before_damage, sealed_line,
     write_sealed,
 )  # fmt: skip
 
