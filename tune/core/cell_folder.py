@@ -8,14 +8,12 @@ A cell's folder holds
     codes.json           the code that trained it, by first epoch: ids of records in the study's folder code/
     machines.json        the machines on which its trials ran
     metrics.jsonl        one row an epoch, each with its own checksum
-    last/                the last epoch's checkpoint, and that of the epoch before in case the last is damaged
-    best/                the weights of the best epoch
+    last/, best/         checkpoints: the last epoch's and, should it be damaged, the one before; the best weights
     predictions.parquet  one row a validation or test clip: split, id, person, label, logits
     examples.safetensors of frame predictors: a few test clips, and the frames predicted
     done.json            the result, and the digest of the predictions; written last
     openings.jsonl       when the test clips were read, for what purpose, and with which weights
-    failure.json         why the last attempt failed: the loss diverged, or a GPU's memory ran out
-    stopped.json         why successive halving ended the cell early
+    failure.json         why the last attempt failed; stopped.json: why successive halving ended the cell early
 """
 
 import hashlib
@@ -39,7 +37,15 @@ from fernn.train.run import Run, with_prefix
 from tune.core.folder import UNREADABLE, Folder
 from tune.core.result import Result
 from tune.core.sealing import (
-    ALTERED, ENTRIES, damaged, read_entries, read_rows, read_sealed, read_tensors, rows_before_damage, sealed_line,
+    ALTERED,
+    ENTRIES,
+    damaged,
+    read_entries,
+    read_rows,
+    read_sealed,
+    read_tensors,
+    rows_before_damage,
+    sealed_line,
     write_sealed,
 )  # fmt: skip
 
