@@ -32,6 +32,9 @@ def _is_published(data: MovingConfig) -> bool:
     return data.protocol == "published"
 
 
+MADE_OF_DIGITS = (prepare.DATASET, standard.DATASET)
+"""The data sets that a manifest may name: digits alone, or beside the standard test clips."""
+
 MOVING = DataSet(
     config=MovingConfig(),
     folder="mnist",
@@ -44,7 +47,7 @@ MOVING = DataSet(
     download="MNIST's four files (12 MB)",
     demo_may_be_real=True,
     require_same=standard.require_same,
-    stand_in=lambda manifest: stand_in_of(manifest) if manifest.dataset == standard.DATASET else "",
+    stand_in=lambda manifest: stand_in_of(manifest) if manifest.dataset in MADE_OF_DIGITS else "",
 )
 """``num_clips`` is the most that the config allows: how many clips there are is known when they are read."""
 KTH_VIDEO = replace(KTH, config=KTHVideoConfig(), num_clips=MOVING.num_clips, read=read_videos)

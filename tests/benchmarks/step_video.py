@@ -1,6 +1,6 @@
 """One training step of E3D-LSTM, against the published algorithm translated plainly, and what each keeps.
 
-Both compute the same predictions and gradients; tests/fernn/test_e3d_lstm.py says so. The time is of forward and
+Both compute the same predictions and gradients; tests/fernn/models/test_e3d_lstm.py says so. The time is of forward and
 backward passes, alternating, the memory that of the tensors kept for the backward pass, at several lengths: ours
 must grow with the length, while the plain translation's history and attention matrices grow with its square.
 

@@ -144,7 +144,10 @@ def finished_study(options: EvaluationOptions) -> Study:
     for model in options.models or ():
         if model not in known:
             raise KeyError(unknown_name(model, known, kind="model with a finished cell"))
-    require_networks(options.chosen(rows) or rows)
+    chosen = options.chosen(rows)
+    require_networks(chosen or rows)
+    if not chosen:
+        raise StudyError(f"--models must name a model or more, of {', '.join(dict.fromkeys(known))}")
     return study
 
 

@@ -34,6 +34,8 @@ COUNTERS: dict[str, tuple[tuple[str, ...], str]] = {
     "fernn_clips_total": (OF_MODEL, "Clips that trials trained on."),
 }
 """Names, labels and meanings."""
+STATUSES: tuple[Status, ...] = tuple(one for one in get_args(Status) if one not in ("resting", "lost"))
+"""What ``fernn_cells`` tells apart: a cell that rests or is lost is waiting."""
 
 
 class Monitor(SearchCallback):
@@ -105,7 +107,7 @@ class Monitor(SearchCallback):
 
     def _show_statuses(self) -> None:
         counts = Counter(self.statuses.values())
-        for status in get_args(Status):
+        for status in STATUSES:
             self._set("fernn_cells", counts[status], status=status)
 
     def _set(self, name: str, value: float, **labels: str) -> None:

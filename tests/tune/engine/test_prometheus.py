@@ -58,6 +58,8 @@ def test_a_cell_is_followed_from_start_to_end(seen, study):
     cell, other = study.cells[1:3]
     with Monitor(study) as monitor:
         assert counts(seen) == {"done": 1, "waiting": 3}
+        told_apart = {labels[1] for labels in seen["fernn_cells"]}
+        assert told_apart == {"done", "running", "waiting", "stopped", "diverged", "failed", "damaged"}
         monitor.on_trial_start(cell)
         monitor.on_epoch(cell, row(1, **{"memory/cpu_bytes": 5e8}))
         monitor.on_epoch(cell, row(2, **{"memory/cpu_bytes": 6e8}))

@@ -171,6 +171,7 @@ def times(folder):
     ("arguments", "message"),
     [
         (["--study", "t"], "unknown study 't': it must be one of s"),
+        (["--study", "s", "--models"], "--models must name a model or more, of grnn"),
         (["--study", "s", "--models", "grn"], "unknown model with a finished cell 'grn': did you mean 'grnn'"),
         (["--study", "s", "--range", "5"], "--range must be from 0 to 4 pixels per frame"),
         (["--study", "s", "--range", "-1"], "--range must be from 0 to 4 pixels per frame"),
