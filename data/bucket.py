@@ -12,7 +12,7 @@ from pyarrow import fs
 from data.errors import DataError, ManifestError
 from data.files import atomic_folder, locked, room_in
 from data.manifest import MANIFEST, Manifest
-from data.prepared import ready_in
+from data.preparing.folders import ready_in
 from data.progress import progress, say
 
 SCHEMES = ("s3", "gs", "abfs")

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, their fingerprints, and a lock between processes."""
+"""Files: written whole or not at all, told from what is no data, their fingerprints, a lock between processes."""
 
 import contextlib
 import errno
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from data.errors import DataError, StorageError
+from fernn.files.kinds import UnreadableError, require_content
 
 MOST_DEEP = 4
 """How many folders down files are looked for in one that a user names."""
@@ -29,6 +30,18 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def instead_of_data(path: Path) -> str:
+    """What a file is instead of data, as the end of a sentence with the way out; "" where it may be data.
+
+    People often have nothing under a data file's name, a Git LFS pointer or a web page.
+    """
+    try:
+        require_content(path)
+    except UnreadableError as error:
+        return str(error).removeprefix("it ")
+    return ""
 
 
 def files_below(folder: Path, name: re.Pattern[str]) -> list[Path]:

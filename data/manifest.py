@@ -40,7 +40,7 @@ class Remark:
 class Manifest:
     """What a prepared folder holds.
 
-    ``hash`` depends on the clips alone (see :func:`data.schema.content_hash`): equal hash, equal data.
+    ``hash`` depends on the clips alone (see :func:`data.kth.schema.content_hash`): equal hash, equal data.
     ``source_sha256`` covers everything that the folder was made from. ``missing`` and ``skipped`` name what
     is not in it, though it should be. ``clips`` counts by split and part. ``details`` holds what only this
     data set has to say.

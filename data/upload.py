@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.bucket import is_bucket, upload
-from data.command import answer
 from data.errors import DataError
+from data.preparing.command import answer
 from data.terminal import options_of
 
 

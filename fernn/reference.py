@@ -1,4 +1,4 @@
-"""Networks of the published FERNN code (akandykeller/FERNN, commit 7def7bc) as networks of ours."""
+"""Networks of the published FERNN code (akandykeller/FERNN, commit 7def7bc) as networks of this project."""
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -86,7 +86,7 @@ def _rotating(weights: Weights, velocities: Any) -> nn.Module:
 
 
 def _fits(order: int, channels: int, num_lift: int) -> bool:
-    """Whether ``channels`` are fields of C_order whose lifting has so many weights."""
+    """Whether ``channels`` are fields of C_order whose lifting has ``num_lift`` weights."""
     return channels % order == 0 and channels // order * len(kernel_basis("picture", "regular", order, 3)) == num_lift
 
 

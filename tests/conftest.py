@@ -13,7 +13,7 @@ from data.kth.demo import render
 from data.kth.prepare import prepare
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))  # reference_cell.py, the plain loops
+sys.path.insert(0, str(HERE))  # the helper modules beside this file
 
 
 @pytest.fixture(autouse=True)

@@ -17,8 +17,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from data.archives import extract_member, opened
 from data.errors import ArchiveError, DataError
+from data.sources.archives import extract_member, opened
+from data.sources.arrays import mapped_array
 from fernn.files.kinds import (
     LEGACY,
     NPY,
@@ -46,10 +47,6 @@ DEEPEST, SHOWN = 2, 4
 """Archives in each other."""
 
 
-class Unusable(UnreadableError):
-    """An array among others that cannot be read; an error only where it is the one that is wanted."""
-
-
 @contextmanager
 def read_arrays(path: Path, scratch: Path) -> Iterator[tuple[Any, int]]:
     """What the file holds, an array or lists and dicts of arrays, and the bytes that its numbers can have at most.
@@ -74,21 +71,12 @@ def _read(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
             size, unpacked_size(path) if kind == TORCH else 0
         )
     if kind == NPY:
-        return _numpy(path), size
+        return mapped_array(path), size
     if kind == SAFETENSORS:
         return _safetensors(path), size
     if kind in (NPZ, ZIP) and depth < DEEPEST:
         return _unpacked(path, scratch, depth)
     raise refusal(kind)
-
-
-def _numpy(path: Path) -> NDArray[Any]:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # what numpy.load raises depends on where the file is broken
-        if "object" in str(error).lower():
-            raise Unusable("it holds Python objects, which need pickle: save the array of numbers by itself") from error
-        raise Unusable("it cannot be read: it is empty, cut short or damaged: get it again") from error
 
 
 def _safetensors(path: Path) -> dict[str, Tensor]:
@@ -142,10 +130,11 @@ def _members(path: Path) -> list[zipfile.ZipInfo]:
         return [member for member in zipped.infolist() if _is_data(member)]
 
 
-def _or_why(path: Path) -> NDArray[Any] | Unusable:
+def _or_why(path: Path) -> NDArray[Any] | UnreadableError:
+    """The array, or why it cannot be read: an error only where it is the one that is wanted."""
     try:
-        return _numpy(path)
-    except Unusable as error:
+        return mapped_array(path)
+    except UnreadableError as error:
         return error
 
 

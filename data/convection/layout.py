@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from data.convection.arrays import ARRAYS, Array, Unusable
+from data.convection.arrays import ARRAYS, Array
 from data.errors import DataError
+from fernn.files.kinds import UnreadableError
 
 PAIRS = {
     ("u", "v"), ("u", "w"), ("ux", "uy"), ("ux", "uz"), ("vx", "vy"), ("vx", "vz"), ("velx", "vely"), ("velx", "velz"),
@@ -75,7 +76,7 @@ def velocities_in(path: Path, content: Any, most_bytes: int, axis: int | None = 
 
 
 def _chosen(path: Path, content: Any, names: tuple[str, ...]) -> Chosen:
-    if isinstance(content, Unusable):
+    if isinstance(content, UnreadableError):
         raise content
     if isinstance(content, np.ndarray) and content.dtype.names:
         content = {field: content[field] for field in content.dtype.names}
@@ -105,7 +106,7 @@ def _of_names(path: Path, content: Mapping[Any, Any], names: tuple[str, ...]) ->
     if len(content) == 1 or len(inner) == 1:
         key = next(iter(inner or content))
         return _chosen(path, content[key], (*names, str(key)))
-    unusable = next((value for value in content.values() if isinstance(value, Unusable)), None)
+    unusable = next((value for value in content.values() if isinstance(value, UnreadableError)), None)
     if unusable is not None and not arrays:
         raise unusable
     held = ", ".join(f"{key} {_shape(value)}" for key, value in list(content.items())[:SHOWN])

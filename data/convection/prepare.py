@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data.command import answer
 from data.convection import made
 from data.convection.arrays import ENDINGS
 from data.convection.published import PUBLISHED, READINGS, ReadingName, read_published
@@ -19,7 +18,8 @@ from data.errors import DataError, DownloadError
 from data.fields.schema import cut, write_tiles
 from data.files import full_path, sha256_of
 from data.manifest import Manifest
-from data.prepared import ready_or_made
+from data.preparing.command import answer
+from data.preparing.folders import ready_or_made
 from data.progress import say
 from data.terminal import options_of
 from fernn.config import MadeConvectionConfig

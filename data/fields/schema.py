@@ -12,20 +12,14 @@ from numpy.typing import NDArray
 
 from data.errors import DataError, ManifestError
 from data.manifest import Manifest
-from data.parquet import read_table, write_file
-from data.prepared import versions_of, write_folder
+from data.preparing.folders import versions_of, write_folder
+from data.preparing.parquet import columns, read_table, write_file
 
 Frames = NDArray[np.float32]
-SCHEMA = pa.schema(
-    [
-        pa.field("tile", pa.string(), nullable=False),
-        pa.field("num_frames", pa.int32(), nullable=False),
-        pa.field("size", pa.int32(), nullable=False),
-        pa.field("land", pa.float32(), nullable=False),
-        pa.field("frames", pa.large_binary(), nullable=False),
-        pa.field("sha256", pa.string(), nullable=False),
-    ]
-)
+SCHEMA = columns(
+    tile=pa.string(), num_frames=pa.int32(), size=pa.int32(), land=pa.float32(), frames=pa.large_binary(),
+    sha256=pa.string(),
+)  # fmt: skip
 """One row a tile: its name "region/row/column", the share of its pixels that are no water, and its velocities as
 float32 in the order (frame, component, row, column): u to the right, v up, the first row on top."""
 FILE = "tiles.parquet"

@@ -20,7 +20,7 @@ from data.errors import DataError
 from data.fields.schema import TILES, Tile, breaks_of, read_tiles
 from data.fields.windows import Window, count_windows, cut_at, frames_used, is_held_out, windows
 from data.manifest import Manifest
-from data.splits import SPLITS, by_split
+from data.preparing.splits import SPLITS, by_split
 from data.stream import Stream, batches
 from fernn.batch import Batch
 from fernn.config import FieldsConfig

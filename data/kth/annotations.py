@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from data.errors import AnnotationError
-from data.instead import instead_of_data
+from data.files import instead_of_data
 
 ACTIONS = ("walking", "jogging", "running", "boxing", "handwaving", "handclapping")
 """The actions, each at the index that is its label."""

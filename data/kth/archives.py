@@ -4,10 +4,10 @@ import stat
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from data.archives import extract_member, opened
 from data.errors import ArchiveError
 from data.files import locked
 from data.kth.annotations import NAME
+from data.sources.archives import extract_member, opened
 
 MAX_VIDEO_BYTES = 64 * 2**20
 """KTH's largest video has about 6 MB; a member far above that is not one of them."""

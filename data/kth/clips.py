@@ -18,9 +18,10 @@ import ray.data
 from data.errors import VideoError
 from data.kth.annotations import MIN_FRAMES, Range, Video
 from data.kth.decode import decode
+from data.kth.schema import SCHEMA, ClipRow, clip_table
 from data.manifest import DataFile, Remark
-from data.parquet import write_file
-from data.schema import CLIP_SCHEMA, ClipRow, Frames, clip_table, fingerprint
+from data.preparing.frames import Frames, fingerprint
+from data.preparing.parquet import write_file
 
 VIDEOS_PER_TASK = 16
 """A task costs as much as some hundred frames: with 4 videos a task a third of the rate is lost."""
@@ -86,7 +87,7 @@ def write_clips(rows: Iterable[ClipRow], folder: Path) -> tuple[list[DataFile], 
     while batch := list(itertools.islice(rows, ROWS_PER_FILE)):
         path = folder / f"clips-{len(files):05d}.parquet"
         how = {"use_dictionary": False, "column_encoding": _ENCODING}
-        files.append(write_file(path, CLIP_SCHEMA, [clip_table(batch)], **how))
+        files.append(write_file(path, SCHEMA, [clip_table(batch)], **how))
         summary += [{name: value for name, value in row.items() if name != "frames"} for row in batch]
     return files, summary
 

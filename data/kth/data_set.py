@@ -6,9 +6,9 @@ from pathlib import Path
 from data.data_set import DataSet
 from data.kth import demo
 from data.kth.prepare import folder_of, prepare
+from data.kth.schema import SCHEMA
 from data.kth.stream import read_footage
 from data.manifest import Manifest
-from data.schema import CLIP_SCHEMA
 from fernn.config import DataConfig, KTHConfig
 
 NUM_CLIPS = {
@@ -38,7 +38,7 @@ KTH = DataSet(
     prepare=lambda out, data, files: prepare(out, videos=files, size=data.size),
     prepare_demo=prepare_demo,
     folder_of=lambda out, data: folder_of(out, data.size),
-    schema=lambda data: CLIP_SCHEMA,
+    schema=lambda data: SCHEMA,
     num_clips=num_clips,
     read=read_footage,
     download="KTH's videos (1.15 GB)",

@@ -18,9 +18,9 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 from numpy.typing import NDArray
 
-from data.decode import pictures
 from data.errors import VideoError
-from data.instead import instead_of_data
+from data.files import instead_of_data
+from data.sources.decode import pictures
 
 GREY = "opencv-bgr2gray, inter-area"
 WIDTH, HEIGHT, FRAME_RATE = 160, 120, 25

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from data.command import answer
 from data.errors import DataError
 from data.files import full_path, write_atomically
 from data.kth.annotations import ACTIONS, ANNOTATION, MIN_FRAMES, Range, Video, format_annotation, video_of
@@ -23,7 +22,8 @@ from data.kth.figures import STRIDE, Array, Body, body_of, phases, pose_of
 from data.kth.scenery import Image, Scene, draw_frame, scene_of, zoom_of
 from data.kth.source import DEMO_MARK
 from data.kth.splits import count_by_split
-from data.prepared import alone_in
+from data.preparing.command import answer
+from data.preparing.folders import alone_in
 from data.progress import progress
 from data.terminal import options_of
 from fernn.seeding import generator

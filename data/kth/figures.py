@@ -84,21 +84,32 @@ def pose_of(action: str, body: Body, phase: Array, rng: np.random.Generator) -> 
 
 def _walk(body: Body, phase: Array, rng: np.random.Generator) -> Pose:
     swing, arms = rng.uniform(0.36, 0.46), rng.uniform(0.25, 0.5)
-    return _gait(body, phase, swing=swing, knee=0.8, arms=arms, elbow=0.25, lean=0.03)
+    return _gait(body, phase, Gait(swing, knee=0.8, arms=arms, elbow=0.25, lean=0.03))
 
 
 def _run(body: Body, phase: Array, rng: np.random.Generator) -> Pose:
     swing, knee = rng.uniform(0.5, 0.8), rng.uniform(1.2, 1.8)
     arms, elbow = rng.uniform(0.5, 0.9), rng.uniform(1.3, 1.8)
-    return _gait(body, phase, swing=swing, knee=knee, arms=arms, elbow=elbow, lean=rng.uniform(0.08, 0.2))
+    return _gait(body, phase, Gait(swing, knee, arms, elbow, lean=rng.uniform(0.08, 0.2)))
 
 
-def _gait(body: Body, phase: Array, *, swing: float, knee: float, arms: float, elbow: float, lean: float) -> Pose:
+@dataclass(frozen=True)
+class Gait:
+    """How far joints of a walking or running figure turn, radians."""
+
+    swing: float
+    knee: float
+    arms: float
+    elbow: float
+    lean: float
+
+
+def _gait(body: Body, phase: Array, gait: Gait) -> Pose:
     origin = np.zeros((len(phase), 2))
-    legs = [_leg(body, origin, swing * np.sin(side), knee * _push(np.cos(side))) for side in _sides(phase)]
+    legs = [_leg(body, origin, gait.swing * np.sin(side), gait.knee * _push(np.cos(side))) for side in _sides(phase)]
     hip = -_rise(legs)
-    neck = hip + body.torso * np.array([np.sin(lean), -np.cos(lean)])
-    hands = [_arm(body, neck, -arms * np.sin(side), elbow - 0.3 * np.sin(side)) for side in _sides(phase)]
+    neck = hip + body.torso * np.array([np.sin(gait.lean), -np.cos(gait.lean)])
+    hands = [_arm(body, neck, -gait.arms * np.sin(side), gait.elbow - 0.3 * np.sin(side)) for side in _sides(phase)]
     return _side_view(body, hip, neck, [leg + hip[:, None] for leg in legs], hands)
 
 

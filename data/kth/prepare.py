@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data.command import answer
 from data.errors import DataError
 from data.files import full_path, sha256_of
 from data.kth.annotations import ACTIONS, MIN_FRAMES, Video
 from data.kth.clips import Cut, decoded, write_clips
 from data.kth.decode import GREY
+from data.kth.schema import ClipRow, content_hash
 from data.kth.source import OFFICIAL, Source, dataset_name, from_folder, from_server, is_demo
 from data.kth.splits import count_by_split
 from data.manifest import Manifest, Remark
-from data.prepared import alone_in, ready_in, versions_of, write_folder
+from data.preparing.command import answer
+from data.preparing.folders import alone_in, ready_in, versions_of, write_folder
 from data.progress import progress
-from data.schema import ClipRow, content_hash
 from data.terminal import options_of
 
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "ray")

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data.download import download
 from data.errors import DataError
 from data.files import files_below, sha256_of
 from data.kth.annotations import ACTIONS, ANNOTATION, LIKE, NAME, Video, plain_name, read_annotation
 from data.kth.archives import extract
+from data.sources.download import download
 
 OFFICIAL = "http://www.csc.kth.se/cvap/actions/"
 ON_DISK = "videos on disk"

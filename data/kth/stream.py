@@ -20,9 +20,9 @@ from torch import Tensor
 from data.errors import DataError
 from data.kth.splits import split_of
 from data.manifest import Manifest
-from data.parquet import read_table
-from data.schema import frames_of
-from data.splits import SPLITS
+from data.preparing.frames import frames_of
+from data.preparing.parquet import read_table
+from data.preparing.splits import SPLITS
 from data.stream import Stream, batches
 from fernn.batch import Batch
 from fernn.config import KTHConfig, KTHVideoConfig
@@ -46,7 +46,7 @@ class Footage:
     offsets: Integers
     num_frames: Integers
     num_annotated: Integers
-    """Frames inside the annotated range; ``num_frames`` may be one more (see data/schema.py)."""
+    """Frames inside the annotated range; ``num_frames`` may be one more (see data/kth/schema.py)."""
 
     def stream(self, data: KTHConfig, batch_size: int, device: torch.device | str = "cpu") -> "ClipStream":
         """The clips' batches, made on the device; raises DataError where a split has none that is long enough."""

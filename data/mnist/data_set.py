@@ -8,7 +8,7 @@ from data.mnist.known import stand_in_of
 from data.mnist.prepare import DATASET, folder_of, prepare, require_same
 from data.mnist.schema import SCHEMA
 from data.mnist.stream import read_digits
-from data.splits import by_split
+from data.preparing.splits import by_split
 from fernn.config import RotatingMNISTConfig, TranslatingMNISTConfig
 
 TRANSLATING = DataSet(

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from data.manifest import Manifest
 from data.mnist.prepare import folder_of
 from data.mnist.schema import Part, write_digits
-from data.prepared import ready_or_made
+from data.preparing.folders import ready_or_made
 from fernn.config import DIGIT
 from fernn.seeding import generator
 

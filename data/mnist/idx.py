@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.arrays import GZIP
 from data.errors import DataError
-from data.instead import instead_of_data
+from data.files import instead_of_data
+from data.sources.arrays import GZIP
 from fernn.config import DIGIT
 
 MOST_DIGITS = 280_000

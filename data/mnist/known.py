@@ -58,7 +58,7 @@ def labels_hash(part: Part) -> str:
 
 def _published() -> dict[str, str]:
     """Data sets by the MD5 sums of their files as they are published, which torchvision knows."""
-    from torchvision import datasets
+    from torchvision import datasets  # which takes seconds to import
 
     lists = {name: getattr(datasets, name).resources for name in TITLES}
     lists["QMNIST"] = [pair for pairs in lists["QMNIST"].values() for pair in pairs]

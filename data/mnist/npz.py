@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.arrays import GreyLevels, read_arrays
 from data.errors import DataError
 from data.mnist.idx import MOST_DIGITS
 from data.mnist.schema import Part
+from data.sources.arrays import GreyLevels, read_arrays
 from fernn.config import DIGIT
 
 KEYS = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")}

@@ -8,14 +8,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.command import answer
 from data.errors import DataError, DownloadError
 from data.files import full_path
 from data.manifest import Manifest
 from data.mnist.known import stand_in_of
 from data.mnist.schema import write_digits
 from data.mnist.source import Source, read_source
-from data.prepared import ready_or_made
+from data.preparing.command import answer
+from data.preparing.folders import ready_or_made
 from data.progress import say
 from data.terminal import options_of
 
@@ -86,7 +86,7 @@ def _write(folder: Path, source: Source) -> Manifest:
 
 def _downloaded(raw: Path) -> Path:
     """The folder to which torchvision downloaded MNIST."""
-    from torchvision.datasets import MNIST
+    from torchvision.datasets import MNIST  # which takes seconds to import
 
     try:
         return Path(MNIST(raw, download=True).raw_folder)

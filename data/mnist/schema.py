@@ -12,19 +12,13 @@ from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.manifest import Manifest
-from data.parquet import read_table, write_file
-from data.prepared import versions_of, write_folder
+from data.preparing.folders import versions_of, write_folder
+from data.preparing.parquet import columns, read_table, write_file
 from fernn.config import DIGIT
 from fernn.experiment import Split
 
 Pictures = NDArray[np.uint8]
-SCHEMA = pa.schema(
-    [
-        pa.field("part", pa.string(), nullable=False),
-        pa.field("label", pa.int32(), nullable=False),
-        pa.field("picture", pa.binary(DIGIT * DIGIT), nullable=False),
-    ]
-)
+SCHEMA = columns(part=pa.string(), label=pa.int32(), picture=pa.binary(DIGIT * DIGIT))
 """One row a digit in MNIST's own order: "train" or "test", what it is, grey levels row by row."""
 LIBRARIES = ("numpy", "pyarrow", "torchvision")
 FILE = "digits.parquet"

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from data.arrays import GreyLevels
 from data.errors import DataError
 from data.files import files_below, sha256_of
 from data.mnist.idx import read_labels, read_pictures
@@ -23,6 +22,7 @@ from data.mnist.known import stand_in
 from data.mnist.npz import WAY_OUT, paired, read_npz
 from data.mnist.schema import Part, content_hash
 from data.progress import say
+from data.sources.arrays import GreyLevels
 
 NAMES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),

@@ -24,7 +24,7 @@ from ray.data.collate_fn import NumpyBatchCollateFn
 from data.manifest import Manifest
 from data.mnist.render import draw_rotating, draw_translating
 from data.mnist.schema import Part, Pictures, part_of, read_parts, require_enough
-from data.splits import by_split
+from data.preparing.splits import by_split
 from data.stream import Stream, batches
 from fernn.batch import Batch
 from fernn.config import DigitsConfig, RotatingMNISTConfig

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from data.manifest import Manifest
 from data.ocean.prepare import folder_of, write
-from data.prepared import ready_or_made
+from data.preparing.folders import ready_or_made
 from fernn.seeding import generator
 
 DATASET = "made-currents"
@@ -30,7 +30,7 @@ def prepare(out: Path | str, size: int) -> Manifest:
     def make() -> Manifest:
         source = folder.parent / f"netcdf-{size}"
         paths = [write_region(source, name, rows * size, columns * size) for name, (rows, columns) in REGIONS.items()]
-        return write(folder, paths, size, "made by data/ocean/demo.py", DATASET, demo=True)
+        return write(folder, paths, size, "made by data/ocean/demo.py", DATASET)
 
     return ready_or_made(folder, DATASET, make)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import xarray as xr
 
 from data.errors import DataError
-from data.instead import instead_of_data
+from data.files import instead_of_data
 from data.ocean.values import with_numbers
 
 SUFFIXES = re.compile(r"\.(nc|nc4|nc3|cdf|netcdf)(\.(gz|bz2|xz|zip|z))?$|\.(grib2?|grb2?)$", re.IGNORECASE)

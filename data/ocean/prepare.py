@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 import tyro
 
-from data.command import answer
 from data.errors import DataError, DownloadError, ManifestError
 from data.fields.schema import Tile, cut, write_tiles
 from data.files import full_path, sha256_of
@@ -23,7 +22,8 @@ from data.ocean.account import lines_of, masked_at_times, spelled
 from data.ocean.levels import Choice
 from data.ocean.netcdf import read_regions
 from data.ocean.opening import netcdf_files
-from data.prepared import ready_or_made
+from data.preparing.command import answer
+from data.preparing.folders import ready_or_made
 from data.progress import say
 from data.terminal import options_of
 
@@ -131,10 +131,9 @@ def _require_choice(folder: Path, manifest: Manifest, choice: Choice) -> None:
 
 
 def write(
-    folder: Path, paths: list[Path], size: int, origin: str, dataset: str = DATASET, demo: bool = False,
-    choice: Choice = NEAREST,
-) -> Manifest:  # fmt: skip
-    """Cut the regions in the files into tiles, and write them."""
+    folder: Path, paths: list[Path], size: int, origin: str, dataset: str = DATASET, choice: Choice = NEAREST
+) -> Manifest:
+    """Cut the regions in the files into tiles, and write them; any other data set than the ocean's is a demo."""
     digests = {_inside(path, origin): sha256_of(path) for path in paths}
     regions = read_regions(paths, choice)
     tiles: list[Tile] = []
@@ -154,7 +153,7 @@ def write(
         tiles,
         LIBRARIES,
         dataset=dataset,
-        demo=demo,
+        demo=dataset != DATASET,
         origin=origin,
         source_sha256=hashlib.sha256(" ".join(digests.values()).encode()).hexdigest(),
         details={"files": digests, "regions": facts, "most_land": MOST_LAND, "choice": choice.facts()},

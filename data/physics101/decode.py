@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from data.decode import pictures
+from data.sources.decode import pictures
 
 CROP = 1080
 FRAME_RATE = 30

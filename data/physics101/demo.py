@@ -16,13 +16,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from data.command import answer
 from data.errors import DataError
 from data.files import full_path, write_atomically
 from data.physics101.decode import Frames, encode
 from data.physics101.source import CAMERA, DEMO_MARK
 from data.physics101.splits import count_by_split
-from data.prepared import alone_in
+from data.preparing.command import answer
+from data.preparing.folders import alone_in
 from data.progress import progress
 from data.terminal import options_of
 from fernn.seeding import generator

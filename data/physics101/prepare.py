@@ -13,16 +13,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from data.command import answer
 from data.errors import DataError, VideoError
 from data.files import full_path
 from data.manifest import DataFile, Manifest, Remark
-from data.parquet import write_file
 from data.physics101.decode import Frames, decode
 from data.physics101.schema import SCHEMA, clip_table, content_hash
 from data.physics101.source import OFFICIAL, Source, from_folder, from_server
 from data.physics101.splits import By, count_by_split
-from data.prepared import alone_in, ready_in, require_dataset, versions_of, write_folder
+from data.preparing.command import answer
+from data.preparing.folders import alone_in, ready_in, require_dataset, versions_of, write_folder
+from data.preparing.parquet import write_file
 from data.progress import progress
 from data.terminal import options_of
 from fernn.config import RampConfig

@@ -5,35 +5,29 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
-from ray.data.extensions import ArrowVariableShapedTensorArray, ArrowVariableShapedTensorType
 
 from data.physics101.decode import Frames
 from data.physics101.splits import object_of
-from data.schema import fingerprint
+from data.preparing.frames import fingerprint, frames_column, frames_type
+from data.preparing.parquet import columns
 
-SCHEMA = pa.schema(
-    [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("object", pa.string(), nullable=False),
-        pa.field("num_frames", pa.int32(), nullable=False),
-        pa.field("frames", ArrowVariableShapedTensorType(pa.uint8(), 4), nullable=False),
-        pa.field("sha256", pa.string(), nullable=False),
-    ]
-)
+SCHEMA = columns(
+    id=pa.string(), object=pa.string(), num_frames=pa.int32(), frames=frames_type(4), sha256=pa.string()
+)  # fmt: skip
 """One row a video: "object/setting/trial", and every ``frame_step``-th frame of it, RGB (t, size, size, 3)."""
 
 
 def clip_table(rows: Sequence[tuple[str, Frames]]) -> pa.Table:
     """Names and frames as an Arrow table of :data:`SCHEMA`."""
     names, frames = zip(*rows, strict=True)
-    columns = {
+    table = {
         "id": names,
         "object": [object_of(name) for name in names],
         "num_frames": [len(one) for one in frames],
-        "frames": ArrowVariableShapedTensorArray.from_numpy(list(frames)),
+        "frames": frames_column(frames),
         "sha256": [fingerprint(one) for one in frames],
     }
-    return pa.table(columns, schema=SCHEMA)
+    return pa.table(table, schema=SCHEMA)
 
 
 def content_hash(dataset: str, data: Any, digests: Iterable[tuple[str, str]]) -> str:

@@ -8,10 +8,10 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from data.archives import extract_member, opened
-from data.download import download
 from data.errors import ArchiveError, DataError
 from data.files import locked, sha256_of
+from data.sources.archives import extract_member, opened
+from data.sources.download import download
 
 OFFICIAL = "http://phys101.csail.mit.edu/data/phys101_v1.0.zip"
 WAY_OUT = "run the same command again to go on where it stopped, or give --files DIR with the unpacked archive"

@@ -17,10 +17,10 @@ from ray.data.collate_fn import NumpyBatchCollateFn
 
 from data.errors import DataError
 from data.manifest import Manifest
-from data.parquet import read_table
 from data.physics101.splits import object_of, split_by
-from data.schema import frames_of
-from data.splits import SPLITS
+from data.preparing.frames import frames_of
+from data.preparing.parquet import read_table
+from data.preparing.splits import SPLITS
 from data.stream import Stream, batches
 from fernn.batch import Batch
 from fernn.config import RampConfig

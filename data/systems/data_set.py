@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from data.data_set import DataSet
 from data.manifest import Manifest
-from data.splits import by_split
+from data.preparing.splits import by_split
 from data.systems.prepare import folder_of, prepare, schema
 from data.systems.stream import read_trajectories
 from fernn.config import SystemConfig

@@ -14,9 +14,9 @@ import pyarrow as pa
 from data.errors import DataError
 from data.files import full_path
 from data.manifest import Manifest
-from data.parquet import write_file
-from data.prepared import ready_or_made, versions_of, write_folder
-from data.splits import SPLITS
+from data.preparing.folders import ready_or_made, versions_of, write_folder
+from data.preparing.parquet import columns, write_file
+from data.preparing.splits import SPLITS
 from data.systems.dynamics import States, draw_starts, trajectories
 from fernn.config import DataConfig, SystemConfig
 from fernn.experiment import Split
@@ -30,9 +30,7 @@ DECIDING = ("name", "num_frames", "duration", "noise", "num_sequences")
 
 def schema(num_states: int) -> pa.Schema:
     """One row a trajectory: its split, its number in it, and its states, q and p in turn."""
-    states = pa.list_(pa.float64(), 2 * num_states)
-    columns = (("split", pa.string()), ("index", pa.int32()), ("states", states))
-    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns])
+    return columns(split=pa.string(), index=pa.int32(), states=pa.list_(pa.float64(), 2 * num_states))
 
 
 def folder_of(out: Path | str, data: DataConfig) -> Path:
@@ -79,8 +77,8 @@ def _generate(folder: Path, data: SystemConfig, demo: bool) -> Manifest:
 def _table(splits: dict[Split, States]) -> pa.Table:
     rows = [(split, index, states) for split, found in splits.items() for index, states in enumerate(found)]
     names, numbers, states = zip(*rows, strict=True)
-    columns = {"split": names, "index": numbers, "states": [one.ravel().tolist() for one in states]}
-    return pa.table(columns, schema=schema(len(states[0])))
+    table = {"split": names, "index": numbers, "states": [one.ravel().tolist() for one in states]}
+    return pa.table(table, schema=schema(len(states[0])))
 
 
 def _content_hash(splits: dict[Split, States]) -> str:

@@ -13,8 +13,8 @@ from ray.data.collate_fn import NumpyBatchCollateFn
 
 from data.errors import DataError
 from data.manifest import Manifest
-from data.parquet import read_table
-from data.splits import SPLITS
+from data.preparing.parquet import read_table
+from data.preparing.splits import SPLITS
 from data.stream import Stream, batches
 from data.systems.dynamics import States
 from fernn.batch import Batch

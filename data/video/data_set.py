@@ -10,7 +10,7 @@ from data.manifest import Manifest
 from data.mnist import demo, prepare
 from data.mnist.known import stand_in_of
 from data.mnist.schema import SCHEMA
-from data.splits import by_split
+from data.preparing.splits import by_split
 from data.video import standard
 from data.video.kth import read_videos
 from fernn.config import KTHVideoConfig, MovingConfig

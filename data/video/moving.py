@@ -21,7 +21,7 @@ from torch import Tensor
 
 from data.errors import DataError
 from data.mnist.schema import Part, Pictures, part_of, require_enough
-from data.splits import by_split
+from data.preparing.splits import by_split
 from data.stream import Stream, batches
 from fernn.batch import Batch
 from fernn.config import DIGIT, MovingConfig

@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from data.arrays import GreyLevels, read_array
 from data.errors import DataError
 from data.files import files_below, full_path, sha256_of
 from data.manifest import Manifest
@@ -22,9 +21,10 @@ from data.mnist import prepare as mnist
 from data.mnist.known import stand_in_of
 from data.mnist.schema import read_parts
 from data.mnist.source import COPY
-from data.parquet import read_table, write_file
-from data.prepared import alone_in, ready_in, versions_of, write_folder
+from data.preparing.folders import alone_in, ready_in, versions_of, write_folder
+from data.preparing.parquet import columns, read_table, write_file
 from data.progress import say
+from data.sources.arrays import GreyLevels, read_array
 from data.video.moving import MovingDigits
 
 DATASET = "moving-mnist"
@@ -38,7 +38,7 @@ OWN = "test clips of your own, not Moving MNIST's standard file"
 NUM_CLIPS = 10_000
 FILE = "clips.parquet"
 SHAPE = (20, 64, 64)
-SCHEMA = pa.schema([pa.field("frames", pa.binary(int(np.prod(SHAPE))), nullable=False)])
+SCHEMA = columns(frames=pa.binary(int(np.prod(SHAPE))))
 """One row a clip: grey levels in the order (frame, row, column)."""
 ROWS = 1000
 

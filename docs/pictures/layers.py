@@ -22,8 +22,9 @@ WIDTH, ROW, MARGIN = 920, 30, 14
 
 
 def summary(package: Path) -> str:
-    """The first line of a package's docstring, without what follows a second sentence."""
-    return (ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8"))) or "").split("\n")[0]
+    """The first line of a package's docstring, without what follows a semicolon."""
+    first = (ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8"))) or "").split("\n")[0]
+    return first.partition(";")[0].rstrip(".") + "."
 
 
 def folders(layer: str) -> str:

@@ -1,4 +1,4 @@
-"""Velocity readings by the law: what an exactly equivariant classifier says of drifting clips, from still ones.
+"""Logits of drifting clips from still ones, for an exactly equivariant classifier.
 
 h[psi(w) f]_t(v) = psi_t(w) h[f]_t(v - w), and the head takes the mean over space. So the states of all v - w, run once
 on clips that stand still, give the logits at every velocity w: one embedding and |V - W| slices a clip, where a
@@ -26,7 +26,7 @@ SLICES_AT_ONCE = 1400
 
 
 def follows_law(model: nn.Module) -> bool:
-    """Whether a model's logits can be had by the law."""
+    """Whether :class:`DriftLogits` can be computed of the model: whether it is an exactly equivariant classifier."""
     return isinstance(model, RecurrentClassifier) and model.is_equivariant
 
 
@@ -44,7 +44,7 @@ class DriftLogits:
     def of(
         cls, run: Run, still: Sequence[Batch], velocities: Sequence[Velocity], told: Callable[[float], None]
     ) -> Self:
-        """Those of the run's model; ``told`` hears the share of the clips that is done."""
+        """Those of the run's model; ``told`` is called with the share of the clips that is done."""
         model, precision, done = run.model, run.experiment.precision, 0
         assert isinstance(model, RecurrentClassifier)
         found, ids = [], list(chain.from_iterable(batch.ids for batch in still))

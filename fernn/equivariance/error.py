@@ -1,4 +1,4 @@
-"""The law of flow equivariance, as a measured error and as an assertion: for our tests and for users."""
+"""The law of flow equivariance, as a measured error and as an assertion, for tests and for users."""
 
 import math
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""What a file is, told by its content: so that what cannot be read is refused by its right name."""
+"""The kind of a file, told by its content, so that a file of another kind is refused by its right name."""
 
 import re
 import zipfile
@@ -34,7 +34,7 @@ class UnreadableError(ValueError):
 
 
 def require_content(path: Path) -> None:
-    """Raise UnreadableError for what is no data of any kind: a folder, nothing, a Git LFS pointer, a web page.
+    """Raise UnreadableError for what holds no data: a folder, an empty file, a Git LFS pointer, a web page.
 
     A file that cannot be opened stays an OSError.
     """
@@ -80,7 +80,7 @@ def require_bounded(path: Path) -> None:
     size, unpacked = path.stat().st_size, unpacked_size(path)
     if unpacked > max(MOST_UNPACKED * size, ALWAYS_UNPACKED):
         raise UnreadableError(
-            f"it has {size} bytes and unpacks to {unpacked}, more than {MOST_UNPACKED} times as many: save it anew"
+            f"it has {size} bytes and unpacks to {unpacked}, more than {MOST_UNPACKED} times as many: save it again"
         )
 
 

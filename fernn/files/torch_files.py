@@ -48,7 +48,7 @@ SHOWN = 4
 
 
 class Unread:
-    """Something in a file that was passed over: it takes whatever the file gives it, and keeps nothing."""
+    """Something in a file that was passed over: it accepts what the file gives it, and keeps nothing."""
 
     def __new__(cls, *given: Any) -> "Unread":
         return super().__new__(cls)
@@ -72,9 +72,8 @@ _STANDING_IN: list[Any] = [(_standing_in(name), name) for name in PASSED_OVER]
 def load_torch(path: Path, *, mapped: bool = False, wanted: str = "model.state_dict()") -> Any:
     """What ``torch.save`` wrote, on the CPU; ``mapped`` leaves tensors on disk where the file's format allows it.
 
-    An error advises to save what is ``wanted``.
-
-    The file is read once more before, against its checksums, which torch does not compare; the older format has none.
+    An error advises to save ``wanted``. The file is first read against its checksums, which torch does not compare; the
+    older format has none.
     Raises UnreadableError for any other file, and for one that needs code; OSError for one that cannot be opened.
     """
     require_content(path)

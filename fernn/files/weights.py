@@ -27,7 +27,7 @@ NAMES = (
 AVERAGED = r"(^|_)(ema|swa|avg|averaged?|shadow)(_|$)"
 """Names of moving averages, which come last."""
 OTHERS = r"optim|sched|scaler|loss|metric|history|rng|callback|^opt$"
-"""Names under which a bundle has what is no network's weights."""
+"""Names under which a bundle keeps other things than weights."""
 WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 """Parts of names that DataParallel, torch.compile and others put before a network's own."""
 COUNTED = "n_averaged"

@@ -1,4 +1,4 @@
-"""Families of flows, by name."""
+"""Families of flows by name; symmetries of velocity fields stand in :mod:`fernn.flows.field_symmetries`."""
 
 from fernn.flows.flow import Flow
 from fernn.flows.rotation import RotationFlow

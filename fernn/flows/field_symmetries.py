@@ -1,4 +1,4 @@
-"""Shifted velocity fields: the same physics moving along, weaker or stronger, turned, or larger and slower.
+"""Symmetries of velocity fields: windows that move along, are weaker or stronger, turned, or larger and slower.
 
 Frames are (b, t, 2, h, w) with (u, v), u to the right and v up the picture. If w(x, t) solves the equations of motion
 without forcing, so do
@@ -8,9 +8,9 @@ without forcing, so do
     rotation         R w(R^-1 x, t)
     scale            w(x / f, t / f^2) / f
 
-What the published script got wrong, and this does not: it saved fields unturned as the turned ones, and quantised
-them to 256 levels on the way; it drew from no seed; its scaled samples had sizes of their own, and factors below 1
-left too few frames. Here turns are quarter turns, exact; scaled windows keep their size, with factors from 1 to 5.
+The published script differs. It saves fields that are not turned as the turned ones, quantised to 256 levels; it has
+no seed; its scaled samples have sizes of their own, and factors below 1 leave too few frames. Here turns are exact
+quarter turns, and scaled windows keep their size, with factors from 1 to 5.
 Source: Wang, Walters and Yu, ICLR 2021, section 5.
 """
 
@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MOST_MOTION, MOST_MAGNITUDE, MOST_SCALE = 2.0, 2.0, 5.0
-"""Motion up to so many standard deviations of the data either way; magnitudes from 0; scales from 1."""
+"""Limits: of motion in standard deviations of the data, either way; of magnitudes, from 0; of scales, from 1."""
 PARAMETERS = ("motion_u", "motion_v", "magnitude", "quarter_turns", "scale")
 
 
@@ -41,7 +41,7 @@ def rotation(frames: Tensor, parameters: Tensor) -> Tensor:
 
 
 def quarter_turned(fields: Tensor, quarters: int) -> Tensor:
-    """Fields (..., 2, h, w) turned counter-clockwise by so many quarters, without arithmetic but signs."""
+    """Fields (..., 2, h, w) turned counter-clockwise by quarter turns; only signs change, so it is exact."""
     u, v = torch.rot90(fields, quarters, dims=(-2, -1)).unbind(dim=-3)
     turned = ((u, v), (-v, u), (-u, -v), (v, -u))[quarters % 4]
     return torch.stack(turned, dim=-3)

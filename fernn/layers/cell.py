@@ -1,4 +1,4 @@
-"""Recurrent cells whose hidden state has one slice for every velocity: FERNN, and G-RNN+."""
+"""Recurrent cells whose hidden state has one slice for every velocity, FERNN and G-RNN+, and how slices are pooled."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -146,3 +146,12 @@ def final(states: Iterator[Tensor]) -> Tensor:
 def convolve_slices(convolution: Convolution, slices: Tensor, kernel: Tensor) -> Tensor:
     """The same convolution applied to every slice (v, b, c, h, w)."""
     return convolution(slices.flatten(0, 1), kernel).unflatten(0, slices.shape[:2])
+
+
+def pool_velocities(state: Tensor) -> Tensor:
+    """max over V of a hidden state (v, b, c, h, w): (b, c, h, w).
+
+    A drift of the input permutes the slices, so that the maximum only moves with the picture. This holds nearly, not
+    exactly: V is finite, and slices leave at one edge and enter at the other.
+    """
+    return state.max(dim=0).values

@@ -1,7 +1,5 @@
 """Conditional normalisation: a gain and an offset for each channel and each sample, which inner steps move."""
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 
@@ -39,16 +37,6 @@ class ConditionalNorm(nn.Module):
 
 def identity_conditioning(network: nn.Module, num_samples: int) -> Conditioning:
     """Gamma 1 and beta 0 for each of the samples, of every conditional normalisation in the network."""
-    return {name: buffer.repeat(num_samples, 1) for name, buffer in _buffers(network)}
-
-
-def num_conditioned(network: nn.Module) -> int:
-    """How many gains and offsets a sample has in the network."""
-    return sum(buffer.shape[1] for _, buffer in _buffers(network))
-
-
-def _buffers(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    for name, module in network.named_modules():
-        if isinstance(module, ConditionalNorm):
-            for part in ("gamma", "beta"):
-                yield f"{name}.{part}" if name else part, getattr(module, part)
+    norms = [(name, norm) for name, norm in network.named_modules() if isinstance(norm, ConditionalNorm)]
+    buffers = [(f"{name}.{part}".lstrip("."), values) for name, norm in norms for part, values in norm.named_buffers()]
+    return {name: values.repeat(num_samples, 1) for name, values in buffers}

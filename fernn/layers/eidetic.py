@@ -45,7 +45,7 @@ class EideticCell(nn.Module):
 
 
 class EideticPass:
-    """A cell on its way through a clip: what is the same at every step, and what it carries from step to step."""
+    """A cell reading one clip: its kernels, made once, and the states that it carries from step to step."""
 
     def __init__(self, cell: EideticCell, num_steps: int) -> None:
         self._cell, self._num_steps = cell, num_steps

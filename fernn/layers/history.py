@@ -11,9 +11,9 @@ from torch.autograd.function import once_differentiable
 class History:
     """The states of all steps so far as tokens, one for each place of each map, the first state being zero.
 
-    It holds room for a known number of states. A new state is written behind the others, and what is there is handed
-    to attention as it lies: over T steps T states are written, where a list that is joined anew at every step
-    copies T^2 / 2 of them and keeps every copy for the gradients.
+    It has room for a known number of states. A new state is written behind the others, and attention reads all of them
+    in place. Over T steps T states are written; concatenating them at every step would copy T^2 / 2 of them, and keep
+    every copy for the gradients.
     """
 
     def __init__(self, first: Tensor, num_states: int) -> None:

@@ -21,7 +21,7 @@ class Components(nn.Module):
             found = embedding.of_windows(windows).double()
             self.mean = found.mean(dim=0)
             directions = torch.linalg.svd(found - self.mean, full_matrices=False).Vh[:number]
-        # a component's sign is free: its largest entry is positive, whatever the library
+        # a component's sign is free, and differs between libraries: here its largest entry is positive
         signs = directions.gather(1, directions.abs().argmax(dim=1, keepdim=True)).sign()
         self.directions = directions * signs
 

@@ -43,7 +43,9 @@ class Perceptual:
         """ValueError for frames, ``size`` pixels high or wide, of which the network's pooling leaves nothing."""
         if size < SMALLEST[self.name]:
             least = ", ".join(f"{pixels} by {name}" for name, pixels in SMALLEST.items())
-            raise ValueError(f"LPIPS needs frames of so many or more pixels: {least}; got {size} by {self.name}")
+            raise ValueError(
+                f"LPIPS needs frames of at least this many pixels a side: {least}; got {size} by {self.name}"
+            )
 
     @torch.no_grad()
     def distance(self, predicted: Tensor, true: Tensor) -> Tensor:

@@ -8,10 +8,9 @@ from torch import Tensor, nn
 
 from fernn.flows import Flow, TranslationFlow
 from fernn.flows.translation import Velocity
-from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels
+from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels, pool_velocities
 from fernn.layers.convolution import CircularConvolution, Padding
 from fernn.layers.embedding import FrameEmbedding
-from fernn.layers.pooling import pool_velocities
 from fernn.models.base import ModelConfig, require_positive
 
 
@@ -99,10 +98,9 @@ def embed_states(embedding: FrameEmbedding, states: Sequence[Tensor]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class FERNNConfig(ModelConfig):
-    """A FERNN for translations; with ``velocity_range`` (0, 0) it is the G-RNN."""
+class RecurrentConfig(ModelConfig):
+    """The fields of a recurrent classifier; a subclass says of which cells it is made."""
 
-    name: str = "fernn-v1"
     velocity_range: tuple[int, int] = (1, 1)
     """V holds every (vy, vx) with |vy|, |vx| up to these, in pixels per frame."""
     hidden_channels: int = 128
@@ -112,40 +110,42 @@ class FERNNConfig(ModelConfig):
     """"zeros" as published, or "circular", which is exactly flow equivariant."""
 
     def __post_init__(self) -> None:
-        check_recurrent(self)
+        TranslationFlow.box(*self.velocity_range)
+        widths = min(self.embedding_channels, default=1)
+        require_positive(hidden_channels=self.hidden_channels, num_layers=self.num_layers, embedding_channels=widths)
+
+    def cells(self) -> Sequence[FERNNCell | LearnedKernelCell]:
+        """The recurrent layers, freshly initialised."""
+        raise NotImplementedError(f"{type(self).__name__} must define cells()")
 
     def build(self, *, in_channels: int = 1, num_classes: int = 6) -> RecurrentClassifier:
-        """The network, with PyTorch's default initial weights."""
-        flow = TranslationFlow.box(*self.velocity_range)
-        cells = [
-            FERNNCell(flow, CircularConvolution(self.hidden_channels, self.hidden_channels))
-            for _ in range(self.num_layers)
-        ]
-        widths = (in_channels, *self.embedding_channels, self.hidden_channels)
+        """The network, with PyTorch's default initial weights but for those of learned kernels."""
+        cells, widths = self.cells(), (in_channels, *self.embedding_channels, self.hidden_channels)
         return build_recurrent(widths, cells, num_classes, self.embedding_padding)
 
 
 @dataclass(frozen=True)
-class GRNNPlusConfig(ModelConfig):
+class FERNNConfig(RecurrentConfig):
+    """A FERNN for translations; with ``velocity_range`` (0, 0) it is the G-RNN."""
+
+    name: str = "fernn-v1"
+
+    def cells(self) -> list[FERNNCell]:
+        flow, width = TranslationFlow.box(*self.velocity_range), self.hidden_channels
+        return [FERNNCell(flow, CircularConvolution(width, width)) for _ in range(self.num_layers)]
+
+
+@dataclass(frozen=True)
+class GRNNPlusConfig(RecurrentConfig):
     """G-RNN+: as many learned kernels as the FERNN of ``velocity_range`` has velocities."""
 
     name: str = "grnn-plus"
     velocity_range: tuple[int, int] = (2, 2)
-    hidden_channels: int = 128
-    embedding_channels: tuple[int, ...] = (32, 64)
-    num_layers: int = 1
-    embedding_padding: Padding = "zeros"
 
-    def __post_init__(self) -> None:
-        check_recurrent(self)
-
-    def build(self, *, in_channels: int = 1, num_classes: int = 6) -> RecurrentClassifier:
-        """The network, kernels drawn with standard deviation 1 / kernel size."""
+    def cells(self) -> list[LearnedKernelCell]:
         height, width = (2 * radius + 1 for radius in self.velocity_range)
         kernels = LearnedKernels(height * width, height, width)
-        cells = [LearnedKernelCell(kernels, self.hidden_channels) for _ in range(self.num_layers)]
-        widths = (in_channels, *self.embedding_channels, self.hidden_channels)
-        return build_recurrent(widths, cells, num_classes, self.embedding_padding)
+        return [LearnedKernelCell(kernels, self.hidden_channels) for _ in range(self.num_layers)]
 
 
 def build_recurrent(
@@ -162,14 +162,4 @@ def build_recurrent(
         cells,
         [FrameEmbedding((hidden, hidden), [3], padding) for _ in cells[1:]],
         nn.Linear(hidden, num_classes),
-    )
-
-
-def check_recurrent(config: FERNNConfig | GRNNPlusConfig) -> None:
-    """ValueError for ranges below 0 or sizes below 1."""
-    TranslationFlow.box(*config.velocity_range)
-    require_positive(
-        hidden_channels=config.hidden_channels,
-        num_layers=config.num_layers,
-        embedding_channels=min(config.embedding_channels, default=1),
     )

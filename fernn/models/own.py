@@ -90,7 +90,7 @@ def require_own_name(name: str) -> None:
 
 
 def import_model(name: str, outside: Iterable[str | Path] = ()) -> ModelConfig:
-    """The config that "package.module:ConfigClass" names, imported; from now on files may speak of it.
+    """The config that "package.module:ConfigClass" names, imported; files may name it from now on.
 
     The module is imported from where Python finds it, the current folder at last, and never from a folder in
     ``outside``. Raises ValueError for a name that leads to no config.
@@ -109,7 +109,7 @@ def import_model(name: str, outside: Iterable[str | Path] = ()) -> ModelConfig:
 
 
 def name_model(name: str, found: Any) -> ModelConfig:
-    """The config of the class, known by ``name`` from now on; raises ValueError for what is no config's class."""
+    """The config of the class ``found``, registered as ``name``; raises ValueError where it is no config's class."""
     if not (isinstance(found, type) and issubclass(found, ModelConfig)):
         raise ValueError(f"model {name!r} must be a class derived from fernn.models.ModelConfig, got {found!r}")
     try:
@@ -147,7 +147,7 @@ def _is_inside(place: str | Path, folders: Sequence[Path]) -> bool:
 
 @contextmanager
 def _path_without(folders: Sequence[Path]) -> Iterator[None]:
-    """Python's path, the current folder at its end; while the import lasts, without what is in ``folders``."""
+    """Python's path with the current folder at its end; folders in ``folders`` are off it while the import lasts."""
     if os.getcwd() not in sys.path and not _is_inside(".", folders):
         sys.path.append(os.getcwd())
     hidden = [entry for entry in sys.path if _is_inside(entry or ".", folders)]

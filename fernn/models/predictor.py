@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from fernn.flows import Flow, RotationFlow, TranslationFlow
-from fernn.layers.cell import FERNNCell
+from fernn.layers.cell import FERNNCell, pool_velocities
 from fernn.layers.convolution import CircularConvolution, Convolution, Padding, plane_convolution
-from fernn.layers.pooling import pool_velocities
 from fernn.layers.steerable import SteerableConvolution
 from fernn.models.base import ModelConfig, require_positive
 
@@ -76,7 +75,7 @@ class SequencePredictor(nn.Module):
         return self.lift(frames.flatten(0, 1), kernels[0]).unflatten(0, frames.shape[:2]).transpose(0, 1)[:, None]
 
     def _segments(self, num_steps: int) -> list[range]:
-        """The steps, in as many parts as are computed again for their gradients; one where none is."""
+        """The steps in parts, each computed again for its gradients; one part where nothing is computed again."""
         size = self.recompute_steps if self.recompute_steps and torch.is_grad_enabled() else num_steps
         return [range(first, min(first + size, num_steps)) for first in range(0, num_steps, size)]
 
@@ -92,7 +91,7 @@ class SequencePredictor(nn.Module):
     def _steps(
         self, state: Tensor | None, last: Tensor, inputs: Tensor, times: range, kernels: Kernels
     ) -> tuple[Tensor, list[Tensor]]:
-        """The state after ``times``, and the predictions made on the way."""
+        """The state after ``times``, and the predictions made at them."""
         predictions: list[Tensor] = []
         for time in times:
             drive = inputs[time] if time < len(inputs) else self._feedback(last, kernels)

@@ -32,12 +32,11 @@ class DivergedError(RuntimeError):
 
 
 def fit(run: Run, clips: Clips, until: int | None = None) -> Iterator[Row]:
-    """Train until the experiment's last epoch, or until an earlier one; one row an epoch, after the run has moved on.
+    """Train up to the experiment's last epoch, or up to ``until``; yields one row of metrics after each epoch.
 
-    An epoch does not depend on how many are to come, so a run may be ended early and gone on with later.
-
-    Names that start with "time/" depend on the machine; all others depend on the experiment and its
-    data alone. Raises DivergedError where the loss is not finite.
+    An epoch does not depend on how many follow it, so that a run may end early and continue later. Names that start
+    with "time/" depend on the machine; all others depend on the experiment and its data alone. Raises DivergedError
+    where the loss is not finite.
     """
     while run.epoch < min(until or run.experiment.epochs, run.experiment.epochs):
         torch.manual_seed(seed_of("epoch", run.experiment.seed, run.epoch + 1))
@@ -57,14 +56,9 @@ def train_epoch(run: Run, clips: Clips) -> Row:
         group["lr"] = run.experiment.optim.lr_at(run.epoch)
     started, waiting, num_clips, num_steps = time.perf_counter(), 0.0, 0, 0
     totals = torch.zeros(3, dtype=torch.float64, device=run.device)
-    batches = iter(clips.training(run.experiment.seed, run.epoch + 1))
-    while True:
-        asked = time.perf_counter()
-        if (batch := next(batches, None)) is None:
-            break
-        waiting += time.perf_counter() - asked
+    for batch, seconds in timed(clips.training(run.experiment.seed, run.epoch + 1)):
         totals += train_step(run, batch)
-        num_clips, num_steps = num_clips + len(batch.ids), num_steps + 1
+        waiting, num_clips, num_steps = waiting + seconds, num_clips + len(batch.ids), num_steps + 1
     loss, value, norm = totals.tolist()
     seconds = time.perf_counter() - started
     if not math.isfinite(loss):
@@ -77,6 +71,14 @@ def train_epoch(run: Run, clips: Clips) -> Row:
         "time/clips_per_second": num_clips / seconds,
         "time/waiting_share": waiting / seconds,
     }
+
+
+def timed(batches: Iterable[Batch]) -> Iterator[tuple[Batch, float]]:
+    """Each batch, and the seconds that it was waited for."""
+    source, asked = iter(batches), time.perf_counter()
+    for batch in source:
+        yield batch, time.perf_counter() - asked
+        asked = time.perf_counter()
 
 
 def train_step(run: Run, batch: Batch) -> torch.Tensor:

@@ -87,7 +87,7 @@ class VideoPrediction(Prediction):
         return loss / len(clips), seen.square().sum() / horizon
 
     def _training_frames(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """What is predicted in training, and what is true."""
+        """The frames predicted in training, and the true ones."""
         if not isinstance(model, Forced):
             return model(*self.inputs(clips)), self.truth(clips)
         given = torch.ones(clips.shape[0], self.input_frames, dtype=torch.bool, device=clips.device)

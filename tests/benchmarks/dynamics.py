@@ -20,8 +20,8 @@ from steps import TrainingStep, main, seconds
 from fernn.layers.magnitude import MagnitudeConvolution
 from fernn.layers.uniform_motion import UniformMotionConvolution
 
-sys.path.append(str(Path(__file__).parents[1]))
-import reference_dynamics
+sys.path.append(str(Path(__file__).parents[2]))
+from tests.fernn.reference import dynamics as reference_dynamics
 
 KINDS = {
     "uniform-motion": (UniformMotionConvolution, reference_dynamics.uniform_motion),

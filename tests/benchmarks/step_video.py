@@ -18,10 +18,9 @@ import torch
 from hardware import describe, show
 from steps import TrainingStep, seconds
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from reference_e3d_lstm import plain_predictions
-
+sys.path.append(str(Path(__file__).parents[2]))
 from fernn.models.e3d_lstm import E3DLSTMConfig
+from tests.fernn.reference.e3d_lstm import plain_predictions
 
 
 def training_steps(config, batch, length, size, device, dtype):

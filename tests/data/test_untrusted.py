@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.arrays import read_arrays
 from data.errors import AnnotationError, ArchiveError, DataError, ManifestError, VideoError
 from data.kth.annotations import parse_annotation, read_annotation
 from data.kth.archives import extract
@@ -21,6 +20,7 @@ from data.kth.decode import decode, encode
 from data.kth.prepare import folder_of, prepare
 from data.manifest import MANIFEST, Manifest
 from data.mnist.idx import read_labels, read_pictures
+from data.sources.arrays import read_arrays
 from tests.support.mutations import JSON, bounded_memory, mutations, tried
 
 NAMES = ["person01_boxing_d1_uncomp.avi", "person02_walking_d2_uncomp.avi", "00sequences.txt"]

@@ -33,7 +33,8 @@ def blocks(document: Path, language: str) -> list[str]:
 def command_lines(document: Path) -> list[list[str]]:
     """The words of every command line, in blocks and in sentences, without comments and variables before it."""
     text = document.read_text(encoding="utf-8")
-    fenced = "\n".join(blocks(document, "")).replace("\\\n", " ").splitlines()
+    shells = ("", "bash", "sh", "console")
+    fenced = "\n".join(block for shell in shells for block in blocks(document, shell)).replace("\\\n", " ").splitlines()
     spoken = SPOKEN.findall(FENCE.sub("", text))
     typed = [line for line in fenced if re.match(r"\s*(\w+=\S+ )*(\.venv/bin/)?(python|make|ray|mlflow) ", line)]
     return [without_variables(shlex.split(line, comments=True)) for line in [*typed, *spoken]]
@@ -44,3 +45,9 @@ def without_variables(words: list[str]) -> list[str]:
     while words and re.fullmatch(r"\w+=.*", words[0]):
         words = words[1:]
     return words
+
+
+def saved_files(document: Path) -> dict[str, str]:
+    """The scripts that a document tells people to save under a name: "Save this as `NAME.py` ..." and a block."""
+    text = document.read_text(encoding="utf-8")
+    return dict(re.findall(r"Save this as `(\w+\.py)`[^\n]*\n\n```python\n(.*?)```", text, re.DOTALL))

@@ -196,7 +196,7 @@ def test_data_of_another_resolution_is_refused_and_a_folder_of_one_resolution_is
 
 def test_an_address_that_cannot_be_reached_names_the_ways_out(command, monkeypatch):
     monkeypatch.setitem(prepare.__kwdefaults__, "url", "http://127.0.0.1:9/")
-    monkeypatch.setattr("data.download.WAIT_S", 0)
+    monkeypatch.setattr("data.sources.download.WAIT_S", 0)
     code, said = command()
     assert code == 2 and "--videos DIR" in said.err and "--preset demo" in said.err
 

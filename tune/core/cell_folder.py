@@ -8,14 +8,12 @@ A cell's folder holds
     codes.json           the code that trained it, by first epoch: ids of records in the study's folder code/
     machines.json        the machines on which its trials ran
     metrics.jsonl        one row an epoch, each with its own checksum
-    last/                the last epoch's checkpoint, and that of the epoch before in case the last is damaged
-    best/                the weights of the best epoch
+    last/, best/         checkpoints: the last epoch's and, should it be damaged, the one before; the best weights
     predictions.parquet  one row a validation or test clip: split, id, person, label, logits
     examples.safetensors of frame predictors: a few test clips, and the frames predicted
     done.json            the result, and the digest of the predictions; written last
     openings.jsonl       when the test clips were read, for what purpose, and with which weights
-    failure.json         why the last attempt failed: the loss diverged, or a GPU's memory ran out
-    stopped.json         why successive halving ended the cell early
+    failure.json         why the last attempt failed; stopped.json: why successive halving ended the cell early
 """
 
 import hashlib
@@ -31,7 +29,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data.parquet import read_table
+from data.preparing.parquet import read_table
 from data.sealing import sealed, unsealed
 from fernn.files.checkpoint import CheckpointError, Tensors, pack, unpack
 from fernn.train.loop import Row

@@ -67,7 +67,7 @@ Predicts the test clips with up to --steps inner steps, by SGD or Adam: MSE, PSN
 A Noether Network takes the steps that it was trained for. FERNN, E3D-LSTM or any other predictor of frames, which was
 trained without, learns a quantity from the true training clips (or conserves the frames' brightness), and moves all its
 weights for each clip; learning rate and number of steps are chosen on validation clips. See
-fernn/models/conserving.py for what that is, and why such a network is not trained through its steps.
+fernn/models/noether/predictor.py for what that is, and why such a network is not trained through its steps.
 Source: Alet et al., "Noether Networks", NeurIPS 2021.
 
     python tune/noether_eval.py --study physics101-paper
@@ -158,7 +158,7 @@ class QualityResults(Results):
         yield ReportFigure(f"quality{suffix}", "Quality by predicted frame", words, figure)
         if any(one.num_steps for one in self.models):
             drops = [f"{one.label}: {one.steps_words()}" for one in self.models if one.num_steps]
-            words = f"InnerSteps and outer loss by number of inner steps. {'; '.join(drops)}."
+            words = f"Inner and outer loss by number of inner steps. {'; '.join(drops)}."
             figure = steps_figure(self.study, self.models)
             yield ReportFigure(f"inner-steps{suffix}", "Losses by inner steps", words, figure)
         for one in self.models:

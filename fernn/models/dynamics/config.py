@@ -58,7 +58,7 @@ class DynamicsConfig(ModelConfig):
 
     Source: Wang, Walters and Yu, ICLR 2021; widths as in the published code. Layers that it builds and never uses
     (batch normalisation beside uniform motion and magnitude, skips around blocks of one width with rotation, biases
-    with scale) are not built here: tests/fernn/test_dynamics.py counts them.
+    with scale) are not built here: tests/fernn/models/dynamics/test_networks.py counts them.
     """
 
     name: str = "resnet"

@@ -1,6 +1,6 @@
 """Noether Networks: predictions that are tailored to each sample, so that a quantity is conserved along them.
 
-``quantities`` has what is conserved, ``tailoring`` the inner steps that see to it, ``network`` a network that is
+``quantities`` has the quantities that are conserved, ``tailoring`` the inner steps, ``network`` a network that is
 trained through them; ``video`` and ``states`` are such networks, ``svg`` is the backbone of the former. ``predictor``
 tailors any other trained predictor of frames.
 Source: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantities", NeurIPS 2021.

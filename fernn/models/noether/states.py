@@ -23,7 +23,7 @@ from fernn.models.noether.tailoring import InnerSteps
 
 
 class Stepper(nn.Module):
-    """The state that follows: x + f(x), f two hidden layers with tanh, each with conditional normalisation before."""
+    """The next state x + f(x); f has two hidden layers, each a linear map, conditional normalisation and tanh."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Stepper(nn.Module):
     def forward(self, sequences: Tensor, num_given: int, horizon: int, taught: bool = False) -> Rollout:
         """The given states of sequences (b, t, 2, 1, 1) and ``horizon`` more.
 
-        ``taught``: each from the true state before it, all at once; else one from the other.
+        ``taught``: each is predicted from the true state before it, all at once; else from the predicted one.
         """
         given = sequences.flatten(2)
         if taught:
@@ -47,7 +47,7 @@ class Stepper(nn.Module):
         return Rollout(states[..., None, None], states.new_zeros(len(states)))
 
     def following(self, states: Tensor) -> Tensor:
-        """The state after each of (n, 2); of several a sample, those of a sample stand side by side."""
+        """The states (n, 2) that follow states (n, 2); where a sample has several, they are neighbours."""
         return states + self.layers(states)
 
 

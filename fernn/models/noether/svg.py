@@ -25,9 +25,9 @@ class States(NamedTuple):
 class SVG(nn.Module):
     """Encoder, decoder, frame predictor, prior and posterior.
 
-    Frame i is decoded from the prediction of its code, of which frame i - 1 and a draw z_i are told, and from the
-    maps of the frame before the last given one. z_i is drawn from the posterior, which has seen frame i, where the
-    frame is known, and else from the prior, which has seen those before.
+    Frame i is decoded from its predicted code and from the maps of the frame before the last given one. The code is
+    predicted from that of frame i - 1 and from a draw z_i. Where frame i is known, z_i comes from the posterior, which
+    has seen that frame; else from the prior, which has seen those before.
     """
 
     def __init__(
@@ -52,9 +52,9 @@ class SVG(nn.Module):
     def forward(self, clips: Tensor, noise: Tensor, num_given: int, taught: bool = False) -> Rollout:
         """``num_given`` frames of the clips (b, t, c, s, s) in [0, 1], and those that are predicted after them.
 
-        Standard normal ``noise`` (b, t - 1, z) has a draw for every frame but the first, and so says how many there
-        are. ``taught``: each is predicted from the true frames before it, else from those predicted before it. The
-        divergence is KL(posterior || prior), summed over the steps whose true frame is seen.
+        Standard normal ``noise`` (b, t - 1, z) has a draw for every frame but the first; its length decides how many
+        frames there are. ``taught``: each is predicted from the true frames before it, else from those predicted
+        before it. The divergence is KL(posterior || prior), summed over the steps whose true frame is seen.
         """
         if clips.shape[-2:] != (self.size, self.size):
             found = "x".join(map(str, clips.shape[-2:]))
@@ -111,7 +111,7 @@ class SVG(nn.Module):
 
     @staticmethod
     def _of_frame(maps: Tensor, index: int, shape: tuple[int, ...]) -> Tensor:
-        """The maps of one of the encoded frames of each clip, again for each of so many frames."""
+        """The maps of the encoded frame ``index`` of each clip, repeated for each of ``shape[1]`` frames."""
         num_clips, num_frames = shape
         mine = maps.unflatten(0, (num_clips, -1))[:, index]
         return mine[:, None].expand(-1, num_frames, -1, -1, -1).flatten(0, 1)

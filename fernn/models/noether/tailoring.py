@@ -90,7 +90,7 @@ class InnerSteps:
 def descend(loss: InnerLoss, moved: Moved, descent: Descent) -> Iterator[Step]:
     """Steps on the sum of the samples' losses, without end.
 
-    As each sample has tensors of its own, the sum's gradient is that of its own loss, whatever else is in the batch.
+    As each sample has tensors of its own, the sum's gradient is that of its own loss and does not depend on the batch.
     The result can be differentiated in what the loss depends on; where gradients are off, nothing is kept for that.
     """
 

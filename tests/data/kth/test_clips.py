@@ -6,7 +6,7 @@ from data.kth import clips as module
 from data.kth.annotations import clips_of, read_annotation, video_of
 from data.kth.clips import Cut, decoded, write_clips
 from data.kth.decode import decode
-from data.schema import fingerprint, frames_of
+from data.preparing.frames import fingerprint, frames_of
 
 NAME = "person01_boxing_d1"
 

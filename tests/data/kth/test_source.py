@@ -5,12 +5,12 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from data import download
 from data.errors import ArchiveError, DownloadError
 from data.files import sha256_of
 from data.kth.annotations import ACTIONS
 from data.kth.prepare import prepare
 from data.manifest import Manifest
+from data.sources import download
 
 pytestmark = pytest.mark.usefixtures("two_cpus")
 
@@ -56,7 +56,7 @@ def test_archives_are_fetched_extracted_prepared_and_recorded(url, served, tmp_p
 
 def test_another_size_uses_what_was_downloaded(url, tmp_path, monkeypatch):
     prepare(tmp_path, url=url)
-    monkeypatch.setattr("data.download._fetch", lambda *_: pytest.fail("downloaded again"))
+    monkeypatch.setattr("data.sources.download._fetch", lambda *_: pytest.fail("downloaded again"))
     assert prepare(tmp_path, url=url, size=16).num_clips == 24
 
 

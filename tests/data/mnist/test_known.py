@@ -4,7 +4,6 @@ import hashlib
 
 import numpy as np
 import pytest
-from mnist_layouts import arrays, contents, digits, four_files, put
 
 from data.errors import DataError
 from data.manifest import Manifest
@@ -13,6 +12,7 @@ from data.mnist.prepare import folder_of, prepare
 from data.mnist.schema import Part, content_hash
 from data.mnist.source import NAMES, read_source
 from data.registry import stand_in
+from tests.data.mnist.layouts import arrays, contents, digits, four_files, put
 
 OWN = "digits of your own, not MNIST"
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mnist_layouts import SIZES, idx
 
 from data.errors import DataError, DownloadError, ManifestError
 from data.manifest import Manifest
@@ -16,6 +15,7 @@ from data.mnist.prepare import folder_of, prepare
 from data.mnist.schema import read_parts
 from data.mnist.source import NAMES
 from data.registry import stand_in
+from tests.data.mnist.layouts import SIZES, idx
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import zipfile
 
 import numpy as np
 import pytest
-from mnist_layouts import arrays, contents, digits, dotted, four_files, idx, put
 
 from data.errors import DataError
 from data.mnist.prepare import PrepareConfig, folder_of, main
 from data.mnist.source import NAMES, read_source
+from tests.data.mnist.layouts import arrays, contents, digits, dotted, four_files, idx, put
 
 TRAIN, TRAIN_LABELS = NAMES["train"]
 TEST, TEST_LABELS = NAMES["test"]
@@ -211,7 +211,10 @@ DAMAGED = {
     "no key": (lambda folder: np.savez(folder / "mnist.npz", x=1), "has no array x_train or .*, it has x: give"),
     "arrays of other counts": (npz(y_test=np.arange(19)), "has in one part 20 pictures and 19 labels"),
     "arrays of other sides": (npz(x_test=np.zeros((20, 32, 32), np.uint8)), r"must be \(n, 28, 28\)"),
-    "objects": (npz(x_train=OBJECTS), "holds Python objects, which are never read: save an array of numbers"),
+    "objects": (
+        npz(x_train=OBJECTS),
+        "Python objects, which are never read: save an array",
+    ),
     "pickle": (lambda folder: put(folder / "mnist.npz", pickle.dumps([1])), r"is no NumPy file \(.npy or .npz\)"),
     "two hot": (npz(y_train=np.ones((60, 10))), r"labels float64 \(60, 10\), they must be whole .* or one-hot"),
     "none hot": (npz(y_train=np.zeros((60, 10))), r"labels float64 \(60, 10\), they must be whole .* or one-hot"),

@@ -1,6 +1,7 @@
 """Ocean currents on disk: NetCDF of either kind becomes tiles; land, gaps and damage are named."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,11 @@ from data.fields.schema import read_tiles
 from data.manifest import Manifest
 from data.ocean import demo
 from data.ocean.netcdf import read_regions
-from data.ocean.prepare import folder_of, prepare
+from data.ocean.prepare import PrepareConfig, folder_of, main, prepare
+from data.registry import data_set
 
 DAYS = 5
+REFUSAL = "give another folder (--out, --data of a search), or drop --files"
 
 
 def copernicus(folder, name, height=9, width=18, times=None, fill=None):
@@ -136,3 +139,52 @@ def test_real_currents_are_read(tmp_path):
     facts = manifest.details["regions"]["globcurrent"]
     assert facts["frames"] == 120 and facts["pixels"] == [41, 81] and facts["tiles"] == 8
     assert 0.2 < facts["land"] < 0.25 and 0.4 < facts["speed"] < 0.7
+
+
+@pytest.fixture
+def ready(sea, tmp_path):
+    """A folder that was made of two files, which are there still."""
+    sea.save(sea.dataset(days=[0, 1, 2]), "a_1.nc")
+    sea.save(sea.dataset(days=[3, 4, 5]), "a_2.nc")
+    prepare(tmp_path / "out", files=sea.folder, size=4)
+    return tmp_path / "out"
+
+
+def changed(sea):
+    found = sea.dataset(days=[3, 4, 5])
+    found["uo"].values[0, 0, 0] += 0.5
+    sea.save(found, "a_2.nc")
+
+
+CHANGES = [
+    (changed, "a_2.nc has other content"), (lambda sea: (sea.folder / "a_2.nc").unlink(), "a_2.nc is not there"),
+    (lambda sea: sea.save(sea.dataset(days=[6, 7]), "a_3.nc"), "a_3.nc is not part of it"),
+    (lambda sea: shutil.rmtree(sea.folder), "it is not there"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "reason"), CHANGES)
+def test_other_files_are_refused_by_the_command_and_by_a_search(sea, ready, capsys, change, reason):
+    manifest = prepare(ready, size=4)
+    change(sea)
+    capsys.readouterr()
+    assert main(PrepareConfig(ready, sea.folder, 4)) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert reason in said and (REFUSAL in said or not sea.folder.exists())
+    with pytest.raises(DataError, match=reason):
+        data_set("ocean").require_same(folder_of(ready, 4), manifest, sea.folder)
+    assert prepare(ready, size=4) == manifest  # without files, any files will do
+
+
+def test_the_same_files_elsewhere_are_the_same(sea, ready, tmp_path, capsys):
+    shutil.copytree(sea.folder, tmp_path / "copy")
+    assert main(PrepareConfig(ready, tmp_path / "copy", 4)) == 0
+    assert main(PrepareConfig(ready, tmp_path / "copy/a_1.nc", 4)) == 2
+    assert "a_2.nc is not there" in capsys.readouterr().err
+
+
+def test_a_manifest_without_files_says_that_it_cannot_tell(sea, ready, capsys):
+    manifest = prepare(ready, size=4)
+    del manifest.details["files"]
+    data_set("ocean").require_same(folder_of(ready, 4), manifest, sea.folder)
+    assert "does not say which files it is made of, these may be others: delete it" in capsys.readouterr().err

@@ -2,9 +2,8 @@
 
 import json
 
-from mnist_layouts import four_files
-
 from data.mnist.prepare import prepare
+from tests.data.mnist.layouts import four_files
 from tests.support.stored_study import finished_study
 from tune.analysis.plotting import marks
 from tune.commands.service_checks import data_folder

@@ -43,7 +43,7 @@ def original(two_cpus, footage, tmp_path_factory):
         folder.begin(run)
         run.epoch = run.best_epoch = 1
         row = {"epoch": 1, "validation/accuracy": 0.5, "time/train_seconds": 1.0, "time/validation_seconds": 1.0}
-        folder.record({**row, "time/recorded_at": 1.0}, run)
+        folder.record({**row, "time/recorded_at": 1.0, "best/epoch": 1, "best/accuracy": 0.5}, run)
         finish(cell, folder, run, SealedClips(ClipStream(footage, cell.experiment.data, 4), folder))
     return made
 

@@ -105,7 +105,7 @@ def test_a_measure_from_outside_is_measured_resumed_and_shown(noise, typed, stud
     (model,) = json.loads(out)["models"]
     done = {cell.experiment.seed: study.cell_folder(cell).done() for cell in study.cells if cell.key in kept(study)}
     assert {seed: values["noise_0"] for seed, values in model["seeds"].items()} == {
-        str(seed): facts["metrics"]["test/accuracy"] for seed, facts in done.items()
+        str(seed): facts.metrics["test/accuracy"] for seed, facts in done.items()
     }
     code, out, err = typed(*words)
     assert code == 0 and "nothing to do: 2 cells are measured, and MLflow shows them" in err

@@ -2,13 +2,13 @@
 
 import copy
 
-import plain_svg
 import pytest
 import torch
 from torch import nn
 
-from fernn.layers.conditional import ConditionalNorm, num_conditioned
+from fernn.layers.conditional import ConditionalNorm, identity_conditioning
 from fernn.models.noether import NoetherConfig
+from tests.fernn.reference import svg as plain_svg
 
 SMALL = {
     "widths": (3, 4), "depths": (1, 2), "code": 4, "latent": 2, "recurrent": 3, "channels": 2,
@@ -39,7 +39,7 @@ def test_parameter_counts_are_the_published_ones():
     assert [count(part) for part in parts] == [15_772_096, 21_264_451, 1_134_976, 592_256, 592_256]
     assert count(network.embedding) == 4_250_464 and count(network) == 43_606_499
     layers = [sum(isinstance(m, ConditionalNorm) for m in part.modules()) for part in parts[:2]]
-    assert layers == [14, 13] and num_conditioned(backbone) == 2 * (
+    assert layers == [14, 13] and sum(part.shape[1] for part in identity_conditioning(backbone, 1).values()) == 2 * (
         2 * 64 + 2 * 128 + 3 * 256 + 6 * 512 + 128 + 512 + 3 * 512 + 2 * 512 + 256 + 2 * 256 + 128 + 128 + 64 + 64
     )
     assert not [name for name in network.state_dict() if "gamma" in name or "beta" in name]

@@ -1,0 +1,54 @@
+"""Symmetries of velocity fields: turned, moved, strengthened and grown."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fernn.flows.field_symmetries import SHIFTS, quarter_turned, scaled
+
+PARAMETERS = torch.tensor([[0.5, -1.0, 1.7, 1.0, 2.0], [2.0, 0.0, 0.3, 2.0, 1.0]])
+
+
+def windows(count=2, num_frames=5, size=16, seed=0):
+    return torch.randn(count, num_frames, 2, size, size, generator=torch.manual_seed(seed))
+
+
+def test_turned_fields_are_turned_and_their_vectors_with_them():
+    east = torch.zeros(2, 3, 3)
+    east[0, 1, 2] = 1  # a vector to the right, at the right
+    north = quarter_turned(east, 1)
+    assert north[1, 0, 1] == 1 and north.abs().sum() == 1  # up, at the top
+    frames = windows()
+    turned = SHIFTS["rot"](frames, PARAMETERS)
+    assert not torch.equal(turned, frames)  # the published script saved what it had not turned
+
+
+@settings(max_examples=20, deadline=None)
+@given(quarters=st.integers(0, 8), more=st.integers(0, 8))
+def test_quarter_turns_add_up_exactly(quarters, more):
+    field = windows(1, 1)[0, 0]
+    assert torch.equal(quarter_turned(quarter_turned(field, quarters), more), quarter_turned(field, quarters + more))
+    assert torch.equal(quarter_turned(field, 4), field)  # nothing is quantised on the way
+    turned = quarter_turned(field, quarters)
+    assert torch.equal(turned.norm(dim=0).flatten().sort()[0], field.norm(dim=0).flatten().sort()[0])
+
+
+def test_motion_and_magnitude_are_constant_over_space_and_time():
+    frames = windows()
+    moved, stronger = SHIFTS["um"](frames, PARAMETERS), SHIFTS["mag"](frames, PARAMETERS)
+    torch.testing.assert_close(moved - frames, PARAMETERS[:, None, :2, None, None].expand_as(frames))
+    torch.testing.assert_close(stronger / frames, PARAMETERS[:, 2, None, None, None, None].expand_as(frames))
+
+
+def test_grown_fields_keep_their_size_and_are_slower_and_weaker():
+    y, x = torch.meshgrid(torch.arange(9.0), torch.arange(9.0), indexing="ij")
+    t = torch.arange(9.0)[:, None, None]
+    frames = torch.stack([(x - 4) + 0 * t, (y - 4) + t], dim=1)
+    grown = scaled(frames, 2.0)
+    assert grown.shape == frames.shape
+    expected = torch.stack([(x - 4) / 2 + 0 * t, (y - 4) / 2 + t / 4], dim=1) / 2
+    torch.testing.assert_close(grown, expected)
+    torch.testing.assert_close(scaled(frames, 1.0), frames)
+    with pytest.raises(ValueError, match="scale must be 1 or more, as what lies beyond a window is not known, got 0.8"):
+        scaled(frames, 0.8)

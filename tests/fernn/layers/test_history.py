@@ -1,0 +1,42 @@
+"""The history of a cell: attention over all its tokens, written where it lies."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fernn.layers.history import History
+from tests.fernn.reference.e3d_lstm import attention
+
+
+@settings(max_examples=15, deadline=None)
+@given(batch=st.integers(1, 2), states=st.integers(1, 4), window=st.integers(1, 2), seed=st.integers(0, 2**16))
+def test_recall_is_a_softmax_over_all_tokens_of_the_history(batch, states, window, seed):
+    torch.manual_seed(seed)
+    shape = (batch, 3, window, 2, 4)
+    cells = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for _ in range(states)]
+    queries = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+    history, found = History(cells[0], states + 1), []
+    for cell in cells:
+        history.append(cell)
+        found.append(history.recall(queries))
+    past, expected = torch.zeros(batch, window, 2, 4, 3, dtype=torch.float64), []
+    for cell in cells:
+        past = torch.cat([past, cell.permute(0, 2, 3, 4, 1)], dim=1)
+        expected.append(attention(queries.permute(0, 2, 3, 4, 1), past).permute(0, 4, 1, 2, 3))
+    weights = torch.randn(states, *shape, dtype=torch.float64)
+    torch.testing.assert_close(torch.stack(found), torch.stack(expected), rtol=0, atol=1e-12)
+    ours = torch.autograd.grad((torch.stack(found) * weights).sum(), [queries, *cells])
+    theirs = torch.autograd.grad((torch.stack(expected) * weights).sum(), [queries, *cells])
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-11)
+
+
+def test_the_history_is_written_where_it_lies_and_has_an_end():
+    state = torch.randn(1, 2, 1, 2, 2)
+    history = History(state, 3)
+    place = history.tokens.data_ptr()
+    for _ in range(2):
+        history.append(state)
+    assert history.tokens.data_ptr() == place and history.tokens.shape == (1, 12, 2)
+    with pytest.raises(ValueError, match="room for 12 tokens"):
+        history.append(state)

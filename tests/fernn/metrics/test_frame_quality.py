@@ -1,0 +1,36 @@
+"""Quality of frames: the metrics are those of the literature."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import uniform_filter
+
+from fernn.metrics.frame_quality import frame_quality
+
+
+def plain_ssim(one, other, data_range):
+    """Uniform windows of 7 pixels, the border left out, as skimage's default but for the population's variance."""
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    mean, mean_o = uniform_filter(one, 7), uniform_filter(other, 7)
+    variance, variance_o = uniform_filter(one**2, 7) - mean**2, uniform_filter(other**2, 7) - mean_o**2
+    covariance = uniform_filter(one * other, 7) - mean * mean_o
+    found = (2 * mean * mean_o + c1) * (2 * covariance + c2)
+    found /= (mean**2 + mean_o**2 + c1) * (variance + variance_o + c2)
+    return found[3:-3, 3:-3].mean()
+
+
+def test_metrics_are_those_of_the_literature():
+    true = torch.rand(2, 3, 2, 16, 16, dtype=torch.float64)
+    predicted = (true + 0.1 * torch.randn_like(true)).clamp(0, 1)
+    found = frame_quality(predicted, true)
+    errors = (predicted - true).square().mean(dim=(2, 3, 4))
+    torch.testing.assert_close(found["mse"], errors)
+    torch.testing.assert_close(found["psnr"], 10 * torch.log10(1 / errors))
+    for i, t in np.ndindex(2, 3):
+        each = [plain_ssim(predicted[i, t, c].numpy(), true[i, t, c].numpy(), 2.0) for c in range(2)]
+        assert found["ssim_published"][i, t].item() == pytest.approx(np.mean(each), abs=1e-6)
+    perfect = frame_quality(true, true)
+    assert torch.allclose(perfect["ssim"], torch.ones(2, 3, dtype=torch.float64))
+    pale = 0.45 + 0.1 * true
+    found = frame_quality(pale + 0.02 * torch.randn_like(pale), pale)
+    assert (found["ssim_published"] > found["ssim"] + 0.02).all()  # the larger range inflates it where contrast is low

@@ -1,0 +1,27 @@
+"""Dynamics networks that are narrow enough for tests."""
+
+from functools import lru_cache
+
+import torch
+
+from fernn.models.dynamics import DYNAMICS
+
+BY_NAME = {config.name: config for config in DYNAMICS}
+
+
+def narrow(name):
+    """As narrow as the symmetry allows, or a little wider."""
+    return BY_NAME[name].override({"base": 8 if name.startswith("unet") else 2, "input_length": 2})
+
+
+@lru_cache
+def trained_by_chance(name):
+    """A narrow network in eval mode whose batch normalisations have seen a batch."""
+    torch.manual_seed(1)
+    model = narrow(name).build()
+    model.train()(torch.randn(4, 2, 2, 16, 16), 1)
+    return model.eval()
+
+
+def relative(found, expected):
+    return ((found - expected).abs().max() / expected.abs().max()).item()

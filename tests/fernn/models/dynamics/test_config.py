@@ -1,0 +1,25 @@
+"""Configs of dynamics networks: what cannot be built is refused."""
+
+import pytest
+import torch
+
+from fernn.models.dynamics import ResNetConfig, UNetConfig
+
+
+@pytest.mark.parametrize(
+    ("config", "changed", "message"),
+    [
+        (ResNetConfig(), {"base": 0}, "base must be 1 or more, got 0"),
+        (ResNetConfig(), {"kernel_size": 4}, "kernel_size must be odd, so that a pixel has a middle, got 4"),
+        (ResNetConfig(), {"group_order": 6}, "group_order must be a multiple of 4, which has quarter turns, got 6"),
+        (UNetConfig(symmetry="magnitude"), {"base": 4}, "base / narrowing must be a multiple of 8 for unet, got 4 / 1"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_by_name(config, changed, message):
+    with pytest.raises(ValueError, match=message):
+        config.override(changed)
+
+
+def test_too_few_frames_are_refused():
+    with pytest.raises(ValueError, match="model.input_length is 24, but 3 frames are given"):
+        ResNetConfig(base=2).build()(torch.zeros(1, 3, 2, 8, 8), 1)

@@ -1,0 +1,130 @@
+"""Dynamics networks: parameter counts, rollouts, and the law of each symmetry."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fernn.layers.magnitude import MagnitudeConvolution
+from fernn.layers.scale import ScaleConvolution
+from tests.fernn.models.dynamics.narrow import BY_NAME, narrow, relative, trained_by_chance
+from tests.fernn.reference.dynamics import turned
+
+PUBLISHED = {
+    "resnet": 12_573_890, "resnet-um": 12_575_814, "resnet-mag": 12_575_814, "resnet-rot": 14_612_592,
+    "resnet-scale": 4_141_922, "unet": 6_240_434, "unet-um": 6_244_630, "unet-mag": 6_281_686,
+    "unet-rot": 7_122_160, "unet-scale": 4_702_698,
+}  # fmt: skip
+
+
+HYPOTHESIS = settings(max_examples=5, deadline=None)
+
+
+def unused(name, model):
+    """Parameters that the published code builds in such a network and never uses."""
+    layers = list(model.modules())
+    if name.endswith(("-um", "-mag")):  # a batch normalisation, two numbers a channel, beside every layer
+        return sum(2 * m.convolution.out_channels for m in layers if hasattr(m, "convolution"))
+    if name.endswith("-scale"):  # a bias
+        return sum(len(m.weights) for m in layers if isinstance(m, ScaleConvolution))
+    if name == "resnet-rot":  # a third layer in blocks that keep their width
+        return sum(48 * n * n + n + 2 * n for n in (32, 64, 128, 192))
+    return 0
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_parameter_counts_are_the_published_ones_less_what_is_never_used(name):
+    model = BY_NAME[name].build()
+    assert sum(parameter.numel() for parameter in model.parameters()) + unused(name, model) == PUBLISHED[name]
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_network_rolls_out_and_every_parameter_is_used(name):
+    model = narrow(name).build()
+    frames = torch.randn(2, 3, 2, 16, 16)
+    predicted = model(frames, 2)
+    assert predicted.shape == (2, 2, 2, 16, 16)
+    following = model(torch.cat([frames[:, 2:], predicted[:, :1]], dim=1), 1)  # the second step reads the first
+    if not name.endswith("rot") and name != "resnet":  # whose batch statistics follow their batch
+        torch.testing.assert_close(following[:, 0], predicted[:, 1])
+    predicted.square().sum().backward()
+    assert not [name for name, parameter in model.named_parameters() if parameter.grad is None]
+
+
+@pytest.mark.parametrize("name", ["resnet-um", "unet-um"])
+@HYPOTHESIS
+@given(u=st.floats(-2, 2), v=st.floats(-2, 2), seed=st.integers(0, 99))
+def test_uniform_motion_is_added_to_the_prediction(name, u, v, seed):
+    model, frames = trained_by_chance(name), torch.randn(1, 2, 2, 16, 16, generator=torch.manual_seed(seed))
+    motion = torch.tensor([u, v])[:, None, None]
+    with torch.no_grad():
+        assert relative(model(frames + motion, 2), model(frames, 2) + motion) <= 1e-5
+
+
+@pytest.mark.parametrize("name", ["resnet-mag", "unet-mag"])
+@HYPOTHESIS
+@given(factor=st.floats(1e-3, 100), seed=st.integers(0, 99))
+def test_magnitude_multiplies_the_prediction(name, factor, seed):
+    model, frames = trained_by_chance(name), torch.randn(1, 2, 2, 16, 16, generator=torch.manual_seed(seed))
+    with torch.no_grad():
+        assert relative(model(frames * factor, 2), factor * model(frames, 2)) <= 1e-5
+
+
+def test_a_field_without_motion_has_a_magnitude_too():
+    layer = MagnitudeConvolution(4, 2)
+    assert layer(torch.zeros(1, 4, 5, 5)).abs().max() < 1e-30
+    assert layer(torch.full((1, 4, 5, 5), 3.0)).isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["resnet-rot", "unet-rot"])
+@HYPOTHESIS
+@given(quarters=st.integers(1, 3), seed=st.integers(0, 99))
+def test_quarter_turns_turn_the_prediction(name, quarters, seed):
+    model, frames = trained_by_chance(name), torch.randn(1, 2, 2, 16, 16, generator=torch.manual_seed(seed))
+    with torch.no_grad():
+        assert relative(model(turned(frames, 90 * quarters), 2), turned(model(frames, 2), 90 * quarters)) <= 1e-5
+
+
+def smooth(size, cells, num_frames=2):
+    """Smooth fields that end inside a disc, so that nothing turns out of the picture."""
+    coarse = torch.randn(4 * num_frames, 2, cells, cells, generator=torch.manual_seed(3))
+    fields = F.interpolate(coarse, size=size, mode="bicubic").view(4, num_frames, 2, size, size)
+    x = torch.linspace(-1, 1, size)
+    return fields * (1 - (x**2 + x[:, None] ** 2) * 1.8).clamp_min(0)
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("resnet-rot", 0.01, 0.3), ("unet-rot", 0.01, 0.5)])
+def test_an_eighth_turn_is_kept_as_far_as_pixels_allow(name, low, high):
+    model, frames = trained_by_chance(name), smooth(48, 6)
+    with torch.no_grad():
+        error, other = (
+            relative(network(turned(frames, 45), 1), turned(network(frames, 1), 45))
+            for network in (model, trained_by_chance("resnet"))
+        )
+    assert low < error < high < other
+
+
+def zoomed(fields, factor):
+    """``factor`` w(``factor`` x) about the centre, of fields that do not change in time."""
+    theta = torch.tensor([[factor, 0.0, 0.0], [0.0, factor, 0.0]])
+    pictures = fields.flatten(0, -4)
+    grid = F.affine_grid(theta.expand(len(pictures), 2, 3), list(pictures.shape), align_corners=False)
+    return factor * F.grid_sample(pictures, grid, align_corners=False).view_as(fields)
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("resnet-scale", 0.05, 0.4), ("unet-scale", 0.05, 0.4)])
+def test_scale_is_kept_roughly_and_better_than_without_the_symmetry(name, low, high):
+    models = [BY_NAME[one].override({"base": 8, "input_length": 4}).build().eval() for one in (name, "resnet")]
+    for layer in models[0].modules():
+        if isinstance(layer, ScaleConvolution):
+            layer.weights.data *= 6**0.5  # so that deep layers weigh as much as what goes past them
+    frames = smooth(48, 8, 1).repeat(1, 4, 1, 1, 1) * 2
+    with torch.no_grad():
+        for factor in (0.5, 1.5):
+            error, other = (
+                (model(zoomed(frames, factor), 1) - zoomed(model(frames, 1), factor)).norm()
+                / zoomed(model(frames, 1), factor).norm()
+                for model in models
+            )
+            assert low < error < high < other

@@ -1,0 +1,88 @@
+"""E3D-LSTM: parameter counts, parity with the plain translation, its memory, and what it is fed with."""
+
+import copy
+
+import pytest
+import torch
+
+from fernn.layers.patches import to_patches
+from fernn.models.e3d_lstm import E3DLSTMConfig
+from tests.fernn.reference.e3d_lstm import plain_predictions
+
+SMALL = {"num_layers": 2, "hidden_channels": 3, "patch_size": 2, "kernel_size": 3}
+
+
+def small(**fields):
+    """A network in float64 whose normalisations and biases are not at their initial values."""
+    model = E3DLSTMConfig(**{**SMALL, **fields}).build().double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.3 * torch.randn_like(parameter)
+    return model
+
+
+def count(**fields):
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in E3DLSTMConfig(**fields).build().parameters())
+
+
+@pytest.mark.parametrize(
+    ("fields", "number"),
+    [
+        ({}, 12_898_832), ({"kernel_depth": 1}, 6_473_232),
+        ({"patch_size": 8}, 13_980_224), ({"patch_size": 8, "kernel_depth": 1}, 7_017_024),
+    ],
+)  # fmt: skip
+def test_parameter_counts_are_the_published_ones(fields, number):
+    assert count(**fields) == count(**fields, residual=True) == count(**fields, return_new_memory=True) == number
+
+
+CASES = [
+    {}, {"kernel_depth": 1}, {"residual": True, "num_layers": 4, "hidden_channels": 2}, {"return_new_memory": True},
+    {"return_new_memory": True, "residual": True}, {"window": 3, "kernel_depth": 3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fields", CASES, ids=str)
+def test_predictions_and_gradients_equal_the_plain_translation(fields):
+    fast = small(**fields)
+    plain = copy.deepcopy(fast)
+    clips = torch.rand(2, 5, 1, 6, 4, dtype=torch.float64)
+    shown = torch.tensor([[True, True, False, False], [True, True, True, False]])
+    found, expected = fast.forced(clips, shown), plain_predictions(plain, clips, shown)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-11)
+    for predicted in (found, expected):
+        (predicted - clips[:, 1:]).square().sum().backward()
+    largest = max(parameter.grad.abs().max() for parameter in plain.parameters())
+    for (name, ours), theirs in zip(fast.named_parameters(), plain.parameters(), strict=True):
+        mine = torch.zeros_like(ours) if ours.grad is None else ours.grad
+        assert (mine - theirs.grad).abs().max() <= 1e-9 * largest, name
+
+
+def test_the_published_memory_stays_zero_and_its_kernels_never_learn():
+    clips, shown = torch.rand(1, 4, 1, 4, 4, dtype=torch.float64), torch.ones(1, 3, dtype=torch.bool)
+    for new_memory in (False, True):
+        model = small(return_new_memory=new_memory)
+        model.forced(clips, shown).sum().backward()
+        learns = [cell.from_memory.weight.grad is not None for cell in model.cells]
+        assert learns == [new_memory] * 2
+        assert all(cell.from_memory.bias.grad is not None for cell in model.cells)
+
+
+def test_evaluation_feeds_predictions_and_training_shows_what_it_is_told():
+    model = small()
+    clips = torch.rand(2, 6, 1, 4, 4, dtype=torch.float64)
+    shown = torch.arange(5).expand(2, 5) < 3
+    torch.testing.assert_close(model(clips[:, :3], 3), model.forced(clips, shown)[:, -3:])
+    hidden_frames = torch.cat([clips[:, :3], torch.rand_like(clips[:, 3:])], dim=1)
+    torch.testing.assert_close(model.forced(hidden_frames, shown), model.forced(clips, shown))
+    assert not torch.equal(model.forced(clips, torch.ones_like(shown)), model.forced(clips, shown))
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="patches of 4x4 pixels must fill the frame, got frames of 6x8"):
+        to_patches(torch.zeros(1, 6, 8), 4)
+    with pytest.raises(ValueError, match="num_layers must be even where residual is set, got 3"):
+        E3DLSTMConfig(num_layers=3, residual=True)
+    with pytest.raises(ValueError, match="window must be 1 or more, got 0"):
+        E3DLSTMConfig(window=0)

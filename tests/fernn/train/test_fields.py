@@ -1,0 +1,114 @@
+"""Prediction of velocity fields as a task: loss, scores, shifted tests, and a resumed run."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from fernn.batch import Batch
+from fernn.experiment import Experiment
+from fernn.files.checkpoint import pack, unpack
+from fernn.seeding import generator
+from fernn.train.fields import FieldPrediction, FieldScores
+from fernn.train.loop import fit
+from fernn.train.run import Run
+
+SMALL = {
+    "data.name": "ocean", "model": "unet-um", "optim.name": "decaying-adam", "model.narrowing": 8, "epochs": 3,
+    "model.input_length": 2, "model.output_length": 2, "data.size": 16, "data.num_frames": 5, "data.input_frames": 2,
+}  # fmt: skip
+PARAMETERS = torch.tensor([[0.5, -1.0, 1.7, 1.0, 2.0], [2.0, 0.0, 0.3, 2.0, 1.0]])
+
+
+def windows(count=2, num_frames=5, size=16, seed=0):
+    return torch.randn(count, num_frames, 2, size, size, generator=torch.manual_seed(seed))
+
+
+class Still(nn.Module):
+    """Predicts that nothing changes; times ``factor``."""
+
+    output_length = 2
+
+    def __init__(self, factor=1.0):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, frames, horizon):
+        return self.factor * frames[:, -1:].expand(-1, horizon, -1, -1, -1)
+
+
+def test_the_loss_is_summed_over_output_length_steps_and_the_metric_has_its_root():
+    task, clips = FieldPrediction(input_frames=2), windows()
+    loss, value = task.loss(Still(), clips, torch.zeros(2, 0))
+    steps = [(clips[:, 1] - clips[:, 2 + step]).square().mean() for step in range(2)]
+    torch.testing.assert_close(loss, steps[0] + steps[1])
+    assert task.metric.of_mean(value.item() / 2) == pytest.approx(math.sqrt((steps[0] + steps[1]).item() / 2))
+    longer = Still()
+    longer.output_length = 4
+    with pytest.raises(ValueError, match="model.output_length must be at most the 3 frames to predict, got 4"):
+        task.loss(longer, clips, torch.zeros(2, 0))
+
+
+def scores(model, clips, labels):
+    task = FieldPrediction(input_frames=2)
+    found = task.evaluate(model, clips, labels)
+    return task.predictions(["a", "b", "c"], FieldScores(found, ["a", "b", "c"]).columns())
+
+
+def test_scores_are_roots_over_everything_and_each_shift_is_of_the_same_windows():
+    clips = windows(3)
+    labels = torch.cat([torch.cat([PARAMETERS, PARAMETERS[:1]]), torch.tensor([[0.0], [0.0], [1.0]])], dim=1)
+    found = scores(Still(), clips, labels).metrics()
+    errors = (clips[:, 1:2] - clips[:, 2:]).square()
+    assert found["rmse"] == pytest.approx(errors[:2].mean().sqrt().item())
+    assert found["domain_rmse"] == pytest.approx(errors[2:].mean().sqrt().item())
+    assert found["um_rmse"] == pytest.approx(found["rmse"], rel=1e-5)  # standing still commutes with all of them
+    factors = PARAMETERS[:2, 2, None, None, None, None].square()
+    assert found["mag_rmse"] == pytest.approx((errors[:2] * factors).mean().sqrt().item(), rel=1e-5)
+    assert found["rot_rmse"] == pytest.approx(found["rmse"], rel=1e-5)
+    assert {"ese", "um_ese", "scale_rmse", "domain_ese"} <= set(found)
+    other = scores(Still(0.5), clips, labels).metrics()
+    assert other["um_rmse"] != pytest.approx(other["rmse"], rel=1e-3)  # every model is tested on what is shifted
+
+
+def test_validation_windows_are_not_shifted():
+    found = scores(Still(), windows(3), torch.zeros(3, 0))
+    assert set(found.metrics()) == {"rmse", "ese"} and len(found.rmse_by_horizon()) == 3
+    torch.testing.assert_close(found.rmse_by_horizon().square().mean().sqrt().item(), found.metrics()["rmse"])
+
+
+class Currents:
+    """Eight training windows and two others of smooth noise."""
+
+    def training(self, seed, epoch):
+        order = generator("order", seed, epoch).permutation(8)
+        return (self.batch(order[i : i + 4]) for i in range(0, 8, 4))
+
+    def evaluation(self, split):
+        return iter([self.batch([8, 9])])
+
+    def batch(self, places):
+        clips = torch.cat([windows(1, seed=int(place)) for place in places])
+        return Batch(clips, torch.zeros(len(places), 0), [str(place) for place in places])
+
+
+def deterministic(row):
+    return {name: value for name, value in row.items() if not name.startswith("time/")}
+
+
+def rows_of(run):
+    return [deterministic(row) for row in fit(run, Currents())]
+
+
+def test_a_resumed_run_has_the_decayed_rate_and_equals_an_unbroken_one():
+    experiment = Experiment().override(SMALL)
+    unbroken = Run.start(experiment)
+    expected = rows_of(unbroken)
+    assert unbroken.optimizer.param_groups[0]["lr"] == 1e-3 * 0.9**2
+    first = Run.start(experiment)
+    rows = [deterministic(next(fit(first, Currents())))]
+    resumed = Run.start(experiment)
+    resumed.load(*unpack(pack(*first.state())))
+    assert rows + rows_of(resumed) == expected
+    assert pack(*resumed.state()) == pack(*unbroken.state())

@@ -1,0 +1,78 @@
+"""Training: deterministic, and a resumed run equals an unbroken one bit for bit."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from fernn.batch import Batch
+from fernn.experiment import Experiment
+from fernn.files.checkpoint import pack, unpack
+from fernn.seeding import generator
+from fernn.train.loop import DivergedError, fit
+from fernn.train.run import Run
+
+SMALL = {"model.hidden_channels": 4, "model.embedding_channels": (3,), "batch_size": 4, "optim.lr": 3e-3}
+
+
+class Noise:
+    """Twelve training and four other clips of noise, whose brightness is the label."""
+
+    def training(self, seed, epoch):
+        order = generator("order", seed, epoch).permutation(12)
+        return (self.batch(order[i : i + 4]) for i in range(0, 12, 4))
+
+    def evaluation(self, split):
+        return iter([self.batch(np.arange(100, 104))])
+
+    def batch(self, clips):
+        pixels = [generator("noise", int(c)).integers(0, 100, (5, 1, 8, 8)) + 30 * (c % 6) for c in clips]
+        labels = torch.tensor([int(c) % 6 for c in clips])
+        return Batch(torch.tensor(np.array(pixels), dtype=torch.uint8), labels, [str(c) for c in clips])
+
+
+def experiment(**changes):
+    return Experiment().override({"model": "fernn-v1", "epochs": 4, **SMALL, **changes})
+
+
+def deterministic(row):
+    return {name: value for name, value in row.items() if not name.startswith("time/")}
+
+
+def rows_of(run):
+    return [deterministic(row) for row in fit(run, Noise())]
+
+
+@pytest.mark.parametrize("stop", [1, 3])
+def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(stop):
+    unbroken = Run.start(experiment())
+    expected = rows_of(unbroken)
+    first = Run.start(experiment())
+    rows = [deterministic(row) for _, row in zip(range(stop), fit(first, Noise()), strict=False)]
+    resumed = Run.start(experiment())
+    resumed.load(*unpack(pack(*first.state())))
+    assert rows + rows_of(resumed) == expected
+    assert pack(*resumed.state()) == pack(*unbroken.state())
+
+
+def test_rows_name_every_metric_and_the_best_epoch():
+    rows = rows_of(Run.start(experiment()))
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    accuracies = [row["validation/accuracy"] for row in rows]
+    assert rows[-1]["best/accuracy"] == max(accuracies)
+    assert rows[-1]["best/epoch"] == 1 + accuracies.index(max(accuracies))
+    assert rows[-1]["train/loss"] < rows[0]["train/loss"]
+
+
+def test_bf16_trains():
+    rows = rows_of(Run.start(experiment(precision="bf16")))
+    assert all(math.isfinite(row["train/loss"]) for row in rows)
+
+
+def test_a_loss_that_is_no_number_ends_the_run():
+    run = Run.start(experiment())
+    with torch.no_grad():
+        run.model.head.weight.fill_(math.nan)
+    with pytest.raises(DivergedError, match="the training loss is nan in epoch 1: lower optim.lr"):
+        next(fit(run, Noise()))

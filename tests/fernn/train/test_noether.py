@@ -1,0 +1,100 @@
+"""Training Noether Networks: their own loss, the limit of the embedding's gradient, seeded draws."""
+
+import math
+
+import pytest
+import torch
+
+from fernn.batch import Batch
+from fernn.config import data_config
+from fernn.experiment import Experiment
+from fernn.files.checkpoint import pack, unpack
+from fernn.seeding import generator
+from fernn.train.loop import fit, limit_gradient
+from fernn.train.noether import StochasticPrediction
+from fernn.train.run import Run
+from fernn.train.tasks import task_of
+
+FIELDS = {
+    "data.name": "physics101", "model": "noether", "model.widths": (2, 3), "model.depths": (1, 1), "model.code": 3,
+    "model.latent": 2, "model.recurrent": 3, "model.embedding_width": 2, "model.embedding_dimensions": 2,
+    "data.num_frames": 4, "data.size": 16, "epochs": 2, "optim.lr": 1e-2, "optim.clip_norm": 1e-9,
+}  # fmt: skip
+
+
+class Noise:
+    """Four clips of noise for training, three for evaluation."""
+
+    def training(self, seed, epoch):
+        return [self.batch(4, "train", seed, epoch)]
+
+    def evaluation(self, split):
+        return iter([self.batch(3, split)])
+
+    def batch(self, number, *names):
+        clips = generator(*names).integers(0, 256, (number, 4, 3, 16, 16), dtype="uint8")
+        return Batch(torch.from_numpy(clips), torch.arange(number), [f"{names}-{i}" for i in range(number)])
+
+
+def rows_of(run):
+    return [{name: value for name, value in row.items() if "time/" not in name} for row in fit(run, Noise())]
+
+
+def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit():
+    experiment = Experiment().override(FIELDS)
+    unbroken, first, resumed = (Run.start(experiment) for _ in range(3))
+    rows = rows_of(unbroken)
+    assert all(math.isfinite(row["train/mse"]) and row["train/gradient_norm"] > 1e-9 for row in rows)
+    next(fit(first, Noise()))
+    resumed.load(*unpack(pack(*first.state())))
+    assert rows_of(resumed) == rows[1:] and pack(*resumed.state()) == pack(*unbroken.state())
+
+
+def test_only_the_embeddings_gradient_is_limited():
+    run = Run.start(Experiment().override(FIELDS))
+    clips = Noise().batch(4, "x").clips.float() / 255
+    loss, _ = run.task.loss(run.model, clips, torch.arange(4))
+    loss.backward()
+    before = [None if p.grad is None else p.grad.clone() for p in run.model.backbone.parameters()]
+    norm = limit_gradient(run.model, 1e-12)
+    assert norm > 1e-6
+    limited = torch.stack([p.grad.norm() for p in run.model.embedding.parameters()]).norm()
+    assert 0 < limited < 1.1e-12
+    for parameter, gradient in zip(run.model.backbone.parameters(), before, strict=True):
+        assert torch.equal(parameter.grad, gradient)
+    limit_gradient(run.model.backbone, 1e-3)  # a model that names no weights has all its gradient limited
+    whole = torch.stack([p.grad.norm() for p in run.model.backbone.parameters()]).norm()
+    assert whole <= 1e-3
+
+
+def test_draws_of_evaluation_are_the_clips_own_whatever_the_batch():
+    run = Run.start(Experiment().override(FIELDS))
+    task, model = run.task, run.model
+    assert task == StochasticPrediction(2) == task_of(data_config("physics101"))
+    with torch.no_grad():
+        for parameter in model.backbone.parameters():
+            parameter.normal_(0, 0.7)
+        clips, seeds = Noise().batch(3, "x").clips.float() / 255, torch.tensor([7, 2**62, 7])
+        together = task.evaluate(model, clips, seeds)["errors"]
+        for i in range(3):
+            torch.testing.assert_close(
+                task.evaluate(model, clips[i : i + 1], seeds[i : i + 1])["errors"][0], together[i]
+            )
+        same = task.predicted(model, clips[:1].expand(3, -1, -1, -1, -1), seeds)
+        torch.testing.assert_close(same[0], same[2])
+        assert not torch.allclose(same[0], same[1])
+        found = task.examples(model, clips)
+        assert found["clips"].shape == (3, 4, 3, 16, 16) and found["predicted"].shape == (3, 2, 3, 16, 16)
+        errors = task.predicted(model, clips, seeds) - clips[:, 2:]
+    torch.testing.assert_close(together, errors.square().mean(dim=(2, 3, 4)))
+
+
+def test_the_metric_of_training_is_the_predicted_frames_error():
+    run = Run.start(Experiment().override(FIELDS))
+    clips = Noise().batch(4, "x").clips.float() / 255
+    torch.manual_seed(3)
+    loss, total = run.task.loss(run.model, clips, torch.arange(4))
+    torch.manual_seed(3)
+    expected, rollout = run.model.outer_loss(clips, run.model.noise(clips, 4), 2)
+    assert loss.item() == pytest.approx(expected.item())
+    assert total.item() / 4 == pytest.approx((rollout.frames - clips)[:, 2:].square().mean().item())
