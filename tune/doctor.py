@@ -142,7 +142,7 @@ def count(done: Sequence[Result], verdict: Verdict) -> int:
 
 def document(done: Sequence[Result]) -> dict[str, Any]:
     """All findings as one JSON document."""
-    rows = [{"check": one.name, **asdict(one.finding), "seconds": round(one.seconds, 3)} for one in done]
+    rows = [{"check": result.name, **asdict(result.finding), "seconds": round(result.seconds, 3)} for result in done]
     return {"broken": count(done, "broken"), "warnings": count(done, "warning"), "checks": rows}
 
 

@@ -101,16 +101,16 @@ class RerunComparison:
             "recorded_sha256": self.recorded.training.sha256,
             "rerun_sha256": self.rerun.sha256,
             "sealed_sha256": done.metrics_sha256,
-            "first_difference": _difference(self.differences[0]) if self.differences else None,
-            "largest_differences": {name: _difference(one) for name, one in largest(self.differences).items()},
+            "first_difference": _facts(self.differences[0]) if self.differences else None,
+            "largest_differences": {name: _facts(difference) for name, difference in largest(self.differences).items()},
             "diverged": self.diverged,
             "device": self.device.type,
             "environment": self.environment,
         }
 
 
-def _difference(one: Difference) -> dict[str, Any]:
-    return asdict(one) | {"size": one.size}
+def _facts(difference: Difference) -> dict[str, Any]:
+    return asdict(difference) | {"size": difference.size}
 
 
 def main() -> int:
@@ -239,10 +239,11 @@ NOTHING_DIFFERS = "Nothing that is recorded differs in the environment: the reco
 ON_A_GPU = "Equal bits are promised on a CPU only: whether such differences matter is to be judged by their size."
 
 
-def _in_words(one: Difference) -> str:
-    size = "" if one.size is None else f" ({one.size:.3g} apart)"
-    then, now = ("nothing" if value is None else repr(value) for value in (one.recorded, one.rerun))
-    return f"{one.where}, {one.metric}: {then} recorded, {now} now{size}"
+def _in_words(difference: Difference) -> str:
+    size = "" if difference.size is None else f" ({difference.size:.3g} apart)"
+    values = (difference.recorded, difference.rerun)
+    then, now = ("nothing" if value is None else repr(value) for value in values)
+    return f"{difference.where}, {difference.metric}: {then} recorded, {now} now{size}"
 
 
 if __name__ == "__main__":

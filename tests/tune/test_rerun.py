@@ -85,7 +85,7 @@ def test_other_threads_and_a_loss_that_is_no_number_are_said(study, again):
     cell = replace(
         known.cell, experiment=replace(known.cell.experiment, optim=replace(known.cell.experiment.optim, lr=1e30))
     )
-    changed = Recorded(known.study, cell, known.folder, known.done | {"machine": machine})
+    changed = Recorded(known.study, cell, known.folder, replace(known.done, machine=machine))
     try:
         compared = again(changed)
         assert torch.get_num_threads() == 2  # the record's

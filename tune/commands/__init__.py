@@ -1,4 +1,4 @@
-"""What the commands share: searching, evaluating, looking after studies, the doctor's checks.
+"""The code of the commands: searches, measures, work with existing studies, the doctor's checks.
 
 Imports every other package of :mod:`tune`.
 """

@@ -100,7 +100,7 @@ class Progress(SearchCallback):
 
     def _say(self, state: CellProgress) -> None:
         if not self.console.is_terminal:
-            done = sum(one.status in SETTLED for one in self.states.values())
+            done = sum(cell.status in SETTLED for cell in self.states.values())
             self.console.print(
                 f"[{done}/{len(self.states) + self._to_come} cells, {self.left()}] {self.describe(state)}",
                 markup=False,

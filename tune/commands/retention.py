@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from rich.prompt import Confirm
 
 from data.progress import say
-from tune.core.cell_folder import BEFORE, LAST, CellFolder
+from tune.core.cell_folder import BEFORE, LAST
 from tune.core.console import print_document, print_table
 from tune.core.study import Study
 
@@ -20,13 +20,8 @@ DELETABLE = (LAST, BEFORE)
 
 def deletable(study: Study) -> dict[str, int]:
     """By the name of a finished cell's folder: the bytes of its checkpoints that can be deleted, if it has any."""
-    sizes = {}
-    for name in study.folder.children("cells"):
-        cell = CellFolder(study.folder / f"cells/{name}")
-        size = sum(map(cell.folder.size, DELETABLE))
-        if size and cell.done() is not None:
-            sizes[name] = size
-    return sizes
+    finished = [cell.folder for cell in study.stored_cells() if cell.done() is not None]
+    return {folder.name: size for folder in finished if (size := sum(map(folder.size, DELETABLE)))}
 
 
 def collect(study: Study, yes: bool, as_json: bool) -> None:

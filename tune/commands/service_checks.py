@@ -67,7 +67,7 @@ def bucket_data(url: str) -> Finding:
         return broken(str(error), "give another --data; AWS_ENDPOINT_URL names a server that is not Amazon's")
     if not manifests:
         return broken(f"{url} has no prepared data", "python data/upload.py brings it there")
-    return ok("; ".join(f"{place}: {one.dataset}, {one.num_clips} clips" for place, one in manifests.items()))
+    return ok("; ".join(f"{place}: {data.dataset}, {data.num_clips} clips" for place, data in manifests.items()))
 
 
 def data_folder(folder: Path) -> Finding:
@@ -86,7 +86,7 @@ def data_folder(folder: Path) -> Finding:
         return warning(f"{text}, STAND-IN: {other}", "results on it are marked, and stand beside no published ones")
     if not manifest.partial:
         return ok(text)
-    names = [*manifest.missing, *(one.name for one in manifest.skipped)]
+    names = [*manifest.missing, *(entry.name for entry in manifest.skipped)]
     way_out = "results on it are marked PARTIAL; delete the folder and prepare it from all files"
     return warning(f"{text}, PARTIAL: {absent(names)}", way_out)
 

@@ -69,12 +69,13 @@ def imported_cells(study: Study) -> tuple[ImportedCell, ...]:
     """The imported cells that have a result, in the order of their folders' names."""
     folders = [CellFolder(study.folder / f"{FOLDER}/{name}") for name in study.folder.children(FOLDER)]
     configs = [folder.config() or {} for folder in folders if folder.done() is not None]
-    return tuple(ImportedCell(cell_of(one), one["imported"]["name"], one["imported"]["sha256"]) for one in configs)
+    origins = [(cell_of(config), config["imported"]) for config in configs]
+    return tuple(ImportedCell(cell, origin["name"], origin["sha256"]) for cell, origin in origins)
 
 
 def experiments(study: Study) -> list[Experiment]:
     """The experiments of the study's cells, or of its imported cells where it has no others."""
-    return [one.experiment for one in study.cells or [imported.cell for imported in imported_cells(study)]]
+    return [cell.experiment for cell in study.cells or [imported.cell for imported in imported_cells(study)]]
 
 
 Weights = Mapping[str, Tensor]

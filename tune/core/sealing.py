@@ -38,7 +38,7 @@ def read_sealed(
         if facts is None:
             return None
         facts = unsealed(facts) if always_sealed or CHECKSUM in facts else {**facts}
-        if all(one in facts for one in needed):
+        if all(field in facts for field in needed):
             return facts
     except UNREADABLE as error:
         raise damaged(folder, name, ALTERED, way_out) from error

@@ -130,6 +130,10 @@ class Study:
         """The cell's folder."""
         return CellFolder(self.folder / f"cells/{cell.name}")
 
+    def stored_cells(self) -> list[CellFolder]:
+        """Every cell's folder in the study's folder, also those of cells with fewer epochs, by name."""
+        return [CellFolder(self.folder / f"cells/{name}") for name in self.folder.children("cells")]
+
     def point(self, cell: Cell) -> dict[str, Any]:
         """The cell's value of each dimension of the study's space."""
         return cell.point(tuple(self.space))

@@ -58,8 +58,8 @@ def openings_text(study: Study) -> list[str]:
     Cells of fewer epochs, from which longer cells continued, count as well. A rerun reads test clips in a temporary
     folder and chooses nothing; it does not count.
     """
-    folders = [CellFolder(study.folder / f"cells/{name}") for name in study.folder.children("cells")]
-    counts = [Counter(row["purpose"] for row in one.openings()) for one in folders if one.done() is not None]
+    finished = [folder for folder in study.stored_cells() if folder.done() is not None]
+    counts = [Counter(row["purpose"] for row in folder.openings()) for folder in finished]
     recorded = [count for count in counts if count[COMPLETION]]
     if not recorded:
         return ["How often test clips were read is not recorded."] if counts else []

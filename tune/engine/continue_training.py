@@ -32,8 +32,7 @@ def epochs_done(study: Study, cells: Sequence[Cell]) -> dict[str, int]:
 
 def _lengths(study: Study) -> Shorter:
     lengths: Shorter = {}
-    for name in study.folder.children("cells"):
-        folder = CellFolder(study.folder / f"cells/{name}")
+    for folder in study.stored_cells():
         if (config := folder.config()) is not None:
             lengths.setdefault(_without_epochs(config), []).append((config["experiment"]["epochs"], folder))
     return lengths

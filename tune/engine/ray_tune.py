@@ -44,7 +44,7 @@ class Failure:
     reason: str
 
     @property
-    def is_cramped(self) -> bool:
+    def is_out_of_memory(self) -> bool:
         """Whether a larger share of a GPU may help."""
         return self.reason.startswith(OUT_OF_MEMORY)
 
@@ -132,7 +132,7 @@ class CallbackRelay(tune.Callback):
         """
         failure = Failure(self.study.cell_at(trial.config), reason)
         self.failures.append(failure)
-        if failure.is_cramped and self.resources.can_widen(self.study.model_label(failure.cell)):
+        if failure.is_out_of_memory and self.resources.has_gpu_fraction(self.study.model_label(failure.cell)):
             self._call("on_trial_lost", trial)
         else:
             self._call("on_cell_end", trial, True)

@@ -26,7 +26,7 @@ def run_rounds(work: Workload, replan: Callable[[], Study]) -> tuple[Study, list
                 callback.on_cell_stop(cell)
         if segment.cells:
             copy_shorter_training(study, segment.cells)
-            failed, resources = run_with_room(work, segment.cells, segment.until)
+            failed, resources = run_with_retries(work, segment.cells, segment.until)
             work = replace(work, resources=resources)
             failures |= {failure.cell.key: failure for failure in failed}
             if was_interrupted(study, segment.cells, segment.until, failures):
@@ -41,7 +41,7 @@ def run_rounds(work: Workload, replan: Callable[[], Study]) -> tuple[Study, list
             work = replace(work, study=grown)
 
 
-def run_with_room(work: Workload, cells: list[Cell], until: int | None) -> tuple[list[Failure], Resources]:
+def run_with_retries(work: Workload, cells: list[Cell], until: int | None) -> tuple[list[Failure], Resources]:
     """Run the cells, and run those that ran out of a GPU's memory again with twice the share, up to a whole GPU.
 
     Returns the failures, and the resources with the shares that were needed, for later rounds.
@@ -49,15 +49,19 @@ def run_with_room(work: Workload, cells: list[Cell], until: int | None) -> tuple
     study, resources = work.study, work.resources
     failures = run_cells(work, cells, until)
     labels = {failure.cell.key: study.model_label(failure.cell) for failure in failures}
-    cramped = [one for one in failures if one.is_cramped and resources.can_widen(labels[one.cell.key])]
-    if not cramped or was_interrupted(study, cells, until, labels):
+    out_of_memory = [
+        failure
+        for failure in failures
+        if failure.is_out_of_memory and resources.has_gpu_fraction(labels[failure.cell.key])
+    ]
+    if not out_of_memory or was_interrupted(study, cells, until, labels):
         return failures, resources
-    wider = resources.widened(labels[failure.cell.key] for failure in cramped)
-    for failure in cramped:
+    wider = resources.widened(labels[failure.cell.key] for failure in out_of_memory)
+    for failure in out_of_memory:
         share = wider.of(labels[failure.cell.key])[1]
         say(f"{study.label(failure.cell)}: {failure.reason}; goes on with {share:g} of a GPU")
-    others = [failure for failure in failures if failure not in cramped]
-    again, widest = run_with_room(replace(work, resources=wider), [failure.cell for failure in cramped], until)
+    others = [failure for failure in failures if failure not in out_of_memory]
+    again, widest = run_with_retries(replace(work, resources=wider), [failure.cell for failure in out_of_memory], until)
     return others + again, widest
 
 

@@ -28,8 +28,8 @@ class Resources:
         """CPUs and GPUs of a trial of the model."""
         return self.by_model.get(label, (self.cpus, self.gpus))
 
-    def can_widen(self, label: str) -> bool:
-        """Whether a trial of the model holds less than a whole GPU, but a part of one."""
+    def has_gpu_fraction(self, label: str) -> bool:
+        """Whether a trial of the model holds a fraction of a GPU, which :meth:`widened` can double."""
         return 0 < self.of(label)[1] < 1
 
     def widened(self, labels: Iterable[str]) -> Self:

@@ -12,7 +12,7 @@ from tune.core.study import Study, StudyError, plan_cells
 from tune.engine import packing
 from tune.engine.packing import Reading, best, layouts, measure, pack, packed, readings, side_by_side
 from tune.engine.ray_tune import Workload
-from tune.engine.rounds import run_with_room
+from tune.engine.rounds import run_with_retries
 from tune.engine.trial import is_out_of_memory
 from tune.planning.resources import Hardware, Node, Resources
 
@@ -111,7 +111,7 @@ class Cramped(torch.nn.Module):
 
 @dataclass(frozen=True)
 class CrampedConfig(ModelConfig):
-    name: str = "cramped:CrampedConfig"
+    name: str = "out_of_memory:CrampedConfig"
     share: float = 1.0
 
     def build(self, *, in_channels=1, num_classes=6):
@@ -122,13 +122,13 @@ class CrampedConfig(ModelConfig):
 @pytest.mark.soak
 @pytest.mark.parametrize(("share", "num_lost"), [(0.5, 1), (2.0, 2)])
 def test_a_trial_without_room_goes_on_with_a_larger_share(share, num_lost, two_cpus, tmp_path, monkeypatch, capsys):
-    (tmp_path / "cramped.py").write_text(CRAMPED, encoding="utf-8")
+    (tmp_path / "out_of_memory.py").write_text(CRAMPED, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "cramped", raising=False)
-    space = {"model": ("cramped:CrampedConfig",), "model.share": (share,), "seed": (0,)}
+    monkeypatch.delitem(sys.modules, "out_of_memory", raising=False)
+    space = {"model": ("out_of_memory:CrampedConfig",), "model.share": (share,), "seed": (0,)}
     study, listener = tiny.study_in(tmp_path / "study", space), tiny.Listener()
     held = Resources(0.5, 0.25)
-    failed, last = run_with_room(Workload(study, tiny.footage(), held, [listener]), study.missing(), None)
+    failed, last = run_with_retries(Workload(study, tiny.footage(), held, [listener]), study.missing(), None)
     assert [word for word, *_ in listener.heard].count("lost") == num_lost
     if share <= 1:
         assert failed == [] and study.missing() == []
