@@ -24,7 +24,7 @@ from tune.engine.pace import Pace
 from tune.engine.packing import Packing, readings
 from tune.engine.ray_tune import Failure, Listener
 from tune.planning.plan import Planned
-from tune.reporting.table import STAND_IN, Table, absent, columns, gated, notes, records, row_cells
+from tune.reporting.table import STAND_IN, Table, absent, columns, law_breaches, notes, records, row_cells
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class TextOutput:
         for row in rows:
             grid.add_row(*row_cells(row))
         out.print(grid)
-        lines = [*notes(study), *gated(rows), *describe_pages(tracking_uri, links)]
+        lines = [*notes(study), *law_breaches(rows), *describe_pages(tracking_uri, links)]
         out.print(masked("\n".join(lines)), markup=False, highlight=False, soft_wrap=True)
 
     def left(self, outcome: Outcome) -> int:
@@ -232,7 +232,7 @@ class EventOutput:
 
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
         found = model_rows(study)
-        rows, said = records(Table.of(study)) if found else [], [*notes(study), *gated(found)]
+        rows, said = records(Table.of(study)) if found else [], [*notes(study), *law_breaches(found)]
         self._tell("table", rows=rows, notes=said, tracking_uri=tracking_uri, views=dict(links))
 
     def left(self, outcome: Outcome) -> int:

@@ -44,6 +44,19 @@ Sentences = tuple[str, ...]
 
 
 @dataclass(frozen=True)
+class LiteratureTable:
+    """A published table that a report shows for reference, beside the study's own: its file's name, title and rows."""
+
+    name: str
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str | float | None, ...], ...]
+    remarks: Sentences
+    needs_real_data: bool = False
+    """Whether it is left out beside rendered, other or partial data."""
+
+
+@dataclass(frozen=True)
 class Search:
     """What a search file declares."""
 
@@ -60,6 +73,8 @@ class Search:
     """Fields of the base, or groups of them as in "data", whose values are this project's and not the publication's."""
     further_data: tuple[str, ...] = ()
     """Other data sets whose studies are held against this search, by name."""
+    literature: LiteratureTable | None = None
+    """A published table for reference, beside studies on the base's data set."""
     wants_gpu: bool = True
     """Whether to ask before its full size starts without a GPU."""
 

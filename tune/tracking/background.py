@@ -1,4 +1,4 @@
-"""What a search ships to MLflow while it runs, and what is raised where that does not answer."""
+"""Log a search to MLflow in the background, and the errors of an MLflow that does not answer."""
 
 import json
 import sqlite3
@@ -18,20 +18,20 @@ from tune.services.databases import MLFLOW, BehindError, ForeignError, examine, 
 from tune.tracking.mlflow_tracker import Tracker
 
 OUTAGES: tuple[type[Exception], ...] = (MlflowException, SQLAlchemyError, CommandError, OSError, ImportError)
-OUTAGES += (json.JSONDecodeError, ParseError)  # a proxy's page, or its JSON, with which MLflow's client does not reckon
-with suppress(ImportError):  # which MLflow needs for artifacts in a bucket of S3's alone
+OUTAGES += (json.JSONDecodeError, ParseError)  # MLflow's client does not handle a proxy's page or JSON
+with suppress(ImportError):  # MLflow needs boto only for artifacts on S3
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
     OUTAGES += (Boto3Error, BotoCoreError, ClientError)
-"""What MLflow's client raises where the server, the database or the artifacts cannot be reached or read."""
+"""The errors of MLflow's client where the server, the database or the artifacts cannot be reached or read."""
 
 TRY_AGAIN_S = 10.0
-"""Seconds until MLflow is tried again where nothing is heard meanwhile."""
+"""Seconds until the next attempt to open MLflow, where no event comes earlier."""
 
 
 class MLflowView:
-    """MLflow's view of a study, opened once it can be."""
+    """MLflow's view of a study, opened at the first use that succeeds."""
 
     def __init__(self, study: Study, uri: str) -> None:
         self.study, self.uri = study, uri
@@ -40,7 +40,7 @@ class MLflowView:
     def open(self) -> Tracker:
         """The study's runs, brought up to date when they are opened.
 
-        Raises BehindError where they cannot be, StudyError where another study of that name has them.
+        Raises BehindError where MLflow cannot be used, StudyError where another study has the name.
         """
         if self.tracker is None:
             with plainly(MLFLOW, self.uri):
@@ -51,18 +51,18 @@ class MLflowView:
         return self.tracker
 
     def ship(self, task: Callable[[Tracker], Any]) -> Any:
-        """Do the task on the runs; raises BehindError where MLflow does not take it."""
+        """Do the task on the runs; raises BehindError where MLflow cannot be used."""
         tracker = self.open()
         with plainly(MLFLOW, self.uri):
             return task(tracker)
 
 
 class TrackingListener:
-    """Ships every reported epoch, and closes a cell's run when its trial ends, without the search waiting for it.
+    """Logs every reported epoch, and closes a cell's run when its trial ends, without delaying the search.
 
-    What is heard is shipped by a thread, in order; what is heard again before that is shipped once. Where MLflow does
-    not answer, or cannot be opened, training goes on: the cells' folders hold everything, and what is missing is
-    shipped when MLflow can be opened, or by :meth:`Tracker.sync` at the end.
+    A thread logs the events in order; an event that repeats before its turn is logged once. Where MLflow cannot be
+    used, training continues. The cells' folders hold everything, and what is missing is logged when MLflow can be
+    opened, or by :meth:`Tracker.sync` at the end.
     """
 
     def __init__(self, view: MLflowView) -> None:
@@ -75,9 +75,9 @@ class TrackingListener:
         self._thread.start()
 
     def opened(self, seconds: float) -> None:
-        """Wait until MLflow was tried for the first time; raises what :meth:`MLflowView.open` does.
+        """Wait for the first attempt to open MLflow; raises what :meth:`MLflowView.open` raises.
 
-        Raises BehindError where that takes longer than so many seconds, too.
+        Also raises BehindError where the attempt takes longer than ``seconds``.
         """
         if not self._tried.wait(seconds):
             raise BehindError(MLFLOW, place(self.view.uri), "away", f"has not answered within {seconds:g} s")
@@ -91,10 +91,10 @@ class TrackingListener:
         self._later("ship", cell, lambda tracker: tracker.ship(cell, self.study.cell_folder(cell).history()))
 
     def lost(self, cell: Cell) -> None:
-        """The cell's run stays open: it goes on."""
+        """The cell's run stays open, since the cell continues."""
 
     def rested(self, cell: Cell) -> None:
-        """The cell's run stays open: what comes next is decided."""
+        """The cell's run stays open until the next decision."""
 
     def proposed(self, cell: Cell) -> None:
         """The cell's run is opened when it starts."""
@@ -108,13 +108,13 @@ class TrackingListener:
 
     @property
     def pending(self) -> int:
-        """How many things heard are still to be begun to ship."""
+        """The number of events that are not logged yet."""
         return len(self._tasks)
 
     def close(self, seconds: float) -> None:
-        """Ship no more than what is being shipped; raises BehindError where that takes longer than so many seconds.
+        """Finish the current task and drop the others; raises BehindError where that takes longer than ``seconds``.
 
-        What was raised while shipping, and is no outage, is raised here.
+        Raises the first error of a task that was not an outage.
         """
         with self._changed:
             self._closing = True
@@ -148,7 +148,7 @@ class TrackingListener:
             self.view.ship(task)
             self._behind = None
         except Exception as error:
-            self._behind = error  # what is missing is shipped with the next that gets through, or at the end
+            self._behind = error  # the next task that succeeds, or the end of the search, logs what is missing
             cause = error.__cause__ if isinstance(error, BehindError) else None
             if cause is not None and not isinstance(cause, (sqlite3.Error, ForeignError, *OUTAGES)):
                 self._error = self._error or error
