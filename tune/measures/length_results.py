@@ -31,7 +31,7 @@ class Length(Measure[Settings]):
 
     name = "length"
     title = "length generalization"
-    clips = "generated digits, which can have any number of frames"
+    clips = "digits that are generated with any number of frames"
     tasks = ("prediction",)
     command = COMMAND
     unit = "sequences"
