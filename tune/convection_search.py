@@ -26,6 +26,7 @@ from fernn.config import ConvectionConfig
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 from fernn.optim import DecayingAdamConfig
+from tune.analysis.literature import CONVECTION_TABLE
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Search
 from tune.ocean_search import DEVIATIONS, NETWORKS_DEVIATE
@@ -68,6 +69,7 @@ SEARCH = Search(
     presets={"paper": PAPER, "small": SMALL, "demo": DEMO},
     description=__doc__ or "",
     deviations=DEVIATIONS,
+    literature=CONVECTION_TABLE,
     always_deviates=(*NETWORKS_DEVIATE, *ALWAYS_DEVIATES),
     further_data=("made-convection",),
 )

@@ -17,7 +17,7 @@ import sys
 from fernn.config import KTHVideoConfig
 from fernn.experiment import Experiment
 from fernn.models import MODELS
-from tune.analysis.literature import ALWAYS_DEVIATES, KTH_DEVIATIONS, KTH_STEPS
+from tune.analysis.literature import ALWAYS_DEVIATES, KTH_DEVIATIONS, KTH_STEPS, KTH_VIDEO
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Search
 from tune.video_search import DEMO as MOVING_DEMO
@@ -48,6 +48,7 @@ SEARCH: Search = Search(
     presets={"paper": PAPER, **STUDIES, "finetune": FINETUNE, "demo": DEMO},
     description=__doc__ or "",
     deviations=KTH_DEVIATIONS,
+    literature=KTH_VIDEO,
     always_deviates=(KTH_STEPS, *ALWAYS_DEVIATES),
     own=OWN,
 )

@@ -24,7 +24,7 @@ from fernn.config import OceanConfig
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 from fernn.optim import DecayingAdamConfig
-from tune.analysis.literature import OCEAN
+from tune.analysis.literature import OCEAN, OCEAN_TABLE
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Published, Search
 
@@ -47,9 +47,7 @@ DEMO = Preset(
     demo=True,
 )  # fmt: skip
 NOTE = "README of Rose-STL-Lab/Equivariant-Net, ocean currents of 2021-22, five seeds"
-PUBLISHED = {
-    model: Published(row.rmse[0], row.rmse[1], NOTE, "read in the source", num_seeds=5) for model, row in OCEAN.items()
-}
+PUBLISHED = {model: Published(*rmse, NOTE, "read in the source", num_seeds=5) for model, (rmse, *_) in OCEAN.items()}
 DEVIATIONS = {
     "default": ("Splits share no frame; in the published code windows at the cuts share all frames but one.",),
     "published": ("Windows are cut where the published code cuts them: those at the cuts share frames.",),
@@ -68,6 +66,7 @@ SEARCH = Search(
     description=__doc__ or "",
     published=PUBLISHED,
     deviations=DEVIATIONS,
+    literature=OCEAN_TABLE,
     always_deviates=(*NETWORKS_DEVIATE, "One batch size for all models; the authors tuned it for each."),
 )
 

@@ -1,34 +1,30 @@
 """The tables and figures of a study, from what its cells keep: ``python tune/report.py --study NAME``.
 
 Writes into the study's folder report/: ``table.md``, ``table.csv`` and ``table.json``, and prints the first;
-``report.html``, a page for people that opens from disk, with every table and figure of the study; and beside it each
-table as CSV and each figure as PNG and SVG, those of what was measured beyond training (tune/*_eval.py) too.
-Beside report/, ``reproducibility.md`` and ``reproducibility.json``: what reproducibility reviews ask, also of a study
-that is not finished.
-It needs the study's folder alone: no GPU, no data set, no MLflow. The same folder gives the same bytes.
+``report.html``, a page that opens from disk, with every table and figure of the study and of its measures
+(tune/*_eval.py); and each table as CSV, each figure as PNG and SVG.
+Beside report/ it writes ``reproducibility.md`` and ``reproducibility.json``, also for a study that is not finished.
+It needs only the study's folder: no GPU, no data set, no MLflow. The same folder gives the same bytes.
 """
 
-import csv
-import io
 import json
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from data.terminal import options_of
 from tune.analysis.plotting import png, svg
 from tune.analysis.published import deviations
-from tune.analysis.sheet import bullets, grid
+from tune.analysis.report_table import bullets, csv_text, grid
+from tune.commands.search import USER_ERRORS, refuse
 from tune.core.folder import Folder
 from tune.core.protocol import find_study
 from tune.measures.registry import measured_results
 from tune.reporting.figures import study_figures
 from tune.reporting.html import page
 from tune.reporting.reproducibility_card import write_card
-from tune.reporting.system_tables import video_sheets
+from tune.reporting.system_tables import video_tables
 from tune.reporting.table import Table, marks, records
-from tune.reporting.tables import results_sheet, sheets
+from tune.reporting.tables import report_tables, results_table
 
 PAGE = "report.html"
 
@@ -48,11 +44,11 @@ class Options:
 
 
 def markdown(table: Table) -> str:
-    """The table as Markdown, with what must be said under it."""
-    study, sheet = table.study, results_sheet(table)
+    """The table as Markdown, with its remarks."""
+    study, own = table.study, results_table(table)
     title = f"# Test {table.metric.title}, study {study.name}" + (f" ({marks(study)})" if marks(study) else "")
-    parts = [title, grid(sheet.header, sheet.texts()), bullets([*table.remarks(), *sheet.remarks])]
-    for more in video_sheets(table):
+    parts = [title, grid(own.header, own.texts()), bullets([*table.remarks(), *own.remarks])]
+    for more in video_tables(table):
         parts += [f"## {more.title}", grid(more.header, more.texts())]
         parts += [bullets(more.remarks)] if more.remarks else []
     if differs := deviations(study, table.search):
@@ -60,49 +56,43 @@ def markdown(table: Table) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def csv_text(table: Table) -> str:
-    """The rows as CSV, each with the study's marks, since a row may leave its table."""
+def table_csv(table: Table) -> str:
+    """The rows as CSV. Each carries the study's marks, since it may be copied elsewhere."""
     rows = [{"marks": marks(table.study), **record} for record in records(table)]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({**row, "where": _pairs(row["where"])} for row in rows)
-    return text.getvalue()
-
-
-def _pairs(where: Mapping[str, Any]) -> str:
-    return " ".join(f"{name}={value}" for name, value in where.items())
+    for row in rows:
+        row["where"] = " ".join(f"{name}={value}" for name, value in row["where"].items())
+    return csv_text([list(rows[0]), *(list(row.values()) for row in rows)])
 
 
 def json_text(table: Table) -> str:
     """The table and all remarks as JSON."""
     study = table.study
-    first, *others = sheets(table)
+    first, *others = report_tables(table)
     content = {
         "study": study.name, "demo": study.demo, "stand_in": study.stand_in or None,
         "partial": list(study.partial), "rows": records(table),
         "remarks": [*table.remarks(), *first.remarks], "deviations": deviations(study, table.search),
-        "tables": {sheet.name: {"header": sheet.header, "lines": sheet.lines, "remarks": sheet.remarks}
-                   for sheet in others},
+        "tables": {each.name: {"header": each.header, "lines": each.rows, "remarks": each.remarks}
+                   for each in others},
     }  # fmt: skip
     return json.dumps(content, indent=2) + "\n"
 
 
 def write(table: Table, folder: Folder) -> dict[str, str]:
     """Write the table in its three forms; the forms by their files' ending."""
-    texts = {"md": markdown(table), "csv": csv_text(table), "json": json_text(table)}
+    texts = {"md": markdown(table), "csv": table_csv(table), "json": json_text(table)}
     for ending, text in texts.items():
         folder.write(f"table.{ending}", text.encode())
     return texts
 
 
 def draw(table: Table, folder: Folder) -> None:
-    """Write every figure, every further table, and the page that holds them: the search's own, and each measure's."""
+    """Write every figure, every further table, and the page: of the search, and of each measure."""
     study, measured = table.study, measured_results(table.study, table.rows)
-    tables = [*sheets(table), *(one.table() for one in measured)]
+    tables = [*report_tables(table), *(one.table() for one in measured)]
     figures = [*study_figures(study, table.rows), *(figure for one in measured for figure in one.figures())]
-    for sheet in tables[1:]:  # the first is table.csv
-        folder.write(f"{sheet.name}.csv", sheet.csv_text(marks(study)).encode())
+    for each in tables[1:]:  # the first is table.csv
+        folder.write(f"{each.name}.csv", each.csv_text(marks(study)).encode())
     for one in figures:
         folder.write(f"{one.name}.png", png(one.figure))
         folder.write(f"{one.name}.svg", svg(one.figure))
@@ -110,9 +100,7 @@ def draw(table: Table, folder: Folder) -> None:
 
 
 def main(options: Options) -> int:
-    """Write and print the table; 2 for a study that has none."""
-    from tune.commands.search import USER_ERRORS, refuse  # which shows its own table with this module
-
+    """Write and print the table; 2 for a study without a finished cell."""
     try:
         study = find_study(options.study, options.storage)
         try:
@@ -120,7 +108,7 @@ def main(options: Options) -> int:
             folder = Folder(options.out) if options.out else study.folder / "report"
             texts = write(table, folder)
             draw(table, folder)
-        finally:  # which a study has before its first result, too
+        finally:  # the card exists before the first result
             write_card(study, Folder(options.out) if options.out else study.folder)
     except USER_ERRORS as error:
         return refuse(error)

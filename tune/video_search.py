@@ -28,7 +28,7 @@ from fernn.config import MovingConfig
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 from fernn.optim import OptimConfig
-from tune.analysis.literature import ALWAYS_DEVIATES, MOVING_DEVIATIONS, MOVING_STEPS
+from tune.analysis.literature import ALWAYS_DEVIATES, MOVING_DEVIATIONS, MOVING_MNIST, MOVING_STEPS
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Search, searches
 
@@ -83,6 +83,7 @@ SEARCH = Search(
     presets={"paper": PAPER, **STUDIES, "finetune": FINETUNE, "demo": DEMO},
     description=__doc__ or "",
     deviations=MOVING_DEVIATIONS,
+    literature=MOVING_MNIST,
     always_deviates=(MOVING_STEPS, *ALWAYS_DEVIATES),
     own=OWN,
 )

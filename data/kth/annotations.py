@@ -22,8 +22,9 @@ from typing import NoReturn
 
 from data.errors import AnnotationError
 from data.files import instead_of_data
+from fernn.config import KTHConfig
 
-ACTIONS = ("walking", "jogging", "running", "boxing", "handwaving", "handclapping")
+ACTIONS = KTHConfig.classes
 """The actions, each at the index that is its label."""
 
 MIN_FRAMES = 32

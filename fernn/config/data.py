@@ -48,6 +48,8 @@ class DataConfig(Config):
     """The data card's path in the repository."""
     published_draws: ClassVar[str] = ""
     """What ``protocol="published"`` draws in the order of the published code, in words."""
+    classes: ClassVar[tuple[str, ...]] = ()
+    """The names of the labels 0, 1, ... of a data set for classification."""
     channels: ClassVar[int] = 1
     """Of a frame."""
 

@@ -45,6 +45,7 @@ class KTHConfig(DataConfig):
     source = KTH
     card = "data/kth/CARD.md"
     published_draws = "the clips' velocities"
+    classes = ("walking", "jogging", "running", "boxing", "handwaving", "handclapping")
 
     @property
     def span(self) -> int:

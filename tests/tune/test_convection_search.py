@@ -19,7 +19,6 @@ from tune.analysis.published import deviations, obstacles, search_of
 from tune.convection_search import SEARCH
 from tune.core.folder import Folder
 from tune.core.study import Study, plan_cells
-from tune.reporting.system_tables import quoted_sheet
 
 TINY = ["--models", "unet-um", "--lrs", "1e-3", "--seeds", "0", "--epochs", "2", "--set", "model.narrowing=8"]
 FIELDS = {
@@ -85,9 +84,9 @@ def test_a_published_file_is_searched_on_and_the_report_says_what_is_known(comma
 
 
 def test_what_is_known_of_the_papers_table_stands_beside_its_doubt():
-    sheet = quoted_sheet()
-    assert sheet.lines == [("resnet-rot", "0.65", "0.76", "0.15", "0.16")]
-    assert "nobody has said why" in " ".join(sheet.remarks) and not SEARCH.published
+    table = SEARCH.literature
+    assert table.rows == (("resnet-rot", "0.65", "0.76", "0.15", "0.16"),)
+    assert "without a known reason" in " ".join(table.remarks) and not SEARCH.published
 
 
 def test_the_bare_command_plans_the_papers_ten_models_and_names_the_ways_to_data(command):

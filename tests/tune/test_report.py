@@ -13,7 +13,7 @@ from tests.support.stored_study import finished_study, planned_study
 from tune.analysis.results import model_rows
 from tune.core.folder import Folder
 from tune.core.study import StudyError
-from tune.report import Options, csv_text, json_text, main, markdown, write
+from tune.report import Options, json_text, main, markdown, table_csv, write
 from tune.reporting.table import Table, columns, notes, row_cells
 
 SCRIPT = Path(__file__).parents[2] / "tune/report.py"
@@ -79,8 +79,8 @@ def test_other_results_never_stand_beside_published_ones(tmp_path, facts, why):
     table = Table.of(paper_study(tmp_path, **facts))
     assert lines(markdown(table))[0] == list(columns(ACCURACY))
     assert f"No published values stand here: {why}." in markdown(table)
-    assert "0.626" not in markdown(table) + csv_text(table) + json_text(table)
-    assert "certainty" not in csv_text(table) + json_text(table)
+    assert "0.626" not in markdown(table) + table_csv(table) + json_text(table)
+    assert "certainty" not in table_csv(table) + json_text(table)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_other_results_never_stand_beside_published_ones(tmp_path, facts, why):
 def test_demo_and_partial_are_marked_in_every_form(tmp_path, fact, mark):
     table = Table.of(paper_study(tmp_path, **fact))
     assert markdown(table).startswith(f"# Test accuracy, study s ({mark})\n") and f"- {mark}: " in markdown(table)
-    assert {row["marks"] for row in csv.DictReader(csv_text(table).splitlines())} == {mark}
+    assert {row["marks"] for row in csv.DictReader(table_csv(table).splitlines())} == {mark}
     assert json.loads(json_text(table))[next(iter(fact))]
 
 
@@ -126,7 +126,7 @@ def test_a_study_without_results_has_no_table(tmp_path):
 
 def test_csv_and_json_hold_all_digits(tmp_path):
     table = Table.of(paper_study(tmp_path))
-    first, second = csv.DictReader(csv_text(table).splitlines())
+    first, second = csv.DictReader(table_csv(table).splitlines())
     assert float(first["test_deviation"]) == table.rows[0].test_deviation and second["test_deviation"] == ""
     assert (first["published"], first["published_deviation"], second["published"]) == ("0.626", "0.02", "")
     content = json.loads(json_text(table))

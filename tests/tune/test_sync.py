@@ -119,7 +119,7 @@ def test_a_cell_that_diverged_keeps_its_history_and_stands_in_table_and_views(ru
 def test_an_optuna_study_that_is_somebody_elses_is_refused_and_stays(tmp_path, url):
     study = finished_study(tmp_path / "s", {**SPACE, "model": ("grnn",)}, HITS)
     optuna.create_study(study_name="s", storage=url).enqueue_trial({"x": 1})
-    with pytest.raises(StudyError, match="a study 's' of somebody else"):
+    with pytest.raises(StudyError, match="a study 's' of an unknown owner"):
         mirror(study, url)
     assert len(optuna.load_study(study_name="s", storage=url).trials) == 1
     mirror(study, f"{url}2")

@@ -15,7 +15,6 @@ from fernn.files.checkpoint import pack, unpack
 from fernn.models import MODELS
 from fernn.train.run import Run
 from tune import kth_video_search, report, video_search
-from tune.analysis.literature import REPORTED
 from tune.analysis.published import deviations
 from tune.commands.evaluate import main as evaluate
 from tune.core.folder import Folder
@@ -25,7 +24,7 @@ from tune.core.result import Result
 from tune.core.study import Study, StudyError, plan_cells
 from tune.reporting.figures import study_figures
 from tune.reporting.table import Table
-from tune.reporting.tables import sheets
+from tune.reporting.tables import report_tables
 
 FEW = ["--seeds", "0", "--epochs", "1", "--batch-size", "4", "--set", "data.num_clips=[8,4,4]"]
 TINY = ["--set", "model.hidden_channels=2", "--set", "model.kernel_size=3", "--set", "model.patch_size=8"]
@@ -104,17 +103,17 @@ def stored(folder, search, models=("e3d-lstm",), **facts):
 def test_a_report_has_all_scores_and_what_others_report(search, tmp_path):
     study = stored(tmp_path, search)
     table = Table.of(study)
-    found = {sheet.name: sheet for sheet in sheets(table)}
-    (line,) = found["scores"].lines
+    found = {one.name: one for one in report_tables(table)}
+    (line,) = found["scores"].rows
     assert line[:2] == ["e3d-lstm", 2]
     assert line[2:] == pytest.approx([10.5, 0.5**0.5, 21.0, 2**0.5, 0.5, 0.0])
-    assert len(found["frames"].lines) == 3 and len(found["frames"].header) == 2 + search.base.data.horizon
+    assert len(found["frames"].rows) == 3 and len(found["frames"].header) == 2 + search.base.data.horizon
     reported = found["literature"]
-    assert len(reported.lines) == len(REPORTED[search.base.data.name]) and all(line[-1] for line in reported.lines)
+    assert reported.rows == search.literature.rows and all(row[-1] for row in reported.rows)
     assert any("inflated" in remark for remark in reported.remarks)
     assert "What others report" in report.markdown(table)
     assert {"scores"} <= {figure.name for figure in study_figures(study, table.rows)}
-    assert "literature" not in {sheet.name for sheet in sheets(Table.of(stored(tmp_path / "d", search, demo=True)))}
+    assert "literature" not in {one.name for one in report_tables(Table.of(stored(tmp_path / "d", search, demo=True)))}
 
 
 def checkpoint(path, **fields):

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Sequence
 from math import isfinite, isnan
+from typing import Any
 
 import numpy as np
 import optuna
@@ -15,7 +16,7 @@ from tune.core.study import RATE, Cell, Study
 
 
 def trials(study: Study) -> list[FrozenTrial]:
-    """A trial for each model and learning rate whose seeds are all settled, in the order of the plan."""
+    """A trial for each model and learning rate of which every seed has a value, in the order of the plan."""
     groups: dict[tuple[str, float], list[Cell]] = {}
     for cell in study.cells:
         groups.setdefault((study.model_label(cell), cell.experiment.optim.lr), []).append(cell)
@@ -24,12 +25,12 @@ def trials(study: Study) -> list[FrozenTrial]:
         "model": CategoricalDistribution(list(dict.fromkeys(label for label, _ in groups))),
         RATE: FloatDistribution(min(rates), max(rates), log=True),
     }
-    found = [_trial(study, label, rate, cells, space) for (label, rate), cells in groups.items()]
-    return [trial for trial in found if trial is not None]
+    made = [_trial(study, {"model": label, RATE: rate}, cells, space) for (label, rate), cells in groups.items()]
+    return [trial for trial in made if trial is not None]
 
 
 def _trial(
-    study: Study, label: str, rate: float, cells: Sequence[Cell], space: dict[str, BaseDistribution]
+    study: Study, params: dict[str, Any], cells: Sequence[Cell], space: dict[str, BaseDistribution]
 ) -> FrozenTrial | None:
     histories = study.folder.each(lambda cell: study.cell_folder(cell).history(), cells)
     values = [study.value(cell) for cell in cells]
@@ -41,7 +42,7 @@ def _trial(
     trial = create_trial(
         state=TrialState.COMPLETE,
         value=mean_and_deviation(known)[0],
-        params={"model": label, RATE: rate},
+        params=params,
         distributions=space,
         user_attrs={"seeds": [cell.experiment.seed for cell in cells], "values": known, "keys": [c.key for c in cells]},
         intermediate_values={
@@ -60,13 +61,13 @@ def finished_trials(study: Study) -> list[FrozenTrial]:
     return [trial for trial in trials(study) if trial.value is not None and isfinite(trial.value)]
 
 
-def importances(study: Study, found: Sequence[FrozenTrial]) -> dict[str, float]:
-    """How much of the trials' variance each searched field explains, by fANOVA; empty where nothing varies."""
-    varied = [name for name in ("model", RATE) if len({trial.params[name] for trial in found}) > 1]
-    variance = np.var([trial.value or 0.0 for trial in found]) if found else 0.0
+def importances(study: Study, finished: Sequence[FrozenTrial]) -> dict[str, float]:
+    """The share of the trials' variance that each searched field explains, by fANOVA; empty where nothing varies."""
+    varied = [name for name in ("model", RATE) if len({trial.params[name] for trial in finished}) > 1]
+    variance = np.var([trial.value or 0.0 for trial in finished]) if finished else 0.0
     if not varied or variance <= np.finfo(float).eps:  # below which no tree splits
         return {}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     view = optuna.create_study(direction="maximize" if study.metric.higher_is_better else "minimize")
-    view.add_trials(found)
+    view.add_trials(finished)
     return get_param_importances(view, evaluator=FanovaImportanceEvaluator(seed=0), params=varied)

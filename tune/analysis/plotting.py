@@ -1,6 +1,6 @@
 """Figures of results, drawn without a display."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from data.kth.annotations import ACTIONS
 from fernn.config import DataConfig
 from fernn.metrics.classification import confusion_matrix
 from fernn.train.classification import Logits
@@ -25,12 +25,12 @@ from tune.core.study import Study
 
 PARTIAL = "partial: videos or clips missing"
 ON_DARK, ON_LIGHT = "#fefefe", "#111111"
-"""Ink on coloured cells, which stays what it is where a page turns black and white around."""
+"""Ink on coloured cells. A dark page does not change it: only pure black and white follow the page's colours."""
 
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """A figure of a report, the name of its file, its title, and what it shows in words."""
+    """A figure of a report: its file's name, its title, and what it shows in words."""
 
     name: str
     title: str
@@ -50,21 +50,50 @@ def blank_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def one_panel(width: float = 6.4, height: float = 4.4) -> tuple[Figure, Axes]:
+    """A figure with one plot."""
+    figure = blank_figure(width, height)
+    return figure, figure.add_subplot()
+
+
+def titled(figure: Figure, study: Study, text: str) -> Figure:
+    """The figure with the study's name, the text, and the study's marks above it."""
+    figure.suptitle("\n".join([f"{study.name}: {text}", *marks(study)]), fontsize=10)
+    return figure
+
+
+def finish_axes(axes: Axes, legend: bool = True, **settings: Any) -> None:
+    """Set titles, limits and scales; draw a grid, and a legend of the labelled lines."""
+    axes.set(**settings)
+    axes.grid(alpha=0.3)
+    if legend:
+        axes.legend()
+
+
+Spread = ArrayLike | Sequence[float | None] | None
+
+
 def draw_band(
-    axes: Axes, places: Iterable[float], mean: ArrayLike, spread: ArrayLike | None, floor: float = -np.inf, **line: Any
-) -> None:
-    """A line through the means (n,) with a band of ``spread`` (n,) on either side, cut at ``floor``; None: no band."""
-    places, middle = [*places], np.asarray(mean)
-    (drawn,) = axes.plot(places, middle, **line)
+    axes: Axes, mean: ArrayLike, spread: Spread, *, places: Iterable[float] | None = None,
+    floor: float = -np.inf, **line: Any,
+) -> Line2D:  # fmt: skip
+    """A line through the means (n,) and a band of ``spread`` (n,) on either side, cut at ``floor``.
+
+    A spread of None has no band. The points are at 1, 2, ..., n where ``places`` are not given.
+    """
+    middle = np.asarray(mean)
+    at = range(1, len(middle) + 1) if places is None else [*places]
+    (drawn,) = axes.plot(at, middle, **{"marker": "o", "markersize": 3, **line})
     if spread is not None:
-        low, high = np.maximum(middle - np.asarray(spread), floor), middle + np.asarray(spread)
-        axes.fill_between(places, low, high, color=drawn.get_color(), alpha=0.2)
+        width = np.asarray(spread, float)
+        axes.fill_between(at, np.maximum(middle - width, floor), middle + width, color=drawn.get_color(), alpha=0.2)
+    return drawn
 
 
-def spread_over(seeds: ArrayLike) -> np.ndarray | None:
-    """The sample standard deviation (n,) over seeds (s, n), None where there is one seed."""
+def draw_seeds(axes: Axes, seeds: ArrayLike, **options: Any) -> None:
+    """The mean over seeds (s, n), and where there are two or more a band of their sample standard deviation."""
     values = np.asarray(seeds)
-    return values.std(axis=0, ddof=1) if len(values) > 1 else None
+    draw_band(axes, values.mean(axis=0), values.std(axis=0, ddof=1) if len(values) > 1 else None, **options)
 
 
 def png(figure: Figure) -> bytes:
@@ -82,52 +111,53 @@ def svg(figure: Figure) -> bytes:
     return sink.getvalue()
 
 
-def demo_mark(data: DataConfig) -> str:
-    """What stands on every figure of a demo's data."""
-    return f"demo: {data.demo_note}"
-
-
 def marks(study: Study) -> list[str]:
-    """What must stand on every figure of data that compares with no published numbers."""
-    demo = demo_mark(study.cells[0].experiment.data)
-    stand_in = f"stand-in: {study.stand_in}"
-    known = ((demo, study.demo), (stand_in, bool(study.stand_in)), (PARTIAL, bool(study.partial)))
-    return [text for text, applies in known if applies]
+    """The marks of every figure of a study whose numbers do not compare with published ones."""
+    demo, stand_in = study.cells[0].experiment.data.demo_note, study.stand_in
+    applied = ((f"demo: {demo}", study.demo), (f"stand-in: {stand_in}", stand_in), (PARTIAL, study.partial))
+    return [text for text, applies in applied if applies]
 
 
-def test_figure(predictions: Predictions, title: str) -> tuple[str, Figure]:
-    """What shows a cell's test predictions best, and what that is called."""
+def test_figure(predictions: Predictions, data: DataConfig, title: str) -> tuple[str, Figure]:
+    """The figure of a cell's test predictions, and its name."""
     if isinstance(predictions, FrameErrors | FieldScores):
         return "error-by-step", steps_figure(predictions.errors, title)
     if isinstance(predictions, FrameScores):
         return "error-by-step", steps_figure(predictions.mse, title, "MSE summed over pixels")
     assert isinstance(predictions, Logits)
-    return "confusion", confusion_figure(confusion_matrix(predictions.logits, predictions.labels), title)
+    counts = confusion_matrix(predictions.logits, predictions.labels)
+    return "confusion", confusion_figure(counts, class_names(data, len(counts)), f"Test clips\n{title}")
 
 
 def steps_figure(errors: Tensor, title: str, unit: str = "MSE per pixel") -> Figure:
     """Mean error of every predicted frame over the test sequences (n, horizon), with its standard deviation."""
-    figure = blank_figure(6, 4)
-    axes = figure.add_subplot()
-    steps, mean, deviation = range(1, errors.shape[1] + 1), errors.mean(dim=0), errors.std(dim=0, correction=0)
-    draw_band(axes, steps, mean, deviation, floor=0, marker="o", markersize=3)
-    axes.set(xlabel="predicted frame", ylabel=unit, ylim=(0, None))
+    figure, axes = one_panel(6, 4)
+    draw_band(axes, errors.mean(dim=0), errors.std(dim=0, correction=0), floor=0)
+    finish_axes(axes, legend=False, xlabel="predicted frame", ylabel=unit, ylim=(0, None))
     axes.set_title(f"Test sequences, band: standard deviation\n{title}", fontsize=10)
-    axes.grid(alpha=0.3)
     return figure
 
 
-def confusion_figure(counts: Tensor, title: str) -> Figure:
-    """Label against prediction, clips counted, shaded by the share of each label's clips."""
-    figure = blank_figure(6, 5)
-    axes = figure.add_subplot()
-    shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
+def class_names(data: DataConfig, num_outputs: int) -> list[str]:
+    """A name for each output of a classifier; an output beyond the data's classes has its number."""
+    return [*data.classes, *map(str, range(len(data.classes), num_outputs))]
+
+
+def confusion_figure(counts: Tensor, names: Sequence[str], title: str) -> Figure:
+    """Clips counted by label and prediction (n, n), shaded by their share of the label's clips."""
+    figure, axes = one_panel(6, 5)
+    shares = label_shares(counts)
     axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
-    for row, column in [(r, c) for r in range(len(counts)) for c in range(len(counts))]:
+    for row, column in np.ndindex(*counts.shape):
         color = ON_DARK if shares[row, column] > 0.5 else ON_LIGHT
         axes.text(column, row, str(int(counts[row, column])), ha="center", va="center", color=color)
-    axes.set_xticks(range(len(ACTIONS)), ACTIONS, rotation=30, ha="right")
-    axes.set_yticks(range(len(ACTIONS)), ACTIONS)
+    axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="prediction", ylabel="label")
-    axes.set_title(f"Test clips\n{title}", fontsize=10)
+    axes.set_title(title, fontsize=10)
     return figure
+
+
+def label_shares(counts: Tensor) -> Tensor:
+    """Counts (n, n) by label and prediction as shares of each label's clips."""
+    return counts / counts.sum(dim=1, keepdim=True).clamp(min=1)

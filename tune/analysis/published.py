@@ -1,4 +1,4 @@
-"""Which published numbers may stand beside a study's own, and what differs from how they were made."""
+"""Which published numbers a report shows beside a study's own, and what differs from the published protocol."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,23 +18,23 @@ NAMED_DRAWS = (
 
 
 def search_of(study: Study) -> Search | None:
-    """The search that the study's data set belongs to, None for a data set without a published table."""
+    """The search of the study's data set, None where no search declares it."""
     return searches().get(experiments(study)[0].data.name)
 
 
 def obstacles(study: Study, search: Search | None) -> list[str]:
-    """Why no published number may stand beside the study's; nothing where one may."""
+    """The reasons not to show published numbers beside the study's; empty where they may be shown."""
     if search is None:
         return [f"no published table is known for data.name {experiments(study)[0].data.name!r}"]
-    found = ["the clips are rendered (demo)"] if study.demo else []
-    found += [f"the data is {study.stand_in}"] if study.stand_in else []
-    found += ["the data is partial"] if study.partial else []
-    found += [] if study.cells else ["nothing was trained here"]
-    return found + [f"{name} is {ours}, {theirs}" for name, (ours, theirs) in departures(study, search)]
+    reasons = ["the clips are rendered (demo)"] if study.demo else []
+    reasons += [f"the data is {study.stand_in}"] if study.stand_in else []
+    reasons += ["the data is partial"] if study.partial else []
+    reasons += [] if study.cells else ["nothing was trained here"]
+    return reasons + [f"{name} is {ours}, {theirs}" for name, (ours, theirs) in departures(study, search)]
 
 
 def departures(study: Study, search: Search) -> list[tuple[str, tuple[str, str]]]:
-    """Each field of the search's base that the study changed: its values here, and those of whose they are."""
+    """Each field of the search's base that the study changed: its values here, and the base's value with its origin."""
     fixed = {name: value for name, value in search.base.flatten().items() if _is_fixed(name)}
     flat = [experiment.flatten() for experiment in experiments(study)]
     values = {name: list(dict.fromkeys(one[name] for one in flat)) for name in fixed}
@@ -46,13 +46,13 @@ def departures(study: Study, search: Search) -> list[tuple[str, tuple[str, str]]
 
 
 def _owner(search: Search, name: str) -> str:
-    """Whose value the base has of a field."""
+    """Whether the base's value of a field is the paper's."""
     ours = any(name == own or name.startswith(f"{own}.") for own in search.own)
     return "this project's default" if ours else "the paper's"
 
 
 def published_space(study: Study, search: Search) -> Space:
-    """What the publication searched, and as far as it is known: of fine-tuning where the study starts from weights."""
+    """What the publication searched, as far as it is known: when fine-tuning, where the study starts from weights."""
     tuned = any(named_weights(one.model) for one in experiments(study))
     known = [preset for preset in search.presets.values() if preset.finetunes] if tuned else []
     preset = known[0] if known else search.presets["paper"]
@@ -64,7 +64,7 @@ def _is_fixed(name: str) -> bool:
 
 
 def published_value(row: ModelRow, search: Search) -> Published | None:
-    """The number published for the row's model, if that is known and the model is the registered one."""
+    """The number published for the row's model, None where it is not known or the model is not the registered one."""
     return None if changed_fields(row.experiment.model, row.experiment.data.name) else search.published.get(row.model)
 
 
@@ -84,46 +84,43 @@ def deviations(study: Study, search: Search | None) -> list[str]:
         return []
     planned = experiments(study)
     data = planned[0].data
-    found = [*search.deviations.get(data.protocol, ()), *search.always_deviates]
-    if study.demo:
-        found.append(f"The data is a demo: {data.demo_note}.")
-    if study.stand_in:
-        found.append(f"The data is {study.stand_in}.")
-    found += [f"{name} is {ours}; {theirs}." for name, (ours, theirs) in departures(study, search)]
+    sentences = [*search.deviations.get(data.protocol, ()), *search.always_deviates]
+    sentences += [f"The data is a demo: {data.demo_note}."] if study.demo else []
+    sentences += [f"The data is {study.stand_in}."] if study.stand_in else []
+    sentences += [f"{name} is {ours}; {theirs}." for name, (ours, theirs) in departures(study, search)]
     if (precision := _listed([one.precision for one in planned])) != search.base.precision:
-        found.append(f"precision is {precision}; {_owner(search, 'precision')} is {search.base.precision}.")
+        sentences.append(f"precision is {precision}; {_owner(search, 'precision')} is {search.base.precision}.")
     paper = published_space(study, search)
-    return found + _grid_deviations(study, paper) + _model_deviations([one.model for one in planned], search, paper)
+    return sentences + _grid_deviations(study, paper) + _model_deviations([one.model for one in planned], search, paper)
 
 
 def _grid_deviations(study: Study, paper: Space) -> list[str]:
-    """Where the study searched over something else than the paper, of what is known of that."""
-    found = []
+    sentences = []
     lrs, seeds = study.space.get("optim.lr", ()), study.space.get("seed", ())
     if study.sampling and paper["optim.lr"]:
-        found.append(f"Learning rates were sampled; the paper's: {_listed(paper['optim.lr'])}.")
+        sentences.append(f"Learning rates were sampled; the paper's: {_listed(paper['optim.lr'])}.")
     elif lrs and set(lrs) != set(paper["optim.lr"] or lrs):
-        found.append(f"Learning rates searched: {_listed(lrs)}; the paper's: {_listed(paper['optim.lr'])}.")
+        sentences.append(f"Learning rates searched: {_listed(lrs)}; the paper's: {_listed(paper['optim.lr'])}.")
     if study.halves:
-        found.append("Successive halving stopped learning rates early; the paper trains each to its last epoch.")
+        sentences.append("Successive halving stopped learning rates early; the paper trains each to its last epoch.")
     if seeds and len(seeds) != len(paper["seed"] or seeds):
-        found.append(f"Seeds for each learning rate: {len(seeds)}; the paper's: {len(paper['seed'])}.")
-    return found
+        sentences.append(f"Seeds for each learning rate: {len(seeds)}; the paper's: {len(paper['seed'])}.")
+    return sentences
 
 
 def _model_deviations(models: Sequence[ModelConfig], search: Search, paper: Space) -> list[str]:
-    """Models that the paper does not have, and fields in which one differs from the paper's."""
-    found = []
+    """A sentence for each model that the paper does not have, and for each field that differs from the paper's."""
+    sentences = []
     for model in dict.fromkeys(models):
         if model.name not in paper["model"]:
             circular = getattr(model, "embedding_padding", "") == "circular"
             why = ": its embedding pads circularly, the paper's with zeros" if circular else ""
-            found.append(f"{model.name} is not in the paper{why}.")
+            sentences.append(f"{model.name} is not in the paper{why}.")
         known = model.name in models_of(search.base.data.name)
         changed = changed_fields(model, search.base.data.name) if known else {}
         for name, (ours, registered) in changed.items():
-            found.append(f"{model.name} has {name} {ours}, the registered model {registered}.")
-    return found
+            sentences.append(f"{model.name} has {name} {ours}, the registered model {registered}.")
+    return sentences
 
 
 def missing_values(rows: Sequence[ModelRow], search: Search) -> list[str]:

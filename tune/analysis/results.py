@@ -33,7 +33,7 @@ class CellResult:
 
     @property
     def breaches(self) -> list[str]:
-        """Where the law does not hold though it should, in words."""
+        """Where the equivariance errors exceed their tolerance, in words."""
         return breaches(self.law_errors)
 
 
@@ -50,11 +50,11 @@ class ModelRow:
     test: float
     test_deviation: float | None
     by_lr: Mapping[float, Sequence[CellResult]]
-    """The finished cells of every learning rate, one a seed."""
+    """The finished cells of every learning rate, one for each seed."""
     where: Mapping[str, Any]
     """Values of searched fields that are neither model, learning rate nor seed."""
     label: str
-    """The model, and what else tells its rows apart."""
+    """The model, and the values in ``where`` that distinguish its rows."""
 
     @property
     def chosen(self) -> Sequence[CellResult]:
@@ -67,7 +67,7 @@ class ModelRow:
         return {lr: mean_and_deviation([one.validation for one in ones])[0] for lr, ones in self.by_lr.items()}
 
     def complete_rates(self) -> dict[float, Sequence[CellResult]]:
-        """The learning rates that have as many finished seeds as the one with most: the candidates."""
+        """The learning rates with the most finished seeds, among which one is chosen."""
         most = max(map(len, self.by_lr.values()))
         return {lr: ones for lr, ones in self.by_lr.items() if len(ones) == most}
 
@@ -78,18 +78,18 @@ class ModelRow:
 
     @property
     def best(self) -> Cell:
-        """Of the chosen learning rate's cells the one with the best validation metric, the lowest seed of equals."""
+        """The chosen cell with the best validation metric; of equal ones, that of the lowest seed."""
         rank = self.metric.rank
         return max(self.chosen, key=lambda one: (rank(one.validation), -one.cell.experiment.seed)).cell
 
     @property
     def breaches(self) -> list[str]:
-        """Where the best checkpoint breaks the law of flow equivariance, in words; empty where it passes the gate."""
+        """Where the best checkpoint breaks the law of flow equivariance, in words; empty where it does not."""
         return next(one.breaches for one in self.chosen if one.cell == self.best)
 
     @property
     def metric(self) -> Metric:
-        """What the numbers are."""
+        """The metric of the row's numbers."""
         return self.chosen[0].cell.metric
 
     def sentence(self) -> str:
@@ -116,11 +116,11 @@ class ModelRow:
 def results(study: Study) -> list[CellResult]:
     """The finished cells of the study, in the order of the plan."""
 
-    def found(cell: Cell) -> CellResult | None:
+    def result_of(cell: Cell) -> CellResult | None:
         folder = study.cell_folder(cell)
         return None if folder.done() is None else cell_result(cell, folder)
 
-    return [one for one in study.folder.each(found, study.cells) if one is not None]
+    return [result for result in study.folder.each(result_of, study.cells) if result is not None]
 
 
 def imported_results(study: Study) -> list[tuple[ImportedCell, CellResult]]:
@@ -130,24 +130,26 @@ def imported_results(study: Study) -> list[tuple[ImportedCell, CellResult]]:
 
 def cell_result(cell: Cell, folder: CellFolder) -> CellResult:
     """A finished cell's metric, from the predictions it kept."""
-    table = folder.predictions()
-    found = {split: _value(cell, table, split) for split in ("validation", "test")}
-    done = folder.done() or Result()
-    return CellResult(cell, done.num_parameters or 0, found["validation"], found["test"], done.law_errors)
-
-
-def _value(cell: Cell, table: pa.Table, split: str) -> float:
-    return _predictions(cell, table, split).metrics()[cell.metric.name]
+    table, done = folder.predictions(), folder.done() or Result()
+    validation, test = (
+        _predictions(cell, table, split).metrics()[cell.metric.name] for split in ("validation", "test")
+    )
+    return CellResult(cell, done.num_parameters or 0, validation, test, done.law_errors)
 
 
 def _predictions(cell: Cell, table: pa.Table, split: str) -> Predictions:
-    mine = table.filter(pc.equal(table["split"], split)).to_pydict()
-    return task_of(cell.experiment.data).predictions(mine["id"], mine)
+    columns = table.filter(pc.equal(table["split"], split)).to_pydict()
+    return task_of(cell.experiment.data).predictions(columns["id"], columns)
 
 
 def test_predictions(cell: Cell, folder: CellFolder) -> Predictions:
-    """What a finished cell says of the test clips."""
+    """A finished cell's predictions of the test clips."""
     return _predictions(cell, folder.predictions(), "test")
+
+
+def seed_predictions(study: Study, row: ModelRow) -> list[Predictions]:
+    """The test predictions of each seed of the row's chosen learning rate."""
+    return [test_predictions(one.cell, study.cell_folder(one.cell)) for one in row.chosen]
 
 
 def model_rows(study: Study) -> list[ModelRow]:
@@ -156,14 +158,14 @@ def model_rows(study: Study) -> list[ModelRow]:
     A model has one row for each value of every further dimension that the study searches.
     """
     groups: dict[str, list[CellResult]] = {}
-    for found in results(study):
-        groups.setdefault(study.model_label(found.cell), []).append(found)
-    return [_model_row(study, found) for found in groups.values()]
+    for result in results(study):
+        groups.setdefault(study.model_label(result.cell), []).append(result)
+    return [_model_row(study, group) for group in groups.values()]
 
 
-def _model_row(study: Study, found: Sequence[CellResult]) -> ModelRow:
+def _model_row(study: Study, group: Sequence[CellResult]) -> ModelRow:
     by_lr: dict[float, list[CellResult]] = {}
-    for one in found:
+    for one in group:
         by_lr.setdefault(one.cell.experiment.optim.lr, []).append(one)
     validation = {lr: [one.validation for one in ones] for lr, ones in by_lr.items()}
     lr = choose_lr(validation, study.metric)
@@ -176,11 +178,10 @@ def _model_row(study: Study, found: Sequence[CellResult]) -> ModelRow:
 
 
 def registered_name(study: Study, row: ModelRow) -> str:
-    """What the row's best checkpoint is called in MLflow's registry: "kth-figure5.grnn.velocity_range-1"."""
+    """The name of the row's model in MLflow's registry: "kth-figure5.grnn.velocity_range-1"."""
     return f"{study.name}.{row.label.replace(', ', '.').replace(' ', '-')}"
 
 
 def _num_planned(study: Study, like: Cell) -> int:
-    """How many seeds the study plans for the model and learning rate of a cell."""
     label, lr = study.model_label(like), like.experiment.optim.lr
     return sum(study.model_label(cell) == label and cell.experiment.optim.lr == lr for cell in study.cells)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from fernn.files.checkpoint import Tensors
-from tune.analysis.plotting import blank_figure, marks
+from tune.analysis.plotting import blank_figure, titled
 from tune.core.study import Study
 
 NUM_CLIPS, NUM_GIVEN, NUM_PREDICTED = 2, 3, 8
@@ -17,19 +17,21 @@ FRAME_INCHES = 0.62
 
 def rollout_figure(study: Study, examples: Mapping[str, Tensors]) -> Figure:
     """A row of true frames and a row for each model, of the first test clips; all models saw the same clips."""
-    clips = next(iter(examples.values()))["clips"][:NUM_CLIPS]
-    num_given = clips.shape[1] - next(iter(examples.values()))["predicted"].shape[1]
+    first = next(iter(examples.values()))
+    clips = first["clips"][:NUM_CLIPS]
+    num_given = clips.shape[1] - first["predicted"].shape[1]
     shown = frames_shown(num_given, clips.shape[1])
     strips = []
     for index, clip in enumerate(clips):
         strips.append(("truth", clip[shown]))
-        for label, found in examples.items():
-            strips.append((label, with_blank(found["predicted"][index], num_given)[shown]))
+        strips += [
+            (label, with_blank(example["predicted"][index], num_given)[shown]) for label, example in examples.items()
+        ]
     return strips_figure(study, strips, shown, num_given)
 
 
 def frames_shown(num_given: int, num_frames: int) -> list[int]:
-    """The last given frames, then as many of the others as there is room for, the last one among them."""
+    """The last given frames, then at most NUM_PREDICTED of the others at equal distances, the last one included."""
     ahead = np.linspace(num_given, num_frames - 1, min(NUM_PREDICTED, num_frames - num_given)).round().astype(int)
     return [*range(max(0, num_given - NUM_GIVEN), num_given), *ahead.tolist()]
 
@@ -50,10 +52,8 @@ def strips_figure(study: Study, strips: list[tuple[str, Tensor]], shown: list[in
             line[:, place * (size + 2) : place * (size + 2) + size] = frame[0]
         axes.imshow(line, cmap="gray", vmin=0, vmax=255)
         axes.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
     names = ["given" if frame < num_given else f"{frame - num_given + 1}" for frame in shown]
     axes.set_xticks([place * (size + 2) + size / 2 for place in range(len(shown))], names, fontsize=8)
-    figure.suptitle("\n".join([f"{study.name}: test sequences", *marks(study)]), fontsize=10)
-    return figure
+    return titled(figure, study, "test sequences")

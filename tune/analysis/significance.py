@@ -1,4 +1,4 @@
-"""How far a study's numbers carry: intervals over persons, models compared, published values, and a temptation."""
+"""The uncertainty of a study's numbers: intervals over persons, comparisons of models and with published values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class ModelComparison:
     p: float
     """Of the exact paired permutation test."""
     adjusted: float
-    """The same with Holm's correction for all comparisons of the table."""
+    """p with Holm's correction for all comparisons of the table."""
     advice: str
 
 
@@ -44,23 +44,17 @@ def comparisons(rows: Sequence[ModelRow]) -> list[ModelComparison]:
     """Every two rows that differ by model alone, where they share a seed."""
     pairs = [(a, b) for a, b in combinations(rows, 2) if a.where == b.where and paired_differences(a, b)]
     differences = [paired_differences(*pair) for pair in pairs]
-    ps = [paired_permutation(found) for found in differences]
-    return [
-        _comparison(*pair, found, p, adjusted, len(pairs))
-        for pair, found, p, adjusted in zip(pairs, differences, ps, holm(ps), strict=True)
-    ]
-
-
-def _comparison(
-    first: ModelRow, second: ModelRow, found: list[float], p: float, adjusted: float, num_comparisons: int
-) -> ModelComparison:
-    gap, deviation = mean_and_deviation(found)
-    advice = power_advice(first.metric, len(found), deviation, min(first.test, second.test), num_comparisons)
-    return ModelComparison(first.label, second.label, len(found), gap, p, adjusted, advice)
+    ps = [paired_permutation(gaps) for gaps in differences]
+    compared = []
+    for (first, second), gaps, p, adjusted in zip(pairs, differences, ps, holm(ps), strict=True):
+        gap, deviation = mean_and_deviation(gaps)
+        advice = power_advice(first.metric, len(gaps), deviation, min(first.test, second.test), len(pairs))
+        compared.append(ModelComparison(first.label, second.label, len(gaps), gap, p, adjusted, advice))
+    return compared
 
 
 def paired_differences(first: ModelRow, second: ModelRow) -> list[float]:
-    """Test metric of the first minus that of the second, seed by seed, where both have the seed."""
+    """Test metric of the first minus that of the second, for each seed that both have."""
     ours, theirs = ({one.cell.experiment.seed: one.test for one in row.chosen} for row in (first, second))
     return [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
 
@@ -76,21 +70,21 @@ class AgainstPublished:
 
 
 def against_published(row: ModelRow, published: Published) -> AgainstPublished:
-    """The difference, its 95 % interval, and what it says; no verdict from one seed or from an uncertain value."""
+    """The difference, its 95 % interval and the verdict; no verdict from one seed or from an uncertain value."""
     delta = row.test - published.mean
     if not published.is_certain:
         return AgainstPublished(delta, None, "none: the published value is uncertain")
     if published.num_seeds is None:
-        return AgainstPublished(delta, None, "none: of how many seeds the published value is, is unknown")
+        return AgainstPublished(delta, None, "none: the number of seeds of the published value is unknown")
     if row.test_deviation is None:
         return AgainstPublished(delta, None, "none: one seed has no deviation")
     ours = Sample(row.test, row.test_deviation, row.num_seeds)
-    found = welch_interval(ours, Sample(published.mean, published.deviation, published.num_seeds))
-    return AgainstPublished(delta, found, verdict(found, margin(row.metric, published.mean)))
+    interval = welch_interval(ours, Sample(published.mean, published.deviation, published.num_seeds))
+    return AgainstPublished(delta, interval, verdict(interval, margin(row.metric, published.mean)))
 
 
 def interval_over_persons(study: Study, row: ModelRow) -> Interval | None:
-    """95 % interval of the row's mean test accuracy, test persons drawn anew; None where clips have no persons."""
+    """95 % interval of the row's mean test accuracy, test persons resampled; None where clips have no persons."""
     right: dict[int, float] = {}
     counts: dict[int, int] = {}
     for one in row.chosen:
@@ -106,20 +100,20 @@ def interval_over_persons(study: Study, row: ModelRow) -> Interval | None:
 
 
 @dataclass(frozen=True)
-class Temptation:
-    """What choosing the learning rate on the test clips would have seemed to gain."""
+class SelectionOnTest:
+    """The learning rate that would be chosen on the test clips, and the apparent gain."""
 
     lr: float
     test: float
     gain: float
-    """In the metric's own units, never below 0."""
+    """In the units of the metric, 0 or more."""
 
 
-def temptation(row: ModelRow) -> Temptation | None:
-    """The learning rate that is best on the test clips, of those with as many seeds; None where there is one alone."""
-    found = {lr: mean_and_deviation([one.test for one in ones])[0] for lr, ones in row.complete_rates().items()}
-    means = {lr: round(mean, 12) for lr, mean in found.items() if isfinite(mean)}  # as choose_lr has its ties
+def selection_on_test(row: ModelRow) -> SelectionOnTest | None:
+    """The best learning rate on the test clips, of those with the most seeds; None where there is only one."""
+    tested = {lr: mean_and_deviation([one.test for one in ones])[0] for lr, ones in row.complete_rates().items()}
+    means = {lr: round(mean, 12) for lr, mean in tested.items() if isfinite(mean)}  # ties as in choose_lr
     if len(means) < 2 or not isfinite(row.test):
         return None
     best = max(means, key=lambda lr: (row.metric.rank(means[lr]), lr == row.lr, -lr))
-    return Temptation(best, means[best], abs(means[best] - round(row.test, 12)))
+    return SelectionOnTest(best, means[best], abs(means[best] - round(row.test, 12)))

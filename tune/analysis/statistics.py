@@ -1,8 +1,7 @@
-"""What a few seeds and a few test persons allow one to say.
+"""Tests and intervals for a few seeds and a few test persons.
 
-± is everywhere the sample standard deviation over seeds (ddof = 1). Models are compared by an exact test on the
-differences of equal seeds; intervals are over the test persons, who are the true sample of people: the clips of one
-person are not independent of each other.
+± is always the sample standard deviation over seeds (ddof = 1). Models are compared by an exact test on the
+differences of equal seeds. Intervals are over the test persons, since the clips of one person are not independent.
 """
 
 from bisect import bisect_left
@@ -18,16 +17,16 @@ from fernn.seeding import generator
 from fernn.train.metric import ACCURACY, Metric
 
 LEVEL, POWER = 0.05, 0.8
-"""Two-sided level of every test, and the power that advice is given for."""
+"""The two-sided level of every test, and the power in the advice on seeds."""
 MOST_EXACT = 14
-"""So many pairs have all their 2^n signs tried; more of them 9,999 drawn ones."""
+"""Up to this number of pairs the test tries all 2^n signs, and beyond it NUM_RESAMPLES drawn ones."""
 NUM_RESAMPLES = 9999
 
 Interval = tuple[float, float]
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
-    """Mean and sample standard deviation (ddof = 1), which one value does not have."""
+    """Mean and sample standard deviation (ddof = 1), None for one value."""
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return float(np.mean(values)), deviation
 
@@ -35,12 +34,12 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
 def person_interval(sums: Sequence[float], counts: Sequence[int]) -> Interval | None:
     """95 % percentile interval of sum(sums) / sum(counts), whole persons drawn with replacement; None for one person.
 
-    ``sums`` and ``counts`` have an entry a person: of an accuracy the clips that are right, and all clips. With few
-    persons such intervals are rather too narrow.
+    ``sums`` and ``counts`` have one entry for each person: for an accuracy, the correct clips and all clips. With few
+    persons such intervals are too narrow.
     """
     if len(sums) < 2:
         return None
-    found = scipy.stats.bootstrap(
+    interval = scipy.stats.bootstrap(
         (np.asarray(sums, float), np.asarray(counts, float)),
         lambda sums, counts, axis: sums.sum(axis=axis) / counts.sum(axis=axis),
         paired=True,
@@ -50,38 +49,38 @@ def person_interval(sums: Sequence[float], counts: Sequence[int]) -> Interval | 
         method="percentile",
         rng=generator("bootstrap over persons"),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(interval.low), float(interval.high)
 
 
 def paired_permutation(differences: Sequence[float]) -> float:
     """Two-sided p of the mean of paired differences, over all changes of their signs.
 
-    1 for fewer than two, and where one of them is no finite number.
+    1 for fewer than two differences, and where one of them is not finite.
     """
     if len(differences) < 2 or not np.any(differences) or not np.all(np.isfinite(differences)):
         return 1.0
-    found = scipy.stats.permutation_test(
+    test = scipy.stats.permutation_test(
         (np.asarray(differences, float),),
         np.mean,
         permutation_type="samples",
         n_resamples=np.inf if len(differences) <= MOST_EXACT else NUM_RESAMPLES,
         rng=generator("signs of differences"),
     )
-    return float(found.pvalue)
+    return float(test.pvalue)
 
 
 def smallest_p(num_pairs: int) -> float:
-    """The least p that the exact paired test can give: both all-equal choices of signs of 2^n."""
+    """The smallest p of the exact paired test: two of 2^n choices of signs are all equal."""
     return min(1.0, 2.0 ** (1 - num_pairs))
 
 
 def fewest_pairs(level: float = LEVEL) -> int:
-    """With fewer the exact paired test can show nothing at that level."""
+    """The smallest number of pairs with which the exact paired test can reach that level."""
     return next(n for n in count(1) if smallest_p(n) <= level)
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Each p adjusted for there being so many comparisons (Holm, 1979): the error of the whole family is kept."""
+    """Each p adjusted for the number of comparisons (Holm, 1979), which controls the family-wise error."""
     order = np.argsort(ps, kind="stable")
     steps = (len(ps) - np.arange(len(ps))) * np.asarray(ps, float)[order]
     adjusted = np.empty(len(ps))
@@ -94,11 +93,11 @@ def paired_power(gap: float, deviation: float, num_pairs: int, level: float = LE
     freedom, shift = num_pairs - 1, gap / deviation * sqrt(num_pairs)
     edge = scipy.stats.t.ppf(1 - level / 2, freedom)
     power = float(scipy.stats.nct.sf(edge, freedom, shift) + scipy.stats.nct.cdf(-edge, freedom, shift))
-    return 1.0 if isnan(power) else power  # SciPy has no number for one that is 1 but for rounding
+    return 1.0 if isnan(power) else power  # SciPy gives NaN where the power rounds to 1
 
 
 def pairs_needed(gap: float, deviation: float, level: float = LEVEL) -> int:
-    """How many paired seeds show a gap with POWER, by the paired t-test; at the least what the exact test needs."""
+    """The number of paired seeds that show a gap with POWER by the paired t-test, or that the exact test needs."""
     fewest, quantiles = fewest_pairs(level), scipy.stats.norm.ppf([1 - level / 2, POWER])
     enough = 2 * fewest + ceil(1.2 * (sum(quantiles) * deviation / gap) ** 2)
     return bisect_left(range(enough), POWER, lo=fewest, key=lambda n: paired_power(gap, deviation, n, level))
@@ -106,7 +105,7 @@ def pairs_needed(gap: float, deviation: float, level: float = LEVEL) -> int:
 
 @dataclass(frozen=True)
 class Sample:
-    """Values known by their mean, sample standard deviation and number alone."""
+    """The mean, sample standard deviation and number of values."""
 
     mean: float
     deviation: float
@@ -114,7 +113,7 @@ class Sample:
 
 
 def welch_interval(ours: Sample, theirs: Sample) -> Interval:
-    """95 % interval of the difference of means, ours minus theirs, of unequal deviations (Welch, 1947)."""
+    """95 % interval of the difference of means, ours minus theirs, with unequal deviations (Welch, 1947)."""
     parts = [one.deviation**2 / one.size for one in (ours, theirs)]
     variance, gap = sum(parts), ours.mean - theirs.mean
     if variance == 0:
@@ -125,20 +124,20 @@ def welch_interval(ours: Sample, theirs: Sample) -> Interval:
 
 
 def relevant_gap(metric: Metric, value: float) -> float:
-    """The least difference between models that is worth showing: 2 points of accuracy, a tenth of an error."""
+    """The smallest relevant difference between models: 2 points of accuracy, or a tenth of an error."""
     return 0.02 if metric == ACCURACY else 0.1 * value
 
 
 def margin(metric: Metric, published: float) -> float:
-    """What an interval must stay below to say that a result is the published one: 5 points, a quarter of an error.
+    """The bound on the interval of a compatible result: 5 points of accuracy, or a quarter of an error.
 
-    Five points are about what lies between neighbouring rows of the published table.
+    Neighbouring rows of the published table are about five points apart.
     """
     return 0.05 if metric == ACCURACY else 0.25 * published
 
 
 def verdict(interval: Interval, margin: float) -> str:
-    """Whether a difference from a published mean is compatible with none, by its 95 % interval."""
+    """Whether a 95 % interval of the difference from a published mean is compatible with no difference."""
     low, high = interval
     if low > 0 or high < 0:
         return "not compatible"
@@ -146,23 +145,23 @@ def verdict(interval: Interval, margin: float) -> str:
 
 
 def verdict_rule(metric: Metric) -> str:
-    """How a verdict is reached, in words."""
+    """The rule of a verdict, in words."""
     width = "5 points" if metric == ACCURACY else "a quarter of the published value"
     return (
         "Verdict, by the 95 % interval of our mean minus the published one (Welch; seeds are the sample). It excludes "
-        f"0: not compatible. It includes 0 and stays within {width}: compatible. Else under-powered: so few seeds "
-        "cannot tell."
+        f"0: not compatible. It includes 0 and stays within {width}: compatible. Else under-powered: there "
+        "are too few seeds to tell."
     )
 
 
 def power_advice(metric: Metric, num_pairs: int, deviation: float | None, value: float, num_comparisons: int) -> str:
-    """What so many paired seeds cannot show, and how many would, each comparison at its share of the level."""
+    """Which gap the paired seeds can show, and how many seeds are needed, at each comparison's share of the level."""
     gap, level = relevant_gap(metric, value), LEVEL / num_comparisons
     worth = "2 points" if metric == ACCURACY else f"a tenth of the error ({metric.text(gap)})"
     if not deviation or not isfinite(deviation) or not isfinite(gap) or gap == 0:
-        return f"How many seeds would show a gap of {worth} is not known: their differences have no finite spread."
+        return f"The number of seeds that show a gap of {worth} is unknown: their differences have no finite spread."
     needed, fewest = pairs_needed(gap, deviation, level), fewest_pairs(level)
     if num_pairs >= needed:
         return f"{num_pairs} paired seeds can show a gap of {worth}."
     why = f": the exact test needs {fewest} to reach p = {level:.2g}" if num_pairs < fewest else ""
-    return f"With {num_pairs} seeds a gap of {worth} cannot be shown{why}; about {needed} paired seeds would do."
+    return f"With {num_pairs} seeds a gap of {worth} cannot be shown{why}; about {needed} paired seeds are needed."

@@ -1,6 +1,6 @@
-"""The command that every measure is: measure what is missing of a finished study's cells, show all, bring MLflow along.
+"""The command of every measure: measure the finished cells that are not measured yet, show all, and update MLflow.
 
-Stopped and started again it goes on; once all is measured it does nothing but show the table.
+A stopped command continues when it is started again. Once all is measured it only shows the table.
 """
 
 import json
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 
 SHARED = """
 
-Takes the learning rate that the study's table reports, and of it every seed. What is measured is kept in the cells'
-folders, then shown in MLflow, and by tune/report.py, which needs no network. Stopped and started again the command goes
-on; once all is measured it does nothing but show the table."""
+Measures every seed of the learning rate that the study's table reports. The results are kept in the cells' folders and
+logged to MLflow; tune/report.py shows them without a network. A stopped command continues when it is started again.
+Once all is measured it only shows the table."""
 
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """Which study is measured, and where it is."""
+    """The options of every measure: the study, its place, and its cells to measure."""
 
     study: str
     """Name of the study, or its folder."""
@@ -54,8 +54,8 @@ class EvaluationOptions:
     tracking_uri: str | None = None
     """MLflow server or database; by default SQLite inside the storage."""
     models: tuple[str, ...] | None = None
-    """Models by name, or package.module:ConfigClass for one of your own; by default every one that has a finished cell,
-    but for your own, whose code is imported only where you name it."""
+    """Models by name, or package.module:ConfigClass for one of your own; by default all that have a finished cell,
+    except your own, whose code is imported only where you name it."""
     which: Literal["seeds", "best"] = "seeds"
     """Every seed of the chosen learning rate, or the one checkpoint under MLflow's alias "best"."""
     data: str | None = None
@@ -69,7 +69,7 @@ class EvaluationOptions:
         return tracking_uri(Records(storage=self.storage, tracking_uri=self.tracking_uri))
 
     def chosen(self, rows: Sequence[ModelRow]) -> list[ModelRow]:
-        """The rows of the models that are to be measured."""
+        """The rows of the models to measure."""
         if self.models is not None:
             return [row for row in rows if row.model in self.models]
         return [row for row in rows if not row.experiment.model.is_own]
@@ -84,7 +84,7 @@ class Options(Generic[S]):
 
 
 def main(name: str) -> int:
-    """Measure what is missing, show all; 0, 1 where MLflow is behind, 2 for what cannot run, 130 for a stop."""
+    """Measure what is missing and show all; returns 0, 1 where MLflow is behind, 2 for an error, 130 when stopped."""
     measure = MEASURES[name]
     kind: Any = Options[measure.settings]  # type: ignore[name-defined]
     options = options_of(kind, description=measure.description + SHARED, config=(tyro.conf.OmitArgPrefixes,))
@@ -92,7 +92,7 @@ def main(name: str) -> int:
 
 
 def answer(measure: Measure[S], options: Options[S]) -> int:
-    """Do what :func:`main` does with options that are parsed."""
+    """As :func:`main`, with parsed options."""
     shared = options.shared
     stop_on_sigterm()
     try:
@@ -103,7 +103,7 @@ def answer(measure: Measure[S], options: Options[S]) -> int:
             with tracked(study, shared.uri) as view:
                 results = evaluate(measure, study, options, view)
     except KeyboardInterrupt:
-        say("stopped: what is measured is kept, the same command goes on")
+        say("stopped: the results so far are kept, the same command continues")
         return 130
     except USER_ERRORS as error:
         return refuse(error)
@@ -124,7 +124,7 @@ def open_study(measure: Measure[S], options: Options[S]) -> Study:
 
 
 def undefined(measure: Measure[Any], study: Study, data: DataConfig) -> str:
-    """The sentence that says on which data the measure is defined, and what there is on the study's."""
+    """The sentence with the data on which the measure is defined, and the commands for the study's data."""
     others = [f"python tune/{other.command}" for other in MEASURES.values() if other.is_defined_on(data)]
     instead = " or ".join([*others, "python tune/report.py"])
     names = ", ".join(measure.data_names())
@@ -152,14 +152,14 @@ def finished_study(options: EvaluationOptions) -> Study:
 
 
 def require_networks(rows: Sequence[ModelRow]) -> None:
-    """Raises UnnamedModelError where a row is of a user's own model that the user has not named."""
+    """Raise UnnamedModelError where a row has a user's own model that the user has not named."""
     for row in rows:
         if isinstance(row.experiment.model, StoredConfig):
             raise UnnamedModelError(how_to_name(row.model))
 
 
 def evaluate(measure: Measure[S], study: Study, options: Options[S], view: "StudyView") -> Results | None:
-    """Measure the chosen cells where they are not, and bring MLflow up to date; every model measured so far."""
+    """Measure the chosen cells that are not measured yet, and update MLflow; returns all results of the study."""
     rows = model_rows(study)
     cells = chosen_cells(study, rows, options.shared, view.open)
     wanted = measure.measurements(study, cells, options.own)
@@ -176,14 +176,14 @@ def evaluate(measure: Measure[S], study: Study, options: Options[S], view: "Stud
 def chosen_cells(
     study: Study, rows: Sequence[ModelRow], options: EvaluationOptions, open_tracker: "Callable[[], Tracker]"
 ) -> list[Cell]:
-    """The cells to measure: of the learning rates that the table reports, or those that are registered."""
+    """The cells to measure: those of the reported learning rates, or the registered ones."""
     chosen = options.chosen(rows)
     if options.which == "seeds":
         return [one.cell for row in chosen for one in row.chosen]
     try:
         tracker = open_tracker()
     except ViewError as error:
-        raise StudyError(f"--which best is what MLflow has as best, and {error}: choose --which seeds") from error
+        raise StudyError(f"--which best needs MLflow, and {error}: choose --which seeds") from error
     return [best_cell(study, row, tracker) for row in chosen]
 
 
@@ -196,7 +196,7 @@ def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
     name = registered_name(study, row)
     if row.breaches:
         why = "; ".join(row.breaches)
-        raise StudyError(f"the best checkpoint of {row.label} is nobody's 'best' ({why}): choose --which seeds")
+        raise StudyError(f"the best checkpoint of {row.label} has no alias 'best' ({why}): choose --which seeds")
     try:
         version = tracker.client.get_model_version_by_alias(name, "best")
     except MlflowException as error:
@@ -210,10 +210,7 @@ def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
 
 
 def shown_row(row: ModelRow, measured: Sequence[Cell]) -> ShownRow:
-    """The row, and the cells that stand for it.
-
-    Where the registered cell that is measured has another learning rate, it alone stands for the row.
-    """
+    """The row with its chosen cells, or with only the registered cell where that has another learning rate."""
     like = {"optim.lr": row.lr, "epochs": row.experiment.epochs, "seed": row.experiment.seed}
     of_row = [cell for cell in measured if cell.experiment.override(like) == row.experiment]
     others = [cell for cell in of_row if cell.experiment.optim.lr != row.lr]
@@ -221,7 +218,7 @@ def shown_row(row: ModelRow, measured: Sequence[Cell]) -> ShownRow:
 
 
 def measure_all(measure: Measure[Any], study: Study, left: Sequence[CellMeasurement], data: str | None) -> None:
-    """Measure cell after cell, with progress; each goes on where it was stopped."""
+    """Measure cell after cell, with progress. A stopped measurement continues where it ended."""
     with opened_data(study, left[0], data) as corpus:
         total, done = sum(one.num_units(corpus) for one in left), sum(one.num_done() for one in left)
         title = f"{study.name}, {len(left)} cells"
@@ -239,23 +236,23 @@ def opened_data(study: Study, one: CellMeasurement, given: str | None) -> Iterat
 
 
 class StudyView:
-    """MLflow's view of a study that is measured: what it does not take is said, and shipped later."""
+    """MLflow's view of a measured study. Where it is behind, ``behind`` has the reasons."""
 
     def __init__(self, study: Study, uri: str) -> None:
-        from tune.tracking.background import MLflowView  # MLflow takes seconds to import: not for a refused option
+        from tune.tracking.background import MLflowView  # MLflow takes seconds to import
 
         self.study, self._view = study, MLflowView(study, uri)
         self.open = self._view.open
         self.behind: list[str] = []
 
     def log(self, results: Results) -> Any:
-        """Log the results; how many runs changed, None where MLflow is behind."""
+        """Log the results; returns the number of runs that changed, None where MLflow is behind."""
         from tune.tracking.measures import log_results
 
         return self.ship(lambda tracker: log_results(tracker, results))
 
     def ship(self, task: "Callable[[Tracker], Any]") -> Any:
-        """What the task answers, None where MLflow is behind; raises StudyError for another study's runs."""
+        """The result of the task, None where MLflow is behind; raises StudyError for another study's runs."""
         from tune.tracking.views import lines_of
 
         answers: list[Any] = []
@@ -272,11 +269,11 @@ class StudyView:
 
 @contextmanager
 def tracked(study: Study, uri: str) -> Iterator[StudyView]:
-    """MLflow's view of the study, brought up to date before anything is added to it, where it can be."""
+    """MLflow's view of the study, brought up to date first, where MLflow can be used."""
     view = StudyView(study, uri)
     view.ship(lambda tracker: None)
     for line in view.behind:
-        say(f"{line}; measuring goes on")
+        say(f"{line}; measuring continues")
     try:
         yield view
     finally:
@@ -284,7 +281,7 @@ def tracked(study: Study, uri: str) -> Iterator[StudyView]:
 
 
 def show(study: Study, results: Results | None, as_json: bool) -> None:
-    """Every model's numbers as JSON, or the table and what must be said under it."""
+    """Print every model's numbers as JSON, or the table with its remarks."""
     if as_json:
         documents = [] if results is None else results.documents()
         print(json.dumps({"models": documents, "notes": notes(study)}, indent=2))

@@ -11,14 +11,20 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).parents[2]
+"""Where this project's packages are."""
 
 
 def probe(*arguments: str, limit_s: float, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The answer of this module in another process; {"error": reason} for a crash or a timeout."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tune.commands.probing", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        encoding="utf-8", errors="replace", env={**os.environ, **(environment or {})},
+    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    process = subprocess.Popen(  # -P: what lies in the current folder is no module
+        [sys.executable, "-P", "-m", "tune.commands.probing", *arguments], stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
+        env={**os.environ, **(environment or {}), "PYTHONPATH": os.pathsep.join(path)},
     )  # fmt: skip
     try:
         out, err = process.communicate(timeout=limit_s)

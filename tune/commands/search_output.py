@@ -23,7 +23,7 @@ from tune.engine.cost import Cost, Pace
 from tune.engine.packing import Packing, readings
 from tune.engine.ray_tune import Failure, SearchCallback
 from tune.planning.plan import Planned
-from tune.reporting.table import STAND_IN, Table, absent, columns, gated, notes, records, row_cells
+from tune.reporting.table import STAND_IN, Table, absent, columns, law_breaches, notes, records, row_cells
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class TextOutput:
         for row in rows:
             grid.add_row(*row_cells(row))
         out.print(grid)
-        print_lines([*notes(study), *gated(rows), *describe_pages(tracking_uri, links)])
+        print_lines([*notes(study), *law_breaches(rows), *describe_pages(tracking_uri, links)])
 
     def left(self, outcome: Outcome) -> int:
         """Show failures, missing cells and views that are behind; the exit code, 1 where there are any, else 0."""
@@ -206,7 +206,7 @@ class EventOutput(SearchCallback):
 
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
         rows = model_rows(study)
-        table, remarks = records(Table.of(study)) if rows else [], [*notes(study), *gated(rows)]
+        table, remarks = records(Table.of(study)) if rows else [], [*notes(study), *law_breaches(rows)]
         self._tell("table", rows=table, notes=remarks, tracking_uri=tracking_uri, views=dict(links))
 
     def left(self, outcome: Outcome) -> int:

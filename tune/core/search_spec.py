@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from fernn.experiment import Experiment
-from tune.core.study import Settings, Space
+from tune.core.study import Settings, Space, StudyError
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,19 @@ Sentences = tuple[str, ...]
 
 
 @dataclass(frozen=True)
+class LiteratureTable:
+    """A published table that a report shows for reference, beside the study's own: its file's name, title and rows."""
+
+    name: str
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str | float | None, ...], ...]
+    remarks: Sentences
+    needs_real_data: bool = False
+    """Whether it is left out beside rendered, other or partial data."""
+
+
+@dataclass(frozen=True)
 class Search:
     """The declaration in a search file."""
 
@@ -60,6 +73,8 @@ class Search:
     """Fields of the base, or groups such as "data", with values of this project and not of the publication."""
     further_data: tuple[str, ...] = ()
     """Names of other data sets whose studies are compared with this search."""
+    literature: LiteratureTable | None = None
+    """A published table for reference, beside studies on the base's data set."""
     wants_gpu: bool = True
     """Whether to ask before its full size starts without a GPU."""
 
@@ -71,9 +86,20 @@ def searches() -> Mapping[str, Search]:
     Of several searches on one data set it is the one with a published table.
     """
     paths = sorted(Path(__file__).parents[1].glob("*_search.py"))
-    declared: list[Search] = [import_module(f"tune.{path.stem}").SEARCH for path in paths]
+    declared = [_declared(path) for path in paths]
     by_data: dict[str, Search] = {}
     for search in sorted(declared, key=lambda search: not search.published):
         for name in (search.base.data.name, *search.further_data):
             by_data.setdefault(name, search)
     return by_data
+
+
+def _declared(path: Path) -> Search:
+    """The file's ``SEARCH``; raises StudyError for a file that has none, or that cannot be imported."""
+    try:
+        search = import_module(f"tune.{path.stem}").SEARCH
+    except (ImportError, AttributeError) as error:
+        raise StudyError(f"{path} must declare SEARCH, as every tune/*_search.py does: {error}") from error
+    if not isinstance(search, Search):
+        raise StudyError(f"SEARCH in {path} must be a tune.core.search_spec.Search, got {search!r:.80}")
+    return search

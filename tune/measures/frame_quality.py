@@ -1,9 +1,8 @@
-"""How well a cell of a Noether Network predicts, frame by frame and inner step by inner step, kept in its folder.
+"""The quality of a Noether Network's predictions by frame and by number of inner steps, kept in the cell's folder.
 
-A finished cell's folder then holds for each way of measuring that was asked for
-``quality/WAY.json``: by number of inner steps, mean and standard error over the test clips of each predicted frame's
-metrics, and the inner and outer loss; and ``quality/WAY.safetensors``: heat-maps of the embedding. A report is made of
-these without a network.
+For each set of options a finished cell's folder holds ``quality/WAY.json``: by number of inner steps, mean and standard
+error over the test clips of each predicted frame's metrics, and the inner and outer loss; and
+``quality/WAY.safetensors``: heat-maps of the embedding. A report needs only these files.
 """
 
 import math
@@ -32,22 +31,22 @@ from tune.measures.measure import Advance, CellMeasurement, Document, ResultFile
 
 COMMAND = "noether_eval.py"
 HOME, USUAL = "quality", "usual"
-"""The folder, and the way without any option."""
+"""The folder, and the name of the options that are the default ones."""
 
 
 @dataclass(frozen=True)
 class Gauge:
-    """What is measured of predictions after 0, 1, ..., ``steps`` inner steps."""
+    """Measures predictions after 0, 1, ..., ``steps`` inner steps."""
 
     steps: int
     shown: Sequence[int]
-    """Numbers of inner steps at which frames are looked at."""
+    """The numbers of inner steps at which frames are measured."""
     lpips: Perceptual | None = None
 
     def read(self, steps: Iterator[Step], clips: Tensor, num_given: int, advance: Advance) -> dict[str, Tensor]:
-        """Losses (b, steps + 1) by number of inner steps, and metrics (b, horizon) where frames are looked at.
+        """Losses (b, steps + 1) by number of inner steps, and metrics (b, horizon) where frames are measured.
 
-        Of each step no more than that is kept, so that many steps need no more memory than few.
+        Nothing else of a step is kept, so that memory does not grow with the number of steps.
         """
         read: dict[str, Tensor] = {}
         inner, outer, true = [], [], clips[:, num_given:]
@@ -63,7 +62,7 @@ class Gauge:
         return read | {"inner": torch.stack(inner, dim=1), "outer": torch.stack(outer, dim=1)}
 
     def document(self, parts: Sequence[dict[str, Tensor]]) -> Document:
-        """Means and standard errors over all that was read."""
+        """Means and standard errors over all clips."""
         values = {name: torch.cat([part[name] for part in parts]).double() for name in parts[0]}
         frames: dict[str, Any] = {str(count): {} for count in self.shown}
         for name in values.keys() - {"inner", "outer"}:
@@ -75,7 +74,7 @@ class Gauge:
 
 @dataclass(frozen=True)
 class QualityMeasurement(CellMeasurement):
-    """One finished cell, to be measured with certain inner steps; ``way`` is what that is called."""
+    """One finished cell, to be measured with certain inner steps; ``way`` names the options."""
 
     lpips: Perceptual | None = field(default=None, kw_only=True)
     way: str = field(default=USUAL, kw_only=True)
@@ -88,23 +87,23 @@ class QualityMeasurement(CellMeasurement):
 
     @abstractmethod
     def inner_settings(self) -> Document:
-        """How inner steps are taken."""
+        """The settings of the inner steps."""
 
     def settings(self) -> Document:
-        """The weights of LPIPS where it is asked for, and how steps are taken."""
+        """The SHA-256 of LPIPS's weights where it is measured, and the settings of the inner steps."""
         lpips = {} if self.lpips is None else {"lpips_sha256": self.lpips.sha256}
         return {**lpips, "inner": self.inner_settings()}
 
 
 @dataclass(frozen=True)
 class NoetherMeasurement(QualityMeasurement):
-    """Of a Noether Network, with up to ``inner.steps`` inner steps."""
+    """The measurement of a Noether Network, with up to ``inner.steps`` inner steps."""
 
     inner: InnerSteps
 
     @property
     def shown(self) -> list[int]:
-        """Numbers of inner steps at which frames are looked at."""
+        """The numbers of inner steps at which frames are measured."""
         own = self.cell.experiment.model.inner().steps  # type: ignore[attr-defined]
         return sorted({0, min(own, self.inner.steps), self.inner.steps})
 
@@ -112,7 +111,7 @@ class NoetherMeasurement(QualityMeasurement):
         return {name: getattr(self.inner, name) for name in ("steps", "lr", "clips", "optimizer", "compared")}
 
     def num_units(self, corpus: Corpus) -> int:
-        """Of a clip one for each number of inner steps."""
+        """One for each clip and number of inner steps."""
         return corpus.stream(self.data, 1).num_clips("test") * (self.inner.steps + 1)
 
     @torch.no_grad()
@@ -133,19 +132,19 @@ class NoetherMeasurement(QualityMeasurement):
 
 
 def ways(folder: CellFolder) -> list[str]:
-    """The ways in which a cell was measured."""
+    """The sets of options with which a cell was measured."""
     return [name.removesuffix(".json") for name in folder.folder.children(HOME) if name.endswith(".json")]
 
 
 def file_of(folder: CellFolder, way: str) -> ResultFile:
-    """What a cell's folder holds of its measurement in that way, and heat-maps beside it."""
+    """The file of a cell's measurement with those options; its tensors are the heat-maps."""
     return ResultFile(folder, f"{HOME}/{way}.json", COMMAND, ("frames",))
 
 
 def heatmaps(embedding: torch.nn.Module, clips: Tensor) -> Tensors:
-    """The first clips' frames (n, c, s, s) at the end of their middle windows, and where these are looked at.
+    """The first clips' frames (n, c, s, s) at the end of their middle windows, and the heat-maps of these.
 
-    None of what is no embedding of windows.
+    Empty where the embedding is not one of windows of frames.
     """
     if not isinstance(embedding, FrameQuantity):
         return {}
@@ -156,7 +155,7 @@ def heatmaps(embedding: torch.nn.Module, clips: Tensor) -> Tensors:
 
 
 def finite(values: Tensor) -> list[float | None]:
-    """The values as JSON has them: None for what is no number."""
+    """The values for JSON, with None for those that are not finite."""
     return [value if math.isfinite(value) else None for value in values.tolist()]
 
 

@@ -1,15 +1,14 @@
-"""Figures of the quality of predicted frames: by frame, by number of inner steps, and where the embedding looks."""
+"""Figures of the quality of predicted frames: by frame, by number of inner steps, and heat-maps of the embedding."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tune.analysis.plotting import blank_figure, draw_band, marks
+from tune.analysis.plotting import blank_figure, draw_band, finish_axes, titled
 from tune.core.study import Study
 from tune.measures.frame_quality import USUAL
-from tune.measures.model_quality import FURTHER, PANELS, ModelQuality, Values
+from tune.measures.model_quality import FURTHER, PANELS, ModelQuality
 
 
 def quality_figure(study: Study, models: Sequence[ModelQuality]) -> Figure:
@@ -18,25 +17,30 @@ def quality_figure(study: Study, models: Sequence[ModelQuality]) -> Figure:
     figure = blank_figure(3.7 * len(panels), 3.8)
     for axes, (metric, title) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         for model in models:
-            _band(axes, model, *model.by_frame(metric), first=1)
-        axes.set(xlabel="predicted frame", ylabel=title)
-        axes.grid(alpha=0.3)
+            draw_band(axes, *model.by_frame(metric), label=model.legend)
+        finish_axes(axes, legend=False, xlabel="predicted frame", ylabel=title)
     figure.axes[0].legend(fontsize=8)
-    clips = " or ".join(map(str, sorted({model.num_clips for model in models})))
-    return _titled(figure, study, f"means over seeds; band: standard error over {clips} test clips{_way_of(models)}")
+    text = f"means over seeds; band: standard error over {clip_numbers(models)} test clips{_way_of(models)}"
+    return titled(figure, study, text)
+
+
+def clip_numbers(models: Sequence[ModelQuality]) -> str:
+    """The numbers of test clips that the models were measured on."""
+    return " or ".join(map(str, sorted({model.num_clips for model in models})))
 
 
 def steps_figure(study: Study, models: Sequence[ModelQuality]) -> Figure:
-    """Inner and outer loss by number of inner steps, of the rows that take any."""
+    """Inner and outer loss by number of inner steps, of the models that take any."""
     figure = blank_figure(8.6, 3.8)
     for axes, name in zip(figure.subplots(1, 2), ("inner", "outer"), strict=True):
         for model in [one for one in models if one.num_steps]:
-            _band(axes, model, *model.by_steps(name), first=0)
-        axes.set(xlabel="inner steps", ylabel=f"{name} loss", yscale="log" if name == "inner" else "linear")
-        axes.grid(alpha=0.3)
+            mean, error = model.by_steps(name)
+            draw_band(axes, mean, error, places=range(len(mean)), label=model.legend)
+        scale = "log" if name == "inner" else "linear"
+        finish_axes(axes, legend=False, xlabel="inner steps", ylabel=f"{name} loss", yscale=scale)
     figure.axes[0].legend(fontsize=8)
     text = "test clips, means over seeds; band: standard error; outer: MSE summed over frames"
-    return _titled(figure, study, f"{text}{_way_of(models)}")
+    return titled(figure, study, f"{text}{_way_of(models)}")
 
 
 def maps_figure(study: Study, model: ModelQuality) -> Figure:
@@ -53,19 +57,9 @@ def maps_figure(study: Study, model: ModelQuality) -> Figure:
             axes.set_axis_off()
     for place, axes in enumerate(grid[0]):
         axes.set_title(f"component {place}" if place else "frame", fontsize=9)
-    return _titled(figure, study, model.label)
+    return titled(figure, study, model.label)
 
 
 def _way_of(models: Sequence[ModelQuality]) -> str:
-    """Which way the models were measured in, where it is not the usual one."""
+    """The options of the measurement, where they are not the usual ones."""
     return "" if models[0].way == USUAL else f" ({models[0].way})"
-
-
-def _band(axes: Axes, model: ModelQuality, mean: Values, error: Values, first: int) -> None:
-    places = range(first, first + len(mean))
-    draw_band(axes, places, mean, error, label=f"{model.label} (n = {len(model.contents)})", marker="o", markersize=2)
-
-
-def _titled(figure: Figure, study: Study, text: str) -> Figure:
-    figure.suptitle("\n".join([f"{study.name}: {text}", *marks(study)]), fontsize=10)
-    return figure

@@ -1,7 +1,7 @@
-"""A cell's length generalization: the test error of every predicted frame, far beyond those that training asked for.
+"""A cell's length generalization: the test error of every predicted frame, far beyond the trained horizon.
 
 A finished cell's folder then holds ``length.json``: mean and standard deviation
-over the test sequences (n in the denominator, as published) for every frame, and of which weights; and
+over the test sequences (n in the denominator, as published) for every frame, and the SHA-256 of the weights; and
 ``length.safetensors``: a few of the sequences with the frames predicted.
 """
 
@@ -46,7 +46,7 @@ class LengthMeasurement(CellMeasurement):
 
     @property
     def data(self) -> DigitsConfig:
-        """The cell's test set with as many frames more as are asked for: the first ones are the same."""
+        """The cell's test set with longer sequences, whose first frames are the same."""
         data = self.cell.experiment.data
         assert isinstance(data, DigitsConfig)
         return replace(data, num_frames=data.input_frames + self.horizon)
@@ -60,20 +60,20 @@ class LengthMeasurement(CellMeasurement):
     def take(self, run: Run, corpus: Corpus, advance: Advance) -> tuple[Document, Tensors | None]:
         """Errors (n, horizon) become a mean and a deviation (horizon,)."""
         first: list[Batch] = []
-        found = run.predict(keep_first(_counted(self.opened(run, corpus), advance), first))
-        assert isinstance(found, FrameErrors)
-        errors = found.errors.double()
+        predictions = run.predict(keep_first(_counted(self.opened(run, corpus), advance), first))
+        assert isinstance(predictions, FrameErrors)
+        errors = predictions.errors.double()
         mean, deviation = errors.mean(dim=0).tolist(), errors.std(dim=0, correction=0).tolist()
         return {"mean": mean, "deviation": deviation, "num_sequences": len(errors)}, run.look_at(first[0])
 
 
 def file_of(folder: CellFolder) -> ResultFile:
-    """What a cell's folder holds of its last measurement."""
+    """The file of a cell's last measurement."""
     return ResultFile(folder, "length.json", COMMAND, ("mean", "deviation"))
 
 
 def measured_horizon(folder: CellFolder) -> int | None:
-    """How far a cell was measured last, None where it was not."""
+    """The horizon of a cell's last measurement, None where there is none."""
     content = file_of(folder).read()
     return None if content is None else int(content["subject"]["horizon"])
 

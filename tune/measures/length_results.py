@@ -1,33 +1,29 @@
 """Length generalization as a measure: its options, tables and figures."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from fernn.files.checkpoint import Tensors
 from fernn.train.metric import ERROR
-from tune.analysis.plotting import ReportFigure, blank_figure, draw_band, marks, png
+from tune.analysis.plotting import ReportFigure, draw_band, finish_axes, one_panel, png, titled
+from tune.analysis.report_table import ReportTable, Row, csv_text
 from tune.analysis.rollout_plots import rollout_figure
-from tune.analysis.sheet import Sheet
 from tune.analysis.statistics import mean_and_deviation
 from tune.core.study import Cell, Study, StudyError
 from tune.measures.length import COMMAND, LengthMeasurement, measured_horizon
 from tune.measures.measure import Document, Measure, Point, Results, RunRecord, ShownRow
 
-TINY = 1e-12
-"""Where a band ends that would reach below zero: a logarithmic axis has none."""
-
 
 @dataclass(frozen=True)
 class Settings:
-    """How far is predicted."""
+    """The options of length generalization."""
 
     horizon: int = 70
-    """So many frames are predicted."""
+    """The number of predicted frames."""
 
 
 class Length(Measure[Settings]):
@@ -35,7 +31,7 @@ class Length(Measure[Settings]):
 
     name = "length"
     title = "length generalization"
-    clips = "digits of which as many frames as asked for can be made"
+    clips = "digits that are generated with any number of frames"
     tasks = ("prediction",)
     command = COMMAND
     unit = "sequences"
@@ -61,41 +57,48 @@ Source: Keller, "Flow Equivariant Recurrent Neural Networks", NeurIPS 2025, sect
         return [max(horizons)] if horizons else []
 
     def results(self, study: Study, rows: Sequence[ShownRow], way: int) -> "LengthResults | None":
-        found = []
-        for one in rows:
-            measurements = [LengthMeasurement.of(study, cell, way) for cell in one.cells]
-            kept = {each.cell: (each, result) for each in measurements if (result := each.result()) is not None}
+        models = []
+        for shown in rows:
+            measurements = [LengthMeasurement.of(study, cell, way) for cell in shown.cells]
+            kept = [(each, result) for each in measurements if (result := each.result()) is not None]
             if kept:
-                examples = next(each.file.tensors_of(each.subject()) for each, _ in kept.values())
-                found.append(ModelLength(one, {cell: result for cell, (_, result) in kept.items()}, examples))
-        return LengthResults(study, found) if found else None
+                first, curves = kept[0][0], {each.cell: result for each, result in kept}
+                models.append(ModelLength(shown, curves, first.file.tensors_of(first.subject())))
+        return LengthResults(study, models) if models else None
 
 
 @dataclass(frozen=True)
 class ModelLength:
-    """What is measured of one row of the study's table: one curve a seed."""
+    """The measurements of one row of the study's table: one curve for each seed."""
 
     shown: ShownRow
     curves: Mapping[Cell, Mapping[str, Any]]
     """By cell: the content of its ``length.json``."""
     examples: Tensors
-    """A few test clips and what the first seed's model predicts of them."""
+    """A few test clips with the predictions of the first seed's model."""
+
+    @cached_property
+    def by_frame(self) -> list[tuple[float, float | None]]:
+        """Mean and sample standard deviation over seeds for every frame."""
+        return [mean_and_deviation(seeds) for seeds in zip(*(one["mean"] for one in self.curves.values()), strict=True)]
 
     @property
     def mean(self) -> list[float]:
         """The mean over seeds for every frame."""
-        return [mean_and_deviation(values)[0] for values in self._by_frame()]
+        return [mean for mean, _ in self.by_frame]
 
     @property
     def deviation(self) -> list[float | None]:
         """The sample standard deviation over seeds for every frame."""
-        return [mean_and_deviation(values)[1] for values in self._by_frame()]
+        return [deviation for _, deviation in self.by_frame]
 
-    def _by_frame(self) -> list[list[float]]:
-        return [list(values) for values in zip(*(curve["mean"] for curve in self.curves.values()), strict=True)]
+    def csv_rows(self) -> list[Row]:
+        """A row for each frame."""
+        lr, n = self.shown.lr, len(self.curves)
+        return [(self.shown.label, lr, frame, *pair, n) for frame, pair in enumerate(self.by_frame, start=1)]
 
     def document(self) -> Document:
-        """All of it, for a reader that is a program."""
+        """All results as JSON."""
         seeds = {
             str(cell.experiment.seed): {name: curve[name] for name in ("mean", "deviation")}
             for cell, curve in self.curves.items()
@@ -108,7 +111,7 @@ class ModelLength:
 
 @dataclass(frozen=True)
 class LengthResults(Results):
-    """What is measured of a study's models over one horizon."""
+    """The measurements of a study's models over one horizon."""
 
     study: Study
     models: Sequence[ModelLength]
@@ -124,16 +127,17 @@ class LengthResults(Results):
         data = self.study.cells[0].experiment.data
         return data.num_frames - getattr(data, "input_frames", 0)
 
-    def table(self) -> Sheet:
+    def table(self) -> ReportTable:
         horizon = len(self.models[0].mean)
         frames = sorted({frame for frame in (1, self.trained, 2 * self.trained, horizon) if frame <= horizon})
         columns = ("model", "learning rate", "n", *(f"frame {frame}" for frame in frames))
-        lines = []
+        rows = []
         for one in self.models:
             values = [ERROR.spread(one.mean[frame - 1], one.deviation[frame - 1]) for frame in frames]
-            lines.append([one.shown.label, f"{one.shown.lr:g}", str(len(one.curves)), *values])
+            rows.append([one.shown.label, f"{one.shown.lr:g}", str(len(one.curves)), *values])
         remark = f"Trained to predict {self.trained} frames. ± is the sample standard deviation over seeds."
-        return Sheet(self.view, f"{self.study.name}: test error (MSE) by predicted frame", columns, lines, [remark])
+        title = f"{self.study.name}: test error (MSE) by predicted frame"
+        return ReportTable(self.view, title, columns, rows, [remark])
 
     def figures(self) -> Iterator[ReportFigure]:
         each = [f"{one.shown.label}: {one.mean[0]:.3g} to {one.mean[-1]:.3g}" for one in self.models]
@@ -153,43 +157,29 @@ class LengthResults(Results):
     def _record(self, node: str, mean: Sequence[float], models: Sequence[ModelLength]) -> RunRecord:
         """Numbers and figures of the models; a metric's step is the predicted frame."""
 
-        def files() -> dict[str, bytes]:
-            made = {"length.csv": csv_of(models), "curves.png": png(self.curves(models))}
-            drawn = self.rollouts(models)
-            return made | ({} if drawn is None else {"rollouts.png": png(drawn)})
+        def make_files() -> dict[str, bytes]:
+            header = ("model", "learning_rate", "frame", "mean", "deviation", "n")
+            table = csv_text([header, *(row for model in models for row in model.csv_rows())])
+            rollouts = self.rollouts(models)
+            files = {"length.csv": table.encode(), "curves.png": png(self.curves(models))}
+            return files | ({} if rollouts is None else {"rollouts.png": png(rollouts)})
 
         points = [Point("length/mse", value, frame) for frame, value in enumerate(mean, start=1)]
-        return RunRecord(node, [model.document() for model in models], points, files)
+        return RunRecord(node, [model.document() for model in models], points, make_files)
 
     def curves(self, models: Sequence[ModelLength]) -> Figure:
         """Mean test error of every predicted frame; the band is the sample standard deviation over seeds."""
-        figure = blank_figure(7, 4.6)
-        axes = figure.add_subplot()
+        figure, axes = one_panel(7, 4.6)
+        lowest = 0.5 * min(value for model in models for value in model.mean)
         for model in models:
-            spread = [deviation or 0.0 for deviation in model.deviation]
             label = f"{model.shown.label} (n = {len(model.curves)})"
-            draw_band(axes, range(1, len(model.mean) + 1), model.mean, spread, TINY, label=label)
+            draw_band(axes, model.mean, model.deviation, floor=lowest, label=label, marker="")
         axes.axvline(self.trained, color="gray", linestyle="--", label="trained to here")
-        axes.set(xlabel="predicted frame", ylabel="test error (MSE per pixel)", yscale="log")
-        axes.set_ylim(bottom=0.5 * min(value for model in models for value in model.mean))
-        axes.grid(alpha=0.3)
-        axes.legend()
-        title = [f"{self.study.name}; band: sample standard deviation over seeds", *marks(self.study)]
-        figure.suptitle("\n".join(title), fontsize=10)
-        return figure
+        finish_axes(axes, xlabel="predicted frame", ylabel="test error (MSE per pixel)", yscale="log")
+        axes.set_ylim(bottom=lowest)
+        return titled(figure, self.study, "length generalization; band: sample standard deviation over seeds")
 
     def rollouts(self, models: Sequence[ModelLength]) -> Figure | None:
         """A few predicted frames, from the given ones to the last, beside the true ones; None without any."""
         examples = {model.shown.label: model.examples for model in models if model.examples}
         return rollout_figure(self.study, examples) if examples else None
-
-
-def csv_of(models: Sequence[ModelLength]) -> bytes:
-    """A line for each model and frame, as a CSV file."""
-    sink = io.StringIO()
-    writer = csv.writer(sink, lineterminator="\n")
-    writer.writerow(("model", "learning_rate", "frame", "mean", "deviation", "n"))
-    for model in models:
-        for frame, (mean, deviation) in enumerate(zip(model.mean, model.deviation, strict=True), start=1):
-            writer.writerow((model.shown.label, model.shown.lr, frame, mean, deviation, len(model.curves)))
-    return sink.getvalue().encode()

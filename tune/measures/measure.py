@@ -1,8 +1,8 @@
-"""The one protocol of every measure: what is measured of a cell, how it is shown, and what MLflow gets.
+"""The protocol of every measure: how a cell is measured, and what tables, figures and MLflow show of it.
 
-A measure reads the test clips of a finished cell with the best epoch's weights. It keeps what it finds in the cell's
-folder, sealed with a checksum, beside what decides it: the weights and the measure's settings. A result of other
-weights or settings is not taken for this one. The command (:mod:`tune.commands.evaluate`), the report
+A measure reads the test clips of a finished cell with the best epoch's weights. It writes the result into the cell's
+folder with a checksum, the SHA-256 of the weights and the measure's settings. Other weights or settings need another
+measurement. The command (:mod:`tune.commands.evaluate`), the report
 (``tune/report.py``) and MLflow (:mod:`tune.tracking.measures`) know measures by this protocol alone.
 """
 
@@ -17,8 +17,8 @@ from fernn.config import DATA, DataConfig, TaskName
 from fernn.files.checkpoint import Tensors, pack
 from fernn.train.run import Run, available_device
 from tune.analysis.plotting import ReportFigure
+from tune.analysis.report_table import ReportTable
 from tune.analysis.results import ModelRow
-from tune.analysis.sheet import Sheet
 from tune.core.cell_folder import CellFolder
 from tune.core.sealing import read_sealed, read_tensors, write_sealed
 from tune.core.study import Cell, Study
@@ -26,9 +26,9 @@ from tune.core.test_access import SealedClips
 from tune.engine.machine import machine
 
 Advance = Callable[[int], None]
-"""Is told of units that are done."""
+"""Called with the number of finished units of progress."""
 Document = dict[str, Any]
-"""Facts that JSON can hold."""
+"""Values that JSON can hold, by name."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class NoSettings:
 
 @dataclass(frozen=True)
 class ResultFile:
-    """A JSON file in a cell's folder that holds what was measured; tensors lie beside it in a .safetensors."""
+    """The JSON file of a measurement in a cell's folder; tensors are beside it in a .safetensors file."""
 
     folder: CellFolder
     name: str
     command: str
     """The script that measures again, for messages."""
     needed: Sequence[str] = ()
-    """What the file must have to be whole, beside the subject that decides the result."""
+    """The fields that the file must have, beside the subject that decides the result."""
 
     def read(self) -> Document | None:
         """The content, None where there is no such file; raises DamagedError."""
@@ -58,11 +58,11 @@ class ResultFile:
 
     def tensors_of(self, subject: Document) -> Tensors:
         """The tensors, empty where there are none, or of another subject; raises DamagedError."""
-        tensors, facts = read_tensors(self.folder.folder, self._beside, self._way_out)
-        return tensors if facts == subject else {}
+        tensors, stored_subject = read_tensors(self.folder.folder, self._beside, self._way_out)
+        return tensors if stored_subject == subject else {}
 
     def write(self, content: Document, tensors: Tensors | None = None) -> None:
-        """Keep the tensors, then the content, which says that all is there."""
+        """Write the tensors, then the content, whose presence shows that both are complete."""
         if tensors is not None:
             self.folder.folder.write(self._beside, pack(tensors, content["subject"]))
         write_sealed(self.folder.folder, self.name, content)
@@ -88,49 +88,49 @@ class CellMeasurement(ABC):
     folder: CellFolder
 
     purpose: ClassVar[str]
-    """What the test clips are read for, as the cell's ``openings.jsonl`` has it."""
+    """The purpose of reading test clips, for the cell's ``openings.jsonl``."""
 
     @property
     @abstractmethod
     def file(self) -> ResultFile:
-        """Where the result is kept."""
+        """The file of the result."""
 
     @property
     @abstractmethod
     def way(self) -> Any:
-        """The value by which :meth:`Measure.results` finds what was measured with the same settings."""
+        """The value by which :meth:`Measure.results` finds measurements with the same settings."""
 
     @abstractmethod
     def settings(self) -> Document:
-        """What decides the result beside the weights."""
+        """The settings that decide the result beside the weights."""
 
     @abstractmethod
     def num_units(self, corpus: Corpus) -> int:
-        """How many units of progress a whole measurement has."""
+        """The number of units of progress of a whole measurement."""
 
     @abstractmethod
     def take(self, run: Run, corpus: Corpus, advance: Advance) -> tuple[Document, Tensors | None]:
-        """Measure with the best epoch's weights, which ``run`` has: the result, and tensors to keep beside it."""
+        """Measure with ``run``, which has the best epoch's weights: the result, and tensors to keep beside it."""
 
     def num_done(self) -> int:
-        """How many units an interrupted measurement has left behind."""
+        """The number of units that an interrupted measurement has finished."""
         return 0
 
     @property
     def data(self) -> DataConfig:
-        """The clips that are read."""
+        """The config of the clips that are read."""
         return self.cell.experiment.data
 
     def subject(self) -> Document:
-        """What decides the result."""
+        """Everything that decides the result."""
         return {"key": self.cell.key, "weights_sha256": self.folder.best_sha256(), **self.settings()}
 
     def result(self) -> Document | None:
-        """What is measured; None where that is of other weights or settings."""
+        """The result, None where there is none with these weights and settings."""
         return self.file.read_of(self.subject())
 
     def measure(self, corpus: Corpus, advance: Advance) -> None:
-        """Measure, and keep what is measured in the cell's folder."""
+        """Measure, and write the result into the cell's folder."""
         began = time.monotonic()
         run = Run.start(replace(self.cell.experiment, data=self.data), available_device())
         self.folder.load_best(run)
@@ -139,14 +139,14 @@ class CellMeasurement(ABC):
         self.file.write({"subject": self.subject(), **costs, **content}, tensors)
 
     def opened(self, run: Run, corpus: Corpus, batch_size: int | None = None) -> Stream:
-        """The cell's clips, test clips included; the cell's folder notes that they are read, and what for."""
+        """The cell's clips, test clips included; the cell's folder records that they are read, and the purpose."""
         clips = corpus.stream(self.data, batch_size or self.cell.experiment.batch_size, run.device)
         return SealedClips(clips, self.folder).opened(self.purpose)
 
 
 @dataclass(frozen=True)
 class ShownRow:
-    """A row of the study's table, and the cells that stand for it: those of the chosen learning rate, one a seed."""
+    """A row of the study's table, and its measured cells: by default those of the chosen learning rate."""
 
     row: ModelRow
     cells: Sequence[Cell]
@@ -158,7 +158,7 @@ class ShownRow:
 
     @property
     def label(self) -> str:
-        """The model, and what else tells its rows apart."""
+        """See :class:`tune.analysis.results.ModelRow`."""
         return self.row.label
 
     @property
@@ -178,28 +178,28 @@ class Point:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What one run in MLflow shows of a measure."""
+    """The content of one run in MLflow for a measure."""
 
     node: str
     """The run: "cell/KEY", "model/LABEL" or "study", see :mod:`tune.tracking.run_tree`."""
     document: Any
-    """All of it as JSON; the run is left alone where it shows this already."""
+    """All results as JSON. A run that already has this document is not changed."""
     points: Sequence[Point]
     files: Callable[[], Mapping[str, bytes]]
     """Makes the files beside the document, by name."""
 
 
 class Results(ABC):
-    """What is measured of a study's models with the same settings: never empty."""
+    """The measurements of a study's models with the same settings, of at least one model."""
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """The measure's name, which its JSON file in MLflow has, too."""
+        """The measure's name, and that of its JSON file in MLflow."""
 
     @property
     def view(self) -> str:
-        """The name of the table, of the folder of artifacts in MLflow, and what metrics' names begin with."""
+        """The name of the table and of the folder of artifacts in MLflow, and the prefix of metrics."""
         return self.name
 
     @abstractmethod
@@ -207,16 +207,16 @@ class Results(ABC):
         """Each model's numbers, as ``--json`` prints them."""
 
     @abstractmethod
-    def table(self) -> Sheet:
-        """A line for each model."""
+    def table(self) -> ReportTable:
+        """A row for each model."""
 
     @abstractmethod
     def figures(self) -> Iterator[ReportFigure]:
-        """The figures of a report, none where there is nothing to draw."""
+        """The figures of a report."""
 
     @abstractmethod
     def run_records(self) -> Iterator[RunRecord]:
-        """What MLflow's runs show."""
+        """The content of MLflow's runs."""
 
 
 S = TypeVar("S")
@@ -226,21 +226,21 @@ class Measure(ABC, Generic[S]):
     """One way of measuring finished cells."""
 
     name: ClassVar[str]
-    """A word; artifacts and metrics in MLflow begin with it."""
+    """A word: the prefix of artifacts and metrics in MLflow."""
     title: ClassVar[str]
     """The name in a sentence."""
     clips: ClassVar[str]
-    """Which data it is defined for, in words."""
+    """The data on which it is defined, in words."""
     tasks: ClassVar[Sequence[TaskName]] = ()
-    """The tasks of the data on which it is defined; what else decides that is said by :meth:`is_defined_on`."""
+    """The tasks of the data on which it is defined; :meth:`is_defined_on` may decide otherwise."""
     description: ClassVar[str]
-    """What ``--help`` says."""
+    """The text of ``--help``."""
     command: ClassVar[str]
-    """The script, with what is typed after it."""
+    """The script, with its arguments."""
     unit: ClassVar[str]
-    """What progress counts."""
+    """The unit of progress, in the plural."""
     settings: ClassVar[type[Any]] = NoSettings
-    """A frozen dataclass S: the command's options that are the measure's own."""
+    """A frozen dataclass S of the measure's own options."""
 
     def is_defined_on(self, data: DataConfig) -> bool:
         """Whether cells that were trained on the data can be measured."""
@@ -259,17 +259,17 @@ class Measure(ABC, Generic[S]):
 
     @abstractmethod
     def ways(self, study: Study, cells: Sequence[Cell]) -> Sequence[Any]:
-        """The ways in which cells were measured that a report shows, from what their folders hold."""
+        """The ways of measuring that a report shows, from the cells' folders."""
 
     @abstractmethod
     def results(self, study: Study, rows: Sequence[ShownRow], way: Any) -> Results | None:
-        """What is measured in one way, None where nothing is."""
+        """The measurements of one way, None where there are none."""
 
     def known(self, study: Study, rows: Sequence[ModelRow]) -> Iterator[Results]:
-        """All that the folders of the rows' cells hold."""
+        """All measurements in the folders of the rows' cells."""
         if not rows or not self.is_defined_on(rows[0].experiment.data):
             return
         shown = [ShownRow.of(row) for row in rows]
         for way in self.ways(study, [cell for one in shown for cell in one.cells]):
-            if (found := self.results(study, shown, way)) is not None:
-                yield found
+            if (results := self.results(study, shown, way)) is not None:
+                yield results

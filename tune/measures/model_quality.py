@@ -1,4 +1,4 @@
-"""What is measured of the quality of one model's predicted frames, over its seeds."""
+"""The measured quality of one model's predicted frames, over its seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,28 +15,28 @@ from tune.measures.measure import Document, Point, ShownRow
 PANELS = {"mse": "MSE per pixel", "psnr": "PSNR, dB", "ssim": "SSIM (data range 1)"}
 FURTHER = {"ssim_published": "SSIM (data range 2)", "lpips": "LPIPS"}
 OWN = "own_steps"
-"""What only the content of a predictor has that was trained without inner steps: how many validation clips chose."""
+"""The number of inner steps chosen on validation clips, for a predictor that was trained without inner steps."""
 Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ModelQuality:
-    """What is measured of one row of the study's table: one content a seed, all made in the same way."""
+    """The measurements of one row of the study's table: one file for each seed, all with the same options."""
 
     shown: ShownRow
     way: str
     contents: Sequence[Document]
-    """What a seed's file holds."""
+    """The content of each seed's file."""
     maps: Tensors
     """Of the first seed."""
     tailored: bool = True
-    """Whether inner steps are taken, where there are any."""
+    """Whether the predictions after inner steps are meant, where there are any."""
 
     @classmethod
     def of(cls, study: Study, shown: ShownRow, way: str) -> "list[ModelQuality]":
-        """What the folders of the row's cells hold, of a predictor that was trained without inner steps twice.
+        """The measurements in the folders of the row's cells, empty where there are none.
 
-        Namely as it was trained, and tailored by inner steps where any are taken. Empty where nothing is measured.
+        A predictor that was trained without inner steps has two: as trained, and tailored where steps are taken.
         """
         files = [file_of(study.cell_folder(cell), way) for cell in shown.cells]
         kept = [(file, content) for file in files if (content := file.read()) is not None]
@@ -55,7 +55,7 @@ class ModelQuality:
 
     @property
     def chooses(self) -> bool:
-        """Whether the steps are those that validation clips chose, for a predictor that was trained without."""
+        """Whether validation clips chose the number of steps, for a predictor that was trained without any."""
         return OWN in self.contents[0]
 
     @property
@@ -63,8 +63,13 @@ class ModelQuality:
         return f"{self.shown.label}, tailored" if self.chooses and self.tailored else self.shown.label
 
     @property
+    def legend(self) -> str:
+        """The label in a figure's legend."""
+        return f"{self.label} (n = {len(self.contents)})"
+
+    @property
     def num_clips(self) -> int:
-        """Test clips that were looked at, of each seed."""
+        """The number of test clips of each seed."""
         return int(self.contents[0]["num_clips"])
 
     @property
@@ -73,7 +78,7 @@ class ModelQuality:
         return int(self.contents[0]["subject"]["inner"]["steps"]) if self.tailored else 0
 
     def own_steps(self, content: Document) -> int:
-        """How many steps a seed's prediction takes: as validation clips chose, or as it was trained, if so many."""
+        """The number of steps of a seed's prediction: as chosen on validation clips, or as trained, up to num_steps."""
         if not self.tailored:
             return 0
         if self.chooses:
@@ -97,12 +102,12 @@ class ModelQuality:
         return [f"{title} {self.by_frame(metric)[0].mean():.4g}" for metric, title in self.titles().items()]
 
     def drop(self) -> str:
-        """How far the losses fall, in words."""
+        """The first and last value of each loss, in words."""
         each = [(name, self.by_steps(name)[0]) for name in ("inner", "outer")]
         return ", ".join(f"{name} {values[0]:.3g} to {values[-1]:.3g}" for name, values in each)
 
     def steps_words(self) -> str:
-        """How far the losses fall over all steps, and how many of these count; empty where none is taken."""
+        """The losses over all steps, and the number of steps that was chosen; empty where none is taken."""
         if not self.num_steps:
             return ""
         text = f"{self.num_steps}: {self.drop()}"
@@ -112,7 +117,7 @@ class ModelQuality:
         return f"{text}; validation chose {chosen}"
 
     def document(self) -> Document:
-        """All of it, for a reader that is a program."""
+        """All results as JSON."""
         own = [self.own_steps(one) for one in self.contents]
         numbers = {"way": self.way, "learning_rate": self.shown.lr, "n": len(self.contents), OWN: own}
         return {"label": self.label, **numbers, "cells": list(self.contents)}
@@ -131,12 +136,12 @@ class ModelQuality:
 
 
 def view_of(way: str) -> str:
-    """What figures, MLflow's folder and its metrics of a way are called."""
+    """The prefix of figures, of MLflow's folder and of its metrics for a set of options."""
     return HOME if way == USUAL else f"{HOME}-{way}"
 
 
 def _how(content: dict[str, Any]) -> dict[str, Any]:
-    """How a document was made, whatever the cell."""
+    """The settings of a document, without the cell."""
     return {name: value for name, value in content["subject"].items() if name not in ("key", "weights_sha256")}
 
 

@@ -1,4 +1,4 @@
-"""A measure that gives each cell a few named numbers: two methods to write, the rest stands here.
+"""A base for measures of a few named numbers for each cell, which define two methods.
 
 ``docs/extend/measure.md`` has a worked example.
 """
@@ -8,13 +8,14 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from math import isfinite
 from typing import Any, Generic
 
 from data.stream import Corpus, Stream
 from fernn.files.checkpoint import Tensors
 from fernn.train.run import Run
 from tune.analysis.plotting import ReportFigure
-from tune.analysis.sheet import Sheet
+from tune.analysis.report_table import ReportTable
 from tune.analysis.statistics import mean_and_deviation
 from tune.core.cell_folder import CellFolder
 from tune.core.study import Cell, Study
@@ -39,7 +40,7 @@ class NumbersMeasure(Measure[S]):
 
     @abstractmethod
     def num_passes(self, settings: S) -> int:
-        """How many numbers there will be."""
+        """The number of named numbers."""
 
     @abstractmethod
     def numbers(self, run: Run, clips: Stream, settings: S) -> Iterator[tuple[str, float]]:
@@ -50,7 +51,7 @@ class NumbersMeasure(Measure[S]):
         return f"{mean:.4g}" + ("" if deviation is None else f" ± {deviation:.2g}")
 
     def drawn(self, results: "NumbersResults[S]") -> Iterator[ReportFigure]:
-        """The figures of a report: none, where a measure does not say otherwise."""
+        """The figures of a report, by default none."""
         yield from ()
 
     @property
@@ -58,21 +59,26 @@ class NumbersMeasure(Measure[S]):
         return f"measure_eval.py {self.name}"
 
     def file_of(self, folder: CellFolder) -> ResultFile:
-        """What a cell's folder holds of its last measurement."""
+        """The file of a cell's last measurement."""
         return ResultFile(folder, f"{self.name}.json", self.command, ("numbers",))
 
     def measurements(self, study: Study, cells: Sequence[Cell], settings: S) -> "list[NumbersMeasurement[S]]":
         return [NumbersMeasurement(cell, study.cell_folder(cell), self, settings) for cell in cells]
 
     def ways(self, study: Study, cells: Sequence[Cell]) -> list[S]:
-        """The settings with which most cells were measured last, the first of equals."""
+        """The settings of most cells' last measurements, the first of equal counts."""
         contents = [self.file_of(study.cell_folder(cell)).read() for cell in cells]
-        known = [self._parsed(content["subject"]["settings"]) for content in contents if content is not None]
+        parsed = [self._parsed(content["subject"]["settings"]) for content in contents if content is not None]
+        known = [settings for settings in parsed if settings is not None]
         return [max(known, key=known.count)] if known else []
 
-    def _parsed(self, values: Mapping[str, Any]) -> S:
+    def _parsed(self, values: Mapping[str, Any]) -> S | None:
+        """The settings of a file; None for those of an earlier version of the measure, which had other fields."""
         fields = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-        return self.settings(**fields)
+        try:
+            return self.settings(**fields)
+        except TypeError:
+            return None
 
     def results(self, study: Study, rows: Sequence[ShownRow], way: S) -> "NumbersResults[S] | None":
         models = []
@@ -118,7 +124,7 @@ class NumbersMeasurement(CellMeasurement, Generic[S]):
 
 @dataclass(frozen=True)
 class ModelNumbers:
-    """What is measured of one row of the study's table."""
+    """The measurements of one row of the study's table."""
 
     shown: ShownRow
     seeds: Mapping[Cell, Mapping[str, float]]
@@ -131,16 +137,16 @@ class ModelNumbers:
         return {name: mean_and_deviation([seed[name] for seed in values]) for name in values[0]}
 
     def document(self) -> Document:
-        """All of it, for a reader that is a program."""
+        """All results as JSON."""
         numbers = {name: {"mean": mean, "deviation": deviation} for name, (mean, deviation) in self.statistics.items()}
         seeds = {str(cell.experiment.seed): dict(values) for cell, values in self.seeds.items()}
-        facts = {"label": self.shown.label, "learning_rate": self.shown.lr, "n": len(self.seeds)}
-        return {**facts, "numbers": numbers, "seeds": seeds}
+        row = {"label": self.shown.label, "learning_rate": self.shown.lr, "n": len(self.seeds)}
+        return {**row, "numbers": numbers, "seeds": seeds}
 
 
 @dataclass(frozen=True)
 class NumbersResults(Results, Generic[S]):
-    """What is measured of a study's models with the same settings."""
+    """The measurements of a study's models with the same settings."""
 
     kind: NumbersMeasure[S]
     study: Study
@@ -153,13 +159,13 @@ class NumbersResults(Results, Generic[S]):
     def documents(self) -> list[Document]:
         return [model.document() for model in self.models]
 
-    def table(self) -> Sheet:
-        lines = []
+    def table(self) -> ReportTable:
+        rows = []
         for one in self.models:
             texts = [self.kind.text(name, *pair) for name, pair in one.statistics.items()]
-            lines.append([one.shown.label, f"{one.shown.lr:g}", str(len(one.seeds)), *texts])
+            rows.append([one.shown.label, f"{one.shown.lr:g}", str(len(one.seeds)), *texts])
         header = ("model", "learning rate", "n", *self.models[0].statistics)
-        return Sheet(self.view, f"{self.study.name}: {self.kind.title}", header, lines)
+        return ReportTable(self.view, f"{self.study.name}: {self.kind.title}", header, rows)
 
     def figures(self) -> Iterator[ReportFigure]:
         return self.kind.drawn(self)
@@ -173,4 +179,4 @@ class NumbersResults(Results, Generic[S]):
         yield RunRecord("study", self.documents(), [], dict)
 
     def _points(self, numbers: Mapping[str, float]) -> list[Point]:
-        return [Point(f"{self.view}/{name}", value) for name, value in numbers.items()]
+        return [Point(f"{self.view}/{name}", value) for name, value in numbers.items() if isfinite(value)]

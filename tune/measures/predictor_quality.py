@@ -1,8 +1,8 @@
-"""How well a cell of any other predictor of frames predicts, as it was trained and tailored when it predicts.
+"""The quality of the predictions of other predictors than Noether Networks, as trained and tailored at prediction.
 
-A quantity is learned from the true training clips, or is the frames' brightness; the inner learning rate and the number
-of inner steps are those with the least validation error, which may be no step at all; the test clips then show what
-comes of it. Kept as :mod:`tune.measures.frame_quality` keeps its own, with what was chosen from what.
+A quantity is learned from the true training clips, or is the frames' brightness. The inner learning rate and the number
+of inner steps are those with the smallest validation error, which may be no step at all. The test clips are then
+measured. The file is that of :mod:`tune.measures.frame_quality`, with the candidates and the choice.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,33 +30,33 @@ from tune.measures.measure import Advance, Document
 
 Quantity = Literal["learned", "brightness"]
 RATES = (1e-5, 1e-4, 1e-3)
-"""Inner learning rates that are tried."""
+"""The candidates of the inner learning rate."""
 LEARNING_STEPS, LEARNING_BATCH = 300, 8
-"""Batches that a quantity is learned from, no more than there are in an epoch, and the clips of one."""
+"""The largest number of batches from which a quantity is learned, at most an epoch, and the clips of a batch."""
 
 
 @dataclass(frozen=True)
 class Tailoring:
-    """How a predictor is tailored that was trained without."""
+    """How a predictor that was trained without inner steps is tailored."""
 
     steps: int = 10
-    """At most; 0: it predicts as it was trained."""
+    """The largest number of inner steps; with 0 it predicts as trained."""
     rates: tuple[float, ...] = RATES
-    """Learning rates among which validation clips choose."""
+    """The learning rates among which one is chosen on validation clips."""
     optimizer: InnerOptimizer = "adam"
     compared: ComparedWith = "first"
     quantity: Quantity = "learned"
     num_clips: int | None = 64
-    """So many validation and test clips, spread evenly over all; None: all."""
+    """The number of validation and of test clips, spread evenly over all; None is all."""
 
     def inner(self, rate: float) -> InnerSteps:
-        """With one of the rates."""
+        """The inner steps at one of the rates."""
         return InnerSteps(self.steps, rate, optimizer=self.optimizer, compared=self.compared)
 
 
 @dataclass(frozen=True)
 class PredictorMeasurement(QualityMeasurement):
-    """Of a predictor that was trained without inner steps."""
+    """The measurement of a predictor that was trained without inner steps."""
 
     tailoring: Tailoring
 
@@ -64,7 +64,7 @@ class PredictorMeasurement(QualityMeasurement):
         return asdict(self.tailoring) | {"rates": list(self.tailoring.rates)}
 
     def num_units(self, corpus: Corpus) -> int:
-        """Of a clip one for each number of inner steps, and learning rate."""
+        """One for each clip, number of inner steps and learning rate."""
         stream, each = corpus.stream(self.data, 1), self.tailoring.steps + 1
         tried = len(self.tailoring.rates) * len(self._places(stream, "validation")) if self.tailoring.steps else 0
         return (tried + len(self._places(stream, "test"))) * each
@@ -80,12 +80,12 @@ class PredictorMeasurement(QualityMeasurement):
             test = self.opened(run, corpus)
             parts = list(self._read(run, quantity, rate, self._clips(run, test, "test"), gauge, advance))
             maps = {} if quantity is None else heatmaps(quantity, next(self._clips(run, test, "test")))
-        facts = {"own_steps": own, "inner_lr": rate if self.tailoring.steps else None, "validation": tried}
-        return gauge.document(parts) | facts, maps
+        choice = {"own_steps": own, "inner_lr": rate if self.tailoring.steps else None, "validation": tried}
+        return gauge.document(parts) | choice, maps
 
     @torch.enable_grad()
     def _quantity(self, run: Run, corpus: Corpus) -> nn.Module:
-        """What is to be conserved."""
+        """The conserved quantity."""
         if self.tailoring.quantity == "brightness":
             return Brightness()
         data, seed = run.experiment.data, run.experiment.seed
@@ -97,7 +97,7 @@ class PredictorMeasurement(QualityMeasurement):
     def _chosen(
         self, run: Run, quantity: nn.Module | None, stream: Stream, advance: Advance
     ) -> tuple[int, float, dict[str, list[float | None]]]:
-        """Steps and rate with the least validation error, the fewest and lowest of equals; and all by rate."""
+        """Steps and rate with the smallest validation error, the fewest and lowest of equals; all errors by rate."""
         tried: dict[str, list[float | None]] = {}
         best = (0, self.tailoring.rates[0], float("inf"))
         for rate in self.tailoring.rates if self.tailoring.steps else ():
@@ -113,7 +113,7 @@ class PredictorMeasurement(QualityMeasurement):
     def _read(
         self, run: Run, quantity: nn.Module | None, rate: float, clips: Iterable[Tensor], gauge: Gauge, advance: Advance
     ) -> Iterator[dict[str, Tensor]]:
-        """What the gauge reads of batches; where anything is tailored, of clip after clip."""
+        """The gauge's readings of batches, or of single clips where they are tailored."""
 
         def precision() -> AbstractContextManager[None]:
             return autocast(run.device, run.experiment.precision)
@@ -141,13 +141,13 @@ class PredictorMeasurement(QualityMeasurement):
 
 
 def plain(network: nn.Module, given: Tensor, horizon: int) -> Iterator[Step]:
-    """The network's own prediction, as that after no step."""
+    """The network's own prediction, as the one after zero steps."""
     frames, nothing = torch.cat([given, network(given, horizon).float()], dim=1), given.new_zeros(len(given))
     yield Step(nothing, Rollout(frames, nothing), {})
 
 
 def spread(known: int, number: int) -> list[int]:
-    """So many places among those known, at equal distances from the first on; all, where there are no more."""
+    """``number`` of ``known`` places at equal distances, the first included; all where there are no more."""
     return [place * known // number for place in range(number)] if number < known else list(range(known))
 
 
@@ -155,14 +155,14 @@ def at_places(batches: Iterable[Batch], places: Iterable[int]) -> Iterator[Tenso
     """The clips of batches at the places, counted over all batches."""
     first, wanted = 0, set(places)
     for batch in batches:
-        mine = [place for place in range(len(batch.clips)) if first + place in wanted]
-        if mine:
-            yield batch.clips[mine]
+        chosen = [place for place in range(len(batch.clips)) if first + place in wanted]
+        if chosen:
+            yield batch.clips[chosen]
         first += len(batch.clips)
 
 
 def tailoring_of(steps: int | None, lr: float | None, **chosen: Any) -> Tailoring:
-    """What is asked for, with the defaults for what is None; without steps, which are slow, of all clips."""
-    usual = replace(Tailoring(), num_clips=None) if steps == 0 else Tailoring()
-    asked = {"steps": steps, "rates": None if lr is None else (lr,), **chosen}
-    return replace(usual, **{name: value for name, value in asked.items() if value is not None})
+    """The tailoring, with defaults for options that are None; without steps it takes all clips."""
+    default = Tailoring(num_clips=None) if steps == 0 else Tailoring()
+    options = {"steps": steps, "rates": None if lr is None else (lr,), **chosen}
+    return replace(default, **{name: value for name, value in options.items() if value is not None})

@@ -1,4 +1,4 @@
-"""Every measure by name. A new one is a line here, and a file beside this one (``docs/extend/measure.md``)."""
+"""Every measure by name. A new one needs a line here and a file beside this one (``docs/extend/measure.md``)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,5 +18,5 @@ MEASURES: dict[str, Measure[Any]] = {
 
 
 def measured_results(study: Study, rows: Sequence[ModelRow]) -> list[Results]:
-    """All that was measured of the rows' cells, by every measure."""
-    return [found for measure in MEASURES.values() for found in measure.known(study, rows)]
+    """The measurements of the rows' cells, by every measure."""
+    return [results for measure in MEASURES.values() for results in measure.known(study, rows)]

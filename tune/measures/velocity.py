@@ -2,10 +2,10 @@
 
 Beside what tune/core/cell_folder.py names, a finished cell's folder then holds
 
-    velocity.json           test metric at each velocity of a grid and on V_0, V_1, ..., and of which weights
-    velocity.partial.json   the lines measured so far; gone when the measurement is complete
+    velocity.json           test metric at each velocity of a grid and on V_0, V_1, ..., and the SHA-256 of the weights
+    velocity.partial.json   the lines measured so far; deleted when the measurement is complete
 
-Another grid, or other weights, are measured again and take the place of the old.
+A measurement on another grid, or with other weights, replaces the previous one.
 """
 
 import time
@@ -37,7 +37,7 @@ class Measured:
     grid: VelocityGrid
 
     @property
-    def found(self) -> VelocityReadings:
+    def readings(self) -> VelocityReadings:
         """The test metric by velocity."""
         rows = self.record["grid"][self.cell.metric.name]
         lines = {DRAWN: list(self.record["drawn"].values()), **dict(zip(self.grid.rows(), rows, strict=True))}
@@ -54,7 +54,7 @@ class VelocityMeasurement(CellMeasurement):
 
     @classmethod
     def of(cls, study: Study, cell: Cell, radius: int | None) -> Self:
-        """The measurement of a cell of the study; ``radius`` None: the paper's."""
+        """The measurement of a cell of the study. ``radius`` None is the paper's."""
         return cls(cell, study.cell_folder(cell), VelocityGrid.of(cell.experiment.data, radius))
 
     @property
@@ -75,7 +75,7 @@ class VelocityMeasurement(CellMeasurement):
         return {"best_epoch": best_epoch, "radius": self.grid.radius, "ranges": list(self.grid.ranges)}
 
     def measured(self) -> Measured | None:
-        """What is measured, or None where that is of other weights or another grid, or not complete."""
+        """The complete measurement with these weights and this grid, None where there is none."""
         record = self.result()
         return None if record is None else Measured(self.cell, record, self.grid)
 
@@ -84,7 +84,7 @@ class VelocityMeasurement(CellMeasurement):
         return (self.partial.read_of(self.subject()) or {}).get("lines", {})
 
     def spent(self) -> dict[str, float]:
-        """How many readings of the test clips, and for how many seconds, by every measurement of the cell."""
+        """The number of readings of the test clips, and the seconds, of all measurements of the cell so far."""
         last = self.partial.read() or self.file.read() or {}
         return {name: last.get(name, 0) for name in ("test_openings", "seconds")}
 
@@ -95,12 +95,12 @@ class VelocityMeasurement(CellMeasurement):
         return num_measured(self.lines())
 
     def measure(self, corpus: Corpus, advance: Advance) -> None:
-        """Measure what is missing; ``velocity.json`` is written when all is there."""
+        """Measure what is missing, then write ``velocity.json``."""
         super().measure(corpus, advance)
         self.partial.delete()
 
     def take(self, run: Run, corpus: Corpus, advance: Advance) -> tuple[Document, Tensors | None]:
-        """The lines are kept after every one that is added, with what the cell's measurements have cost so far."""
+        """Write the lines after each one that is measured, with the cost of the cell's measurements so far."""
         clips = self.opened(run, corpus, BATCH_SIZE)
         subject, lines, spent, began = self.subject(), self.lines(), self.spent(), time.monotonic()
         earlier, steps = spent["test_openings"] - num_measured(lines), measure(run, clips, self.grid, lines, advance)
@@ -113,7 +113,7 @@ class VelocityMeasurement(CellMeasurement):
 
 
 def num_measured(lines: Lines) -> int:
-    """How many readings of the test clips the lines hold."""
+    """The number of readings of the test clips in the lines."""
     return sum(len(line) for line in lines.values())
 
 
@@ -124,11 +124,11 @@ def readable(grid: VelocityGrid, lines: Lines, metric: str) -> dict[str, Any]:
 
 
 def file_of(folder: CellFolder) -> ResultFile:
-    """What a cell's folder holds of its last complete measurement."""
+    """The file of a cell's last complete measurement."""
     return ResultFile(folder, WHOLE, COMMAND, ("grid",))
 
 
 def measured_radius(folder: CellFolder) -> int | None:
-    """The radius of the grid that a cell was measured on last, None where it was not."""
+    """The radius of the grid of a cell's last measurement, None where there is none."""
     content = file_of(folder).read()
     return None if content is None else int(content["subject"]["radius"])

@@ -8,10 +8,9 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from data.kth.annotations import ACTIONS
 from fernn.generalization import VelocityGrid, VelocityReadings
 from fernn.train.metric import ACCURACY, Metric
-from tune.analysis.plotting import ON_DARK, ON_LIGHT, blank_figure
+from tune.analysis.plotting import ON_DARK, ON_LIGHT, blank_figure, draw_band, finish_axes, one_panel
 
 CELL_INCHES = 0.62
 AXIS_TITLES = {
@@ -23,34 +22,31 @@ AXIS_TITLES = {
 
 @dataclass(frozen=True)
 class Curve:
-    """A model's test metric along a figure: means over seeds, their deviations (None for one seed), how many."""
+    """A model's test metric along a figure: means over seeds, their deviations (None for one seed), number of seeds."""
 
     means: Sequence[float]
     deviations: Sequence[float | None]
     num_seeds: int
 
 
-def grid_figure(readings: VelocityReadings, metric: Metric, training_range: int, title: str) -> Figure:
+def grid_figure(readings: VelocityReadings, metric: Metric, training_range: int) -> Figure:
     """One model over its grid: a heat-map, or where the grid is one row, a curve."""
     if len(readings.grid.axes) == 2:
-        return velocity_heatmap(readings, metric, training_range, title)
-    figure = blank_figure(6.4, 4.4)
-    axes = figure.add_subplot()
+        return velocity_heatmap(readings, metric, training_range)
+    figure, axes = one_panel()
     (row,) = readings.rows
     axes.plot(readings.grid.axis, row, marker="o")
     reach = training_range * readings.grid.step
     axes.axvspan(-reach, reach, color="red", alpha=0.12)
     axes.set(xlabel=AXIS_TITLES[readings.grid.axes[0]])
-    dress(axes, metric)
-    figure.suptitle(title, fontsize=10)
+    finish_metric_axis(axes, metric)
     return figure
 
 
-def velocity_heatmap(readings: VelocityReadings, metric: Metric, training_range: int, title: str) -> Figure:
-    """The test metric at every velocity, v_y downwards as the clip drifts; the box is what training saw."""
+def velocity_heatmap(readings: VelocityReadings, metric: Metric, training_range: int) -> Figure:
+    """The test metric at every velocity, v_y downwards as the clip drifts; the box is the range of training."""
     side, axis = len(readings.grid.axis), readings.grid.axis
-    figure = blank_figure(max(side * CELL_INCHES, 3) + 1.9, max(side * CELL_INCHES, 3) + 1.3)
-    axes = figure.add_subplot()
+    figure, axes = one_panel(max(side * CELL_INCHES, 3) + 1.9, max(side * CELL_INCHES, 3) + 1.3)
     extent = (-side / 2, side / 2, side / 2, -side / 2)
     colors, scale = ("viridis", Normalize(0, 1)) if metric == ACCURACY else ("viridis_r", log_scale(readings))
     image = axes.imshow(readings.rows, cmap=colors, norm=scale, extent=extent)
@@ -59,11 +55,9 @@ def velocity_heatmap(readings: VelocityReadings, metric: Metric, training_range:
             bright = (scale(value) > 0.6) == metric.higher_is_better
             text = f"{value:.2f}" if metric == ACCURACY else f"{value:.1e}".replace("e-0", "e-")
             axes.text(vx, vy, text, ha="center", va="center", color=ON_LIGHT if bright else ON_DARK, fontsize=9)
-    draw_training_box(axes, training_range, readings.grid.radius)
-    axes.set_xticks(axis)
-    axes.set_yticks(axis)
-    axes.set(xlabel=AXIS_TITLES["vx"], ylabel=AXIS_TITLES["vy"])
-    figure.suptitle(title, fontsize=10)
+    reach = min(training_range, readings.grid.radius) + 0.5  # as far as the grid shows it
+    axes.add_patch(Rectangle((-reach, -reach), 2 * reach, 2 * reach, fill=False, edgecolor="red", linewidth=2.5))
+    axes.set(xticks=axis, yticks=axis, xlabel=AXIS_TITLES["vx"], ylabel=AXIS_TITLES["vy"])
     figure.colorbar(image, ax=axes, label=f"test {metric.title}", shrink=0.9)
     return figure
 
@@ -74,36 +68,30 @@ def log_scale(readings: VelocityReadings) -> LogNorm:
     return LogNorm(min(values), max(max(values), 10 * min(values)))
 
 
-def draw_training_box(axes: Axes, training_range: int, radius: int) -> None:
-    """An outline around V_training_range, as far as the grid shows it."""
-    reach = min(training_range, radius) + 0.5
-    axes.add_patch(Rectangle((-reach, -reach), 2 * reach, 2 * reach, fill=False, edgecolor="red", linewidth=2.5))
-
-
 def velocity_curves(
-    panels: Mapping[str, Mapping[str, Curve]], grid: VelocityGrid, metric: Metric, title: str
+    panels: Mapping[str, Mapping[str, Curve]], grid: VelocityGrid, metric: Metric, chance: float | None
 ) -> Figure:
     """A study's models along V_0, V_1, ..., or along the angles of a grid of one row.
 
-    A panel a training range, a line a model, bars its standard deviation.
+    One plot for each training range, one line for each model; its band is the standard deviation. ``chance``: the
+    accuracy of guessing, None where that is not defined.
     """
     figure = blank_figure(5.4 * len(panels) + 1, 4.6)
     for axes, (name, curves) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
-        if metric == ACCURACY:
-            axes.axhline(1 / len(ACTIONS), color="gray", linestyle="--", linewidth=1, label="chance")
-        places = lay_axis(axes, grid)
-        for index, (model, curve) in enumerate(curves.items()):
-            aside = 0.02 * (2 * index - len(curves) + 1) * (places[1] - places[0] if len(places) > 1 else 1)
-            draw_curve(axes, model, curve, [place + aside for place in places])
-        dress(axes, metric)
+        if chance is not None:
+            axes.axhline(chance, color="gray", linestyle="--", linewidth=1, label="chance")
+        places = grid_places(axes, grid)
+        for model, curve in curves.items():
+            floor, label = 0 if metric == ACCURACY else min(curve.means) / 2, f"{model} (n = {curve.num_seeds})"
+            draw_band(axes, curve.means, curve.deviations, places=places, floor=floor, label=label)
+        finish_metric_axis(axes, metric)
         axes.set_title(name, fontsize=10)
         axes.legend()
-    figure.suptitle(title, fontsize=10)
     return figure
 
 
-def lay_axis(axes: Axes, grid: VelocityGrid) -> list[float]:
-    """Ticks and title of what the curves run along; where their points stand."""
+def grid_places(axes: Axes, grid: VelocityGrid) -> list[float]:
+    """Set the ticks and title of the axis along which curves run; the places of their points."""
     if len(grid.axes) == 1:
         axes.set(xlabel=AXIS_TITLES[grid.axes[0]])
         return grid.axis
@@ -112,14 +100,7 @@ def lay_axis(axes: Axes, grid: VelocityGrid) -> list[float]:
     return [float(k) for k in grid.ranges]
 
 
-def draw_curve(axes: Axes, model: str, curve: Curve, places: Sequence[float]) -> None:
-    """One model's line, its points moved aside so that no bar hides another."""
-    bars = [deviation or 0.0 for deviation in curve.deviations]
-    axes.errorbar(places, curve.means, yerr=bars, marker="o", capsize=4, label=f"{model} (n = {curve.num_seeds})")
-
-
-def dress(axes: Axes, metric: Metric) -> None:
-    """The axis of the metric: from 0 to 1, or logarithmic for an error."""
-    axes.set(ylabel=f"test {metric.title}")
+def finish_metric_axis(axes: Axes, metric: Metric) -> None:
+    """Scale the axis of the metric: from 0 to 1, or logarithmic for an error."""
+    finish_axes(axes, legend=False, ylabel=f"test {metric.title}")
     axes.set_ylim(0, 1) if metric == ACCURACY else axes.set_yscale("log")
-    axes.grid(axis="y", alpha=0.3)

@@ -1,7 +1,5 @@
 """Velocity generalization as a measure: its options, tables and figures."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,15 +10,13 @@ from matplotlib.figure import Figure
 from fernn.config import DataConfig
 from fernn.generalization import VelocityGrid, VelocityReadings
 from fernn.train.metric import Metric
-from tune.analysis.plotting import ReportFigure, file_name, marks, png
-from tune.analysis.sheet import Sheet
+from tune.analysis.plotting import ReportFigure, file_name, png, titled
+from tune.analysis.report_table import ReportTable, csv_text
 from tune.analysis.statistics import mean_and_deviation
 from tune.core.study import Cell, Study, StudyError
 from tune.measures.measure import Document, Measure, Point, Results, RunRecord, ShownRow
 from tune.measures.velocity import COMMAND, Measured, VelocityMeasurement, measured_radius
 from tune.measures.velocity_figures import Curve, grid_figure, velocity_curves
-
-Lines = Sequence[Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -44,8 +40,8 @@ class Velocity(Measure[Settings]):
     description = """Velocity generalization of a study's models: test metric at velocities that training never showed.
 
 Measures accuracy, or the error of frame predictors, with all test clips moving at one velocity, for every velocity of
-a grid, and on V_0, V_1, ... (one velocity a clip), as in Figures 4 and 5 of Keller, "Flow Equivariant Recurrent Neural
-Networks", NeurIPS 2025. The grids: (vy, vx) for what drifts, degrees for what turns.
+a grid, and on V_0, V_1, ... (each clip with its own velocity), as in Figures 4 and 5 of Keller, "Flow Equivariant
+Recurrent Neural Networks", NeurIPS 2025. The grids: (vy, vx) for what drifts, degrees for what turns.
 
     python tune/velocity_eval.py --study kth-paper
     python tune/velocity_eval.py --study kth-demo --models fernn-v1 --range 2"""
@@ -68,27 +64,31 @@ Networks", NeurIPS 2025. The grids: (vy, vx) for what drifts, degrees for what t
         return [max(radii)] if radii else []
 
     def results(self, study: Study, rows: Sequence[ShownRow], way: int) -> "VelocityResults | None":
-        found = []
-        for one in rows:
-            measurements = [VelocityMeasurement.of(study, cell, way) for cell in one.cells]
+        models = []
+        for shown in rows:
+            measurements = [VelocityMeasurement.of(study, cell, way) for cell in shown.cells]
             seeds = [seed for each in measurements if (seed := each.measured()) is not None]
-            found += [ModelVelocity(study, one.row.label, seeds)] if seeds else []
-        return VelocityResults(study, found) if found else None
+            models += [ModelVelocity(study, shown.label, seeds)] if seeds else []
+        return VelocityResults(study, models) if models else None
 
 
 @dataclass(frozen=True)
 class ModelVelocity:
-    """What is measured of one row of the study's table: cells that differ by seed alone."""
+    """The measurements of one row of the study's table: of cells that differ only by seed."""
 
     study: Study
     label: str
-    """The model, and what else tells its rows apart (see tune/analysis/results.py)."""
+    """See :class:`tune.analysis.results.ModelRow`."""
     seeds: Sequence[Measured]
 
     @property
     def cell(self) -> Cell:
         """The first of the cells."""
         return self.seeds[0].cell
+
+    @property
+    def lr(self) -> float:
+        return self.cell.experiment.optim.lr
 
     @property
     def metric(self) -> Metric:
@@ -104,25 +104,25 @@ class ModelVelocity:
 
     @property
     def title(self) -> str:
-        """What stands over the figure of the means over seeds."""
+        """The title of the figure of means over seeds."""
         n = len(self.seeds)
-        return f"{self.label} lr {self.cell.experiment.optim.lr:g}: mean over {n} seed{'s' * (n > 1)}"
+        return f"{self.label} lr {self.lr:g}: mean over {n} seed{'s' * (n > 1)}"
 
     @property
     def mean(self) -> VelocityReadings:
         """The test metric by velocity, mean over seeds."""
-        return VelocityReadings.mean([seed.found for seed in self.seeds])
+        return VelocityReadings.mean([seed.readings for seed in self.seeds])
 
     @cached_property
     def statistics(self) -> dict[str, tuple[float, float | None]]:
         """Mean and sample standard deviation over seeds by name."""
-        by_name = [seed.found.by_name() for seed in self.seeds]
+        by_name = [seed.readings.by_name() for seed in self.seeds]
         return {name: mean_and_deviation([seed[name] for seed in by_name]) for name in by_name[0]}
 
     def document(self) -> Document:
-        """All of it, for a reader that is a program."""
+        """All results as JSON."""
         return {
-            **facts(self.study, self.cell),
+            **origin(self.study, self.cell),
             "label": self.label,
             "n": len(self.seeds),
             "seeds": [seed.cell.experiment.seed for seed in self.seeds],
@@ -130,10 +130,10 @@ class ModelVelocity:
             self.metric.name: {name: {"mean": mean, "deviation": sd} for name, (mean, sd) in self.statistics.items()},
         }
 
-    def line(self) -> list[str]:
-        """The row in a table: model, learning rate, n, the metric on every V_k."""
+    def table_row(self) -> list[str]:
+        """Model, learning rate, n, and the metric on every V_k."""
         spread = [self.metric.spread(*self.statistics[f"V{k}"]) for k in self.grid.ranges]
-        return [self.label, f"{self.cell.experiment.optim.lr:g}", str(len(self.seeds)), *spread]
+        return [self.label, f"{self.lr:g}", str(len(self.seeds)), *spread]
 
     def curve(self) -> Curve:
         """The model's line in the study's figure."""
@@ -144,11 +144,6 @@ class ModelVelocity:
         """The readings along the study's figure: V_0, V_1, ...; where the grid is one row, the grid."""
         names, num_drawn = self.grid.names(), len(self.grid.ranges)
         return names[num_drawn:] if len(self.grid.axes) == 1 else names[:num_drawn]
-
-    def curve_lines(self) -> Lines:
-        """A line for each reading of the model's curve."""
-        lr, n = self.cell.experiment.optim.lr, len(self.seeds)
-        return [(self.label, lr, name, *self.statistics[name], n) for name in self.curve_names()]
 
     def report_figure(self) -> ReportFigure:
         """The metric over the grid, mean over seeds."""
@@ -163,7 +158,7 @@ class ModelVelocity:
 
 @dataclass(frozen=True)
 class VelocityResults(Results):
-    """What is measured of a study's models on one grid."""
+    """The measurements of a study's models on one grid."""
 
     study: Study
     models: Sequence[ModelVelocity]
@@ -173,10 +168,10 @@ class VelocityResults(Results):
     def documents(self) -> list[Document]:
         return [model.document() for model in self.models]
 
-    def table(self) -> Sheet:
+    def table(self) -> ReportTable:
         title = f"{self.study.name}: test {self.study.metric.title} with velocities from V_k"
         columns = ("model", "learning rate", "n", *(f"V_{k}" for k in self.models[0].grid.ranges))
-        return Sheet(self.view, title, columns, [model.line() for model in self.models])
+        return ReportTable(self.view, title, columns, [model.table_row() for model in self.models])
 
     def figures(self) -> Iterator[ReportFigure]:
         metric = self.study.metric
@@ -188,13 +183,14 @@ class VelocityResults(Results):
             yield one.report_figure()
 
     def curves(self) -> Figure:
-        """The study's figure, after Figures 4 and 5 of the paper: a panel for each range of training."""
+        """The study's figure, after Figures 4 and 5 of the paper: one plot for each range of training."""
         panels: dict[str, dict[str, Curve]] = {}
         for model in sorted(self.models, key=lambda one: one.training_range):
             panel = panels.setdefault(f"trained on $V_{{{model.training_range}}}$", {})
             panel[model.cell.experiment.model.name] = model.curve()
-        lines = [f"{self.study.name}; bars: sample standard deviation over seeds", *marks(self.study)]
-        return velocity_curves(panels, self.models[0].grid, self.models[0].metric, "\n".join(lines))
+        classes = self.models[0].cell.experiment.data.classes
+        figure = velocity_curves(panels, self.models[0].grid, self.study.metric, 1 / len(classes) if classes else None)
+        return titled(figure, self.study, "test clips in motion; band: sample standard deviation over seeds")
 
     def run_records(self) -> Iterator[RunRecord]:
         for model in self.models:
@@ -204,44 +200,53 @@ class VelocityResults(Results):
 
         def files() -> dict[str, bytes]:
             columns = ("model", "lr", "velocities", "mean", "deviation", "n")
-            lines = [line for model in self.models for line in model.curve_lines()]
-            return {"velocity.csv": csv_of([columns, *lines]), "curves.png": png(self.curves())}
+            rows = [
+                (model.label, model.lr, name, *model.statistics[name], len(model.seeds))
+                for model in self.models
+                for name in model.curve_names()
+            ]
+            return {"velocity.csv": csv_text([columns, *rows]).encode(), "curves.png": png(self.curves())}
 
         yield RunRecord("study", self.documents(), [], files)
 
 
 def cell_record(study: Study, seed: Measured) -> RunRecord:
     """A cell's own numbers, table and figure."""
-    cell, readings = seed.cell, seed.found
+    cell, readings = seed.cell, seed.readings
     by_name = readings.by_name()
 
     def files() -> dict[str, bytes]:
-        columns = ("name", *readings.grid.axes, cell.metric.name)
-        lines = grid_lines(readings.grid, {name: (value,) for name, value in by_name.items()})
         figure = figure_of(study, cell, readings, f"{study.label(cell)}: {seed.record['num_clips']} test clips")
-        return {"velocity.csv": csv_of([columns, *lines]), picture_name(readings.grid): png(figure)}
+        values = {name: (value,) for name, value in by_name.items()}
+        return grid_files(figure, readings.grid, (cell.metric.name,), values)
 
-    return RunRecord(f"cell/{cell.key}", {**facts(study, cell), **seed.record}, points(by_name), files)
+    return RunRecord(f"cell/{cell.key}", {**origin(study, cell), **seed.record}, points(by_name), files)
 
 
 def model_record(model: ModelVelocity) -> RunRecord:
     """The means over a model's seeds: numbers, table and figure."""
 
     def files() -> dict[str, bytes]:
-        columns = ("name", *model.grid.axes, "mean", "deviation", "n")
         values = {name: (*pair, len(model.seeds)) for name, pair in model.statistics.items()}
         figure = figure_of(model.study, model.cell, model.mean, model.title)
-        return {
-            "velocity.csv": csv_of([columns, *grid_lines(model.grid, values)]),
-            picture_name(model.grid): png(figure),
-        }
+        return grid_files(figure, model.grid, ("mean", "deviation", "n"), values)
 
     means = {name: mean for name, (mean, _) in model.statistics.items()}
     return RunRecord(f"model/{model.label}", model.document(), points(means), files)
 
 
-def facts(study: Study, cell: Cell) -> Document:
-    """What the numbers are of."""
+def grid_files(
+    figure: Figure, grid: VelocityGrid, columns: Sequence[str], values: Mapping[str, Sequence[Any]]
+) -> dict[str, bytes]:
+    """The figure, and a CSV of the values by name: each V_k and each velocity, with its place on the grid's axes."""
+    places = [("",) * len(grid.axes)] * len(grid.ranges) + grid.velocities()
+    rows = [(name, *place, *numbers) for place, (name, numbers) in zip(places, values.items(), strict=True)]
+    name = "heatmap.png" if len(grid.axes) == 2 else "curve.png"
+    return {"velocity.csv": csv_text([("name", *grid.axes, *columns), *rows]).encode(), name: png(figure)}
+
+
+def origin(study: Study, cell: Cell) -> Document:
+    """The study, model and data that the numbers belong to."""
     experiment = cell.experiment
     return {
         "study": study.name, "model": experiment.model.name, "lr": experiment.optim.lr,
@@ -255,26 +260,7 @@ def points(values: Mapping[str, float]) -> list[Point]:
     return [Point(f"velocity/{name}", value) for name, value in values.items()]
 
 
-def grid_lines(grid: VelocityGrid, values: Mapping[str, Sequence[Any]]) -> Lines:
-    """A line for each V_k and each velocity: its name, its place on the axes where it has one, and its values."""
-    places = [("",) * len(grid.axes)] * len(grid.ranges) + grid.velocities()
-    return [(name, *place, *line) for place, (name, line) in zip(places, values.items(), strict=True)]
-
-
-def picture_name(grid: VelocityGrid) -> str:
-    """The name of the file of a figure over the grid."""
-    return "heatmap.png" if len(grid.axes) == 2 else "curve.png"
-
-
 def figure_of(study: Study, cell: Cell, readings: VelocityReadings, title: str) -> Figure:
-    """The metric over the grid with a title that says what it is of."""
+    """The metric over the grid, under a title with the range of training."""
     trained = cell.experiment.data.velocity_range
-    lines = [title, f"trained on $V_{{{trained}}}$ (red)", *marks(study)]
-    return grid_figure(readings, cell.metric, trained, "\n".join(lines))
-
-
-def csv_of(lines: Lines) -> bytes:
-    """Lines as a CSV file."""
-    sink = io.StringIO()
-    csv.writer(sink, lineterminator="\n").writerows(lines)
-    return sink.getvalue().encode()
+    return titled(grid_figure(readings, cell.metric, trained), study, f"{title}\ntrained on $V_{{{trained}}}$ (red)")

@@ -8,11 +8,11 @@ from typing import Any
 
 from tune.core.console import plain, print_document, print_lines, print_table
 from tune.core.study import PROTOCOL_VERSION, Study, StudyError
-from tune.reporting.table import Table, columns, imported_row_cells, marks, records, row_cells
+from tune.reporting.table import Table, columns, marks, records
 
 
 @dataclass(frozen=True)
-class Line:
+class ComparedRow:
     """One row of one study's table: as text, and by name."""
 
     table: Table
@@ -31,11 +31,11 @@ class StudyComparison:
 
     tables: Sequence[Table]
     names: Mapping[str, str]
-    """What each study is called here, by the root of its folder."""
+    """The name of each study here, by the root of its folder."""
 
     @classmethod
     def of(cls, studies: Sequence[Study]) -> "StudyComparison":
-        """Raises StudyError for no study, for one that is named twice or has no result, and for metrics that differ."""
+        """Raises StudyError for no study, for one that is named twice or has no result, and for different metrics."""
         if not studies:
             raise StudyError("compare takes the names of one or more studies: python tune/study.py list has them")
         roots = [study.folder.root for study in studies]
@@ -48,34 +48,32 @@ class StudyComparison:
         return cls(tables, names)
 
     def name(self, table: Table) -> str:
-        """What the table's study is called here."""
+        """The name of the table's study here."""
         return self.names[table.study.folder.root]
 
     @cached_property
-    def lines(self) -> list[Line]:
+    def rows(self) -> list[ComparedRow]:
         """All rows, study by study."""
-        return [line for table in self.tables for line in _lines(table)]
+        return [row for table in self.tables for row in _rows(table)]
 
-    def difference(self, line: Line) -> float | None:
-        """The row's mean test metric less the first row's; None where their clips are not of one kind."""
-        first = self.lines[0]
-        return line.test - first.test if _kind(line.table) == _kind(first.table) else None
+    def difference(self, row: ComparedRow) -> float | None:
+        """The row's mean test metric less the first row's; None where they are of different data."""
+        first = self.rows[0]
+        return row.test - first.test if _kind(row.table) == _kind(first.table) else None
 
     def differing_fields(self) -> dict[str, dict[str, list[Any]]]:
-        """Each field that not all studies which have it agree in: its values by study."""
-        found = {self.name(table): values(table.study) for table in self.tables}
-        names = dict.fromkeys(name for fields in found.values() for name in fields)
-        by_field = {name: {key: fields[name] for key, fields in found.items() if name in fields} for name in names}
-        return {name: ones for name, ones in by_field.items() if len({json.dumps(one) for one in ones.values()}) > 1}
+        """Each field that differs between the studies that have it: its values by study."""
+        by_study = {self.name(table): values(table.study) for table in self.tables}
+        names = dict.fromkeys(name for fields in by_study.values() for name in fields)
+        by_field = {name: {key: fields[name] for key, fields in by_study.items() if name in fields} for name in names}
+        return {name: each for name, each in by_field.items() if len(set(map(json.dumps, each.values()))) > 1}
 
     def remarks(self) -> list[str]:
-        """What must stand under the comparison."""
-        found = [f"{name}: {_against(ones)}" for name, ones in self.differing_fields().items()]
-        lines = ["what differs:", *(f"  {line}" for line in found)] if found else ["no field differs"]
-        if any(self.difference(line) is None for line in self.lines):
-            lines.append(
-                "No difference stands where the first row is of other data, or of data that is marked otherwise."
-            )
+        """The remarks below the comparison."""
+        fields = [f"  {name}: {_by_study(each)}" for name, each in self.differing_fields().items()]
+        lines = ["what differs:", *fields] if fields else ["no field differs"]
+        if any(self.difference(row) is None for row in self.rows):
+            lines.append("A row has no difference where its data or its marks are not those of the first row.")
         for table in self.tables:
             lines += [f"{self.name(table)}: {remark}" for remark in table.remarks() if _warns(remark)]
         return lines
@@ -91,15 +89,14 @@ def _check_metrics(tables: Sequence[Table]) -> None:
             )
 
 
-def _lines(table: Table) -> list[Line]:
-    texts = [*map(row_cells, table.rows), *(imported_row_cells(*one) for one in table.imported)]
-    return [Line(table, text, record) for text, record in zip(texts, records(table), strict=True)]
+def _rows(table: Table) -> list[ComparedRow]:
+    return [ComparedRow(table, *pair) for pair in zip(table.texts(), records(table), strict=True)]
 
 
 def _kind(table: Table) -> tuple[Any, ...]:
-    """Numbers of equal kinds are of the same prepared data, whole or lacking the same, real or rendered alike.
+    """Rows of one kind are of the same prepared data with the same marks.
 
-    How clips are split, drawn and moved may differ: that is named beside the numbers.
+    Their splits, draws and velocities may differ: the remarks name these fields.
     """
     study, fields = table.study, values(table.study)
     return study.demo, study.stand_in, study.partial, str(fields.get("data.name")), str(fields.get("data_hash"))
@@ -112,20 +109,19 @@ def _warns(remark: str) -> bool:
 
 def values(study: Study) -> dict[str, list[Any]]:
     """Every field of the study's cells with its distinct values; a model's own fields under the model's name."""
-    found: dict[str, dict[str, Any]] = {}
+    distinct: dict[str, dict[str, Any]] = {}
     for cell in study.cells:
         label = cell.experiment.model.label
         flat = {"protocol_version": PROTOCOL_VERSION, "data_hash": cell.data_hash, **cell.experiment.flatten()}
         for name, value in flat.items():
             field = "model" if name == "model.name" else name.replace("model.", f"{label}.", 1)
-            found.setdefault(field, {})[json.dumps(value)] = value
+            distinct.setdefault(field, {})[json.dumps(value)] = value
     strategy = {"scheduler": study.scheduler, "sampling": dict(study.sampling)}
-    return {name: list(ones.values()) for name, ones in found.items()} | {name: [v] for name, v in strategy.items()}
+    return {name: list(each.values()) for name, each in distinct.items()} | {name: [v] for name, v in strategy.items()}
 
 
-def _against(ones: Mapping[str, Sequence[Any]]) -> str:
-    """ "2 in a, 1 in b": the values of each study."""
-    return "; ".join(f"{', '.join(map(plain, found))} in {name}" for name, found in ones.items())
+def _by_study(fields: Mapping[str, Sequence[Any]]) -> str:
+    return "; ".join(f"{', '.join(map(plain, choices))} in {name}" for name, choices in fields.items())
 
 
 def print_comparison(studies: Sequence[Study], as_json: bool) -> None:
@@ -140,20 +136,20 @@ def print_comparison(studies: Sequence[Study], as_json: bool) -> None:
 
 
 def _texts(comparison: StudyComparison) -> list[tuple[str, ...]]:
-    metric, found = comparison.tables[0].metric, []
-    for line in comparison.lines:
-        difference = comparison.difference(line)
+    metric, texts = comparison.tables[0].metric, []
+    for row in comparison.rows:
+        difference = comparison.difference(row)
         text = "" if difference is None else f"{difference:+{metric.form}}"
-        found.append((comparison.name(line.table), marks(line.table.study), *line.cells, text))
-    return found
+        texts.append((comparison.name(row.table), marks(row.table.study), *row.cells, text))
+    return texts
 
 
 def document(comparison: StudyComparison) -> dict[str, Any]:
     """The comparison by name."""
     rows = [
-        {"study": comparison.name(line.table), "marks": marks(line.table.study), **line.record}
-        | {"difference_to_first": comparison.difference(line)}
-        for line in comparison.lines
+        {"study": comparison.name(row.table), "marks": marks(row.table.study), **row.record}
+        | {"difference_to_first": comparison.difference(row)}
+        for row in comparison.rows
     ]
     studies = [
         {"study": comparison.name(table), "folder": table.study.folder.root, "demo": table.study.demo,

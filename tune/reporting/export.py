@@ -1,8 +1,8 @@
-"""A study to take along, as two tidy tables: ``python tune/study.py export NAME --out DIR``.
+"""Export a study as two tidy tables: ``python tune/study.py export NAME --out DIR``.
 
-metrics.parquet, metrics.csv   a row a cell and epoch: where the cell stands in the study, and every metric
-cells.parquet, cells.csv       a row a cell: its status, its result, and the machine that it was computed on
-study.json                     what the study is, as its folder says it
+metrics.parquet, metrics.csv   a row for each cell and epoch: the cell's searched fields, and every metric
+cells.parquet, cells.csv       a row for each cell: its status, its result, and its machine
+study.json                     the study's settings, a copy of the file in its folder
 """
 
 import io
@@ -29,11 +29,11 @@ MACHINE = ("host", "device", "threads", "python", "torch", "ray")
 
 
 def export(study: Study, out: str, overwrite: bool) -> list[str]:
-    """Write the study into the folder or archive ``out``; the files that were written.
+    """Write the study into the folder or archive ``out``; returns the files that were written.
 
-    Raises StudyError where files are in the way, or where a cell's file is not as it was written.
+    Raises StudyError where a file exists already and ``overwrite`` is false, or where a cell's file is damaged.
     """
-    folder, archive = _place(out)
+    folder, archive = _target(out)
     if not overwrite:
         _require_free(folder, [archive] if archive else NAMES)
     files = contents(study)
@@ -43,8 +43,8 @@ def export(study: Study, out: str, overwrite: bool) -> list[str]:
     return [f"{folder.root}/{name}" for name in files]
 
 
-def _place(out: str) -> tuple[Folder, str]:
-    """The folder that files go to, and the name of the one archive, empty where there is none."""
+def _target(out: str) -> tuple[Folder, str]:
+    """The folder of the files, and the name of the archive, empty where there is none."""
     if not out.endswith(ARCHIVE):
         return Folder(out), ""
     parent, separator, name = out.rpartition("/")
@@ -52,15 +52,15 @@ def _place(out: str) -> tuple[Folder, str]:
 
 
 def _require_free(folder: Folder, names: Sequence[str]) -> None:
-    if there := [name for name in names if folder.has(name)]:
+    if existing := [name for name in names if folder.has(name)]:
         raise StudyError(
-            f"--out must not hold {', '.join(there)} already, {folder.root} does: "
+            f"--out must not hold {', '.join(existing)} already, {folder.root} does: "
             f"give another --out, or --overwrite to replace what is there"
         )
 
 
 def contents(study: Study) -> dict[str, bytes]:
-    """Every file's content by name."""
+    """The content of every file by name."""
     cells = statuses(study)
     if damaged := [one for one in cells if one.status == "damaged"]:
         raise StudyError(f"cells that are damaged cannot be exported: {damaged[0].reason}")
@@ -71,7 +71,7 @@ def contents(study: Study) -> dict[str, bytes]:
 
 
 def place(study: Study, one: CellStatus) -> dict[str, Any]:
-    """Which cell a row is of: the study with its marks, the key, and the value of every searched field."""
+    """The cell of a row: the study with its marks, the key, and the value of every searched field."""
     model, experiment = one.cell.experiment.model.name, one.cell.experiment
     values = {"model": model, "lr": experiment.optim.lr, "seed": experiment.seed, **study.where(one.cell)}
     return {"study": study.name, "marks": marks(study), "cell": one.cell.key, **values}
@@ -89,7 +89,7 @@ def cells_table(study: Study, cells: Sequence[CellStatus]) -> pa.Table:
 
 
 def outcome(one: CellStatus) -> dict[str, Any]:
-    """What became of a cell, by column."""
+    """The status, result and machine of a cell, by column."""
     result, metric = one.result, one.cell.metric.name
     return {
         "status": one.status, "reason": one.reason, "epochs_done": one.epoch, "epochs": one.cell.experiment.epochs,
@@ -104,9 +104,9 @@ def _columns(study: Study, cells: Sequence[CellStatus]) -> list[str]:
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pa.Table:
-    """The rows as a table: the named columns first, then all that any row has; nothing where a row has none.
+    """The rows as a table: the named columns first, then all others. A value that a row lacks is null.
 
-    Lists, which CSV does not have, are written as text.
+    Lists are written as text, since CSV has none.
     """
     names = list(dict.fromkeys([*columns, *(name for row in rows for name in row)]))
     return pa.table({name: [_plain(row.get(name)) for row in rows] for name in names})
@@ -140,7 +140,7 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 
 
 def write_together(folder: Folder, files: Mapping[str, bytes]) -> None:
-    """Write all files or none: under temporary names first, and once all are there, moved to their own."""
+    """Write all files under temporary names, then move them to their own, so that all are written or none."""
     staged = {name: f"{name}{TEMPORARY}{uuid.uuid4().hex[:8]}" for name in files}
     try:
         for name, content in files.items():

@@ -1,15 +1,14 @@
-"""A report as one page of HTML that needs nothing beside it: no network, no script, light and dark."""
+"""A report as one self-contained page of HTML: no network, no script, light and dark."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
 from tune.analysis.plotting import ReportFigure, svg
 from tune.analysis.published import deviations
-from tune.analysis.sheet import Sheet
+from tune.analysis.report_table import ReportTable
 from tune.analysis.significance import ModelComparison, comparisons
 from tune.analysis.statistics import LEVEL
 from tune.reporting.table import Table, marks
@@ -20,17 +19,7 @@ PROLOGUE = re.compile(r"^.*?(?=<svg)", re.DOTALL)
 METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Inline:
-    """A figure as the page holds it."""
-
-    name: str
-    title: str
-    words: str
-    svg: Markup
-
-
-def page(table: Table, sheets: Sequence[Sheet], figures: Sequence[ReportFigure]) -> str:
+def page(table: Table, tables: Sequence[ReportTable], figures: Sequence[ReportFigure]) -> str:
     """The whole page."""
     environment = Environment(
         loader=PackageLoader("tune.reporting", "."),
@@ -39,17 +28,16 @@ def page(table: Table, sheets: Sequence[Sheet], figures: Sequence[ReportFigure])
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    content: Mapping[str, object] = {
-        "study": table.study,
-        "metric": table.metric,
-        "mark": marks(table.study),
-        "summary": summary(table),
-        "sheets": sheets,
-        "remarks": table.remarks(),
-        "figures": [Inline(one.name, one.title, one.words, inline(one)) for one in figures],
-        "deviations": deviations(table.study, table.search),
-    }
-    return environment.get_template("page.html.j2").render(content)
+    return environment.get_template("page.html.j2").render(
+        study=table.study,
+        metric=table.metric,
+        mark=marks(table.study),
+        summary=summary(table),
+        tables=tables,
+        remarks=table.remarks(),
+        figures=[{"name": one.name, "title": one.title, "words": one.words, "svg": inline(one)} for one in figures],
+        deviations=deviations(table.study, table.search),
+    )
 
 
 def summary(table: Table) -> str:
@@ -58,28 +46,27 @@ def summary(table: Table) -> str:
     if not rows:
         return "Imported checkpoints alone: nothing was trained here."
     best = max(rows, key=lambda row: row.metric.rank(row.test))
-    done = sum(len(ones) for row in rows for ones in row.by_lr.values())
-    sentence = (
-        f"{done} of {len(study.cells)} cells have a result. Best mean on test clips: {best.label}. {best.sentence()}"
-    )
-    return f"{sentence} {_shown(comparisons(rows))}".rstrip()
+    done = sum(len(cells) for row in rows for cells in row.by_lr.values())
+    finished = f"{done} of {len(study.cells)} cells have a result."
+    sentences = [finished, f"Best mean on test clips: {best.label}.", best.sentence(), _differing(comparisons(rows))]
+    return " ".join(filter(None, sentences))
 
 
-def _shown(found: Sequence[ModelComparison]) -> str:
-    """How many models are shown to differ."""
-    if not found:
+def _differing(compared: Sequence[ModelComparison]) -> str:
+    """A sentence on the models that the seeds show to differ."""
+    if not compared:
         return ""
-    known = [f"{one.first} and {one.second}" for one in found if one.adjusted <= LEVEL]
-    if not known:
+    pairs = [f"{one.first} and {one.second}" for one in compared if one.adjusted <= LEVEL]
+    if not pairs:
         return "No difference between models is shown by these seeds (exact paired tests, below)."
-    return f"Shown to differ by these seeds (exact paired tests, below): {'; '.join(known)}."
+    return f"Shown to differ by these seeds (exact paired tests, below): {'; '.join(pairs)}."
 
 
 def inline(figure: ReportFigure) -> Markup:
-    """The figure as a part of a page: its ink and paper are the page's, its ids its own, its words read aloud."""
+    """The figure as part of a page: it takes the page's colours, has ids of its own, and a label for screen readers."""
     text = PROLOGUE.sub("", svg(figure.figure).decode(), count=1)
     text = METADATA.sub("", text)
     text = PAPER.sub("var(--page)", INK.sub("currentColor", text))
-    text = IDS.sub(lambda found: f"{found[1]}{figure.name}-", text)
+    text = IDS.sub(lambda match: f"{match[1]}{figure.name}-", text)
     label = f'<svg role="img" aria-label="{escape(f"{figure.title}. {figure.words}")}" fill="currentColor"'
     return Markup(text.replace("<svg", label, 1))

@@ -1,4 +1,4 @@
-"""Every study in a storage at a glance: ``python tune/study.py list``."""
+"""The list of the studies in a storage: ``python tune/study.py list``."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -31,38 +31,38 @@ class Entry:
     num_imported: int
     driver: Mapping[str, Any] | None
     last_result: float | None
-    """When the newest result came, in seconds since 1970."""
+    """The time of the latest result, in seconds since 1970."""
     num_bytes: int
 
     @property
     def num_planned(self) -> int:
-        """The cells of the study, with those that a sampler has still to propose."""
+        """The number of cells, with those that a sampler will still propose."""
         return len(self.study.cells) + self.study.num_to_come
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A folder of the storage that is no study, and why."""
+    """A folder of the storage that is not a study, and the reason."""
 
     name: str
     reason: str
 
 
 def entries(storage: str) -> tuple[list[Entry], list[Unreadable]]:
-    """The studies of the storage, and the folders in it that hold none; StudyError for a storage that is not there."""
+    """The studies of the storage, and its other folders; raises StudyError for a storage that does not exist."""
     check_storage_name(storage)
     home = Folder(storage)
     if not home.exists():
         raise StudyError(f"--storage must be a folder or bucket with studies, {home.root} is not there: {FIRST}")
-    found, rest = [], []
+    studies, others = [], []
     for name in home.folders():
         try:
-            found.append(entry((home / name).as_root()))
+            studies.append(entry((home / name).as_root()))
         except (StudyError, DamagedError) as error:
-            rest.append(Unreadable(name, _reason((home / name).as_root(), error)))
+            others.append(Unreadable(name, _reason((home / name).as_root(), error)))
         except OSError as error:
-            rest.append(Unreadable(name, f"it cannot be read: {error}"))
-    return found, rest
+            others.append(Unreadable(name, f"it cannot be read: {error}"))
+    return studies, others
 
 
 def _reason(folder: Folder, error: Exception) -> str:
@@ -70,7 +70,7 @@ def _reason(folder: Folder, error: Exception) -> str:
 
 
 def entry(folder: Folder) -> Entry:
-    """What the list says of the study in ``folder``."""
+    """The entry of the study in ``folder``."""
     study = load_study(folder)
     imported, planned = imported_cells(study), experiments(study)
     data = planned[0].data.name if planned else ""
@@ -79,7 +79,7 @@ def entry(folder: Folder) -> Entry:
 
 
 def last_result(study: Study) -> float | None:
-    """When the newest of the study's results came."""
+    """The time of the study's latest result."""
     times = []
     for cell in study.cells:
         try:
@@ -91,17 +91,17 @@ def last_result(study: Study) -> float | None:
 
 def print_list(storage: str, as_json: bool) -> None:
     """Print the list."""
-    found, rest = entries(storage)
+    studies, others = entries(storage)
     if as_json:
-        unreadable = [{"folder": one.name, "reason": one.reason} for one in rest]
+        unreadable = [{"folder": one.name, "reason": one.reason} for one in others]
         return print_document(
-            {"storage": Folder(storage).root, "studies": [record(one) for one in found], "unreadable": unreadable}
+            {"storage": Folder(storage).root, "studies": [record(one) for one in studies], "unreadable": unreadable}
         )
-    if found:
-        print_table(f"studies in {storage}", COLUMNS, [row(one) for one in found], right=("cells done", "disk"))
+    if studies:
+        print_table(f"studies in {storage}", COLUMNS, [row(one) for one in studies], right=("cells done", "disk"))
     else:
         print_lines([f"no study in {storage}: {FIRST}"])
-    print_lines(f"not a study: {Folder(storage).root}/{one.name}: {one.reason}" for one in rest)
+    print_lines(f"not a study: {Folder(storage).root}/{one.name}: {one.reason}" for one in others)
 
 
 def row(one: Entry) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""One study, whole: what it is, how far each cell is, and its table: ``python tune/study.py show NAME``."""
+"""One study: its settings, the status of each cell, and its table: ``python tune/study.py show NAME``."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from tune.core.given_weights import experiments
 from tune.core.sealing import DamagedError
 from tune.core.status import CellStatus, statuses
 from tune.core.study import Study, StudyError
-from tune.reporting.table import Table, absent, columns, imported_row_cells, marks, notes, records, row_cells
+from tune.reporting.table import Table, absent, columns, marks, notes, records
 
 CELL_COLUMNS = (
     "cell", "status", "epoch", "best epoch", "validation", "test", "training", "machine", "reason",
@@ -18,31 +18,30 @@ RIGHT = ("epoch", "best epoch", "validation", "test", "training")
 
 
 def print_study(study: Study, as_json: bool) -> None:
-    """Print all of it; nothing is locked or written, so a driver may be at work."""
+    """Print the overview. It locks and writes nothing, so a driver may be running."""
     cells, (table, missing) = statuses(study), table_of(study)
     if as_json:
         return print_document(document(study, cells, table, missing))
-    print_lines(facts(study))
+    print_lines(summary(study))
     title = f"{study.name}: cells, by {study.metric.title}" if study.cells else f"{study.name}: no cells"
     print_table(title, CELL_COLUMNS, [cell_row(study, one) for one in cells], RIGHT)
     if table is None:
         return print_lines([f"no table: {missing}"])
-    rows = [*map(row_cells, table.rows), *(imported_row_cells(*one) for one in table.imported)]
     title = f"{study.name}: models" + (f" ({marks(study)})" if marks(study) else "")
-    print_table(title, columns(table.metric), rows, right=columns(table.metric)[1:])
+    print_table(title, columns(table.metric), table.texts(), right=columns(table.metric)[1:])
     print_lines(table.remarks())
 
 
 def table_of(study: Study) -> tuple[Table | None, str]:
-    """The study's table, or None and why there is none."""
+    """The study's table, or None and the reason."""
     try:
         return Table.of(study), ""
     except (StudyError, DamagedError) as error:
         return None, str(error)
 
 
-def facts(study: Study) -> Iterator[str]:
-    """What the study is, a line a subject."""
+def summary(study: Study) -> Iterator[str]:
+    """The study's data, protocol, searched fields, strategy and driver, one on each line."""
     yield f"study {study.name}" + (f", {marks(study)}" if marks(study) else "") + f": {study.folder.root}"
     planned = experiments(study)
     if planned:
@@ -59,7 +58,7 @@ def facts(study: Study) -> Iterator[str]:
 
 
 def protocol(study: Study) -> dict[str, Any]:
-    """The fields that all cells share, but those of the models and of the data set's name, by their own names."""
+    """The fields that all cells share, except those of the models and the name of the data set."""
     flat = experiments(study)[0].flatten()
     shared = {name: value for name, value in flat.items() if not name.startswith("model.") and name not in study.space}
     return {name: value for name, value in shared.items() if name not in ("data.name", "optim.lr", "seed")}
@@ -89,7 +88,7 @@ def cell_row(study: Study, one: CellStatus) -> tuple[str, ...]:
 
 
 def document(study: Study, cells: list[CellStatus], table: Table | None, missing: str) -> dict[str, Any]:
-    """All of it by name."""
+    """The overview by name."""
     planned = experiments(study)
     return {
         "study": study.name, "folder": study.folder.root, "demo": study.demo,
@@ -105,7 +104,7 @@ def document(study: Study, cells: list[CellStatus], table: Table | None, missing
 
 
 def _remarks(study: Study) -> list[str]:
-    """What stands under a table, where it can be said without one."""
+    """The remarks below a table, where they can be read without one."""
     try:
         return notes(study) if study.cells else []
     except DamagedError:

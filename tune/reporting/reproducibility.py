@@ -1,8 +1,8 @@
-"""What reproducibility reviews ask of a study, as facts, from the study's folder alone.
+"""The answers to a reproducibility review as JSON, from the study's folder alone.
 
 The questions are those of Coakley et al. (research type, pseudocode, open source code, open datasets, dataset splits,
-hardware specification, software dependencies, experiment setup). What a study of an earlier version did not write
-down is None, and the card says "not recorded". The same folder gives the same facts.
+hardware specification, software dependencies, experiment setup). A value that an earlier version did not record is
+None, and the card says "not recorded". The same folder gives the same answers.
 """
 
 import json
@@ -30,29 +30,30 @@ from tune.reporting.table import marks, notes
 
 @dataclass(frozen=True)
 class State:
-    """A cell as its folder has it."""
+    """A cell, and the content of its folder."""
 
     cell: Cell
     folder: CellFolder
     done: Result | None
     rows: Sequence[Mapping[str, float]]
-    """Of a cell without a result: as far as it was trained."""
+    """The epochs of a cell without a result."""
 
     @classmethod
     def of(cls, cell: Cell, folder: CellFolder) -> "State":
-        """What the folder has now."""
+        """The state in the folder."""
         done = folder.done()
         return cls(cell, folder, done, folder.history() if done is None else [])
 
     @property
     def status(self) -> str:
-        """How the cell ended, or how far it is; "imported" where it was trained elsewhere."""
-        is_foreign = self.done is not None and self.done.status != FINISHED
-        return self.done.status if self.done is not None and is_foreign else status_in(self.folder, halves=True)[0]
+        """The cell's status; "imported" where it was trained elsewhere."""
+        if self.done is not None and self.done.status != FINISHED:
+            return self.done.status
+        return status_in(self.folder, halves=True)[0]
 
     @property
     def reason(self) -> str | None:
-        """Why there is no result, where something was said of that."""
+        """The recorded reason why there is no result."""
         return status_in(self.folder, halves=True)[1] or None
 
     def seconds(self, part: str) -> float:
@@ -62,80 +63,77 @@ class State:
         return sum(row[f"time/{name}"] for row in self.rows) if known is None else known
 
     def hours(self, kind: str) -> float | None:
-        """Hours of the CPUs or GPUs that the cell held at its end, None where it has no result or did not say."""
+        """Hours of the CPUs or GPUs that the cell held at its end, None where there is no result or no record."""
         held = None if self.done is None else self.done.held(kind)
         return None if held is None else held * (self.seconds("train") + self.seconds("validation")) / 3600
 
 
 def states(study: Study) -> list[State]:
     """The study's cells, then the imported ones."""
-    found = study.folder.each(lambda cell: State.of(cell, study.cell_folder(cell)), study.cells)
-    return found + [State.of(one.cell, imported_folder(study, one)) for one in imported_cells(study)]
+    planned = study.folder.each(lambda cell: State.of(cell, study.cell_folder(cell)), study.cells)
+    return planned + [State.of(one.cell, imported_folder(study, one)) for one in imported_cells(study)]
 
 
-def facts(study: Study) -> dict[str, Any]:
-    """All that the card says, as JSON."""
-    found = states(study)
-    machines = hardware(found)
+def answers(study: Study) -> dict[str, Any]:
+    """The content of the card as JSON."""
+    cells = states(study)
+    machines = hardware(cells)
     return {
         "study": study.name,
         "marks": marks(study),
         "notes": notes(study),
-        "research_type": research_type(study, found),
-        "code": code(study, found),
+        "research_type": research_type(study, cells),
+        "code": code(study, cells),
         "data": data(study),
         "hardware": machines,
         "setup": setup(study),
-        "cells": [record(study, one, machines) for one in found],
-        "compute": compute(study, found),
+        "cells": [record(study, one, machines) for one in cells],
+        "compute": compute(study, cells),
         "deviations": deviations(study, search_of(study)),
-        "missing": missing(study, found),
+        "missing": missing(study, cells),
     }
 
 
-def research_type(study: Study, found: Sequence[State]) -> dict[str, Any]:
-    """What kind of study it is, and how large."""
-    finished = sum(one.done is not None for one in found)
-    models = list(dict.fromkeys(study.model_label(one.cell) for one in found))
-    imported = len(imported_cells(study))
+def research_type(study: Study, cells: Sequence[State]) -> dict[str, Any]:
+    """The kind of study, and its size."""
     return {
-        "type": "experimental", "models": models, "num_cells": len(found), "num_finished": finished,
-        "num_imported": imported,
+        "type": "experimental", "models": list(dict.fromkeys(study.model_label(one.cell) for one in cells)),
+        "num_cells": len(cells), "num_finished": sum(one.done is not None for one in cells),
+        "num_imported": len(cells) - len(study.cells),
     }  # fmt: skip
 
 
-def code(study: Study, found: Sequence[State]) -> dict[str, Any]:
-    """The records of code by id, in the order of their first use, and which cells each trained."""
+def code(study: Study, cells: Sequence[State]) -> dict[str, Any]:
+    """The records of code by id, in the order of their first use, and the cells that each trained."""
     records = recorded(study.folder)
-    trained = {name: [one.folder.folder.name for one in found if name in codes(one)] for name in ["", *records]}
-    lost = {name for one in found for name in codes(one)} - {"", *records}
+    trained = {name: [one.folder.folder.name for one in cells if name in codes(one)] for name in ["", *records]}
+    lost = {name for one in cells for name in codes(one)} - {"", *records}
     return {
         "distribution": DISTRIBUTION,
-        "records": {name: {**facts, "cells": trained[name]} for name, facts in records.items()},
+        "records": {name: {**one, "cells": trained[name]} for name, one in records.items()},
         "not_recorded": trained[""],
         "records_lost": sorted(lost),
-        "other_sources": [one.folder.folder.name for one in found if by_other_sources(one, records)],
-        "commands": list(dict.fromkeys(facts["command"] for facts in records.values())),
-        "first_used_at": {name: facts[FIRST_USED] for name, facts in records.items()},
+        "other_sources": [one.folder.folder.name for one in cells if by_other_sources(one, records)],
+        "commands": list(dict.fromkeys(one["command"] for one in records.values())),
+        "first_used_at": {name: one[FIRST_USED] for name, one in records.items()},
     }
 
 
 def codes(state: State) -> list[str]:
-    """The records of code that trained the cell, in order; an empty one where that was not recorded."""
-    known = state.folder.codes()
+    """The records of code that trained the cell, in order; an empty name where it was not recorded."""
     begun = state.done is not None or state.rows
-    return [one["code"] for one in known] or ([""] if begun else [])
+    return [one["code"] for one in state.folder.codes()] or ([""] if begun else [])
 
 
 def by_other_sources(state: State, records: Mapping[str, Any]) -> bool:
     """Whether the worker that finished the cell had other source files than the search command."""
-    said, names = machine_of(state).get("source_sha256"), codes(state)
-    known = records.get(names[-1]) if names else None
-    return said is not None and known is not None and known["source_sha256"] != said
+    worker, names = machine_of(state).get("source_sha256"), codes(state)
+    last = records.get(names[-1]) if names else None
+    return worker is not None and last is not None and last["source_sha256"] != worker
 
 
 def data(study: Study) -> dict[str, Any]:
-    """Which data it is, and what was recorded of how it came to be."""
+    """The data, and the record of its preparation."""
     config = experiments(study)[0].data
     planned = study.cells or [one.cell for one in imported_cells(study)]
     return {
@@ -149,10 +147,10 @@ def data(study: Study) -> dict[str, Any]:
     }
 
 
-def hardware(found: Sequence[State]) -> list[dict[str, Any]]:
-    """Each machine with the cells of which trials ran there; what they held of it may differ from cell to cell."""
+def hardware(cells: Sequence[State]) -> list[dict[str, Any]]:
+    """Each machine, with the cells whose trials ran there; cells with other resources count as another machine."""
     machines: dict[str, dict[str, Any]] = {}
-    for one in found:
+    for one in cells:
         for machine in one.folder.machines() or ([machine_of(one)] if one.done is not None else []):
             entry = machines.setdefault(json.dumps(machine, sort_keys=True), {**machine, "cells": []})
             entry["cells"].append(one.folder.folder.name)
@@ -160,12 +158,12 @@ def hardware(found: Sequence[State]) -> list[dict[str, Any]]:
 
 
 def machine_of(state: State) -> dict[str, Any]:
-    """What the cell says of its machine; empty where it says nothing."""
+    """The cell's record of its machine, empty where there is none."""
     return {} if state.done is None else dict(state.done.machine)
 
 
 def setup(study: Study) -> dict[str, Any]:
-    """Hyper-parameters searched, chosen and fixed, seeds, and metrics with the rule that selects by them."""
+    """The searched, chosen and fixed hyper-parameters, seeds, and the metric with the rule of selection."""
     planned = experiments(study)
     metric, shared = task_of(planned[0].data).metric, protocol(study)
     own = {"protocol_version", "data_hash", *planned[0].flatten()}
@@ -203,17 +201,17 @@ def optimizer(experiment: Experiment) -> str:
 
 
 def draws(data: DataConfig) -> str:
-    """Where random numbers come from, in words."""
-    said = "Every random draw comes from a named stream (`fernn/seeding.py`), so it depends on no order of calls"
+    """The origin of random numbers, in words."""
+    sentences = ["Every random draw comes from a named stream (`fernn/seeding.py`) and depends on no order of calls."]
     if data.task == "stochastic":
-        said += "; latent draws of a training epoch come one after the other from a stream of that epoch"
+        sentences.append("The latent draws of a training epoch come one after the other from a stream of that epoch.")
     if data.protocol == "published" and data.published_draws:
-        said += f"; but for what the published code draws in its own order, which is repeated: {data.published_draws}"
-    return f"{said}."
+        sentences.append(f"Exception, drawn in the order of the published code: {data.published_draws}.")
+    return " ".join(sentences)
 
 
 def record(study: Study, state: State, machines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One cell: how it ended, by which code, where, and the hash of its metrics."""
+    """One cell: its status, code, machines, and the hash of its metrics."""
     done, name = state.done or Result(), state.folder.folder.name
     return {
         "cell": name,
@@ -232,31 +230,33 @@ def record(study: Study, state: State, machines: Sequence[Mapping[str, Any]]) ->
     }
 
 
-def compute(study: Study, found: Sequence[State]) -> list[dict[str, Any]]:
-    """By model: epochs, seconds, and hours of CPUs and GPUs, as far as cells say what they held."""
-    models = list(dict.fromkeys(study.model_label(one.cell) for one in found))
-    return [_spent(label, [one for one in found if study.model_label(one.cell) == label]) for label in models]
+def compute(study: Study, cells: Sequence[State]) -> list[dict[str, Any]]:
+    """By model: cells, seconds, and hours of CPUs and GPUs, as far as cells recorded what they held."""
+    by_model: dict[str, list[State]] = {}
+    for one in cells:
+        by_model.setdefault(study.model_label(one.cell), []).append(one)
+    return [_spent(label, group) for label, group in by_model.items()]
 
 
-def _spent(label: str, mine: Sequence[State]) -> dict[str, Any]:
-    hours = {kind: [one.hours(kind) for one in mine] for kind in ("cpus", "gpus")}
+def _spent(label: str, group: Sequence[State]) -> dict[str, Any]:
+    hours = {kind: [one.hours(kind) for one in group] for kind in ("cpus", "gpus")}
     known = {kind: [value for value in values if value is not None] for kind, values in hours.items()}
     return {
         "model": label,
-        "num_cells": sum(bool(one.done or one.rows) for one in mine),
-        "train_seconds": sum(one.seconds("train") for one in mine),
-        "validation_seconds": sum(one.seconds("validation") for one in mine),
+        "num_cells": sum(bool(one.done or one.rows) for one in group),
+        "train_seconds": sum(one.seconds("train") for one in group),
+        "validation_seconds": sum(one.seconds("validation") for one in group),
         "cpu_hours": sum(known["cpus"]) if known["cpus"] else None,
         "gpu_hours": sum(known["gpus"]) if known["gpus"] else None,
         "num_cells_in_hours": len(known["cpus"]),
     }
 
 
-def missing(study: Study, found: Sequence[State]) -> list[dict[str, Any]]:
-    """The cells without a result, and why."""
+def missing(study: Study, cells: Sequence[State]) -> list[dict[str, Any]]:
+    """The cells without a result, and the reasons."""
     return [
         {"cell": one.folder.folder.name, "label": study.label(one.cell), "status": one.status,
          "epochs": len(one.rows), "epochs_planned": one.cell.experiment.epochs, "reason": one.reason}
-        for one in found
+        for one in cells
         if one.done is None
     ]  # fmt: skip

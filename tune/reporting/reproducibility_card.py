@@ -1,29 +1,30 @@
-"""The reproducibility card of a study, ``reproducibility.md`` and ``.json``: what a reviewer asks, in their order."""
+"""The reproducibility card of a study, ``reproducibility.md`` and ``.json``, in the order of a review's questions."""
 
 import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fernn.config import data_config
-from tune.analysis.sheet import UNKNOWN, bullets, grid
+from fernn.config import DataConfig, data_config
+from tune.analysis.report_table import UNKNOWN, bullets, grid
 from tune.core.console import all_masked
 from tune.core.folder import Folder
-from tune.core.study import Study
-from tune.reporting.reproducibility import facts
+from tune.core.search_spec import searches
+from tune.core.study import RATE, Study
+from tune.reporting.reproducibility import answers
 from tune.reporting.setup_tables import cells, compute, missing, rerun, setup
 
 NAME = "reproducibility"
 MAIN = ("torch", "ray", "optuna", "mlflow", "numpy", "pyarrow", "safetensors", "torchvision", "escnn")
-"""Distributions that the text names; the JSON has all."""
+"""The distributions in the Markdown; the JSON has all."""
 Section = tuple[str, Sequence[str]]
 """A heading and the paragraphs under it."""
 
 
 def write_card(study: Study, folder: Folder) -> None:
-    """Write the card in both forms; a file that is there with the same bytes is left alone."""
-    found = all_masked(facts(study))
-    forms = {"md": markdown(found), "json": json.dumps(found, indent=2, ensure_ascii=False) + "\n"}
+    """Write the card in both forms. A file with the same bytes is not written again."""
+    card = all_masked(answers(study))
+    forms = {"md": markdown(card), "json": json.dumps(card, indent=2, ensure_ascii=False) + "\n"}
     for ending, text in forms.items():
         if folder.read(f"{NAME}.{ending}") != text.encode():
             folder.write(f"{NAME}.{ending}", text.encode())
@@ -41,16 +42,16 @@ def markdown(card: Mapping[str, Any]) -> str:
 def sections(card: Mapping[str, Any]) -> list[Section]:
     """Every question with its answer."""
     return [
-        ("Research type", research_type(card["research_type"])),
+        ("Research type", research_type(card)),
         ("Pseudocode", [PSEUDOCODE]),
         ("Open source code", source_code(card["code"])),
         ("Open datasets", datasets(card["data"])),
         ("Dataset splits", splits(card["data"])),
         ("Hardware specification", hardware(card["hardware"])),
         ("Software dependencies", software(card["code"], card["hardware"])),
-        ("Experiment setup", setup(card["setup"])),
+        ("Experiment setup", setup(card["setup"], is_trained(card))),
         ("Compute", compute(card["compute"])),
-        ("Deviations from the published protocol", [bullets(card["deviations"]) or "None is known."]),
+        ("Deviations from the published protocol", deviations(card)),
         ("What is missing", missing(card)),
         ("Rerun", rerun(card)),
         ("Cells", cells(card["cells"])),
@@ -64,40 +65,57 @@ PSEUDOCODE = (
 )
 
 
-def research_type(said: Mapping[str, Any]) -> list[str]:
-    """Experimental, of how many models and cells."""
-    counted = f"{said['num_finished']} of {said['num_cells']} cells (model, learning rate, seed) have a result"
-    where = "The numbers are in `report/table.md`, which `python tune/report.py` makes from the cells' predictions."
-    imported = (
-        f" {said['num_imported']} of them are imported checkpoints, not trained here." if said["num_imported"] else ""
-    )
-    return [f"Experimental: {', '.join(said['models'])} are trained and tested; {counted}.{imported} {where}"]
+def is_trained(card: Mapping[str, Any]) -> bool:
+    """Whether the study trains cells, beside imported ones."""
+    return card["research_type"]["num_cells"] > card["research_type"]["num_imported"]
+
+
+def research_type(card: Mapping[str, Any]) -> list[str]:
+    """The kind of study, with the numbers of models and cells."""
+    counts = card["research_type"]
+    searched = ", ".join("learning rate" if name == RATE else name for name in card["setup"]["searched"])
+    searched = f" ({searched})" if searched else ""
+    sentences = [
+        f"Experimental: {', '.join(counts['models'])} are {'trained and ' * is_trained(card)}tested; "
+        f"{counts['num_finished']} of {counts['num_cells']} cells{searched} have a result."
+    ]
+    if counts["num_imported"]:
+        sentences.append(f"{counts['num_imported']} of them are imported checkpoints, not trained here.")
+    sentences.append("`python tune/report.py` computes the numbers in `report/table.md` from the cells' predictions.")
+    return [" ".join(sentences)]
+
+
+def deviations(card: Mapping[str, Any]) -> list[str]:
+    """The differences from the published protocol."""
+    if card["data"]["name"] not in searches():
+        return [f"No published protocol is declared for data set {card['data']['name']}."]
+    return [bullets(card["deviations"]) or "None is known."]
 
 
 def source_code(code: Mapping[str, Any]) -> list[str]:
-    """Each record of code: what it is, and how many cells it trained."""
+    """The records of code, with the number of cells that each trained."""
     header = ("code", "first used", "version", "commit", "uncommitted diff", "SHA-256 of the sources", "cells")
     lines = [
         (name, _moment(one["first_used_at"]), one["version"] or UNKNOWN, one["commit"] or "no git", _diff(name, one),
          one["source_sha256"], str(len(one["cells"])))
         for name, one in code["records"].items()
     ]  # fmt: skip
-    said = f"Distribution `{code['distribution']}`, MIT licence. `code/` beside this file holds a record for each way "
-    said += "in which the study was run; a cell that went on by other code counts with each."
-    parts = [said, grid(header, lines)] if lines else [f"Distribution `{code['distribution']}`; its code is {UNKNOWN}."]
+    text = f"Distribution `{code['distribution']}`, MIT licence. `code/` beside this file holds a record for each code "
+    text += "and command with which the study was run. A cell that was continued with other code counts with each."
+    parts = [text, grid(header, lines)] if lines else [f"Distribution `{code['distribution']}`; its code is {UNKNOWN}."]
     if code["not_recorded"]:
-        parts.append(f"Cells of which the code is {UNKNOWN}, in whole or in part: {len(code['not_recorded'])}.")
+        parts.append(f"Cells whose code is {UNKNOWN}, at least in part: {len(code['not_recorded'])}.")
     if code["other_sources"]:
-        parts.append(f"Finished by workers with other sources than the command's: {', '.join(code['other_sources'])}.")
+        parts.append(f"Finished by workers with sources other than the command's: {', '.join(code['other_sources'])}.")
     if code["records_lost"]:
-        parts.append(f"Records that cells name and that are gone: {', '.join(code['records_lost'])}.")
+        parts.append(f"Records that cells name and that are missing: {', '.join(code['records_lost'])}.")
     return parts
 
 
 def _diff(name: str, one: Mapping[str, Any]) -> str:
     if one["diff_sha256"] is None:
         return "none" if one["commit"] else "unknown"
-    kept = f"in code/{name}.json" if one["diff"] is not None else "too long to be kept"
+    kept = f"in code/{name}.json" if one["diff"] is not None else "too long to store"
     return f"{kept} (SHA-256 {one['diff_sha256'][:12]})"
 
 
@@ -106,50 +124,46 @@ def _moment(seconds: float) -> str:
 
 
 def datasets(data: Mapping[str, Any]) -> list[str]:
-    """Which data, where from, with its hashes."""
-    manifest = data["manifest"]
-    config = data_config(data["name"])
-    said = [f"`{data['name']}`: {config.source}; card: {config.card}."]
+    """The data, its origin and its hashes."""
+    manifest, config = data["manifest"], config_of(data)
+    parts = [f"`{data['name']}`: {config.source}; card: {config.card}."]
     if data["demo"]:
-        said = [f"DEMO: {data['demo']}. The study ran on what this project's own code makes, on no public data."]
+        parts = [f"DEMO: {data['demo']}. The study ran on data that this project generates, on no public data."]
     if data.get("stand_in"):
-        said = [f"STAND-IN: the study ran on {data['stand_in']}."]
+        parts = [f"STAND-IN: the study ran on {data['stand_in']}."]
     lines = [("hash of the clips (equal hash, equal data)", data["hash"])]
     if manifest is None:
-        return [*said, grid(("data", ""), [*lines, ("origin, files, versions", UNKNOWN)])]
+        return [*parts, grid(("data", ""), [*lines, ("origin, files, versions", UNKNOWN)])]
     lines += [("prepared as", manifest["dataset"]), ("origin", manifest["origin"])]
     lines += [("SHA-256 of all it was made from", manifest["source_sha256"])]
     lines += [(f"SHA-256 of {one['name']}", f"{one['sha256']} ({one['rows']} rows)") for one in manifest["files"]]
     lines += [("prepared with", ", ".join(f"{name} {value}" for name, value in manifest["versions"].items()))]
-    lines += [
-        ("missing", _named(manifest["missing"])),
-        ("skipped", _named([one["name"] for one in manifest["skipped"]])),
-    ]
-    return [*said, grid(("data", ""), lines)]
+    lines += [("missing", ", ".join(manifest["missing"]) or "nothing")]
+    lines += [("skipped", ", ".join(one["name"] for one in manifest["skipped"]) or "nothing")]
+    return [*parts, grid(("data", ""), lines)]
 
 
-def _named(names: Sequence[str]) -> str:
-    return ", ".join(names) if names else "nothing"
+def config_of(data: Mapping[str, Any]) -> DataConfig:
+    """The config of the study's data."""
+    return data_config(data["name"]).override({key: value for key, value in data["fields"].items() if key != "name"})
 
 
 def splits(data: Mapping[str, Any]) -> list[str]:
-    """How many clips each split has, and by which rule."""
+    """The fields of the data, the rule of the splits, and their numbers of clips."""
     fields = ", ".join(f"{name} {value}" for name, value in data["fields"].items() if name != "name")
-    said = [f"Fields of the data: {fields}."]
-    own = {name: value for name, value in data["fields"].items() if name != "name"}
-    said.append(data_config(data["name"]).override(own).split_note())
+    parts = [f"Fields of the data: {fields}.", config_of(data).split_note()]
     if data["manifest"] is None:
-        return [*said, f"Numbers of clips: {UNKNOWN}."]
-    return [*said, grid(("split", "clips"), [(name, f"{n:,}") for name, n in data["manifest"]["num_clips"].items()])]
+        return [*parts, f"Numbers of clips: {UNKNOWN}."]
+    return [*parts, grid(("split", "clips"), [(name, f"{n:,}") for name, n in data["manifest"]["num_clips"].items()])]
 
 
 def hardware(machines: Sequence[Mapping[str, Any]]) -> list[str]:
     """The machines on which trials ran."""
     if not machines:
-        return ["No cell was trained yet, so none is recorded."]
+        return ["No machine is recorded, since no cell was trained yet."]
     header = ("machine", "host", "CPU", "cores", "memory", "GPU", "driver, CUDA", "OS", "a trial held", "cells")
     lines = [(str(number), *_machine(one), str(len(one["cells"]))) for number, one in enumerate(machines, start=1)]
-    return ["As each trial said when it began; of cells of earlier versions, where they ended.", grid(header, lines)]
+    return ["As recorded when each trial began; for cells of earlier versions, when they ended.", grid(header, lines)]
 
 
 def _machine(one: Mapping[str, Any]) -> tuple[str, ...]:
@@ -171,7 +185,7 @@ def _gigabytes(num_bytes: float | None) -> str:
 
 
 def software(code: Mapping[str, Any], machines: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The main versions of each record of code, and what workers ran."""
+    """The main versions of each record of code, and those of the workers."""
     records = code["records"]
     lines = [
         (name, one["python"], *(one["distributions"].get(main, "–") for main in MAIN), str(len(one["distributions"])))

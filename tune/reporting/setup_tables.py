@@ -1,34 +1,33 @@
-"""Parts of the reproducibility card: the experiment's setup, what it cost, how it is run again, and its cells."""
+"""Parts of the reproducibility card: the experiment's setup, its compute, the commands to repeat it, and its cells."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tune.analysis.sheet import UNKNOWN, bullets, fenced, grid
+from tune.analysis.report_table import UNKNOWN, bullets, fenced, grid
 from tune.core.study import HALVING
 
 
-def setup(said: Mapping[str, Any]) -> list[str]:
-    """What was searched, chosen and fixed; seeds; metrics."""
-    searched = [(name, ", ".join(map(_text, values))) for name, values in said["searched"].items()]
+def setup(values: Mapping[str, Any], is_trained: bool) -> list[str]:
+    """The searched, chosen and fixed fields; seeds; the metric; and how the cells are trained, where they are."""
+    searched = [(name, ", ".join(map(_text, choices))) for name, choices in values["searched"].items()]
     parts = ["Searched:", grid(("field", "values"), searched)] if searched else ["Nothing was searched."]
-    if said["sampling"]:
-        parts.append(f"Learning rates were sampled: {json.dumps(said['sampling'])}.")
-    if said["chosen"]:
+    if values["sampling"]:
+        parts.append(f"Learning rates were sampled: {json.dumps(values['sampling'])}.")
+    metric = values["metric"]
+    if values["chosen"]:
         header = ("model", "chosen learning rate", "seeds", "parameters", "mean validation by learning rate")
+        parts += [f"Chosen by validation {metric['title']}:", grid(header, [_chosen(one) for one in values["chosen"]])]
+    parts.append(f"Metric: {metric['title']}, {metric['definition']}.")
+    if is_trained:
+        halved = ", fewer where successive halving stopped" if values["scheduler"] == HALVING else ""
         parts += [
-            f"Chosen by validation {said['metric']['title']}:",
-            grid(header, [_chosen(one) for one in said["chosen"]]),
+            values["selection"],
+            f"Seeds: {', '.join(map(str, values['seeds']))}. {values['draws']}",
+            f"Epochs: {values['epochs']}{halved}. Optimizer: {'; or '.join(values['optimizer'])}.",
         ]
-    metric, halved = said["metric"], ", fewer where successive halving stopped" if said["scheduler"] == HALVING else ""
-    parts += [
-        f"Metric: {metric['title']}, {metric['definition']}. {said['selection']}",
-        f"Seeds: {', '.join(map(str, said['seeds']))}. {said['draws']}",
-        f"Epochs: {said['epochs']}{halved}. Optimizer: {'; or '.join(said['optimizer'])}. Fixed for all cells:",
-        grid(("field", "value"), [(name, _text(value)) for name, value in said["fixed"].items()]),
-        "Fields of the models:",
-        grid(("field", "value"), [(name, _text(value)) for name, value in said["models"].items()]),
-    ]
+    for title, fields in (("Fixed for all cells:", values["fixed"]), ("Fields of the models:", values["models"])):
+        parts += [title, grid(("field", "value"), [(name, _text(value)) for name, value in fields.items()])]
     return parts
 
 
@@ -45,16 +44,16 @@ def _text(value: Any) -> str:
 
 
 def compute(spent: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Time by model, and in all."""
+    """Time by model, and in total."""
     header = ("model", "cells begun", "training, s", "validation, s", "CPU-hours", "GPU-hours", "cells in the hours")
     lines = [_spent(one["model"], [one]) for one in spent]
-    lines += [_spent("in all", spent)] if len(spent) > 1 else []
-    said = (
-        "Seconds are summed over the epochs that stand in the record, also of cells without a result. Hours are those "
-        "seconds times the CPUs and the share of a GPU that a trial held when its cell ended, of finished cells that "
-        "say so. Not counted: epochs that were repeated after an interruption, the reading of test clips, start-up."
+    lines += [_spent("total", spent)] if len(spent) > 1 else []
+    text = (
+        "Seconds are summed over the recorded epochs, also of cells without a result. Hours are these seconds times "
+        "the CPUs and the share of a GPU that a trial held when its cell ended, for finished cells that recorded it. "
+        "Not counted: epochs that were repeated after an interruption, the reading of test clips, start-up."
     )
-    return [said, grid(header, lines)]
+    return [text, grid(header, lines)]
 
 
 def _spent(label: str, spent: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -68,7 +67,7 @@ def _spent(label: str, spent: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def missing(card: Mapping[str, Any]) -> list[str]:
-    """Cells without a result, one a line."""
+    """The cells without a result."""
     lines = [
         f"{one['label']}: {one['status']} after {one['epochs']} of {one['epochs_planned']} epochs"
         + (f" ({one['reason']})" if one["reason"] else "")
@@ -78,32 +77,35 @@ def missing(card: Mapping[str, Any]) -> list[str]:
 
 
 def rerun(card: Mapping[str, Any]) -> list[str]:
-    """The commands that made the study, and the one that trains one of its cells again."""
-    commands, finished = card["code"]["commands"], [one for one in card["cells"] if one["status"] == "done"]
+    """The commands that made the study, and the command that trains one of its cells again."""
+    commands, data_hash = card["code"]["commands"], card["data"]["hash"]
+    finished = [one for one in card["cells"] if one["status"] == "done"]
     parts = [f"The command was {UNKNOWN}."]
     if commands:
-        order = " One after the other, each goes on with the same study." if len(commands) > 1 else ""
-        said = f"From a source tree of the code above, with the versions above.{order} Options that say only where "
-        said += "things are kept (data, storage, tracking, cluster) are left out: the data is brought anew, and must "
-        parts = [said + f"have the hash {card['data']['hash']}.", fenced(commands)]
+        order = " Each command continues the same study." if len(commands) > 1 else ""
+        text = (
+            f"From a source tree of the code above, with the versions above.{order} Options for places (data, storage, "
+            f"tracking, cluster) are left out. The data that the commands prepare must have the hash {data_hash}."
+        )
+        parts = [text, fenced(commands)]
     if finished:
         key = finished[0]["cell"].rpartition("_")[2]
         again = f"python tune/rerun.py --study {card['study']} --cell {key}"
-        parts += ["One cell from nothing, compared with its record epoch by epoch (equal bit for bit on a CPU):"]
-        parts += [fenced([again])]
+        text = "Train one cell again and compare every epoch with its record. On a CPU they are equal bit for bit:"
+        parts += [text, fenced([again])]
     return parts
 
 
-def cells(found: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Every cell with the hash of its metrics, by which two machines can be compared."""
+def cells(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Every cell with the hash of its metrics, which compares two machines."""
     header = ("cell", "status", "epochs", "best epoch", "code", "machine", "SHA-256 of its metrics")
     lines = [
         (one["cell"], one["status"], str(one["epochs"]), str(one["best_epoch"] or "–"), _codes(one["code"]),
          ", ".join(map(str, one["machines"])) or "–", one["metrics_sha256"] or (UNKNOWN if one["best_epoch"] else "–"))
-        for one in found
+        for one in records
     ]  # fmt: skip
-    said = "The hash covers every metric of every epoch but times, and the final validation and test metrics."
-    return [said, grid(header, lines)]
+    text = "The hash covers every metric of every epoch except times, and the final validation and test metrics."
+    return [text, grid(header, lines)]
 
 
 def _codes(stretches: Sequence[Mapping[str, Any]]) -> str:

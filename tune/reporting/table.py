@@ -1,4 +1,4 @@
-"""What a study's table says: its rows, and every remark that must stand under them."""
+"""A study's table: its rows, and the remarks below them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from tune.core.study import Study, StudyError
 from tune.core.test_access import openings_text
 
 STAND_IN = "STAND-IN"
-"""Marks what was trained on other data than the study's data set is named for."""
+"""Marks a study on other data than its data set's name says."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """What a table shows: trained rows, imported cells, and what they are measured against."""
+    """The study's table: trained rows, imported cells, and the search whose published numbers may stand beside them."""
 
     study: Study
     rows: Sequence[ModelRow]
@@ -41,19 +41,21 @@ class Table:
 
     @property
     def metric(self) -> Metric:
-        """What the numbers are."""
+        """The metric of the table's numbers."""
         return task_of(experiments(self.study)[0].data).metric
 
+    def texts(self) -> list[tuple[str, ...]]:
+        """Every row as text, the imported ones last."""
+        return [*map(row_cells, self.rows), *(imported_row_cells(*one) for one in self.imported)]
+
     def published(self, row: ModelRow) -> Published | None:
-        """The published value beside a row, where one may stand there."""
+        """The published value beside a row, None where none is known or may be shown."""
         return None if self.obstacles or self.search is None else published_value(row, self.search)
 
     def remarks(self) -> list[str]:
-        """What must stand under the table: rule, protocol, marks, what is missing and why."""
-        found = [*notes(self.study), *gated(self.rows), *self._published_remarks()]
-        if self.imported:
-            found.append("Imported rows: weights brought from a file, not trained and not selected here.")
-        return found
+        """The remarks below the table: rule, protocol, marks, and what is missing."""
+        imported = ["Imported rows: weights from a file, not trained and not selected here."] * bool(self.imported)
+        return [*notes(self.study), *law_breaches(self.rows), *self._published_remarks(), *imported]
 
     def _published_remarks(self) -> list[str]:
         if self.obstacles or self.search is None:
@@ -63,7 +65,7 @@ class Table:
 
 
 def notes(study: Study) -> list[str]:
-    """What must stand under every table of the study; raises StudyError for one without a cell."""
+    """The remarks below every table of the study; raises StudyError for a study without a cell."""
     if not experiments(study):
         raise StudyError(f"study {study.name!r} has no cell: run its search first")
     data = experiments(study)[0].data
@@ -77,15 +79,15 @@ OWN = "A model of a user's own, imported only where it is named, as in --models 
 
 
 def mark_lines(study: Study) -> list[str]:
-    """Why the numbers compare with no published ones, where they do not."""
+    """Each reason why the numbers do not compare with published ones."""
     demo = f"DEMO: {experiments(study)[0].data.demo_note}" if study.demo else ""
     partial = f"PARTIAL: {absent(study.partial)}" if study.partial else ""
     stand_in = f"{STAND_IN}: {study.stand_in}" if study.stand_in else ""
     return [mark for mark in (demo, stand_in, partial) if mark]
 
 
-def gated(rows: Sequence[ModelRow]) -> list[str]:
-    """Which best checkpoints break the law of flow equivariance where it must hold, where there are any."""
+def law_breaches(rows: Sequence[ModelRow]) -> list[str]:
+    """A remark for each best checkpoint that breaks the law of flow equivariance where it must hold."""
     return [
         f"EQUIVARIANCE: the best checkpoint of {row.label} gets no alias “best”: {'; '.join(row.breaches)}."
         for row in rows
@@ -94,47 +96,47 @@ def gated(rows: Sequence[ModelRow]) -> list[str]:
 
 
 def diverged(study: Study) -> list[str]:
-    """Which cells have no result because their loss was no number any more, where there are any."""
+    """A remark on the cells that have no result because their loss was not finite, where there are any."""
     names = [study.label(cell) for cell in study.diverged()]
-    found = f"DIVERGED, and without a result: {', '.join(names)}. Learning rates with all seeds go before theirs."
-    return [found] if names else []
+    text = f"DIVERGED, and without a result: {', '.join(names)}. Learning rates with all seeds come before theirs."
+    return [text] if names else []
 
 
 def incomplete(study: Study) -> list[str]:
-    """How many cells have no result yet, where there are any."""
+    """A remark on the cells that have no result yet, where there are any."""
     missing, to_come = len(study.missing()), study.num_to_come
     more = f", and {to_come} more are to be proposed" if to_come else ""
-    found = f"INCOMPLETE: {missing} of {len(study.cells)} cells have no result yet{more}."
-    return [found] if missing or to_come else []
+    text = f"INCOMPLETE: {missing} of {len(study.cells)} cells have no result yet{more}."
+    return [text] if missing or to_come else []
 
 
 def strategy(study: Study) -> list[str]:
-    """What was done beyond training a whole grid to its last epoch."""
-    found = []
+    """A sentence on the sampler, and one on successive halving, where they were used."""
+    sentences = []
     if study.sampling:
         low, high = study.sampling["lr_range"]
-        found.append(
+        sentences.append(
             f"Learning rates: proposed for each model by Optuna's {study.sampling['sampler'].upper()} sampler from "
             f"mean validation {study.metric.title}, log-uniform from {low:g} to {high:g}."
         )
     if study.halves:
         stopped = [cell for cell in study.cells if study.cell_folder(cell).stopped() is not None]
         rates = len({(study.model_label(cell), cell.experiment.optim.lr) for cell in stopped})
-        found.append(
+        sentences.append(
             f"Successive halving (--scheduler halving) was on: it stopped {rates} learning rates early, each with all "
             f"its seeds ({len(stopped)} cells); they have no test result and were not candidates."
         )
-    return found
+    return sentences
 
 
 def absent(names: Sequence[str]) -> str:
-    """Which videos or clips are not there: the first few by name, and how many more."""
+    """The missing videos or clips: the first three by name, and the number of the others."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{', '.join(names[:3])}{more} missing or skipped"
 
 
 def marks(study: Study) -> str:
-    """What every form of the table is marked with: DEMO, STAND-IN, PARTIAL, some of them or nothing."""
+    """The marks of every form of the table: those of DEMO, STAND-IN and PARTIAL that apply."""
     known = (("DEMO", study.demo), (STAND_IN, study.stand_in), ("PARTIAL", study.partial))
     return " ".join(mark for mark, holds in known if holds)
 
@@ -162,8 +164,8 @@ def imported_row_cells(imported: ImportedCell, result: CellResult) -> tuple[str,
 
 def records(table: Table) -> list[dict[str, Any]]:
     """The rows by name, with all digits; published values only where they may stand."""
-    found = [_record(row) | _published_record(table, row) for row in table.rows]
-    return found + [_imported_record(*one) | _published_record(table, None) for one in table.imported]
+    trained = [_record(row) | _published_record(table, row) for row in table.rows]
+    return trained + [_imported_record(*one) | _published_record(table, None) for one in table.imported]
 
 
 def _record(row: ModelRow) -> dict[str, Any]:
@@ -191,10 +193,12 @@ def _numbers(metric: Metric, validation: float, test: float) -> dict[str, float]
 def _published_record(table: Table, row: ModelRow | None) -> dict[str, Any]:
     if table.obstacles:
         return {}
-    names = {"published": "mean", "published_deviation": "deviation", "source": "source", "certainty": "certainty"}
-    value = table.published(row) if row is not None else None
-    found: dict[str, Any] = {name: None if value is None else getattr(value, field) for name, field in names.items()}
-    beside = None if row is None or value is None else against_published(row, value)
-    low, high = beside.interval or (None, None) if beside else (None, None)
-    ends = {"difference_low": low, "difference_high": high}
-    return found | {"difference": beside and beside.delta, **ends, "verdict": beside and beside.verdict}
+    value = None if row is None else table.published(row)
+    compared = None if row is None or value is None else against_published(row, value)
+    low, high = compared.interval or (None, None) if compared else (None, None)
+    return {
+        "published": value and value.mean, "published_deviation": value and value.deviation,
+        "source": value and value.source, "certainty": value and value.certainty,
+        "difference": compared and compared.delta, "difference_low": low, "difference_high": high,
+        "verdict": compared and compared.verdict,
+    }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a search ships to MLflow while it runs, and what is raised where that does not answer."""
+"""Log a search to MLflow in the background, and the errors of an MLflow that does not answer."""
 
 import json
 import sqlite3
@@ -19,20 +19,20 @@ from tune.services.databases import MLFLOW, ForeignError, ViewError, check_usabl
 from tune.tracking.mlflow_tracker import Tracker
 
 OUTAGES: tuple[type[Exception], ...] = (MlflowException, SQLAlchemyError, CommandError, OSError, ImportError)
-OUTAGES += (json.JSONDecodeError, ParseError)  # a proxy's page, or its JSON, with which MLflow's client does not reckon
-with suppress(ImportError):  # which MLflow needs for artifacts in a bucket of S3's alone
+OUTAGES += (json.JSONDecodeError, ParseError)  # MLflow's client does not handle a proxy's page or JSON
+with suppress(ImportError):  # MLflow needs boto only for artifacts on S3
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
     OUTAGES += (Boto3Error, BotoCoreError, ClientError)
-"""What MLflow's client raises where the server, the database or the artifacts cannot be reached or read."""
+"""The errors of MLflow's client where the server, the database or the artifacts cannot be reached or read."""
 
 TRY_AGAIN_S = 10.0
-"""Seconds until MLflow is tried again where nothing is heard meanwhile."""
+"""Seconds until the next attempt to open MLflow, where no event comes earlier."""
 
 
 class MLflowView:
-    """MLflow's view of a study, opened once it can be."""
+    """MLflow's view of a study, opened at the first use that succeeds."""
 
     def __init__(self, study: Study, uri: str) -> None:
         self.study, self.uri = study, uri
@@ -41,7 +41,7 @@ class MLflowView:
     def open(self) -> Tracker:
         """The study's runs, brought up to date when they are opened.
 
-        Raises BehindError where they cannot be, StudyError where another study of that name has them.
+        Raises ViewError where MLflow cannot be used, StudyError where another study has the name.
         """
         if self.tracker is None:
             with view_errors(MLFLOW, self.uri):
@@ -52,18 +52,18 @@ class MLflowView:
         return self.tracker
 
     def ship(self, task: Callable[[Tracker], Any]) -> Any:
-        """Do the task on the runs; raises BehindError where MLflow does not take it."""
+        """Do the task on the runs; raises ViewError where MLflow cannot be used."""
         tracker = self.open()
         with view_errors(MLFLOW, self.uri):
             return task(tracker)
 
 
 class TrackingListener(SearchCallback):
-    """Ships every reported epoch, and closes a cell's run when its trial ends, without the search waiting for it.
+    """Logs every reported epoch, and closes a cell's run when its trial ends, without delaying the search.
 
-    What is heard is shipped by a thread, in order; what is heard again before that is shipped once. Where MLflow does
-    not answer, or cannot be opened, training goes on: the cells' folders hold everything, and what is missing is
-    shipped when MLflow can be opened, or by :meth:`Tracker.sync` at the end.
+    A thread logs the events in order; an event that repeats before its turn is logged once. Where MLflow cannot be
+    used, training continues. The cells' folders hold everything, and what is missing is logged when MLflow can be
+    opened, or by :meth:`Tracker.sync` at the end.
     """
 
     def __init__(self, view: MLflowView) -> None:
@@ -76,9 +76,9 @@ class TrackingListener(SearchCallback):
         self._thread.start()
 
     def opened(self, seconds: float) -> None:
-        """Wait until MLflow was tried for the first time; raises what :meth:`MLflowView.open` does.
+        """Wait for the first attempt to open MLflow; raises what :meth:`MLflowView.open` raises.
 
-        Raises BehindError where that takes longer than so many seconds, too.
+        Also raises ViewError where the attempt takes longer than ``seconds``.
         """
         if not self._tried.wait(seconds):
             raise ViewError(MLFLOW, display_name(self.view.uri), "away", f"has not answered within {seconds:g} s")
@@ -100,13 +100,13 @@ class TrackingListener(SearchCallback):
 
     @property
     def pending(self) -> int:
-        """How many things heard are still to be begun to ship."""
+        """The number of events that are not logged yet."""
         return len(self._tasks)
 
     def close(self, seconds: float) -> None:
-        """Ship no more than what is being shipped; raises BehindError where that takes longer than so many seconds.
+        """Finish the current task and drop the others; raises ViewError where that takes longer than ``seconds``.
 
-        What was raised while shipping, and is no outage, is raised here.
+        Raises the first error of a task that was not an outage.
         """
         with self._changed:
             self._closing = True
@@ -140,7 +140,7 @@ class TrackingListener(SearchCallback):
             self.view.ship(task)
             self._behind = None
         except Exception as error:
-            self._behind = error  # what is missing is shipped with the next that gets through, or at the end
+            self._behind = error  # the next task that succeeds, or the end of the search, logs what is missing
             cause = error.__cause__ if isinstance(error, ViewError) else None
             if cause is not None and not isinstance(cause, (sqlite3.Error, ForeignError, *OUTAGES)):
                 self._error = self._error or error

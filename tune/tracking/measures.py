@@ -1,4 +1,4 @@
-"""Puts what any measure found onto a study's runs in MLflow: files in a folder of their own, and metrics."""
+"""Log the results of measures to a study's runs in MLflow: files in a folder of their own, and metrics."""
 
 import hashlib
 import json
@@ -18,20 +18,20 @@ METRICS_PER_BATCH = 500
 
 
 def log_results(tracker: Tracker, results: Results) -> int:
-    """Bring every cell's, every model's and the study's run up to date; how many runs changed."""
+    """Bring the runs of cells, models and the study up to date; returns the number of runs that changed."""
     return sum(log_record(tracker, results, record) for record in results.run_records())
 
 
 def log_all_results(tracker: Tracker, study: Study) -> None:
-    """Log all that was measured of the study's chosen cells, by every measure."""
+    """Log every measure of the study's chosen cells."""
     for results in measured_results(study, model_rows(study)):
         log_results(tracker, results)
 
 
 def log_record(tracker: Tracker, results: Results, record: RunRecord) -> bool:
-    """Put a record's files into the results' folder on its run, and its metrics; whether it did.
+    """Log a record's files and metrics to its run; returns whether the run changed.
 
-    It does not where the run shows the record's document already: a tag holds the digest of what was put there.
+    A tag holds the SHA-256 of the logged document: a run that has the record's document already is not changed.
     """
     content = json.dumps(record.document, indent=2) + "\n"
     run, view, digest = tracker.run(record.node), results.view, hashlib.sha256(content.encode()).hexdigest()

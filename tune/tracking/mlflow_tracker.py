@@ -1,8 +1,7 @@
-"""MLflow as a view of a study: what its folders hold, shipped to nested runs.
+"""MLflow as a view of a study: the content of its folders, logged to nested runs.
 
-A model that is trained on several values of another searched field stands there once for each. Only the
-driver talks to MLflow. What it ships is read from the cells' folders, and only epochs that MLflow does not
-have yet, so that shipping again changes nothing.
+A model that is trained on several values of another searched field has a run for each. Only the driver uses MLflow.
+It reads the cells' folders and logs the epochs that MLflow does not have yet, so that logging again changes nothing.
 """
 
 import re
@@ -15,9 +14,9 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from fernn.train.loop import Row
 from tune.analysis.plotting import marks, png, test_figure
+from tune.analysis.report_table import bullets
 from tune.analysis.results import ModelRow, test_predictions
 from tune.analysis.rollout_plots import rollout_figure
-from tune.analysis.sheet import bullets
 from tune.core.cell_folder import BEST, CellFolder
 from tune.core.identity import ID, OWNER, OWNER_ID, PLACE, is_view_of, owner_tags, require_no_copy
 from tune.core.result import Result
@@ -32,9 +31,9 @@ from tune.tracking.ui_views import CHOSEN, LINE, line_of, lines, links, spread_t
 
 RUN_ID = re.compile("[0-9a-f]{32}")
 STOPPED = "fernn.stopped"
-"""The tag that says why a cell ended before its last epoch."""
+"""The tag with the reason why a cell ended before its last epoch."""
 WATERMARK = "best/epoch"
-"""Every row has this metric, and a batch is kept whole: its last step is the last epoch shipped."""
+"""A metric of every row. MLflow stores a batch whole, so its last step is the last logged epoch."""
 ROWS_PER_BATCH = 50
 
 
@@ -49,7 +48,7 @@ class Tracker:
         self._shipped: dict[str, int] = {}
 
     def _experiment(self) -> str:
-        """The study's experiment; a server puts artifacts where it is told to, a database beside the study."""
+        """The id of the study's experiment. Without a server, its artifacts are in the study's folder."""
         known = self._known_experiment()
         if known is None:
             return self.client.create_experiment(self.study.name, self._home(), tags=owner_tags(self.study))
@@ -62,37 +61,37 @@ class Tracker:
         return known.experiment_id
 
     def _home(self) -> str | None:
-        """Where artifacts are kept; None where a server has them."""
+        """The place of artifacts, None where a server decides."""
         return self.study.folder.path_of("mlflow-artifacts") if is_database(self.uri) else None
 
     def _bring_artifacts(self, experiment: Experiment) -> None:
-        """Let the addresses of artifacts follow a study that moved; none in its database leads elsewhere.
+        """Update the addresses of artifacts after a study moved. None in its database may lead elsewhere.
 
-        Raises OSError for those that a server keeps.
+        Raises OSError for artifacts that a server keeps.
         """
         if (home := self._home()) is None:
             return
         if experiment.artifact_location.startswith("mlflow-artifacts:"):
-            raise OSError("its files are kept by a server of MLflow's: give the server's address with --tracking-uri")
+            raise OSError("its files are kept by an MLflow server: give the server's address with --tracking-uri")
         runs = runs_of(self.client, experiment.experiment_id)
         wrong = [run for run in runs if run.info.artifact_uri != f"{home}/{run.info.run_id}/artifacts"]
         if experiment.artifact_location != home or wrong:
             move_artifacts(self.uri, experiment.experiment_id, home)
 
     def log_files(self, run_id: str, folder: Path, into: str = "") -> None:
-        """Put the files of a folder among the run's, in its folder ``into``; raises LeadsOutError for a link there."""
+        """Log the files of a folder into the run's folder ``into``; raises LeadsOutError for a link there."""
         if self._home() is not None:
             if not RUN_ID.fullmatch(run_id):
-                raise OSError(f"a run has the id {run_id!r:.80}, which is none of MLflow's")
-            there = Path("mlflow-artifacts", run_id, "artifacts", into)
+                raise OSError(f"a run has the id {run_id!r:.80}, which is not one of MLflow")
+            target = Path("mlflow-artifacts", run_id, "artifacts", into)
             for path in folder.rglob("*"):
-                self.study.folder.path_of(str(there / path.relative_to(folder)))
+                self.study.folder.path_of(str(target / path.relative_to(folder)))
         self.client.log_artifacts(run_id, str(folder), into or None)
 
     def _known_experiment(self) -> Experiment | None:
-        """The experiment with the study's id, else that of its name; StudyError where that is another study's."""
-        mine = f"tags.`{OWNER_ID}` = '{self.study.id}'"
-        if self.study.id and (found := self.client.search_experiments(filter_string=mine)):
+        """The experiment with the study's id, else with its name; raises StudyError where that is another study's."""
+        ours = f"tags.`{OWNER_ID}` = '{self.study.id}'"
+        if self.study.id and (found := self.client.search_experiments(filter_string=ours)):
             require_no_copy(self.study.folder, {ID: self.study.id, PLACE: found[0].tags.get(OWNER)})
             return found[0]
         named = self.client.get_experiment_by_name(self.study.name)
@@ -104,7 +103,7 @@ class Tracker:
         )
 
     def _shows_ours(self, experiment: Experiment) -> bool:
-        """Whether a run of the experiment has an epoch of the very moment at which this folder's cell recorded it."""
+        """Whether a run of the experiment has an epoch with the time at which this folder's cell recorded it."""
         runs = {run.data.tags[NODE]: run for run in runs_of(self.client, experiment.experiment_id)}
         for cell in self.study.cells:
             run, rows = runs.get(f"cell/{cell.key}"), self.study.cell_folder(cell).history()
@@ -114,7 +113,7 @@ class Tracker:
         return False
 
     def sync(self) -> None:
-        """Ship what MLflow does not show: settled cells, and epochs of others; does nothing where all is there."""
+        """Log the settled cells, and the epochs of the others, that MLflow does not have."""
         study = self.study
         done = study.folder.each(lambda cell: study.cell_folder(cell).done() is not None, study.cells)
         for cell, is_done in zip(study.cells, done, strict=True):
@@ -129,7 +128,7 @@ class Tracker:
                 self.ship(cell, rows)
 
     def start(self, cell: Cell) -> None:
-        """Open the cell's run and those above it, creating what there is not."""
+        """Open the cell's run and those above it; create those that do not exist."""
         model, lr, data = self.study.model_label(cell), f"{cell.experiment.optim.lr:g}", dataset(self.study, cell)
         study = self.tree.open("study", self.study.name, data)
         of_model = self.tree.open(f"model/{model}", model, data, study)
@@ -139,7 +138,7 @@ class Tracker:
             self.tree.set_status(node, "RUNNING")
 
     def _cell_name(self, cell: Cell) -> str:
-        """What tells it from its neighbours comes first, since lists of runs cut the end of a name."""
+        """The name begins with the seed, since lists of runs cut the end of a name."""
         experiment = cell.experiment
         name = f"seed{experiment.seed} · lr{experiment.optim.lr:g} · {self.study.model_label(cell)}"
         is_taken = name in self.tree.names(but=f"cell/{cell.key}")
@@ -167,7 +166,7 @@ class Tracker:
         return self._shipped[run_id]
 
     def finish(self, cell: Cell, folder: CellFolder) -> None:
-        """Ship what is left of a finished cell: rows, test result, best checkpoint, pictures."""
+        """Log the rest of a finished cell: rows, test result, best checkpoint, figures."""
         self.ship(cell, folder.history())
         run, done = self.tree[f"cell/{cell.key}"], folder.done() or Result()
         now = int((done.finished_at or 0) * 1000)
@@ -176,12 +175,12 @@ class Tracker:
         best = [Metric(name, value, now, done.best_epoch or 0) for name, value in values.items()]
         self.client.log_batch(run.info.run_id, metrics=best)
         self._log_artifacts(run, cell, folder)
-        if STOPPED in run.data.tags:  # it went on later
+        if STOPPED in run.data.tags:  # it was continued
             self.client.delete_tag(run.info.run_id, STOPPED)
         self.tree.set_status(f"cell/{cell.key}", "FINISHED")
 
     def stop(self, cell: Cell, folder: CellFolder) -> None:
-        """Ship what a cell has that was stopped early or diverged, and why it ended."""
+        """Log a cell that was stopped early or diverged, and the reason."""
         self.ship(cell, folder.history())
         run = self.tree[f"cell/{cell.key}"]
         self.client.set_tag(run.info.run_id, STOPPED, folder.stopped() or folder.failure() or "")
@@ -193,10 +192,10 @@ class Tracker:
         self.tree.set_status(f"cell/{cell.key}", "FAILED")
 
     def summarise(self, rows: Sequence[ModelRow]) -> None:
-        """Put the table's numbers on the models' and learning rates' runs, where they are not yet, and the views.
+        """Log the table's numbers to the runs of models and learning rates that lack them, and the views.
 
-        Their step is the number of finished cells: a study that grows has a new number at a new step. Imported cells,
-        which are all that some studies have, are not in MLflow.
+        Their step is the number of finished cells, so that a study that grows has a new value at a new step. Imported
+        cells are not in MLflow.
         """
         if not self.study.cells:
             return
@@ -217,7 +216,7 @@ class Tracker:
         self._set_experiment_tags(view_tags(self.study, rows, moment[0]) | about)
 
     def _mark_cells(self, rows: Sequence[ModelRow]) -> None:
-        """Say of every cell to which line its curves belong, and whether the table reports it."""
+        """Tag every cell with the line of its curves, and whether the table reports it."""
         chosen = {one.cell.key for row in rows for one in row.chosen}
         named = lines(self.study, rows)
         for cell in self.study.cells:
@@ -225,7 +224,7 @@ class Tracker:
             self.tree.set_tags(f"cell/{cell.key}", tags)
 
     def _set_experiment_tags(self, values: Mapping[str, str]) -> None:
-        """Give the experiment those of the tags that it does not have."""
+        """Set the tags that the experiment does not have."""
         known = self.client.get_experiment(self.experiment_id).tags
         for name, value in values.items():
             if known.get(name) != value:
@@ -236,7 +235,7 @@ class Tracker:
         return links(self.uri, self.experiment_id)
 
     def run(self, node: str) -> Run:
-        """The node's run as MLflow holds it now; raises KeyError where there is none."""
+        """The node's run as MLflow has it now; raises KeyError where there is none."""
         return self.tree.read(node)
 
     def close(self, complete: bool) -> None:
@@ -250,9 +249,9 @@ class Tracker:
                 path.parent.mkdir(exist_ok=True)
                 path.write_bytes(folder.folder.read(name) or b"")
             title = "\n".join([self.study.label(cell), *marks(self.study)])
-            name, figure = test_figure(test_predictions(cell, folder), title)
+            name, figure = test_figure(test_predictions(cell, folder), cell.experiment.data, title)
             (Path(scratch) / f"{name}-test.png").write_bytes(png(figure))
             if examples := folder.examples():
-                picture = rollout_figure(self.study, {self.study.label(cell): examples})
-                (Path(scratch) / "rollouts-test.png").write_bytes(png(picture))
+                rollouts = rollout_figure(self.study, {self.study.label(cell): examples})
+                (Path(scratch) / "rollouts-test.png").write_bytes(png(rollouts))
             self.log_files(run.info.run_id, Path(scratch))

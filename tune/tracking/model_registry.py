@@ -10,20 +10,20 @@ from tune.core.study import Study
 from tune.services.mlflow_client import MlflowClient
 
 KEY = "fernn.key"
-"""The tag that says which cell a registered checkpoint is of."""
+"""The tag with the key of a registered checkpoint's cell."""
 
 
 def register(client: MlflowClient, study: Study, row: ModelRow, run_id: str, note: str) -> None:
     """Register the row's best checkpoint as a version of its model with the alias "best", and describe the model.
 
-    A checkpoint that breaks the law of flow equivariance gets no alias, and takes that of an earlier one away.
+    A checkpoint that breaks the law of flow equivariance gets no alias, and the alias of an earlier one is removed.
     ``run_id`` is the run of the checkpoint's cell.
     """
     name, key = registered_name(study, row), row.best.key
     if row.breaches:
         return withdraw(client, name)
     if registered_key(client, name) != key:
-        with suppress(MlflowException):  # it is there already
+        with suppress(MlflowException):  # it exists already
             client.create_registered_model(name)
         known = [one for one in client.search_model_versions(f"name = '{name}'") if one.tags.get(KEY) == key]
         version = known[0] if known else _create_version(client, study, row, run_id)
@@ -33,7 +33,7 @@ def register(client: MlflowClient, study: Study, row: ModelRow, run_id: str, not
 
 
 def withdraw(client: MlflowClient, name: str) -> None:
-    """Take the alias "best" from the model, where it has one."""
+    """Remove the alias "best" from the model, where it has one."""
     if registered_key(client, name) is not None:
         client.delete_registered_model_alias(name, "best")
 
@@ -45,7 +45,7 @@ def _create_version(client: MlflowClient, study: Study, row: ModelRow, run_id: s
 
 
 def registered_key(client: MlflowClient, name: str) -> str | None:
-    """The key of the cell that has the alias, None where no version has."""
+    """The key of the cell with the alias, None where no version has it."""
     try:
         return client.get_model_version_by_alias(name, "best").tags.get(KEY)
     except MlflowException:

@@ -1,7 +1,6 @@
-"""Optuna's study as a view of ours: one trial for each model and learning rate, its value the mean over seeds.
+"""The study in Optuna's database: one trial for each model and learning rate, its value the mean over seeds.
 
-It is what optuna-dashboard, importances and parallel coordinates read. It can be made anew from the cells' folders
-at any time, and is the same every time.
+optuna-dashboard reads it. It can be written again from the cells' folders at any time, with the same content.
 """
 
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from tune.services.databases import OPTUNA, check_usable, view_errors
 def mirror(study: Study, url: str | None) -> None:
     """Bring the Optuna study of that name in the database at ``url`` up to date.
 
-    Raises BehindError where that cannot be used, StudyError where it has a study of that name that is not this one.
+    Raises ViewError where the database cannot be used, StudyError where another study has the name.
     """
     if url is None or not study.cells:
         return
@@ -41,14 +40,14 @@ def _mirror(study: Study, storage: optuna.storages.RDBStorage) -> None:
     known = mirrored.get_trials(deepcopy=False)
     if [_content(trial) for trial in known] == [_content(trial) for trial in wanted[: len(known)]]:
         fresh = wanted[len(known) :]
-    else:  # a finished trial cannot be changed, and this one has other seeds or neighbours by now
+    else:  # a finished trial cannot be changed, and the seeds or the order of trials are different now
         optuna.delete_study(study_name=study.name, storage=storage)
         mirrored, fresh = _open(study, storage), wanted
     mirrored.add_trials(fresh)
 
 
 def _forget_other_names(study: Study, storage: optuna.storages.RDBStorage) -> None:
-    """Delete what the database has of the study under the names that its folder had before."""
+    """Delete the study's entries under earlier names of its folder."""
     for other in optuna.get_all_study_summaries(storage, include_best_trial=False):
         if other.study_name != study.name and other.user_attrs.get(OWNER_ID) == study.id != "":
             optuna.delete_study(study_name=other.study_name, storage=storage)
@@ -60,7 +59,7 @@ def _open(study: Study, storage: optuna.storages.RDBStorage) -> optuna.Study:
     marks, known = found.user_attrs, found.get_trials(deepcopy=False)
     if (marks or known) and not is_view_of(study, marks, str(storage.engine.url), lambda: _shows_ours(study, known)):
         raise StudyError(
-            f"Optuna's database has a study {study.name!r} of {marks.get(OWNER) or 'somebody else'}, not of "
+            f"Optuna's database has a study {study.name!r} of {marks.get(OWNER) or 'an unknown owner'}, not of "
             f"{study.folder.root}: give this study another name with --study, rename its folder, or give another "
             "--optuna-storage"
         )
@@ -71,10 +70,10 @@ def _open(study: Study, storage: optuna.storages.RDBStorage) -> optuna.Study:
 
 
 def _shows_ours(study: Study, known: Sequence[FrozenTrial]) -> bool:
-    """Whether a trial began at the very moment at which this folder's cells did."""
+    """Whether a trial has the starting time of one of this folder's trials."""
     return bool({one.datetime_start for one in known} & {one.datetime_start for one in trials(study)})
 
 
 def _content(trial: FrozenTrial) -> tuple[Any, ...]:
-    """What two trials that say the same agree in."""
+    """The content of a trial, which is equal for equal trials."""
     return trial.params, trial.distributions, trial.values, trial.user_attrs, trial.intermediate_values

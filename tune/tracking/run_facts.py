@@ -1,4 +1,4 @@
-"""What is known of a study and its cells, in MLflow's words: tags, data sets, parameters, metrics."""
+"""A study and its cells as MLflow's tags, data sets, parameters, metrics and descriptions."""
 
 import json
 from collections.abc import Sequence
@@ -6,30 +6,30 @@ from collections.abc import Sequence
 from mlflow.entities import Dataset, Metric, Param
 
 from fernn.train.loop import Row
+from tune.analysis.report_table import bullets, grid
 from tune.analysis.results import ModelRow
-from tune.analysis.sheet import bullets, grid
 from tune.core.console import masked
 from tune.core.study import Cell, Study
-from tune.reporting.table import columns, gated, mark_lines, notes, row_cells
+from tune.reporting.table import columns, law_breaches, mark_lines, notes, row_cells
 from tune.tracking.ui_views import CURVES, MARKS, MODELS, route
 
 
 def mark_tags(study: Study) -> dict[str, str]:
-    """The tags of every run that say whether its numbers compare with published ones."""
-    facts = {"fernn.demo": str(study.demo), "fernn.partial": str(bool(study.partial))}
-    facts |= {"fernn.stand_in": study.stand_in} if study.stand_in else {}
+    """The tags of every run with the marks of the study."""
+    tags = {"fernn.demo": str(study.demo), "fernn.partial": str(bool(study.partial))}
+    tags |= {"fernn.stand_in": study.stand_in} if study.stand_in else {}
     lines = mark_lines(study)
-    return facts | ({MARKS: "; ".join(lines)} if lines else {})
+    return tags | ({MARKS: "; ".join(lines)} if lines else {})
 
 
 def dataset(study: Study, cell: Cell) -> Dataset:
-    """What MLflow's column of data sets says: the data's name, the beginning of its hash, and where it was."""
+    """MLflow's entry of the data set: its name, the beginning of its hash, and its place."""
     source = json.dumps({"uri": masked(study.data)})
     return Dataset(cell.experiment.data.name, cell.data_hash[:12], "local", source)
 
 
 def params(cell: Cell) -> list[Param]:
-    """Every field of the experiment, and what else decides the result."""
+    """Every field of the experiment, and everything else that decides the result."""
     config = cell.config()
     flat = config.pop("experiment") | config | {"key": cell.key}
     return [Param(name, value if isinstance(value, str) else json.dumps(value)) for name, value in flat.items()]
@@ -44,20 +44,20 @@ def metrics(row: Row) -> list[Metric]:
 
 
 def study_note(study: Study, rows: Sequence[ModelRow], experiment_id: str) -> str:
-    """The experiment's description: marks, what was searched, links to its views, the table, how to read it."""
+    """The experiment's description: marks, the searched fields, links to its views, the table and its remarks."""
     models, curves = (route(experiment_id, view) for view in (MODELS, CURVES))
     parts = [
         *(f"**{mark}**" for mark in mark_lines(study)),
         searched(study),
         f"[Table of the models, mean ± deviation]({models}) · [Training curves by model]({curves})",
         grid(columns(study.metric), [row_cells(row) for row in rows]) if rows else "",
-        bullets([*notes(study), *gated(rows)]),
+        bullets([*notes(study), *law_breaches(rows)]),
     ]
     return "\n\n".join(filter(None, parts))
 
 
 def searched(study: Study) -> str:
-    """What the study is, in a sentence."""
+    """The searched fields and the number of finished cells, in a sentence."""
     sizes = ", ".join(f"{len(values)} × {name}" for name, values in study.space.items())
     done = len(study.cells) - len(study.missing())
     return f"Study `{study.name}`: {sizes}; {done} of {len(study.cells)} cells are done."

@@ -1,4 +1,4 @@
-"""A study's runs in MLflow: nested, found again by tag, and never doubled.
+"""A study's nested runs in MLflow, each identified by a tag.
 
 study ─ model ─ learning rate ─ cell (one seed)
 """
@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, literal, update
 from tune.services.mlflow_client import MlflowClient
 
 NODE = "fernn.node"
-"""The tag that says which run this is: "study", "model/grnn", "lr/grnn/0.001" or "cell/KEY"."""
+"""The tag that identifies a run: "study", "model/grnn", "lr/grnn/0.001" or "cell/KEY"."""
 
 
 class RunTree:
@@ -26,7 +26,7 @@ class RunTree:
         self._running = {node for node, run in self._runs.items() if run.info.status == "RUNNING"}
 
     def _known(self) -> dict[str, Run]:
-        """The runs there are; of one that is there twice, as a server left it that died, the first stays."""
+        """The existing runs. Of a run that a failing server created twice, the later one is deleted."""
         found: dict[str, Run] = {}
         for run in sorted(self._search(), key=lambda run: (run.info.start_time, run.info.run_id)):
             if found.setdefault(run.data.tags[NODE], run) is not run:
@@ -40,24 +40,24 @@ class RunTree:
         return node in self._runs
 
     def __getitem__(self, node: str) -> Run:
-        """The run as it was when it was last read; raises KeyError where there is none."""
+        """The run as last read; raises KeyError where there is none."""
         return self._runs[node]
 
     def get(self, node: str) -> Run | None:
-        """The run as it was when it was last read, None where there is none."""
+        """The run as last read, None where there is none."""
         return self._runs.get(node)
 
     def read(self, node: str) -> Run:
-        """The run as MLflow holds it now; raises KeyError where there is none."""
+        """The run as MLflow has it now; raises KeyError where there is none."""
         self._runs[node] = self.client.get_run(self._runs[node].info.run_id)
         return self._runs[node]
 
     def names(self, but: str) -> set[str]:
-        """The names of all runs but one node's."""
+        """The names of all runs except one node's."""
         return {run.info.run_name for node, run in self._runs.items() if node != but}
 
     def open(self, node: str, name: str, data: Dataset, parent: Run | None = None, params: Sequence[Param] = ()) -> Run:
-        """The node's run, looked for before it is created: a server that died may have it, or have it in part."""
+        """The node's run. It is searched before it is created, since a failing server may have created a part of it."""
         if (run := self._runs.get(node)) is None:
             run = next(self._search(f"tags.`{NODE}` = '{node}'"), None)
             if run is None:
@@ -75,7 +75,7 @@ class RunTree:
         return self.read(node) if lacks_data or lacks_params else run
 
     def set_status(self, node: str, status: str) -> None:
-        """Open the run again with "RUNNING", end it with any other status."""
+        """Reopen the run with "RUNNING", end it with any other status."""
         run_id = self._runs[node].info.run_id
         if status != "RUNNING":
             self.client.set_terminated(run_id, status=status)
@@ -86,14 +86,14 @@ class RunTree:
             self._running.add(node)
 
     def set_metrics(self, node: str, values: Mapping[str, float], stamp: int, step: int) -> None:
-        """Log those of the values that the run does not show; sent again, they stand there once."""
+        """Log the values that the run does not have yet."""
         if node in self._runs:
             run = self.read(node)
             fresh = {name: value for name, value in values.items() if run.data.metrics.get(name) != value}
             self.client.log_batch(run.info.run_id, metrics=[Metric(*pair, stamp, step) for pair in fresh.items()])
 
     def set_tags(self, node: str, values: Mapping[str, str | None]) -> None:
-        """Give the run those of the tags that it does not have, and take from it those that are to be None."""
+        """Set the tags that the run does not have, and delete those whose value is None."""
         if node not in self._runs:
             return
         run, known = self._runs[node], self._runs[node].data.tags
@@ -107,7 +107,7 @@ class RunTree:
             self.read(node)
 
     def close(self, complete: bool) -> None:
-        """End every open run: FINISHED where the study is complete, as are then those that were KILLED before."""
+        """End every open run: FINISHED where the study is complete, which includes earlier KILLED runs, else KILLED."""
         above = {node for node, run in self._runs.items() if run.info.status != "FINISHED" and _is_above(node)}
         for node in sorted(self._running | above if complete else self._running):
             self.set_status(node, "FINISHED" if complete and _is_above(node) else "KILLED")
@@ -124,12 +124,11 @@ def runs_of(client: MlflowClient, experiment_id: str, where: str = "") -> Iterat
 
 
 def _is_above(node: str) -> bool:
-    """Whether the run is the study's, a model's or a learning rate's."""
     return not node.startswith("cell/")
 
 
 def move_artifacts(uri: str, experiment_id: str, home: str) -> None:
-    """Let the experiment in the database at ``uri``, and its runs, have their artifacts below ``home``."""
+    """Set the place of the artifacts of an experiment and its runs to ``home``, in the database at ``uri``."""
     runs = update(SqlRun).where(SqlRun.experiment_id == int(experiment_id))
     experiment = update(SqlExperiment).where(SqlExperiment.experiment_id == int(experiment_id))
     engine = create_engine(uri)

@@ -1,4 +1,4 @@
-"""What MLflow's pages show of a study without any clicking: two saved views, and the links that open them.
+"""Two saved views of a study in MLflow's pages, and the links that open them.
 
 MLflow keeps a saved view as a tag of the experiment: a name, times, and the state of the page as JSON. Its menu
 "Views" lists them. The models' view is a table with mean ± deviation; the curves' view is a page of charts, in which
@@ -16,27 +16,27 @@ from tune.reporting.table import marks
 from tune.tracking.run_tree import NODE
 
 MODELS, CURVES = "models", "curves"
-"""The views, by the name that a link has them under."""
+"""The names of the views in links."""
 TAG = "mlflow.sharedViewState."
-"""What the tag of a saved view begins with."""
+"""The prefix of a saved view's tag."""
 LINE = "model and learning rate"
-"""The tag that says to which line a cell's curves belong."""
+"""The tag with the line of a cell's curves."""
 CHOSEN = "chosen"
 """The tag of the cells whose learning rate is the one that the table reports."""
 MARKS = "marks"
-"""The tag that says why a run's numbers compare with no published ones."""
+"""The tag with the reasons why a run's numbers do not compare with published ones."""
 COLLAPSED = (
     "best", "best/test", "best/validation", "equivariance_error/circular", "equivariance_error/own", "length", "time",
     "train", "validation", "velocity",
 )  # fmt: skip
-"""Beginnings of metrics' names, whose charts stand below the first ones, closed."""
+"""Prefixes of metrics, whose sections of charts are below the first ones and closed."""
 BLANK = "\u00a0"
 NUM_COLORS = 29
-"""Of MLflow's palette."""
+"""The number of colors in MLflow's palette."""
 FIRST = "first"
 """The section of the first charts."""
 LOCAL_PAGES = "http://127.0.0.1:5000"
-"""Where ``mlflow ui`` answers unless it is told otherwise."""
+"""The default address of ``mlflow ui``."""
 
 
 def links(tracking_uri: str, experiment_id: str) -> dict[str, str]:
@@ -52,27 +52,27 @@ def route(experiment_id: str, view: str) -> str:
 
 
 def line_of(study: Study, cell: Cell) -> str:
-    """To which line the cell's curves belong."""
+    """The line of the cell's curves."""
     return f"{study.model_label(cell)} · lr{cell.experiment.optim.lr:g}"
 
 
 def lines(study: Study, rows: Sequence[ModelRow]) -> dict[str, str]:
-    """What each line is called, the table's lines first: with blanks at the end until its color is its own.
+    """The name of each line, the table's lines first, with blanks at the end that give it a color of its own.
 
-    MLflow draws a line in a color that follows from its name, and in one of few: two names often share theirs.
+    MLflow chooses one of few colors by the name, so that two names often share one.
     """
-    found: dict[str, str] = {}
+    named: dict[str, str] = {}
     taken: set[int] = set()
     for line in [line_of(study, cell) for cell in (*(row.best for row in rows), *study.cells)]:
-        if line not in found:
+        if line not in named:
             names = [line + BLANK * number for number in range(NUM_COLORS)]
-            found[line] = next((name for name in names if color(name) not in taken), line)
-            taken.add(color(found[line]))
-    return found
+            named[line] = next((name for name in names if color(name) not in taken), line)
+            taken.add(color(named[line]))
+    return named
 
 
 def color(line: str) -> int:
-    """Which of its colors MLflow 3.17 draws the line in: a Fletcher checksum of the name of its group."""
+    """The color of a line in MLflow 3.17: a Fletcher checksum of the name of its group."""
     low = high = 0
     for letter in f"tag.{LINE}.{line}":
         low = (low + ord(letter)) % 255
@@ -81,12 +81,12 @@ def color(line: str) -> int:
 
 
 def spread_tag(metric: Metric) -> str:
-    """The tag that has a model's test result as mean ± deviation."""
+    """The tag with a model's test result as mean ± deviation."""
     return f"test {metric.name}"
 
 
 def view_tags(study: Study, rows: Sequence[ModelRow], stamp: int) -> dict[str, str]:
-    """The experiment's tags that are the views; ``stamp``: when the last cell was finished, in milliseconds."""
+    """The experiment's tags for the views; ``stamp`` is the time of the last finished cell, in milliseconds."""
     mark = f" ({marks(study)})" if marks(study) else ""
     views = {
         MODELS: (f"Models, test {study.metric.title}: mean ± deviation{mark}", models_state(study), stamp + 1),
@@ -114,12 +114,12 @@ def models_state(study: Study) -> dict[str, Any]:
 
 
 def best_first(name: str, metric: Metric) -> dict[str, Any]:
-    """The order of the runs; as it is not that of their creation, it brings no runs from above them in."""
+    """The order of the runs. MLflow adds parent runs only where the order is that of creation."""
     return {"orderByKey": f"metrics.`{name}`", "orderByAsc": not metric.higher_is_better}
 
 
 def curves_state(study: Study, rows: Sequence[ModelRow]) -> dict[str, Any]:
-    """Charts with a line for each row of the table; before there is one, for each model and learning rate."""
+    """Charts with a line for each row of the table, or where there is no row yet, for each model and learning rate."""
     named = lines(study, rows)
     names = [named[line_of(study, row.best)] for row in rows] or list(named.values())
     closed = [{"uuid": one, "name": one, "display": False, "isReordered": False} for one in COLLAPSED]
@@ -142,14 +142,14 @@ def curves_state(study: Study, rows: Sequence[ModelRow]) -> dict[str, Any]:
 
 
 def section_name(study: Study) -> str:
-    """What stands above the first charts."""
+    """The title of the first section of charts."""
     return " · ".join(filter(None, [marks(study), "mean over seeds, band: min to max"]))
 
 
 def charts(study: Study) -> list[dict[str, Any]]:
     """The first charts: the metric on validation clips by epoch, its test value at the best epoch, the loss by epoch.
 
-    MLflow's page of runs gives each the metric's name for a title.
+    MLflow's page titles each with the metric's name.
     """
     name, scale = study.metric.name, "linear" if study.metric == ACCURACY else "log"
     return [line_chart(f"validation/{name}", scale), chart("BAR", f"best/test/{name}"), line_chart("train/loss", scale)]
@@ -164,6 +164,6 @@ def line_chart(metric: str, scale: str) -> dict[str, Any]:
 
 
 def chart(kind: str, metric: str) -> dict[str, Any]:
-    """What every chart says."""
+    """The settings that every chart has."""
     place = {"metricSectionId": FIRST, "deleted": False, "isGenerated": False, "runsCountToCompare": 20}
     return {"uuid": metric, "type": kind, "metricKey": metric} | place

@@ -1,4 +1,4 @@
-"""MLflow's runs and Optuna's study, brought up to date with what a study's folders hold; neither holds up anything."""
+"""Bring MLflow's runs and Optuna's study up to date with a study's folders. Neither delays the search."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,21 +12,21 @@ from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.optuna_mirror import mirror
 
 FIRST_S = 15.0
-"""Seconds that a search waits at its beginning for MLflow's first answer."""
+"""Seconds for which a starting search waits for MLflow's first answer."""
 WAYS_OUT = {
-    "damaged": "python tune/sync.py --study {study} makes it anew, and keeps what there was under another name",
-    "foreign": "it is left as it is; name {package}'s database with {option}",
-    "locked": "it is tried again; python tune/sync.py --study {study} brings it up to date, too",
+    "damaged": "python tune/sync.py --study {study} creates it again, and keeps the damaged file under another name",
+    "foreign": "it is not changed; name {package}'s database with {option}",
+    "locked": "the search tries again; python tune/sync.py --study {study} also brings it up to date",
     "older": "python tune/sync.py --study {study} brings it to this version",
     "newer": "install that version of {package}, then python tune/sync.py --study {study}",
-    "unwritable": "let it be written, then python tune/sync.py --study {study}",
+    "unwritable": "allow writing, then python tune/sync.py --study {study}",
     "full": "make room, then python tune/sync.py --study {study}",
-    "away": "python tune/sync.py --study {study} brings it up to date, once it can be used",
+    "away": "python tune/sync.py --study {study} brings it up to date when it can be used",
 }
 
 
 class Views:
-    """Both views of a study while something is done on it."""
+    """Both views of a study while a search runs."""
 
     def __init__(self, study: Study, records: Records) -> None:
         self.study, self.optuna_storage = study, optuna_storage(records)
@@ -34,7 +34,7 @@ class Views:
         self.listener = TrackingListener(self.mlflow)
 
     def begin(self) -> list[str]:
-        """Bring both up to date; what is behind, and why, a line each. Raises StudyError for another study's views."""
+        """Bring both up to date; a line for each that is behind. Raises StudyError where another study has the name."""
         return lines_of(
             self.study,
             lambda: mirror(self.study, self.optuna_storage),
@@ -42,9 +42,9 @@ class Views:
         )
 
     def end(self, study: Study, seconds: float) -> list[str]:
-        """Bring both up to date with the study as it is now; what is behind, and why, a line each.
+        """Bring both up to date with the study as it is now; returns a line for each that is behind.
 
-        MLflow is waited for so many seconds at the most.
+        Waits at most ``seconds`` for MLflow.
         """
 
         def ship() -> None:
@@ -54,37 +54,37 @@ class Views:
         return lines_of(study, ship, lambda: mirror(study, self.optuna_storage), refuses=False)
 
     def links(self) -> Mapping[str, str]:
-        """The addresses of MLflow's saved views, none where it could not be opened."""
+        """The addresses of MLflow's saved views, empty where it could not be opened."""
         return {} if self.mlflow.tracker is None else self.mlflow.tracker.links()
 
 
 def lines_of(study: Study, *tasks: Callable[[], object], refuses: bool = True) -> list[str]:
-    """Do every task; a line for each view that is behind.
+    """Do every task; returns a line for each view that is behind.
 
-    ``refuses``: raises what is no view's fault, as StudyError for another study's views; else it is a line, too.
+    ``refuses``: raise other errors of this project, as StudyError for another study's views; else they become lines.
     """
-    found = []
+    lines = []
     for task in tasks:
         try:
             task()
         except ViewError as error:
-            found.append(line_of(study, error))
+            lines.append(line_of(study, error))
         except Exception as error:
             if refuses and is_own_error(error):
                 raise
-            found.append(first_line(error) if is_own_error(error) else f"a view is behind: {error_text(error)}")
-    return found
+            lines.append(first_line(error) if is_own_error(error) else f"a view is behind: {error_text(error)}")
+    return lines
 
 
 def line_of(study: Study, error: ViewError) -> str:
-    """Which view of the study is behind, why, and the way out."""
+    """The sentence on a view that is behind: the reason and the way out."""
     package = error.package
     way_out = WAYS_OUT[error.condition].format(study=study.name, package=package.name, option=package.option)
     return f"{package.name} is behind: {error}; {way_out}"
 
 
 def refresh(tracker: Tracker, study: Study) -> None:
-    """Ship what MLflow lacks: cells, the table's numbers; then close the runs."""
+    """Log the cells and the table's numbers that MLflow lacks, then close the runs."""
     tracker.study = study
     tracker.sync()
     tracker.summarise(model_rows(study))

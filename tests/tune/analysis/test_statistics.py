@@ -136,8 +136,8 @@ def test_advice_says_what_three_seeds_cannot_show():
     assert said.startswith("With 3 seeds a gap of 2 points cannot be shown") and "about 10 paired seeds" in said
     assert "cannot" not in power_advice(ACCURACY, 10, 0.02, 0.6, 1)
     for deviation in (None, 0.0, float("nan"), float("inf")):
-        assert "not known" in power_advice(ACCURACY, 3, deviation, 0.6, 1)
-    assert "not known" in power_advice(ERROR, 3, 0.1, 0.0, 1)
+        assert "unknown" in power_advice(ACCURACY, 3, deviation, 0.6, 1)
+    assert "unknown" in power_advice(ERROR, 3, 0.1, 0.0, 1)
     assert "a tenth of the error (0.003)" in power_advice(ERROR, 3, 0.02, 0.03, 1)
 
 

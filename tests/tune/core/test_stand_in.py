@@ -8,7 +8,7 @@ from tests.support.stored_study import finished_study
 from tune.analysis.plotting import marks
 from tune.commands.service_checks import data_folder
 from tune.core.protocol import load_study
-from tune.measures.velocity_results import facts
+from tune.measures.velocity_results import origin
 from tune.reporting.compare import StudyComparison, document
 from tune.reporting.table import Table
 from tune.tracking.run_facts import mark_tags
@@ -40,7 +40,7 @@ def test_a_study_keeps_the_mark_and_shows_it_in_every_form(tmp_path, manage):
     study = load_study(finished_study(tmp_path / "s", SPACE, HITS, stand_in=FASHION).folder)
     assert study.stand_in == FASHION and marks(study) == [f"stand-in: {FASHION}"]
     assert mark_tags(study)["fernn.stand_in"] == FASHION and FASHION in "".join(mark_tags(study).values())
-    assert facts(study, study.cells[0])["stand_in"] == FASHION
+    assert origin(study, study.cells[0])["stand_in"] == FASHION
     code, out, _ = manage("show", "s")
     assert code == 0 and "study s, STAND-IN" in out and f"STAND-IN: {FASHION}; these numbers compare with no" in out
     code, out, _ = manage("list", "--json")
@@ -59,5 +59,5 @@ def test_numbers_of_other_data_are_not_compared_as_if_of_the_same(tmp_path):
     )
     comparison = StudyComparison.of([whole, other])
     assert [one["stand_in"] for one in document(comparison)["studies"]] == [None, FASHION]
-    assert [comparison.difference(line) for line in comparison.lines if line.table.study.stand_in] == [None]
+    assert [comparison.difference(row) for row in comparison.rows if row.table.study.stand_in] == [None]
     assert Table.of(whole).obstacles != Table.of(other).obstacles

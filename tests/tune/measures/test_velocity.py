@@ -87,7 +87,7 @@ def test_another_grid_and_other_weights_are_measured_anew(study, footage):
     one.measure(footage, ignore)
     assert one.result() is not None and wider.result() is None
     wider.measure(footage, ignore)
-    assert one.result() is None and wider.measured().found.grid == VelocityGrid(("vy", "vx"), 1)
+    assert one.result() is None and wider.measured().readings.grid == VelocityGrid(("vy", "vx"), 1)
     assert record_of(wider)["test_openings"] == one.grid.num_readings + wider.grid.num_readings
     one.folder.folder.write(BEST, study.cell_folder(study.cells[1]).folder.read(BEST))
     assert wider.result() is None
@@ -148,7 +148,7 @@ def test_mlflow_shows_each_view_once(study, footage, tmp_path):
         name: model.statistics[name][0] for name in ("V2", "vy_1_vx_-1")
     }
     seed = model.seeds[0]
-    assert tracker.run(f"cell/{seed.cell.key}").data.metrics["velocity/V1"] == seed.found.drawn[1]
+    assert tracker.run(f"cell/{seed.cell.key}").data.metrics["velocity/V1"] == seed.readings.drawn[1]
     for node, picture in (("study", "curves"), ("model/3dcnn", "heatmap"), (f"cell/{seed.cell.key}", "heatmap")):
         names = {entry.path for entry in tracker.client.list_artifacts(tracker.run(node).info.run_id, "velocity")}
         assert names == {f"velocity/{name}" for name in ("velocity.csv", "velocity.json", f"{picture}.png")}

@@ -46,7 +46,7 @@ def test_rendered_clips_are_marked_and_not_subtracted(still, manage, tmp_path):
     finished_study(tmp_path / "demo", SPACE, BETTER, demo=True)
     _, out, _ = manage("compare", str(tmp_path / "still"), str(tmp_path / "demo"))
     (line,) = [line for line in out.splitlines() if "0.800 ± 0.000" in line]
-    assert "DEMO" in line and "+" not in line and "DEMO: rendered" in out and "No difference stands" in out
+    assert "DEMO" in line and "+" not in line and "DEMO: rendered" in out and "A row has no difference" in out
 
 
 def test_metrics_that_differ_are_refused(still, tmp_path):

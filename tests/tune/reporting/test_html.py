@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.support.stored_study import finished_study
-from tune.analysis.sheet import text
+from tune.analysis.report_table import text
 from tune.kth_search import PUBLISHED
 from tune.report import draw, write
 from tune.reporting.html import page, summary
 from tune.reporting.table import Table
-from tune.reporting.tables import sheets
+from tune.reporting.tables import report_tables
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2)}
 HITS = {
@@ -97,9 +97,9 @@ def test_no_two_elements_share_an_id(content):
 
 def test_a_demo_is_marked_on_every_table_and_picture(content, written, study):
     assert content.count("(DEMO)</caption>") == content.count("<caption>")
-    for sheet in sheets(Table.of(study)):
-        rows = list(csv.reader(io.StringIO(written.read(f"{sheet.name}.csv").decode())))
-        assert rows[0][0] == "marks" and all(row[0] == "DEMO" for row in rows[1:]), sheet.name
+    for table in report_tables(Table.of(study)):
+        rows = list(csv.reader(io.StringIO(written.read(f"{table.name}.csv").decode())))
+        assert rows[0][0] == "marks" and all(row[0] == "DEMO" for row in rows[1:]), table.name
 
 
 def test_the_same_folder_gives_the_same_bytes(study, written):
@@ -116,15 +116,15 @@ def test_a_study_cannot_write_into_the_page(tmp_path):
     space = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
     study = finished_study(tmp_path / "s", space, {("grnn", 1e-3, 0): (5, 4)}, partial=("<script>alert(1)</script>",))
     table = Table.of(study)
-    assert "<script" not in page(table, sheets(table), []).replace("&lt;script", "")
+    assert "<script" not in page(table, report_tables(table), []).replace("&lt;script", "")
 
 
-def sheet_of(study, name):
-    return {sheet.name: sheet for sheet in sheets(Table.of(study))}[name]
+def table_of(study, name):
+    return {table.name: table for table in report_tables(Table.of(study))}[name]
 
 
 def test_models_are_compared_on_equal_seeds(study):
-    (line,) = sheet_of(study, "comparisons").lines
+    (line,) = table_of(study, "comparisons").rows
     names, pairs, gap, p, adjusted, advice = line
     assert (names, pairs, p, adjusted) == ("grnn – 3dcnn", 3, 0.25, 0.25)
     assert gap == pytest.approx(17 / 30 - 26 / 30)
@@ -133,10 +133,10 @@ def test_models_are_compared_on_equal_seeds(study):
 
 
 def test_what_choosing_on_test_clips_would_seem_to_gain_is_a_warning(study):
-    warnings = [said for said in sheet_of(study, "table").remarks if said.startswith("WARNING")]
+    warnings = [said for said in table_of(study, "table").remarks if said.startswith("WARNING")]
     assert warnings == [
         "WARNING, grnn: learning rate 0.0001 is best on the test clips, with 0.867: 0.300 better than the one chosen "
-        "on validation. That is what choosing on test clips would seem to gain."
+        "on validation. Choosing on test clips would seem to gain this much."
     ]
 
 
@@ -146,8 +146,8 @@ def test_published_values_have_a_verdict_and_its_rule(tmp_path):
     study = finished_study(tmp_path / "s", space, hits, settings={})
     table = Table.of(study)
     whole = Table(study, table.rows, (), table.search, ())  # as if nothing stood against the published values
-    found = {sheet.name: sheet for sheet in sheets(whole)}["table"]
-    by_model = {line[0]: dict(zip(found.header, line, strict=True)) for line in found.lines}
+    found = {one.name: one for one in report_tables(whole)}["table"]
+    by_model = {line[0]: dict(zip(found.header, line, strict=True)) for line in found.rows}
     assert by_model["grnn"]["published"] == f"{PUBLISHED['grnn'].mean:g} ± 0.03"
     assert by_model["grnn"]["difference"].startswith("+0.035 [")
     assert by_model["grnn"]["verdict"] == "under-powered"

@@ -1,6 +1,7 @@
 """The card: what it says of a study, of one without records, and of code; and that it holds no secret."""
 
 import json
+import re
 import subprocess
 import time
 
@@ -24,7 +25,7 @@ from tune.core.study import Study, plan_cells, with_fields
 from tune.ocean_search import SEARCH as OCEAN
 from tune.report import Options, main
 from tune.reporting.reproducibility import draws, optimizer
-from tune.reporting.reproducibility_card import datasets, splits, write_card
+from tune.reporting.reproducibility_card import PSEUDOCODE, datasets, deviations, markdown, splits, write_card
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
 HITS = {("grnn", 1e-2, 0): (8, 5), ("grnn", 1e-2, 1): (6, 7), ("grnn", 1e-3, 0): (4, 4)}
@@ -90,6 +91,53 @@ def test_the_optimizer_and_the_metric_are_those_of_the_config(fields):
     assert ("domain test" in definition) == (experiment.data.task == "fields")
 
 
+@pytest.mark.parametrize("fields", SETUPS)
+def test_every_section_of_the_card_says_what_the_study_is(fields, tmp_path):
+    names = {name: fields[name] for name in ("optim.name", "data.name", "model.name") if name in fields}
+    base = Experiment().override({"data.name": fields["data.name"]}).override(names)
+    space = {"optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
+    rest = {name: value for name, value in fields.items() if name not in {**names, **space}}
+    study = Study("s", Folder(str(tmp_path)), space, plan_cells(base, space, "hash", rest))
+    save_study(study)
+    text, facts = card(study)
+    experiment = study.cells[0].experiment
+    data, metric = experiment.data, task_of(experiment.data).metric
+    assert f"`{data.name}`: {data.source}; card: {data.card}." in section(text, "Open datasets")
+    shown = [f"{name} {value}" for name, value in facts["data"]["fields"].items() if name != "name"]
+    assert all(one in section(text, "Dataset splits") for one in shown)
+    kind = section(text, "Research type")
+    assert "0 of 4 cells (learning rate, seed) have a result" in kind and "trained and tested" in kind
+    setup = section(text, "Experiment setup")
+    assert f"Metric: {metric.title}, {metric.definition}." in setup and f"best validation {metric.title}," in setup
+    assert f"Epochs: {experiment.epochs}. Optimizer: {experiment.optim.words()}" in setup
+    assert "Seeds: 0, 1." in setup
+    assert ("Exception, drawn in the order" in setup) == (data.protocol == "published" and data.published_draws != "")
+    assert ("latent draws" in setup) == (data.task == "stochastic")
+    told = [name for name in experiment.flatten() if f"| {name} | " in setup or name.startswith("model.")]
+    assert told == [name for name in experiment.flatten() if name != "epochs"]
+    assert "No published protocol is declared" not in text
+
+
+def test_the_files_that_stand_for_pseudocode_are_there():
+    named = re.findall(r"`([a-z_/.]+)`", PSEUDOCODE)
+    assert len(named) == 4 and all((module.ROOT / name).exists() for name in named)
+
+
+def test_a_study_of_imported_cells_alone_says_nothing_of_training(tmp_path):
+    _, facts = card(finished_study(tmp_path, SPACE, HITS))
+    facts["research_type"]["num_imported"] = facts["research_type"]["num_cells"]
+    text = markdown(facts)
+    kind, setup = section(text, "Research type"), section(text, "Experiment setup")
+    assert "3dcnn are tested;" in kind and "not trained here" in kind
+    assert "Optimizer:" not in setup and "Seeds:" not in setup and "Epoch: best" not in setup
+
+
+def test_a_data_set_without_a_search_has_no_published_protocol():
+    said = deviations({"data": {"name": "dots"}, "deviations": []})
+    assert said == ["No published protocol is declared for data set dots."]
+    assert deviations({"data": {"name": "kth"}, "deviations": []}) == ["None is known."]
+
+
 def test_the_card_of_an_ocean_study_names_decay_and_schedule(tmp_path):
     space = {"model": ("unet",), "optim.lr": (1e-3,), "seed": (0,)}
     study = Study("s", Folder(str(tmp_path)), space, plan_cells(OCEAN.base, space, "hash"), scheduler="halving")
@@ -105,7 +153,7 @@ def test_the_card_of_an_ocean_study_names_decay_and_schedule(tmp_path):
     ("fields", "said"),
     [
         ({}, "depends on no order of calls."),
-        ({"data.protocol": "published"}, "which is repeated: the clips' velocities."),
+        ({"data.protocol": "published"}, "in the order of the published code: the clips' velocities."),
         ({"data.name": "physics101", "model": "noether"}, "latent draws of a training epoch come one after the other"),
     ],
 )
@@ -159,7 +207,7 @@ def test_a_cell_that_went_on_by_other_code_names_both(tmp_path):
     ]  # fmt: skip
     text, facts = card(study)
     assert "| not recorded, from epoch 2 old, from epoch 3 new |" in text
-    assert "Records that cells name and that are gone: new, old." in text
+    assert "Records that cells name and that are missing: new, old." in text
     assert facts["compute"][0]["train_seconds"] == 8 and facts["missing"][0]["epochs"] == 4
     folder.folder.write(CODES, b'[{"first_epoch": "x"}]')
     with pytest.raises(DamagedError, match="codes.json: it is not as it was written; delete it"):

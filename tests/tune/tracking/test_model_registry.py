@@ -1,4 +1,4 @@
-"""The equivariance gate: a checkpoint that breaks the law where it must hold is reported, and is nobody's best."""
+"""The equivariance check: a checkpoint that breaks the law where it must hold is reported, and gets no alias "best"."""
 
 import json
 
@@ -8,7 +8,7 @@ from data.sealing import checksum
 from tests.support.stored_study import finished_study
 from tune.analysis.results import registered_name
 from tune.reporting.table import Table
-from tune.reporting.tables import sheets
+from tune.reporting.tables import report_tables
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.model_registry import registered_key
 from tune.tracking.views import refresh
@@ -34,8 +34,8 @@ def measured(study, errors):
 
 def test_errors_stand_in_the_report_and_beside_the_accuracy(study, tmp_path):
     measured(study, HOLDS)
-    (sheet,) = [sheet for sheet in sheets(Table.of(study)) if sheet.name == "law"]
-    assert sheet.lines == [("fernn-v1", 0.4, 0.4, 1e-7, 1e-15, "holds")]
+    (table,) = [one for one in report_tables(Table.of(study)) if one.name == "law"]
+    assert table.rows == [("fernn-v1", 0.4, 0.4, 1e-7, 1e-15, "holds")]
     tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
     refresh(tracker, study)
     shown = tracker.run(f"cell/{study.cells[0].key}").data.metrics
@@ -60,11 +60,11 @@ def test_a_breach_is_said_and_takes_the_alias_away(study, tmp_path):
 
 def test_a_fernn_of_an_earlier_version_is_said_to_be_unmeasured(study):
     assert json.loads(study.cell_folder(study.cells[0]).folder.read("done.json")).get("law_errors") is None
-    (sheet,) = [sheet for sheet in sheets(Table.of(study)) if sheet.name == "law"]
-    assert sheet.lines == [("fernn-v1", "not measured: of an earlier version")]
+    (table,) = [one for one in report_tables(Table.of(study)) if one.name == "law"]
+    assert table.rows == [("fernn-v1", "not measured: of an earlier version")]
 
 
-def test_numbers_that_are_none_are_a_breach_in_the_sheet(study):
+def test_numbers_that_are_none_are_a_breach_in_the_table(study):
     measured(study, HOLDS | {"circular/float32": float("nan")})
-    (sheet,) = [sheet for sheet in sheets(Table.of(study)) if sheet.name == "law"]
-    assert sheet.lines[0][-1] == "equivariance error nan in float32, tolerance 1e-04"
+    (table,) = [one for one in report_tables(Table.of(study)) if one.name == "law"]
+    assert table.rows[0][-1] == "equivariance error nan in float32, tolerance 1e-04"
