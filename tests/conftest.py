@@ -1,7 +1,6 @@
 """What every test may use."""
 
 import logging
-import sys
 import uuid
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from data.kth.demo import render
 from data.kth.prepare import prepare
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))  # the helper modules beside this file
 
 
 @pytest.fixture(autouse=True)
