@@ -157,6 +157,10 @@ def r2_convolution(source: Fields, target: Fields, group_order: int, kernel_size
         from escnn import nn as steerable
 
         space = gspaces.rot2dOnR2(group_order)
-        kinds = {"picture": space.trivial_repr, "vector": space.irrep(1), "regular": space.regular_repr}
-        types = [steerable.FieldType(space, [kinds[kind]] * number) for kind, number in (source, target)]
+        kinds = {
+            "picture": lambda: space.trivial_repr,
+            "vector": lambda: space.irrep(1),  # not every group has it
+            "regular": lambda: space.regular_repr,
+        }
+        types = [steerable.FieldType(space, [kinds[kind]()] * number) for kind, number in (source, target)]
         return steerable.R2Conv(*types, kernel_size, bias=False, initialize=initialize)

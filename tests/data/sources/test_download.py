@@ -9,8 +9,8 @@ import pytest
 
 from data.errors import DownloadError, StorageError
 from data.files import room_in
+from data.sources import download as module
 from data.sources.download import download
-from data.sources.download import download as module
 
 CONTENT = bytes(range(256)) * 4000
 

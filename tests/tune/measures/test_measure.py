@@ -98,7 +98,7 @@ def test_a_measure_from_outside_is_measured_resumed_and_shown(noise, typed, stud
 
     monkeypatch.setattr(type(noise), "numbers", stopped_in_the_second_cell)
     code, _, err = typed(*words)
-    assert code == 130 and "stopped: what is measured is kept" in err, err
+    assert code == 130 and "stopped: the results so far are kept" in err, err
     monkeypatch.setattr(type(noise), "numbers", numbers)
     code, out, err = typed(*words, "--json")
     assert code == 0 and "s, 1 cells: 2 of 2 passes over the test clips" in err, err

@@ -293,7 +293,7 @@ def test_git_that_is_slow_or_absent_does_not_hold_up_a_search(tmp_path, monkeypa
     slow.write_text("#!/bin/sh\nsleep 60\n")
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{slow.parent}:/usr/bin:/bin")
-    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    monkeypatch.setattr(module, "GIT_TIMEOUT_S", 0.2)
     begun = time.monotonic()
     assert git_facts(tree) == {"commit": None, "diff_sha256": None, "diff": None}
     assert time.monotonic() - begun < 5

@@ -96,7 +96,7 @@ def test_runs_are_nested_study_model_rate_seed(study, tmp_path):
 def test_study_and_models_are_described(study, tmp_path):
     tracker = shipped(study, uri(tmp_path))
     notes = {node: tracker.run(node).data.tags["mlflow.note.content"] for node in ("study", "model/grnn")}
-    assert "Learning rate: best mean over seeds" in notes["study"] and "DEMO" in notes["study"]
+    assert "Learning rate: best mean of that over seeds" in notes["study"] and "DEMO" in notes["study"]
     mark, text = notes["model/grnn"].split("\n\n")
     assert mark == "**DEMO: rendered stick figures, not KTH**"
     assert text.startswith("Test accuracy 0.450 ± 0.071 (sample standard deviation) over 2 of 2 seeds")

@@ -59,7 +59,7 @@ def test_a_breach_is_said_and_takes_the_alias_away(study, tmp_path):
 
 
 def test_a_fernn_of_an_earlier_version_is_said_to_be_unmeasured(study):
-    assert json.loads(study.cell_folder(study.cells[0]).folder.read("done.json")).get("law_errors") is None
+    assert not json.loads(study.cell_folder(study.cells[0]).folder.read("done.json")).get("law_errors")
     (table,) = [one for one in report_tables(Table.of(study)) if one.name == "law"]
     assert table.rows == [("fernn-v1", "not measured: of an earlier version")]
 
