@@ -8,7 +8,12 @@ from tests.docs.documents import ROOT
 NOTEBOOKS = sorted((ROOT / "docs/notebooks").glob("*.ipynb"))
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+LONG = {"search.ipynb"}
+"""Notebooks that train for most of a minute: they run after the unit tests, in .ci/run and make soak."""
+RUN = [pytest.param(path, id=path.name, marks=[pytest.mark.soak] * (path.name in LONG)) for path in NOTEBOOKS]
+
+
+@pytest.mark.parametrize("path", RUN)
 def test_it_runs(path, tmp_path, monkeypatch):
     from nbclient import NotebookClient
 

@@ -42,7 +42,8 @@ def test_every_search_file_is_found_by_its_data_set():
     assert searches()["made-convection"] is searches()["convection"]
 
 
-def test_a_search_from_outside_is_one_file(prepared, tmp_path):
+@pytest.mark.soak
+def test_a_search_from_outside_is_one_file_whose_demo_runs(prepared, tmp_path):
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/extend/search.md").read_text(), re.DOTALL)
     (tmp_path / "still_search.py").write_text(code)
     command = [sys.executable, "still_search.py", "--preset", "demo", "--models", "grnn", "--data", prepared, "--json"]
