@@ -14,7 +14,7 @@ import tyro
 from data.bucket import at_hand
 from data.files import sha256_of
 from data.manifest import Manifest
-from data.registry import read_corpus, stand_in
+from data.registry import data_set, read_corpus
 from data.stream import Corpus
 from data.terminal import options_of
 from fernn.experiment import Experiment
@@ -109,7 +109,8 @@ def chosen_target(options: Options) -> Target:
     manifest = verified(home)
     partial = (*manifest.missing, *(entry.name for entry in manifest.skipped))
     folder = (Folder(options.storage) / options.study).as_root()
-    study = Study(options.study, folder, {}, (), manifest.demo, partial, address, stand_in=stand_in(manifest))
+    stand_in = data_set(experiment.data.name).stand_in(manifest)
+    study = Study(options.study, folder, {}, (), manifest.demo, partial, address, stand_in=stand_in)
     return Target(study, experiment, home, manifest)
 
 
