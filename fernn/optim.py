@@ -1,7 +1,7 @@
 """How weights are updated: one config class for each way, the plain one without a name of its own."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -32,14 +32,12 @@ class OptimConfig(Config):
 
     def words(self) -> str:
         """How weights are updated, but for the learning rate."""
-        return f"Adam {self._decaying()}; {self._clipped()}"
+        limit = self.clip_norm
+        clipped = "gradients are not clipped" if limit is None else f"the gradient's norm is clipped at {limit:g}"
+        return f"Adam {self._decaying()}; {clipped}"
 
     def _decaying(self) -> str:
         return "without weight decay or schedule"
-
-    def _clipped(self) -> str:
-        limit = self.clip_norm
-        return "gradients are not clipped" if limit is None else f"the gradient's norm is clipped at {limit:g}"
 
 
 @dataclass(frozen=True)
@@ -81,5 +79,4 @@ def optim_config(name: str, current: OptimConfig) -> OptimConfig:
     """The config registered as ``name``, ``current`` where it is that; raises KeyError with the nearest name."""
     if name not in OPTIMIZERS:
         raise KeyError(unknown_name(name, list(OPTIMIZERS), kind="optimizer"))
-    known = OPTIMIZERS[name]
-    return current if isinstance(current, type(known)) else replace(known)
+    return current if isinstance(current, type(OPTIMIZERS[name])) else OPTIMIZERS[name]

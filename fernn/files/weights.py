@@ -6,7 +6,7 @@ bundle. Of several state dicts the network's own comes first, its moving average
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -95,19 +95,15 @@ def unwrapped(content: Any, fits: Fits = lambda names: True) -> Found:
 
 def in_float32(found: Found) -> Found:
     """The same weights in single precision; integers stay. Raises WeightsError for numbers beyond it."""
-    others = {str(w.dtype).removeprefix("torch.") for w in found.weights.values() if _is_other_float(w)}
+    others = {name: w for name, w in found.weights.items() if w.is_floating_point() and w.dtype != torch.float32}
     if not others:
         return found
-    count = sum(map(_is_other_float, found.weights.values()))
-    weights = {name: w.float() if _is_other_float(w) else w for name, w in found.weights.items()}
-    for name, weight in weights.items():
+    single = {name: weight.float() for name, weight in others.items()}
+    for name, weight in single.items():
         _require_numbers(name, weight, " in float32")
-    note = f"{count} tensors are turned from {' and '.join(sorted(others))} to float32"
-    return replace(found, weights=weights, notes=(*found.notes, note))
-
-
-def _is_other_float(weight: Tensor) -> bool:
-    return weight.is_floating_point() and weight.dtype != torch.float32
+    kinds = sorted({str(weight.dtype).removeprefix("torch.") for weight in others.values()})
+    note = f"{len(others)} tensors are turned from {' and '.join(kinds)} to float32"
+    return Found(found.weights | single, (*found.notes, note))
 
 
 def _state_dict(content: Any) -> tuple[Place, Mapping[str, Tensor], list[str]]:
@@ -121,9 +117,10 @@ def _state_dict(content: Any) -> tuple[Place, Mapping[str, Tensor], list[str]]:
 
 
 def _require_first(place: Place, others: Sequence[Place]) -> None:
-    """Raise WeightsError where the names do not decide for ``place``."""
+    """Raise WeightsError where the names do not decide for ``place``, where it and another begin to differ."""
     for other in others:
-        if not _is_before(place, other):
+        one, two = next((pair for pair in zip(place, other, strict=False) if pair[0] != pair[1]), ("", ""))
+        if _order(one) >= _order(two):
             both = f"{_quoted(place)} and {_quoted(other)}"
             raise WeightsError(f"{RULE}, it holds several, {both}: save the one that is meant by itself")
 
@@ -156,12 +153,6 @@ def _candidates(content: Any, place: Place, seen: set[int]) -> Iterator[tuple[Pl
     names = [name for name in content if isinstance(name, str) and not re.search(OTHERS, name.lower())]
     for name in sorted(names, key=_order):
         yield from _candidates(content[name], (*place, name), seen)
-
-
-def _is_before(place: Place, other: Place) -> bool:
-    """Whether the names decide for ``place``, where the two begin to differ."""
-    one, two = next((pair for pair in zip(place, other, strict=False) if pair[0] != pair[1]), ("", ""))
-    return _order(one) < _order(two)
 
 
 def _rank(place: Place) -> tuple[int, ...]:

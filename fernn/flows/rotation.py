@@ -89,10 +89,7 @@ def rotation_grid(
     degrees: Sequence[float], size: int, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> Tensor:
     """Where each pixel of pictures turned by ``degrees`` comes from: (n, size, size, 2) for ``grid_sample``."""
-    matrices = torch.tensor([_matrix(math.radians(angle)) for angle in degrees], dtype=torch.float32)
+    turns = [(math.cos(angle), math.sin(angle)) for angle in map(math.radians, degrees)]
+    matrices = torch.tensor([[[cos, -sin, 0.0], [sin, cos, 0.0]] for cos, sin in turns], dtype=torch.float32)
     grid = F.affine_grid(matrices, [len(matrices), 1, size, size], align_corners=False)
     return grid.to(device=device, dtype=dtype)
-
-
-def _matrix(angle: float) -> list[list[float]]:
-    return [[math.cos(angle), -math.sin(angle), 0.0], [math.sin(angle), math.cos(angle), 0.0]]

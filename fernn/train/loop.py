@@ -11,8 +11,7 @@ from torch import nn
 from fernn.batch import Batch
 from fernn.experiment import Split
 from fernn.seeding import seed_of
-from fernn.train.evaluate import autocast, to_unit
-from fernn.train.run import Run
+from fernn.train.run import Run, autocast, to_unit
 
 Row = dict[str, float]
 

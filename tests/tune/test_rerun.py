@@ -11,8 +11,7 @@ import torch
 
 from tests.support import tiny
 from tune import rerun as module
-from tune.analysis.environment_diff import code_changes, machine_changes
-from tune.analysis.metrics_diff import Training, differences, largest
+from tune.analysis.differences import Training, code_changes, differences, largest, machine_changes
 from tune.core.cell_folder import METRICS, CellFolder
 from tune.core.folder import Folder
 from tune.core.protocol import save_study

@@ -1,6 +1,6 @@
 """Metrics know which way is better."""
 
-from fernn.train.metric import ACCURACY, ERROR
+from fernn.train.task import ACCURACY, ERROR
 
 
 def test_metrics_know_which_way_is_better():
