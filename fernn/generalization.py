@@ -31,7 +31,7 @@ DRAWN = "drawn"
 SLICES_AT_ONCE = 1400
 """Of all clips that run together: 0.7 GB for a state of 128 channels in float32, eight clips of FERNN-V2."""
 Lines = Mapping[str, Sequence[float]]
-"""A measurement as far as it is: the metric by line."""
+"""The metric by line; a measurement that is not complete lacks some."""
 Line = tuple[str, Sequence[float]]
 Plan = dict[str, list[ArrayLike]]
 """The velocities of every reading, by line."""
@@ -166,8 +166,8 @@ def by_law(run: Run, clips: MovingClips, plan: Plan, advance: Callable[[int], No
     logits = torch.cat(parts, dim=1)
     for name, readings in lines.items():
         drifting = [logits[[places[velocity] for velocity in one], torch.arange(len(ids))] for one in readings]
-        found = [Logits({"label": labels, "logits": of_reading}, ids) for of_reading in drifting]
-        yield name, [predictions.metrics()[run.task.metric.name] for predictions in found]
+        predictions = [Logits({"label": labels, "logits": of_reading}, ids) for of_reading in drifting]
+        yield name, [one.metrics()[run.task.metric.name] for one in predictions]
 
 
 @torch.no_grad()

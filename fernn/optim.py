@@ -67,8 +67,8 @@ class DecayingAdamConfig(OptimConfig):
     def _decaying(self) -> str:
         weights = f"with weight decay {self.weight_decay:g} (L2, added to the gradient)"
         rate = f"its learning rate multiplied by {self.decay:g} after every epoch"
-        said = weights if self.weight_decay else "without weight decay"
-        return f"{said}, {rate if self.decay < 1 else 'without schedule'}"
+        decay = weights if self.weight_decay else "without weight decay"
+        return f"{decay}, {rate if self.decay < 1 else 'without schedule'}"
 
 
 OPTIMIZERS: dict[str, OptimConfig] = {"decaying-adam": DecayingAdamConfig()}

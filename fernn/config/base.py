@@ -27,15 +27,16 @@ class Config:
         Raises KeyError for a name that does not exist and TypeError or ValueError for a value that
         does not fit its field.
         """
-        kinds = {field.name: get_type_hints(type(self))[field.name] for field in fields(self)}
+        hints, flat = get_type_hints(type(self)), self.flatten()
+        kinds = {field.name: hints[field.name] for field in fields(self)}
         own: dict[str, Any] = {}
         parts: dict[str, dict[str, Any]] = {}
         for name, value in values.items():
             head, _, rest = name.partition(".")
             if rest and head in kinds and not isinstance(getattr(self, head), Config):
                 raise KeyError(f"field {head!r} has no parts, so {name!r} names nothing")
-            if name not in self.flatten().keys() | kinds:
-                raise KeyError(unknown_name(name, self.flatten(), kind="field"))
+            if name not in flat and name not in kinds:
+                raise KeyError(unknown_name(name, flat, kind="field"))
             if rest:
                 parts.setdefault(head, {})[rest] = value
             else:
@@ -43,29 +44,29 @@ class Config:
         return replace(self, **own, **{head: getattr(self, head).override(inner) for head, inner in parts.items()})
 
 
-def unknown_name(name: str, known: Mapping[str, Any] | list[str], *, kind: str) -> str:
-    """The message for a name that is not among ``known``, with the nearest one."""
-    near = nearest_field(name, list(known)) if kind == "field" else next(iter(nearest(name, list(known))), None)
+def unknown_name(name: str, names: Mapping[str, Any] | list[str], *, kind: str) -> str:
+    """The message for a name that is not among ``names``, with the nearest one."""
+    near = nearest_field(name, list(names)) if kind == "field" else next(iter(nearest(name, list(names))), None)
     hint = "" if near is None else f"did you mean {near!r}? "
-    return f"unknown {kind} {name!r}: {hint}it must be one of {', '.join(known)}"
+    return f"unknown {kind} {name!r}: {hint}it must be one of {', '.join(names)}"
 
 
 NEAR = 0.65
 """How alike two words must be for one to be a misspelt other, from 0 to 1: at 0.6 "depth" would be "width"."""
 
 
-def nearest(name: str, known: Sequence[str], most: int = 1) -> list[str]:
-    """The known names of which ``name`` may be a misspelling, the nearest first; none where none is near."""
-    return difflib.get_close_matches(name, known, n=most, cutoff=NEAR)
+def nearest(name: str, names: Sequence[str], most: int = 1) -> list[str]:
+    """The names of which ``name`` may be a misspelling, the nearest first; none where none is near."""
+    return difflib.get_close_matches(name, names, n=most, cutoff=NEAR)
 
 
-def nearest_field(name: str, known: Sequence[str]) -> str | None:
+def nearest_field(name: str, names: Sequence[str]) -> str | None:
     """The field whose last part is most like that of ``name``, in a part of the experiment that is near, too.
 
     Where there is none: the one field elsewhere that has this very last part.
     """
     head, _, last = name.rpartition(".")
-    parts = {field: field.rpartition(".") for field in known}
+    parts = {field: field.rpartition(".") for field in names}
     near = [
         field
         for field, (place, _, own) in parts.items()

@@ -64,7 +64,7 @@ class RotatingMNISTConfig(DigitsConfig):
     size: int = 40
     """40 as in the paper, which shows a digit whole at any angle; 28 as in the published code cuts corners off."""
     velocity_range: int = 4
-    """Each digit turns by a constant multiple of ``angle_step`` degrees per frame, up to so many, either way."""
+    """Each digit turns by a constant multiple of ``angle_step`` degrees per frame, either way; the largest multiple."""
     angle_step: float = 10.0
 
     def __post_init__(self) -> None:

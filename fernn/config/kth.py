@@ -58,7 +58,7 @@ class KTHConfig(DataConfig):
         return Motion(radius=4, most=self.size // 2)
 
     def split_note(self) -> str:
-        parts = (f"{part} {', '.join(map(str, sorted(mine)))}" for part, mine in PERSONS[self.split].items())
+        parts = (f"{part} {', '.join(map(str, sorted(persons)))}" for part, persons in PERSONS[self.split].items())
         return f"Split `{self.split}`, by person: {'; '.join(parts)}."
 
     def note(self) -> str:

@@ -110,8 +110,8 @@ class MovingConfig(VideoConfig):
         if self.speed < 0:
             raise ValueError(f"data.speed must be 0 or more pixels per frame, got {self.speed:g}")
         if self.protocol == "published" and (self.size, self.num_frames) != (64, 20):
-            asked = f"data.size {self.size} and data.num_frames {self.num_frames}"
-            raise ValueError(f"data.protocol published has 64x64 pixels and 20 frames, got {asked}")
+            given = f"data.size {self.size} and data.num_frames {self.num_frames}"
+            raise ValueError(f"data.protocol published has 64x64 pixels and 20 frames, got {given}")
 
 
 @dataclass(frozen=True)

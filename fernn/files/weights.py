@@ -41,7 +41,7 @@ class WeightsError(ValueError):
 
 
 @dataclass(frozen=True)
-class Found:
+class LoadedWeights:
     """A state dict, and what was done to get it, for the user to read."""
 
     weights: dict[str, Tensor]
@@ -62,7 +62,7 @@ def read(path: Path) -> Any:
         raise UnreadableError("it cannot be read: it is cut short or damaged: get it again") from error
 
 
-def weights_in(path: Path, fits: Fits = lambda names: True, *, in_single: bool = False) -> Found:
+def weights_in(path: Path, fits: Fits = lambda names: True, *, in_single: bool = False) -> LoadedWeights:
     """The state dict in a file, ``in_single`` precision or as it is.
 
     Raises WeightsError where there is none that can be used, OSError for a file that cannot be opened.
@@ -76,7 +76,7 @@ def weights_in(path: Path, fits: Fits = lambda names: True, *, in_single: bool =
         raise WeightsError(f"{path} {RULE}, {error}") from error
 
 
-def unwrapped(content: Any, fits: Fits = lambda names: True) -> Found:
+def unwrapped(content: Any, fits: Fits = lambda names: True) -> LoadedWeights:
     """The state dict in ``content``, without wrappers' prefixes, and without one behind which a network's names fit.
 
     What has another prefix, as Lightning keeps a loss's weights or a moving average, is left out. Raises WeightsError
@@ -90,10 +90,10 @@ def unwrapped(content: Any, fits: Fits = lambda names: True) -> Found:
     notes += [f"their names are read without {' and '.join(map(repr, prefixes))}"] if prefixes else []
     for name, weight in weights.items():
         _require_numbers(name, weight)
-    return Found({name: weight.detach() for name, weight in weights.items()}, tuple(notes))
+    return LoadedWeights({name: weight.detach() for name, weight in weights.items()}, tuple(notes))
 
 
-def in_float32(found: Found) -> Found:
+def in_float32(found: LoadedWeights) -> LoadedWeights:
     """The same weights in single precision; integers stay. Raises WeightsError for numbers beyond it."""
     others = {name: w for name, w in found.weights.items() if w.is_floating_point() and w.dtype != torch.float32}
     if not others:
@@ -103,7 +103,7 @@ def in_float32(found: Found) -> Found:
         _require_numbers(name, weight, " in float32")
     kinds = sorted({str(weight.dtype).removeprefix("torch.") for weight in others.values()})
     note = f"{len(others)} tensors are turned from {' and '.join(kinds)} to float32"
-    return Found(found.weights | single, (*found.notes, note))
+    return LoadedWeights(found.weights | single, (*found.notes, note))
 
 
 def _state_dict(content: Any) -> tuple[Place, Mapping[str, Tensor], list[str]]:

@@ -53,8 +53,8 @@ class RotationFlow:
 
     def act_slices(self, slices: Tensor, time: int = 1) -> Tensor:
         """psi_time(v) applied to slice v of (v, ..., fields * N, h, w), or to the one (1, ...) for every v."""
-        each = slices.expand(len(self.velocities), *slices.shape[1:])
-        return torch.stack([self.act_hidden(one, v, time) for one, v in zip(each, self.velocities, strict=True)])
+        fields = slices.expand(len(self.velocities), *slices.shape[1:])
+        return torch.stack([self.act_hidden(state, v, time) for state, v in zip(fields, self.velocities, strict=True)])
 
     def shifts(self, time: int) -> None:
         """A turn is no shift."""

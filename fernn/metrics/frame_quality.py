@@ -31,13 +31,13 @@ def frame_quality(predicted: Tensor, true: Tensor) -> dict[str, Tensor]:
     _, whole = ssim(
         *pair, data_range=2.0, gaussian_kernel=False, kernel_size=7, reduction="none", return_full_image=True
     )
-    found = {
+    metrics = {
         "mse": errors,
         "psnr": -10 * torch.log10(errors.clamp(min=1e-10)),
         "ssim": ssim(*pair, data_range=1.0, reduction="none"),
         "ssim_published": whole[..., 3:-3, 3:-3].mean(dim=(1, 2, 3)),
     }
-    return {name: torch.as_tensor(values).view(true.shape[:2]) for name, values in found.items()}
+    return {name: torch.as_tensor(values).view(true.shape[:2]) for name, values in metrics.items()}
 
 
 class Perceptual:
@@ -81,8 +81,8 @@ class Perceptual:
         self.require_size(min(true.shape[-2:]))
         network = self._network.to(device=true.device)
         pair = [2 * _in_color(frames.float().clamp(0, 1)) - 1 for frames in (predicted, true)]
-        found: Tensor = network(*pair)
-        return found.view(true.shape[:2])
+        distances: Tensor = network(*pair)
+        return distances.view(true.shape[:2])
 
 
 def _in_color(frames: Tensor) -> Tensor:

@@ -49,13 +49,13 @@ class FieldScores(Predictions):
     def metrics(self) -> dict[str, float]:
         """RMSE, the root of the mean squared error over everything, and ESE: as they are, and shifted."""
         inside = ~self.is_domain
-        found = self._scores("", inside)
+        metrics = self._scores("", inside)
         if self.is_domain.any():
-            found |= {f"{DOMAIN}_{name}": value for name, value in self._scores("", self.is_domain).items()}
+            metrics |= {f"{DOMAIN}_{name}": value for name, value in self._scores("", self.is_domain).items()}
         for shift in SHIFTS:
             if self.values[f"{shift}_errors"][inside].isfinite().any():
-                found |= {f"{shift}_{name}": value for name, value in self._scores(f"{shift}_", inside).items()}
-        return found
+                metrics |= {f"{shift}_{name}": value for name, value in self._scores(f"{shift}_", inside).items()}
+        return metrics
 
     def _scores(self, prefix: str, chosen: Tensor) -> dict[str, float]:
         errors, spectra = self.values[f"{prefix}errors"][chosen], self.values[f"{prefix}spectrum_error"][chosen]
@@ -89,15 +89,15 @@ class FieldPrediction(Prediction):
     def evaluate(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
         """The scores of the windows and of their shifts; those of shifts are not numbers where labels are (b, 0)."""
         is_shifted = labels.ndim == 2 and labels.shape[1] > 0
-        found = dict(super().evaluate(model, clips, labels))
-        found[DOMAIN] = labels[:, -1].float() if is_shifted else torch.zeros(len(clips), device=clips.device)
+        columns = dict(super().evaluate(model, clips, labels))
+        columns[DOMAIN] = labels[:, -1].float() if is_shifted else torch.zeros(len(clips), device=clips.device)
         for name, shift in SHIFTS.items():
             if is_shifted:
                 scores = super().evaluate(model, shift(clips, labels[:, : len(PARAMETERS)].float()), labels)
             else:
-                scores = {column: torch.full_like(found[column], torch.nan) for column in SHIFTED}
-            found |= {f"{name}_{column}": scores[column] for column in SHIFTED}
-        return found
+                scores = {column: torch.full_like(columns[column], torch.nan) for column in SHIFTED}
+            columns |= {f"{name}_{column}": scores[column] for column in SHIFTED}
+        return columns
 
     def scores(self, predicted: Tensor, truth: Tensor) -> dict[str, Tensor]:
         spectra = log_spectrum(predicted), log_spectrum(truth.float())

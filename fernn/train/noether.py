@@ -47,8 +47,8 @@ class StochasticPrediction(Prediction):
 def seeded_noise(model: Any, clips: Tensor, seeds: Tensor) -> Tensor:
     """Draws of every clip from a generator of its own, seeded with its entry of ``seeds`` (b,)."""
     like = model.noise(clips[:1], clips.shape[1])[0]
-    each = [torch.randn(like.shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds.tolist()]
-    return torch.stack(each).to(like)
+    draws = [torch.randn(like.shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds.tolist()]
+    return torch.stack(draws).to(like)
 
 
 class StateErrors(FrameErrors):

@@ -48,16 +48,16 @@ class Run:
     @torch.no_grad()
     def predict(self, batches: Iterable[Batch]) -> Predictions:
         """What the model says of every clip, in eval mode; the mode it was in is restored."""
-        task, kept, ids = self.task, dict[str, list[Tensor]](), list[str]()
+        task, parts, ids = self.task, dict[str, list[Tensor]](), list[str]()
         with evaluating(self.model):
             for batch in batches:
                 with autocast(self.device, self.experiment.precision):
                     clips, labels = to_unit(batch.clips, self.device), batch.labels.to(self.device)
                     columns = task.evaluate(self.model, clips, labels)
                 for name, values in columns.items():
-                    kept.setdefault(name, []).append(values.cpu())
+                    parts.setdefault(name, []).append(values.cpu())
                 ids += batch.ids
-        return task.kind({name: torch.cat(values) for name, values in kept.items()}, ids)
+        return task.kind({name: torch.cat(values) for name, values in parts.items()}, ids)
 
     @torch.no_grad()
     def look_at(self, batch: Batch) -> dict[str, Tensor]:

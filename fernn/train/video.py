@@ -38,21 +38,6 @@ class FrameScores(Predictions):
         return {name: values.double().mean().item() for name, values in self.values.items()}
 
 
-def frame_scores(predicted: Tensor, truth: Tensor) -> dict[str, Tensor]:
-    """The columns of :class:`FrameScores` (b, t) for frames (b, t, c, h, w) in [0, 1]."""
-    from torchmetrics.functional.image import (  # which takes seconds to import
-        peak_signal_noise_ratio,
-        structural_similarity_index_measure,
-    )
-
-    ours, true = predicted.float().clamp(0, 1).flatten(0, 1), truth.float().flatten(0, 1)
-    ssim = structural_similarity_index_measure(ours, true, data_range=1.0, reduction="none")
-    psnr = peak_signal_noise_ratio(ours, true, data_range=1.0, dim=(1, 2, 3), reduction="none")
-    assert isinstance(ssim, Tensor)
-    found = {"mse": (ours - true).square().sum(dim=(1, 2, 3)), "ssim": ssim, "psnr": psnr}
-    return {name: values.view(predicted.shape[:2]) for name, values in found.items()}
-
-
 @dataclass(frozen=True)
 class VideoPrediction(Prediction):
     """The first frames to those that follow, by a weighted sum of absolute and of squared errors.
@@ -82,4 +67,14 @@ class VideoPrediction(Prediction):
         return model.forced(clips, torch.cat([given, labels.bool()], dim=1)), clips[:, 1:]
 
     def scores(self, predicted: Tensor, truth: Tensor) -> dict[str, Tensor]:
-        return frame_scores(predicted, truth)
+        from torchmetrics.functional.image import (  # which takes seconds to import
+            peak_signal_noise_ratio,
+            structural_similarity_index_measure,
+        )
+
+        ours, true = predicted.float().clamp(0, 1).flatten(0, 1), truth.float().flatten(0, 1)
+        ssim = structural_similarity_index_measure(ours, true, data_range=1.0, reduction="none")
+        psnr = peak_signal_noise_ratio(ours, true, data_range=1.0, dim=(1, 2, 3), reduction="none")
+        assert isinstance(ssim, Tensor)
+        scores = {"mse": (ours - true).square().sum(dim=(1, 2, 3)), "ssim": ssim, "psnr": psnr}
+        return {name: values.view(predicted.shape[:2]) for name, values in scores.items()}

@@ -74,11 +74,12 @@ def _same(one: float | None, other: float | None) -> bool:
 
 def largest(changed: Sequence[Difference]) -> dict[str, Difference]:
     """The largest difference of each metric, the last of equal ones."""
-    most: dict[str, Difference] = {}
-    for one in changed:
-        if one.size is not None and one.size >= (most[one.metric].size or 0.0 if one.metric in most else 0.0):
-            most[one.metric] = one
-    return most
+    most: dict[str, tuple[float, Difference]] = {}
+    for difference in changed:
+        size = difference.size
+        if size is not None and size >= most.get(difference.metric, (0.0, difference))[0]:
+            most[difference.metric] = size, difference
+    return {metric: difference for metric, (_, difference) in most.items()}
 
 
 def machine_changes(then: Record, now: Record) -> list[str]:
@@ -104,6 +105,6 @@ def _changes(name: str, then: Record | None, now: Record) -> list[str]:
     fields = [field for field in now if field not in skipped and then.get(field) != now[field]]
     changes = [f"code {name}, {field}: {then.get(field)} then, {now[field]} now" for field in fields]
     ours, theirs = now["distributions"], then["distributions"]
-    changed = [package for package in {**theirs, **ours} if ours.get(package) != theirs.get(package)]
-    versions = [f"{each} {theirs.get(each, 'absent')} then, {ours.get(each, 'absent')} now" for each in changed]
-    return changes + [f"code {name}, distributions: {'; '.join(versions)}"] * bool(changed)
+    pairs = {package: (theirs.get(package, "absent"), ours.get(package, "absent")) for package in {**theirs, **ours}}
+    versions = [f"{package} {old} then, {new} now" for package, (old, new) in pairs.items() if old != new]
+    return changes + [f"code {name}, distributions: {'; '.join(versions)}"] * bool(versions)

@@ -72,12 +72,12 @@ class ModelRow:
     @property
     def validation_by_lr(self) -> dict[float, float]:
         """The mean validation metric over seeds of every learning rate."""
-        return {lr: mean_and_deviation([one.validation for one in ones])[0] for lr, ones in self.by_lr.items()}
+        return {lr: mean_and_deviation([result.validation for result in cells])[0] for lr, cells in self.by_lr.items()}
 
     def complete_rates(self) -> dict[float, Sequence[CellResult]]:
         """The learning rates with the most finished seeds, among which one is chosen."""
         most = max(map(len, self.by_lr.values()))
-        return {lr: ones for lr, ones in self.by_lr.items() if len(ones) == most}
+        return {lr: cells for lr, cells in self.by_lr.items() if len(cells) == most}
 
     @property
     def experiment(self) -> Experiment:
@@ -86,14 +86,14 @@ class ModelRow:
 
     @property
     def best(self) -> Cell:
-        """The chosen cell with the best validation metric; of equal ones, that of the lowest seed."""
+        """The chosen cell with the best validation metric; of equal cells, that of the lowest seed."""
         rank = self.metric.rank
-        return max(self.chosen, key=lambda one: (rank(one.validation), -one.cell.experiment.seed)).cell
+        return max(self.chosen, key=lambda result: (rank(result.validation), -result.cell.experiment.seed)).cell
 
     @property
     def breaches(self) -> list[str]:
         """Where the best checkpoint breaks the law of flow equivariance, in words; empty where it does not."""
-        return next(one.breaches for one in self.chosen if one.cell == self.best)
+        return next(result.breaches for result in self.chosen if result.cell == self.best)
 
     @property
     def metric(self) -> Metric:
@@ -133,7 +133,7 @@ def results(study: Study) -> list[CellResult]:
 
 def imported_results(study: Study) -> list[tuple[ImportedCell, CellResult]]:
     """The imported cells of the study with their results."""
-    return [(one, cell_result(one.cell, imported_folder(study, one))) for one in imported_cells(study)]
+    return [(cell, cell_result(cell.cell, imported_folder(study, cell))) for cell in imported_cells(study)]
 
 
 def cell_result(cell: Cell, folder: CellFolder) -> CellResult:
@@ -157,7 +157,7 @@ def test_predictions(cell: Cell, folder: CellFolder) -> Predictions:
 
 def seed_predictions(study: Study, row: ModelRow) -> list[Predictions]:
     """The test predictions of each seed of the row's chosen learning rate."""
-    return [test_predictions(one.cell, study.cell_folder(one.cell)) for one in row.chosen]
+    return [test_predictions(result.cell, study.cell_folder(result.cell)) for result in row.chosen]
 
 
 def field_scores(study: Study, rows: Sequence[ModelRow]) -> Fields:
@@ -191,12 +191,12 @@ def model_rows(study: Study) -> list[ModelRow]:
 
 def _model_row(study: Study, group: Sequence[CellResult]) -> ModelRow:
     by_lr: dict[float, list[CellResult]] = {}
-    for one in group:
-        by_lr.setdefault(one.cell.experiment.optim.lr, []).append(one)
-    validation = {lr: [one.validation for one in ones] for lr, ones in by_lr.items()}
+    for result in group:
+        by_lr.setdefault(result.cell.experiment.optim.lr, []).append(result)
+    validation = {lr: [result.validation for result in cells] for lr, cells in by_lr.items()}
     lr = choose_lr(validation, study.metric)
     chosen, first = by_lr[lr], by_lr[lr][0].cell
-    test, deviation = mean_and_deviation([one.test for one in chosen])
+    test, deviation = mean_and_deviation([result.test for result in chosen])
     label = study.model_label(first)
     num_planned = sum(study.model_label(cell) == label and cell.experiment.optim.lr == lr for cell in study.cells)
     return ModelRow(
