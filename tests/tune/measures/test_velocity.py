@@ -148,7 +148,7 @@ def test_mlflow_shows_each_view_once(study, footage, tmp_path):
         name: model.statistics[name][0] for name in ("V2", "vy_1_vx_-1")
     }
     seed = model.seeds[0]
-    assert tracker.run(f"cell/{seed.cell.key}").data.metrics["velocity/V1"] == seed.readings.drawn[1]
+    assert tracker.run(f"cell/{seed.cell.key}").data.metrics["velocity/V1"] == seed.readings.by_name()["V1"]
     for node, picture in (("study", "curves"), ("model/3dcnn", "heatmap"), (f"cell/{seed.cell.key}", "heatmap")):
         names = {entry.path for entry in tracker.client.list_artifacts(tracker.run(node).info.run_id, "velocity")}
         assert names == {f"velocity/{name}" for name in ("velocity.csv", "velocity.json", f"{picture}.png")}
