@@ -17,6 +17,9 @@ class OptimConfig(Config):
     clip_norm: float | None = 1.0
     """Largest global norm of the gradient, None for no limit."""
 
+    weight_decay = 0.0
+    decay = 1.0
+
     def __post_init__(self) -> None:
         for name in ("lr", "clip_norm"):
             if getattr(self, name) is not None and not getattr(self, name) > 0:
@@ -24,20 +27,22 @@ class OptimConfig(Config):
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Adam:
         """A fresh optimizer of the parameters."""
-        return torch.optim.Adam(parameters, lr=self.lr)
+        return torch.optim.Adam(parameters, lr=self.lr, weight_decay=self.weight_decay)
 
     def lr_at(self, epoch: int) -> float:
         """The learning rate after ``epoch`` whole epochs: of the epoch alone, so that a resumed run has it too."""
-        return self.lr
+        return self.lr * self.decay**epoch
 
     def words(self) -> str:
         """How weights are updated, but for the learning rate."""
-        limit = self.clip_norm
-        clipped = "gradients are not clipped" if limit is None else f"the gradient's norm is clipped at {limit:g}"
-        return f"Adam {self._decaying()}; {clipped}"
-
-    def _decaying(self) -> str:
-        return "without weight decay or schedule"
+        weights, rate, clipped = "without weight decay", "without schedule", "gradients are not clipped"
+        if self.weight_decay:
+            weights = f"with weight decay {self.weight_decay:g} (L2, added to the gradient)"
+        if self.decay < 1:
+            rate = f"its learning rate multiplied by {self.decay:g} after every epoch"
+        if self.clip_norm is not None:
+            clipped = f"the gradient's norm is clipped at {self.clip_norm:g}"
+        return f"Adam {weights}, {rate}; {clipped}"
 
 
 @dataclass(frozen=True)
@@ -57,18 +62,6 @@ class DecayingAdamConfig(OptimConfig):
             raise ValueError(f"optim.weight_decay must be 0 or more, got {self.weight_decay}")
         if not 0 < self.decay <= 1:
             raise ValueError(f"optim.decay must be above 0 and at most 1, got {self.decay}")
-
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Adam:
-        return torch.optim.Adam(parameters, lr=self.lr, weight_decay=self.weight_decay)
-
-    def lr_at(self, epoch: int) -> float:
-        return self.lr * self.decay**epoch
-
-    def _decaying(self) -> str:
-        weights = f"with weight decay {self.weight_decay:g} (L2, added to the gradient)"
-        rate = f"its learning rate multiplied by {self.decay:g} after every epoch"
-        decay = weights if self.weight_decay else "without weight decay"
-        return f"{decay}, {rate if self.decay < 1 else 'without schedule'}"
 
 
 OPTIMIZERS: dict[str, OptimConfig] = {"decaying-adam": DecayingAdamConfig()}
