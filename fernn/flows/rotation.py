@@ -90,6 +90,7 @@ def rotation_grid(
 ) -> Tensor:
     """Where each pixel of pictures turned by ``degrees`` comes from: (n, size, size, 2) for ``grid_sample``."""
     turns = [(math.cos(angle), math.sin(angle)) for angle in map(math.radians, degrees)]
-    matrices = torch.tensor([[[cos, -sin, 0.0], [sin, cos, 0.0]] for cos, sin in turns], dtype=torch.float32)
+    rows = [[[cos, -sin, 0.0], [sin, cos, 0.0]] for cos, sin in turns]
+    matrices = torch.tensor(rows, dtype=torch.promote_types(dtype, torch.float32))
     grid = F.affine_grid(matrices, [len(matrices), 1, size, size], align_corners=False)
     return grid.to(device=device, dtype=dtype)

@@ -21,3 +21,11 @@ def test_orientations_roll_with_the_picture():
     state = torch.zeros(2 * 4, 3, 3)
     state[4 + 1, 0, 1] = 1  # field 1, orientation 1, above the centre
     assert RotationFlow((90,), 4).act_hidden(state, 90)[4 + 2, 1, 0] == 1
+
+
+def test_a_turn_in_double_precision_is_as_precise():
+    picture = torch.zeros(9, 9, dtype=torch.float64)
+    picture[4, 6] = 1  # two pixels right of the centre
+    cos = 0.75**0.5  # the pixel up and right of the centre comes from (cos + 1/2, cos - 1/2), right and up
+    expected = (cos - 0.5) * (1.5 - cos)
+    assert abs(RotationFlow((10,)).act(picture, 30)[3, 5].item() - expected) < 1e-14
