@@ -15,7 +15,7 @@ from data.ocean.levels import Choice, same_level
 from data.ocean.names import names_of
 from data.ocean.parts import Part, read_parts
 from data.ocean.times import NO_STEP, UNDATED, Timeline, timeline
-from data.progress import say
+from data.terminal import say
 
 MOST_MASKED = 0.5
 """A time at which a larger share of a region's water has no value is a gap, as if its file were missing."""
