@@ -6,10 +6,8 @@ is left as it is.
 """
 
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from data.convection import made
 from data.convection.arrays import ENDINGS
@@ -82,7 +80,12 @@ def prepare(
         path = _path(files)
         scratch = folder.with_name(f".{folder.name}.unpacked")
         frames, facts = read_published(path, size, reading, component_axis=component_axis, scratch=scratch)
-        _say_form(path, facts)
+        shape = tuple(facts["shape"])
+        if facts["layout"] != f"components along axis 1 of {shape}":
+            say(f"{path}: {facts['layout']}")
+        if shape != PUBLISHED:
+            frames_of = f"{shape[0]} frames of {shape[2]} x {shape[3]} pixels"
+            say(f"{path}: {frames_of}, the published file has 2000 of 256 x 1792")
         tiles = cut(REGION, frames, size)
         origin = {"origin": str(path), "source_sha256": sha256_of(path)}
         return write_tiles(folder, tiles, LIBRARIES, dataset=DATASET, demo=False, details=facts, **origin)
@@ -97,15 +100,6 @@ def prepare(
         require_same(folder, ready, files)
 
     return ready_or_made(folder, DATASET, make, check)
-
-
-def _say_form(path: Path, facts: Mapping[str, Any]) -> None:
-    """Say how a file was read that is not the published one."""
-    shape = tuple(facts["shape"])
-    if facts["layout"] != f"components along axis 1 of {shape}":
-        say(f"{path}: {facts['layout']}")
-    if shape != PUBLISHED:
-        say(f"{path}: {shape[0]} frames of {shape[2]} x {shape[3]} pixels, the published file has 2000 of 256 x 1792")
 
 
 def require_same(folder: Path, manifest: Manifest, files: Path | str | None) -> None:

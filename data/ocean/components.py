@@ -102,6 +102,9 @@ class Chosen:
     passed_over: tuple[str, ...] = ()
     """Currents that are less preferred."""
 
+    def __str__(self) -> str:
+        return f"{self.kind.title} ({', '.join(self.names.values())})"
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -124,12 +127,9 @@ def chosen(path: Path, dataset: xr.Dataset, variables: tuple[str, str] | None) -
     alone = sorted(candidates, key=lambda one: (KINDS.index(one.kind), one.row))[:1]
     first = next(filter(None, pairs), alone)
     if not first:
-        raise _refusal(
-            dataset,
-            f"{path} must have currents, as uo and vo or by the standard names eastward_sea_water_velocity and "
-            f"northward_sea_water_velocity; it has {_listed(dataset)}: name them with --variables U V, "
-            "or leave it out",
-        )
+        lacking = "must have currents, as uo and vo or by the standard names eastward_sea_water_velocity and "
+        lacking += "northward_sea_water_velocity;"
+        raise _refusal(path, dataset, lacking, ": name them with --variables U V, or leave it out")
     names = {one.component: one.name for one in first}
     return Chosen(first[0].kind, names, tuple(one.name for one in candidates if one not in first))
 
@@ -139,16 +139,13 @@ def _asked(path: Path, dataset: xr.Dataset, asked: tuple[str, str]) -> Chosen:
         raise DataError(f"--variables must name two variables, u and v, got {asked[0]} twice")
     names = {component: name for component, name in zip("uv", asked, strict=True) if name in dataset.variables}
     if not names:
-        raise _refusal(dataset, f"{path} has neither {asked[0]} nor {asked[1]}, it has {_listed(dataset)}")
+        raise _refusal(path, dataset, f"has neither {asked[0]} nor {asked[1]},")
     return Chosen(Kind(" and ".join(asked), ()), names)
 
 
-def _refusal(dataset: xr.Dataset, reason: str) -> DataError:
-    return DataError(reason) if has_times(dataset) else NoFields(reason)
-
-
-def _listed(dataset: xr.Dataset) -> str:
-    return ", ".join(map(str, dataset.variables)) or "no variable outside of its groups"
+def _refusal(path: Path, dataset: xr.Dataset, lacking: str, way: str = "") -> DataError:
+    listed = ", ".join(map(str, dataset.variables)) or "no variable outside of its groups"
+    return (DataError if has_times(dataset) else NoFields)(f"{path} {lacking} it has {listed}{way}")
 
 
 def _candidate(dataset: xr.Dataset, name: str) -> Candidate | None:
