@@ -89,13 +89,13 @@ def _joined(name: str, parts: Sequence[Part]) -> Region:
     if not water.any():
         raise DataError(f"{parts[0].path} has no currents: every value is a fill value or not valid")
     fields[gaps] = 0
-    kept = dry[:, water].mean(axis=1) <= MOST_MASKED
-    if not kept.all():
-        fields, dry = fields[kept], dry[kept]
-    left = replace(times, values=times.values[kept])
+    is_whole = dry[:, water].mean(axis=1) <= MOST_MASKED
+    if not is_whole.all():
+        fields, dry = fields[is_whole], dry[is_whole]
+    left = replace(times, values=times.values[is_whole])
     facts = _facts(parts, left) | {
         "gaps": times.gaps(),
-        "masked": [times.label(value) for value in times.values[~kept]],
+        "masked": [times.label(value) for value in times.values[~is_whole]],
         "doubled": num_doubled,
         "sometimes_masked": _sometimes(dry, left),
     }
