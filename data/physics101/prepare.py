@@ -9,19 +9,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from data.errors import DataError, VideoError
 from data.files import full_path
-from data.manifest import DataFile, Manifest, Remark
-from data.physics101.decode import Frames, decode
-from data.physics101.schema import SCHEMA, clip_table, content_hash
+from data.manifest import Manifest, Remark
+from data.physics101.decode import decode
+from data.physics101.schema import SCHEMA, By, content_hash, count_by_split, object_of
 from data.physics101.source import OFFICIAL, Source, from_folder, from_server
-from data.physics101.splits import By, count_by_split
 from data.preparing.folders import alone_in, ready_in, require_dataset, versions_of, write_folder
-from data.preparing.parquet import write_file
+from data.preparing.frames import ClipRow, Frames, fingerprint, write_clips
 from data.terminal import answer, options_of, progress
 from fernn.config import RampConfig
 
@@ -96,15 +94,8 @@ def main(config: PrepareConfig) -> int:
 
 def _fill(folder: Path, source: Source, data: Any, fingerprint: str) -> Manifest:
     skipped: list[Remark] = []
-    files: list[DataFile] = []
-    digests: list[tuple[str, str]] = []
-    lengths: dict[str, int] = {}
-    decoded = _decoded(source, data, skipped)
-    while rows := list(islice(decoded, ROWS_PER_FILE)):
-        table = clip_table(rows)
-        files.append(write_file(folder / f"clips-{len(files):05d}.parquet", SCHEMA, [table], use_dictionary=False))
-        digests += zip(table["id"].to_pylist(), table["sha256"].to_pylist(), strict=True)
-        lengths |= {name: len(frames) for name, frames in rows}
+    files, rows = write_clips(folder, SCHEMA, _decoded(source, data, skipped), ROWS_PER_FILE)
+    lengths = {row["id"]: row["num_frames"] for row in rows}
     usable = long_enough(lengths, RampConfig.num_frames)
     if not usable:
         first = skipped[0].reason if skipped else f"all videos have fewer than {RampConfig.num_frames} frames"
@@ -122,13 +113,13 @@ def _fill(folder: Path, source: Source, data: Any, fingerprint: str) -> Manifest
         clips={by: count_by_split(usable, by) for by in BYS},
         files=tuple(files),
         versions=versions_of(LIBRARIES),
-        hash=content_hash(source.dataset, data, digests),
+        hash=content_hash(source.dataset, data, rows),
         details={"frame_step": data.frame_step, "lengths": lengths},
     )
 
 
-def _decoded(source: Source, data: Any, skipped: list[Remark]) -> Iterator[tuple[str, Frames]]:
-    """Every video's name and frames, in order; one that cannot be decoded is remarked on."""
+def _decoded(source: Source, data: Any, skipped: list[Remark]) -> Iterator[ClipRow]:
+    """Every video as a row, in order; one that cannot be decoded is remarked on."""
 
     def frames_of(path: Path) -> Frames | VideoError:
         try:
@@ -140,12 +131,13 @@ def _decoded(source: Source, data: Any, skipped: list[Remark]) -> Iterator[tuple
         progress("decoding", len(source.videos), "videos") as advance,
         ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool,
     ):
-        for name, found in zip(source.videos, pool.map(frames_of, source.videos.values()), strict=True):
+        for name, frames in zip(source.videos, pool.map(frames_of, source.videos.values()), strict=True):
             advance(1)
-            if isinstance(found, VideoError):
-                skipped.append(Remark(name, str(found)))
-            else:
-                yield name, found
+            if isinstance(frames, VideoError):
+                skipped.append(Remark(name, str(frames)))
+                continue
+            facts = {"id": name, "object": object_of(name), "num_frames": len(frames)}
+            yield {**facts, "frames": frames, "sha256": fingerprint(frames)}
 
 
 if __name__ == "__main__":

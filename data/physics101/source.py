@@ -4,12 +4,12 @@ import hashlib
 import json
 import re
 import stat
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from data.errors import ArchiveError, DataError
 from data.files import locked, sha256_of
+from data.preparing.folders import DEMO_MARK
 from data.sources.archives import extract_member, opened
 from data.sources.download import download
 
@@ -18,8 +18,6 @@ WAY_OUT = "run the same command again to go on where it stopped, or give --files
 CAMERA = "Kinect_RGB_1.mp4"
 VIDEO = re.compile(rf"(?:^|/)([\w-]+)/(20_\w+)/(\w+)/{re.escape(CAMERA)}$")
 """OBJECT/20_SETTING/TRIAL/Kinect_RGB_1.mp4: the clips at 20 degrees."""
-DEMO_MARK = "demo.json"
-"""A file beside the objects' folders that says the videos are rendered; :mod:`data.physics101.demo` writes it."""
 MOST_BYTES = 2**28
 """Of a video."""
 
@@ -79,12 +77,9 @@ def extract(archive: Path, folder: Path) -> None:
     with locked(folder / ".lock"), opened(archive) as zipped:
         for member in zipped.infolist():
             match = VIDEO.search(member.filename)
-            if match is not None and "/ramp/" in f"/{member.filename}":
-                _check(archive, member)
-                extract_member(zipped, member, folder.joinpath(*match.groups(), CAMERA))
-
-
-def _check(archive: Path, member: zipfile.ZipInfo) -> None:
-    if stat.S_ISLNK(member.external_attr >> 16) or member.file_size > MOST_BYTES:
-        what = f"{PurePosixPath(member.filename)} of {member.file_size}"
-        raise ArchiveError(f"{archive}: a video must be a file of at most {MOST_BYTES} bytes, got {what}")
+            if match is None or "/ramp/" not in f"/{member.filename}":
+                continue
+            if stat.S_ISLNK(member.external_attr >> 16) or member.file_size > MOST_BYTES:
+                video = f"{PurePosixPath(member.filename)} of {member.file_size}"
+                raise ArchiveError(f"{archive}: a video must be a file of at most {MOST_BYTES} bytes, got {video}")
+            extract_member(zipped, member, folder.joinpath(*match.groups(), CAMERA))

@@ -4,8 +4,8 @@ import zipfile
 import pytest
 
 from data.errors import ArchiveError
-from data.kth import archives
-from data.kth.archives import extract
+from data.kth import source
+from data.kth.source import extract
 
 NAME = "person01_boxing_d1_uncomp.avi"
 
@@ -65,7 +65,7 @@ def test_a_link_is_refused(tmp_path, folder):
 
 
 def test_a_huge_member_is_refused(tmp_path, folder, monkeypatch):
-    monkeypatch.setattr(archives, "MAX_VIDEO_BYTES", 1000)
+    monkeypatch.setattr(source, "MAX_VIDEO_BYTES", 1000)
     path = make(tmp_path / "boxing.zip", {NAME: bytes(1001)})
     with pytest.raises(ArchiveError, match=f"at most 1000 bytes, got '{NAME}' of 1001"):
         extract(path, folder)

@@ -9,7 +9,7 @@ from data.kth import demo
 from data.kth.annotations import ACTIONS, read_annotation, video_of
 from data.kth.decode import decode
 from data.kth.demo import DemoConfig, frames_of, main, render
-from data.kth.figures import CYCLE, body_of, phases, pose_of
+from data.kth.figures import CYCLE, POSES, body_of, phases
 from fernn.seeding import generator
 
 
@@ -91,7 +91,7 @@ def test_a_folder_of_real_videos_is_refused(tmp_path):
 
 
 def test_jogging_and_running_show_the_same_poses(monkeypatch):
-    poses = [pose_of(action, body_of(1), np.linspace(0, 6, 50), generator("x")) for action in ("jogging", "running")]
+    poses = [POSES[action](body_of(1), np.linspace(0, 6, 50), generator("x")) for action in ("jogging", "running")]
     for (_, one), (_, other) in zip(poses[0].chains, poses[1].chains, strict=True):
         np.testing.assert_array_equal(one, other)
 

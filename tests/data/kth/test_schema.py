@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 import ray.data
 
-from data.kth.schema import SCHEMA, ClipRow, clip_table, content_hash
-from data.preparing.frames import fingerprint, frames_of
+from data.kth.schema import SCHEMA, content_hash
+from data.preparing.frames import clip_table, fingerprint, frames_of
 
 READ_WITHOUT_RAY = """
 import sys
@@ -21,7 +21,7 @@ print([shape for shape in frames.field("shape").to_pylist()], sum(frames.field("
 def row(index, num_frames):
     frames = np.random.default_rng(index).integers(0, 256, (num_frames, 4, 5), dtype=np.uint8)
     place = {"first": 3, "last": 3 + num_frames - 2, "num_frames": 100, "scenario": 1, "action": "walking"}
-    return ClipRow(id=f"clip-{index}", person=index, label=0, frames=frames, sha256=fingerprint(frames), **place)
+    return {"id": f"clip-{index}", "person": index, "label": 0, "frames": frames, "sha256": fingerprint(frames)} | place
 
 
 ROWS = [row(0, 3), row(1, 7), row(2, 1)]
@@ -29,7 +29,7 @@ ROWS = [row(0, 3), row(1, 7), row(2, 1)]
 
 @pytest.fixture
 def path(tmp_path):
-    pq.write_table(clip_table(ROWS), tmp_path / "clips.parquet")
+    pq.write_table(clip_table(SCHEMA, ROWS), tmp_path / "clips.parquet")
     return tmp_path / "clips.parquet"
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from data.kth.annotations import clips_of, read_annotation
-from data.kth.splits import count_by_split, split_of
+from data.kth.schema import count_by_split, split_of
 from fernn.config.kth import PERSONS
 
 PUBLISHED = Path(__file__).parent / "00sequences.txt"

@@ -10,9 +10,8 @@ import pytest
 from data.errors import DataError, DownloadError, ManifestError
 from data.manifest import Manifest
 from data.mnist import demo
-from data.mnist.known import MNIST
 from data.mnist.prepare import folder_of, prepare
-from data.mnist.schema import read_parts
+from data.mnist.schema import MNIST, read_parts
 from data.mnist.source import NAMES
 from data.registry import stand_in
 from tests.data.mnist.layouts import SIZES, idx

@@ -12,7 +12,7 @@ from data.errors import ArchiveError, DataError, VideoError
 from data.physics101 import decode, source
 from data.physics101.demo import DemoConfig, frames_of, render
 from data.physics101.prepare import PUBLISHED_CLIPS, folder_of, num_clips, prepare
-from data.physics101.splits import count_by_split, object_of, split_by
+from data.physics101.schema import count_by_split, object_of, split_by
 from data.physics101.stream import read_clips
 from data.sources.decode import pictures
 from fernn.config import RampConfig
