@@ -21,7 +21,7 @@ from data.kth.decode import WIDTH, encode
 from data.kth.figures import POSES, STRIDE, Array, Body, body_of, phases
 from data.kth.scenery import Image, Scene, draw_frame, scene_of, zoom_of
 from data.kth.schema import count_by_split
-from data.kth.source import RENDERED
+from data.kth.source import DATASET
 from data.preparing.folders import alone_in, render_videos
 from data.terminal import answer, options_of
 from fernn.seeding import generator
@@ -80,7 +80,7 @@ def render(
     numbers = {"persons": persons, "scenarios": scenarios, "ranges": ranges, "frames": frames}
     out = full_path(out)
     videos = DemoConfig(out, **numbers).videos()
-    facts = {"dataset": RENDERED, "renderer": RENDERER, **numbers}
+    facts = {"dataset": f"{DATASET}-demo", "renderer": RENDERER, **numbers}
     with alone_in(out):
         render_videos(out, "*.avi", facts, {out / video.file_name: partial(_write, video) for video in videos})
         write_atomically(out / ANNOTATION, format_annotation(videos))

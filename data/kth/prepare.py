@@ -16,9 +16,9 @@ from data.kth.annotations import ACTIONS, MIN_FRAMES, Video
 from data.kth.clips import Cut, decoded
 from data.kth.decode import GREY
 from data.kth.schema import SCHEMA, content_hash, count_by_split
-from data.kth.source import OFFICIAL, RENDERED, Source, dataset_of, from_folder, from_server
+from data.kth.source import DATASET, OFFICIAL, Source, from_folder, from_server
 from data.manifest import Manifest, Remark
-from data.preparing.folders import alone_in, ready_in, versions_of, write_folder
+from data.preparing.folders import alone_in, dataset_of, ready_in, versions_of, write_folder
 from data.preparing.frames import ClipRow, write_clips
 from data.terminal import answer, options_of, progress
 
@@ -69,7 +69,7 @@ def prepare(
     raw = full_path(raw) if raw else out / "raw"
     folder, videos = folder_of(out, size), full_path(videos) if videos else None
     with alone_in(out):
-        ready = ready_in(folder, dataset_of(videos))
+        ready = ready_in(folder, dataset_of(DATASET, videos))
         if ready and videos is None and ready.origin == url and not ready.partial:
             return ready
         source = from_folder(videos, url=url, raw=raw) if videos else from_server(url, raw=raw)
@@ -108,7 +108,7 @@ def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest
         raise DataError(f"no video gives a clip: {first}")
     return Manifest(
         dataset=source.dataset,
-        demo=source.dataset == RENDERED,
+        demo=source.dataset != DATASET,
         size=size,
         origin=source.origin,
         source_sha256=fingerprint,

@@ -13,13 +13,13 @@ from pathlib import Path, PurePosixPath
 from data.errors import ArchiveError, DataError
 from data.files import files_below, locked, sha256_of
 from data.kth.annotations import ACTIONS, ANNOTATION, LIKE, NAME, Video, plain_name, read_annotation
-from data.preparing.folders import DEMO_MARK
+from data.preparing.folders import dataset_of
 from data.sources.archives import extract_member, opened
 from data.sources.download import download
 
 OFFICIAL = "http://www.csc.kth.se/cvap/actions/"
 ON_DISK = "videos on disk"
-REAL, RENDERED = "kth", "kth-demo"
+DATASET = "kth"
 WAY_OUT = (
     "run the same command again to go on where it stopped, or put the videos and 00sequences.txt into a "
     "folder and use them with --videos DIR"
@@ -37,7 +37,7 @@ class Source:
     origin: str
     annotation: Path
     videos: dict[str, Path]
-    dataset: str = REAL
+    dataset: str = DATASET
     archives: dict[str, str] = field(default_factory=dict)
     encoded_again: dict[str, Path] = field(default_factory=dict)
     """Videos that are there as .mp4 or the like alone, by name: other pixels than KTH's, so that they are not taken."""
@@ -54,11 +54,6 @@ class Source:
         return hashlib.sha256(json.dumps([self.dataset, *self.videos, *hashes]).encode()).hexdigest()
 
 
-def dataset_of(folder: Path | None) -> str:
-    """What clips of the videos in a folder, or else of the official ones, are called."""
-    return RENDERED if folder is not None and (folder / DEMO_MARK).exists() else REAL
-
-
 def from_folder(folder: Path, *, url: str, raw: Path) -> Source:
     """The videos in ``folder`` and below it; the annotation is fetched where the folder has none."""
     if not folder.is_dir():
@@ -66,7 +61,7 @@ def from_folder(folder: Path, *, url: str, raw: Path) -> Source:
     annotation = _annotation_below(folder) or download(url + ANNOTATION, raw / ANNOTATION, way_out=WAY_OUT)
     videos, others = _videos_below(folder, (".avi",)), _videos_below(folder, OTHER_ENDINGS)
     others = {name: path for name, path in others.items() if name not in videos}
-    return Source(ON_DISK, annotation, videos, dataset_of(folder), encoded_again=others)
+    return Source(ON_DISK, annotation, videos, dataset_of(DATASET, folder), encoded_again=others)
 
 
 def from_server(url: str, *, raw: Path) -> Source:

@@ -20,7 +20,7 @@ from data.errors import DataError
 from data.files import full_path
 from data.physics101.decode import Frames, encode
 from data.physics101.schema import count_by_split
-from data.physics101.source import CAMERA
+from data.physics101.source import CAMERA, DATASET
 from data.preparing.folders import alone_in, render_videos
 from data.terminal import answer, options_of
 from fernn.seeding import generator
@@ -69,7 +69,7 @@ def render(out: Path | str, *, objects: int = OBJECTS, trials: int = TRIALS) -> 
     """Render the videos into ``out`` and return their names; a folder that was finished so is left as it is."""
     out = full_path(out)
     names = DemoConfig(out, objects, trials).names()
-    facts = {"dataset": "physics101-demo", "renderer": RENDERER, "objects": objects, "trials": trials}
+    facts = {"dataset": f"{DATASET}-demo", "renderer": RENDERER, "objects": objects, "trials": trials}
     with alone_in(out):
         jobs = {out / "ramp" / name / CAMERA: partial(_write, name) for name in names}
         render_videos(out, f"**/{CAMERA}", facts, jobs)

@@ -17,8 +17,8 @@ from data.files import full_path
 from data.manifest import Manifest, Remark
 from data.physics101.decode import decode
 from data.physics101.schema import SCHEMA, By, content_hash, count_by_split, object_of
-from data.physics101.source import OFFICIAL, Source, from_folder, from_server
-from data.preparing.folders import alone_in, ready_in, require_dataset, versions_of, write_folder
+from data.physics101.source import DATASET, OFFICIAL, Source, from_folder, from_server
+from data.preparing.folders import alone_in, dataset_of, ready_in, versions_of, write_folder
 from data.preparing.frames import ClipRow, Frames, fingerprint, write_clips
 from data.terminal import answer, options_of, progress
 from fernn.config import RampConfig
@@ -55,18 +55,15 @@ def prepare(out: Path | str, data: Any, videos: Path | str | None = None) -> Man
 
     Raises :class:`DataError` with one clear line if that cannot be done; then nothing half-written is left.
     """
-    folder = folder_of(out, data)
+    folder, videos = folder_of(out, data), full_path(videos) if videos else None
     with alone_in(folder.parent):
-        ready = ready_in(folder)
-        if ready is not None and videos is None and ready.origin == OFFICIAL:
+        ready = ready_in(folder, dataset_of(DATASET, videos))
+        if ready and videos is None and ready.origin == OFFICIAL:
             return ready
-        given = None if videos is None else full_path(videos)
-        source = from_server(OFFICIAL, folder.parent / "raw") if given is None else from_folder(given)
+        source = from_folder(videos) if videos else from_server(OFFICIAL, folder.parent / "raw")
         fingerprint = source.fingerprint()
-        if ready is not None:
-            require_dataset(folder, ready, source.dataset)
-            if ready.source_sha256 == fingerprint:
-                return ready
+        if ready and ready.source_sha256 == fingerprint:
+            return ready
         return write_folder(folder, lambda temporary: _fill(temporary, source, data, fingerprint))
 
 
@@ -100,11 +97,12 @@ def _fill(folder: Path, source: Source, data: Any, fingerprint: str) -> Manifest
     if not usable:
         first = skipped[0].reason if skipped else f"all videos have fewer than {RampConfig.num_frames} frames"
         raise DataError(f"no video gives a clip: {first}")
-    lacking = WHOLE - len(usable) if not source.demo and data.frame_step == RampConfig.frame_step else 0
+    is_demo = source.dataset != DATASET
+    lacking = WHOLE - len(usable) if not is_demo and data.frame_step == RampConfig.frame_step else 0
     missing = (f"{lacking} of {WHOLE} videos",) if lacking > 0 else ()
     return Manifest(
         dataset=source.dataset,
-        demo=source.demo,
+        demo=is_demo,
         size=data.size,
         origin=source.origin,
         source_sha256=fingerprint,

@@ -9,10 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from data.errors import ArchiveError, DataError
 from data.files import locked, sha256_of
-from data.preparing.folders import DEMO_MARK
+from data.preparing.folders import dataset_of
 from data.sources.archives import extract_member, opened
 from data.sources.download import download
 
+DATASET = "physics101"
 OFFICIAL = "http://phys101.csail.mit.edu/data/phys101_v1.0.zip"
 WAY_OUT = "run the same command again to go on where it stopped, or give --files DIR with the unpacked archive"
 CAMERA = "Kinect_RGB_1.mp4"
@@ -28,12 +29,7 @@ class Source:
 
     origin: str
     videos: dict[str, Path]
-    demo: bool
-
-    @property
-    def dataset(self) -> str:
-        """What clips of them are called."""
-        return "physics101-demo" if self.demo else "physics101"
+    dataset: str
 
     def fingerprint(self) -> str:
         """A hash over the data set's name, and the names and bytes of the videos."""
@@ -58,7 +54,7 @@ def from_folder(folder: Path, origin: str = "videos on disk") -> Source:
         videos[name] = path
     if not videos:
         raise DataError(f"{folder} must hold OBJECT/20_SETTING/TRIAL/{CAMERA} below a folder ramp, and holds none")
-    return Source(origin, videos, any(folder.rglob(DEMO_MARK)))
+    return Source(origin, videos, dataset_of(DATASET, folder))
 
 
 def from_server(url: str, raw: Path) -> Source:

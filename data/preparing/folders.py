@@ -53,15 +53,9 @@ def ready_in(folder: Path, dataset: str = "", doing: str = "making") -> Manifest
     except ManifestError as error:
         say(f"{doing} {folder} again: {error}")
         return None
-    if dataset:
-        require_dataset(folder, manifest, dataset)
-    return manifest
-
-
-def require_dataset(folder: Path, manifest: Manifest, dataset: str) -> None:
-    """Raise DataError where the folder holds another data set: made and real data never replace each other."""
-    if manifest.dataset != dataset:
+    if dataset and manifest.dataset != dataset:  # made and real data never replace each other
         raise DataError(f"{folder} holds {manifest.dataset}, asked for is {dataset}: choose another output folder")
+    return manifest
 
 
 def write_folder(folder: Path, fill: Callable[[Path], Manifest]) -> Manifest:
@@ -70,6 +64,11 @@ def write_folder(folder: Path, fill: Callable[[Path], Manifest]) -> Manifest:
         manifest = fill(temporary)
         manifest.write(temporary)
     return manifest
+
+
+def dataset_of(name: str, videos: Path | None) -> str:
+    """What clips of the videos in a folder are called: by the data set's name, or as its demo where they are marked."""
+    return f"{name}-demo" if videos is not None and any(videos.rglob(DEMO_MARK)) else name
 
 
 def render_videos(

@@ -5,7 +5,6 @@ import json
 import boto3
 import pytest
 
-from data import upload as command
 from data.bucket import at_hand, cache_folder, is_bucket, manifest_at, upload
 from data.errors import DataError
 from data.files import sealed
@@ -83,18 +82,11 @@ def test_no_address_leads_out_of_the_cache(prepared, bucket):
         at_hand(f"{bucket}/8px/..")
 
 
-def test_what_is_no_data_is_named(bucket, tmp_path):
+def test_what_is_no_data_is_named(bucket):
     with pytest.raises(DataError, match="has no manifest.json: bring the data there with python data/upload.py"):
         at_hand(f"{bucket}/kth/8px")
     with pytest.raises(DataError, match=r"must be in a folder or at a URL that begins with s3://"):
         is_bucket("http://somewhere/kth")
-    assert command.main(command.UploadConfig(tmp_path, str(tmp_path))) == 2
-    assert command.main(command.UploadConfig(tmp_path, bucket)) == 2
-
-
-def test_the_command_says_how_searches_take_it(prepared, bucket, capsys):
-    assert command.main(command.UploadConfig(prepared / "8px", bucket)) == 0
-    assert f"{bucket}/8px holds the data: searches take it with --data {bucket}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("home", ["/dev/null/home", None])
