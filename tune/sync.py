@@ -66,10 +66,9 @@ def sync(study: Study, records: Records) -> list[str]:
 
     A damaged database is moved aside and replaced. Raises StudyError where another study has these views.
     """
-    from tune.tracking.background import MLflowView
     from tune.tracking.measures import log_all_results
     from tune.tracking.optuna_mirror import mirror  # MLflow takes seconds to import: not for a refused option
-    from tune.tracking.views import lines_of, refresh
+    from tune.tracking.views import MLflowView, lines_of, refresh
 
     uri, url = tracking_uri(records), optuna_storage(records)
 

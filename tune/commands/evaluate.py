@@ -239,7 +239,7 @@ class StudyView:
     """MLflow's view of a measured study. Where it is behind, ``behind`` has the reasons."""
 
     def __init__(self, study: Study, uri: str) -> None:
-        from tune.tracking.background import MLflowView  # MLflow takes seconds to import
+        from tune.tracking.views import MLflowView  # MLflow takes seconds to import
 
         self.study, self._view = study, MLflowView(study, uri)
         self.open = self._view.open

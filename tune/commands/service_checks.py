@@ -139,7 +139,7 @@ def tracking(uri: str | None, storage: str) -> Finding:
 def _server(uri: str) -> Finding:
     """Whether the server lists experiments, and how fast."""
     from tune.services.mlflow_client import MlflowClient
-    from tune.tracking.background import OUTAGES
+    from tune.tracking.views import OUTAGES
 
     start = time.monotonic()
     try:

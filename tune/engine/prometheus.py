@@ -34,8 +34,10 @@ COUNTERS: dict[str, tuple[tuple[str, ...], str]] = {
     "fernn_clips_total": (OF_MODEL, "Clips that trials trained on."),
 }
 """Names, labels and meanings."""
-STATUSES: tuple[Status, ...] = tuple(one for one in get_args(Status) if one not in ("resting", "lost"))
+STATUSES: tuple[Status, ...] = tuple(status for status in get_args(Status) if status not in ("resting", "lost"))
 """What ``fernn_cells`` tells apart: a cell that rests or is lost is waiting."""
+MEMORY = {"memory/cuda_bytes": "cuda", "memory/cpu_bytes": "cpu"}
+"""The device by the name of a trial's peak memory in a row."""
 
 
 class Monitor(SearchCallback):
@@ -65,40 +67,40 @@ class Monitor(SearchCallback):
         self._change_status(cell, "running", "started")
 
     def on_epoch(self, cell: Cell, row: Row) -> None:
-        model, seconds = self.study.model_label(cell), row["time/train_seconds"]
+        model, clips_per_second = self.study.model_label(cell), row["time/clips_per_second"]
         self._count("fernn_epochs_total", model=model)
-        self._count("fernn_clips_total", seconds * row["time/clips_per_second"], model=model)
-        self._set("fernn_clips_per_second", row["time/clips_per_second"], model=model, cell=cell.name)
-        for device in ("cuda", "cpu"):
-            if (num_bytes := row.get(f"memory/{device}_bytes")) is not None:
-                self._set("fernn_trial_memory_bytes", num_bytes, model=model, cell=cell.name, device=device)
+        self._count("fernn_clips_total", row["time/train_seconds"] * clips_per_second, model=model)
+        self._show_trial(cell, clips_per_second, row)
         self._set("fernn_last_result_timestamp_seconds", time.time())
 
     def on_trial_lost(self, cell: Cell) -> None:
-        self._leaves(cell, "waiting", "lost")
+        self._leave(cell, "waiting", "lost")
 
     def on_trial_pause(self, cell: Cell) -> None:
-        self._leaves(cell, "waiting", "rested")
+        self._leave(cell, "waiting", "rested")
 
     def on_cell_stop(self, cell: Cell) -> None:
-        self._leaves(cell, "stopped", "stopped")
+        self._leave(cell, "stopped", "stopped")
 
     def on_cell_end(self, cell: Cell, failed: bool) -> None:
-        if not failed:
-            return self._leaves(cell, "done", "ended")
-        self._leaves(cell, "diverged" if self.study.cell_folder(cell).diverged() else "failed", "failed")
+        failure: Status = "diverged" if failed and self.study.cell_folder(cell).diverged() else "failed"
+        self._leave(cell, failure if failed else "done", "failed" if failed else "ended")
 
     def on_cell_added(self, cell: Cell) -> None:
         self.statuses[cell.key] = "waiting"
         self._show_statuses()
 
-    def _leaves(self, cell: Cell, status: Status, outcome: str) -> None:
+    def _leave(self, cell: Cell, status: Status, outcome: str) -> None:
         """Count the end of a trial, and set its speed and memory to 0."""
-        labels = {"model": self.study.model_label(cell), "cell": cell.name}
-        self._set("fernn_clips_per_second", 0, **labels)
-        for device in ("cuda", "cpu"):
-            self._set("fernn_trial_memory_bytes", 0, **labels, device=device)
+        self._show_trial(cell, 0, dict.fromkeys(MEMORY, 0))
         self._change_status(cell, status, outcome)
+
+    def _show_trial(self, cell: Cell, clips_per_second: float, row: Row) -> None:
+        labels = {"model": self.study.model_label(cell), "cell": cell.name}
+        self._set("fernn_clips_per_second", clips_per_second, **labels)
+        for name, device in MEMORY.items():
+            if name in row:
+                self._set("fernn_trial_memory_bytes", row[name], **labels, device=device)
 
     def _change_status(self, cell: Cell, status: Status, outcome: str) -> None:
         self._count("fernn_trials_total", outcome=outcome)

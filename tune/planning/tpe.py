@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import optuna
+from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.trial import create_trial
 
 from fernn.seeding import seed_of
 from tune.core.study import RATE
@@ -43,33 +45,23 @@ class Sampler:
         """
         low, high = self.lr_range
         values = {rate: value for rate, value in tried.items() if low <= rate <= high}
-        left = self.num_samples - len(values)
-        if left <= 0 or None in values.values():
+        count = min(ROUND, self.num_samples - len(values))
+        if count <= 0 or None in values.values():
             return list(tried)
-        return [*tried, *self._propose(model, values, min(left, ROUND))]
-
-    def _propose(self, model: str, values: Mapping[float, float | None], count: int) -> list[float]:
-        log_uniform = optuna.distributions.FloatDistribution(*self.lr_range, log=True)
-        distributions: dict[str, optuna.distributions.BaseDistribution] = {RATE: log_uniform}
-        study = self._study(model, len(values))
+        distributions: dict[str, BaseDistribution] = {RATE: FloatDistribution(low, high, log=True)}
+        study, rates = _optuna_study(seed_of("tpe", model, len(values)) % 2**32), list(tried)
         for rate, value in values.items():
-            study.add_trial(optuna.trial.create_trial(params={RATE: rate}, distributions=distributions, value=value))
-        proposed: list[float] = []
+            study.add_trial(create_trial(params={RATE: rate}, distributions=distributions, value=value))
         for _ in range(count):
-            rate = study.ask(distributions).params[RATE]
-            proposed.append(self._rounded(rate, {*values, *proposed}))
-        return proposed
+            exact = study.ask(distributions).params[RATE]
+            rounded = float(f"{exact:.3g}")
+            rates.append(rounded if low <= rounded <= high and rounded not in rates else exact)
+        return rates
 
-    def _rounded(self, rate: float, known: set[float]) -> float:
-        """The rate rounded to three digits, unless that rate is known already or out of the range."""
-        (low, high), short = self.lr_range, float(f"{rate:.3g}")
-        return short if low <= short <= high and short not in known else rate
 
-    def _study(self, model: str, num_values: int) -> optuna.Study:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # constant_liar
-            sampler = optuna.samplers.TPESampler(
-                n_startup_trials=ROUND, constant_liar=True, seed=seed_of("tpe", model, num_values) % 2**32
-            )
-        return optuna.create_study(direction="maximize", sampler=sampler)
+def _optuna_study(seed: int) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # constant_liar
+        sampler = optuna.samplers.TPESampler(n_startup_trials=ROUND, constant_liar=True, seed=seed)
+    return optuna.create_study(direction="maximize", sampler=sampler)

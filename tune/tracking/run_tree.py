@@ -1,8 +1,9 @@
-"""A study's nested runs in MLflow, each identified by a tag.
+"""A study's nested runs in MLflow, each identified by a tag, and what a cell's run holds.
 
 study ─ model ─ learning rate ─ cell (one seed)
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
@@ -10,6 +11,9 @@ from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 from sqlalchemy import create_engine, literal, update
 
+from fernn.train.loop import Row
+from tune.core.console import masked
+from tune.core.study import Cell, Study
 from tune.services.mlflow_client import MlflowClient
 
 NODE = "fernn.node"
@@ -22,26 +26,11 @@ class RunTree:
     def __init__(self, client: MlflowClient, experiment_id: str, marks: Mapping[str, str]) -> None:
         self.client, self.experiment_id = client, experiment_id
         self._marks = dict(marks)
-        self._runs = self._known()
+        self._runs: dict[str, Run] = {}
+        for run in sorted(runs_of(client, experiment_id), key=lambda run: (run.info.start_time, run.info.run_id)):
+            if self._runs.setdefault(run.data.tags[NODE], run) is not run:  # a failing server created it twice
+                client.delete_run(run.info.run_id)
         self._running = {node for node, run in self._runs.items() if run.info.status == "RUNNING"}
-
-    def _known(self) -> dict[str, Run]:
-        """The existing runs. Of a run that a failing server created twice, the later one is deleted."""
-        found: dict[str, Run] = {}
-        for run in sorted(self._search(), key=lambda run: (run.info.start_time, run.info.run_id)):
-            if found.setdefault(run.data.tags[NODE], run) is not run:
-                self.client.delete_run(run.info.run_id)
-        return found
-
-    def _search(self, where: str = "") -> Iterator[Run]:
-        return runs_of(self.client, self.experiment_id, where)
-
-    def __contains__(self, node: str) -> bool:
-        return node in self._runs
-
-    def __getitem__(self, node: str) -> Run:
-        """The run as last read; raises KeyError where there is none."""
-        return self._runs[node]
 
     def get(self, node: str) -> Run | None:
         """The run as last read, None where there is none."""
@@ -52,27 +41,27 @@ class RunTree:
         self._runs[node] = self.client.get_run(self._runs[node].info.run_id)
         return self._runs[node]
 
-    def names(self, but: str) -> set[str]:
-        """The names of all runs except one node's."""
-        return {run.info.run_name for node, run in self._runs.items() if node != but}
+    def is_named(self, name: str, but: str) -> bool:
+        """Whether a run has that name, except the run of one node."""
+        return any(run.info.run_name == name for node, run in self._runs.items() if node != but)
 
     def open(self, node: str, name: str, data: Dataset, parent: Run | None = None, params: Sequence[Param] = ()) -> Run:
         """The node's run. It is searched before it is created, since a failing server may have created a part of it."""
-        if (run := self._runs.get(node)) is None:
-            run = next(self._search(f"tags.`{NODE}` = '{node}'"), None)
+        run = self._runs.get(node)
+        if run is None:
+            run = next(runs_of(self.client, self.experiment_id, f"tags.`{NODE}` = '{node}'"), None)
             if run is None:
                 tags = {NODE: node} | self._marks | ({MLFLOW_PARENT_RUN_ID: parent.info.run_id} if parent else {})
                 run = self.client.create_run(self.experiment_id, tags=tags, run_name=name)
             self._runs[node] = run
             self._running.add(node)
-        lacks_data = run.inputs is None or not run.inputs.dataset_inputs
-        lacks_params = bool(params) and not run.data.params
-        if lacks_data:
-            inputs = [DatasetInput(data, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])]
-            self.client.log_inputs(run.info.run_id, inputs)
-        if lacks_params:
-            self.client.log_batch(run.info.run_id, params=params)
-        return self.read(node) if lacks_data or lacks_params else run
+        run_id, has_data = run.info.run_id, run.inputs is not None and run.inputs.dataset_inputs
+        has_params = not params or run.data.params
+        if not has_data:
+            self.client.log_inputs(run_id, [DatasetInput(data, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])])
+        if not has_params:
+            self.client.log_batch(run_id, params=params)
+        return run if has_data and has_params else self.read(node)
 
     def set_status(self, node: str, status: str) -> None:
         """Reopen the run with "RUNNING", end it with any other status."""
@@ -108,9 +97,9 @@ class RunTree:
 
     def close(self, complete: bool) -> None:
         """End every open run: FINISHED where the study is complete, which includes earlier KILLED runs, else KILLED."""
-        above = {node for node, run in self._runs.items() if run.info.status != "FINISHED" and _is_above(node)}
-        for node in sorted(self._running | above if complete else self._running):
-            self.set_status(node, "FINISHED" if complete and _is_above(node) else "KILLED")
+        above = {node for node in self._runs if complete and not node.startswith("cell/")}
+        for node in sorted(self._running | {node for node in above if self._runs[node].info.status != "FINISHED"}):
+            self.set_status(node, "FINISHED" if node in above else "KILLED")
 
 
 def runs_of(client: MlflowClient, experiment_id: str, where: str = "") -> Iterator[Run]:
@@ -121,10 +110,6 @@ def runs_of(client: MlflowClient, experiment_id: str, where: str = "") -> Iterat
         yield from (run for run in page if NODE in run.data.tags)
         if not (token := page.token):
             return
-
-
-def _is_above(node: str) -> bool:
-    return not node.startswith("cell/")
 
 
 def move_artifacts(uri: str, experiment_id: str, home: str) -> None:
@@ -138,3 +123,24 @@ def move_artifacts(uri: str, experiment_id: str, home: str) -> None:
             connection.execute(runs.values(artifact_uri=literal(f"{home}/") + SqlRun.run_uuid + "/artifacts"))
     finally:
         engine.dispose()
+
+
+def dataset(study: Study, cell: Cell) -> Dataset:
+    """MLflow's entry of the data set: its name, the beginning of its hash, and its place."""
+    source = json.dumps({"uri": masked(study.data)})
+    return Dataset(cell.experiment.data.name, cell.data_hash[:12], "local", source)
+
+
+def params(cell: Cell) -> list[Param]:
+    """Every field of the experiment, and everything else that decides the result."""
+    config = cell.config()
+    flat = config.pop("experiment") | config | {"key": cell.key}
+    return [Param(name, value if isinstance(value, str) else json.dumps(value)) for name, value in flat.items()]
+
+
+def metrics(row: Row) -> list[Metric]:
+    """A row as MLflow's metrics: the epoch is the step, the row's own time the timestamp."""
+    step, stamp = int(row["epoch"]), int(row["time/recorded_at"] * 1000)
+    return [
+        Metric(name, value, stamp, step) for name, value in row.items() if name not in ("epoch", "time/recorded_at")
+    ]

@@ -12,10 +12,9 @@ from tune.planning.options import Records
 from tune.services.databases import MLFLOW, OPTUNA, ViewError
 from tune.services.repair import repair_file
 from tune.sync import sync
-from tune.tracking.background import MLflowView
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.optuna_mirror import mirror
-from tune.tracking.views import Views, lines_of
+from tune.tracking.views import MLflowView, Views, lines_of
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
 
@@ -42,7 +41,7 @@ def test_damaged_views_are_said_and_stay_as_they_are(study, tmp_path):
 
 def test_a_lock_that_goes_away_is_caught_up_with_while_training(study, tmp_path, monkeypatch):
     monkeypatch.setattr("tune.services.databases.LOCK_S", 0.1)
-    monkeypatch.setattr("tune.tracking.background.TRY_AGAIN_S", 0.05)
+    monkeypatch.setattr("tune.tracking.views.TRY_AGAIN_S", 0.05)
     file = tmp_path / "mlflow.db"
     with closing(sqlite3.connect(file, isolation_level=None)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
