@@ -33,18 +33,18 @@ def log_record(tracker: Tracker, results: Results, record: RunRecord) -> bool:
 
     A tag holds the SHA-256 of the logged document: a run that has the record's document already is not changed.
     """
-    content = json.dumps(record.document, indent=2) + "\n"
-    run, view, digest = tracker.run(record.node), results.view, hashlib.sha256(content.encode()).hexdigest()
-    if run.data.tags.get(f"fernn.{view}") == digest:
+    content = (json.dumps(record.document, indent=2) + "\n").encode()
+    tag, digest, run = f"fernn.{results.view}", hashlib.sha256(content).hexdigest(), tracker.run(record.node)
+    if run.data.tags.get(tag) == digest:
         return False
     with tempfile.TemporaryDirectory() as scratch:
-        for name, data in {f"{results.name}.json": content.encode(), **record.files()}.items():
+        for name, data in {f"{results.name}.json": content, **record.files()}.items():
             (Path(scratch) / name).write_bytes(data)
-        tracker.log_files(run.info.run_id, Path(scratch), view)
-    now, known = int(time.time() * 1000), run.data.metrics
-    metrics = [Metric(point.name, point.value, now, point.step) for point in record.points]
-    fresh = [metric for metric in metrics if metric.step or known.get(metric.key) != metric.value]
-    for first in range(0, len(fresh), METRICS_PER_BATCH):
-        tracker.client.log_batch(run.info.run_id, metrics=fresh[first : first + METRICS_PER_BATCH])
-    tracker.client.set_tag(run.info.run_id, f"fernn.{view}", digest)
+        tracker.log_files(run.info.run_id, Path(scratch), results.view)
+    now, logged = int(time.time() * 1000), run.data.metrics
+    points = [point for point in record.points if point.step or logged.get(point.name) != point.value]
+    metrics = [Metric(point.name, point.value, now, point.step) for point in points]
+    for first in range(0, len(metrics), METRICS_PER_BATCH):
+        tracker.client.log_batch(run.info.run_id, metrics=metrics[first : first + METRICS_PER_BATCH])
+    tracker.client.set_tag(run.info.run_id, tag, digest)
     return True

@@ -41,6 +41,9 @@ class Tracker:
     def __init__(self, study: Study, uri: str) -> None:
         self.study, self.uri = study, uri
         self.client = MlflowClient(uri)
+        self._artifacts = (
+            study.folder.path_of("mlflow-artifacts") if is_database(uri) else None
+        )
         self.experiment_id = self._experiment()
         self.tree = RunTree(self.client, self.experiment_id, ui_views.mark_tags(study))
         self._shipped: dict[str, int] = {}
@@ -49,23 +52,19 @@ class Tracker:
         """The id of the study's experiment. Without a server, its artifacts are in the study's folder."""
         known = self._known_experiment()
         if known is None:
-            return self.client.create_experiment(self.study.name, self._home(), tags=owner_tags(self.study))
+            return self.client.create_experiment(self.study.name, self._artifacts, tags=owner_tags(self.study))
         if known.name != self.study.name and self.client.get_experiment_by_name(self.study.name) is None:
             self.client.rename_experiment(known.experiment_id, self.study.name)
         self._set_experiment_tags(known, owner_tags(self.study))
         self._bring_artifacts(known)
         return known.experiment_id
 
-    def _home(self) -> str | None:
-        """The place of artifacts, None where a server decides."""
-        return self.study.folder.path_of("mlflow-artifacts") if is_database(self.uri) else None
-
     def _bring_artifacts(self, experiment: Experiment) -> None:
         """Update the addresses of artifacts after a study moved. None in its database may lead elsewhere.
 
         Raises OSError for artifacts that a server keeps.
         """
-        if (home := self._home()) is None:
+        if (home := self._artifacts) is None:
             return
         if experiment.artifact_location.startswith("mlflow-artifacts:"):
             raise OSError("its files are kept by an MLflow server: give the server's address with --tracking-uri")
@@ -76,7 +75,7 @@ class Tracker:
 
     def log_files(self, run_id: str, folder: Path, into: str = "") -> None:
         """Log the files of a folder into the run's folder ``into``; raises LeadsOutError for a link there."""
-        if self._home() is not None:
+        if self._artifacts is not None:
             if not RUN_ID.fullmatch(run_id):
                 raise OSError(f"a run has the id {run_id!r:.80}, which is not one of MLflow")
             target = Path("mlflow-artifacts", run_id, "artifacts", into)
@@ -87,9 +86,9 @@ class Tracker:
     def _known_experiment(self) -> Experiment | None:
         """The experiment with the study's id, else with its name; raises StudyError where that is another study's."""
         ours = f"tags.`{OWNER_ID}` = '{self.study.id}'"
-        if self.study.id and (found := self.client.search_experiments(filter_string=ours)):
-            require_no_copy(self.study.folder, {ID: self.study.id, PLACE: found[0].tags.get(OWNER)})
-            return found[0]
+        if self.study.id and (experiments := self.client.search_experiments(filter_string=ours)):
+            require_no_copy(self.study.folder, {ID: self.study.id, PLACE: experiments[0].tags.get(OWNER)})
+            return experiments[0]
         named = self.client.get_experiment_by_name(self.study.name)
         if named is None or is_view_of(self.study, named.tags, self.uri, lambda: self._shows_ours(named)):
             return named
@@ -104,7 +103,7 @@ class Tracker:
         for cell in self.study.cells:
             run, rows = runs.get(f"cell/{cell.key}"), self.study.cell_folder(cell).history()
             if run is not None and rows:
-                stamps = {one.timestamp for one in self.client.get_metric_history(run.info.run_id, WATERMARK)}
+                stamps = {metric.timestamp for metric in self.client.get_metric_history(run.info.run_id, WATERMARK)}
                 return int(rows[0]["time/recorded_at"] * 1000) in stamps
         return False
 

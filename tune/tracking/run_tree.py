@@ -10,6 +10,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 from sqlalchemy import create_engine, literal, update
+from sqlalchemy.pool import NullPool
 
 from fernn.train.loop import Row
 from tune.core.console import masked
@@ -116,13 +117,9 @@ def move_artifacts(uri: str, experiment_id: str, home: str) -> None:
     """Set the place of the artifacts of an experiment and its runs to ``home``, in the database at ``uri``."""
     runs = update(SqlRun).where(SqlRun.experiment_id == int(experiment_id))
     experiment = update(SqlExperiment).where(SqlExperiment.experiment_id == int(experiment_id))
-    engine = create_engine(uri)
-    try:
-        with engine.begin() as connection:
-            connection.execute(experiment.values(artifact_location=home))
-            connection.execute(runs.values(artifact_uri=literal(f"{home}/") + SqlRun.run_uuid + "/artifacts"))
-    finally:
-        engine.dispose()
+    with create_engine(uri, poolclass=NullPool).begin() as connection:
+        connection.execute(experiment.values(artifact_location=home))
+        connection.execute(runs.values(artifact_uri=literal(f"{home}/") + SqlRun.run_uuid + "/artifacts"))
 
 
 def dataset(study: Study, cell: Cell) -> Dataset:
@@ -140,7 +137,6 @@ def params(cell: Cell) -> list[Param]:
 
 def metrics(row: Row) -> list[Metric]:
     """A row as MLflow's metrics: the epoch is the step, the row's own time the timestamp."""
-    step, stamp = int(row["epoch"]), int(row["time/recorded_at"] * 1000)
-    return [
-        Metric(name, value, stamp, step) for name, value in row.items() if name not in ("epoch", "time/recorded_at")
-    ]
+    values = dict(row)
+    step, stamp = int(values.pop("epoch")), int(values.pop("time/recorded_at") * 1000)
+    return [Metric(name, value, stamp, step) for name, value in values.items()]
