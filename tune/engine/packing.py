@@ -25,7 +25,7 @@ from fernn.train.loop import train_step
 from fernn.train.run import Run, available_device
 from tune.core.sealing import read_sealed, write_sealed
 from tune.core.study import Cell, Study, StudyError
-from tune.engine.cost import blank_batch, probe, probe_of
+from tune.engine.cost import PATIENCE, blank_batch, probe, probe_of
 from tune.engine.machine import whole_memory
 from tune.engine.ray_tune import ship_models
 from tune.engine.trial import is_out_of_memory
@@ -35,14 +35,12 @@ FILE = "packing.json"
 WAY_OUT = "delete it, and run the search again, which measures how models pack"
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
 MOST_ON_A_GPU = 8
-MOST_MEMORY = 1 - 0.1
+MOST_MEMORY = 0.9
 """The share of memory that trials may use; the rest must stay free."""
 ALIKE = 0.98
 """Fewer trials are chosen if they reach this share of the largest number of clips a second."""
 SECONDS, WARM_UP_STEPS = 2.0, 2
 """Duration of a measurement, and the steps before it: the first allocates memory and chooses algorithms."""
-PATIENCE = 600.0
-"""Most seconds to wait for a machine to measure on."""
 
 
 @dataclass(frozen=True)

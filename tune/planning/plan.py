@@ -1,10 +1,9 @@
 """The plan of a search: the study that the options describe, and its data or the way to get it."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
 from data.bucket import at_hand, is_bucket
@@ -15,15 +14,13 @@ from data.progress import say
 from data.registry import data_set, read_corpus
 from data.stream import Corpus
 from fernn.config import DataConfig, nearest
-from tune.analysis.statistics import mean_and_deviation
 from tune.core.data_source import address_in, verified
 from tune.core.folder import Folder, check_storage_name
-from tune.core.identity import STUDY_FILE
-from tune.core.protocol import check_plan, import_models, load_study, num_to_come
+from tune.core.protocol import check_plan, import_models
 from tune.core.search_spec import Preset, Search
-from tune.core.study import RATE, SCHEDULER_NAMES, Cell, Space, Study, StudyError, check_study_name, plan_cells
+from tune.core.study import SCHEDULER_NAMES, Study, StudyError, check_study_name, plan_cells
 from tune.planning.options import Options, chosen_sampler, chosen_settings, chosen_space
-from tune.planning.tpe import Sampler
+from tune.planning.tpe import with_rates
 
 
 @dataclass(frozen=True)
@@ -98,42 +95,6 @@ def make_study(search: Search, options: Options, data_hash: str) -> Study:
     settings = chosen_settings(preset, options)
     cells_of = partial(plan_cells, search.base, data_hash=data_hash, defaults=preset.defaults, settings=settings)
     return replace(study, cells=cells_of(space)) if sampler is None else with_rates(study, sampler, cells_of)
-
-
-def with_rates(study: Study, sampler: Sampler, cells_of: Callable[[Space], tuple[Cell, ...]]) -> Study:
-    """The study with the learning rates that its models have tried, in the order of its folder, and the next round."""
-
-    def cells_at(rates: Iterable[float]) -> tuple[Cell, ...]:
-        return cells_of({**study.space, RATE: tuple(rates)})
-
-    tried: dict[str, dict[float, list[Cell]]] = {study.model_label(cell): {} for cell in cells_at(sampler.lr_range[:1])}
-    if study.folder.read(STUDY_FILE) is not None:
-        saved = load_study(study.folder)
-        planned = {(saved.model_label(cell), cell.experiment.optim.lr) for cell in saved.cells}
-        for cell in cells_at(saved.space[RATE]) if planned else ():
-            label, rate = study.model_label(cell), cell.experiment.optim.lr
-            if (label, rate) in planned:
-                tried[label].setdefault(rate, []).append(cell)
-    rates = {
-        label: sampler.plan(label, {rate: mean_value(study, seeds) for rate, seeds in by_rate.items()})
-        for label, by_rate in tried.items()
-    }
-    space = {**study.space, RATE: tuple(dict.fromkeys(chain(*rates.values())))}
-    cells = tuple(cell for cell in cells_of(space) if cell.experiment.optim.lr in rates[study.model_label(cell)])
-    study = replace(study, space=space, cells=cells, sampling=sampler.facts())
-    return replace(study, num_to_come=num_to_come(study))
-
-
-def mean_value(study: Study, seeds: Sequence[Cell]) -> float | None:
-    """A learning rate's mean validation metric over seeds, negated where lower is better; None until all have one.
-
-    A seed that was stopped before its first epoch, with the others of its learning rate, does not count.
-    """
-    folders = [(cell, study.cell_folder(cell)) for cell in seeds]
-    counted = [cell for cell, folder in folders if not study.settled(cell) or folder.history() or folder.diverged()]
-    values = [value for cell in counted if (value := study.value(cell)) is not None]
-    is_complete = bool(values) and len(values) == len(counted)
-    return seeds[0].metric.rank(mean_and_deviation(values)[0]) if is_complete else None
 
 
 def data_address(data: DataConfig, preset: Preset, options: Options) -> str:

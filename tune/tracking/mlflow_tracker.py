@@ -41,9 +41,7 @@ class Tracker:
     def __init__(self, study: Study, uri: str) -> None:
         self.study, self.uri = study, uri
         self.client = MlflowClient(uri)
-        self._artifacts = (
-            study.folder.path_of("mlflow-artifacts") if is_database(uri) else None
-        )
+        self._artifacts = study.folder.path_of("mlflow-artifacts") if is_database(uri) else None
         self.experiment_id = self._experiment()
         self.tree = RunTree(self.client, self.experiment_id, ui_views.mark_tags(study))
         self._shipped: dict[str, int] = {}

@@ -14,9 +14,8 @@ from tune.core.protocol import load_study, save_study
 from tune.core.study import plan_cells
 from tune.engine.ray_tune import Workload
 from tune.engine.rounds import run_rounds
-from tune.planning.plan import mean_value, with_rates
 from tune.planning.resources import Resources
-from tune.planning.tpe import Sampler
+from tune.planning.tpe import Sampler, mean_value, with_rates
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-1, 1e-2, 1e-3), "seed": (0, 1)}
 ONE_RATE = {**SPACE, "optim.lr": (1e-2,)}
