@@ -71,18 +71,15 @@ def sync(study: Study, records: Records) -> list[str]:
     from tune.tracking.optuna_mirror import mirror  # MLflow takes seconds to import: not for a refused option
     from tune.tracking.views import lines_of, refresh
 
-    uri, url = tracking_uri(records), optuna_storage(records)
-
     def to_mlflow(at: str) -> None:
         view = MLflowView(study, at)
         view.ship(lambda tracker: refresh(tracker, study))
         view.ship(lambda tracker: log_all_results(tracker, study))
 
-    return lines_of(
-        study,
-        partial(ship_repaired, MLFLOW, uri, study, to_mlflow),
-        *([partial(ship_repaired, OPTUNA, url, study, partial(mirror, study))] if url else []),
-    )
+    tasks = [partial(ship_repaired, MLFLOW, tracking_uri(records), study, to_mlflow)]
+    if url := optuna_storage(records):
+        tasks.append(partial(ship_repaired, OPTUNA, url, study, partial(mirror, study)))
+    return lines_of(study, *tasks)
 
 
 def ship_repaired(package: Package, uri: str, study: Study, ship: Callable[[str], None]) -> None:

@@ -18,8 +18,9 @@ from data.manifest import DataFile, Manifest
 from tune import doctor
 from tune.commands import installation, machine_checks
 from tune.commands import service_checks as services
-from tune.commands.findings import Check, ok, result_of, warning
-from tune.commands.probing import probe
+from tune.commands.checks import Check, ok, probe, result_of, warning
+from tune.core.study import StudyError
+from tune.planning.options import Records
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,7 +74,7 @@ def test_a_check_that_hangs_or_raises_is_a_finding():
 
 def test_the_process_ends_though_a_check_hangs(tmp_path):
     code = (
-        "import time; from tune import doctor; from tune.commands.findings import Check\n"
+        "import time; from tune import doctor; from tune.commands.checks import Check\n"
         "doctor.installation_checks = lambda: ()\n"
         "doctor.checks = lambda options: (Check('x', lambda: time.sleep(600), 0.1),)\n"
         "doctor.main()"
@@ -129,23 +130,27 @@ def test_a_storage_is_tried_and_left_as_it_was(tmp_path, bucket):
     (tmp_path / "file").write_text("")
     assert services.storage(str(tmp_path / "file/studies")).verdict == "broken"
     assert services.storage(f"{bucket}/studies").verdict == "ok"
-    assert services.storage("s3://no-such-bucket/studies").verdict == "broken"
+    with pytest.raises(StudyError, match="--storage must be writable"):
+        services.storage("s3://no-such-bucket/studies")
 
 
 def test_a_database_is_read_and_must_have_the_installed_versions_schema(tmp_path):
     file = tmp_path / "optuna.db"
-    assert "not there yet" in services.optuna(None, None, str(tmp_path)).text and not file.exists()
+    assert "not there yet" in services.optuna(Records(storage=str(tmp_path))).text and not file.exists()
     optuna.storages.RDBStorage(f"sqlite:///{file}").engine.dispose()
-    assert "of the installed version" in services.optuna(None, None, str(tmp_path)).text
+    assert "of the installed version" in services.optuna(Records(storage=str(tmp_path))).text
     for revision, verdict, way_out in (("v2.6.0.a", "broken", "storage upgrade"), ("zzz", "broken", "install that")):
         with sqlite3.connect(file) as connection:
             connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
         connection.close()
-        found = services.optuna(None, None, str(tmp_path))
+        found = services.optuna(Records(storage=str(tmp_path)))
         assert found.verdict == verdict and way_out in found.way_out
     file.write_bytes(b"no database" * 100)
-    assert services.optuna(None, None, str(tmp_path)).verdict == "broken"
-    assert services.tracking("nonsense", str(tmp_path)).verdict == "broken"
+    assert services.optuna(Records(storage=str(tmp_path))).verdict == "broken"
+    refused = result_of(
+        Check("MLflow", lambda: services.tracking(Records(tracking_uri="nonsense")), way_out="start one")
+    )
+    assert refused.finding.verdict == "broken" and refused.finding.way_out == "start one"
 
 
 def test_a_container_has_what_its_limits_leave(tmp_path):

@@ -4,12 +4,9 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib import metadata
-from pathlib import Path
 
-from tune.commands.findings import Finding, broken, ok, warning
-from tune.commands.probing import probe
+from tune.commands.checks import ROOT, Finding, broken, ok, probe, warning
 
-ROOT = Path(__file__).parents[2]
 LOCK, PROJECT = ROOT / "requirements.lock", ROOT / "pyproject.toml"
 INSTALL = (
     f"python3.11 -m venv .venv && .venv/bin/pip install --no-deps -r {LOCK} && "
@@ -41,11 +38,12 @@ def packages() -> Finding:
         return broken(_listed(wrong), INSTALL)
     if not LOCK.exists():
         return ok("all within the project's bounds; there is no requirements.lock beside the package to compare with")
-    pins, differing = locked(LOCK.read_text(encoding="utf-8")), []
-    for name, pinned in pins.items():
-        version = installed(name)
-        if version != pinned:
-            differing.append(f"{name} {version or 'is missing'}, the lock has {pinned}")
+    pins = locked(LOCK.read_text(encoding="utf-8"))
+    differing = [
+        f"{name} {version or 'is missing'}, the lock has {pinned}"
+        for name, pinned in pins.items()
+        if (version := installed(name)) != pinned
+    ]
     if differing:
         return warning(_listed(differing), f"pip install --no-deps -r {LOCK}")
     return ok(f"{len(pins)}, all as in requirements.lock")

@@ -6,8 +6,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tune.commands.findings import Finding, broken, ok, warning
-from tune.commands.probing import probe
+import numpy as np
+
+from data.kth.decode import HEIGHT, WIDTH, decode, encode
+from tune.commands.checks import Finding, broken, ok, probe, warning
 from tune.services.host import CGROUP, home_problem, memory_limit
 
 GB = 1e9
@@ -124,10 +126,6 @@ def home() -> Finding:
 
 def video() -> Finding:
     """Whether a video can be written and read again."""
-    import numpy as np
-
-    from data.kth.decode import HEIGHT, WIDTH, decode, encode
-
     frames = np.zeros((3, HEIGHT, WIDTH), np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "video.avi"

@@ -1,16 +1,18 @@
 """Work with existing studies: list, show, compare and export them, delete checkpoints, make a copy independent."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import tyro
+from rich.prompt import Confirm
 
 from data.progress import say
 from data.terminal import subcommand_of
-from tune.commands.retention import collect
 from tune.commands.search import USER_ERRORS, refuse
-from tune.core.console import print_document
+from tune.core.cell_folder import BEFORE, LAST
+from tune.core.console import print_document, print_table
 from tune.core.driver import driver_lock
 from tune.core.identity import fork
 from tune.core.protocol import find_study
@@ -100,7 +102,40 @@ class Collect(StudyOptions):
     def run(self) -> None:
         study = self.find()
         with driver_lock(study.folder):
-            collect(study, self.yes, self.json)
+            self.collect(study)
+
+    def collect(self, study: Study) -> None:
+        """Show what can be deleted; delete it where the user agrees."""
+        sizes = deletable(study)
+        if not self.json:
+            show_deletable(study, sizes)
+        may_ask = not self.json and sys.stdin.isatty()
+        is_wanted = bool(sizes) and (self.yes or (may_ask and Confirm.ask("Delete it?", default=False)))
+        for file in (f"cells/{cell}/{name}" for cell in sizes for name in DELETABLE):
+            if is_wanted and study.folder.has(file):
+                study.folder.delete(file)
+        if self.json:
+            print_document({"study": study.name, "num_bytes": sizes, "deleted": is_wanted})
+        elif sizes:
+            say("deleted" if is_wanted else "nothing deleted: --yes deletes it")
+
+
+DELETABLE = (LAST, BEFORE)
+"""The last epoch's checkpoint and that of the epoch before, which only longer training needs."""
+
+
+def deletable(study: Study) -> dict[str, int]:
+    """By the name of a finished cell's folder: the bytes of its checkpoints that can be deleted, if it has any."""
+    finished = [cell.folder for cell in study.stored_cells() if cell.done() is not None]
+    return {folder.name: size for folder in finished if (size := sum(map(folder.size, DELETABLE)))}
+
+
+def show_deletable(study: Study, sizes: Mapping[str, int]) -> None:
+    """Print the size of what can be deleted, for each cell and in total."""
+    if not sizes:
+        return say(f"study {study.name} keeps nothing of its finished cells but their best checkpoints")
+    rows = [(name, f"{size / 1e6:.2f}") for name, size in [*sizes.items(), ("in all", sum(sizes.values()))]]
+    print_table(f"{study.name}: checkpoints to go on from, of finished cells", ("cell", "MB"), rows, right=("MB",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,17 +154,10 @@ class Fork(StudyOptions):
 
 def main() -> int:
     """Run the subcommand on the command line; 0, or 2 where it cannot run."""
-    commands: dict[str, Callable[..., Any]] = {
-        "list": List,
-        "show": Show,
-        "compare": Compare,
-        "export": Export,
-        "gc": Collect,
-        "fork": Fork,
-    }
-    options: Any = subcommand_of(commands, __doc__)
+    commands: dict[str, Callable[..., Any]] = {"list": List, "show": Show, "compare": Compare}
+    commands |= {"export": Export, "gc": Collect, "fork": Fork}
     try:
-        options.run()
+        subcommand_of(commands, __doc__).run()
     except USER_ERRORS as error:
         return refuse(error)
     return 0

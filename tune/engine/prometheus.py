@@ -36,6 +36,11 @@ COUNTERS: dict[str, tuple[tuple[str, ...], str]] = {
 """Names, labels and meanings."""
 STATUSES: tuple[Status, ...] = tuple(one for one in get_args(Status) if one not in ("resting", "lost"))
 """What ``fernn_cells`` tells apart: a cell that rests or is lost is waiting."""
+OUTCOMES: dict[Status, str] = {
+    "running": "started", "lost": "lost", "resting": "rested", "stopped": "stopped", "done": "ended",
+    "failed": "failed",
+}  # fmt: skip
+"""What ``fernn_trials_total`` counts when a cell gets a status."""
 
 
 class Monitor(SearchCallback):
@@ -61,9 +66,6 @@ class Monitor(SearchCallback):
     def __exit__(self, *_: object) -> None:
         self._ended.set()
 
-    def on_trial_start(self, cell: Cell) -> None:
-        self._change_status(cell, "running", "started")
-
     def on_epoch(self, cell: Cell, row: Row) -> None:
         model, seconds = self.study.model_label(cell), row["time/train_seconds"]
         self._count("fernn_epochs_total", model=model)
@@ -74,35 +76,17 @@ class Monitor(SearchCallback):
                 self._set("fernn_trial_memory_bytes", num_bytes, model=model, cell=cell.name, device=device)
         self._set("fernn_last_result_timestamp_seconds", time.time())
 
-    def on_trial_lost(self, cell: Cell) -> None:
-        self._leaves(cell, "waiting", "lost")
-
-    def on_trial_pause(self, cell: Cell) -> None:
-        self._leaves(cell, "waiting", "rested")
-
-    def on_cell_stop(self, cell: Cell) -> None:
-        self._leaves(cell, "stopped", "stopped")
-
-    def on_cell_end(self, cell: Cell, failed: bool) -> None:
-        if not failed:
-            return self._leaves(cell, "done", "ended")
-        self._leaves(cell, "diverged" if self.study.cell_folder(cell).diverged() else "failed", "failed")
-
-    def on_cell_added(self, cell: Cell) -> None:
-        self.statuses[cell.key] = "waiting"
-        self._show_statuses()
-
-    def _leaves(self, cell: Cell, status: Status, outcome: str) -> None:
-        """Count the end of a trial, and set its speed and memory to 0."""
-        labels = {"model": self.study.model_label(cell), "cell": cell.name}
-        self._set("fernn_clips_per_second", 0, **labels)
-        for device in ("cuda", "cpu"):
-            self._set("fernn_trial_memory_bytes", 0, **labels, device=device)
-        self._change_status(cell, status, outcome)
-
-    def _change_status(self, cell: Cell, status: Status, outcome: str) -> None:
-        self._count("fernn_trials_total", outcome=outcome)
-        self.statuses[cell.key] = status
+    def on_status(self, cell: Cell, status: Status) -> None:
+        if status != "waiting":  # else the cell is new, and no trial has started
+            self._count("fernn_trials_total", outcome=OUTCOMES[status])
+        if status not in ("waiting", "running"):  # its trial has ended
+            labels = {"model": self.study.model_label(cell), "cell": cell.name}
+            self._set("fernn_clips_per_second", 0, **labels)
+            for device in ("cuda", "cpu"):
+                self._set("fernn_trial_memory_bytes", 0, **labels, device=device)
+        if status == "failed" and self.study.cell_folder(cell).diverged():
+            status = "diverged"
+        self.statuses[cell.key] = status if status in STATUSES else "waiting"
         self._show_statuses()
 
     def _show_statuses(self) -> None:

@@ -23,7 +23,7 @@ def run_rounds(work: Workload, replan: Callable[[], Study]) -> tuple[Study, list
         segment = next_segment(study, failures)
         for cell in segment.stopped:
             for callback in work.callbacks:
-                callback.on_cell_stop(cell)
+                callback.on_status(cell, "stopped")
         if segment.cells:
             copy_shorter_training(study, segment.cells)
             failed, resources = run_with_retries(work, segment.cells, segment.until)
@@ -37,7 +37,7 @@ def run_rounds(work: Workload, replan: Callable[[], Study]) -> tuple[Study, list
             save_study(grown)
             for cell in grown.cells:
                 for callback in work.callbacks if cell not in study.cells else ():
-                    callback.on_cell_added(cell)
+                    callback.on_status(cell, "waiting")
             work = replace(work, study=grown)
 
 

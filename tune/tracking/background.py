@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from fernn.train.loop import Row
+from tune.core.status import Status
 from tune.core.study import Cell, Study
 from tune.engine.ray_tune import SearchCallback
 from tune.services.databases import MLFLOW, ForeignError, ViewError, check_usable, display_name, view_errors
@@ -85,18 +86,20 @@ class TrackingListener(SearchCallback):
         if self._behind is not None:
             raise self._behind
 
-    def on_trial_start(self, cell: Cell) -> None:
-        self._later("start", cell, lambda tracker: tracker.start(cell))
-
     def on_epoch(self, cell: Cell, row: Row) -> None:
         self._later("ship", cell, lambda tracker: tracker.ship(cell, self.study.cell_folder(cell).history()))
 
-    def on_cell_stop(self, cell: Cell) -> None:
-        self._later("stop", cell, lambda tracker: tracker.stop(cell, self.study.cell_folder(cell)))
-
-    def on_cell_end(self, cell: Cell, failed: bool) -> None:
+    def on_status(self, cell: Cell, status: Status) -> None:
         folder = self.study.cell_folder(cell)
-        self._later("end", cell, lambda tracker: tracker.fail(cell) if failed else tracker.finish(cell, folder))
+        match status:
+            case "running":
+                self._later("start", cell, lambda tracker: tracker.start(cell))
+            case "stopped":
+                self._later("stop", cell, lambda tracker: tracker.stop(cell, folder))
+            case "failed":
+                self._later("end", cell, lambda tracker: tracker.fail(cell))
+            case "done":
+                self._later("end", cell, lambda tracker: tracker.finish(cell, folder))
 
     @property
     def pending(self) -> int:
