@@ -223,9 +223,8 @@ def lines(compared: RerunComparison) -> list[str]:
         texts += [f"  {_in_words(difference)}" for difference in largest(compared.differences).values()]
         texts += ["What differs in the environment:" if compared.environment else NOTHING_DIFFERS]
         texts += [f"  {change}" for change in compared.environment]
-        texts += (
-            [ON_A_GPU] if compared.device.type != "cpu" or recorded.done.machine.get("device_type") == "cuda" else []
-        )
+        on_a_gpu = compared.device.type != "cpu" or recorded.done.machine.get("device_type") == "cuda"
+        texts += [ON_A_GPU] if on_a_gpu else []
     return texts
 
 

@@ -1,7 +1,4 @@
-"""The command of every measure: measure the finished cells that are not measured yet, show all, and update MLflow.
-
-A stopped command continues when it is started again. Once all is measured it only shows the table.
-"""
+"""The command of every measure: measure the finished cells that are not measured yet, show all, and update MLflow."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +31,7 @@ from tune.services.databases import ViewError
 
 if TYPE_CHECKING:
     from tune.tracking.mlflow_tracker import Tracker
+    from tune.tracking.views import StudyView
 
 SHARED = """
 
@@ -62,11 +60,6 @@ class EvaluationOptions:
     json: bool = False
     """Print the numbers as JSON instead of a table."""
 
-    @property
-    def uri(self) -> str:
-        """The MLflow server or database, as the search finds it."""
-        return tracking_uri(Records(storage=self.storage, tracking_uri=self.tracking_uri))
-
     def chosen(self, rows: Sequence[ModelRow]) -> list[ModelRow]:
         """The rows of the models to measure."""
         if self.models is not None:
@@ -91,10 +84,13 @@ def main(name: str) -> int:
     stop_on_sigterm()
     try:
         study = open_study(measure, options)
-        check_tracking(shared.uri, shared.storage, given=shared.tracking_uri is not None)
+        uri = tracking_uri(Records(storage=shared.storage, tracking_uri=shared.tracking_uri))
+        check_tracking(uri, shared.storage, given=shared.tracking_uri is not None)
+        from tune.tracking.views import StudyView  # MLflow takes seconds to import: not for a refused option
+
         with driver_lock(study.folder):
             study = replace(study, id=record_folder(study.folder))
-            with StudyView(study, shared.uri) as view:
+            with StudyView(study, uri) as view:
                 results = evaluate(measure, study, options, view)
     except KeyboardInterrupt:
         say("stopped: the results so far are kept, the same command continues")
@@ -146,11 +142,15 @@ def finished_study(options: EvaluationOptions) -> Study:
 def evaluate(measure: Measure[S], study: Study, options: Options[S], view: "StudyView") -> Results | None:
     """Measure the chosen cells that are not measured yet, and update MLflow; returns all results of the study."""
     rows = model_rows(study)
-    cells = chosen_cells(study, rows, options.shared, view.open)
+    cells = chosen_cells(study, rows, options.shared, view.mlflow.open)
     measurements = measure.measurements(study, cells, options.own)
     left = [measurement for measurement in measurements if measurement.result() is None]
     if left:
-        measure_all(measure, study, left, options.shared.data)
+        with opened_data(study, left[0], options.shared.data) as corpus:
+            total, done = sum(one.num_units(corpus) for one in left), sum(one.num_done() for one in left)
+            with progress(f"{study.name}, {len(left)} cells", total, measure.unit, done=done) as advance:
+                for measurement in left:
+                    measurement.measure(corpus, advance)
     results = measure.results(study, [shown_row(row, cells) for row in rows], measurements[0].way)
     changed = 0 if results is None else view.log(results)
     if not left and changed == 0:
@@ -202,16 +202,6 @@ def shown_row(row: ModelRow, measured: Sequence[Cell]) -> ShownRow:
     return ShownRow(row, others) if others else ShownRow.of(row)
 
 
-def measure_all(measure: Measure[Any], study: Study, left: Sequence[CellMeasurement], data: str | None) -> None:
-    """Measure cell after cell, with progress. A stopped measurement continues where it ended."""
-    with opened_data(study, left[0], data) as corpus:
-        total = sum(measurement.num_units(corpus) for measurement in left)
-        done = sum(measurement.num_done() for measurement in left)
-        with progress(f"{study.name}, {len(left)} cells", total, measure.unit, done=done) as advance:
-            for measurement in left:
-                measurement.measure(corpus, advance)
-
-
 @contextmanager
 def opened_data(study: Study, measurement: CellMeasurement, given: str | None) -> Iterator[Corpus]:
     """The clips that the cell was trained on, read once."""
@@ -219,46 +209,6 @@ def opened_data(study: Study, measurement: CellMeasurement, given: str | None) -
     home, manifest = find_data(study, cell.experiment.data, cell.data_hash, given)
     with ray_runtime(None):
         yield read_corpus(measurement.data, home, manifest)
-
-
-class StudyView:
-    """MLflow's view of a measured study, a context; it is brought up to date first, where MLflow can be used.
-
-    Where it is behind, ``behind`` has the reasons.
-    """
-
-    def __init__(self, study: Study, uri: str) -> None:
-        from tune.tracking.background import MLflowView  # MLflow takes seconds to import
-
-        self.study, self._view = study, MLflowView(study, uri)
-        self.open = self._view.open
-        self.behind: list[str] = []
-
-    def __enter__(self) -> "StudyView":
-        self._ship(lambda tracker: None)
-        for line in self.behind:
-            say(f"{line}; measuring continues")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._view.tracker is not None:  # end the runs where they were opened
-            before = self.behind
-            self._ship(lambda tracker: tracker.close(complete=not self.study.missing()))
-            self.behind = before or self.behind
-
-    def log(self, results: Results) -> int | None:
-        """Log the results; returns the number of runs that changed, None where MLflow is behind."""
-        from tune.tracking.measures import log_results
-
-        numbers: list[int] = []
-        self._ship(lambda tracker: numbers.append(log_results(tracker, results)))
-        return numbers[0] if numbers else None
-
-    def _ship(self, task: "Callable[[Tracker], None]") -> None:
-        """Do the task where MLflow can be used; raises StudyError for another study's runs."""
-        from tune.tracking.views import lines_of
-
-        self.behind = lines_of(self.study, lambda: self._view.ship(task))
 
 
 def show(study: Study, results: Results | None, as_json: bool) -> None:

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
+from data.progress import say
 from tune.analysis.results import model_rows
 from tune.core.study import Study
+from tune.measures.measure import Results
 from tune.planning.options import Records
 from tune.planning.preflight import optuna_storage, tracking_uri
 from tune.services.databases import ViewError, error_text, first_line, is_own_error
 from tune.tracking.background import MLflowView, TrackingListener
+from tune.tracking.measures import log_results
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.optuna_mirror import mirror
 
@@ -56,6 +59,39 @@ class Views:
     def links(self) -> Mapping[str, str]:
         """The addresses of MLflow's saved views, empty where it could not be opened."""
         return {} if self.mlflow.tracker is None else self.mlflow.tracker.links()
+
+
+class StudyView:
+    """MLflow's view of a study that is measured, a context; it is brought up to date first, where MLflow can be used.
+
+    Where it is behind, ``behind`` has the reasons.
+    """
+
+    def __init__(self, study: Study, uri: str) -> None:
+        self.study, self.mlflow = study, MLflowView(study, uri)
+        self.behind: list[str] = []
+
+    def __enter__(self) -> "StudyView":
+        self._ship(lambda tracker: None)
+        for line in self.behind:
+            say(f"{line}; measuring continues")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.mlflow.tracker is not None:  # end the runs where they were opened
+            before = self.behind
+            self._ship(lambda tracker: tracker.close(complete=not self.study.missing()))
+            self.behind = before or self.behind
+
+    def log(self, results: Results) -> int | None:
+        """Log the results; returns the number of runs that changed, None where MLflow is behind."""
+        numbers: list[int] = []
+        self._ship(lambda tracker: numbers.append(log_results(tracker, results)))
+        return numbers[0] if numbers else None
+
+    def _ship(self, task: Callable[[Tracker], None]) -> None:
+        """Do the task where MLflow can be used; raises StudyError for another study's runs."""
+        self.behind = lines_of(self.study, lambda: self.mlflow.ship(task))
 
 
 def lines_of(study: Study, *tasks: Callable[[], object], refuses: bool = True) -> list[str]:
