@@ -25,9 +25,6 @@ from tune.planning.preflight import check_views, optuna_storage, tracking_uri
 from tune.services.databases import MLFLOW, OPTUNA, Package, ViewError, sqlite_file, view_errors
 from tune.services.repair import REPLACED, rebuild, repair_file
 
-ARTIFACTS = "mlflow-artifacts"
-"""The folder in a study's folder for the files of MLflow's runs in a database."""
-
 
 @dataclass(frozen=True)
 class Options(Records):
@@ -102,8 +99,9 @@ def _say_repairs(package: Package, uri: str, study: Study, repairs: Sequence[str
     for line in repairs:
         say(masked(line))
     if any(line.endswith(REPLACED) for line in repairs):
-        if package is MLFLOW and (study.folder / ARTIFACTS).exists():
-            say(f"MLflow: files of the runs of before stay beside the new ones in {study.folder.root}/{ARTIFACTS}")
+        artifacts = study.folder / "mlflow-artifacts"  # of runs in a database
+        if package is MLFLOW and artifacts.exists():
+            say(f"MLflow: files of the runs of before stay beside the new ones in {artifacts.root}")
         storage = study.folder.root.rpartition("/")[0]
         others = [name for name in known_studies(storage) if name != study.name]
         if others and f"{storage}/" in uri:
