@@ -58,10 +58,10 @@ def markdown(table: Table) -> str:
 
 def table_csv(table: Table) -> str:
     """The rows as CSV. Each carries the study's marks, since it may be copied elsewhere."""
-    rows = [{"marks": marks(table.study), **record} for record in records(table)]
+    rows = records(table)
     for row in rows:
         row["where"] = " ".join(f"{name}={value}" for name, value in row["where"].items())
-    return csv_text([list(rows[0]), *(list(row.values()) for row in rows)])
+    return csv_text([("marks", *rows[0]), *((marks(table.study), *row.values()) for row in rows)])
 
 
 def json_text(table: Table) -> str:

@@ -76,14 +76,10 @@ def refuse(error: Exception) -> int:
 
 def show_plan(planned: Planned, options: Options, output: SearchOutput) -> None:
     """Show what would run and its cost, with the CPUs and GPUs of the cluster where ``--address`` names one."""
-    with ray_runtime(options.cluster.address) if options.cluster.address or is_auto(options) else nullcontext():
+    address, is_auto = options.cluster.address, options.cluster.gpus_per_trial == "auto"
+    with ray_runtime(address) if address or is_auto else nullcontext():
         resources = measured_resources(planned, options, output, chosen_resources(options), keep=False)
         output.planned(planned, estimated_cost(planned, resources, options))
-
-
-def is_auto(options: Options) -> bool:
-    """Whether the resources of trials are measured before the search."""
-    return options.cluster.gpus_per_trial == "auto"
 
 
 def measured_resources(
@@ -91,7 +87,7 @@ def measured_resources(
 ) -> Resources:
     """The resources of trials, measured for "auto"; ``keep``: store the readings in the study's folder."""
     missing = planned.study.missing()
-    if not is_auto(options) or not missing:
+    if options.cluster.gpus_per_trial != "auto" or not missing:
         return resources
     packing = pack(planned.study, missing, resources, hardware(), keep)
     output.packed(packing)
@@ -147,8 +143,13 @@ def train_missing(
     record_study_data(planned)
     study = replace(planned.study, code=record(planned.study.folder))
     again = partial(replan, search, replace(planned, study=study), options)
-    work = partial(train, Workload(study, corpus, resources), again, output, expected)
-    return run_with_views(study, options, output, work)
+
+    def train(tracking: SearchCallback) -> tuple[Study, list[Failure]]:
+        pace = expected.pace if expected else Pace()
+        with output.progress(study, study.missing(), pace) as progress, Monitor(study) as monitor:
+            return run_rounds(Workload(study, corpus, resources, [tracking, progress, monitor]), again)
+
+    return run_with_views(study, options, output, train)
 
 
 def record_study_data(planned: Planned) -> None:
@@ -178,15 +179,6 @@ def warn_of_damage(study: Study, output: SearchOutput) -> None:
         if folder.has_checkpoint() and (resumable := folder.resumable()).damage:
             files = ", ".join(f"{folder.folder.root}/{name}" for name in resumable.damage)
             output.warned(f"damaged: {files}; the cell goes on after epoch {len(resumable.rows)}")
-
-
-def train(
-    work: Workload, again: Callable[[], Study], output: SearchOutput, expected: Cost | None, tracking: SearchCallback
-) -> tuple[Study, list[Failure]]:
-    """Train the missing cells and show their progress; the study as it ends, and the failures."""
-    study, pace = work.study, expected.pace if expected else Pace()
-    with output.progress(study, study.missing(), pace) as progress, Monitor(study) as monitor:
-        return run_rounds(replace(work, callbacks=[tracking, progress, monitor]), again)
 
 
 def run_with_views(study: Study, options: Options, output: SearchOutput, work: Work) -> Outcome:

@@ -25,6 +25,7 @@ from fernn.models.own import NAMED
 from fernn.train.loop import Row
 from tune.core.driver import stop_on_sigterm
 from tune.core.identity import has_studies
+from tune.core.status import Status
 from tune.core.study import Cell, Study, StudyError
 from tune.engine.trial import OUT_OF_MEMORY, trial
 from tune.planning.resources import Resources
@@ -52,26 +53,14 @@ class Failure:
 class SearchCallback:
     """Methods that the driver calls while the cells of a search are trained; each does nothing by default."""
 
-    def on_trial_start(self, cell: Cell) -> None:
-        """A trial has started on the cell."""
-
     def on_epoch(self, cell: Cell, row: Row) -> None:
         """The cell's folder holds one more epoch, whose row is given."""
 
-    def on_trial_lost(self, cell: Cell) -> None:
-        """The trial broke off; another continues from the cell's last checkpoint."""
+    def on_status(self, cell: Cell, status: Status) -> None:
+        """The cell has another status: "running" when a trial starts, "waiting" when the sampler has added the cell.
 
-    def on_trial_pause(self, cell: Cell) -> None:
-        """The trial has reached a rung; the cell waits for the decision of successive halving."""
-
-    def on_cell_stop(self, cell: Cell) -> None:
-        """Successive halving has ended the cell before its last epoch."""
-
-    def on_cell_end(self, cell: Cell, failed: bool) -> None:
-        """The cell has its result, or has failed and is not tried again."""
-
-    def on_cell_added(self, cell: Cell) -> None:
-        """The sampler has added the cell to the search."""
+        A cell that has "failed" is not tried again; "failed" also stands for "diverged".
+        """
 
 
 @dataclass(frozen=True)
@@ -107,7 +96,7 @@ class CallbackRelay(tune.Callback):
         return {}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._call("on_trial_start", trial)
+        self._call("on_status", trial, "running")
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -115,16 +104,14 @@ class CallbackRelay(tune.Callback):
         self._call("on_epoch", trial, result)
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._call("on_trial_lost", trial)
+        self._call("on_status", trial, "lost")
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         folder = self.study.cell_folder(self.study.cell_at(trial.config))
         if (reason := folder.failure()) is not None:
             self._fail(trial, reason)
-        elif folder.done() is not None:
-            self._call("on_cell_end", trial, False)
         else:
-            self._call("on_trial_pause", trial)
+            self._call("on_status", trial, "resting" if folder.done() is None else "done")
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._fail(trial, str(trial.get_error()).strip().splitlines()[-1].strip())
@@ -136,10 +123,7 @@ class CallbackRelay(tune.Callback):
         """
         failure = Failure(self.study.cell_at(trial.config), reason)
         self.failures.append(failure)
-        if self.work.may_need_more_memory(failure):
-            self._call("on_trial_lost", trial)
-        else:
-            self._call("on_cell_end", trial, True)
+        self._call("on_status", trial, "lost" if self.work.may_need_more_memory(failure) else "failed")
 
     def _call(self, method: str, trial: Any, *arguments: Any) -> None:
         try:

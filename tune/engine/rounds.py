@@ -28,7 +28,7 @@ def run_rounds(work: Workload, replan: Callable[[], Study]) -> tuple[Study, list
         study = work.study
         segment = next_segment(study, failures)
         for cell, callback in product(segment.stopped, work.callbacks):
-            callback.on_cell_stop(cell)
+            callback.on_status(cell, "stopped")
         if segment.cells:
             copy_shorter_training(study, segment.cells)
             failed, resources = run_with_retries(work, segment.cells, segment.until)
@@ -42,7 +42,7 @@ def run_rounds(work: Workload, replan: Callable[[], Study]) -> tuple[Study, list
             save_study(grown)
             added = [cell for cell in grown.cells if cell not in study.cells]
             for cell, callback in product(added, work.callbacks):
-                callback.on_cell_added(cell)
+                callback.on_status(cell, "waiting")
             work = replace(work, study=grown)
 
 

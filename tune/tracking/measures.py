@@ -4,15 +4,18 @@ import hashlib
 import json
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from mlflow.entities import Metric
 
+from data.progress import say
 from tune.analysis.results import model_rows
 from tune.core.study import Study
 from tune.measures.measure import Results, RunRecord
 from tune.measures.registry import measured_results
 from tune.tracking.mlflow_tracker import Tracker
+from tune.tracking.views import MLflowView, lines_of
 
 METRICS_PER_BATCH = 500
 
@@ -48,3 +51,36 @@ def log_record(tracker: Tracker, results: Results, record: RunRecord) -> bool:
         tracker.client.log_batch(run.info.run_id, metrics=metrics[first : first + METRICS_PER_BATCH])
     tracker.client.set_tag(run.info.run_id, tag, digest)
     return True
+
+
+class StudyView:
+    """MLflow's view of a study that is measured, a context; it is brought up to date first, where MLflow can be used.
+
+    Where it is behind, ``behind`` has the reasons.
+    """
+
+    def __init__(self, study: Study, uri: str) -> None:
+        self.study, self.mlflow = study, MLflowView(study, uri)
+        self.behind: list[str] = []
+
+    def __enter__(self) -> "StudyView":
+        self._ship(lambda tracker: None)
+        for line in self.behind:
+            say(f"{line}; measuring continues")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.mlflow.tracker is not None:  # end the runs where they were opened
+            before = self.behind
+            self._ship(lambda tracker: tracker.close(complete=not self.study.missing()))
+            self.behind = before or self.behind
+
+    def log(self, results: Results) -> int | None:
+        """Log the results; returns the number of runs that changed, None where MLflow is behind."""
+        numbers: list[int] = []
+        self._ship(lambda tracker: numbers.append(log_results(tracker, results)))
+        return numbers[0] if numbers else None
+
+    def _ship(self, task: Callable[[Tracker], None]) -> None:
+        """Do the task where MLflow can be used; raises StudyError for another study's runs."""
+        self.behind = lines_of(self.study, lambda: self.mlflow.ship(task))

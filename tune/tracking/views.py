@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fernn.train.loop import Row
 from tune.analysis.results import model_rows
+from tune.core.status import Status
 from tune.core.study import Cell, Study
 from tune.engine.ray_tune import SearchCallback
 from tune.planning.options import Records
@@ -49,6 +50,8 @@ with suppress(ImportError):  # MLflow needs boto only for artifacts on S3
 FIRST_S, TRY_AGAIN_S = 15.0, 10.0
 """Seconds for which a starting search waits for MLflow's first answer; and until the next attempt to open MLflow, where
 no event comes earlier."""
+METHODS: dict[Status, str] = {"running": "start", "stopped": "stop", "failed": "fail", "done": "finish"}
+"""The method of :class:`Tracker` that logs a cell's new status."""
 WAYS_OUT = {
     "damaged": "python tune/sync.py --study {study} creates it again, and keeps the damaged file under another name",
     "foreign": "it is not changed; name {package}'s database with {option}",
@@ -115,17 +118,12 @@ class TrackingListener(SearchCallback):
         if self._behind is not None:
             raise self._behind
 
-    def on_trial_start(self, cell: Cell) -> None:
-        self._later("start", cell)
-
     def on_epoch(self, cell: Cell, row: Row) -> None:
         self._later("ship", cell)
 
-    def on_cell_stop(self, cell: Cell) -> None:
-        self._later("stop", cell)
-
-    def on_cell_end(self, cell: Cell, failed: bool) -> None:
-        self._later("fail" if failed else "finish", cell)
+    def on_status(self, cell: Cell, status: Status) -> None:
+        if status in METHODS:
+            self._later(METHODS[status], cell)
 
     @property
     def pending(self) -> int:

@@ -24,7 +24,7 @@ def test_every_cell_runs_exactly_once_on_a_quarter_of_a_gpu(two_cpus, footage, t
     resources = Resources(cpus=0.5, gpus=0.25, max_concurrent=concurrency)
     assert run_cells(Workload(study, footage, resources, [listener]), study.missing()) == []
     assert study.missing() == []
-    assert Counter(word for word, *_ in listener.heard)["started"] == len(study.cells) == 8
+    assert Counter(word for word, *_ in listener.heard)["running"] == len(study.cells) == 8
     assert Counter(entry[1] for entry in listener.heard if entry[0] == "done") == {c.key: 1 for c in study.cells}
     assert {e[2] for e in listener.heard if e[0] == "reported"} == {1, 2}
 
@@ -49,13 +49,14 @@ def test_a_cell_that_fails_is_named_and_the_others_finish(two_cpus, footage, tmp
     assert failed.cell.experiment.optim.lr == 1e30 and "the training loss is" in failed.reason
     assert [word for word, key, *_ in listener.heard if key == failed.cell.key][-1] == "failed"
     assert study.missing() == [] and study.diverged() == [failed.cell]  # it would diverge again
-    assert Counter(word for word, key, *_ in listener.heard if key == failed.cell.key)["started"] == 1  # not retried
+    assert Counter(word for word, key, *_ in listener.heard if key == failed.cell.key)["running"] == 1  # not retried
 
 
 def test_what_a_listener_raises_is_not_lost(two_cpus, footage, tmp_path):
     class Broken(Listener):
-        def on_cell_end(self, cell, failed):
-            raise ZeroDivisionError("from a listener")
+        def on_status(self, cell, status):
+            if status == "done":
+                raise ZeroDivisionError("from a listener")
 
     study = study_in(tmp_path, {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)})
     with pytest.raises(ZeroDivisionError, match="from a listener"):

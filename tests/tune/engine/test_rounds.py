@@ -85,7 +85,7 @@ def sampled(folder, sampler):
 def test_a_sampler_proposes_until_each_model_has_its_rates(two_cpus, footage, tmp_path):
     replan = partial(sampled, tmp_path, Sampler(5, (1e-4, 1e-1)))
     heard, study = run(replan(), footage, replan)
-    assert (heard["done"], heard["proposed"], study.num_to_come) == (10, 2, 0)  # five rates, two seeds, the last later
+    assert (heard["done"], heard["waiting"], study.num_to_come) == (10, 2, 0)  # five rates, two seeds, the last later
     assert run(replan(), footage, replan)[0] == {}
     assert sampled(tmp_path, Sampler(6, (1e-4, 1e-1))).cells[:10] == study.cells
     assert load_study(study.folder).sampling == {"sampler": "tpe", "num_samples": 5, "lr_range": [1e-4, 1e-1]}

@@ -172,11 +172,11 @@ def test_an_outage_delays_and_loses_nothing(study, tmp_path, monkeypatch):
     with monkeypatch.context() as outage:
         for call in ("create_run", "log_batch", "update_run", "set_terminated"):
             outage.setattr(tracker.client, call, away)
-        listener.on_trial_start(cell)
+        listener.on_status(cell, "running")
         listener.on_epoch(cell, study.cell_folder(cell).history()[0])
-        listener.on_trial_lost(cell)
-        listener.on_cell_end(cell, failed=True)
-        listener.on_cell_end(cell, failed=False)
+        listener.on_status(cell, "lost")
+        listener.on_status(cell, "failed")
+        listener.on_status(cell, "done")
         wait_for(lambda: not listener.pending)
         listener.close(20)
         with pytest.raises(MlflowException):
@@ -187,9 +187,9 @@ def test_an_outage_delays_and_loses_nothing(study, tmp_path, monkeypatch):
 def test_a_failed_cell_and_an_unfinished_study_are_closed(study, tmp_path):
     tracker = Tracker(study, uri(tmp_path))
     listener = TrackingListener(view_of(tracker))
-    listener.on_trial_start(study.cells[0])
-    listener.on_trial_start(study.cells[1])
-    listener.on_cell_end(study.cells[0], failed=True)
+    listener.on_status(study.cells[0], "running")
+    listener.on_status(study.cells[1], "running")
+    listener.on_status(study.cells[0], "failed")
     wait_for(lambda: not listener.pending)
     listener.close(20)
     tracker.close(complete=False)
@@ -283,8 +283,8 @@ def test_a_search_that_has_ended_does_not_wait_for_a_server_that_hangs(study, tm
     tracker, answers = Tracker(study, uri(tmp_path)), threading.Event()
     monkeypatch.setattr(tracker, "start", lambda cell: answers.wait(20))
     listener = TrackingListener(view_of(tracker))
-    listener.on_trial_start(study.cells[0])
-    listener.on_trial_start(study.cells[1])
+    listener.on_status(study.cells[0], "running")
+    listener.on_status(study.cells[1], "running")
     wait_for(lambda: listener.pending == 1)
     with pytest.raises(ViewError, match="does not answer"):
         listener.close(0.1)

@@ -48,7 +48,7 @@ def test_a_lock_that_goes_away_is_caught_up_with_while_training(study, tmp_path,
         views = Views(study, records(tmp_path))
         (line,) = views.begin()
         assert line.startswith(f"MLflow is behind: {file} is locked by another program")
-        views.listener.on_trial_start(study.cells[0])
+        views.listener.on_status(study.cells[0], "running")
     deadline = time.monotonic() + 60
     while views.mlflow.tracker is None:
         assert time.monotonic() < deadline
