@@ -143,14 +143,12 @@ def layouts(resources: Resources, hardware: Hardware, num_cells: int) -> list[La
 
 def side_by_side(experiment: Experiment, trials: int, cpus: float, gpus: float) -> Reading | None:
     """The reading of that many trials on one machine; None where they run out of memory."""
-    bundle = {"CPU": trials * cpus} | ({"GPU": trials * gpus} if gpus else {})
-    place = placement_group([bundle])
-    remote: Any = ray.remote(Prober)
-    remote = remote.options(num_cpus=cpus, num_gpus=gpus, scheduling_strategy=PlacementGroupSchedulingStrategy(place))
-    probers: list[Any] = []
+    place = placement_group([{"CPU": trials * cpus} | ({"GPU": trials * gpus} if gpus else {})])
+    actor: Any = ray.remote(Prober)
+    actor = actor.options(num_cpus=cpus, num_gpus=gpus, scheduling_strategy=PlacementGroupSchedulingStrategy(place))
     try:
         ray.get(place.ready(), timeout=PATIENCE)
-        probers += [remote.remote(experiment, cpus) for _ in range(trials)]
+        probers = [actor.remote(experiment, cpus) for _ in range(trials)]
         ray.get([prober.work.remote(0, WARM_UP_STEPS) for prober in probers])
         rates = ray.get([prober.work.remote(SECONDS) for prober in probers])
         memory = [ray.get(prober.memory.remote()) for prober in probers]
@@ -166,9 +164,7 @@ def side_by_side(experiment: Experiment, trials: int, cpus: float, gpus: float) 
         reason = str(error).strip().splitlines()[-1].strip()
         raise StudyError(f"model {experiment.model.name!r} fails in training: {reason}") from error
     finally:
-        for prober in probers:
-            ray.kill(prober)
-        remove_placement_group(place)
+        remove_placement_group(place)  # which ends the processes in it
     return Reading(trials, cpus, gpus, sum(rates), max(memory) if gpus else sum(memory))
 
 

@@ -38,10 +38,6 @@ class Sampler:
         if self.num_samples < 1:
             raise ValueError(f"--num-samples must be 1 or more, got {self.num_samples}")
 
-    def facts(self) -> dict[str, object]:
-        """The sampler's settings for ``study.json``."""
-        return {"sampler": "tpe", "num_samples": self.num_samples, "lr_range": list(self.lr_range)}
-
     def plan(self, model: str, tried: Mapping[float, float | None]) -> list[float]:
         """The learning rates of ``model`` to train now: those tried, and those of the next round.
 
@@ -91,7 +87,8 @@ def with_rates(study: Study, sampler: Sampler, cells_of: Callable[[Space], tuple
     }
     space = {**study.space, RATE: tuple(dict.fromkeys(chain(*rates.values())))}
     cells = tuple(cell for cell in cells_of(space) if cell.experiment.optim.lr in rates[study.model_label(cell)])
-    study = replace(study, space=space, cells=cells, sampling=sampler.facts())
+    sampling = {"sampler": "tpe", "num_samples": sampler.num_samples, "lr_range": list(sampler.lr_range)}
+    study = replace(study, space=space, cells=cells, sampling=sampling)
     return replace(study, num_to_come=num_to_come(study))
 
 

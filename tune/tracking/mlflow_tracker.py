@@ -48,14 +48,14 @@ class Tracker:
 
     def _experiment(self) -> str:
         """The id of the study's experiment. Without a server, its artifacts are in the study's folder."""
-        known = self._known_experiment()
-        if known is None:
+        experiment = self._known_experiment()
+        if experiment is None:
             return self.client.create_experiment(self.study.name, self._artifacts, tags=owner_tags(self.study))
-        if known.name != self.study.name and self.client.get_experiment_by_name(self.study.name) is None:
-            self.client.rename_experiment(known.experiment_id, self.study.name)
-        self._set_experiment_tags(known, owner_tags(self.study))
-        self._bring_artifacts(known)
-        return known.experiment_id
+        if experiment.name != self.study.name and self.client.get_experiment_by_name(self.study.name) is None:
+            self.client.rename_experiment(experiment.experiment_id, self.study.name)
+        self._set_experiment_tags(experiment, owner_tags(self.study))
+        self._bring_artifacts(experiment)
+        return experiment.experiment_id
 
     def _bring_artifacts(self, experiment: Experiment) -> None:
         """Update the addresses of artifacts after a study moved. None in its database may lead elsewhere.

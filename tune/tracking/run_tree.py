@@ -86,9 +86,9 @@ class RunTree:
         """Set the tags that the run does not have, and delete those whose value is None."""
         if node not in self._runs:
             return
-        run, known = self._runs[node], self._runs[node].data.tags
-        fresh = [RunTag(name, value) for name, value in values.items() if value not in (None, known.get(name))]
-        stale = [name for name, value in values.items() if value is None and name in known]
+        run, tags = self._runs[node], self._runs[node].data.tags
+        fresh = [RunTag(name, value) for name, value in values.items() if value not in (None, tags.get(name))]
+        stale = [name for name, value in values.items() if value is None and name in tags]
         if fresh:
             self.client.log_batch(run.info.run_id, tags=fresh)
         for name in stale:
