@@ -85,6 +85,13 @@ class Monitor(SearchCallback):
         self.statuses[cell.key] = status if status in STATUSES else "waiting"
         self._show_statuses()
 
+    def _show_trial(self, cell: Cell, clips_per_second: float, row: Row) -> None:
+        labels = {"model": self.study.model_label(cell), "cell": cell.name}
+        self._set("fernn_clips_per_second", clips_per_second, **labels)
+        for name, device in MEMORY.items():
+            if name in row:
+                self._set("fernn_trial_memory_bytes", row[name], **labels, device=device)
+
     def _show_statuses(self) -> None:
         counts = Counter(self.statuses.values())
         for status in STATUSES:

@@ -8,8 +8,8 @@ import pytest
 
 from tests.support import tiny
 from tests.support.tiny import Listener, results, study_in
-from tune.core.study import Study
-from tune.engine.ray_tune import Workload, run_cells
+from tune.core.study import Study, StudyError
+from tune.engine.ray_tune import Workload, ray_runtime, run_cells
 from tune.planning.resources import Resources
 
 
@@ -79,3 +79,26 @@ def test_a_killed_worker_is_replaced_and_its_cell_goes_on(two_cpus, footage, tmp
     run_cells(Workload(undisturbed, footage, Resources(), []), undisturbed.missing())
     assert ("lost", study.cells[0].key) in listener.heard
     assert results(study) == results(undisturbed)
+
+
+def test_an_address_without_a_cluster_is_refused(monkeypatch):
+    def init(**options):
+        raise ConnectionError("ray cluster at 127.0.0.1:9 does not answer")
+
+    monkeypatch.setattr("ray.init", init)
+    refused = pytest.raises(StudyError, match="--address must be a running Ray cluster, 127.0.0.1:9 is none: ray clu")
+    with refused, ray_runtime("127.0.0.1:9"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("address", "home", "given"), [(None, "nowhere", True), (None, ".", False), ("x:1", "nowhere", False)]
+)
+def test_ray_gets_a_token_where_no_home_could_keep_one(address, home, given, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "")  # so that it is as before after the test
+    monkeypatch.delenv("RAY_AUTH_TOKEN")
+    monkeypatch.setenv("HOME", str(tmp_path / home))
+    monkeypatch.setattr("ray.init", lambda **options: None)
+    monkeypatch.setattr("ray.shutdown", lambda: None)
+    with ray_runtime(address):
+        assert len(os.environ.get("RAY_AUTH_TOKEN", "")) == (32 if given else 0)

@@ -1,5 +1,6 @@
 """Whole searches in rounds: sampled, halved, grown; and that each ends as an unbroken one does."""
 
+import sys
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -8,14 +9,13 @@ import pytest
 
 from fernn.experiment import Experiment
 from tests.support import tiny
-from tests.support.stored_study import finish_cell, planned_study
 from tests.support.tiny import Listener, results, study_in
 from tune.core.protocol import load_study, save_study
 from tune.core.study import plan_cells
 from tune.engine.ray_tune import Workload
-from tune.engine.rounds import run_rounds
+from tune.engine.rounds import run_rounds, run_with_retries
 from tune.planning.resources import Resources
-from tune.planning.tpe import Sampler, mean_value, with_rates
+from tune.planning.tpe import Sampler, with_rates
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-1, 1e-2, 1e-3), "seed": (0, 1)}
 ONE_RATE = {**SPACE, "optim.lr": (1e-2,)}
@@ -91,14 +91,53 @@ def test_a_sampler_proposes_until_each_model_has_its_rates(two_cpus, footage, tm
     assert load_study(study.folder).sampling == {"sampler": "tpe", "num_samples": 5, "lr_range": [1e-4, 1e-1]}
 
 
-def test_a_sampler_goes_on_after_rates_that_diverge_in_their_first_epoch(tmp_path):
-    study = planned_study(tmp_path / "s", {"model": ("grnn",), "optim.lr": (1e-1, 1e-2), "seed": (0, 1)})
-    for cell, accuracy in zip(study.cells, (None, None, None, 8), strict=True):
-        if accuracy is None:
-            folder = study.cell_folder(cell)
-            folder.take_over()
-            folder.fail("the training loss is nan in epoch 1: lower optim.lr", diverged=True)
-        else:
-            finish_cell(study, cell, (accuracy, 4))
-    assert mean_value(study, study.cells[:2]) == 0.0
-    assert mean_value(study, study.cells[2:]) == pytest.approx(0.4)
+CRAMPED = """
+from dataclasses import dataclass
+
+import ray
+import torch
+from fernn.models import ModelConfig
+
+
+class Cramped(torch.nn.Module):
+    def __init__(self, share):
+        super().__init__()
+        self.share, self.head = share, torch.nn.Linear(1, 6)
+
+    def forward(self, clips):
+        held = ray.get_runtime_context().get_assigned_resources()
+        if max(value for name, value in held.items() if name.startswith("GPU")) < self.share:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return self.head(clips.mean(dim=(1, 2, 3, 4))[:, None])
+
+
+@dataclass(frozen=True)
+class CrampedConfig(ModelConfig):
+    name: str = "out_of_memory:CrampedConfig"
+    share: float = 1.0
+
+    def build(self, *, in_channels=1, num_classes=6):
+        return Cramped(self.share)
+"""
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("share", "num_lost"), [(0.5, 1), (2.0, 2)])
+def test_a_trial_without_room_goes_on_with_a_larger_share(share, num_lost, two_cpus, tmp_path, monkeypatch, capsys):
+    (tmp_path / "out_of_memory.py").write_text(CRAMPED, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "out_of_memory", raising=False)
+    space = {"model": ("out_of_memory:CrampedConfig",), "model.share": (share,), "seed": (0,)}
+    study, listener = tiny.study_in(tmp_path / "study", space), tiny.Listener()
+    held = Resources(0.5, 0.25)
+    failed, last = run_with_retries(Workload(study, tiny.footage(), held, [listener]), study.missing(), None)
+    assert [word for word, *_ in listener.heard].count("lost") == num_lost
+    if share <= 1:
+        assert failed == [] and study.missing() == []
+        assert f"goes on with {share:g} of a GPU" in capsys.readouterr().err
+    else:
+        assert failed[0].reason == "the GPU's memory ran out: CUDA out of memory."
+        assert not study.cell_folder(failed[0].cell).diverged()  # where there is more room, it may do well
+    assert last.of("another") == (0.5, 0.25) and last.of(study.model_label(study.cells[0]))[1] == max(
+        0.25, min(share, 1)
+    )
