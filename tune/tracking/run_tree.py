@@ -31,7 +31,6 @@ class RunTree:
         for run in sorted(runs_of(client, experiment_id), key=lambda run: (run.info.start_time, run.info.run_id)):
             if self._runs.setdefault(run.data.tags[NODE], run) is not run:  # a failing server created it twice
                 client.delete_run(run.info.run_id)
-        self._running = {node for node, run in self._runs.items() if run.info.status == "RUNNING"}
 
     def get(self, node: str) -> Run | None:
         """The run as last read, None where there is none."""
@@ -48,14 +47,11 @@ class RunTree:
 
     def open(self, node: str, name: str, data: Dataset, parent: Run | None = None, params: Sequence[Param] = ()) -> Run:
         """The node's run. It is searched before it is created, since a failing server may have created a part of it."""
-        run = self._runs.get(node)
+        run = self.get(node) or next(runs_of(self.client, self.experiment_id, f"tags.`{NODE}` = '{node}'"), None)
         if run is None:
-            run = next(runs_of(self.client, self.experiment_id, f"tags.`{NODE}` = '{node}'"), None)
-            if run is None:
-                tags = {NODE: node} | self._marks | ({MLFLOW_PARENT_RUN_ID: parent.info.run_id} if parent else {})
-                run = self.client.create_run(self.experiment_id, tags=tags, run_name=name)
-            self._runs[node] = run
-            self._running.add(node)
+            tags = {NODE: node} | self._marks | ({MLFLOW_PARENT_RUN_ID: parent.info.run_id} if parent else {})
+            run = self.client.create_run(self.experiment_id, tags=tags, run_name=name)
+        self._runs[node] = run
         run_id, has_data = run.info.run_id, run.inputs is not None and run.inputs.dataset_inputs
         has_params = not params or run.data.params
         if not has_data:
@@ -66,14 +62,14 @@ class RunTree:
 
     def set_status(self, node: str, status: str) -> None:
         """Reopen the run with "RUNNING", end it with any other status."""
-        run_id = self._runs[node].info.run_id
+        run = self._runs[node].info
         if status != "RUNNING":
-            self.client.set_terminated(run_id, status=status)
-            self._running.discard(node)
-            self.read(node)
-        elif node not in self._running:
-            self.client.update_run(run_id, status=status)
-            self._running.add(node)
+            self.client.set_terminated(run.run_id, status=status)
+        elif run.status != status:
+            self.client.update_run(run.run_id, status=status)
+        else:
+            return
+        self.read(node)
 
     def set_metrics(self, node: str, values: Mapping[str, float], stamp: int, step: int) -> None:
         """Log the values that the run does not have yet."""
@@ -98,9 +94,10 @@ class RunTree:
 
     def close(self, complete: bool) -> None:
         """End every open run: FINISHED where the study is complete, which includes earlier KILLED runs, else KILLED."""
-        above = {node for node in self._runs if complete and not node.startswith("cell/")}
-        for node in sorted(self._running | {node for node in above if self._runs[node].info.status != "FINISHED"}):
-            self.set_status(node, "FINISHED" if node in above else "KILLED")
+        for node, run in sorted(self._runs.items()):
+            status, ends = run.info.status, complete and not node.startswith("cell/")
+            if status == "RUNNING" or (ends and status != "FINISHED"):
+                self.set_status(node, "FINISHED" if ends else "KILLED")
 
 
 def runs_of(client: MlflowClient, experiment_id: str, where: str = "") -> Iterator[Run]:
