@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from data.progress import say
+from data.terminal import say
 from tune.analysis.results import model_rows
 from tune.core.study import Study
 from tune.measures.measure import Results
