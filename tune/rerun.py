@@ -16,10 +16,9 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from data.progress import progress, say
 from data.registry import read_corpus
 from data.stream import Corpus
-from data.terminal import options_of
+from data.terminal import options_of, progress, say
 from fernn.config import nearest
 from fernn.models.own import StoredConfig, how_to_name
 from fernn.train.loop import DivergedError
@@ -174,13 +173,13 @@ def corpus_of(recorded: Recorded, given: str | None) -> Corpus:
 
 def device_for(recorded: Recorded) -> torch.device:
     """The recorded kind of device, else the kind that this machine has; prints where equal bits are not expected."""
-    name, wanted = recorded.folder.folder.name, recorded.done.machine.get("device_type")
-    device = torch.device("cuda" if torch.cuda.is_available() and wanted != "cpu" else "cpu")
-    if wanted is None:
+    name, recorded_type = recorded.folder.folder.name, recorded.done.machine.get("device_type")
+    device = torch.device("cuda" if torch.cuda.is_available() and recorded_type != "cpu" else "cpu")
+    if recorded_type is None:
         say(f"which device {name} was trained on is not recorded: here it is {device.type}")
-    elif wanted != device.type:
-        say(f"{name} was trained on {wanted}, and there is none here: equal bits are not to be had")
-    elif wanted == "cuda":
+    elif recorded_type != device.type:
+        say(f"{name} was trained on {recorded_type}, and there is none here: equal bits are not to be had")
+    elif recorded_type == "cuda":
         say("equal bits are promised on a CPU only: on a GPU the largest differences are what counts")
     return device
 

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import tyro
 from rich.prompt import Confirm
 
-from data.progress import say
-from data.terminal import subcommand_of
+from data.terminal import say, subcommand_of
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.cell_folder import BEFORE, LAST
 from tune.core.console import print_document, print_table

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import tyro
 
-from data.progress import progress, say
 from data.registry import read_corpus
 from data.stream import Corpus
-from data.terminal import options_of
+from data.terminal import options_of, progress, say
 from fernn.config import unknown_name
 from fernn.models.own import StoredConfig, UnnamedModelError, how_to_name
 from tune.analysis.results import ModelRow, model_rows, registered_name
@@ -147,7 +146,8 @@ def evaluate(measure: Measure[S], study: Study, options: Options[S], view: "Stud
     left = [measurement for measurement in measurements if measurement.result() is None]
     if left:
         with opened_data(study, left[0], options.shared.data) as corpus:
-            total, done = sum(one.num_units(corpus) for one in left), sum(one.num_done() for one in left)
+            total = sum(measurement.num_units(corpus) for measurement in left)
+            done = sum(measurement.num_done() for measurement in left)
             with progress(f"{study.name}, {len(left)} cells", total, measure.unit, done=done) as advance:
                 for measurement in left:
                     measurement.measure(corpus, advance)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from data.progress import say
+from data.terminal import say
 from tune.core.cell_folder import CellFolder
 from tune.core.protocol import save_study
 from tune.core.study import Cell, Study

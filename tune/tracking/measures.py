@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlflow.entities import Metric
 
-from data.progress import say
+from data.terminal import say
 from tune.analysis.results import model_rows
 from tune.core.study import Study
 from tune.measures.measure import Results, RunRecord
