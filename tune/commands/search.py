@@ -22,7 +22,7 @@ from tune.core.study import Study, StudyError
 from tune.engine.cost import Cost, NoMachineError, Pace, cost_of
 from tune.engine.packing import pack, packed
 from tune.engine.prometheus import Monitor
-from tune.engine.ray_tune import Failure, SearchCallback, Workload, ray_runtime
+from tune.engine.ray_tune import Failures, SearchCallback, Workload, ray_runtime
 from tune.engine.rounds import run_rounds
 from tune.planning.options import Options, parse
 from tune.planning.plan import Planned, plan, prepare_data, replan
@@ -36,7 +36,7 @@ USER_ERRORS = (StudyError, DataError, KeyError, TypeError, ValueError, OSError)
 PATIENCE, STOPPED_PATIENCE = 60.0, 5.0
 """Seconds that a search waits for MLflow's answer at its end, and after it was stopped."""
 
-Work = Callable[[SearchCallback], tuple[Study, list[Failure]]]
+Work = Callable[[SearchCallback], tuple[Study, Failures]]
 """Trains the missing cells of a study and calls the callback; the study as it ends, and the failures."""
 
 
@@ -117,7 +117,7 @@ def execute(search: Search, planned: Planned, options: Options, output: SearchOu
         if is_ready and not planned.study.missing():
             output.planned(planned, None)
             record_study_data(planned)
-            return run_with_views(planned.study, options, output, lambda _: (planned.study, []))
+            return run_with_views(planned.study, options, output, lambda _: (planned.study, {}))
         with ray_runtime(options.cluster.address):
             resources = chosen_resources(options)
             if search.wants_gpu:
@@ -143,7 +143,7 @@ def train_missing(
     study = replace(planned.study, code=record(planned.study.folder))
     again = partial(replan, search, replace(planned, study=study), options)
 
-    def train(tracking: SearchCallback) -> tuple[Study, list[Failure]]:
+    def train(tracking: SearchCallback) -> tuple[Study, Failures]:
         pace = expected.pace if expected else Pace()
         with output.progress(study, study.missing(), pace) as progress, Monitor(study) as monitor:
             return run_rounds(Workload(study, corpus, resources, [tracking, progress, monitor]), again)
@@ -191,7 +191,7 @@ def run_with_views(study: Study, options: Options, output: SearchOutput, work: W
     try:
         study, failures = work(views.listener)
     except KeyboardInterrupt:  # Ray returns normally after the first Ctrl-C; this is a second one, or outside of Ray
-        failures = []
+        failures = {}
     patience = STOPPED_PATIENCE if study.missing() else PATIENCE
     behind = views.end(load_study(study.folder), patience)
     try:

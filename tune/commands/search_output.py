@@ -21,7 +21,7 @@ from tune.core.status import Status
 from tune.core.study import Cell, Study
 from tune.engine.cost import Cost, Pace
 from tune.engine.packing import Packing, readings
-from tune.engine.ray_tune import Failure, SearchCallback
+from tune.engine.ray_tune import Failures, SearchCallback
 from tune.planning.plan import Planned
 from tune.reporting.table import Table, columns, law_breaches, mark_lines, notes, records, row_cells
 
@@ -31,7 +31,7 @@ class Outcome:
     """The study after a search, its failures, and its views."""
 
     study: Study
-    failures: list[Failure]
+    failures: Failures
     links: Mapping[str, str]
     """The addresses of MLflow's saved views of the study, by name."""
     behind: Sequence[str] = ()
@@ -126,8 +126,8 @@ class TextOutput:
     def left(self, outcome: Outcome) -> int:
         """Show failures, missing cells and views that are behind; the exit code, 1 where there are any, else 0."""
         study, num_left = outcome.study, len(outcome.study.missing())
-        for failure in outcome.failures:
-            self._say(f"{study.label(failure.cell)} failed: {failure.reason}")
+        for cell, reason in outcome.failures.items():
+            self._say(f"{study.label(cell)} failed: {reason}")
         for line in outcome.behind:
             self._say(line)
         if num_left:
@@ -187,7 +187,7 @@ class EventOutput(SearchCallback):
 
     def left(self, outcome: Outcome) -> int:
         missing = outcome.study.missing()
-        failed = {failure.cell.name: failure.reason for failure in outcome.failures}
+        failed = {cell.name: reason for cell, reason in outcome.failures.items()}
         behind = "; ".join(outcome.behind) or None
         self._tell("end", failed=failed, missing=[cell.name for cell in missing], tracking_behind=behind)
         return 1 if missing or behind is not None else 0

@@ -42,12 +42,8 @@ TUNE_ENVIRONMENT = {
 }
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A cell that ended without a result, and the reason."""
-
-    cell: Cell
-    reason: str
+Failures = dict[Cell, str]
+"""The cells that ended without a result, and the reasons."""
 
 
 class SearchCallback:
@@ -73,10 +69,9 @@ class Workload:
     resources: Resources
     callbacks: Sequence[SearchCallback] = ()
 
-    def may_need_more_memory(self, failure: Failure) -> bool:
-        """Whether the cell may succeed with a larger share of a GPU than it had."""
-        share = self.resources.of(self.study.model_label(failure.cell))[1]
-        return failure.reason.startswith(OUT_OF_MEMORY) and 0 < share < 1
+    def may_need_more_memory(self, cell: Cell, reason: str) -> bool:
+        """Whether a cell that failed for that reason may succeed with a larger share of a GPU than it had."""
+        return reason.startswith(OUT_OF_MEMORY) and 0 < self.resources.of(self.study.model_label(cell))[1] < 1
 
 
 class CallbackRelay(tune.Callback):
@@ -88,7 +83,7 @@ class CallbackRelay(tune.Callback):
 
     def __init__(self, work: Workload) -> None:
         self.work, self.study = work, work.study
-        self.failures: list[Failure] = []
+        self.failures: Failures = {}
         self.error: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -121,9 +116,9 @@ class CallbackRelay(tune.Callback):
 
         A trial that ran out of a GPU's memory is tried again where a larger share is possible.
         """
-        failure = Failure(self.study.cell_at(trial.config), reason)
-        self.failures.append(failure)
-        self._call("on_status", trial, "lost" if self.work.may_need_more_memory(failure) else "failed")
+        cell = self.study.cell_at(trial.config)
+        self.failures[cell] = reason
+        self._call("on_status", trial, "lost" if self.work.may_need_more_memory(cell, reason) else "failed")
 
     def _call(self, method: str, trial: Any, *arguments: Any) -> None:
         try:
@@ -133,7 +128,7 @@ class CallbackRelay(tune.Callback):
             self.error = self.error or error
 
 
-def run_cells(work: Workload, cells: list[Cell], until: int | None = None) -> list[Failure]:
+def run_cells(work: Workload, cells: list[Cell], until: int | None = None) -> Failures:
     """Run each of the cells once, to its last epoch or to epoch ``until``; the cells that failed.
 
     Ray must be initialized. Raises the first exception of a callback, after all cells.

@@ -13,17 +13,17 @@ from data.terminal import say
 from tune.core.cell_folder import CellFolder
 from tune.core.protocol import save_study
 from tune.core.study import Cell, Study
-from tune.engine.ray_tune import Failure, Workload, run_cells
+from tune.engine.ray_tune import Failures, Workload, run_cells
 from tune.planning.halving import next_segment
 from tune.planning.resources import Resources
 
 
-def run_rounds(work: Workload, replan: Callable[[], Study]) -> tuple[Study, list[Failure]]:
+def run_rounds(work: Workload, replan: Callable[[], Study]) -> tuple[Study, Failures]:
     """Run all missing cells, then those that ``replan`` adds, until it adds none; the last study, and the failures.
 
     A grid takes one round, successive halving one for each rung, a sampler one for each of its proposals.
     """
-    failures: dict[str, Failure] = {}
+    failures: Failures = {}
     while True:
         study = work.study
         segment = next_segment(study, failures)
@@ -33,11 +33,11 @@ def run_rounds(work: Workload, replan: Callable[[], Study]) -> tuple[Study, list
             copy_shorter_training(study, segment.cells)
             failed, resources = run_with_retries(work, segment.cells, segment.until)
             work = replace(work, resources=resources)
-            failures |= {failure.cell.key: failure for failure in failed}
+            failures |= failed
             if was_interrupted(study, segment.cells, segment.until, failures):
-                return study, list(failures.values())
+                return study, failures
         elif (grown := replan()).cells == study.cells:
-            return study, list(failures.values())
+            return study, failures
         else:
             save_study(grown)
             added = [cell for cell in grown.cells if cell not in study.cells]
@@ -46,26 +46,26 @@ def run_rounds(work: Workload, replan: Callable[[], Study]) -> tuple[Study, list
             work = replace(work, study=grown)
 
 
-def run_with_retries(work: Workload, cells: list[Cell], until: int | None) -> tuple[list[Failure], Resources]:
+def run_with_retries(work: Workload, cells: list[Cell], until: int | None) -> tuple[Failures, Resources]:
     """Run the cells, and run those that ran out of a GPU's memory again with twice the share, up to a whole GPU.
 
     Returns the failures, and the resources with the shares that were needed, for later rounds.
     """
     study, failures = work.study, run_cells(work, cells, until)
-    retried = [failure for failure in failures if work.may_need_more_memory(failure)]
-    if not retried or was_interrupted(study, cells, until, {failure.cell.key for failure in failures}):
+    retried = [cell for cell, reason in failures.items() if work.may_need_more_memory(cell, reason)]
+    if not retried or was_interrupted(study, cells, until, failures):
         return failures, work.resources
-    wider = work.resources.widened(study.model_label(failure.cell) for failure in retried)
-    for failure in retried:
-        share = wider.of(study.model_label(failure.cell))[1]
-        say(f"{study.label(failure.cell)}: {failure.reason}; goes on with {share:g} of a GPU")
-    again, widest = run_with_retries(replace(work, resources=wider), [failure.cell for failure in retried], until)
-    return [failure for failure in failures if failure not in retried] + again, widest
+    wider = work.resources.widened(study.model_label(cell) for cell in retried)
+    for cell in retried:
+        share = wider.of(study.model_label(cell))[1]
+        say(f"{study.label(cell)}: {failures.pop(cell)}; goes on with {share:g} of a GPU")
+    again, widest = run_with_retries(replace(work, resources=wider), retried, until)
+    return failures | again, widest
 
 
-def was_interrupted(study: Study, cells: list[Cell], until: int | None, failed: Collection[str]) -> bool:
-    """Whether a cell outside the ``failed`` keys has not reached its end: after Ctrl-C Ray returns without an error."""
-    left = [cell for cell in cells if cell.key not in failed and not study.settled(cell)]
+def was_interrupted(study: Study, cells: list[Cell], until: int | None, failed: Collection[Cell]) -> bool:
+    """Whether a cell that has not ``failed`` has not reached its end: after Ctrl-C Ray returns without an error."""
+    left = [cell for cell in cells if cell not in failed and not study.settled(cell)]
     return any(until is None or len(study.cell_folder(cell).history()) < until for cell in left)
 
 

@@ -36,15 +36,15 @@ def rungs(epochs: int) -> list[int]:
     return sorted(rung for rung in candidates if rung >= MIN_EPOCHS)
 
 
-def next_segment(study: Study, failed: Collection[str]) -> Segment:
+def next_segment(study: Study, failed: Collection[Cell]) -> Segment:
     """Stop the cells that lose at the last complete rung; the cells to train next, without those that ``failed``.
 
-    ``failed`` holds keys of cells. A diverged cell counts with the metric's worst value on its rungs. After any other
-    failure the segment is empty, which ends the search: the next search tries that cell again.
+    A diverged cell counts with the metric's worst value on its rungs. After any other failure the segment is empty,
+    which ends the search: the next search tries that cell again.
     """
     stopped: list[Cell] = []
     if study.halves:
-        if any(cell.key in failed and not study.cell_folder(cell).diverged() for cell in study.cells):
+        if any(cell in failed and not study.cell_folder(cell).diverged() for cell in study.cells):
             return Segment([])  # the failed cell has no value on its rung yet
         stopped += _stop_incomplete(study)
         for rung in rungs(study.cells[0].experiment.epochs):
@@ -54,8 +54,8 @@ def next_segment(study: Study, failed: Collection[str]) -> Segment:
     return Segment(_left(study, failed), None, tuple(stopped))
 
 
-def _left(study: Study, failed: Collection[str]) -> list[Cell]:
-    return [cell for cell in study.missing() if cell.key not in failed]
+def _left(study: Study, failed: Collection[Cell]) -> list[Cell]:
+    return [cell for cell in study.missing() if cell not in failed]
 
 
 def _by_model(study: Study) -> dict[str, dict[float, list[Cell]]]:

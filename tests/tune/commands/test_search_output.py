@@ -19,7 +19,6 @@ from tune.commands.search_output import (
 )
 from tune.core.study import StudyError
 from tune.engine.cost import Cost, Pace
-from tune.engine.ray_tune import Failure
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-2, 1e-3), "seed": (0,)}
 HITS = {("grnn", 1e-2, 0): (5, 5)}
@@ -82,8 +81,7 @@ def test_pages_of_a_server_need_no_command():
 
 def test_people_read_what_failed_and_how_to_go_on(study, spoken):
     output, lines = spoken
-    failure = Failure(study.cells[1], "no room")
-    assert output.left(Outcome(study, [failure], {}, ["MLflow is behind"])) == 1
+    assert output.left(Outcome(study, {study.cells[1]: "no room"}, {}, ["MLflow is behind"])) == 1
     assert lines() == [
         "grnn lr 0.001 seed 0 failed: no room",
         "MLflow is behind",
@@ -111,7 +109,7 @@ def test_programs_read_a_word_for_every_status(study, told):
 def test_programs_read_metrics_without_nan_and_the_end_with_its_code(study, told):
     output, events = told
     output.on_epoch(study.cells[0], {"epoch": 1, "train/loss": float("nan"), "validation/accuracy": 0.5})
-    assert output.left(Outcome(study, [Failure(study.cells[1], "no room")], {})) == 1
+    assert output.left(Outcome(study, {study.cells[1]: "no room"}, {})) == 1
     assert output.refused(StudyError("no")) == 2 and output.interrupted() == 130
     epoch, end, *_ = events()
     assert epoch["metrics"] == {"train/loss": None, "validation/accuracy": 0.5}

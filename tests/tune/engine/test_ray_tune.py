@@ -22,7 +22,7 @@ def footage():
 def test_every_cell_runs_exactly_once_on_a_quarter_of_a_gpu(two_cpus, footage, tmp_path, concurrency):
     study, listener = study_in(tmp_path), Listener()
     resources = Resources(cpus=0.5, gpus=0.25, max_concurrent=concurrency)
-    assert run_cells(Workload(study, footage, resources, [listener]), study.missing()) == []
+    assert run_cells(Workload(study, footage, resources, [listener]), study.missing()) == {}
     assert study.missing() == []
     assert Counter(word for word, *_ in listener.heard)["running"] == len(study.cells) == 8
     assert Counter(entry[1] for entry in listener.heard if entry[0] == "done") == {c.key: 1 for c in study.cells}
@@ -45,11 +45,11 @@ def test_a_reused_worker_gives_the_same_bits_as_a_fresh_one(two_cpus, footage, t
 def test_a_cell_that_fails_is_named_and_the_others_finish(two_cpus, footage, tmp_path):
     space = {"model": ("grnn",), "optim.lr": (1e-3, 1e30), "seed": (0,)}
     study, listener = study_in(tmp_path, space), Listener()
-    (failed,) = run_cells(Workload(study, footage, Resources(), [listener]), study.missing())
-    assert failed.cell.experiment.optim.lr == 1e30 and "the training loss is" in failed.reason
-    assert [word for word, key, *_ in listener.heard if key == failed.cell.key][-1] == "failed"
-    assert study.missing() == [] and study.diverged() == [failed.cell]  # it would diverge again
-    assert Counter(word for word, key, *_ in listener.heard if key == failed.cell.key)["running"] == 1  # not retried
+    ((failed, reason),) = run_cells(Workload(study, footage, Resources(), [listener]), study.missing()).items()
+    assert failed.experiment.optim.lr == 1e30 and "the training loss is" in reason
+    assert [word for word, key, *_ in listener.heard if key == failed.key][-1] == "failed"
+    assert study.missing() == [] and study.diverged() == [failed]  # it would diverge again
+    assert Counter(word for word, key, *_ in listener.heard if key == failed.key)["running"] == 1  # not retried
 
 
 def test_what_a_listener_raises_is_not_lost(two_cpus, footage, tmp_path):
@@ -74,7 +74,7 @@ def test_a_killed_worker_is_replaced_and_its_cell_goes_on(two_cpus, footage, tmp
                 os.kill(study.cell_folder(cell).folder.read_json("attempt.json")["pid"], signal.SIGKILL)
 
     study, listener = study_in(tmp_path / "killed", space), Killer()
-    assert run_cells(Workload(study, footage, Resources(), [listener]), study.missing()) == []
+    assert run_cells(Workload(study, footage, Resources(), [listener]), study.missing()) == {}
     undisturbed = study_in(tmp_path / "undisturbed", space)
     run_cells(Workload(undisturbed, footage, Resources(), []), undisturbed.missing())
     assert ("lost", study.cells[0].key) in listener.heard

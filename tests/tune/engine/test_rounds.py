@@ -44,7 +44,7 @@ def run(study, footage, replan=None):
     save_study(study)
     listener = Listener()
     study, failures = run_rounds(Workload(study, footage, Resources(), [listener]), replan or (lambda: study))
-    assert failures == [] and study.missing() == []
+    assert failures == {} and study.missing() == []
     return Counter(word for word, *_ in listener.heard), study
 
 
@@ -68,9 +68,9 @@ def test_halving_stops_rates_early_and_changes_nothing_about_the_others(unbroken
 
 def test_a_search_that_ray_ended_early_is_not_begun_again(footage, tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr("tune.engine.rounds.run_cells", lambda *arguments: calls.append(arguments) or [])
+    monkeypatch.setattr("tune.engine.rounds.run_cells", lambda *arguments: calls.append(arguments) or {})
     study = study_in(tmp_path, ONE_RATE)
-    assert run_rounds(Workload(study, footage, Resources(), []), lambda: study) == (study, [])  # as after a Ctrl-C
+    assert run_rounds(Workload(study, footage, Resources(), []), lambda: study) == (study, {})  # as after a Ctrl-C
     assert len(calls) == 1
 
 
@@ -133,11 +133,11 @@ def test_a_trial_without_room_goes_on_with_a_larger_share(share, num_lost, two_c
     failed, last = run_with_retries(Workload(study, tiny.footage(), held, [listener]), study.missing(), None)
     assert [word for word, *_ in listener.heard].count("lost") == num_lost
     if share <= 1:
-        assert failed == [] and study.missing() == []
+        assert failed == {} and study.missing() == []
         assert f"goes on with {share:g} of a GPU" in capsys.readouterr().err
     else:
-        assert failed[0].reason == "the GPU's memory ran out: CUDA out of memory."
-        assert not study.cell_folder(failed[0].cell).diverged()  # where there is more room, it may do well
+        assert list(failed.values()) == ["the GPU's memory ran out: CUDA out of memory."]
+        assert not study.cell_folder(study.cells[0]).diverged()  # where there is more room, it may do well
     assert last.of("another") == (0.5, 0.25) and last.of(study.model_label(study.cells[0]))[1] == max(
         0.25, min(share, 1)
     )
