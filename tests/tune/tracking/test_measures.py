@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.support.stored_study import finished_study
+from tests.support.stored_study import planned_study
 from tune.measures.measure import Point, RunRecord
 from tune.tracking.measures import StudyView, log_results
 from tune.tracking.mlflow_tracker import Tracker
@@ -27,12 +27,12 @@ class Sizes:
 
 @pytest.fixture
 def study(tmp_path):
-    return finished_study(tmp_path / "s", SPACE, {("grnn", 1e-3, 0): (7, 5)})
+    return planned_study(tmp_path / "s", SPACE)
 
 
 def test_results_are_logged_once_and_again_where_they_changed(study, tmp_path):
     tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
-    tracker.sync()
+    tracker.start(study.cells[0])
     assert [log_results(tracker, Sizes(size)) for size in (1.5, 1.5, 2.5)] == [1, 0, 1]
     run = tracker.run("model/grnn")
     assert run.data.metrics["size/mean"] == 2.5
