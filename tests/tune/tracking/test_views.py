@@ -165,7 +165,7 @@ def test_an_outage_delays_and_loses_nothing(two_cells, tmp_path, monkeypatch):
         listener.on_status(cell, "lost")
         listener.on_status(cell, "failed")
         listener.on_status(cell, "done")
-        wait_for(lambda: not listener.pending)
+        wait_for(lambda: not listener._tasks)
         listener.close(20)
         with pytest.raises(MlflowException):
             tracker.sync()
@@ -178,7 +178,7 @@ def test_a_failed_cell_and_an_unfinished_study_are_closed(two_cells, tmp_path):
     listener.on_status(two_cells.cells[0], "running")
     listener.on_status(two_cells.cells[1], "running")
     listener.on_status(two_cells.cells[0], "failed")
-    wait_for(lambda: not listener.pending)
+    wait_for(lambda: not listener._tasks)
     listener.close(20)
     tracker.close(complete=False)
     statuses = {node: status for node, (_, status, *_) in shown(tracker).items()}
@@ -220,7 +220,7 @@ def test_a_search_that_has_ended_does_not_wait_for_a_server_that_hangs(two_cells
     listener = TrackingListener(view_of(tracker))
     listener.on_status(two_cells.cells[0], "running")
     listener.on_status(two_cells.cells[1], "running")
-    wait_for(lambda: listener.pending == 1)
+    wait_for(lambda: len(listener._tasks) == 1)
     with pytest.raises(ViewError, match="does not answer"):
         listener.close(0.1)
     answers.set()
