@@ -15,7 +15,7 @@ from data.progress import progress, say
 from data.registry import read_corpus
 from data.stream import Corpus
 from data.terminal import options_of
-from fernn.config import DataConfig, unknown_name
+from fernn.config import DATA, DataConfig, unknown_name
 from fernn.models.own import StoredConfig, UnnamedModelError, how_to_name
 from tune.analysis.results import ModelRow, model_rows, registered_name
 from tune.commands.search import USER_ERRORS, refuse
@@ -127,7 +127,7 @@ def undefined(measure: Measure[Any], study: Study, data: DataConfig) -> str:
     """The sentence with the data on which the measure is defined, and the commands for the study's data."""
     others = [f"python tune/{other.command}" for other in MEASURES.values() if other.is_defined_on(data)]
     instead = " or ".join([*others, "python tune/report.py"])
-    names = ", ".join(measure.data_names())
+    names = ", ".join(name for name, known in DATA.items() if measure.is_defined_on(known))
     return (
         f"{measure.title} is defined for {measure.clips} ({names}), not for {data.name}: "
         f"see {instead} --study {study.name}"

@@ -6,10 +6,10 @@ measured. The file is that of :mod:`tune.measures.frame_quality`, with the candi
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +25,9 @@ from fernn.models.noether.tailoring import InnerOptimizer, InnerSteps, Step
 from fernn.seeding import seed_of
 from fernn.train.evaluate import autocast, evaluating, to_unit
 from fernn.train.run import Run
-from tune.measures.frame_quality import Gauge, QualityMeasurement, finite, heatmaps
-from tune.measures.measure import Advance, Document
+from tune.measures.measure import Advance
+from tune.measures.noether_quality import Gauge, QualityMeasurement, finite, heatmaps
+from tune.measures.result_file import Document
 
 Quantity = Literal["learned", "brightness"]
 RATES = (1e-5, 1e-4, 1e-3)
@@ -114,10 +115,7 @@ class PredictorMeasurement(QualityMeasurement):
         self, run: Run, quantity: nn.Module | None, rate: float, clips: Iterable[Tensor], gauge: Gauge, advance: Advance
     ) -> Iterator[dict[str, Tensor]]:
         """The gauge's readings of batches, or of single clips where they are tailored."""
-
-        def precision() -> AbstractContextManager[None]:
-            return autocast(run.device, run.experiment.precision)
-
+        precision = partial(autocast, run.device, run.experiment.precision)
         tailored = None if quantity is None else TailoredPredictor(run.model, quantity, precision)
         for batch in clips:
             for few in batch.split(len(batch) if tailored is None else 1):
@@ -137,7 +135,7 @@ class PredictorMeasurement(QualityMeasurement):
     def _places(self, stream: Stream, split: Split) -> list[int]:
         """Which of the split's clips are chosen."""
         known = stream.num_clips(split)
-        return spread(known, known if self.tailoring.num_clips is None else self.tailoring.num_clips)
+        return spread(known, self.tailoring.num_clips or known)
 
 
 def plain(network: nn.Module, given: Tensor, horizon: int) -> Iterator[Step]:
@@ -159,10 +157,3 @@ def at_places(batches: Iterable[Batch], places: Iterable[int]) -> Iterator[Tenso
         if chosen:
             yield batch.clips[chosen]
         first += len(batch.clips)
-
-
-def tailoring_of(steps: int | None, lr: float | None, **chosen: Any) -> Tailoring:
-    """The tailoring, with defaults for options that are None; without steps it takes all clips."""
-    default = Tailoring(num_clips=None) if steps == 0 else Tailoring()
-    options = {"steps": steps, "rates": None if lr is None else (lr,), **chosen}
-    return replace(default, **{name: value for name, value in options.items() if value is not None})

@@ -38,7 +38,7 @@ def log_record(tracker: Tracker, results: Results, record: RunRecord) -> bool:
     if run.data.tags.get(f"fernn.{view}") == digest:
         return False
     with tempfile.TemporaryDirectory() as scratch:
-        for name, data in {f"{results.name}.json": content.encode(), **record.files()}.items():
+        for name, data in {f"{results.kind.name}.json": content.encode(), **record.files()}.items():
             (Path(scratch) / name).write_bytes(data)
         tracker.log_files(run.info.run_id, Path(scratch), view)
     now, known = int(time.time() * 1000), run.data.metrics
