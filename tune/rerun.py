@@ -16,10 +16,9 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from data.progress import progress, say
 from data.registry import read_corpus
 from data.stream import Corpus
-from data.terminal import options_of
+from data.terminal import options_of, progress, say
 from fernn.config import nearest
 from fernn.models.own import StoredConfig, how_to_name
 from fernn.train.loop import DivergedError

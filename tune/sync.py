@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from data.progress import say
-from data.terminal import options_of
+from data.terminal import options_of, say
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.console import masked, print_document
 from tune.core.driver import driver_lock

@@ -23,7 +23,7 @@ from data.fields.schema import Frames, cut, write_tiles
 from data.files import full_path
 from data.manifest import Manifest
 from data.preparing.folders import ready_or_made
-from data.progress import progress
+from data.terminal import progress
 from fernn.config import DataConfig, MadeConvectionConfig
 from fernn.seeding import generator
 

@@ -18,10 +18,8 @@ from data.errors import DataError, DownloadError
 from data.fields.schema import cut, write_tiles
 from data.files import full_path, sha256_of
 from data.manifest import Manifest
-from data.preparing.command import answer
 from data.preparing.folders import ready_or_made
-from data.progress import say
-from data.terminal import options_of
+from data.terminal import answer, options_of, say
 from fernn.config import MadeConvectionConfig
 
 DATASET, REGION = "convection", "rbc"

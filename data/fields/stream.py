@@ -16,11 +16,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from ray.data.collate_fn import NumpyBatchCollateFn
 
+from data.data_set import SPLITS, by_split
 from data.errors import DataError
 from data.fields.schema import TILES, Tile, breaks_of, read_tiles
 from data.fields.windows import Window, count_windows, cut_at, frames_used, is_held_out, windows
 from data.manifest import Manifest
-from data.preparing.splits import SPLITS, by_split
 from data.stream import Stream, batches
 from fernn.batch import Batch
 from fernn.config import FieldsConfig

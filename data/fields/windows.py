@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from data.preparing.splits import SPLITS
+from data.data_set import SPLITS
 from fernn.config import FieldsConfig
 
 Window = tuple[str, int]

@@ -15,7 +15,7 @@ from data.ocean.parts import NoFields, Part, read_part
 from data.ocean.regions import names_of
 from data.ocean.timeline import Timeline, one_calendar, places_in, require_no_mixture, timeline
 from data.ocean.times import UNDATED
-from data.progress import say
+from data.terminal import say
 
 MOST_MASKED = 0.5
 """A time at which a larger share of a region's water has no value is a gap, as if its file were missing."""

@@ -22,10 +22,8 @@ from data.ocean.account import lines_of, masked_at_times, spelled
 from data.ocean.levels import Choice
 from data.ocean.netcdf import read_regions
 from data.ocean.opening import netcdf_files
-from data.preparing.command import answer
 from data.preparing.folders import ready_or_made
-from data.progress import say
-from data.terminal import options_of
+from data.terminal import answer, options_of, say
 
 DATASET = "ocean-currents"
 MOST_LAND = 0.5

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from data.data_set import SPLITS
 from data.errors import DataError
 from data.files import full_path
 from data.manifest import Manifest
 from data.preparing.folders import ready_or_made, versions_of, write_folder
 from data.preparing.parquet import columns, write_file
-from data.preparing.splits import SPLITS
 from data.systems.dynamics import States, draw_starts, trajectories
 from fernn.config import DataConfig, SystemConfig
 from fernn.experiment import Split

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from ray.data.collate_fn import NumpyBatchCollateFn
 
+from data.data_set import SPLITS
 from data.errors import DataError
 from data.manifest import Manifest
 from data.preparing.parquet import read_table
-from data.preparing.splits import SPLITS
 from data.stream import Stream, batches
 from data.systems.dynamics import States
 from fernn.batch import Batch

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import tyro
 
-from data.progress import progress, say
 from data.registry import read_corpus
 from data.stream import Corpus
-from data.terminal import options_of
+from data.terminal import options_of, progress, say
 from fernn.config import DATA, DataConfig, unknown_name
 from fernn.models.own import StoredConfig, UnnamedModelError, how_to_name
 from tune.analysis.results import ModelRow, model_rows, registered_name

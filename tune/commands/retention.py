@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from rich.prompt import Confirm
 
-from data.progress import say
+from data.terminal import say
 from tune.core.cell_folder import BEFORE, LAST
 from tune.core.console import print_document, print_table
 from tune.core.study import Study

@@ -9,8 +9,7 @@ from functools import partial
 from rich.prompt import Confirm
 
 from data.errors import DataError
-from data.progress import say
-from data.terminal import console
+from data.terminal import console, say
 from tune.commands.search_output import EventOutput, Outcome, SearchOutput, TextOutput, describe_cost
 from tune.core.code_record import record
 from tune.core.data_source import record_data

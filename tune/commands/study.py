@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from data.progress import say
-from data.terminal import subcommand_of
+from data.terminal import say, subcommand_of
 from tune.commands.retention import collect
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.console import print_document

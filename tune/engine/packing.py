@@ -19,7 +19,7 @@ from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from data.progress import say
+from data.terminal import say
 from fernn.experiment import Experiment
 from fernn.train.loop import train_step
 from fernn.train.run import Run, available_device

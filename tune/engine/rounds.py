@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from data.progress import say
+from data.terminal import say
 from tune.core.protocol import save_study
 from tune.core.study import Cell, Study
 from tune.engine.continue_training import copy_shorter_training

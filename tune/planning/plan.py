@@ -10,9 +10,9 @@ from data.bucket import at_hand, is_bucket
 from data.errors import DownloadError
 from data.files import full_path
 from data.manifest import MANIFEST, Manifest
-from data.progress import say
 from data.registry import data_set, read_corpus
 from data.stream import Corpus
+from data.terminal import say
 from fernn.config import DataConfig, nearest
 from tune.analysis.statistics import mean_and_deviation
 from tune.core.data_source import address_in, verified
