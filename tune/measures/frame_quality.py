@@ -193,9 +193,9 @@ Source: Alet et al., "Noether Networks", NeurIPS 2021.
         for cell in cells:
             model, place = cell.experiment.model, (self, cell, study.cell_folder(cell), way)
             if isinstance(model, NoetherConfig):
-                measurements.append(NoetherMeasurement(*place, settings.inner(model.inner()), lpips=lpips))
+                measurements.append(NoetherMeasurement(*place, settings.inner(model.inner()), lpips))
             else:
-                measurements.append(PredictorMeasurement(*place, settings.tailoring(), lpips=lpips))
+                measurements.append(PredictorMeasurement(*place, settings.tailoring(), lpips))
         return measurements
 
     def ways(self, study: Study, cells: Sequence[Cell]) -> list[str]:

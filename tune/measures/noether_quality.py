@@ -1,9 +1,9 @@
 """The measurement of a Noether Network's predictions, by frame and by number of inner steps."""
 
+import json
 import math
-from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
@@ -67,16 +67,14 @@ class Gauge:
 class QualityMeasurement(CellMeasurement):
     """One finished cell, to be measured with certain inner steps; ``way`` names the options."""
 
-    lpips: Perceptual | None = field(default=None, kw_only=True)
-
-    @abstractmethod
-    def inner_settings(self) -> Document:
-        """The settings of the inner steps."""
+    inner: Any
+    """The dataclass of the inner steps' settings."""
+    lpips: Perceptual | None = None
 
     def settings(self) -> Document:
         """The SHA-256 of LPIPS's weights where it is measured, and the settings of the inner steps."""
         lpips = {} if self.lpips is None else {"lpips_sha256": self.lpips.sha256}
-        return {**lpips, "inner": self.inner_settings()}
+        return {**lpips, "inner": json.loads(json.dumps(asdict(self.inner)))}
 
 
 @dataclass(frozen=True)
@@ -90,9 +88,6 @@ class NoetherMeasurement(QualityMeasurement):
         """The numbers of inner steps at which frames are measured."""
         own = self.cell.experiment.model.inner().steps  # type: ignore[attr-defined]
         return sorted({0, min(own, self.inner.steps), self.inner.steps})
-
-    def inner_settings(self) -> Document:
-        return asdict(self.inner)
 
     def num_units(self, corpus: Corpus) -> int:
         """One for each clip and number of inner steps."""

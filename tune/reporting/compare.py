@@ -59,9 +59,7 @@ class StudyComparison:
     def rows(self) -> list[ComparedRow]:
         """All rows, study by study."""
         return [
-            ComparedRow(table, *row)
-            for table in self.tables
-            for row in zip(table.texts(), records(table), strict=True)
+            ComparedRow(table, *row) for table in self.tables for row in zip(table.texts(), records(table), strict=True)
         ]
 
     def difference(self, row: ComparedRow) -> float | None:
@@ -80,8 +78,8 @@ class StudyComparison:
         """The remarks below the comparison."""
         lines = ["what differs:"] if self.differing_fields() else ["no field differs"]
         for field, by_study in self.differing_fields().items():
-            choices = [f"{', '.join(map(plain, values))} in {name}" for name, values in by_study.items()]
-            lines.append(f"  {field}: {'; '.join(choices)}")
+            texts = [f"{', '.join(map(plain, choices))} in {name}" for name, choices in by_study.items()]
+            lines.append(f"  {field}: {'; '.join(texts)}")
         if any(self.difference(row) is None for row in self.rows):
             lines.append("A row has no difference where its data or its marks are not those of the first row.")
         for table in self.tables:
