@@ -90,11 +90,10 @@ class QualityResults(Results[ModelQuality]):
 
     def table(self) -> ReportTable:
         titles = {name: title for model in self.models for name, title in model.titles().items()}
-
-        def texts(model: ModelQuality) -> list[str]:
+        texts = []
+        for model in self.models:
             means = [f"{model.by_frame(name)[0].mean():.4g}" if name in model.titles() else "–" for name in titles]
-            return [str(model.num_clips), *means, model.steps_words()]
-
+            texts.append([str(model.num_clips), *means, model.steps_words()])
         columns = ("clips", *titles.values(), "losses by inner steps")
         remark = "The published numbers use SSIM with data range 2 and a uniform window."
         return self.table_of("test clips, means over predicted frames", columns, texts, remark)

@@ -95,10 +95,7 @@ class LengthResults(Results[ModelLength]):
     def table(self) -> ReportTable:
         horizon = len(self.models[0].statistics)
         frames = sorted({frame for frame in (1, self.trained, 2 * self.trained, horizon) if frame <= horizon})
-
-        def texts(model: ModelLength) -> list[str]:
-            return [ERROR.spread(*model.statistics[frame]) for frame in frames]
-
+        texts = [[ERROR.spread(*model.statistics[frame]) for frame in frames] for model in self.models]
         remark = f"Trained to predict {self.trained} frames. ± is the sample standard deviation over seeds."
         columns = [f"frame {frame}" for frame in frames]
         return self.table_of("test error (MSE) by predicted frame", columns, texts, remark)

@@ -200,10 +200,11 @@ class Results(ABC, Generic[R]):
         """A row for each model."""
 
     def table_of(
-        self, title: str, columns: Iterable[str], texts: Callable[[R], Sequence[str]], *remarks: str
+        self, title: str, columns: Iterable[str], texts: Iterable[Sequence[str]], *remarks: str
     ) -> ReportTable:
         """The table with label, learning rate and number of seeds of each model, and its ``texts`` in the columns."""
-        rows = [[model.label, f"{model.lr:g}", str(len(model.cells)), *texts(model)] for model in self.models]
+        heads = [[model.label, f"{model.lr:g}", str(len(model.cells))] for model in self.models]
+        rows = [[*head, *line] for head, line in zip(heads, texts, strict=True)]
         header = ("model", "learning rate", "n", *columns)
         return ReportTable(file_name(self.view), f"{self.study.name}: {title}", header, rows, remarks)
 

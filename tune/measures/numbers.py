@@ -56,9 +56,7 @@ class NumbersResults(Results[ModelNumbers]):
     kind: "NumbersMeasure[Any]"
 
     def table(self) -> ReportTable:
-        def texts(model: ModelNumbers) -> list[str]:
-            return [self.kind.text(name, *pair) for name, pair in model.statistics.items()]
-
+        texts = [[self.kind.text(name, *pair) for name, pair in one.statistics.items()] for one in self.models]
         return self.table_of(self.kind.title, self.models[0].statistics, texts)
 
     def figures(self) -> Iterator[ReportFigure]:

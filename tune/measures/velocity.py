@@ -11,7 +11,6 @@ A measurement on another grid, or with other weights, replaces the previous one.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from data.stream import Corpus
 from fernn.config import DataConfig
@@ -87,19 +86,15 @@ class VelocityMeasurement(CellMeasurement):
             costs = {"seconds": spent["seconds"] + time.monotonic() - began}
             costs["test_openings"] = earlier + num_measured(lines)
             self.unfinished.write({"subject": subject, "lines": lines, **costs})
-        numbers = readable(self.grid, lines, run.task.metric.name)
-        return {**numbers, **self.spent(), "num_clips": clips.num_clips("test")}, None
+        grid, metric = self.grid, run.task.metric.name
+        matrix = dict.fromkeys(grid.axes, grid.axis) | {metric: [lines[name] for name in grid.rows()]}
+        drawn = {f"V{k}": value for k, value in zip(grid.ranges, lines[DRAWN], strict=True)}
+        return {"grid": matrix, "drawn": drawn, **self.spent(), "num_clips": clips.num_clips("test")}, None
 
 
 def num_measured(lines: Lines) -> int:
     """The number of readings of the test clips in the lines."""
     return sum(len(line) for line in lines.values())
-
-
-def readable(grid: VelocityGrid, lines: Lines, metric: str) -> dict[str, Any]:
-    """Complete lines as ``velocity.json`` holds them: a matrix with its axes, and V_k by name."""
-    matrix = dict.fromkeys(grid.axes, grid.axis) | {metric: [lines[name] for name in grid.rows()]}
-    return {"grid": matrix, "drawn": {f"V{k}": value for k, value in zip(grid.ranges, lines[DRAWN], strict=True)}}
 
 
 class Velocity(Measure[Settings]):

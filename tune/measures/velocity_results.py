@@ -148,12 +148,8 @@ class VelocityResults(Results[ModelVelocity]):
 
     def table(self) -> ReportTable:
         metric, ranges = self.study.metric, self.models[0].grid.ranges
-        title = f"test {metric.title} with velocities from V_k"
-
-        def texts(model: ModelVelocity) -> list[str]:
-            return [metric.spread(*model.statistics[f"V{k}"]) for k in ranges]
-
-        return self.table_of(title, [f"V_{k}" for k in ranges], texts)
+        texts = [[metric.spread(*model.statistics[f"V{k}"]) for k in ranges] for model in self.models]
+        return self.table_of(f"test {metric.title} with velocities from V_k", [f"V_{k}" for k in ranges], texts)
 
     def figures(self) -> Iterator[ReportFigure]:
         metric = self.study.metric
