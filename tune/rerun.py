@@ -22,8 +22,7 @@ from data.terminal import options_of, progress, say
 from fernn.config import nearest
 from fernn.models.own import StoredConfig, how_to_name
 from fernn.train.loop import DivergedError
-from tune.analysis.environment_diff import code_changes, machine_changes
-from tune.analysis.metrics_diff import Difference, Training, differences, largest
+from tune.analysis.differences import Difference, Training, code_changes, differences, largest, machine_changes
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.cell_folder import CellFolder
 from tune.core.code_record import code_version

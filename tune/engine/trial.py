@@ -20,7 +20,7 @@ from fernn.files.checkpoint import Tensors
 from fernn.train.loop import DivergedError, Row, fit
 from fernn.train.run import Run, available_device
 from fernn.train.task import Predictions
-from tune.analysis.metrics_diff import Training
+from tune.analysis.differences import Training
 from tune.core.cell_folder import CellFolder
 from tune.core.code_record import source_sha256
 from tune.core.given_weights import initial_weights

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
-from fernn.metrics.lpips import Perceptual
+from fernn.metrics.frame_quality import Perceptual
 from fernn.models.noether import NoetherConfig
 from fernn.models.noether.tailoring import InnerSteps
 from tune.analysis.plotting import ReportFigure, file_name, png
@@ -29,7 +29,7 @@ from tune.measures.model_quality import (
     quality_figure,
     steps_figure,
     view_of,
-)  # fmt: skip
+)
 from tune.measures.noether_quality import NoetherMeasurement, QualityMeasurement
 from tune.measures.predictor_quality import PredictorMeasurement, Quantity, Tailoring
 from tune.measures.result_file import Document, ResultFile

@@ -14,12 +14,11 @@ from data.stream import Corpus, Stream
 from fernn.batch import Batch
 from fernn.config import DigitsConfig
 from fernn.files.checkpoint import Tensors
-from fernn.train.metric import ERROR
 from fernn.train.prediction import FrameErrors
 from fernn.train.run import Run
-from tune.analysis.plotting import ReportFigure, draw_band, finish_axes, one_panel, png, titled
+from fernn.train.task import ERROR
+from tune.analysis.plotting import ReportFigure, draw_band, finish_axes, one_panel, png, rollout_figure, titled
 from tune.analysis.report_table import ReportTable, csv_text
-from tune.analysis.rollout_plots import rollout_figure
 from tune.core.study import Cell, Study, StudyError
 from tune.engine.trial import keep_first
 from tune.measures.measure import Advance, CellMeasurement, Measure, MeasuredRow, Point, Results, RunRecord

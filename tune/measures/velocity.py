@@ -67,7 +67,7 @@ class VelocityMeasurement(CellMeasurement):
         return {name: last.get(name, 0) for name in ("test_openings", "seconds")}
 
     def num_units(self, corpus: Corpus) -> int:
-        return self.grid.num_readings
+        return len(self.grid.names())
 
     def num_done(self) -> int:
         return num_measured(self.lines())
@@ -87,7 +87,7 @@ class VelocityMeasurement(CellMeasurement):
             costs["test_openings"] = earlier + num_measured(lines)
             self.unfinished.write({"subject": subject, "lines": lines, **costs})
         grid, metric = self.grid, run.task.metric.name
-        matrix = dict.fromkeys(grid.axes, grid.axis) | {metric: [lines[name] for name in grid.rows()]}
+        matrix = dict.fromkeys(grid.motion.axes, grid.axis) | {metric: [lines[name] for name in grid.rows()]}
         drawn = {f"V{k}": value for k, value in zip(grid.ranges, lines[DRAWN], strict=True)}
         return {"grid": matrix, "drawn": drawn, **self.spent(), "num_clips": clips.num_clips("test")}, None
 

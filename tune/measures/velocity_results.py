@@ -6,6 +6,7 @@ Heat-maps over (vy, vx), curves over an angle and over V_0, V_1, ...
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -14,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from fernn.generalization import DRAWN, VelocityGrid, VelocityReadings
-from fernn.train.metric import ACCURACY, Metric
+from fernn.train.task import ACCURACY, Metric
 from tune.analysis.plotting import (
     ON_DARK,
     ON_LIGHT,
@@ -26,7 +27,7 @@ from tune.analysis.plotting import (
     one_panel,
     png,
     titled,
-)  # fmt: skip
+)
 from tune.analysis.report_table import ReportTable, csv_text
 from tune.core.study import Cell, Study
 from tune.measures.measure import MeasuredRow, Point, Results, RunRecord
@@ -92,7 +93,7 @@ class ModelVelocity(MeasuredRow):
     def curve(self) -> dict[str, tuple[float, float | None]]:
         """The statistics along the study's figure: of V_0, V_1, ...; where the grid is one row, of the grid."""
         names, num_drawn = self.grid.names(), len(self.grid.ranges)
-        shown = names[num_drawn:] if len(self.grid.axes) == 1 else names[:num_drawn]
+        shown = names[num_drawn:] if len(self.grid.motion.axes) == 1 else names[:num_drawn]
         return {name: self.statistics[name] for name in shown}
 
     def grid_figure(self, readings: VelocityReadings, title: str) -> Figure:
@@ -121,15 +122,14 @@ class ModelVelocity(MeasuredRow):
         """The record of a run: as metrics the first of the values by name, as CSV all with their place on the grid."""
 
         def files() -> dict[str, bytes]:
-            grid = self.grid
-            places = [("",) * len(grid.axes)] * len(grid.ranges) + grid.velocities()
+            grid, axes = self.grid, self.grid.motion.axes
+            places = [("",) * len(axes)] * len(grid.ranges) + [*chain.from_iterable(grid.rows().values())]
             rows = [(name, *place, *numbers) for place, (name, numbers) in zip(places, values.items(), strict=True)]
-            table = csv_text([("name", *grid.axes, *columns), *rows])
-            return {"velocity.csv": table.encode(), "heatmap.png" if len(grid.axes) == 2 else "curve.png": png(draw())}
+            table = csv_text([("name", *axes, *columns), *rows])
+            return {"velocity.csv": table.encode(), "heatmap.png" if len(axes) == 2 else "curve.png": png(draw())}
 
-        return RunRecord(
-            node, document, [Point(f"velocity/{name}", first) for name, (first, *_) in values.items()], files
-        )
+        points = [Point(f"velocity/{name}", first) for name, (first, *_) in values.items()]
+        return RunRecord(node, document, points, files)
 
 
 def origin(study: Study, cell: Cell) -> Document:
@@ -200,14 +200,14 @@ class VelocityResults(Results[ModelVelocity]):
 
 def grid_figure(readings: VelocityReadings, metric: Metric, training_range: int) -> Figure:
     """One model over its grid: a heat-map, or where the grid is one row, a curve."""
-    if len(readings.grid.axes) == 2:
+    if len(readings.grid.motion.axes) == 2:
         return velocity_heatmap(readings, metric, training_range)
     figure, axes = one_panel()
     (row,) = readings.rows
     axes.plot(readings.grid.axis, row, marker="o")
-    reach = training_range * readings.grid.step
+    reach = training_range * readings.grid.motion.step
     axes.axvspan(-reach, reach, color="red", alpha=0.12)
-    axes.set(xlabel=AXIS_TITLES[readings.grid.axes[0]])
+    axes.set(xlabel=AXIS_TITLES[readings.grid.motion.axes[0]])
     finish_metric_axis(axes, metric)
     return figure
 
@@ -252,8 +252,8 @@ def draw_lines(axes: Axes, models: Mapping[str, ModelVelocity]) -> None:
 
 def grid_places(axes: Axes, grid: VelocityGrid) -> list[float]:
     """Set the ticks and title of the axis along which curves run; the places of their points."""
-    if len(grid.axes) == 1:
-        axes.set(xlabel=AXIS_TITLES[grid.axes[0]])
+    if len(grid.motion.axes) == 1:
+        axes.set(xlabel=AXIS_TITLES[grid.motion.axes[0]])
         return grid.axis
     axes.set_xticks(grid.ranges, [f"$V_{{{k}}}$" for k in grid.ranges])
     axes.set(xlabel="velocities of the test clips")

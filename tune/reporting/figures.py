@@ -7,9 +7,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from fernn.metrics.classification import confusion_matrix
 from fernn.train.classification import Logits
-from fernn.train.metric import ACCURACY
+from fernn.train.task import ACCURACY
 from tune.analysis.plotting import (
     ReportFigure,
     blank_figure,
@@ -21,11 +20,10 @@ from tune.analysis.plotting import (
     label_shares,
     marks,
     one_panel,
+    rollout_figure,
     titled,
-)  # fmt: skip
-from tune.analysis.results import ModelRow, seed_predictions
-from tune.analysis.rollout_plots import rollout_figure
-from tune.analysis.scores import TITLES, Curves, Fields, field_scores, frame_curves
+)
+from tune.analysis.results import TITLES, Curves, Fields, ModelRow, field_scores, frame_curves, seed_predictions
 from tune.core.study import Study
 from tune.reporting.rate_figures import rate_figures
 
@@ -73,7 +71,7 @@ def _confusions(study: Study, rows: Sequence[ModelRow]) -> Iterator[ReportFigure
     for row in rows:
         seeds = [one for one in seed_predictions(study, row) if isinstance(one, Logits)]
         if seeds:
-            counts = torch.stack([confusion_matrix(one.logits, one.labels) for one in seeds]).sum(dim=0)
+            counts = torch.stack([one.confusion() for one in seeds]).sum(dim=0)
             names = class_names(row.experiment.data, len(counts))
             title = f"{row.label} lr {row.lr:g}: test clips of {row.num_seeds} seed{'s' * (row.num_seeds > 1)}"
             figure = confusion_figure(counts, names, "\n".join([title, *marks(study)]))

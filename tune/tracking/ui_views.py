@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from fernn.train.metric import ACCURACY, Metric
+from fernn.train.task import ACCURACY, Metric
 from tune.analysis.results import ModelRow
 from tune.core.study import Cell, Study
 from tune.reporting.table import marks

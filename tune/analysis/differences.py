@@ -1,17 +1,22 @@
-"""Compare two trainings of one cell: a hash of all their metrics, and where these differ."""
+"""How two trainings of one cell differ: in their metrics, and in machine and code, the likely reasons."""
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
+from typing import Any
 
 from fernn.train.loop import Row
+from tune.core.code_record import FIRST_USED
 
 CLOCK = "time/"
 """The prefix of metrics that depend on the machine."""
 FINAL = "final"
 """The place of a finished cell's metrics, after its epochs."""
+Record = Mapping[str, Any]
+IRRELEVANT = ("host", "held", "cores", "memory_bytes")
+"""Properties of a machine that change no number."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,37 @@ def _same(one: float | None, other: float | None) -> bool:
 
 def largest(changed: Sequence[Difference]) -> dict[str, Difference]:
     """The largest difference of each metric, the last of equal ones."""
-    most: dict[str, Difference] = {}
-    for one in changed:
-        if one.size is not None and one.size >= (most[one.metric].size or 0.0 if one.metric in most else 0.0):
-            most[one.metric] = one
-    return most
+    most: dict[str, tuple[float, Difference]] = {}
+    for difference in changed:
+        size = difference.size
+        if size is not None and size >= most.get(difference.metric, (0.0, difference))[0]:
+            most[difference.metric] = size, difference
+    return {metric: difference for metric, (_, difference) in most.items()}
+
+
+def machine_changes(then: Record, now: Record) -> list[str]:
+    """How another machine, or the same one later, differs."""
+    names = [name for name in now if name not in IRRELEVANT]
+    changed = [name for name in names if name in then and then[name] != now[name]]
+    unknown = [name for name in names if name not in then]
+    changes = [f"{name}: {then[name]} then, {now[name]} now" for name in changed]
+    return changes + [f"not recorded then: {', '.join(unknown)}"] * bool(unknown)
+
+
+def code_changes(names: Sequence[str], records: Mapping[str, Record], now: Record) -> list[str]:
+    """How the current code and distributions differ from those that trained a cell."""
+    if not names:
+        return ["the code was not recorded then"]
+    return [change for name in dict.fromkeys(names) for change in _changes(name, records.get(name), now)]
+
+
+def _changes(name: str, then: Record | None, now: Record) -> list[str]:
+    if then is None:
+        return [f"code {name or '(unnamed)'} was not recorded then"]
+    skipped = ("command", "diff", "distributions", FIRST_USED)
+    fields = [field for field in now if field not in skipped and then.get(field) != now[field]]
+    changes = [f"code {name}, {field}: {then.get(field)} then, {now[field]} now" for field in fields]
+    ours, theirs = now["distributions"], then["distributions"]
+    pairs = {package: (theirs.get(package, "absent"), ours.get(package, "absent")) for package in {**theirs, **ours}}
+    versions = [f"{package} {old} then, {new} now" for package, (old, new) in pairs.items() if old != new]
+    return changes + [f"code {name}, distributions: {'; '.join(versions)}"] * bool(versions)
