@@ -5,11 +5,17 @@ from pathlib import Path
 import pytest
 
 from fernn.models.noether.tailoring import InnerSteps
-from tune.core.study import Study, StudyError
+from tests.support.stored_study import planned_study
+from tune.core.study import StudyError
 from tune.measures.frame_quality import FrameQuality, Settings
 from tune.measures.model_quality import USUAL
 
 QUALITY = FrameQuality()
+
+
+@pytest.fixture
+def study(tmp_path):
+    return planned_study(tmp_path / "s", {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1, 2)})
 
 
 def test_options_have_a_name_by_those_that_are_given():
@@ -43,7 +49,7 @@ def test_options_out_of_range_are_refused(settings, message, study):
         QUALITY.check(study, settings)
 
 
-def test_weights_that_are_not_there_are_refused_before_a_cell_is_read(study: Study):
+def test_weights_that_are_not_there_are_refused_before_a_cell_is_read(study):
     with pytest.raises(StudyError, match="--lpips nowhere.pth cannot be read"):
         QUALITY.measurements(study, study.cells, Settings(lpips=Path("nowhere.pth")))
 
@@ -54,7 +60,7 @@ def write(study, cell, way, steps):
 
 
 def test_all_sets_of_options_are_shown_the_usual_one_first(study):
-    first, second, *_ = study.cells
+    first, second, _ = study.cells
     write(study, first, "clips-3", 1)
     write(study, second, USUAL, 1)
     write(study, second, "clips-3", 1)
@@ -62,7 +68,7 @@ def test_all_sets_of_options_are_shown_the_usual_one_first(study):
 
 
 def test_cells_that_were_measured_otherwise_than_the_first_are_left_out(study):
-    first, second, third, *_ = study.cells
+    first, second, third = study.cells
     for cell, steps in ((first, 1), (second, 2), (third, 1)):
         write(study, cell, USUAL, steps)
     assert list(QUALITY.contents(study, study.cells, USUAL)) == [first, third]

@@ -28,7 +28,7 @@ def test_the_statistics_are_over_seeds_frame_by_frame(results):
 def test_the_table_shows_the_first_the_trained_and_the_last_frame(results):
     table = results.table()
     assert table.header == ("model", "learning rate", "n", "frame 1", "frame 2", "frame 3")
-    assert table.rows == [["m", "0.001", "2", "0.2 ± 0.141", "0.2 ± 0", "0.6 ± 0.283"]]
+    assert table.rows == [["m", "0.0001", "2", "0.2 ± 0.141", "0.2 ± 0", "0.6 ± 0.283"]]
     assert table.remarks == ("Trained to predict 2 frames. ± is the sample standard deviation over seeds.",)
 
 
@@ -38,7 +38,7 @@ def test_every_cell_the_model_and_the_study_have_a_record(results):
     assert [one.node for one in records] == [f"cell/{keys[0]}", f"cell/{keys[1]}", "model/m", "study"]
     assert [(point.step, point.value) for point in records[1].points] == [(1, 0.3), (2, 0.2), (3, 0.8)]
     assert records[3].points == [] and set(records[3].files()) == {"length.csv", "curves.png", "rollouts.png"}
-    assert records[2].files()["length.csv"].decode().splitlines()[1].startswith("m,0.001,1,0.2,0.1414")
+    assert records[2].files()["length.csv"].decode().splitlines()[1].startswith("m,0.0001,1,0.2,0.1414")
 
 
 def test_the_figures_say_how_the_error_grows(results):

@@ -13,16 +13,15 @@ CLIPS = torch.zeros(2, 3, 1, 16, 16)
 """Two clips of one given frame and two to predict."""
 
 
-def steps():
+def steps(clips):
     """Predictions that are off by 1, then by 0.5, and so on."""
     for count in range(9):
-        frames = CLIPS + 0.5**count
-        yield Step(torch.full((2,), float(count)), Rollout(frames, None), {})
+        yield Step(torch.full((len(clips),), float(count)), Rollout(clips + 0.5**count, None), {})
 
 
 def test_losses_are_read_at_every_step_and_frames_where_they_are_shown():
     counted = []
-    read = Gauge(2, (0, 2)).read(steps(), CLIPS, 1, counted.append)
+    read = Gauge(2, (0, 2)).read(steps(CLIPS), CLIPS, 1, counted.append)
     assert read["inner"].tolist() == [[0.0, 1.0, 2.0]] * 2 and counted == [2, 2, 2]
     assert read["outer"].tolist() == [[2.0, 0.5, 0.125]] * 2  # summed over two frames
     assert read["2/mse"].tolist() == [[0.0625, 0.0625]] * 2 and "1/mse" not in read
@@ -30,7 +29,7 @@ def test_losses_are_read_at_every_step_and_frames_where_they_are_shown():
 
 def test_a_document_has_means_over_all_clips():
     gauge = Gauge(1, (0,))
-    parts = [gauge.read(steps(), CLIPS[:1], 1, lambda count: None) for _ in range(3)]
+    parts = [gauge.read(steps(CLIPS[:1]), CLIPS[:1], 1, lambda count: None) for _ in range(3)]
     document = gauge.document(parts)
     assert document["num_clips"] == 3 and document["outer"] == {"mean": [2.0, 0.5], "error": [0.0, 0.0]}
     assert set(document["frames"]) == {"0"} and document["frames"]["0"]["mse"]["mean"] == [1.0, 1.0]
