@@ -35,7 +35,7 @@ def test_the_document_has_means_over_seeds_and_the_study_they_belong_to(results)
 def test_the_table_has_a_column_for_each_range(results):
     table = results.table()
     assert table.header[3:] == ("V_0", "V_1", "V_2")
-    assert table.rows == [["m", "0.0001", "2", "0.600 ± 0.141", "0.500 ± 0.141", "0.400 ± 0.141"]]
+    assert table.rows == [["m", "0.0003", "2", "0.600 ± 0.141", "0.500 ± 0.141", "0.400 ± 0.141"]]
 
 
 def test_figures_name_the_numbers_they_draw(results):

@@ -28,9 +28,9 @@ def test_curves_end_with_the_last_epoch_that_all_seeds_have(study):
 
 def test_a_study_of_classes_has_curves_and_a_confusion_in_words(study):
     figures = {figure.name: figure.words for figure in study_figures(study, model_rows(study))}
-    assert list(figures) == ["validation", "confusion-grnn"]
+    assert list(figures) == ["validation", "parallel-coordinates", "confusion-grnn"]
     assert figures["validation"] == "Mean validation accuracy after the last epoch, grnn: 0.600."
-    assert "boxing 0%" in figures["confusion-grnn"] or "50%" in figures["confusion-grnn"]
+    assert "handclapping 50%" in figures["confusion-grnn"] and "(50%)" in figures["confusion-grnn"]
 
 
 def test_a_study_without_rows_has_no_figure(tmp_path):
@@ -39,4 +39,5 @@ def test_a_study_without_rows_has_no_figure(tmp_path):
 
 def test_scores_have_a_panel_each(study):
     curves = {"m": {name: np.ones((2, 3)) for name in ("mse", "psnr", "ssim")}}
-    assert [axes.get_ylabel() for axes in scores_figure(study, curves).axes][0] == "MSE, summed over pixels"
+    titles = [axes.get_ylabel() for axes in scores_figure(study, curves).axes]
+    assert titles == ["MSE, summed over pixels", "PSNR (dB)", "SSIM"]

@@ -28,7 +28,7 @@ def test_every_mark_stands_in_the_same_order_with_its_reason(tmp_path):
 
 
 def test_rows_are_text_for_people_and_numbers_by_name_for_programs(tmp_path):
-    table = Table.of(finished_study(tmp_path / "s", SPACE, HITS))
+    table = Table.of(finished_study(tmp_path / "s", SPACE, HITS, demo=True))
     assert columns(ACCURACY)[-1] == "test accuracy"
     grnn, cnn = table.texts()
     assert grnn == ("grnn", "1,234", "0.001", "2", "0.500", "0.500 ± 0.141") == row_cells(table.rows[0])
