@@ -30,7 +30,7 @@ def test_a_study_of_classes_has_curves_and_a_confusion_in_words(study):
     figures = {figure.name: figure.words for figure in study_figures(study, model_rows(study))}
     assert list(figures) == ["validation", "parallel-coordinates", "confusion-grnn"]
     assert figures["validation"] == "Mean validation accuracy after the last epoch, grnn: 0.600."
-    assert "handclapping 50%" in figures["confusion-grnn"] and "(50%)" in figures["confusion-grnn"]
+    assert "jogging 50%" in figures["confusion-grnn"] and "jogging for walking (50%)" in figures["confusion-grnn"]
 
 
 def test_a_study_without_rows_has_no_figure(tmp_path):
