@@ -4,9 +4,8 @@ from dataclasses import replace
 
 from data.data_set import DataSet, by_split
 from data.mnist import demo
-from data.mnist.known import stand_in_of
-from data.mnist.prepare import DATASET, folder_of, prepare, require_same
-from data.mnist.schema import SCHEMA
+from data.mnist.prepare import folder_of, prepare, require_same
+from data.mnist.schema import SCHEMA, stand_in_of
 from data.mnist.stream import read_digits
 from fernn.config import RotatingMNISTConfig, TranslatingMNISTConfig
 
@@ -22,6 +21,6 @@ TRANSLATING = DataSet(
     download="MNIST's four files (12 MB)",
     demo_may_be_real=True,
     require_same=require_same,
-    stand_in=lambda manifest: stand_in_of(manifest) if manifest.dataset == DATASET else "",
+    stand_in=stand_in_of,
 )
 ROTATING = replace(TRANSLATING, config=RotatingMNISTConfig())

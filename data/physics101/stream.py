@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from data.data_set import SPLITS
 from data.errors import DataError
 from data.manifest import Manifest
-from data.physics101.splits import object_of, split_by
+from data.physics101.schema import object_of, split_by
 from data.preparing.frames import frames_of
 from data.preparing.parquet import read_table
 from data.stream import Rows, Stream, batches
