@@ -10,11 +10,7 @@ import tyro
 from data.registry import read_corpus
 from data.stream import Corpus
 from data.terminal import options_of, progress, say
-<<<<<<< HEAD
-from fernn.config import DATA, DataConfig, unknown_name
-=======
-from fernn.config import unknown_name
->>>>>>> main
+from fernn.config import DATA, unknown_name
 from fernn.models.own import StoredConfig, UnnamedModelError, how_to_name
 from tune.analysis.results import ModelRow, model_rows, registered_name
 from tune.commands.search import USER_ERRORS, refuse
@@ -111,29 +107,16 @@ def open_study(measure: Measure[S], options: Options[S]) -> Study:
     study = finished_study(options.shared)
     data = study.cells[0].experiment.data
     if not measure.is_defined_on(data):
+        names = ", ".join(name for name, known in DATA.items() if measure.is_defined_on(known))
         others = [f"python tune/{other.command}" for other in MEASURES.values() if other.is_defined_on(data)]
         raise StudyError(
-            f"{measure.title} is defined for {measure.clips} ({', '.join(measure.data_names())}), not for {data.name}: "
+            f"{measure.title} is defined for {measure.clips} ({names}), not for {data.name}: "
             f"see {' or '.join([*others, 'python tune/report.py'])} --study {study.name}"
         )
     measure.check(study, options.own)
     return study
 
 
-<<<<<<< HEAD
-def undefined(measure: Measure[Any], study: Study, data: DataConfig) -> str:
-    """The sentence with the data on which the measure is defined, and the commands for the study's data."""
-    others = [f"python tune/{other.command}" for other in MEASURES.values() if other.is_defined_on(data)]
-    instead = " or ".join([*others, "python tune/report.py"])
-    names = ", ".join(name for name, known in DATA.items() if measure.is_defined_on(known))
-    return (
-        f"{measure.title} is defined for {measure.clips} ({names}), not for {data.name}: "
-        f"see {instead} --study {study.name}"
-    )
-
-
-=======
->>>>>>> main
 def finished_study(options: EvaluationOptions) -> Study:
     """The study; raises StudyError where it has no finished cell, KeyError where one of the models has none.
 
