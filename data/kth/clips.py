@@ -19,6 +19,7 @@ from data.kth.annotations import MIN_FRAMES, Range, Video
 from data.kth.decode import decode
 from data.manifest import Remark
 from data.preparing.frames import ClipRow, Frames, fingerprint
+from data.terminal import progress
 
 VIDEOS_PER_TASK = 16
 """A task costs as much as some hundred frames: with 4 videos a task a third of the rate is lost."""
@@ -74,8 +75,10 @@ def decoded(
             rows = dataset.map(task, num_cpus=1)
         else:  # others hold all of them, and no task that wants one would ever start
             rows = dataset.map(task, num_cpus=0, concurrency=os.cpu_count() or 1)
+        advance = stack.enter_context(progress("decoding", len(videos), "videos"))
         for video, row in zip(videos, rows.iter_rows(), strict=True):
             yield video, None if row["error"] else row["frames"], row["error"]
+            advance(1)
 
 
 def _row(video: Video, part: Range, last: int, frames: Frames) -> ClipRow:

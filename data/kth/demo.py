@@ -8,7 +8,6 @@ pass for one on KTH. Equal arguments give equal frames.
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -82,7 +81,8 @@ def render(
     videos = DemoConfig(out, **numbers).videos()
     facts = {"dataset": f"{DATASET}-demo", "renderer": RENDERER, **numbers}
     with alone_in(out):
-        render_videos(out, "*.avi", facts, {out / video.file_name: partial(_write, video) for video in videos})
+        paths = {out / video.file_name: video for video in videos}
+        render_videos(out, "*.avi", facts, paths, lambda path, video: encode(path, frames_of(video)))
         write_atomically(out / ANNOTATION, format_annotation(videos))
     return videos
 
@@ -99,10 +99,6 @@ def frames_of(video: Video) -> Iterator[Image]:
 def main(config: DemoConfig) -> int:
     """Render and say in one line what there is; 2 if it cannot be done."""
     return answer(lambda: f"{config.out}: {len(render(**vars(config)))} rendered videos")
-
-
-def _write(video: Video, path: Path) -> None:
-    encode(path, frames_of(video))
 
 
 def _frames_of_range(action: str, part: Range, body: Body, scene: Scene, facing: int) -> Iterator[Image]:

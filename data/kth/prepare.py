@@ -6,21 +6,21 @@ made from the same videos is verified and left as it is.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import DataError
 from data.files import full_path, sha256_of
-from data.kth.annotations import ACTIONS, MIN_FRAMES, Video
+from data.kth.annotations import ACTIONS, MIN_FRAMES, Video, read_annotation
 from data.kth.clips import Cut, decoded
 from data.kth.decode import GREY
 from data.kth.schema import SCHEMA, content_hash, count_by_split
 from data.kth.source import DATASET, OFFICIAL, Source, from_folder, from_server
 from data.manifest import Manifest, Remark
 from data.preparing.folders import alone_in, dataset_of, ready_in, versions_of, write_folder
-from data.preparing.frames import ClipRow, write_clips
-from data.terminal import answer, options_of, progress
+from data.preparing.frames import write_clips
+from data.terminal import answer, options_of
 
 ROWS_PER_FILE = 256
 ENCODING = {"frames.data.list.element": "BYTE_STREAM_SPLIT"}
@@ -95,13 +95,14 @@ def main(config: PrepareConfig) -> int:
 
 
 def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest:
-    annotated = source.annotated()
+    annotated = [video for video in read_annotation(source.annotation) if not video.missing]
     videos = [video for video in annotated if video.name in source.videos]
     if not videos:
         named = f"{len(annotated)} videos that {source.annotation} names"
         raise DataError(f"none of the {named} is there{_instead(source)}")
     cut = Cut(skipped=_encoded_again(annotated, source))
-    clips = _clips(videos, source, size, cut)
+    frames = decoded(videos, source.videos, size)
+    clips = (clip for video, images, error in frames for clip in cut.clips(video, images, error))
     files, rows = write_clips(folder, SCHEMA, clips, ROWS_PER_FILE, column_encoding=ENCODING)
     if not rows:
         first = cut.skipped[0].reason if cut.skipped else f"all ranges have fewer than {MIN_FRAMES} frames"
@@ -142,13 +143,6 @@ def _instead(source: Source) -> str:
     if others := list(source.encoded_again.values()):
         return f", but {others[0].name}{' and others' if others[1:] else ''}, encoded again: bring KTH's own AVI files"
     return f": give the folder with {ACTIONS[0]}.zip and the other five unpacked"
-
-
-def _clips(videos: list[Video], source: Source, size: int, cut: Cut) -> Iterator[ClipRow]:
-    with progress("decoding", len(videos), "videos") as advance:
-        for video, frames, error in decoded(videos, source.videos, size):
-            yield from cut.clips(video, frames, error)
-            advance(1)
 
 
 def _summary(manifest: Manifest, folder: Path) -> str:

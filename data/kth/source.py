@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from data.errors import ArchiveError, DataError
 from data.files import files_below, locked, sha256_of
-from data.kth.annotations import ACTIONS, ANNOTATION, LIKE, NAME, Video, plain_name, read_annotation
+from data.kth.annotations import ACTIONS, ANNOTATION, LIKE, NAME, plain_name
 from data.preparing.folders import dataset_of
 from data.sources.archives import extract_member, opened
 from data.sources.download import download
@@ -41,10 +41,6 @@ class Source:
     archives: dict[str, str] = field(default_factory=dict)
     encoded_again: dict[str, Path] = field(default_factory=dict)
     """Videos that are there as .mp4 or the like alone, by name: other pixels than KTH's, so that they are not taken."""
-
-    def annotated(self) -> tuple[Video, ...]:
-        """The videos of the annotation that should exist."""
-        return tuple(video for video in read_annotation(self.annotation) if not video.missing)
 
     def fingerprint(self) -> str:
         """A hash over the data set's name, the annotation, and the names and bytes of the videos."""

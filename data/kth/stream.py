@@ -59,7 +59,7 @@ class Footage:
 def read_footage(folder: Path, manifest: Manifest) -> Footage:
     """Every clip of a prepared folder."""
     columns = ["id", "person", "label", "first", "last", "frames"]
-    table = pa.concat_tables(read_table(path, columns=columns) for path in manifest.paths(folder))
+    table = read_table(manifest.paths(folder), columns=columns)
     frames = frames_of(table["frames"])
     num_frames = np.array([len(part) for part in frames])
     persons, labels, firsts, lasts = (table[name].to_numpy().astype(np.int64) for name in columns[1:5])

@@ -8,7 +8,6 @@ the camera's light the trial's. ``demo.json`` marks the folder. Equal arguments 
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +70,9 @@ def render(out: Path | str, *, objects: int = OBJECTS, trials: int = TRIALS) -> 
     names = DemoConfig(out, objects, trials).names()
     facts = {"dataset": f"{DATASET}-demo", "renderer": RENDERER, "objects": objects, "trials": trials}
     with alone_in(out):
-        jobs = {out / "ramp" / name / CAMERA: partial(_write, name) for name in names}
-        render_videos(out, f"**/{CAMERA}", facts, jobs)
+        paths = {out / "ramp" / name / CAMERA: name for name in names}
+        render_videos(out, f"**/{CAMERA}", facts, paths, lambda path, name: encode(path, frames_of(name)))
     return names
-
-
-def _write(name: str, path: Path) -> None:
-    encode(path, frames_of(name))
 
 
 def frames_of(name: str) -> Iterator[Frames]:

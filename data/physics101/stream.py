@@ -44,9 +44,9 @@ class Slides:
 
 def read_clips(folder: Path, manifest: Manifest) -> Slides:
     """Every video of a prepared folder."""
-    table = pa.concat_tables(read_table(path, columns=["id", "frames"]) for path in manifest.paths(folder))
+    table = read_table(manifest.paths(folder), columns=["id", "frames"])
     frames = frames_of(table["frames"])
-    lengths = np.array([len(one) for one in frames], dtype=np.int64)
+    lengths = np.array([len(video) for video in frames], dtype=np.int64)
     return Slides(np.concatenate(frames), tuple(table["id"].to_pylist()), np.cumsum(lengths) - lengths, lengths)
 
 

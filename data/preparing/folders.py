@@ -7,13 +7,14 @@ import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from data.errors import DataError, ManifestError
 from data.files import atomic_folder, locked, room_in, write_atomically
 from data.manifest import Manifest
 from data.terminal import progress, say
 
+T = TypeVar("T")
 DEMO_MARK = "demo.json"
 """A file beside videos, or above them, that says they are rendered, and what they depend on."""
 
@@ -72,9 +73,13 @@ def dataset_of(name: str, videos: Path | None) -> str:
 
 
 def render_videos(
-    folder: Path, pattern: str, facts: Mapping[str, Any], jobs: Mapping[Path, Callable[[Path], None]]
+    folder: Path,
+    pattern: str,
+    facts: Mapping[str, Any],
+    videos: Mapping[Path, T],
+    write: Callable[[Path, T], None],
 ) -> None:
-    """Let each of the jobs write its video in the folder, which is marked with the facts, unless that is done already.
+    """Write every video to its path in the folder, which is marked with the facts, unless that is done already.
 
     The ``pattern`` finds videos in it. Raises DataError where there are some without a mark; those of other facts are
     replaced. The caller holds the lock.
@@ -83,15 +88,15 @@ def render_videos(
     there = list(folder.glob(pattern))
     if there and not mark.exists():
         raise DataError(f"{folder} holds videos that are not rendered: choose another folder")
-    if mark.exists() and mark.read_text(encoding="utf-8") == text and all(path.exists() for path in jobs):
+    if mark.exists() and mark.read_text(encoding="utf-8") == text and all(path.exists() for path in videos):
         return
     for stale in there:
         stale.unlink()
     write_atomically(mark, text)
-    with progress("rendering", len(jobs), "videos") as advance:
-        for path, job in jobs.items():
+    with progress("rendering", len(videos), "videos") as advance:
+        for path, video in videos.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            job(temporary := path.with_name(f".{path.name}.tmp"))
+            write(temporary := path.with_name(f".{path.name}.tmp"), video)
             os.replace(temporary, path)
             advance(1)
 

@@ -51,19 +51,16 @@ def write_clips(
 
 def frames_of(column: pa.ChunkedArray) -> list[Frames]:
     """Every clip's frames, without a copy, whether or not the tensor type is registered."""
-    return [frames for chunk in column.chunks for frames in _frames_of_chunk(chunk)]
+    frames: list[Frames] = []
+    for chunk in column.chunks:
+        storage = chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk
+        data, shapes = storage.field("data"), storage.field("shape").to_pylist()
+        values, offsets = data.values.to_numpy(zero_copy_only=True), data.offsets.to_numpy()
+        clips = zip(offsets[:-1], offsets[1:], shapes, strict=True)
+        frames += [values[begin:end].reshape(shape) for begin, end, shape in clips]
+    return frames
 
 
 def fingerprint(frames: Frames) -> str:
     """The SHA-256 of the frames' bytes in the order of their axes."""
     return hashlib.sha256(np.ascontiguousarray(frames).data).hexdigest()
-
-
-def _frames_of_chunk(chunk: pa.Array) -> list[Frames]:
-    storage = chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk
-    data, shapes = storage.field("data"), storage.field("shape").to_pylist()
-    values = data.values.to_numpy(zero_copy_only=True)
-    offsets = data.offsets.to_numpy()
-    return [
-        values[begin:end].reshape(shape) for begin, end, shape in zip(offsets[:-1], offsets[1:], shapes, strict=True)
-    ]

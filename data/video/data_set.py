@@ -6,11 +6,12 @@ from pathlib import Path
 from data.data_set import DataSet, by_split
 from data.errors import DataError
 from data.kth.data_set import KTH
+from data.kth.stream import read_footage
 from data.manifest import Manifest
 from data.mnist import demo, prepare
 from data.mnist.schema import SCHEMA, stand_in_of
 from data.video import standard
-from data.video.kth import read_videos
+from data.video.kth import Videos
 from fernn.config import KTHVideoConfig, MovingConfig
 
 
@@ -45,4 +46,9 @@ MOVING = DataSet(
     stand_in=stand_in_of,
 )
 """``num_clips`` is the most that the config allows: how many clips there are is known when they are read."""
-KTH_VIDEO = replace(KTH, config=KTHVideoConfig(), num_clips=MOVING.num_clips, read=read_videos)
+KTH_VIDEO = replace(
+    KTH,
+    config=KTHVideoConfig(),
+    num_clips=MOVING.num_clips,
+    read=lambda folder, manifest: Videos(read_footage(folder, manifest)),
+)

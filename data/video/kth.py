@@ -8,7 +8,6 @@ first among them, and the others train. Source: the E3D-LSTM code's loader, whic
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,8 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from data.errors import DataError
 from data.kth.annotations import ACTIONS
-from data.kth.stream import Footage, GatherClips, Integers, drawn_velocities, read_footage
-from data.manifest import Manifest
+from data.kth.stream import Footage, GatherClips, Integers, drawn_velocities
 from data.stream import Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import KTHVideoConfig
@@ -39,11 +37,6 @@ class Videos:
     def stream(self, data: KTHVideoConfig, batch_size: int, device: torch.device | str = "cpu") -> "WindowStream":
         """The windows' batches; raises DataError where a split has none."""
         return WindowStream(self.footage, data, batch_size, device)
-
-
-def read_videos(folder: Path, manifest: Manifest) -> Videos:
-    """Every clip of a prepared folder."""
-    return Videos(read_footage(folder, manifest))
 
 
 @dataclass(frozen=True)

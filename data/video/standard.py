@@ -42,8 +42,6 @@ SCHEMA = columns(frames=pa.binary(math.prod(SHAPE)))
 """One row a clip: grey levels in the order (frame, row, column)."""
 ROWS = 1000
 
-Clips = NDArray[np.uint8]
-
 
 def folder_of(out: Path | str) -> Path:
     """Where the standard test clips are in the folder ``out``."""
@@ -158,7 +156,7 @@ def read_moving(folder: Path, manifest: Manifest) -> MovingDigits:
     return MovingDigits(read_parts(home, digits), read_clips(manifest.paths(folder)))
 
 
-def read_clips(paths: list[Path]) -> Clips:
+def read_clips(paths: list[Path]) -> NDArray[np.uint8]:
     """The clips (n, 20, 64, 64) of prepared files."""
     column = read_table(paths, columns=["frames"])["frames"].combine_chunks()
     return np.frombuffer(column.buffers()[1], np.uint8)[: len(column) * math.prod(SHAPE)].reshape(-1, *SHAPE)

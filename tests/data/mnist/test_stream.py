@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file
 
 from data.mnist.prepare import folder_of, prepare
-from data.mnist.schema import Part
-from data.mnist.stream import Digits, draw, read_digits
+from data.mnist.schema import Part, read_parts
+from data.mnist.stream import Digits, draw
 from fernn.config import RotatingMNISTConfig, TranslatingMNISTConfig
 from fernn.seeding import generator
 
@@ -95,6 +95,6 @@ def test_published_draws_are_repeated(name, tmp_path, golden_folder):
     expected = values.get("out.sequences_u8", values.get("out.sequences"))
     data = TRANSLATING if name == "translating" else replace(ROTATING, size=28)
     data = replace(data, num_frames=expected.shape[1], protocol="published", num_sequences=(1, 1, len(expected)))
-    clips, labels = joined(read_digits(folder_of(tmp_path), manifest).stream(data, 4).evaluation("test"))
+    clips, labels = joined(Digits(read_parts(folder_of(tmp_path), manifest)).stream(data, 4).evaluation("test"))
     assert torch.equal(labels, values["out.labels"])
     torch.testing.assert_close(clips, expected, rtol=0, atol=1e-5)

@@ -61,17 +61,17 @@ def test_a_folder_that_is_not_filled_leaves_what_was_there(tmp_path):
 def test_videos_are_rendered_once_for_their_facts(tmp_path):
     rendered = []
 
-    def job(path):
+    def write(path, video):
         rendered.append(path.name)
-        path.write_text("video")
+        path.write_text(video)
 
     def render(facts, *names):
         with alone_in(tmp_path):
-            render_videos(tmp_path, "**/*.avi", facts, {tmp_path / name: job for name in names})
+            render_videos(tmp_path, "**/*.avi", facts, {tmp_path / name: f"of {name}" for name in names}, write)
 
     render({"seed": 1}, "a.avi", "in/b.avi")
     render({"seed": 1}, "a.avi", "in/b.avi")
-    assert rendered == [".a.avi.tmp", ".b.avi.tmp"] and (tmp_path / "in/b.avi").read_text() == "video"
+    assert rendered == [".a.avi.tmp", ".b.avi.tmp"] and (tmp_path / "in/b.avi").read_text() == "of in/b.avi"
     render({"seed": 2}, "a.avi")
     assert len(rendered) == 3 and not (tmp_path / "in/b.avi").exists()
     assert dataset_of("dots", tmp_path) == dataset_of("dots", tmp_path.parent) == "dots-demo"

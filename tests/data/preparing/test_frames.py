@@ -10,6 +10,7 @@ import ray.data
 
 from data.kth.schema import SCHEMA
 from data.preparing.frames import clip_table, fingerprint, frames_of, write_clips
+from data.preparing.parquet import read_table
 
 READ_WITHOUT_RAY = """
 import sys
@@ -72,10 +73,8 @@ def test_clips_come_back_through_ray_data(path, two_cpus):
 def test_files_hold_the_clips_in_order(tmp_path):
     files, summary = write_clips(tmp_path, SCHEMA, iter(ROWS), 2)
     assert [(file.name, file.rows) for file in files] == [("clips-00000.parquet", 2), ("clips-00001.parquet", 1)]
-    tables = [pq.read_table(tmp_path / file.name) for file in files]
-    ids = [name for table in tables for name in table["id"].to_pylist()]
-    assert ids == ["clip-0", "clip-1", "clip-2"] == [row["id"] for row in summary]
-    frames = [frames for table in tables for frames in frames_of(table["frames"])]
-    for ours, row in zip(frames, ROWS, strict=True):
+    table = read_table([tmp_path / file.name for file in files])
+    assert table["id"].to_pylist() == ["clip-0", "clip-1", "clip-2"] == [row["id"] for row in summary]
+    for ours, row in zip(frames_of(table["frames"]), ROWS, strict=True):
         np.testing.assert_array_equal(ours, row["frames"])
     assert "frames" not in summary[0]
