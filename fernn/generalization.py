@@ -156,7 +156,10 @@ def by_law(run: Run, clips: MovingClips, plan: Plan, advance: Callable[[int], No
         return
     still = list(clips.evaluation("test", (0, 0)))
     ids, labels = [name for batch in still for name in batch.ids], torch.cat([batch.labels for batch in still])
-    lines = {name: [one_a_clip(velocities, len(ids)) for velocities in readings] for name, readings in plan.items()}
+    lines = {
+        name: [parse_velocities(np.broadcast_to(velocities, (len(ids), 2)).tolist()) for velocities in readings]
+        for name, readings in plan.items()
+    }
     places = {velocity: place for place, velocity in enumerate(dict.fromkeys(chain(*chain(*lines.values()))))}
     parts, num_readings, done = [], sum(map(len, lines.values())), 0
     for part in drift_logits(run, still, list(places)):
@@ -184,9 +187,3 @@ def drift_logits(run: Run, still: Iterable[Batch], velocities: Sequence[Velocity
     with evaluating(model), autocast(run.device, run.experiment.precision):
         for clips in chain.from_iterable(batch.clips.split(at_once) for batch in still):
             yield model.drift_logits(to_unit(clips, run.device), velocities).float().cpu()
-
-
-def one_a_clip(velocities: ArrayLike, count: int) -> tuple[Velocity, ...]:
-    """The (vy, vx) of each clip, where ``velocities`` are (2,) or (n, 2)."""
-    whole: NDArray[Any] = np.broadcast_to(velocities, (count, 2))
-    return parse_velocities(whole.tolist())

@@ -139,19 +139,16 @@ def welch_interval(ours: Sample, theirs: Sample) -> Interval:
     return gap - half, gap + half
 
 
-def margin(metric: Metric, published: float) -> float:
-    """The bound on the interval of a compatible result: 5 points of accuracy, or a quarter of an error.
+def verdict(interval: Interval, metric: Metric, published: float) -> str:
+    """Whether a 95 % interval of the difference from a ``published`` mean is compatible with no difference.
 
-    Neighbouring rows of the published table are about five points apart.
+    It is where it stays within 5 points of accuracy, or a quarter of an error; neighbouring rows of the published
+    table are about five points apart.
     """
-    return 0.05 if metric == ACCURACY else 0.25 * published
-
-
-def verdict(interval: Interval, margin: float) -> str:
-    """Whether a 95 % interval of the difference from a published mean is compatible with no difference."""
     low, high = interval
     if low > 0 or high < 0:
         return "not compatible"
+    margin = 0.05 if metric == ACCURACY else 0.25 * published
     return "compatible" if max(-low, high) <= margin else "under-powered"
 
 
