@@ -130,11 +130,11 @@ class Sample:
 
 def welch_interval(ours: Sample, theirs: Sample) -> Interval:
     """95 % interval of the difference of means, ours minus theirs, with unequal deviations (Welch, 1947)."""
-    parts = [one.deviation**2 / one.size for one in (ours, theirs)]
+    parts = [sample.deviation**2 / sample.size for sample in (ours, theirs)]
     variance, gap = sum(parts), ours.mean - theirs.mean
     if variance == 0:
         return gap, gap
-    freedom = variance**2 / sum(p**2 / (one.size - 1) for p, one in zip(parts, (ours, theirs), strict=True))
+    freedom = variance**2 / sum(p**2 / (size - 1) for p, size in zip(parts, (ours.size, theirs.size), strict=True))
     half = float(scipy.stats.t.ppf(1 - LEVEL / 2, freedom)) * sqrt(variance)
     return gap - half, gap + half
 
