@@ -1,4 +1,4 @@
-"""Networks of the published FERNN code (akandykeller/FERNN, commit 7def7bc) as networks of this project."""
+"""Networks of published code as networks of this project: FERNN's (akandykeller/FERNN, commit 7def7bc), dynamics."""
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,8 +15,11 @@ from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels
 from fernn.layers.convolution import CircularConvolution
 from fernn.layers.steerable import SteerableConvolution, kernel_basis
 from fernn.models.cnn3d import CNN3D
+from fernn.models.dynamics.published import published_dynamics
 from fernn.models.fernn import build_recurrent
 from fernn.models.predictor import SequencePredictor, build_decoder
+
+__all__ = ["from_reference", "published_dynamics", "read_reference"]
 
 Weights = Mapping[str, Tensor]
 Velocities = Sequence[Sequence[int]] | Sequence[float] | None

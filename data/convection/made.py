@@ -35,9 +35,7 @@ MOST_BEYOND = 0.05
 stay inside on the presets' rows, and leave by more on half as many."""
 FINER = "raise data.refinement, or lower data.rayleigh"
 LIBRARIES = ("scipy", "pyarrow")
-DECIDING = (
-    "size", "rayleigh", "prandtl", "squares", "num_fields", "interval", "warm_up", "refinement",
-)  # fmt: skip
+DECIDING = ("size", "rayleigh", "prandtl", "squares", "num_fields", "interval", "warm_up", "refinement")
 """Fields of the config that the solved ones depend on."""
 
 

@@ -53,6 +53,7 @@ class Cell:
         """Everything that decides the cell's result, by name."""
         facts = {"data_hash": self.data_hash, "protocol_version": PROTOCOL_VERSION}
         facts |= {"model_source": self.model_source} if self.model_source else {}
+        facts |= {"model_revision": revision} if (revision := self.experiment.model.revision) > 1 else {}
         return facts | {"experiment": self.experiment.flatten()}
 
     @property

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import xarray as xr
 
 from data.errors import DataError
+from data.ocean.axes import has_times
 from data.ocean.opening import text_of
 
 
@@ -22,14 +24,18 @@ class Kind:
     """Whether it runs along the grid's axes, which are east and north only where latitude and longitude are those."""
 
 
+def _pairs(u: str, v: str, *templates: str) -> tuple[tuple[str, str], ...]:
+    return tuple((template.format(u), template.format(v)) for template in templates)
+
+
+EAST_NORTH = ("eastward", "northward")
 GEOSTROPHIC = "surface_geostrophic_{}_sea_water_velocity"
 KINDS = (
     Kind(
         "eastward and northward current",
-        (
-            ("eastward_sea_water_velocity", "northward_sea_water_velocity"),
-            ("surface_eastward_sea_water_velocity", "surface_northward_sea_water_velocity"),
-            ("eastward_sea_water_velocity_assuming_no_tide", "northward_sea_water_velocity_assuming_no_tide"),
+        _pairs(
+            *EAST_NORTH, "{}_sea_water_velocity", "surface_{}_sea_water_velocity",
+            "{}_sea_water_velocity_assuming_no_tide",
         ),
         (
             ("uo", "vo"), ("eastward_eulerian_current_velocity", "northward_eulerian_current_velocity"),
@@ -46,31 +52,34 @@ KINDS = (
     ),
     Kind(
         "current along the grid's axes",
-        (
-            ("sea_water_x_velocity", "sea_water_y_velocity"),
-            ("surface_sea_water_x_velocity", "surface_sea_water_y_velocity"),
-        ),
+        _pairs("x", "y", "sea_water_{}_velocity", "surface_sea_water_{}_velocity"),
         (("vozocrtx", "vomecrty"), ("vxo", "vyo")),
         along_grid=True,
     ),
     Kind(
         "geostrophic current",
-        (
-            (GEOSTROPHIC.format("eastward"), GEOSTROPHIC.format("northward")),
-            ("geostrophic_eastward_sea_water_velocity", "geostrophic_northward_sea_water_velocity"),
-        ),
+        _pairs(*EAST_NORTH, GEOSTROPHIC, "geostrophic_{}_sea_water_velocity"),
         (("ugos", "vgos"), ("ugeo", "vgeo"), ("ug", "vg"), ("ugeos", "vgeos"), ("u_g", "v_g"), ("u_geo", "v_geo")),
     ),
     Kind(
         "anomaly of the geostrophic current",
-        tuple(
-            (f"{GEOSTROPHIC.format('eastward')}_{suffix}", f"{GEOSTROPHIC.format('northward')}_{suffix}")
-            for suffix in ("assuming_sea_level_for_geoid", "assuming_mean_sea_level_for_geoid")
+        _pairs(
+            *EAST_NORTH, f"{GEOSTROPHIC}_assuming_sea_level_for_geoid",
+            f"{GEOSTROPHIC}_assuming_mean_sea_level_for_geoid",
         ),
         (("ugosa", "vgosa"),),
     ),
 )  # fmt: skip
 """In the order of preference, the pairs of names of each kind as well."""
+BY_STANDARD_NAME = {
+    name: (component, kind)
+    for kind in KINDS for pair in kind.standard_names for component, name in zip("uv", pair, strict=True)
+}  # fmt: skip
+BY_NAME = {
+    name: (component, kind, row)
+    for kind in KINDS for row, pair in enumerate(kind.names) for component, name in zip("uv", pair, strict=True)
+}  # fmt: skip
+"""What a common name means, and the place of its pair among those of its kind."""
 OTHER = re.compile(
     r"(^|_)(winds?|ice|stokes|stress|air|waves?|transport|standard_error|status_flag|number_of_observations|tidal)(_|$)"
 )
@@ -79,8 +88,8 @@ CURRENT = re.compile(r"current|water_velocity|ocean_velocity|sea_velocity")
 """Words in a long name of what is a current, though one of the others may stand there too."""
 
 
-class NoCurrents(DataError):
-    """A file has no variable that is a component of a current."""
+class NoFields(DataError):
+    """A file has neither currents nor times, as a mask or the depth of the sea floor has none."""
 
 
 @dataclass(frozen=True)
@@ -106,23 +115,23 @@ class Candidate:
     is_standard: bool
 
 
-def chosen(path: Path, dataset: xr.Dataset, asked: tuple[str, str] | None) -> Chosen:
+def chosen(path: Path, dataset: xr.Dataset, variables: tuple[str, str] | None) -> Chosen:
     """The components to read, those asked for or the most preferred pair; raises DataError if there are none."""
-    if asked is not None:
-        return _asked(path, dataset, asked)
-    found = [one for name in dataset.variables if (one := _candidate(dataset, str(name))) is not None]
-    for kind in KINDS:
-        if names := _pair(path, kind, [one for one in found if one.kind is kind]):
-            return Chosen(kind, names, tuple(one.name for one in found if one.name not in names.values()))
-    for kind in KINDS:
-        if mine := [one for one in found if one.kind is kind]:
-            best = min(mine, key=lambda one: one.row)
-            return Chosen(kind, {best.component: best.name}, tuple(one.name for one in found if one is not best))
-    raise NoCurrents(
-        f"{path} must have currents, as uo and vo or by the standard names eastward_sea_water_velocity and "
-        f"northward_sea_water_velocity; it has {_listed(dataset)}: name them with --variables U V, "
-        "or leave it out"
-    )
+    if variables is not None:
+        return _asked(path, dataset, variables)
+    candidates = [one for name in dataset.variables if (one := _candidate(dataset, str(name))) is not None]
+    pairs = (_pair(path, [one for one in candidates if one.kind is kind]) for kind in KINDS)
+    alone = sorted(candidates, key=lambda one: (KINDS.index(one.kind), one.row))[:1]
+    first = next(filter(None, pairs), alone)
+    if not first:
+        raise _refusal(
+            dataset,
+            f"{path} must have currents, as uo and vo or by the standard names eastward_sea_water_velocity and "
+            f"northward_sea_water_velocity; it has {_listed(dataset)}: name them with --variables U V, "
+            "or leave it out",
+        )
+    names = {one.component: one.name for one in first}
+    return Chosen(first[0].kind, names, tuple(one.name for one in candidates if one not in first))
 
 
 def _asked(path: Path, dataset: xr.Dataset, asked: tuple[str, str]) -> Chosen:
@@ -130,8 +139,12 @@ def _asked(path: Path, dataset: xr.Dataset, asked: tuple[str, str]) -> Chosen:
         raise DataError(f"--variables must name two variables, u and v, got {asked[0]} twice")
     names = {component: name for component, name in zip("uv", asked, strict=True) if name in dataset.variables}
     if not names:
-        raise NoCurrents(f"{path} has neither {asked[0]} nor {asked[1]}, it has {_listed(dataset)}")
+        raise _refusal(dataset, f"{path} has neither {asked[0]} nor {asked[1]}, it has {_listed(dataset)}")
     return Chosen(Kind(" and ".join(asked), ()), names)
+
+
+def _refusal(dataset: xr.Dataset, reason: str) -> DataError:
+    return DataError(reason) if has_times(dataset) else NoFields(reason)
 
 
 def _listed(dataset: xr.Dataset) -> str:
@@ -139,47 +152,26 @@ def _listed(dataset: xr.Dataset) -> str:
 
 
 def _candidate(dataset: xr.Dataset, name: str) -> Candidate | None:
-    variable = dataset.variables[name]
+    variable, by_name = dataset.variables[name], BY_NAME.get(name.lower())
+    standard = text_of(variable, "standard_name").lower()
     if variable.ndim < 2 or variable.dtype.kind not in "fiu":
         return None
-    standard = text_of(variable, "standard_name").lower()
-    by_name = _row(name.lower())
-    for kind in KINDS:
-        for component, names in zip("uv", zip(*kind.standard_names, strict=True), strict=True):
-            if standard in names:
-                row = by_name[2] if by_name and by_name[:2] == (kind, component) else len(kind.names)
-                return Candidate(name, component, kind, row, True)
-    if by_name is None or OTHER.search(standard.replace(" ", "_")) or (not standard and _is_other(variable)):
-        return None
-    kind, component, row = by_name
-    return Candidate(name, component, kind, row, False)
+    if standard in BY_STANDARD_NAME:
+        component, kind = BY_STANDARD_NAME[standard]
+        row = by_name[2] if by_name and by_name[:2] == (component, kind) else len(kind.names)
+        return Candidate(name, component, kind, row, True)
+    words = re.sub(r"[^a-z0-9]+", "_", text_of(variable, "long_name").lower())  # as "10 metre U wind component"
+    is_other = OTHER.search(standard.replace(" ", "_") or words) and (standard or not CURRENT.search(words))
+    return None if by_name is None or is_other else Candidate(name, *by_name, False)
 
 
-def _is_other(variable: xr.Variable) -> bool:
-    """Whether its long name is that of no current, as "10 metre U wind component"."""
-    words = re.sub(r"[^a-z0-9]+", "_", text_of(variable, "long_name").lower())
-    return OTHER.search(words) is not None and CURRENT.search(words) is None
-
-
-def _row(name: str) -> tuple[Kind, str, int] | None:
-    """The kind, the component and the pair's place of a common name."""
-    for kind in KINDS:
-        for place, pair in enumerate(kind.names):
-            if name in pair:
-                return kind, "uv"[pair.index(name)], place
-    return None
-
-
-def _pair(path: Path, kind: Kind, found: Sequence[Candidate]) -> dict[str, str]:
+def _pair(path: Path, candidates: Sequence[Candidate]) -> list[Candidate]:
     """The most preferred u and v of one kind, empty where it has but one component or none."""
-    sides = {component: [one for one in found if one.component == component] for component in "uv"}
-    both = [(u, v) for u in sides["u"] for v in sides["v"] if u.row == v.row or (u.is_standard and v.is_standard)]
-    if not both:
-        return {}
-    rows = [(u, v) for u, v in both if u.row == v.row < len(kind.names)] or both
-    best = min(u.row for u, _ in rows)
-    first = [(u, v) for u, v in rows if u.row == best]
+    sides = ([one for one in candidates if one.component == component] for component in "uv")
+    pairs = [(u, v) for u, v in product(*sides) if u.row == v.row or (u.is_standard and v.is_standard)]
+    rows = [(u, v) for u, v in pairs if u.row == v.row < len(u.kind.names)] or pairs
+    first = [pair for pair in rows if pair[0].row == min(u.row for u, _ in rows)]
     if len(first) > 1:
         names = ", ".join(f"{u.name} and {v.name}" for u, v in first)
         raise DataError(f"{path} has several pairs of currents, {names}: choose one with --variables U V")
-    return {"u": first[0][0].name, "v": first[0][1].name}
+    return list(first[0]) if first else []

@@ -1,4 +1,4 @@
-"""Noether Networks from videos and trajectories to table and report, on the same engine as KTH."""
+"""Noether Networks from videos to table, quality of frames and report, on the same engine as KTH."""
 
 import json
 import re
@@ -8,10 +8,10 @@ import pytest
 
 from data.physics101 import demo
 from fernn.files.checkpoint import unpack
-from tune import noether_search, pendulum_search, report
+from tune import noether_search, report
 from tune.commands.evaluate import main as evaluate
 
-RAMP, PENDULUM = noether_search.SEARCH, pendulum_search.SEARCH
+RAMP = noether_search.SEARCH
 FEW = ["--preset", "demo", "--seeds", "0", "--epochs", "1"]
 TINY = ["--set", "data.size=16", "--set", "data.num_frames=5", "--set", "model.widths=[2,3]"]
 TINY += ["--set", "model.depths=[1,1]", "--set", "model.recurrent=4", "--set", "model.embedding_width=2"]
@@ -69,16 +69,6 @@ def test_searched_fields_are_set_by_all_their_values(command):
     assert code == 2 and "inner_steps must be 0 or more, got -1" in said.err
     code, said = command("--plan", "--set", "seed=3", search=RAMP)
     assert code == 2 and "seed is searched, so it cannot be set: use --seeds" in said.err
-
-
-@pytest.mark.soak
-def test_a_pendulum_demo_runs_without_asking_for_a_gpu(command, two_cpus, tmp_path, monkeypatch, capsys):
-    few = ["--models", "noether", "mlp", "--set", "data.num_sequences=[4,3,3]", "--seeds", "0", "--epochs", "1"]
-    code, (out, err) = command("--set", "data.passes=1", *few, search=PENDULUM)
-    assert code == 0 and "test error (RMSE)" in out and "wants GPUs" not in err, err
-    assert report.main(report.Options("ideal-pendulum-paper")) == 0
-    monkeypatch.setattr("sys.argv", ["noether_eval.py", "--study", "ideal-pendulum-paper"])
-    assert evaluate("quality") == 2 and "not for ideal-pendulum: see python tune/report.py" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

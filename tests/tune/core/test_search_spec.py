@@ -1,18 +1,16 @@
 """Every search file: its cells are read back as they were planned, and its published models are its own."""
 
 import json
-import os
-import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tune.core.search_spec import searches
-from tune.core.study import cell_of, plan_cells
+import tune
+from tune.core.search_spec import Published, _declared, searches
+from tune.core.study import StudyError, cell_of, plan_cells
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SEARCHES = list({id(search): search for search in searches().values()}.values())
 PRESETS = [(search, preset) for search in SEARCHES for preset in search.presets.values()]
 
@@ -40,16 +38,24 @@ def test_what_is_published_is_said_of_searched_dimensions_and_fields_of_the_base
 def test_every_search_file_is_found_by_its_data_set():
     assert len(SEARCHES) == len(list((ROOT / "tune").glob("*_search.py")))
     assert searches()["made-convection"] is searches()["convection"]
+    assert searches()["kth"].published and searches()["kth"] is not searches()["kth-video"]
 
 
-@pytest.mark.soak
-def test_a_search_from_outside_is_one_file_whose_demo_runs(prepared, tmp_path):
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/extend/search.md").read_text(), re.DOTALL)
-    (tmp_path / "still_search.py").write_text(code)
-    command = [sys.executable, "still_search.py", "--preset", "demo", "--models", "grnn", "--data", prepared, "--json"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, env=environment)
-    assert done.returncode == 0, done.stderr
-    (table,) = (event for line in done.stdout.splitlines() if (event := json.loads(line))["event"] == "table")
-    (row,) = table["rows"]
-    assert row["model"] == "grnn" and row["n"] == 1
+@pytest.mark.parametrize(
+    ("certainty", "is_certain"), [("read in the source", True), ("second-hand", True), ("uncertain: garbled", False)]
+)
+def test_no_verdict_rests_on_an_uncertain_number(certainty, is_certain):
+    assert Published(0.5, 0.1, "a paper", certainty).is_certain == is_certain
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("", "must declare SEARCH"), ("import no_such_module", "no_such_module"), ("SEARCH = 3", "got 3")],
+)
+def test_a_search_file_without_a_search_is_refused_with_its_name(content, message, tmp_path, monkeypatch):
+    (tmp_path / "odd_search.py").write_text(content)
+    monkeypatch.setattr(tune, "__path__", [*tune.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "tune.odd_search", raising=False)
+    with pytest.raises(StudyError, match=message) as refused:
+        _declared(tmp_path / "odd_search.py")
+    assert str(tmp_path / "odd_search.py") in str(refused.value)
