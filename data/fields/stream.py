@@ -6,7 +6,7 @@ The order of a training epoch comes from the stream ("windows", seed, epoch), th
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from ray.data.collate_fn import NumpyBatchCollateFn
 
-from data.data_set import SPLITS, by_split
+from data.data_set import SPLITS, DataSet, by_split
 from data.errors import DataError
-from data.fields.schema import TILES, Tile, breaks_of, read_tiles
+from data.fields.schema import SCHEMA, TILES, Tile, breaks_of, read_tiles
 from data.fields.windows import Window, count_windows, cut_at, frames_used, is_held_out, windows
 from data.manifest import Manifest
 from data.stream import Stream, batches
@@ -55,6 +55,10 @@ def num_windows(data: FieldsConfig, manifest: Manifest | None, is_demo: bool) ->
     return by_split((train, validation, test + (domain if data.domain else 0)))
 
 
+fields_data_set = partial(DataSet, schema=lambda data: SCHEMA, num_clips=num_windows, read=read_fields)
+"""A data set of tiles of velocity fields."""
+
+
 class FieldStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
@@ -72,25 +76,21 @@ class FieldStream(Stream):
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """All training windows in an order of the epoch's own."""
-        mine = self.windows["train"]
-        order = generator("windows", seed, epoch).permutation(len(mine))
-        return self._batches([mine[place] for place in order], None)
+        windows = self.windows["train"]
+        order = generator("windows", seed, epoch).permutation(len(windows))
+        return self._batches([windows[place] for place in order])
 
     def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
         """The split's windows in a fixed order; the test's with their shifts, those of the domain test last."""
         if velocities is not None:
             raise DataError("velocity generalization is of clips that are set in motion; fields move by themselves")
         if split != "test":
-            return self._batches(self.windows[split], None)
-        both = [*self.windows["test"], *self.windows["domain"]]
-        labels = np.zeros((len(both), len(LABELS)), np.float32)
-        labels[:, :-1] = [shift_of(window, self.deviation) for window in both]
+            return self._batches(self.windows[split])
+        tested = [*self.windows["test"], *self.windows["domain"]]
+        labels = np.zeros((len(tested), len(LABELS)), np.float32)
+        labels[:, :-1] = [shift_of(window, self.deviation) for window in tested]
         labels[len(self.windows["test"]) :, -1] = 1
-        return self._batches(both, labels)
-
-    def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
-        """Raises DataError: no field is set in motion."""
-        raise DataError("velocity generalization is of clips that are set in motion; fields move by themselves")
+        return self._batches(tested, labels)
 
     def num_clips(self, split: Split) -> int:
         """How many windows the split has."""
@@ -100,8 +100,9 @@ class FieldStream(Stream):
     def moments(self) -> tuple[float, float]:
         """Mean and deviation over both components of all frames of the training period."""
         seen = [
-            tile.frames[: self._train_end(tile)] for tile in self.corpus.tiles if not is_held_out(tile.name, self.data)
-        ]
+            tile.frames[: cut_at(frames_used(len(tile.frames), self.data), self.data)[1]]
+            for tile in self.corpus.tiles if not is_held_out(tile.name, self.data)
+        ]  # fmt: skip
         count = sum(frames.size for frames in seen)
         mean = sum(float(frames.sum(dtype=np.float64)) for frames in seen) / count
         square = sum(float(np.square(frames - mean, dtype=np.float64).sum()) for frames in seen) / count
@@ -112,10 +113,7 @@ class FieldStream(Stream):
         """Of the clips that a model sees, in the training period."""
         return 1.0 if self.data.standardised else self.moments[1]
 
-    def _train_end(self, tile: Tile) -> int:
-        return cut_at(frames_used(len(tile.frames), self.data), self.data)[1]
-
-    def _batches(self, chosen: Sequence[Window], labels: NDArray[np.float32] | None) -> Iterator[Batch]:
+    def _batches(self, chosen: Sequence[Window], labels: NDArray[np.float32] | None = None) -> Iterator[Batch]:
         places = {tile.name: place for place, tile in enumerate(self.corpus.tiles)}
         columns: dict[str, Any] = {
             "tile": np.array([places[name] for name, _ in chosen]), "start": np.array([start for _, start in chosen]),

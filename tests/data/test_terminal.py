@@ -16,7 +16,7 @@ from data.terminal import PLAIN, PlainConsole, begin, make_readable, plain, prog
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path for floor in ("fernn", "data", "tune") for path in (ROOT / floor).rglob("*.py"))
-ASKED_BY_PROGRAMS = ROOT / "tune/commands/probing.py"
+ASKED_BY_PROGRAMS = ROOT / "tune/commands/checks.py"
 COMMANDS = [
     path
     for path in SOURCES

@@ -79,7 +79,7 @@ def test_a_changed_metric_is_named_with_its_epoch_and_size(study, again, tmp_pat
 
 def test_other_threads_and_a_loss_that_is_no_number_are_said(study, again):
     known = recorded_cell(study, study.cells[0].name)
-    machine = {**known.machine, "threads": 2, "torch": "1.0"}
+    machine = {**known.done.machine, "threads": 2, "torch": "1.0"}
     cell = replace(
         known.cell, experiment=replace(known.cell.experiment, optim=replace(known.cell.experiment.optim, lr=1e30))
     )
