@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fernn.layers.eidetic import EideticCell, EideticPass
-from fernn.layers.patches import from_patches, to_patches
-from fernn.models.base import ModelConfig, require_positive
+from fernn.models.base import ModelConfig, require_at_least
 
 
 class E3DLSTM(nn.Module):
@@ -50,7 +49,7 @@ class E3DLSTM(nn.Module):
 
     def _predictions(self, frames: Tensor, given: Tensor, num_steps: int) -> Tensor:
         maps = to_patches(frames, self.config.patch_size)
-        layers = [cell.begin(num_steps) for cell in self.cells]  # type: ignore[operator]
+        layers = [EideticPass(cell, num_steps) for cell in self.cells]  # type: ignore[arg-type]
         shown = [torch.zeros_like(maps[:, 0])] * (self.config.window - 1)
         memory: Tensor | None = None
         predicted: list[Tensor] = []
@@ -86,6 +85,25 @@ class E3DLSTM(nn.Module):
         return hidden[-1]
 
 
+def to_patches(frames: Tensor, size: int) -> Tensor:
+    """Frames (..., c, h, w) as maps (..., size * size * c, h / size, w / size).
+
+    A channel is a place in a patch: its row slowest, then its column, then the frame's channel. Raises ValueError
+    where patches do not fill the frame.
+    """
+    rows, columns = frames.shape[-2:]
+    if rows % size or columns % size:
+        raise ValueError(f"patches of {size}x{size} pixels must fill the frame, got frames of {rows}x{columns}")
+    parts = frames.unflatten(-1, (-1, size)).unflatten(-3, (-1, size))  # (..., c, h', row, w', column)
+    return parts.movedim((-3, -1), (-5, -4)).flatten(-5, -3)
+
+
+def from_patches(maps: Tensor, size: int) -> Tensor:
+    """The frames whose patches the maps are: the inverse of :func:`to_patches`, exactly."""
+    parts = maps.unflatten(-3, (size, size, -1))  # (..., row, column, c, h', w')
+    return parts.movedim((-5, -4), (-3, -1)).flatten(-2, -1).flatten(-3, -2)
+
+
 @dataclass(frozen=True)
 class E3DLSTMConfig(ModelConfig):
     """An E3D-LSTM; the defaults are the published network for Moving MNIST, as the published code computes it."""
@@ -110,7 +128,7 @@ class E3DLSTMConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         names = ("num_layers", "hidden_channels", "patch_size", "kernel_depth", "kernel_size", "window")
-        require_positive(**{name: getattr(self, name) for name in names})
+        require_at_least(1, **{name: getattr(self, name) for name in names})
         if self.residual and self.num_layers % 2:
             raise ValueError(f"num_layers must be even where residual is set, got {self.num_layers}")
 

@@ -61,6 +61,14 @@ class StoredConfig(ModelConfig):
         raise UnnamedModelError(how_to_name(self.name))
 
 
+def named_config(name: str) -> ModelConfig:
+    """The config of a user's own model that was named; raises UnnamedModelError for another."""
+    if name not in NAMED:
+        require_own_name(name)
+        raise UnnamedModelError(how_to_name(name))
+    return NAMED[name]
+
+
 def how_to_name(name: str) -> str:
     """What a user does who wants the network of a model of their own."""
     if name in NAMED:
@@ -122,21 +130,14 @@ def name_model(name: str, found: Any) -> ModelConfig:
 
 def _module(name: str, folders: Sequence[Path]) -> Any:
     """The module, each package above it looked at before it is imported."""
-    for dotted in accumulate(name.split("."), lambda package, part: f"{package}.{part}"):
-        if dotted not in sys.modules:
-            _require_outside(dotted, folders)
+    for dotted in accumulate(name.split("."), "{}.{}".format):
+        spec = None if dotted in sys.modules else find_spec(dotted)
+        places = [] if spec is None else [*(spec.submodule_search_locations or ()), spec.origin]
+        for place in filter(None, places):
+            if _is_inside(place, folders):
+                raise ImportError(f"{place} is among the studies, whose files are never imported: keep it elsewhere")
         import_module(dotted)
     return sys.modules[name]
-
-
-def _require_outside(dotted: str, folders: Sequence[Path]) -> None:
-    spec = find_spec(dotted)
-    if spec is None:
-        raise ModuleNotFoundError(f"No module named {dotted!r}")
-    places = [*(spec.submodule_search_locations or ()), *([spec.origin] if spec.has_location and spec.origin else ())]
-    for place in places:
-        if _is_inside(place, folders):
-            raise ImportError(f"{place} is among the studies, whose files are never imported: keep it elsewhere")
 
 
 def _is_inside(place: str | Path, folders: Sequence[Path]) -> bool:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fernn.models.noether import StateNetwork
-from fernn.models.noether.network import Rollout
+from fernn.models.noether.tailoring import Rollout
 from fernn.train.metric import RMSE
 from fernn.train.prediction import FrameErrors, Prediction
 

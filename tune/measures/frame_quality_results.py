@@ -67,7 +67,7 @@ Predicts the test clips with up to --steps inner steps, by SGD or Adam: MSE, PSN
 A Noether Network takes the steps that it was trained for. FERNN, E3D-LSTM or any other predictor of frames, which was
 trained without, learns a quantity from the true training clips (or conserves the frames' brightness), and moves all its
 weights for each clip; learning rate and number of steps are chosen on validation clips. See
-fernn/models/noether/predictor.py for the method, and why such a network is not trained through its steps.
+fernn/models/noether/tailoring.py for the method, and why such a network is not trained through its steps.
 Source: Alet et al., "Noether Networks", NeurIPS 2021.
 
     python tune/noether_eval.py --study physics101-paper

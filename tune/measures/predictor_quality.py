@@ -18,10 +18,8 @@ from data.stream import Corpus, Stream
 from fernn.batch import Batch
 from fernn.experiment import Split
 from fernn.files.checkpoint import Tensors
-from fernn.models.noether.network import Rollout
-from fernn.models.noether.predictor import TailoredPredictor
 from fernn.models.noether.quantities import Brightness, ComparedWith, FrameQuantity, learn
-from fernn.models.noether.tailoring import InnerOptimizer, InnerSteps, Step
+from fernn.models.noether.tailoring import InnerOptimizer, InnerSteps, Step, TailoredPredictor
 from fernn.seeding import seed_of
 from fernn.train.evaluate import autocast, evaluating, to_unit
 from fernn.train.run import Run
@@ -143,7 +141,7 @@ class PredictorMeasurement(QualityMeasurement):
 def plain(network: nn.Module, given: Tensor, horizon: int) -> Iterator[Step]:
     """The network's own prediction, as the one after zero steps."""
     frames, nothing = torch.cat([given, network(given, horizon).float()], dim=1), given.new_zeros(len(given))
-    yield Step(nothing, Rollout(frames, nothing), {})
+    yield Step(nothing, frames, {})
 
 
 def spread(known: int, number: int) -> list[int]:

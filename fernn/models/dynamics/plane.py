@@ -7,8 +7,12 @@ from typing import ClassVar
 from torch import nn
 
 from fernn.layers.magnitude import MagnitudeConvolution
-from fernn.layers.uniform_motion import UniformMotionConvolution
-from fernn.layers.velocity_pairs import PairConvolution, PixelUpsampling
+from fernn.layers.velocity_pairs import (
+    PairConvolution,
+    PixelUpsampling,
+    UniformMotionConvolution,
+    UniformMotionDeviation,
+)
 from fernn.models.dynamics.networks import Parts, ResNet, UNet, decoder, encoder
 
 
@@ -83,7 +87,7 @@ class UniformMotionParts(PairParts):
     convolution = UniformMotionConvolution
 
     def second(self, num_in: int, num_out: int) -> nn.Module:
-        return UniformMotionConvolution(num_in, num_out, self.kernel_size, restores_mean=False)
+        return UniformMotionDeviation(num_in, num_out, self.kernel_size)
 
 
 class MagnitudeParts(PairParts):
