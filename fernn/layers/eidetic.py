@@ -138,10 +138,10 @@ class _Append(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, past: Tensor, added: Tensor, room: Tensor) -> Tensor:
         context.num_past = past.shape[1]
-        whole = room.data
+        tokens = room.data
         last = context.num_past + added.shape[1]
-        whole[:, context.num_past : last] = added
-        return whole[:, :last].data
+        tokens[:, context.num_past : last] = added
+        return tokens[:, :last].data
 
     @staticmethod
     @once_differentiable

@@ -76,7 +76,7 @@ def model_config(name: str, data: str = "kth") -> ModelConfig:
     """
     if ":" in name:
         return named_config(name)
-    known = models_of(data)
-    if name not in known:
-        raise KeyError(f"{unknown_name(name, list(known), kind='model')}, or package.module:ConfigClass")
-    return known[name]
+    models = models_of(data)
+    if name not in models:
+        raise KeyError(f"{unknown_name(name, list(models), kind='model')}, or package.module:ConfigClass")
+    return models[name]

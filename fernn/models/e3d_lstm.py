@@ -48,34 +48,29 @@ class E3DLSTM(nn.Module):
         return self._predictions(clips, given, clips.shape[1] - 1)
 
     def _predictions(self, frames: Tensor, given: Tensor, num_steps: int) -> Tensor:
+        """A step reads the true frame where it is given, else what was predicted for it."""
         maps = to_patches(frames, self.config.patch_size)
         layers = [EideticPass(cell, num_steps) for cell in self.cells]  # type: ignore[arg-type]
         shown = [torch.zeros_like(maps[:, 0])] * (self.config.window - 1)
         memory: Tensor | None = None
         predicted: list[Tensor] = []
         for time in range(num_steps):
-            shown = [*shown, self._input(maps, given, predicted, time)][-self.config.window :]
+            frame = maps[:, time] if time < maps.shape[1] else predicted[-1]
+            if predicted and time < maps.shape[1]:
+                frame = torch.where(given[:, time, None, None, None], frame, predicted[-1].to(maps.dtype))
+            shown = [*shown, frame][-self.config.window :]
             window = torch.stack(shown, dim=2).contiguous(memory_format=torch.channels_last_3d)
             top, memory = self._step(window, layers, memory)
             predicted.append(self.decoder(top)[:, :, 0])
         return from_patches(torch.stack(predicted, dim=1), self.config.patch_size)
 
-    @staticmethod
-    def _input(maps: Tensor, given: Tensor, predicted: list[Tensor], time: int) -> Tensor:
-        """The frame that is read at ``time``: the true one where it is given, else what was predicted for it."""
-        if time >= maps.shape[1]:
-            return predicted[-1]
-        if not predicted:
-            return maps[:, time]
-        return torch.where(given[:, time, None, None, None], maps[:, time], predicted[-1].to(maps.dtype))
-
     def _step(self, inputs: Tensor, layers: list[EideticPass], memory: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """One step of all layers: what the decoder reads, and the memory."""
         hidden: list[Tensor] = []
         for layer in layers:
-            new, fresh = layer.step(self._below(hidden) if hidden else inputs, memory)
-            memory = fresh if self.config.return_new_memory else None
-            hidden.append(new)
+            state, new_memory = layer.step(self._below(hidden) if hidden else inputs, memory)
+            memory = new_memory if self.config.return_new_memory else None
+            hidden.append(state)
         return self._below(hidden), memory
 
     def _below(self, hidden: list[Tensor]) -> Tensor:

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from fernn.flows import Flow, TranslationFlow
 from fernn.flows.translation import Velocity
 from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels, pool_velocities
-from fernn.layers.convolution import CircularConvolution, Padding
-from fernn.layers.embedding import FrameEmbedding
+from fernn.layers.convolution import CircularConvolution, FrameEmbedding, Padding
 from fernn.models.base import ModelConfig, require_at_least
 
 Cells = Sequence[FERNNCell | LearnedKernelCell]

@@ -50,11 +50,11 @@ class StoredConfig(ModelConfig):
 
     def override(self, values: Mapping[str, Any]) -> Self:
         """A copy with the named fields changed; raises KeyError for a name that does not exist."""
-        known = dict(self.values)
+        fields = dict(self.values)
         for name in values:
-            if name not in known:
-                raise KeyError(unknown_name(name, known, kind="field"))
-        return replace(self, values=tuple({**known, **values}.items()))
+            if name not in fields:
+                raise KeyError(unknown_name(name, fields, kind="field"))
+        return replace(self, values=tuple({**fields, **values}.items()))
 
     def build(self, **shape: int) -> nn.Module:
         """Raises UnnamedModelError: there is no class to build from."""
@@ -108,20 +108,20 @@ def import_model(name: str, outside: Iterable[str | Path] = ()) -> ModelConfig:
     module, _, attribute = name.partition(":")
     try:
         with _path_without(folders):
-            found = getattr(_module(module, folders), attribute)
+            kind = getattr(_module(module, folders), attribute)
     except Exception as error:  # a user's module may raise anything
         hidden = f"; not looked for in {Path.cwd()}, where studies are kept" if _is_inside(".", folders) else ""
         reason = f"model {name!r} cannot be imported ({error}{hidden})"
         raise ValueError(f"{reason}: install it, or run from its folder") from error
-    return name_model(name, found)
+    return name_model(name, kind)
 
 
-def name_model(name: str, found: Any) -> ModelConfig:
-    """The config of the class ``found``, registered as ``name``; raises ValueError where it is no config's class."""
-    if not (isinstance(found, type) and issubclass(found, ModelConfig)):
-        raise ValueError(f"model {name!r} must be a class derived from fernn.models.ModelConfig, got {found!r}")
+def name_model(name: str, kind: Any) -> ModelConfig:
+    """The config of the class ``kind``, registered as ``name``; raises ValueError where it is no config's class."""
+    if not (isinstance(kind, type) and issubclass(kind, ModelConfig)):
+        raise ValueError(f"model {name!r} must be a class derived from fernn.models.ModelConfig, got {kind!r}")
     try:
-        config = found()  # type: ignore[call-arg]
+        config = kind()  # type: ignore[call-arg]
         NAMED[name] = replace(config.override(config.flatten()), name=name)  # 0 becomes 0.0 where a float stands
     except TypeError as error:
         raise ValueError(f"model {name!r} must have a default for every field: {error}") from error

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fernn.models.base import ModelConfig, require_at_least
-from fernn.models.dynamics.networks import Parts
-from fernn.models.dynamics.plane import MagnitudeParts, PlainParts, UniformMotionParts
+from fernn.models.dynamics.networks import MagnitudeParts, Parts, PlainParts, UniformMotionParts
 from fernn.models.dynamics.rotation import RotationParts
 from fernn.models.dynamics.scaling import ScaleParts
 

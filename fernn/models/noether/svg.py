@@ -57,18 +57,23 @@ class SVG(nn.Module):
         seen = clips[:, : noise.shape[1] + 1 if taught else num_given]
         codes, skips = self.encoder(seen.flatten(0, 1))
         codes = codes.unflatten(0, seen.shape[:2])
-        states, predicted, terms = self.start(codes[:, 0]), [], []
-        for i in range(1, seen.shape[1]):
-            code, states, term = self.step(codes[:, i - 1], codes[:, i], noise[:, i - 1], states)
-            predicted.append(code)
-            terms.append(term)
+        predicted, states, divergence = self._read(codes, noise)
         skips = [maps.unflatten(0, seen.shape[:2])[:, num_given - 2] for maps in skips]
         if taught:
             decoded = self._decoded(torch.stack(predicted[num_given - 1 :], dim=1), skips)
             frames = torch.cat([clips[:, :num_given], decoded], dim=1)
         else:
             frames = self._rolled(seen, codes[:, -1], noise[:, num_given - 1 :], states, skips)
-        return Rollout(frames, torch.stack(terms).sum(dim=0))
+        return Rollout(frames, divergence)
+
+    def _read(self, codes: Tensor, noise: Tensor) -> tuple[list[Tensor], States, Tensor]:
+        """The codes predicted from true ones (b, n, code), the states after them, and the KL terms (b,), summed."""
+        states, predicted, terms = self.start(codes[:, 0]), [], []
+        for i in range(1, codes.shape[1]):
+            code, states, term = self.step(codes[:, i - 1], codes[:, i], noise[:, i - 1], states)
+            predicted.append(code)
+            terms.append(term)
+        return predicted, states, torch.stack(terms).sum(dim=0)
 
     def _decoded(self, codes: Tensor, skips: Sequence[Tensor]) -> Tensor:
         """The frames of all codes (b, n, code) at once, with the same maps (b, ...) for each frame of a clip."""
