@@ -1,20 +1,25 @@
-"""Files: written whole or not at all, told from what is no data, their fingerprints, a lock between processes."""
+"""Files: written whole or not at all, told from what is no data, their checksums, a lock between processes."""
 
 import contextlib
 import errno
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from data.errors import DataError, StorageError
 from fernn.files.kinds import UnreadableError, require_content
 
 MOST_DEEP = 4
 """How many folders down files are looked for in one that a user names."""
+CHECKSUM = "crc32"
+"""The name under which facts carry their own checksum, by which a flipped byte is noticed."""
 NO_ROOM = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up", errno.EFBIG: "too large"}
 
 
@@ -32,6 +37,23 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def checksum(value: Any) -> int:
+    """CRC-32 of a JSON value, which finds every flipped byte."""
+    return zlib.crc32(json.dumps(value).encode())
+
+
+def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts with their checksum."""
+    return {**facts, CHECKSUM: checksum(facts)}
+
+
+def unsealed(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts without their checksum; raises KeyError where that is missing, ValueError where it is of others."""
+    if facts.pop(CHECKSUM) != checksum(facts):
+        raise ValueError("the checksum is of other facts")
+    return facts
+
+
 def instead_of_data(path: Path) -> str:
     """What a file is instead of data, as the end of a sentence with the way out; "" where it may be data.
 
@@ -46,15 +68,15 @@ def instead_of_data(path: Path) -> str:
 
 def files_below(folder: Path, name: re.Pattern[str]) -> list[Path]:
     """The files whose whole name the pattern matches, in ``folder`` and four folders down, the nearest first."""
-    found: list[Path] = []
+    matching: list[Path] = []
     for place, folders, files in os.walk(folder, followlinks=True):
         depth = len(Path(place).relative_to(folder).parts)
-        folders[:] = (
-            sorted(one for one in folders if not one.startswith((".", "__MACOSX"))) if depth < MOST_DEEP else []
-        )
-        paths = (Path(place) / one for one in files if name.fullmatch(one))
-        found += [path for path in paths if path.is_file()]
-    return sorted(found, key=lambda path: (len(path.parts), path))
+        folders[:] = sorted(inner for inner in folders if not inner.startswith((".", "__MACOSX")))
+        if depth == MOST_DEEP:
+            folders.clear()
+        paths = (Path(place) / file for file in files if name.fullmatch(file))
+        matching += [path for path in paths if path.is_file()]
+    return sorted(matching, key=lambda path: (len(path.parts), path))
 
 
 def write_atomically(path: Path, text: str) -> None:

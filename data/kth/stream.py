@@ -8,22 +8,20 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import ArrayLike, NDArray
-from ray.data.collate_fn import NumpyBatchCollateFn
 from torch import Tensor
 
+from data.data_set import SPLITS
 from data.errors import DataError
-from data.kth.splits import split_of
+from data.kth.schema import split_of
 from data.manifest import Manifest
 from data.preparing.frames import frames_of
 from data.preparing.parquet import read_table
-from data.preparing.splits import SPLITS
-from data.stream import Stream, batches
+from data.stream import Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import KTHConfig, KTHVideoConfig
 from fernn.experiment import Split
@@ -52,21 +50,27 @@ class Footage:
         """The clips' batches, made on the device; raises DataError where a split has none that is long enough."""
         return ClipStream(self, data, batch_size, device)
 
+    def rows(self, clips: Integers, firsts: Integers, velocities: Integers, flips: Integers) -> pa.Table:
+        """What :class:`GatherClips` reads: one row for each of the clips, from its frame ``firsts`` on."""
+        labels, starts, (vy, vx) = self.labels[clips], self.offsets[clips] + firsts, velocities.T
+        return pa.table({"clip": clips, "label": labels, "start": starts, "vy": vy, "vx": vx, "flip": flips})
+
 
 def read_footage(folder: Path, manifest: Manifest) -> Footage:
     """Every clip of a prepared folder."""
     columns = ["id", "person", "label", "first", "last", "frames"]
-    table = pa.concat_tables(read_table(path, columns=columns) for path in manifest.paths(folder))
+    table = read_table(manifest.paths(folder), columns=columns)
     frames = frames_of(table["frames"])
     num_frames = np.array([len(part) for part in frames])
+    persons, labels, firsts, lasts = (table[name].to_numpy().astype(np.int64) for name in columns[1:5])
     return Footage(
         frames=np.concatenate(frames),
         ids=tuple(table["id"].to_pylist()),
-        persons=_column(table, "person"),
-        labels=_column(table, "label"),
+        persons=persons,
+        labels=labels,
         offsets=np.cumsum(num_frames) - num_frames,
         num_frames=num_frames,
-        num_annotated=_column(table, "last") - _column(table, "first") + 1,
+        num_annotated=lasts - firsts + 1,
     )
 
 
@@ -75,6 +79,7 @@ class ClipStream(Stream):
 
     def __init__(self, footage: Footage, data: KTHConfig, batch_size: int, device: torch.device | str = "cpu") -> None:
         self.footage, self.data, self.batch_size = footage, data, batch_size
+        self._late = int(data.protocol == "published")  # the published code takes the 1-based annotation for 0-based
         self._splits = {split: _split_clips(footage, data, split) for split in SPLITS}
         self._gather = GatherClips(footage, data, device)
 
@@ -85,7 +90,8 @@ class ClipStream(Stream):
         draws = np.array(seeds_of("clip-start", seed, epoch, each=names))
         flips = (np.array(seeds_of("flip", seed, epoch, each=names)) & 1) * int(self.data.flip)
         order = generator("order", seed, epoch).permutation(len(names))
-        return batches(clips.rows(draws % clips.num_starts, flips, order), self.batch_size, self._gather)
+        rows = self.footage.rows(clips.clips, self._late + draws % clips.num_starts, clips.velocities, flips)
+        return batches(rows.take(order), self.batch_size, self._gather)
 
     def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
         """The split's clips in the order of the annotation, each from the middle of its range.
@@ -94,10 +100,9 @@ class ClipStream(Stream):
         in pixels per frame, positive down and right.
         """
         clips = self._splits[split]
-        if velocities is not None:
-            clips = replace(clips, velocities=np.broadcast_to(velocities, clips.velocities.shape))
-        middle = (clips.num_starts - 1) // 2
-        rows = clips.rows(middle, np.zeros_like(middle), np.arange(len(middle)))
+        moves = clips.velocities if velocities is None else np.broadcast_to(velocities, clips.velocities.shape)
+        middle = self._late + (clips.num_starts - 1) // 2
+        rows = self.footage.rows(clips.clips, middle, moves, np.zeros_like(middle))
         return batches(rows, self.batch_size, self._gather)
 
     def velocities(self, split: Split, velocity_range: int) -> Integers:
@@ -111,50 +116,32 @@ class ClipStream(Stream):
 
     def facts(self, ids: list[str]) -> dict[str, list[int]]:
         """The persons seen in the clips named by ``ids``."""
-        known = dict(zip(self.footage.ids, self.footage.persons.tolist(), strict=True))
-        return {"person": [known[name] for name in ids]}
+        persons = dict(zip(self.footage.ids, self.footage.persons.tolist(), strict=True))
+        return {"person": [persons[name] for name in ids]}
 
 
 @dataclass(frozen=True)
 class _SplitClips:
-    """One split: positions in the footage, first usable frames, how many starts, velocities (n, 2)."""
+    """One split: positions in the footage, at how many frames each may start, velocities (n, 2)."""
 
     clips: Integers
-    labels: Integers
-    firsts: Integers
     num_starts: Integers
     velocities: Integers
-
-    def rows(self, starts: Integers, flips: Integers, order: Integers) -> pa.Table:
-        columns = {
-            "clip": self.clips,
-            "label": self.labels,
-            "start": self.firsts + starts,
-            "vy": self.velocities[:, 0],
-            "vx": self.velocities[:, 1],
-            "flip": flips,
-        }
-        return pa.table({name: column[order] for name, column in columns.items()})
 
 
 def _split_clips(footage: Footage, data: KTHConfig, split: Split) -> _SplitClips:
     """The split's clips that are long enough, as the protocol reads the annotation."""
     published = data.protocol == "published"
     usable = footage.num_frames - 1 if published else np.minimum(footage.num_frames, footage.num_annotated)
-    mine = np.array([split_of(int(person), data.split) == split for person in footage.persons])
-    clips = np.flatnonzero(mine & (usable >= data.span))
-    if not mine.any():
+    in_split = np.array([split_of(int(person), data.split) == split for person in footage.persons])
+    clips = np.flatnonzero(in_split & (usable >= data.span))
+    if not in_split.any():
         raise DataError(f"the {split} split has no clips: the data must hold videos of its persons")
     if not len(clips):
-        longest = usable[mine].max()
+        longest = usable[in_split].max()
         raise DataError(f"a clip needs {data.span} frames, the longest range of the {split} split has {longest}")
-    return _SplitClips(
-        clips,
-        footage.labels[clips],
-        footage.offsets[clips] + published,
-        usable[clips] - data.span + 1,
-        clip_velocities([footage.ids[clip] for clip in clips], data, split),
-    )
+    velocities = clip_velocities([footage.ids[clip] for clip in clips], data, split)
+    return _SplitClips(clips, usable[clips] - data.span + 1, velocities)
 
 
 def clip_velocities(ids: list[str], data: KTHConfig, split: Split) -> Integers:
@@ -167,18 +154,25 @@ def clip_velocities(ids: list[str], data: KTHConfig, split: Split) -> Integers:
     if data.protocol == "published":
         draws = np.random.RandomState(42).randint(-high, high + 1, size=(len(ids), 2))
         return -draws[:, ::-1].astype(np.int64)
-    draw = [generator("velocity", split, name).integers(-high, high + 1, size=2) for name in ids]
-    return np.array(draw, dtype=np.int64)
+    return drawn_velocities(ids, high, split)
 
 
-class GatherClips(NumpyBatchCollateFn):
+def drawn_velocities(names: list[str], high: int, split: Split) -> Integers:
+    """One constant (vy, vx) for each of the clips of a split, drawn from V_high by (split, name): (n, 2)."""
+    if high == 0:  # as every draw would be
+        return np.zeros((len(names), 2), np.int64)
+    draws = [generator("velocity", split, name).integers(-high, high + 1, size=2) for name in names]
+    return np.array(draws, dtype=np.int64)
+
+
+class GatherClips:
     """Turns rows of an epoch into a batch on the device: the frames that they name, set in motion, then mirrored."""
 
     def __init__(self, footage: Footage, data: KTHConfig | KTHVideoConfig, device: torch.device | str) -> None:
         self.ids, self.data = footage.ids, data
         self.frames = _shared(footage.frames).to(device if footage.frames.nbytes <= MOST_ON_DEVICE else "cpu")
 
-    def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
+    def __call__(self, rows: Rows) -> Batch:
         """Rows hold clip, label, start, vy, vx and flip."""
         names = ("start", "vy", "vx", "flip")
         start, vy, vx, flip = (torch.from_numpy(rows[name].copy()).to(self.frames.device) for name in names)
@@ -204,7 +198,3 @@ def _shared(frames: NDArray[np.uint8]) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return torch.from_numpy(frames)
-
-
-def _column(table: pa.Table, name: str) -> Integers:
-    return table[name].to_numpy().astype(np.int64)

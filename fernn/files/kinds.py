@@ -45,19 +45,21 @@ def require_content(path: Path) -> None:
     path.stat()
     if not path.is_file():
         raise UnreadableError("it is no regular file: save what it gives as one")
-    start = _head(path).removeprefix(b"\xef\xbb\xbf").lstrip()
+    start = _ends(path)[0].removeprefix(b"\xef\xbb\xbf").lstrip()
     if path.stat().st_size == 0:
         raise UnreadableError("it is empty: get it again")
     if start.startswith(POINTERS):
-        raise UnreadableError(f"it is a Git LFS pointer, not the file itself{_size_in(start)}: run git lfs pull")
+        size = re.search(rb"^size (\d{1,18})\s*$", start, re.MULTILINE)
+        bytes_named = f" of {int(size[1])} bytes" if size else ""
+        raise UnreadableError(f"it is a Git LFS pointer, not the file itself{bytes_named}: run git lfs pull")
     if start.lower().startswith(PAGES):
         raise UnreadableError("it is a web page, not the file itself: download it again and look at what comes")
 
 
 def kind_of(path: Path) -> str:
     """What the file is, as a noun; "file of no known kind" where its content does not tell."""
-    head = _head(path)
-    if re.search(TENSORFLOW_NAME, path.name) or _tail(path).endswith(TENSORFLOW_END):
+    head, tail = _ends(path)
+    if re.search(TENSORFLOW_NAME, path.name) or tail == TENSORFLOW_END:
         return TENSORFLOW
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**32:
         return SAFETENSORS
@@ -122,17 +124,8 @@ def _kind_of_zip(path: Path) -> str:
     return NPZ if names and all(name.endswith(".npy") for name in names) else ZIP
 
 
-def _head(path: Path) -> bytes:
+def _ends(path: Path) -> tuple[bytes, bytes]:
     with path.open("rb") as file:
-        return file.read(HEAD)
-
-
-def _tail(path: Path) -> bytes:
-    with path.open("rb") as file:
+        head = file.read(HEAD)
         file.seek(max(0, path.stat().st_size - len(TENSORFLOW_END)))
-        return file.read()
-
-
-def _size_in(pointer: bytes) -> str:
-    found = re.search(rb"^size (\d{1,18})\s*$", pointer, re.MULTILINE)
-    return f" of {int(found[1])} bytes" if found else ""
+        return head, file.read()

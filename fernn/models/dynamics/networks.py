@@ -13,12 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from fernn.layers.magnitude import MagnitudeConvolution
-from fernn.layers.velocity_pairs import (
-    PairConvolution,
-    PixelUpsampling,
-    UniformMotionConvolution,
-    UniformMotionDeviation,
-)
+from fernn.layers.upsampling import RepeatedUpsampling, ZeroUpsampling
+from fernn.layers.velocity_pairs import PairConvolution, UniformMotionConvolution, UniformMotionDeviation
 
 
 class Parts(ABC):
@@ -154,6 +150,7 @@ class PairParts(PlaneParts):
     """Layers on pairs of velocity components, all of one kind of convolution."""
 
     convolution: ClassVar[type[PairConvolution]]
+    upsampling: ClassVar[type[RepeatedUpsampling]]
 
     def first(self, num_in: int, num_out: int) -> nn.Module:
         return self.convolution(num_in, num_out, self.kernel_size)
@@ -162,7 +159,7 @@ class PairParts(PlaneParts):
         return self.convolution(num_in, num_out, self.kernel_size, stride=stride)
 
     def decode(self, num_in: int, num_out: int) -> nn.Module:
-        return PixelUpsampling(self.convolution(num_in, num_out, 4))
+        return self.upsampling(self.convolution(num_in, num_out, 4))
 
     def head(self, num_in: int, num_out: int) -> nn.Module:
         return self.convolution(num_in, num_out, self.kernel_size, activation=False)
@@ -171,7 +168,7 @@ class PairParts(PlaneParts):
 class UniformMotionParts(PairParts):
     """f(w + c) = f(w) + c for every constant velocity c. The skip of a block carries its mean velocity."""
 
-    convolution = UniformMotionConvolution
+    convolution, upsampling = UniformMotionConvolution, RepeatedUpsampling
 
     def second(self, num_in: int, num_out: int) -> nn.Module:
         return UniformMotionDeviation(num_in, num_out, self.kernel_size)
@@ -180,7 +177,7 @@ class UniformMotionParts(PairParts):
 class MagnitudeParts(PairParts):
     """f(s w) = s f(w) for every s > 0."""
 
-    convolution = MagnitudeConvolution
+    convolution, upsampling = MagnitudeConvolution, ZeroUpsampling
 
     def more_first(self, base: int) -> list[tuple[int, int, int]]:
         return [(base, base, 1)]

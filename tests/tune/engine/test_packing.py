@@ -1,19 +1,12 @@
 """Packing: what is measured, what is chosen, and what becomes of a trial that runs out of a GPU's memory."""
 
-import sys
-
 import pytest
-import torch
 
 from fernn.experiment import Experiment
-from tests.support import tiny
 from tune.core.folder import Folder
 from tune.core.study import Study, StudyError, plan_cells
 from tune.engine import packing
 from tune.engine.packing import Reading, best, layouts, measure, pack, packed, readings, side_by_side
-from tune.engine.ray_tune import Workload
-from tune.engine.rounds import run_with_retries
-from tune.engine.trial import is_out_of_memory
 from tune.planning.resources import Hardware, Node, Resources
 
 SMALL = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "data.size": 8, "data.num_frames": 2}
@@ -35,7 +28,7 @@ def test_the_best_rate_that_fits_is_chosen_and_fewer_trials_where_they_do_as_wel
 
 
 @pytest.mark.parametrize(
-    ("have", "cpus", "expected"),
+    ("hardware", "cpus", "expected"),
     [
         (Hardware((Node(16, 1),)), 1, [(1, 1, 1), (2, 1, 0.5), (4, 1, 0.25), (8, 1, 0.125)]),
         (Hardware((Node(16, 0), Node(8, 2))), 2, [(1, 2, 1), (2, 2, 0.5)]),  # four CPUs to a GPU
@@ -43,8 +36,8 @@ def test_the_best_rate_that_fits_is_chosen_and_fewer_trials_where_they_do_as_wel
         (Hardware((Node(64, 0), Node(6, 0))), 1, [(1, 6, 0), (2, 3, 0), (4, 1, 0)]),
     ],
 )
-def test_trials_are_laid_out_on_one_gpu_or_on_one_machines_cpus(have, cpus, expected):
-    assert layouts(Resources(cpus), have, num_cells=100) == expected
+def test_trials_are_laid_out_on_one_gpu_or_on_one_machines_cpus(hardware, cpus, expected):
+    assert layouts(Resources(cpus), hardware, num_cells=100) == expected
 
 
 def test_no_more_trials_are_laid_out_than_there_are_cells_for():
@@ -55,18 +48,14 @@ def test_no_more_trials_are_laid_out_than_there_are_cells_for():
 
 
 def test_measuring_ends_where_the_memory_is_short(monkeypatch):
-    found = {1: reading(1, 100, 0.3), 2: reading(2, 150, 0.55), 4: reading(4, 200, 0.9)}
+    by_count = {1: reading(1, 100, 0.3), 2: reading(2, 150, 0.55), 4: reading(4, 200, 0.9)}
     places = layouts(Resources(), Hardware((Node(16, 1),)), num_cells=100)
-    monkeypatch.setattr(packing, "side_by_side", lambda experiment, trials, cpus, gpus: found[trials])
-    assert measure(Experiment(), places) == [found[1], found[2]]
-    monkeypatch.setattr(packing, "side_by_side", lambda experiment, trials, *share: found[1] if trials == 1 else None)
-    assert measure(Experiment(), places) == [found[1]]
-
-
-def test_memory_that_runs_out_is_known_by_its_words():
-    for said in ("CUDA out of memory. Tried", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED when"):
-        assert is_out_of_memory(RuntimeError(said))
-    assert is_out_of_memory(torch.OutOfMemoryError()) and not is_out_of_memory(RuntimeError("shapes do not fit"))
+    monkeypatch.setattr(packing, "side_by_side", lambda experiment, trials, cpus, gpus: by_count[trials])
+    assert measure(Experiment(), places) == [by_count[1], by_count[2]]
+    monkeypatch.setattr(
+        packing, "side_by_side", lambda experiment, trials, *share: by_count[1] if trials == 1 else None
+    )
+    assert measure(Experiment(), places) == [by_count[1]]
 
 
 def test_a_machine_that_is_never_free_is_not_waited_for(two_cpus, monkeypatch):
@@ -79,63 +68,11 @@ def test_a_machine_that_is_never_free_is_not_waited_for(two_cpus, monkeypatch):
 def test_trials_side_by_side_are_measured_once(two_cpus, tmp_path, monkeypatch):
     monkeypatch.setattr(packing, "SECONDS", 0.1)
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1)}, "hash", settings=SMALL)
-    study, have = Study("s", Folder(str(tmp_path / "s")), {}, cells), Hardware((Node(2, 0),))
-    found = pack(study, cells, Resources(), have, keep=True)
-    assert [(one.trials, one.cpus, one.gpus) for one in found["grnn"]] == [(1, 2, 0), (2, 1, 0)]
-    assert all(one.clips_per_second > 0 and 0 < one.memory < 0.9 for one in found["grnn"])
+    study, hardware = Study("s", Folder(str(tmp_path / "s")), {}, cells), Hardware((Node(2, 0),))
+    measured = pack(study, cells, Resources(), hardware, keep=True)
+    assert [(reading.trials, reading.cpus, reading.gpus) for reading in measured["grnn"]] == [(1, 2, 0), (2, 1, 0)]
+    assert all(reading.clips_per_second > 0 and 0 < reading.memory < 0.9 for reading in measured["grnn"])
     monkeypatch.setattr(packing, "side_by_side", None)
-    assert pack(study, cells, Resources(), have, keep=False) == found
+    assert pack(study, cells, Resources(), hardware, keep=False) == measured
     with pytest.raises(TypeError):  # on other machines it is measured anew
         pack(study, cells, Resources(), Hardware((Node(1, 0),)), keep=False)
-
-
-CRAMPED = """
-from dataclasses import dataclass
-
-import ray
-import torch
-from fernn.models import ModelConfig
-
-
-class Cramped(torch.nn.Module):
-    def __init__(self, share):
-        super().__init__()
-        self.share, self.head = share, torch.nn.Linear(1, 6)
-
-    def forward(self, clips):
-        held = ray.get_runtime_context().get_assigned_resources()
-        if max(value for name, value in held.items() if name.startswith("GPU")) < self.share:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
-        return self.head(clips.mean(dim=(1, 2, 3, 4))[:, None])
-
-
-@dataclass(frozen=True)
-class CrampedConfig(ModelConfig):
-    name: str = "out_of_memory:CrampedConfig"
-    share: float = 1.0
-
-    def build(self, *, in_channels=1, num_classes=6):
-        return Cramped(self.share)
-"""
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize(("share", "num_lost"), [(0.5, 1), (2.0, 2)])
-def test_a_trial_without_room_goes_on_with_a_larger_share(share, num_lost, two_cpus, tmp_path, monkeypatch, capsys):
-    (tmp_path / "out_of_memory.py").write_text(CRAMPED, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "out_of_memory", raising=False)
-    space = {"model": ("out_of_memory:CrampedConfig",), "model.share": (share,), "seed": (0,)}
-    study, listener = tiny.study_in(tmp_path / "study", space), tiny.Listener()
-    held = Resources(0.5, 0.25)
-    failed, last = run_with_retries(Workload(study, tiny.footage(), held, [listener]), study.missing(), None)
-    assert [word for word, *_ in listener.heard].count("lost") == num_lost
-    if share <= 1:
-        assert failed == [] and study.missing() == []
-        assert f"goes on with {share:g} of a GPU" in capsys.readouterr().err
-    else:
-        assert failed[0].reason == "the GPU's memory ran out: CUDA out of memory."
-        assert not study.cell_folder(failed[0].cell).diverged()  # where there is more room, it may do well
-    assert last.of("another") == (0.5, 0.25) and last.of(study.model_label(study.cells[0]))[1] == max(
-        0.25, min(share, 1)
-    )

@@ -1,73 +1,21 @@
-"""What a cluster has, and what its autoscaler can bring."""
+"""Addresses of views before a search starts: what is refused, and what the message says."""
 
-import math
-import os
 from contextlib import nullcontext
 
 import pytest
-import ray
 from mlflow.tracking._tracking_service.utils import _tracking_store_registry
-from ray.core.generated import autoscaler_pb2
 
 from tune.core.study import StudyError
-from tune.engine.ray_tune import ray_runtime
-from tune.planning.options import Cluster, Options, Records
+from tune.planning.options import Records
 from tune.planning.preflight import check_tracking, check_views, optuna_storage, tracking_uri
-from tune.planning.resources import Hardware, Node, chosen_resources, hardware
 from tune.services.databases import MLFLOW, check_usable
-
-
-@pytest.fixture
-def autoscaler(two_cpus):
-    """Tells Ray of an autoscaler, as a cloud's does: up to three machines with 8 CPUs and 2 GPUs each."""
-    config = autoscaler_pb2.ClusterConfig()
-    group = config.node_group_configs.add(name="gpu", max_count=3)
-    group.resources.update({"CPU": 8, "GPU": 2})
-    client = ray._private.worker.global_worker.gcs_client
-    client.report_cluster_config(config.SerializeToString())
-    yield
-    client.report_cluster_config(autoscaler_pb2.ClusterConfig().SerializeToString())
-
-
-def resources(**cluster):
-    return chosen_resources(Options(cluster=Cluster(**cluster)))
-
-
-def test_a_cluster_has_what_its_nodes_have(two_cpus):
-    assert (hardware().cpus, hardware().gpus) == (2, 1)
-    assert resources().gpus == 0.25
-    with pytest.raises(StudyError, match="must fit on one machine, got 8 and 0.25: .* with 2 CPUs and 1 GPUs"):
-        resources(cpus_per_trial=8)
-
-
-def test_machines_without_a_limit_to_their_number_have_no_less():
-    unlimited = Hardware((Node(4, 0),), (Node(8, 0, math.inf), Node(8, 1, math.inf)))
-    assert unlimited.gpus == unlimited.cpus == math.inf
-
-
-def test_an_address_without_a_cluster_is_refused(monkeypatch):
-    def init(**options):
-        raise ConnectionError("ray cluster at 127.0.0.1:9 does not answer")
-
-    monkeypatch.setattr("ray.init", init)
-    refused = pytest.raises(StudyError, match="--address must be a running Ray cluster, 127.0.0.1:9 is none: ray clu")
-    with refused, ray_runtime("127.0.0.1:9"):
-        pass
-
-
-def test_what_an_autoscaler_can_bring_counts_machine_by_machine(autoscaler):
-    assert (hardware().cpus, hardware().gpus) == (24, 6)
-    assert resources(cpus_per_trial=8, gpus_per_trial=2).gpus == 2
-    with pytest.raises(StudyError, match="got 1 and 3: .* 2 CPUs and 1 GPUs; 8 CPUs and 2 GPUs"):
-        resources(gpus_per_trial=3)
-
 
 SEARCH = "/api/2.0/mlflow/experiments/search"
 INVALID_HOST = (403, b"Invalid Host header - possible DNS rebinding attack detected")
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "reason"),
     [
         ((401, b""), "lets this user in, .* does not .401.: .* MLFLOW_TRACKING_USERNAME and"),
         ((403, b""), "lets this user in, .* does not .403.: .* MLFLOW_TRACKING_USERNAME and"),
@@ -79,24 +27,11 @@ INVALID_HOST = (403, b"Invalid Host header - possible DNS rebinding attack detec
         ((200, b"{}"), None),
     ],
 )
-def test_a_server_that_is_not_mlflow_or_wants_another_login_or_name_is_refused(answering, answer, said):
+def test_a_server_that_is_not_mlflow_or_wants_another_login_or_name_is_refused(answering, answer, reason):
     server = answering({"/health": (200, b"OK"), SEARCH: answer})
-    with nullcontext() if said is None else pytest.raises(StudyError, match=said):
+    with nullcontext() if reason is None else pytest.raises(StudyError, match=reason):
         check_tracking(f"http://user:password@{server}", "studies")
     check_tracking(f"http://user:password@{server}", "studies", given=False)
-
-
-@pytest.mark.parametrize(
-    ("address", "home", "given"), [(None, "nowhere", True), (None, ".", False), ("x:1", "nowhere", False)]
-)
-def test_ray_gets_a_token_where_no_home_could_keep_one(address, home, given, tmp_path, monkeypatch):
-    monkeypatch.setenv("RAY_AUTH_TOKEN", "")  # so that it is as before after the test
-    monkeypatch.delenv("RAY_AUTH_TOKEN")
-    monkeypatch.setenv("HOME", str(tmp_path / home))
-    monkeypatch.setattr("ray.init", lambda **options: None)
-    monkeypatch.setattr("ray.shutdown", lambda: None)
-    with ray_runtime(address):
-        assert len(os.environ.get("RAY_AUTH_TOKEN", "")) == (32 if given else 0)
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -157,9 +92,9 @@ def test_a_proxy_may_have_mlflow_at_any_path_and_pass_its_calls_alone(answering)
     for path in paths:
         check_tracking(f"HTTP://{server}{path}", "studies")
         check_tracking(f"http://{without_health}{path}", "studies")
-    for one in (server, without_health):
-        with pytest.raises(StudyError, match=f"got the address of a page: give http://{one}$"):
-            check_tracking(f"http://{one}/api/2.0/mlflow/runs/search", "studies")
+    for address in (server, without_health):
+        with pytest.raises(StudyError, match=f"got the address of a page: give http://{address}$"):
+            check_tracking(f"http://{address}/api/2.0/mlflow/runs/search", "studies")
 
 
 @pytest.mark.parametrize("uri", ["databricks", "databricks://profile"])
@@ -182,7 +117,7 @@ def test_schemes_are_compared_in_lower_case():
 
 
 @pytest.mark.parametrize(
-    ("uri", "said"),
+    ("uri", "reason"),
     [
         ("http://mlflow:5000/#/experiments/3", "give http://mlflow:5000$"),
         ("http://mlflow:5000#/experiments/3/runs?x=1", "give http://mlflow:5000$"),
@@ -207,13 +142,13 @@ def test_schemes_are_compared_in_lower_case():
         ("postgresql://u:p@127.0.0.1:1/x", "must be a database that answers and lets this user in"),
     ],
 )
-def test_an_address_that_can_be_none_is_refused_with_what_to_give(uri, said):
-    with pytest.raises(StudyError, match=f"--tracking-uri .*{said}"):
+def test_an_address_that_can_be_none_is_refused_with_what_to_give(uri, reason):
+    with pytest.raises(StudyError, match=f"--tracking-uri .*{reason}"):
         check_tracking(uri, "studies")
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "reason"),
     [
         ("http://mlflow:5000", "a server of MLflow's is given with --tracking-uri"),
         ("redis://host", "unknown scheme 'redis'"),
@@ -223,8 +158,8 @@ def test_an_address_that_can_be_none_is_refused_with_what_to_give(uri, said):
         ("sqlite:///a.db", "must be another database than MLflow's"),
     ],
 )
-def test_an_address_for_optuna_is_looked_at_as_well(url, said):
-    with pytest.raises(StudyError, match=f"--optuna-storage .*{said}"):
+def test_an_address_for_optuna_is_looked_at_as_well(url, reason):
+    with pytest.raises(StudyError, match=f"--optuna-storage .*{reason}"):
         check_views(Records("s", "studies", "sqlite:///a.db", url))
 
 
