@@ -142,6 +142,22 @@ def test_folders_and_files_fit_in_one_view():
         assert len(path.read_text().splitlines()) <= MOST_LINES, path
 
 
+def mirror_of(path):
+    return ROOT / "tests" / path.relative_to(ROOT).with_name(f"test_{path.name}")
+
+
+def test_every_module_with_a_function_has_a_test_of_its_name():
+    missing = {mirror_of(path) for path, _ in functions() if path.name != "__init__.py"}
+    assert not sorted(str(path.relative_to(ROOT)) for path in missing if not path.exists())
+
+
+def test_every_test_stands_beside_its_module():
+    """What crosses modules stands in tests/journeys."""
+    mirrors = {mirror_of(path) for path in SOURCES}
+    tests = {path for floor in FLOORS for path in (ROOT / "tests" / floor).rglob("test_*.py")}
+    assert len(tests) > 200 and not sorted(str(path.relative_to(ROOT)) for path in tests - mirrors)
+
+
 def test_functions_take_few_values():
     for path, node in functions():
         args = node.args
