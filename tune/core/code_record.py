@@ -22,7 +22,7 @@ from typing import Any
 
 from tune.core.console import masked
 from tune.core.folder import UNREADABLE, Folder
-from tune.core.sealing import ALTERED, damaged, read_sealed, write_sealed
+from tune.core.sealing import damaged, read_sealed, write_sealed
 
 DISTRIBUTION = "fernn-search"
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ def _read(folder: Folder, name: str) -> dict[str, Any]:
             return facts | {FIRST_USED: float(facts[FIRST_USED])}
     except UNREADABLE:
         pass
-    raise damaged(folder, name, ALTERED, way_out)
+    raise damaged(folder, name, way_out)
 
 
 def id_of(facts: dict[str, Any]) -> str:
@@ -97,10 +97,8 @@ def source_sha256() -> str:
 @cache
 def installed() -> dict[str, str]:
     """The version of every installed distribution, by name; of two with one name, the one that Python imports."""
-    versions: dict[str, str] = {}
-    for distribution in distributions():
-        if name := distribution.metadata["Name"]:
-            versions.setdefault(name, distribution.version)
+    last_to_first = reversed([*distributions()])
+    versions = {name: distribution.version for distribution in last_to_first if (name := distribution.metadata["Name"])}
     return dict(sorted(versions.items(), key=lambda entry: entry[0].lower()))
 
 
