@@ -115,7 +115,7 @@ def cell_record(study: Study, one: CellStatus) -> dict[str, Any]:
     """A cell by name."""
     metric = one.cell.metric.name
     return {
-        "cell": one.cell.name, "key": one.cell.key, **study.point(one.cell), "status": one.status,
+        "cell": one.cell.name, "key": one.cell.key, **one.cell.point(study.space), "status": one.status,
         "epoch": len(one.rows), "epochs": one.cell.experiment.epochs, "best_epoch": one.best_epoch,
         f"validation_{metric}": one.best, f"test_{metric}": one.test, "train_seconds": one.seconds("train"),
         "machine": dict(one.result.machine), "reason": one.reason or None,
