@@ -18,7 +18,7 @@ TEMPORARY = ".tmp-"
 AT_ONCE = 32
 """Simultaneous requests to a bucket."""
 Item = TypeVar("Item")
-Found = TypeVar("Found")
+Value = TypeVar("Value")
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """The errors of parsing and unsealing a file with unexpected content."""
 
@@ -83,7 +83,7 @@ class Folder:
             raise LeadsOutError(f"{path} must be a file, it is a folder or a device: move it away")
         return path
 
-    def each(self, function: Callable[[Item], Found], items: Iterable[Item]) -> list[Found]:
+    def each(self, function: Callable[[Item], Value], items: Iterable[Item]) -> list[Value]:
         """The function's value for each item, in order; in a bucket :data:`AT_ONCE` calls run at the same time."""
         if self.is_local:
             return [function(item) for item in items]

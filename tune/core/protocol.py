@@ -65,10 +65,10 @@ def check_plan(study: Study) -> None:
 
 
 def _check_space(study: Study, space: Space) -> None:
-    asked, saved = ([name for name in one if name not in CHOSEN] for one in (study.space, space))
-    if asked != saved:
-        wanted, searched = (", ".join(names) or "models, learning rates and seeds alone" for names in (asked, saved))
-        raise _another(study, f"searches {searched}, not {wanted}", "the other search")
+    wanted, saved = ([name for name in names if name not in CHOSEN] for names in (study.space, space))
+    if wanted != saved:
+        new, old = (", ".join(names) or "models, learning rates and seeds alone" for names in (wanted, saved))
+        raise _another(study, f"searches {old}, not {new}", "the other search")
 
 
 def _check_protocol(study: Study, saved: Mapping[str, Any]) -> None:
@@ -208,11 +208,11 @@ def find_study(study: str | PathLike[str], storage: str = "studies", models: Seq
     """
     name = fspath(study)
     import_models(models, storage, *([name] if "/" in name else []))
-    known = known_studies(storage)
-    if "/" in name and name not in known:
+    names = known_studies(storage)
+    if "/" in name and name not in names:
         return load_study(Folder(name))
-    if known and name not in known:
-        raise StudyError(f"{unknown_name(name, known, kind='study')} (in {storage})")
+    if names and name not in names:
+        raise StudyError(f"{unknown_name(name, names, kind='study')} (in {storage})")
     return load_study((Folder(storage) / name).as_root())
 
 

@@ -73,7 +73,7 @@ class Cell:
 
 
 def key_of(config: Mapping[str, Any]) -> str:
-    """The key of the cell whose :meth:`Cell.config` this is."""
+    """Twelve hexadecimal digits for JSON facts: the key of the cell whose :meth:`Cell.config` they are."""
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
 
 

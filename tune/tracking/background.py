@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from fernn.train.loop import Row
 from tune.core.study import Cell, Study
 from tune.engine.ray_tune import SearchCallback
-from tune.services.databases import MLFLOW, ForeignError, ViewError, check_usable, display_name, view_errors
+from tune.services.databases import MLFLOW, ViewError, check_usable, display_name, view_errors
 from tune.tracking.mlflow_tracker import Tracker
 
 OUTAGES: tuple[type[Exception], ...] = (MlflowException, SQLAlchemyError, CommandError, OSError, ImportError)
@@ -142,5 +142,5 @@ class TrackingListener(SearchCallback):
         except Exception as error:
             self._behind = error  # the next task that succeeds, or the end of the search, logs what is missing
             cause = error.__cause__ if isinstance(error, ViewError) else None
-            if cause is not None and not isinstance(cause, (sqlite3.Error, ForeignError, *OUTAGES)):
+            if cause is not None and not isinstance(cause, (sqlite3.Error, *OUTAGES)):
                 self._error = self._error or error
