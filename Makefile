@@ -21,7 +21,7 @@ test: setup
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 25
 
 soak: setup
-	KILLS=$(KILLS) $(BIN)/python -m pytest -m soak tests/soak tests/tune tests/docs --timeout 7200 -s
+	KILLS=$(KILLS) $(BIN)/python -m pytest -m soak tests/soak tests/tune tests/journeys tests/docs --timeout 7200 -s
 
 cluster-test: setup
 	$(BIN)/python -m pytest -m cluster tests/cluster --timeout 600 --durations 0 -s

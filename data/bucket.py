@@ -13,7 +13,7 @@ from data.errors import DataError, ManifestError
 from data.files import atomic_folder, locked, room_in
 from data.manifest import MANIFEST, Manifest
 from data.preparing.folders import ready_in
-from data.progress import progress, say
+from data.terminal import progress, say
 
 SCHEMES = ("s3", "gs", "abfs")
 """Object stores that pyarrow opens, and in which an object is written whole or not at all."""

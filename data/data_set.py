@@ -1,17 +1,21 @@
 """What a data set is: how it comes to disk, how it is read, and what stands in for it in a demo."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.manifest import Manifest
 from fernn.config import DataConfig
+from fernn.experiment import Split
 
 if TYPE_CHECKING:  # Ray Data takes seconds to import, and every command imports this
     import pyarrow as pa
 
     from data.stream import Corpus
+
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -49,3 +53,14 @@ class DataSet:
     """Raise DataError where files on disk are known to hold other data than what is prepared in a folder."""
     stand_in: Callable[[Manifest], str] = lambda manifest: str(manifest.details.get("stand_in", ""))
     """What prepared data is where it is not the data set that it is named for, as "Fashion-MNIST, not MNIST"."""
+
+
+def by_split(counts: Sequence[int]) -> dict[str, int]:
+    """Three numbers by the names of the splits."""
+    return dict(zip(SPLITS, counts, strict=True))
+
+
+def count_splits(splits: Iterable[str]) -> dict[str, int]:
+    """How many entries each split has, 0 where it has none."""
+    counts = Counter(splits)
+    return {split: counts[split] for split in SPLITS}

@@ -1,20 +1,25 @@
-"""Files: written whole or not at all, told from what is no data, their fingerprints, a lock between processes."""
+"""Files: written whole or not at all, told from what is no data, their checksums, a lock between processes."""
 
 import contextlib
 import errno
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from data.errors import DataError, StorageError
 from fernn.files.kinds import UnreadableError, require_content
 
 MOST_DEEP = 4
 """How many folders down files are looked for in one that a user names."""
+CHECKSUM = "crc32"
+"""The name under which facts carry their own checksum, by which a flipped byte is noticed."""
 NO_ROOM = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up", errno.EFBIG: "too large"}
 
 
@@ -30,6 +35,23 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checksum(value: Any) -> int:
+    """CRC-32 of a JSON value, which finds every flipped byte."""
+    return zlib.crc32(json.dumps(value).encode())
+
+
+def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts with their checksum."""
+    return {**facts, CHECKSUM: checksum(facts)}
+
+
+def unsealed(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts without their checksum; raises KeyError where that is missing, ValueError where it is of others."""
+    if facts.pop(CHECKSUM) != checksum(facts):
+        raise ValueError("the checksum is of other facts")
+    return facts
 
 
 def instead_of_data(path: Path) -> str:

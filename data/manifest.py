@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import ManifestError
-from data.files import sha256_of, write_atomically
-from data.sealing import CHECKSUM, checksum, sealed
+from data.files import CHECKSUM, checksum, sealed, sha256_of, write_atomically
 
 MANIFEST = "manifest.json"
 FORMAT = 2

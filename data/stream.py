@@ -6,7 +6,7 @@ waits for a CPU that another one holds.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +18,9 @@ from ray.data.collate_fn import NumpyBatchCollateFn
 
 from fernn.batch import Batch
 from fernn.experiment import Split
+
+Rows = dict[str, NDArray[Any]]
+"""Some rows of a table, column by column."""
 
 
 class Stream(Protocol):
@@ -48,16 +51,24 @@ class Corpus(Protocol):
         """The data's batches, made on ``device`` where that is faster; DataError where a split has none."""
 
 
-def configure_ray_data() -> None:
-    """Rows keep their order, and no progress bar or log line is printed for every epoch."""
+class _Collate(NumpyBatchCollateFn):
+    """A function as the class that Ray Data wants."""
+
+    def __init__(self, make: Callable[[Rows], Batch]) -> None:
+        self.make = make
+
+    def __call__(self, rows: Rows) -> Batch:  # type: ignore[override]
+        return self.make(rows)
+
+
+def batches(rows: pa.Table, batch_size: int, make: Callable[[Rows], Batch]) -> Iterator[Batch]:
+    """The rows in their order, as the batches that ``make`` makes of so many of them, column by column.
+
+    No progress bar or log line is printed for every epoch.
+    """
     context = ray.data.DataContext.get_current()
     context.execution_options.preserve_order = True
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-
-
-def batches(rows: pa.Table, batch_size: int, collate: NumpyBatchCollateFn) -> Iterator[Batch]:
-    """The rows in their order, as the batches that ``collate`` makes of them."""
-    configure_ray_data()
     data = ray.data.from_blocks([rows])
-    return iter(data.iter_torch_batches(batch_size=batch_size, collate_fn=collate, prefetch_batches=2))
+    return iter(data.iter_torch_batches(batch_size=batch_size, collate_fn=_Collate(make), prefetch_batches=2))

@@ -1,12 +1,15 @@
-"""The command line: what a user typed, and output that every terminal, pipe and batch system can show."""
+"""The command line: what a user typed, and output and progress that every terminal, pipe and batch system can show."""
 
 import codecs
+import contextlib
 import os
 import sys
+import time
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
+import rich.progress as bars
 import tyro
 from rich.console import Console
 from rich.text import Text
@@ -21,6 +24,7 @@ SIGNS = str.maketrans({
     "─": "-", "━": "-", "│": "|", "┃": "|", "█": "#", "•": "-", "\u00a0": " ",
 })  # fmt: skip
 """How signs that our texts and tables use are written in ASCII."""
+SECONDS_BETWEEN_LINES = 10.0
 Asked = TypeVar("Asked")
 
 
@@ -85,3 +89,56 @@ class PlainConsole(Console):
 def console(**how: Any) -> Console:
     """Standard output, or with ``stderr=True`` standard error, for texts and tables."""
     return PlainConsole(**how)
+
+
+def say(text: str) -> None:
+    """One plain line on standard error."""
+    console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def answer(work: Callable[[], str], errors: tuple[type[Exception], ...] = (ValueError, OSError)) -> int:
+    """Do the work and say what it came to, code 0; where it raises one of the errors, say that, code 2."""
+    try:
+        text = work()
+    except errors as error:
+        say(f"error: {error}")
+        return 2
+    say(text)
+    return 0
+
+
+@contextlib.contextmanager
+def progress(title: str, total: int | None, unit: str, *, done: int = 0) -> Iterator[Callable[[int], None]]:
+    """Yield a function that counts units as done; shows on standard error how many are done, left, and for how long.
+
+    On a terminal that is a bar, elsewhere a line now and then.
+    """
+    out = console(stderr=True)
+    if not out.is_terminal:
+        yield _lines(title, total, unit, done)
+        return
+    count = bars.DownloadColumn() if unit == "bytes" else bars.MofNCompleteColumn()
+    columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), count, bars.TimeRemainingColumn())
+    with bars.Progress(*columns, console=out) as bar:
+        task = bar.add_task(title, total=total, completed=done)
+        yield lambda count: bar.advance(task, count)
+
+
+def _lines(title: str, total: int | None, unit: str, done: int) -> Callable[[int], None]:
+    begin, start, last = done, 0.0, time.monotonic()
+    scale, unit, digits = (1e6, "MB", 2) if unit == "bytes" else (1, unit, 0)
+    of_total = "" if total is None else f" of {total / scale:.{digits}f}"
+
+    def advance(count: int) -> None:
+        nonlocal begin, start, done, last
+        done += count
+        now = time.monotonic()
+        if not start:
+            begin, start = done, now  # what came before was the job's start-up
+        if now - last >= SECONDS_BETWEEN_LINES or done == total:
+            last, left = now, ""
+            if total is not None and begin < done < total:
+                left = f", {(now - start) * (total - done) / (done - begin):.0f} s left"
+            say(f"{title}: {done / scale:.{digits}f}{of_total} {unit}{left}")
+
+    return advance

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from data.bucket import is_bucket, upload
 from data.errors import DataError
-from data.preparing.command import answer
-from data.terminal import options_of
+from data.terminal import answer, options_of
 
 
 @dataclass(frozen=True)

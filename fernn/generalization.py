@@ -14,18 +14,24 @@ from itertools import chain, product
 from typing import Any, Protocol, Self
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from fernn.batch import Batch
-from fernn.config import DataConfig
-from fernn.equivariance.drift_logits import DriftLogits, broadcast, follows_law
+from fernn.config import DataConfig, Motion
 from fernn.experiment import Split
-from fernn.train.run import Run
+from fernn.flows.translation import Velocity, parse_velocities
+from fernn.models.fernn import RecurrentClassifier
+from fernn.train.classification import Logits
+from fernn.train.run import Run, autocast, evaluating, to_unit
 
 DRAWN = "drawn"
 """The line of a measurement that holds the V_k; the others are the grid's rows, named after their vy."""
+SLICES_AT_ONCE = 1400
+"""Of all clips that run together: 0.7 GB for a state of 128 channels in float32, eight clips of FERNN-V2."""
 Lines = Mapping[str, Sequence[float]]
-"""A measurement as far as it is: the metric by line."""
+"""The metric by line; a measurement that is not complete lacks some."""
 Line = tuple[str, Sequence[float]]
 Plan = dict[str, list[ArrayLike]]
 """The velocities of every reading, by line."""
@@ -43,16 +49,11 @@ class MovingClips(Protocol):
 
 @dataclass(frozen=True)
 class VelocityGrid:
-    """Velocities of so many steps either way on each axis, row by row; and the V_k that are read besides."""
+    """The velocities from -radius to radius steps on each axis, row by row; and the V_k that are read besides."""
 
-    axes: tuple[str, ...]
-    """("vy", "vx"), or ("angle",): one row."""
+    motion: Motion
     radius: int
     """Steps from 0 to the outermost velocity."""
-    ranges: tuple[int, ...] = (0, 1, 2)
-    """The k of the V_k."""
-    step: float = 1
-    unit: str = "pixels per frame"
 
     @classmethod
     def of(cls, data: DataConfig, radius: int | None = None) -> Self:
@@ -69,36 +70,28 @@ class VelocityGrid:
                 f"range must be from 0 to {motion.most} {unit}, beyond which velocities repeat "
                 f"on {data.size}x{data.size} frames, got {radius}"
             )
-        ranges = cls.ranges if len(motion.axes) > 1 else tuple(range(radius + 1))
-        return cls(motion.axes, radius, ranges, motion.step, motion.unit)
+        return cls(motion, radius)
+
+    @property
+    def ranges(self) -> tuple[int, ...]:
+        """The k of the V_k."""
+        return (0, 1, 2) if len(self.motion.axes) > 1 else tuple(range(self.radius + 1))
 
     @property
     def axis(self) -> list[float]:
         """The velocities along an axis, in its unit."""
-        return [steps * self.step for steps in range(-self.radius, self.radius + 1)]
+        return [steps * self.motion.step for steps in range(-self.radius, self.radius + 1)]
 
     def rows(self) -> dict[str, list[tuple[float, ...]]]:
         """The grid's velocities by row: vy outside, vx inside; or the angles."""
-        if len(self.axes) == 1:
-            return {self.axes[0]: [(angle,) for angle in self.axis]}
+        if len(self.motion.axes) == 1:
+            return {self.motion.axes[0]: [(angle,) for angle in self.axis]}
         return {f"{vy:g}": [(vy, vx) for vx in self.axis] for vy in self.axis}
 
-    def velocities(self) -> list[tuple[float, ...]]:
-        """All of the grid, row by row."""
-        return list(product(self.axis, repeat=len(self.axes)))
-
-    def velocity_name(self, velocity: Sequence[float]) -> str:
-        """ "vy_1_vx_-2" for (1, -2), "angle_-30" for (-30,)."""
-        return "_".join(f"{axis}_{value:g}" for axis, value in zip(self.axes, velocity, strict=True))
-
     def names(self) -> list[str]:
-        """The names of all readings in order: "V0", "V1", ..., then those of the grid's velocities."""
-        return [f"V{k}" for k in self.ranges] + [self.velocity_name(velocity) for velocity in self.velocities()]
-
-    @property
-    def num_readings(self) -> int:
-        """How often a measurement reads the test clips."""
-        return len(self.names())
+        """The names of all readings in order: "V0", "V1", ..., then the grid's, as "vy_1_vx_-2" or "angle_-30"."""
+        names = [[f"{axis}_{value:g}" for value in self.axis] for axis in self.motion.axes]
+        return [f"V{k}" for k in self.ranges] + ["_".join(parts) for parts in product(*names)]
 
 
 @dataclass(frozen=True)
@@ -114,15 +107,9 @@ class VelocityReadings:
         """Row i, column j: the metric at the grid's velocity (i, j)."""
         return [self.lines[name] for name in self.grid.rows()]
 
-    @property
-    def drawn(self) -> Sequence[float]:
-        """The metric on each V_k, in the order of the grid's ranges."""
-        return self.lines[DRAWN]
-
     def by_name(self) -> dict[str, float]:
         """The metric by the name of its reading, see :meth:`VelocityGrid.names`."""
-        values = [*self.drawn, *(value for row in self.rows for value in row)]
-        return dict(zip(self.grid.names(), values, strict=True))
+        return dict(zip(self.grid.names(), chain(self.lines[DRAWN], *self.rows), strict=True))
 
     @classmethod
     def mean(cls, several: Sequence[Self]) -> Self:
@@ -137,44 +124,14 @@ def measure(
     """Measure the lines that ``known`` lacks; yields what is known after each of them.
 
     ``advance`` is told of readings that are done. Where the model is exactly equivariant, one pass over clips that
-    stand still gives all readings (:mod:`fernn.equivariance.drift_logits`).
+    stand still gives all readings.
     """
     missing = {name: line for name, line in plan(clips, grid).items() if name not in known}
-    found = by_law(run, clips, missing, advance) if follows_law(run.model) else one_by_one(run, clips, missing, advance)
+    is_exact = isinstance(run.model, RecurrentClassifier) and run.model.is_equivariant
     lines = dict(known)
-    for name, line in found:
+    for name, line in (by_law if is_exact else one_by_one)(run, clips, missing, advance):
         lines[name] = line
         yield dict(lines)
-
-
-def one_by_one(run: Run, clips: MovingClips, plan: Plan, advance: Callable[[int], None]) -> Iterator[Line]:
-    """The plan's lines, the clips read once for each reading."""
-    for name, velocities in plan.items():
-        line = []
-        for moving in velocities:
-            line.append(metric_at(run, clips, moving))
-            advance(1)
-        yield name, line
-
-
-def by_law(run: Run, clips: MovingClips, plan: Plan, advance: Callable[[int], None]) -> Iterator[Line]:
-    """The plan's lines, the clips read once."""
-    if not plan:
-        return
-    still = list(clips.evaluation("test", (0, 0)))
-    asked = [readings for line in plan.values() for readings in line]
-    each = [broadcast(velocities, sum(len(batch.ids) for batch in still)) for velocities in asked]
-    said = 0
-
-    def told(share: float) -> None:
-        nonlocal said
-        advance(int(share * len(asked)) - said)
-        said = int(share * len(asked))
-
-    logits = DriftLogits.of(run, still, list(dict.fromkeys(chain.from_iterable(each))), told)
-    for name, velocities in plan.items():
-        found = [run.task.predictions(logits.ids, logits.at(moving)) for moving in velocities]
-        yield name, [predictions.metrics()[run.task.metric.name] for predictions in found]
 
 
 def plan(clips: MovingClips, grid: VelocityGrid) -> Plan:
@@ -183,6 +140,53 @@ def plan(clips: MovingClips, grid: VelocityGrid) -> Plan:
     return {DRAWN: drawn} | {name: list(row) for name, row in grid.rows().items()}
 
 
-def metric_at(run: Run, clips: MovingClips, velocities: ArrayLike) -> float:
-    """The metric of the run's model on the test clips that move with ``velocities``: (k,) or (n, k)."""
-    return run.predict(clips.evaluation("test", velocities)).metrics()[run.task.metric.name]
+def one_by_one(run: Run, clips: MovingClips, plan: Plan, advance: Callable[[int], None]) -> Iterator[Line]:
+    """The plan's lines, the clips read once for each reading."""
+    for name, readings in plan.items():
+        line = []
+        for velocities in readings:
+            line.append(run.predict(clips.evaluation("test", velocities)).metrics()[run.task.metric.name])
+            advance(1)
+        yield name, line
+
+
+def by_law(run: Run, clips: MovingClips, plan: Plan, advance: Callable[[int], None]) -> Iterator[Line]:
+    """The plan's lines, the clips read once: see :func:`drift_logits`."""
+    if not plan:
+        return
+    still = list(clips.evaluation("test", (0, 0)))
+    ids, labels = [name for batch in still for name in batch.ids], torch.cat([batch.labels for batch in still])
+    lines = {name: [one_a_clip(velocities, len(ids)) for velocities in readings] for name, readings in plan.items()}
+    places = {velocity: place for place, velocity in enumerate(dict.fromkeys(chain(*chain(*lines.values()))))}
+    parts, num_readings, done = [], sum(map(len, lines.values())), 0
+    for part in drift_logits(run, still, list(places)):
+        parts.append(part)
+        before, done = done, done + part.shape[1]
+        advance(num_readings * done // len(ids) - num_readings * before // len(ids))
+    logits = torch.cat(parts, dim=1)
+    for name, readings in lines.items():
+        drifting = [logits[[places[velocity] for velocity in one], torch.arange(len(ids))] for one in readings]
+        predictions = [Logits({"label": labels, "logits": of_reading}, ids) for of_reading in drifting]
+        yield name, [one.metrics()[run.task.metric.name] for one in predictions]
+
+
+@torch.no_grad()
+def drift_logits(run: Run, still: Iterable[Batch], velocities: Sequence[Velocity]) -> Iterator[Tensor]:
+    """Logits (w, n, classes) of the next n clips at each velocity, by an exactly equivariant classifier.
+
+    h[psi(w) f]_t(v) = psi_t(w) h[f]_t(v - w), and the head takes the mean over space. So the states of all v - w, run
+    once on clips that stand still, give the logits at every velocity w: one embedding and |V - W| slices a clip, where
+    a reading for each of the W velocities takes |W| embeddings and |W| |V| slices.
+    """
+    model = run.model
+    assert isinstance(model, RecurrentClassifier)
+    at_once = max(1, SLICES_AT_ONCE // len(model.drift_slices(velocities)))
+    with evaluating(model), autocast(run.device, run.experiment.precision):
+        for clips in chain.from_iterable(batch.clips.split(at_once) for batch in still):
+            yield model.drift_logits(to_unit(clips, run.device), velocities).float().cpu()
+
+
+def one_a_clip(velocities: ArrayLike, count: int) -> tuple[Velocity, ...]:
+    """The (vy, vx) of each clip, where ``velocities`` are (2,) or (n, 2)."""
+    whole: NDArray[Any] = np.broadcast_to(velocities, (count, 2))
+    return parse_velocities(whole.tolist())

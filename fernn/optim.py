@@ -1,7 +1,7 @@
 """How weights are updated: one config class for each way, the plain one without a name of its own."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -17,6 +17,9 @@ class OptimConfig(Config):
     clip_norm: float | None = 1.0
     """Largest global norm of the gradient, None for no limit."""
 
+    weight_decay = 0.0
+    decay = 1.0
+
     def __post_init__(self) -> None:
         for name in ("lr", "clip_norm"):
             if getattr(self, name) is not None and not getattr(self, name) > 0:
@@ -24,22 +27,22 @@ class OptimConfig(Config):
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Adam:
         """A fresh optimizer of the parameters."""
-        return torch.optim.Adam(parameters, lr=self.lr)
+        return torch.optim.Adam(parameters, lr=self.lr, weight_decay=self.weight_decay)
 
     def lr_at(self, epoch: int) -> float:
         """The learning rate after ``epoch`` whole epochs: of the epoch alone, so that a resumed run has it too."""
-        return self.lr
+        return self.lr * self.decay**epoch
 
     def words(self) -> str:
         """How weights are updated, but for the learning rate."""
-        return f"Adam {self._decaying()}; {self._clipped()}"
-
-    def _decaying(self) -> str:
-        return "without weight decay or schedule"
-
-    def _clipped(self) -> str:
-        limit = self.clip_norm
-        return "gradients are not clipped" if limit is None else f"the gradient's norm is clipped at {limit:g}"
+        weights, rate, clipped = "without weight decay", "without schedule", "gradients are not clipped"
+        if self.weight_decay:
+            weights = f"with weight decay {self.weight_decay:g} (L2, added to the gradient)"
+        if self.decay < 1:
+            rate = f"its learning rate multiplied by {self.decay:g} after every epoch"
+        if self.clip_norm is not None:
+            clipped = f"the gradient's norm is clipped at {self.clip_norm:g}"
+        return f"Adam {weights}, {rate}; {clipped}"
 
 
 @dataclass(frozen=True)
@@ -60,18 +63,6 @@ class DecayingAdamConfig(OptimConfig):
         if not 0 < self.decay <= 1:
             raise ValueError(f"optim.decay must be above 0 and at most 1, got {self.decay}")
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Adam:
-        return torch.optim.Adam(parameters, lr=self.lr, weight_decay=self.weight_decay)
-
-    def lr_at(self, epoch: int) -> float:
-        return self.lr * self.decay**epoch
-
-    def _decaying(self) -> str:
-        weights = f"with weight decay {self.weight_decay:g} (L2, added to the gradient)"
-        rate = f"its learning rate multiplied by {self.decay:g} after every epoch"
-        said = weights if self.weight_decay else "without weight decay"
-        return f"{said}, {rate if self.decay < 1 else 'without schedule'}"
-
 
 OPTIMIZERS: dict[str, OptimConfig] = {"decaying-adam": DecayingAdamConfig()}
 """By the name that experiments have them under; the plain one has none."""
@@ -81,5 +72,4 @@ def optim_config(name: str, current: OptimConfig) -> OptimConfig:
     """The config registered as ``name``, ``current`` where it is that; raises KeyError with the nearest name."""
     if name not in OPTIMIZERS:
         raise KeyError(unknown_name(name, list(OPTIMIZERS), kind="optimizer"))
-    known = OPTIMIZERS[name]
-    return current if isinstance(current, type(known)) else replace(known)
+    return current if isinstance(current, type(OPTIMIZERS[name])) else OPTIMIZERS[name]

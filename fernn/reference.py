@@ -1,4 +1,4 @@
-"""Networks of the published FERNN code (akandykeller/FERNN, commit 7def7bc) as networks of this project."""
+"""Networks of published code as networks of this project: FERNN's (akandykeller/FERNN, commit 7def7bc), dynamics."""
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,8 +15,11 @@ from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels
 from fernn.layers.convolution import CircularConvolution
 from fernn.layers.steerable import SteerableConvolution, kernel_basis
 from fernn.models.cnn3d import CNN3D
+from fernn.models.dynamics.published import published_dynamics
 from fernn.models.fernn import build_recurrent
 from fernn.models.predictor import SequencePredictor, build_decoder
+
+__all__ = ["from_reference", "published_dynamics", "read_reference"]
 
 Weights = Mapping[str, Tensor]
 Velocities = Sequence[Sequence[int]] | Sequence[float] | None
@@ -25,7 +28,12 @@ DERIVED = r"^lstm\.shift_kernels$|\.filter$|\.expanded_bias$|_basisexpansion"
 """Buffers that the published code saves beside the weights that they are made of."""
 FIRST = {"lstm.conv_u_first.0.weight", "st1.0.weight", "cell.conv_u.weight", "cell.conv_u.weights"}
 """Weights of which every published network has one."""
-STAGES_3D = {"st1": 0, "st2.0": 1, "st2.1": 2, "st3.0": 3, "st3.1": 4}
+PREFIXES = {
+    "lstm.conv_u_first.": "embedding.", "lstm.conv_u_layers.": "between.", "lstm.conv_h_layers.": "cells.",
+    "fc.": "head.", "st1.": "stages.0.", "st2.0.": "stages.1.", "st2.1.": "stages.2.", "st3.0.": "stages.3.",
+    "st3.1.": "stages.4.", "cell.conv_u.": "lift.", "cell.conv_h.": "cell.convolution.", "decoder_conv.": "decoder.",
+}  # fmt: skip
+"""The beginnings of published names, and of ours."""
 
 
 def from_reference(state_dict: Weights, *, task: str, velocities: Velocities = None) -> nn.Module:
@@ -62,10 +70,6 @@ def is_published(names: Collection[str]) -> bool:
     return not FIRST.isdisjoint(names)
 
 
-def _kth(weights: Weights, velocities: Any) -> nn.Module:
-    return _cnn3d(weights) if velocities is None else _recurrent(weights, velocities)
-
-
 def _translating(weights: Weights, velocities: Any) -> nn.Module:
     lift = _need(weights, "cell.conv_u.weight")
     flow = TranslationFlow(tuple((vy, vx) for vx, vy in parse_velocities(velocities or ())))
@@ -77,17 +81,14 @@ def _translating(weights: Weights, velocities: Any) -> nn.Module:
 
 def _rotating(weights: Weights, velocities: Any) -> nn.Module:
     widths, num_lift = _decoder_widths(weights), len(_need(weights, "cell.conv_u.weights"))
-    order = next((n for n in range(1, widths[0] + 1) if _fits(n, widths[0], num_lift)), None)
-    if order is None:
+    for order in range(1, widths[0] + 1):
+        fields, rest = divmod(widths[0], order)
+        if not rest and fields * len(kernel_basis("picture", "regular", order, 3)) == num_lift:
+            break
+    else:
         raise ValueError(f"no group order fits {widths[0]} channels and {num_lift} weights of cell.conv_u")
-    fields = widths[0] // order
     cell = FERNNCell(RotationFlow(tuple(velocities or ()), order), SteerableConvolution(fields, fields, order), "relu")
     return SequencePredictor(SteerableConvolution(None, fields, order), cell, build_decoder(widths, 1, "zeros"))
-
-
-def _fits(order: int, channels: int, num_lift: int) -> bool:
-    """Whether ``channels`` are fields of C_order whose lifting has ``num_lift`` weights."""
-    return channels % order == 0 and channels // order * len(kernel_basis("picture", "regular", order, 3)) == num_lift
 
 
 def _decoder_widths(weights: Weights) -> list[int]:
@@ -95,12 +96,10 @@ def _decoder_widths(weights: Weights) -> list[int]:
     return [weight.shape[1] for name, weight in weights.items() if name.startswith("decoder_conv.")]
 
 
-def _cnn3d(weights: Weights) -> nn.Module:
-    first, head = _need(weights, "st1.0.weight"), _need(weights, "head.weight")
-    return CNN3D(first.shape[1], first.shape[0], head.shape[0])
-
-
-def _recurrent(weights: Weights, velocities: Sequence[Sequence[int]]) -> nn.Module:
+def _kth(weights: Weights, velocities: Any) -> nn.Module:
+    if velocities is None:
+        first, head = _need(weights, "st1.0.weight"), _need(weights, "head.weight")
+        return CNN3D(first.shape[1], first.shape[0], head.shape[0])
     _need(weights, "lstm.conv_u_first.0.weight")
     embedding = [w for name, w in sorted(weights.items()) if "conv_u_first" in name and w.dim() == 4]
     widths = (embedding[0].shape[1], *(w.shape[0] for w in embedding))
@@ -147,18 +146,15 @@ def is_derived(name: str) -> bool:
 
 
 def renamed(name: str) -> str:
-    """Our name of a published parameter or buffer."""
-    if match := re.fullmatch(r"lstm\.conv_u_first\.(\d+)\.(\w+)", name):
-        return _embedding_name("embedding", int(match[1]), match[2])
-    if match := re.fullmatch(r"lstm\.conv_u_layers\.(\d+)\.(\d+)\.(\w+)", name):
-        return _embedding_name(f"between.{match[1]}", int(match[2]), match[3])
-    if match := re.fullmatch(r"lstm\.conv_h_layers\.(\d+)\.0\.weight", name):
-        return f"cells.{match[1]}.convolution.weight"
-    if match := re.fullmatch(r"(st1|st[23]\.[01])\.(\d)\.(\w+)", name):
-        return f"stages.{STAGES_3D[match[1]]}.{match[2]}.{match[3]}"
-    if match := re.fullmatch(r"cell\.conv_([uh])\.(weights?)", name):
-        return f"{'lift' if match[1] == 'u' else 'cell.convolution'}.{match[2]}"
-    return re.sub(r"^decoder_conv\.", "decoder.", re.sub(r"^fc\.", "head.", name))
+    """Our name of a published parameter or buffer.
+
+    A convolution stands at 0, 3, 6, ... of the published embedding, its BatchNorm one further.
+    """
+    name = _with_prefix(name, PREFIXES)
+    if match := re.fullmatch(r"(embedding|between\.\d+)\.(\d+)\.(\w+)", name):
+        place, rest = divmod(int(match[2]), 3)
+        return f"{match[1]}.{'norms' if rest else 'convolutions'}.{place}.{match[3]}"
+    return re.sub(r"^(cells\.\d+)\.0\.", r"\1.convolution.", name)
 
 
 def published_name(name: str) -> str:
@@ -166,22 +162,15 @@ def published_name(name: str) -> str:
 
     The published code calls that "head", every other "fc".
     """
-    if match := re.fullmatch(r"(embedding|between\.(\d+))\.(convolutions|norms)\.(\d+)\.(\w+)", name):
-        layers = "lstm.conv_u_first" if match[2] is None else f"lstm.conv_u_layers.{match[2]}"
-        return f"{layers}.{3 * int(match[4]) + (match[3] == 'norms')}.{match[5]}"
-    if match := re.fullmatch(r"cells\.(\d+)\.convolution\.weight", name):
-        return f"lstm.conv_h_layers.{match[1]}.0.weight"
-    if match := re.fullmatch(r"stages\.(\d)\.(.+)", name):
-        return f"{list(STAGES_3D)[int(match[1])]}.{match[2]}"
-    if match := re.fullmatch(r"(lift|cell\.convolution)\.(weights?)", name):
-        return f"cell.conv_{'u' if match[1] == 'lift' else 'h'}.{match[2]}"
-    return re.sub(r"^decoder\.", "decoder_conv.", re.sub(r"^head\.", "fc.", name))
+    if match := re.fullmatch(r"(embedding|between\.\d+)\.(convolutions|norms)\.(\d+)\.(\w+)", name):
+        name = f"{match[1]}.{3 * int(match[3]) + (match[2] == 'norms')}.{match[4]}"
+    name = re.sub(r"^(cells\.\d+)\.convolution\.", r"\1.0.", name)
+    return _with_prefix(name, {ours: published for published, ours in PREFIXES.items()})
 
 
-def _embedding_name(prefix: str, position: int, leaf: str) -> str:
-    """A convolution stands at 0, 3, 6, ... of the published Sequential, its BatchNorm one further."""
-    kind = "convolutions" if position % 3 == 0 else "norms"
-    return f"{prefix}.{kind}.{position // 3}.{leaf}"
+def _with_prefix(name: str, prefixes: Mapping[str, str]) -> str:
+    prefix = next(filter(name.startswith, prefixes), "")
+    return prefixes.get(prefix, "") + name.removeprefix(prefix)
 
 
 def _need(weights: Weights, name: str) -> Tensor:

@@ -18,9 +18,8 @@ try:
     from rich.console import Console
 
     from data.terminal import console, options_of
-    from tune.commands import installation, machine_checks
-    from tune.commands import service_checks as services
-    from tune.commands.findings import Check, Finding, Result, Verdict, result_of
+    from tune.commands import installation
+    from tune.commands.checks import Check, Finding, Result, Verdict, result_of
     from tune.core.console import masked, print_document
     from tune.core.folder import check_storage_name
 except ImportError as error:
@@ -82,11 +81,11 @@ def results(options: Options) -> Iterator[Result]:
         result = result_of(check)
         installation_works = installation_works and result.finding.verdict != "broken"
         yield result
-    if not installation_works:
-        text = "machine, data, storage, databases and Ray are looked at once the packages work"
-        yield Result("the rest", Finding("warning", text, "install the packages, then ask again"), 0.0)
+    if installation_works:
+        yield from map(result_of, checks(options))
         return
-    yield from map(result_of, checks(options))
+    text = "machine, data, storage, databases and Ray are looked at once the packages work"
+    yield Result("the rest", Finding("warning", text, "install the packages, then ask again"), 0.0)
 
 
 def installation_checks() -> Sequence[Check]:
@@ -100,18 +99,28 @@ def installation_checks() -> Sequence[Check]:
 
 def checks(options: Options) -> Sequence[Check]:
     """All other checks."""
+    from tune.commands import machine_checks as machine  # they import the packages, which may be broken
+    from tune.commands import service_checks as services
+    from tune.planning.options import Records
+
+    records = Records(storage=options.storage, tracking_uri=options.tracking_uri, optuna_storage=options.optuna_storage)
     return (
-        Check("CPUs", machine_checks.processors),
-        Check("memory", machine_checks.memory),
-        Check("GPU", machine_checks.gpus, machine_checks.GPU_S + machine_checks.DRIVER_S + 10),
-        Check("shared memory", machine_checks.shared_memory),
-        Check("temporary files", machine_checks.scratch),
-        Check("home", machine_checks.home),
-        Check("video", machine_checks.video),
+        Check("CPUs", machine.processors),
+        Check("memory", machine.memory),
+        Check("GPU", machine.gpus, machine.GPU_S + machine.DRIVER_S + 10),
+        Check("shared memory", machine.shared_memory),
+        Check("temporary files", machine.scratch),
+        Check("home", machine.home),
+        Check("video", machine.video),
         Check("data", partial(services.data, options.data), 120),
-        Check("storage", partial(services.storage, options.storage), 30),
-        Check("MLflow", partial(services.tracking, options.tracking_uri, options.storage), 30),
-        Check("Optuna", partial(services.optuna, options.optuna_storage, options.tracking_uri, options.storage), 30),
+        Check(
+            "storage",
+            partial(services.storage, options.storage),
+            30,
+            "give another --storage, or the right to write there",
+        ),
+        Check("MLflow", partial(services.tracking, records), 30, "mlflow server starts one"),
+        Check("Optuna", partial(services.optuna, records), 30, "give another --optuna-storage, or none"),
         Check("Ray", partial(services.ray, options.address), services.RAY_S + 10),
     )
 

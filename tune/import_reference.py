@@ -19,8 +19,7 @@ from data.stream import Corpus
 from data.terminal import options_of
 from fernn.experiment import Experiment
 from fernn.files.checkpoint import pack
-from fernn.train.evaluate import to_unit
-from fernn.train.run import Run, available_device
+from fernn.train.run import Run, available_device, to_unit
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.cell_folder import BEST, CellFolder
 from tune.core.code_record import record

@@ -21,35 +21,16 @@ from fernn.experiment import Experiment
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Published, Search
 
-PAPER = Preset(
-    space={
-        "model": ("fernn-v1", "fernn-v2", "grnn", "grnn-plus", "3dcnn"),
-        "optim.lr": (3e-3, 1e-3, 3e-4, 1e-4),
-        "seed": (0, 1, 2),
-    }
-)
-FIGURE5 = Preset(
-    space={
-        "model": PAPER.space["model"],
-        "data.velocity_range": (0, 1),
-        "optim.lr": PAPER.space["optim.lr"],
-        "seed": PAPER.space["seed"],
-    }
-)
+NETWORKS = {"model": ("fernn-v1", "fernn-v2", "grnn", "grnn-plus", "3dcnn")}
+RATES_AND_SEEDS = {"optim.lr": (3e-3, 1e-3, 3e-4, 1e-4), "seed": (0, 1, 2)}
+PAPER = Preset(space={**NETWORKS, **RATES_AND_SEEDS})
+FIGURE5 = Preset(space={**NETWORKS, "data.velocity_range": (0, 1), **RATES_AND_SEEDS})
 """Trained without motion and on V_1; velocity_eval.py then measures on V_0, V_1, V_2."""
+SMALL_CLIPS = {"data.size": 16, "data.num_frames": 8, "data.frame_step": 4, "data.velocity_range": 1}
+SMALL_NETWORK = {"model.hidden_channels": 8, "model.embedding_channels": (8,), "model.base": 4}
 DEMO = Preset(
     space={"model": ("fernn-v1", "grnn"), "optim.lr": (1e-2, 3e-3), "seed": (0, 1)},
-    defaults={
-        "epochs": 16,
-        "batch_size": 8,
-        "data.size": 16,
-        "data.num_frames": 8,
-        "data.frame_step": 4,
-        "data.velocity_range": 1,
-        "model.hidden_channels": 8,
-        "model.embedding_channels": (8,),
-        "model.base": 4,
-    },
+    defaults={"epochs": 16, "batch_size": 8, **SMALL_CLIPS, **SMALL_NETWORK},
     demo=True,
 )
 REVIEW = "third-party review of the paper"

@@ -31,19 +31,14 @@ PAPER = Preset(
 FINETUNE = Preset(
     space={"model": ("e3d-lstm-residual",), "optim.lr": (1e-5,), "seed": SEEDS}, finetunes=True, published=ONE_RUN
 )
+SMALL = {"epochs": 5, "batch_size": 4, "data.num_clips": (400, 16, 32), "model.patch_size": 4}
 DEMO = Preset(
     space={"model": ("e3d-lstm", "fernn-v1"), "optim.lr": (3e-3,), "seed": (0, 1)},
-    defaults={
-        **MOVING_DEMO.defaults,
-        "epochs": 5,
-        "batch_size": 4,
-        "data.num_clips": (400, 16, 32),
-        "model.patch_size": 4,
-    },
+    defaults={**MOVING_DEMO.defaults, **SMALL},
     demo=True,
 )
 """E3D-LSTM learns the background first: it takes some 300 steps before a figure stands in front of it."""
-SEARCH: Search = Search(
+SEARCH = Search(
     base=Experiment(MODELS["kth-video"]["e3d-lstm"], KTHVideoConfig(), OPTIM, epochs=40, batch_size=2),
     presets={"paper": PAPER, **STUDIES, "finetune": FINETUNE, "demo": DEMO},
     description=__doc__ or "",

@@ -31,21 +31,12 @@ PAPER = Preset(
     published={"seed": (0,)},
 )
 """The published numbers are of one run each."""
+SMALL_CLIPS = {"data.size": 32, "data.num_frames": 12}
+SMALL_CODER = {"model.widths": (8, 16, 32), "model.depths": (1, 1, 1), "model.code": 16, "model.latent": 4}
+SMALL_NETWORK = {"model.recurrent": 32, "model.embedding_width": 4, "model.embedding_dimensions": 8}
 DEMO = Preset(
     space={"model": ("noether",), "model.inner_steps": (0, 1), "optim.lr": (1e-3,), "seed": (0, 1)},
-    defaults={
-        "epochs": 4,
-        "batch_size": 4,
-        "data.size": 32,
-        "data.num_frames": 12,
-        "model.widths": (8, 16, 32),
-        "model.depths": (1, 1, 1),
-        "model.code": 16,
-        "model.latent": 4,
-        "model.recurrent": 32,
-        "model.embedding_width": 4,
-        "model.embedding_dimensions": 8,
-    },
+    defaults={"epochs": 4, "batch_size": 4, **SMALL_CLIPS, **SMALL_CODER, **SMALL_NETWORK},
     demo=True,
 )
 DEVIATIONS = {
@@ -59,14 +50,9 @@ DEVIATIONS = {
         "A clip's latent draws in evaluation come from its name.",
     ),
 }
+OPTIM = OptimConfig(lr=1e-4, clip_norm=1000.0)
 SEARCH = Search(
-    base=Experiment(
-        MODELS["physics101"]["noether"],
-        RampConfig(),
-        OptimConfig(lr=1e-4, clip_norm=1000.0),
-        epochs=400,
-        batch_size=2,
-    ),
+    base=Experiment(MODELS["physics101"]["noether"], RampConfig(), OPTIM, epochs=400, batch_size=2),
     presets={"paper": PAPER, "demo": DEMO},
     description=__doc__ or "",
     deviations=DEVIATIONS,

@@ -24,6 +24,7 @@ from fernn.optim import OptimConfig
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Search
 
+OPTIM = OptimConfig(lr=3e-3, clip_norm=None)
 SPACE = {"model": ("noether", "oracle", "mlp"), "optim.lr": (3e-3,), "seed": (0, 1, 2, 3, 4)}
 OWN = ("epochs", "batch_size", "optim", "data", "precision")
 """How the published networks were trained, and on how many trajectories, is not known to us."""
@@ -43,9 +44,7 @@ DEVIATIONS = {
 
 def search_on(system: str, description: str) -> Search:
     """The search on one of the systems."""
-    base = Experiment(
-        MODELS[system]["noether"], SystemConfig(system), OptimConfig(lr=3e-3, clip_norm=None), epochs=10, batch_size=25
-    )
+    base = Experiment(MODELS[system]["noether"], SystemConfig(system), OPTIM, epochs=10, batch_size=25)
     presets = {"paper": Preset(SPACE, published={"optim.lr": (), "seed": ()}), "demo": DEMO}
     return Search(base, presets, description, deviations=DEVIATIONS, own=OWN, wants_gpu=False)
 

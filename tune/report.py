@@ -48,9 +48,9 @@ def markdown(table: Table) -> str:
     study, own = table.study, results_table(table)
     title = f"# Test {table.metric.title}, study {study.name}" + (f" ({marks(study)})" if marks(study) else "")
     parts = [title, grid(own.header, own.texts()), bullets([*table.remarks(), *own.remarks])]
-    for more in video_tables(table):
-        parts += [f"## {more.title}", grid(more.header, more.texts())]
-        parts += [bullets(more.remarks)] if more.remarks else []
+    for scores in video_tables(table):
+        parts += [f"## {scores.title}", grid(scores.header, scores.texts())]
+        parts += [bullets(scores.remarks)] if scores.remarks else []
     if differs := deviations(study, table.search):
         parts += ["What differs from the published protocol:", bullets(differs)]
     return "\n\n".join(parts) + "\n"
@@ -58,10 +58,10 @@ def markdown(table: Table) -> str:
 
 def table_csv(table: Table) -> str:
     """The rows as CSV. Each carries the study's marks, since it may be copied elsewhere."""
-    rows = [{"marks": marks(table.study), **record} for record in records(table)]
+    rows = records(table)
     for row in rows:
         row["where"] = " ".join(f"{name}={value}" for name, value in row["where"].items())
-    return csv_text([list(rows[0]), *(list(row.values()) for row in rows)])
+    return csv_text([("marks", *rows[0]), *((marks(table.study), *row.values()) for row in rows)])
 
 
 def json_text(table: Table) -> str:
@@ -72,8 +72,8 @@ def json_text(table: Table) -> str:
         "study": study.name, "demo": study.demo, "stand_in": study.stand_in or None,
         "partial": list(study.partial), "rows": records(table),
         "remarks": [*table.remarks(), *first.remarks], "deviations": deviations(study, table.search),
-        "tables": {each.name: {"header": each.header, "lines": each.rows, "remarks": each.remarks}
-                   for each in others},
+        "tables": {other.name: {"header": other.header, "lines": other.rows, "remarks": other.remarks}
+                   for other in others},
     }  # fmt: skip
     return json.dumps(content, indent=2) + "\n"
 
@@ -89,13 +89,13 @@ def write(table: Table, folder: Folder) -> dict[str, str]:
 def draw(table: Table, folder: Folder) -> None:
     """Write every figure, every further table, and the page: of the search, and of each measure."""
     study, measured = table.study, measured_results(table.study, table.rows)
-    tables = [*report_tables(table), *(one.table() for one in measured)]
-    figures = [*study_figures(study, table.rows), *(figure for one in measured for figure in one.figures())]
-    for each in tables[1:]:  # the first is table.csv
-        folder.write(f"{each.name}.csv", each.csv_text(marks(study)).encode())
-    for one in figures:
-        folder.write(f"{one.name}.png", png(one.figure))
-        folder.write(f"{one.name}.svg", svg(one.figure))
+    tables = [*report_tables(table), *(results.table() for results in measured)]
+    figures = [*study_figures(study, table.rows), *(figure for results in measured for figure in results.figures())]
+    for further in tables[1:]:  # the first is table.csv
+        folder.write(f"{further.name}.csv", further.csv_text(marks(study)).encode())
+    for drawn in figures:
+        folder.write(f"{drawn.name}.png", png(drawn.figure))
+        folder.write(f"{drawn.name}.svg", svg(drawn.figure))
     folder.write(PAGE, page(table, tables, figures).encode())
 
 

@@ -16,15 +16,13 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from data.progress import progress, say
 from data.registry import read_corpus
 from data.stream import Corpus
-from data.terminal import options_of
+from data.terminal import options_of, progress, say
 from fernn.config import nearest
 from fernn.models.own import StoredConfig, how_to_name
 from fernn.train.loop import DivergedError
-from tune.analysis.environment_diff import code_changes, machine_changes
-from tune.analysis.metrics_diff import Difference, Training, differences, largest
+from tune.analysis.differences import Difference, Training, code_changes, differences, largest, machine_changes
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.cell_folder import CellFolder
 from tune.core.code_record import code_version
@@ -74,11 +72,6 @@ class Recorded:
         """The recorded metrics."""
         return Training(self.folder.history(), self.done.metrics)
 
-    @property
-    def machine(self) -> dict[str, Any]:
-        """The recorded machine, see :func:`tune.engine.machine.machine`."""
-        return dict(self.done.machine)
-
 
 @dataclass(frozen=True)
 class RerunComparison:
@@ -93,14 +86,13 @@ class RerunComparison:
 
     def facts(self) -> dict[str, Any]:
         """The comparison as a JSON value."""
-        done = self.recorded.done
         return {
             "study": self.recorded.study.name,
             "cell": self.recorded.folder.folder.name,
             "same": not self.differences,
             "recorded_sha256": self.recorded.training.sha256,
             "rerun_sha256": self.rerun.sha256,
-            "sealed_sha256": done.metrics_sha256,
+            "sealed_sha256": self.recorded.done.metrics_sha256,
             "first_difference": _facts(self.differences[0]) if self.differences else None,
             "largest_differences": {name: _facts(difference) for name, difference in largest(self.differences).items()},
             "diverged": self.diverged,
@@ -119,8 +111,7 @@ def main() -> int:
     stop_on_sigterm()
     try:
         recorded = recorded_cell(find_study(options.study, options.storage, options.models), options.cell)
-        corpus = corpus_of(recorded, options.data)
-        compared = rerun(recorded, corpus, device_for(recorded))
+        compared = rerun(recorded, corpus_of(recorded, options.data), device_for(recorded))
     except KeyboardInterrupt:
         say("stopped: nothing is kept, and the study is as it was")
         return 130
@@ -149,9 +140,8 @@ def recorded_cell(study: Study, key: str) -> Recorded:
     now = json.loads(json.dumps(cell.config()))
     changed = [field for field in {**config, **now} if config.get(field) != now.get(field)]
     if changed:
-        raise StudyError(
-            f"{name} is another cell by this code: {', '.join(changed)} changed; check out the code it names"
-        )
+        fields = ", ".join(changed)
+        raise StudyError(f"{name} is another cell by this code: {fields} changed; check out the code it names")
     return Recorded(study, cell, folder, done)
 
 
@@ -182,13 +172,13 @@ def corpus_of(recorded: Recorded, given: str | None) -> Corpus:
 
 def device_for(recorded: Recorded) -> torch.device:
     """The recorded kind of device, else the kind that this machine has; prints where equal bits are not expected."""
-    name, wanted = recorded.folder.folder.name, recorded.machine.get("device_type")
-    device = torch.device("cuda" if torch.cuda.is_available() and wanted != "cpu" else "cpu")
-    if wanted is None:
+    name, recorded_type = recorded.folder.folder.name, recorded.done.machine.get("device_type")
+    device = torch.device("cuda" if torch.cuda.is_available() and recorded_type != "cpu" else "cpu")
+    if recorded_type is None:
         say(f"which device {name} was trained on is not recorded: here it is {device.type}")
-    elif wanted != device.type:
-        say(f"{name} was trained on {wanted}, and there is none here: equal bits are not to be had")
-    elif wanted == "cuda":
+    elif recorded_type != device.type:
+        say(f"{name} was trained on {recorded_type}, and there is none here: equal bits are not to be had")
+    elif recorded_type == "cuda":
         say("equal bits are promised on a CPU only: on a GPU the largest differences are what counts")
     return device
 
@@ -198,7 +188,7 @@ def rerun(recorded: Recorded, corpus: Corpus, device: torch.device) -> RerunComp
     cell, diverged = recorded.cell, None
     title = f"rerun of {recorded.folder.folder.name} on {device.type}"
     with tempfile.TemporaryDirectory(prefix="fernn-rerun-") as scratch, ray_runtime(None):
-        reset_globals(int(recorded.machine.get("threads") or 1))
+        reset_globals(int(recorded.done.machine.get("threads") or 1))
         say(f"{title}, threads: {torch.get_num_threads()}")
         folder = CellFolder(Folder(scratch))
         with progress(title, cell.experiment.epochs, "epochs") as advance:
@@ -208,7 +198,7 @@ def rerun(recorded: Recorded, corpus: Corpus, device: torch.device) -> RerunComp
             except DivergedError as error:
                 diverged = str(error)
         training = Training(folder.history(), (folder.done() or Result()).metrics)
-    changes = machine_changes(recorded.machine, machine(device))
+    changes = machine_changes(recorded.done.machine, machine(device))
     codes = [entry["code"] for entry in recorded.folder.codes()]
     changes += code_changes(codes, recorded_codes(recorded.study.folder), code_version(sys.argv))
     changed = differences(recorded.training, training)
@@ -231,7 +221,8 @@ def lines(compared: RerunComparison) -> list[str]:
         texts += [f"  {_in_words(difference)}" for difference in largest(compared.differences).values()]
         texts += ["What differs in the environment:" if compared.environment else NOTHING_DIFFERS]
         texts += [f"  {change}" for change in compared.environment]
-        texts += [ON_A_GPU] if compared.device.type != "cpu" or recorded.machine.get("device_type") == "cuda" else []
+        on_a_gpu = compared.device.type != "cpu" or recorded.done.machine.get("device_type") == "cuda"
+        texts += [ON_A_GPU] if on_a_gpu else []
     return texts
 
 

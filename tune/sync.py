@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from data.progress import say
-from data.terminal import options_of
+from data.terminal import options_of, say
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.console import masked, print_document
 from tune.core.driver import driver_lock
@@ -24,9 +23,6 @@ from tune.planning.options import Records
 from tune.planning.preflight import check_views, optuna_storage, tracking_uri
 from tune.services.databases import MLFLOW, OPTUNA, Package, ViewError, sqlite_file, view_errors
 from tune.services.repair import REPLACED, rebuild, repair_file
-
-ARTIFACTS = "mlflow-artifacts"
-"""The folder in a study's folder for the files of MLflow's runs in a database."""
 
 
 @dataclass(frozen=True)
@@ -66,23 +62,19 @@ def sync(study: Study, records: Records) -> list[str]:
 
     A damaged database is moved aside and replaced. Raises StudyError where another study has these views.
     """
-    from tune.tracking.background import MLflowView
     from tune.tracking.measures import log_all_results
     from tune.tracking.optuna_mirror import mirror  # MLflow takes seconds to import: not for a refused option
-    from tune.tracking.views import lines_of, refresh
-
-    uri, url = tracking_uri(records), optuna_storage(records)
+    from tune.tracking.views import MLflowView, lines_of, refresh
 
     def to_mlflow(at: str) -> None:
         view = MLflowView(study, at)
         view.ship(lambda tracker: refresh(tracker, study))
         view.ship(lambda tracker: log_all_results(tracker, study))
 
-    return lines_of(
-        study,
-        partial(ship_repaired, MLFLOW, uri, study, to_mlflow),
-        *([partial(ship_repaired, OPTUNA, url, study, partial(mirror, study))] if url else []),
-    )
+    tasks = [partial(ship_repaired, MLFLOW, tracking_uri(records), study, to_mlflow)]
+    if url := optuna_storage(records):
+        tasks.append(partial(ship_repaired, OPTUNA, url, study, partial(mirror, study)))
+    return lines_of(study, *tasks)
 
 
 def ship_repaired(package: Package, uri: str, study: Study, ship: Callable[[str], None]) -> None:
@@ -105,8 +97,9 @@ def _say_repairs(package: Package, uri: str, study: Study, repairs: Sequence[str
     for line in repairs:
         say(masked(line))
     if any(line.endswith(REPLACED) for line in repairs):
-        if package is MLFLOW and (study.folder / ARTIFACTS).exists():
-            say(f"MLflow: files of the runs of before stay beside the new ones in {study.folder.root}/{ARTIFACTS}")
+        artifacts = study.folder / "mlflow-artifacts"  # of runs in a database
+        if package is MLFLOW and artifacts.exists():
+            say(f"MLflow: files of the runs of before stay beside the new ones in {artifacts.root}")
         storage = study.folder.root.rpartition("/")[0]
         others = [name for name in known_studies(storage) if name != study.name]
         if others and f"{storage}/" in uri:

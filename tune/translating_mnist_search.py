@@ -31,20 +31,13 @@ PAPER = Preset(space={"model": ("fernn-v1", "fernn-v2", "grnn"), "optim.lr": RAT
 FIGURE4 = Preset(
     space={"model": ("fernn-v2", "grnn"), "optim.lr": RATES, "seed": (0, 1, 2)}, defaults={"data.velocity_range": 1}
 )
+ONE_DIGIT = {"data.velocity_range": 1, "data.num_digits": 1}
+FEW_SEQUENCES = {"data.num_frames": 12, "data.input_frames": 6, "data.num_sequences": (800, 64, 128)}
+SMALL_NETWORK = {"model.hidden_channels": 8, "model.decoder_layers": 1, "model.rollout": "equivariant"}
+"""By the equivariant rollout the models part after 150 steps, not after 1,000."""
 DEMO = Preset(
     space={"model": ("fernn-v1", "grnn"), "optim.lr": (1e-2, 3e-3), "seed": (0, 1)},
-    defaults={
-        "epochs": 3,
-        "batch_size": 16,
-        "data.velocity_range": 1,
-        "data.num_digits": 1,
-        "data.num_frames": 12,
-        "data.input_frames": 6,
-        "data.num_sequences": (800, 64, 128),
-        "model.hidden_channels": 8,
-        "model.decoder_layers": 1,
-        "model.rollout": "equivariant",  # with which the models part after 150 steps, not after 1,000
-    },
+    defaults={"epochs": 3, "batch_size": 16, **ONE_DIGIT, **FEW_SEQUENCES, **SMALL_NETWORK},
     demo=True,
 )
 NOTE = "third-party reading note of the paper, quoting Table 1"
@@ -63,14 +56,9 @@ DEVIATIONS = {
         "all but the seeded sets are drawn anew at every evaluation.",
     ),
 }
+MODEL = MODELS["translating-mnist"]["fernn-v2"]
 SEARCH = Search(
-    base=Experiment(
-        MODELS["translating-mnist"]["fernn-v2"],
-        TranslatingMNISTConfig(),
-        OptimConfig(lr=1e-4),
-        epochs=50,
-        batch_size=128,
-    ),
+    base=Experiment(MODEL, TranslatingMNISTConfig(), OptimConfig(lr=1e-4), epochs=50, batch_size=128),
     presets={"paper": PAPER, "figure4": FIGURE4, "demo": DEMO},
     description=__doc__ or "",
     published=PUBLISHED,

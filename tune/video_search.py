@@ -58,24 +58,14 @@ FINETUNE = Preset(
     finetunes=True,
     published={"optim.lr": (1e-6,), **ONE_RUN},
 )
+SMALL_CLIPS = {"data.size": 32, "data.num_frames": 6, "data.input_frames": 3, "data.num_clips": (400, 32, 64)}
+ONE_SLOW_DIGIT = {"data.num_digits": 1, "data.speed": 1.0}
+QUICK_START = {"data.l1_weight": 0.0, "data.sampling_start": 0.0}
+"""With the l1 loss, networks have not left the black frame after 150 steps."""
+SMALL_NETWORK = {"model.hidden_channels": 16, "model.kernel_size": 3, "model.num_layers": 2, "model.decoder_layers": 1}
 DEMO = Preset(
     space={"model": ("e3d-lstm", "e3d-lstm-residual", "fernn-v1"), "optim.lr": (1e-2,), "seed": (0, 1)},
-    defaults={
-        "epochs": 3,
-        "batch_size": 8,
-        "data.size": 32,
-        "data.num_frames": 6,
-        "data.input_frames": 3,
-        "data.num_clips": (400, 32, 64),
-        "data.num_digits": 1,
-        "data.speed": 1.0,
-        "data.l1_weight": 0.0,  # with it, networks have not left the black frame after 150 steps
-        "data.sampling_start": 0.0,
-        "model.hidden_channels": 16,
-        "model.kernel_size": 3,
-        "model.num_layers": 2,
-        "model.decoder_layers": 1,
-    },
+    defaults={"epochs": 3, "batch_size": 8, **SMALL_CLIPS, **ONE_SLOW_DIGIT, **QUICK_START, **SMALL_NETWORK},
     demo=True,
 )
 SEARCH = Search(

@@ -6,7 +6,7 @@ beside the output.
 
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -41,7 +41,7 @@ ARRAYS = (Tensor, np.ndarray)
 FORMS = "torch.save, safetensors or NumPy, or a zip archive with one of them"
 ENDINGS = (".pt", ".pth", ".npy", ".npz", ".safetensors", ".zip")
 """Of files in an archive that may hold the numbers."""
-OF_ONE_ARRAY = (".npy",), (".pt", ".pth")
+OF_ONE_ARRAY = {".npy"}, {".pt", ".pth"}
 """Of files of which an archive may have several, each with an array."""
 DEEPEST, SHOWN = 2, 4
 """Archives in each other."""
@@ -67,30 +67,27 @@ def _read(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
     require_content(path)
     size, kind = path.stat().st_size, kind_of(path)
     if kind in (TORCH, LEGACY):
-        return load_torch(path, mapped=True, wanted="the tensor of numbers"), max(
-            size, unpacked_size(path) if kind == TORCH else 0
-        )
+        most = max(size, unpacked_size(path)) if kind == TORCH else size
+        return load_torch(path, mapped=True, wanted="the tensor of numbers"), most
     if kind == NPY:
         return mapped_array(path), size
     if kind == SAFETENSORS:
-        return _safetensors(path), size
+        try:
+            return load_file(path), size
+        except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
+            raise UnreadableError("it cannot be read: it is cut short or damaged: get it again") from error
     if kind in (NPZ, ZIP) and depth < DEEPEST:
         return _unpacked(path, scratch, depth)
     raise refusal(kind)
 
 
-def _safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
-        raise UnreadableError("it cannot be read: it is cut short or damaged: get it again") from error
-
-
 def _unpacked(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
     """The arrays of an archive: those of its only file, or all of NumPy's or of torch.save's by their names."""
     require_bounded(path)
-    members = _members(path)
-    if len(members) != 1 and not any(members and all(map(_ends(kind), members)) for kind in OF_ONE_ARRAY):
+    with zipfile.ZipFile(path) as zipped:
+        members = [member for member in zipped.infolist() if _is_data(member)]
+    endings = {PurePosixPath(member.filename).suffix.lower() for member in members}
+    if len(members) != 1 and not (members and any(endings <= several for several in OF_ONE_ARRAY)):
         held = ", ".join(member.filename for member in members[:SHOWN]) or "none"
         raise UnreadableError(f"it is an archive, which must have one such file, it has {held}")
     files = [scratch / f"{depth}-{number}" for number in range(len(members))]
@@ -102,40 +99,28 @@ def _unpacked(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
         raise UnreadableError(f"it cannot be read ({error.__cause__}): get it again") from error
     if len(files) == 1:
         return _read(files[0], scratch, depth + 1)
-    if all(map(_ends(OF_ONE_ARRAY[0]), members)):
-        return dict(zip(_names(members), map(_or_why, files), strict=True)), sum(file.stat().st_size for file in files)
-    found = [_of_torch(file, member) for file, member in zip(files, members, strict=True)]
-    return dict(zip(_names(members), (content for content, _ in found), strict=True)), sum(size for _, size in found)
+    read = _of_numpy if endings == {".npy"} else _of_torch
+    contents = [read(file, member.filename) for file, member in zip(files, members, strict=True)]
+    names = [PurePosixPath(member.filename).stem for member in members]
+    if len(set(names)) < len(names):
+        names = [member.filename for member in members]  # with their folders
+    arrays = dict(zip(names, (content for content, _ in contents), strict=True))
+    return arrays, sum(size for _, size in contents)
 
 
-def _of_torch(path: Path, member: zipfile.ZipInfo) -> tuple[Any, int]:
+def _of_torch(path: Path, name: str) -> tuple[Any, int]:
     try:
         return _read(path, path.parent, DEEPEST)
     except UnreadableError as error:
-        raise UnreadableError(f"in it {member.filename}: {error}") from error
+        raise UnreadableError(f"in it {name}: {error}") from error
 
 
-def _ends(endings: tuple[str, ...]) -> Callable[[zipfile.ZipInfo], bool]:
-    return lambda member: member.filename.lower().endswith(endings)
-
-
-def _names(members: Sequence[zipfile.ZipInfo]) -> list[str]:
-    """The arrays' names, with their folders where they differ by these alone."""
-    names = [PurePosixPath(member.filename).stem for member in members]
-    return names if len(set(names)) == len(names) else [member.filename for member in members]
-
-
-def _members(path: Path) -> list[zipfile.ZipInfo]:
-    with zipfile.ZipFile(path) as zipped:
-        return [member for member in zipped.infolist() if _is_data(member)]
-
-
-def _or_why(path: Path) -> NDArray[Any] | UnreadableError:
+def _of_numpy(path: Path, name: str) -> tuple[Any, int]:
     """The array, or why it cannot be read: an error only where it is the one that is wanted."""
     try:
-        return mapped_array(path)
+        return mapped_array(path), path.stat().st_size
     except UnreadableError as error:
-        return error
+        return error, path.stat().st_size
 
 
 def _is_data(member: zipfile.ZipInfo) -> bool:

@@ -7,7 +7,8 @@ than four, and an axis of size 1 at the end is no column but a single frame.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,8 @@ class Velocities:
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """Frames, 2, rows, columns."""
-        first, *_ = mine = self.parts[0]
-        return sum(map(len, mine)), 2, first.shape[1], first.shape[2]
+        arrays = self.parts[0]
+        return sum(map(len, arrays)), 2, arrays[0].shape[1], arrays[0].shape[2]
 
     def frames(self, first: int, last: int) -> NDArray[np.float32]:
         """The frames from ``first`` to before ``last``, (t, 2, rows, columns)."""
@@ -69,10 +70,10 @@ def velocities_in(path: Path, content: Any, most_bytes: int, axis: int | None = 
         shape = tuple(arrays[0].shape)
         raise DataError(f"{path} must hold every number of its shape {shape}, it is too small for them")
     if chosen.is_pair:
-        arrays, axis = [_three(array) for array in arrays], 0 if axis is None else axis
+        arrays, axis = [_squeezed(array, 3) for array in arrays], 0 if axis is None else axis
     elif len(arrays) == 2 and all(array.ndim == 4 and array.shape[1] == 1 for array in arrays):
         arrays = [array[:, 0] for array in arrays]
-    return _arranged(path, replace(chosen, arrays=arrays), axis)
+    return _arranged(path, chosen, arrays, axis)
 
 
 def _chosen(path: Path, content: Any, names: tuple[str, ...]) -> Chosen:
@@ -109,7 +110,10 @@ def _of_names(path: Path, content: Mapping[Any, Any], names: tuple[str, ...]) ->
     unusable = next((value for value in content.values() if isinstance(value, UnreadableError)), None)
     if unusable is not None and not arrays:
         raise unusable
-    held = ", ".join(f"{key} {_shape(value)}" for key, value in list(content.items())[:SHOWN])
+    held = ", ".join(
+        f"{key} {tuple(value.shape) if isinstance(value, ARRAYS) else f'({type(value).__name__})'}"
+        for key, value in list(content.items())[:SHOWN]
+    )
     raise DataError(
         f"{path} must hold velocities {SHAPE} under one name, or components under u and v; it holds {held}: save those "
         "alone"
@@ -156,30 +160,28 @@ def _plain(path: Path, array: Array, is_listed: bool) -> Array:
         is_plain, kind = is_plain and not array.is_meta, f"{array.dtype}, {array.layout}"
     if not is_plain or not _is_float(array):
         raise DataError(f"{path} must hold plain floating-point numbers, got {kind}: save velocities as float32")
-    for axis in reversed(range(array.ndim)):
-        if array.ndim > 4 and array.shape[axis] == 1:
-            array = array.squeeze(axis)
+    array = _squeezed(array, 4)
     if array.ndim == 4 and array.shape[3] == 1:
         array = array[..., 0] if is_listed else array[None, ..., 0]
     return array.detach() if isinstance(array, Tensor) else array
 
 
-def _three(array: Array) -> Array:
-    """The array (t, rows, columns) of a component that has axes of size 1 more."""
+def _squeezed(array: Array, most: int) -> Array:
+    """The array without axes of size 1, the last first, where it has more axes than so many."""
     for axis in reversed(range(array.ndim)):
-        if array.ndim > 3 and array.shape[axis] == 1:
+        if array.ndim > most and array.shape[axis] == 1:
             array = array.squeeze(axis)
     return array
 
 
-def _arranged(path: Path, chosen: Chosen, axis: int | None) -> Velocities:
-    arrays, first = chosen.arrays, chosen.arrays[0]
-    is_stack = chosen.is_listed and first.ndim == 3
+def _arranged(path: Path, chosen: Chosen, arrays: list[Array], axis: int | None) -> Velocities:
+    shape = tuple(arrays[0].shape)
+    is_stack = chosen.is_listed and len(shape) == 3
     is_joined = chosen.is_listed and not is_stack and len(arrays) > 1
     shapes = {tuple(array.shape[is_joined:]) for array in arrays}
     if len(shapes) != 1 or len({array.ndim for array in arrays}) != 1:
-        raise DataError(f"{path} must hold arrays of one shape in its list, got {_listed(shapes)}")
-    shape = tuple(first.shape)
+        listed = ", ".join(map(str, sorted(shapes)[:SHOWN]))
+        raise DataError(f"{path} must hold arrays of one shape in its list, got {listed}")
     if is_stack or is_joined:
         shape = (len(arrays), *shape) if is_stack else (sum(map(len, arrays)), *shape[1:])
     place = _axis(path, shape, axis, is_joined)
@@ -187,8 +189,9 @@ def _arranged(path: Path, chosen: Chosen, axis: int | None) -> Velocities:
     layout += f"components along axis {place} of {shape}"
     if is_stack and place == 0:
         return Velocities(([arrays[0]], [arrays[1]]), layout)
-    one, other = ([_component(array, place - is_stack, which, is_stack) for array in arrays] for which in (0, 1))
-    return Velocities((one, other), layout)
+    arrays = [array[None] for array in arrays] if is_stack else arrays
+    before: tuple[Any, ...] = (slice(None),) * place
+    return Velocities(([array[(*before, 0)] for array in arrays], [array[(*before, 1)] for array in arrays]), layout)
 
 
 def _axis(path: Path, shape: tuple[int, ...], given: int | None, is_joined: bool) -> int:
@@ -211,21 +214,12 @@ def _axis(path: Path, shape: tuple[int, ...], given: int | None, is_joined: bool
     return found[0]
 
 
-def _component(array: Array, axis: int, which: int, is_frame: bool) -> Array:
-    """One component (t, rows, columns) of an array, or of a single frame."""
-    place: list[Any] = [slice(None)] * array.ndim
-    place[axis] = which
-    found = array[tuple(place)]
-    return found[None] if is_frame else found
-
-
 def _between(parts: Sequence[Array], first: int, last: int) -> NDArray[np.float32]:
-    found, start = [], 0
-    for part in parts:
-        if start < last and start + len(part) > first:
-            found.append(_numbers(part[max(0, first - start) : last - start]))
-        start += len(part)
-    return np.concatenate(found)
+    starts = accumulate(map(len, parts), initial=0)
+    return np.concatenate([
+        _numbers(part[max(0, first - start) : last - start])
+        for part, start in zip(parts, starts, strict=False) if start < last and start + len(part) > first
+    ])  # fmt: skip
 
 
 def _numbers(array: Array) -> NDArray[np.float32]:
@@ -237,11 +231,3 @@ def _numbers(array: Array) -> NDArray[np.float32]:
 
 def _num_bytes(array: Array) -> int:
     return int(np.prod([int(size) for size in array.shape], dtype=object)) * int(array.dtype.itemsize)
-
-
-def _shape(value: Any) -> str:
-    return str(tuple(value.shape)) if isinstance(value, ARRAYS) else f"({type(value).__name__})"
-
-
-def _listed(shapes: set[tuple[int, ...]]) -> str:
-    return ", ".join(map(str, sorted(shapes)[:SHOWN]))

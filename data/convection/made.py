@@ -23,7 +23,7 @@ from data.fields.schema import Frames, cut, write_tiles
 from data.files import full_path
 from data.manifest import Manifest
 from data.preparing.folders import ready_or_made
-from data.progress import progress
+from data.terminal import progress
 from fernn.config import DataConfig, MadeConvectionConfig
 from fernn.seeding import generator
 
@@ -35,9 +35,7 @@ MOST_BEYOND = 0.05
 stay inside on the presets' rows, and leave by more on half as many."""
 FINER = "raise data.refinement, or lower data.rayleigh"
 LIBRARIES = ("scipy", "pyarrow")
-DECIDING = (
-    "size", "rayleigh", "prandtl", "squares", "num_fields", "interval", "warm_up", "refinement",
-)  # fmt: skip
+DECIDING = ("size", "rayleigh", "prandtl", "squares", "num_fields", "interval", "warm_up", "refinement")
 """Fields of the config that the solved ones depend on."""
 
 

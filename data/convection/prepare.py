@@ -18,10 +18,8 @@ from data.errors import DataError, DownloadError
 from data.fields.schema import cut, write_tiles
 from data.files import full_path, sha256_of
 from data.manifest import Manifest
-from data.preparing.command import answer
 from data.preparing.folders import ready_or_made
-from data.progress import say
-from data.terminal import options_of
+from data.terminal import answer, options_of, say
 from fernn.config import MadeConvectionConfig
 
 DATASET, REGION = "convection", "rbc"
@@ -90,7 +88,12 @@ def prepare(
         return write_tiles(folder, tiles, LIBRARIES, dataset=DATASET, demo=False, details=facts, **origin)
 
     def check(ready: Manifest) -> None:
-        _require_reading(folder, ready, reading, component_axis)
+        way = (ready.details.get("components_swapped"), ready.details.get("rows_turned"))
+        if reading is not None and way != READINGS[reading]:
+            raise DataError(f"{folder} was read in another way than {reading}: choose another output folder")
+        layout = str(ready.details.get("layout", "components along axis 1 of"))
+        if component_axis is not None and f"components along axis {component_axis} of" not in layout:
+            raise DataError(f"{folder} was read with {layout}, not {component_axis}: choose another output folder")
         require_same(folder, ready, files)
 
     return ready_or_made(folder, DATASET, make, check)
@@ -114,57 +117,39 @@ def require_same(folder: Path, manifest: Manifest, files: Path | str | None) -> 
         )
 
 
-def _require_reading(folder: Path, manifest: Manifest, reading: ReadingName | None, axis: int | None) -> None:
-    details = manifest.details
-    way = (details.get("components_swapped"), details.get("rows_turned"))
-    if reading is not None and way != (READINGS[reading].is_swapped, READINGS[reading].is_upside_down):
-        raise DataError(f"{folder} was read in another way than {reading}: choose another output folder")
-    layout = str(details.get("layout", "components along axis 1 of"))
-    if axis is not None and f"components along axis {axis} of" not in layout:
-        raise DataError(f"{folder} was read with {layout}, not {axis}: choose another output folder")
-
-
 def _path(files: Path | str | None) -> Path:
+    """The file that is given, or the published one in a folder, or the only one of its name in another form."""
     if files is None:
         raise DownloadError(
             f"{NAME} is not downloaded (7 GB): get it from where {SOURCE} says, then give --files DIR with it; or "
             "solve for fields of your own with --set data.name=made-convection"
         )
-    given = full_path(files)
-    path = _in_folder(given) if given.is_dir() else given
+    path = full_path(files)
+    if path.is_dir():
+        forms = sorted(form for form in path.glob(f"{Path(NAME).stem}.*") if form.suffix.lower() in ENDINGS)
+        if len(forms) > 1 and path / NAME not in forms:
+            raise DataError(f"{path} has {', '.join(form.name for form in forms)}: give the one that is meant")
+        path = path / NAME if path / NAME in forms or not forms else forms[0]
     if not path.exists():
         raise DataError(f"{path} is not there: give {NAME}, or the folder that has it")
     return path
-
-
-def _in_folder(folder: Path) -> Path:
-    """The published file in a folder, or the only file of its name in another form."""
-    others = sorted(path for path in folder.glob(f"{Path(NAME).stem}.*") if path.suffix.lower() in ENDINGS)
-    if (path := folder / NAME).exists() or not others:
-        return path
-    if len(others) > 1:
-        raise DataError(f"{folder} has {', '.join(path.name for path in others)}: give the one that is meant")
-    return others[0]
 
 
 def main(config: PrepareConfig) -> int:
     """Prepare and say in one line what there is; 2 if the data cannot be used."""
 
     def prepared() -> str:
-        folder, manifest = _prepared(config)
+        _require_used(config)
+        if config.files is None:
+            data = SOLVED.override({name: getattr(config, name) for name in made.DECIDING})
+            folder, manifest = made.folder_of(config.out, data), made.prepare(config.out, data)
+        else:
+            options = {name: getattr(config, name) for name in ("files", "size", "reading", "component_axis")}
+            folder, manifest = folder_of(config.out, config.size), prepare(config.out, **options)
         frames = sum(manifest.clips["tiles"].values())
         return f"{folder}: {manifest.dataset}, {manifest.num_clips} squares, {frames} frames"
 
     return answer(prepared)
-
-
-def _prepared(config: PrepareConfig) -> tuple[Path, Manifest]:
-    _require_used(config)
-    if config.files is None:
-        data = SOLVED.override({name: getattr(config, name) for name in made.DECIDING})
-        return made.folder_of(config.out, data), made.prepare(config.out, data)
-    asked = {name: getattr(config, name) for name in ("files", "size", "reading", "component_axis")}
-    return folder_of(config.out, config.size), prepare(config.out, **asked)
 
 
 def _require_used(config: PrepareConfig) -> None:

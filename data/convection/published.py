@@ -9,7 +9,6 @@ is measured, unless it is given: the flow has no divergence, so of the four ways
 right, up to a mirror that convection is symmetric under. The released script reads all files alike.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,24 +29,11 @@ NUM_AT_ONCE = 50
 """Frames that are read at once."""
 
 
-@dataclass(frozen=True)
-class Reading:
-    """Which component is sideways, and where the top is."""
-
-    is_swapped: bool
-    is_upside_down: bool
-
-    def of(self, frames: NDArray[Any]) -> NDArray[Any]:
-        """Frames (t, 2, h, w) as (sideways, upwards), the first row on top."""
-        frames = frames[:, ::-1] if self.is_swapped else frames
-        return frames[:, :, ::-1] if self.is_upside_down else frames
-
-
 ReadingName = Literal["uv", "uv-upside-down", "vu", "vu-upside-down"]
-READINGS: dict[ReadingName, Reading] = {
-    "uv": Reading(False, False), "uv-upside-down": Reading(False, True),
-    "vu": Reading(True, False), "vu-upside-down": Reading(True, True),
+READINGS: dict[ReadingName, tuple[bool, bool]] = {
+    "uv": (False, False), "uv-upside-down": (False, True), "vu": (True, False), "vu-upside-down": (True, True),
 }  # fmt: skip
+"""Whether the first component is the upward one, and whether the first row is at the bottom."""
 
 
 def read_published(
@@ -64,11 +50,12 @@ def read_published(
         velocities = velocities_in(path, content, most_bytes, component_axis)
         stride = _stride(path, velocities, size)
         fields = _taken(path, velocities, stride)
-        way, divergence = _reading(path, velocities, reading)
-    fields = np.ascontiguousarray(way.of(fields))
+        reading, divergence = _reading(path, velocities, reading)
+    is_swapped, is_upside_down = READINGS[reading]
+    fields = np.ascontiguousarray(_read_as(reading, fields))
     facts = {
         "shape": list(velocities.shape), "layout": velocities.layout, "stride": stride,
-        "components_swapped": way.is_swapped, "rows_turned": way.is_upside_down, "divergence": divergence,
+        "components_swapped": is_swapped, "rows_turned": is_upside_down, "divergence": divergence,
         "mean": float(fields.mean(dtype=np.float64)), "deviation": float(fields.std(dtype=np.float64)),
     }  # fmt: skip
     return fields, facts
@@ -103,7 +90,14 @@ def _taken(path: Path, velocities: Velocities, stride: int) -> Frames:
     return fields
 
 
-def _reading(path: Path, velocities: Velocities, given: ReadingName | None) -> tuple[Reading, float]:
+def _read_as(reading: ReadingName, frames: NDArray[Any]) -> NDArray[Any]:
+    """Frames (t, 2, h, w) as (sideways, upwards), the first row on top."""
+    is_swapped, is_upside_down = READINGS[reading]
+    frames = frames[:, ::-1] if is_swapped else frames
+    return frames[:, :, ::-1] if is_upside_down else frames
+
+
+def _reading(path: Path, velocities: Velocities, given: ReadingName | None) -> tuple[ReadingName, float]:
     """The way to read the file, the given one or that of least divergence, and how much that is."""
     chosen = np.linspace(0, velocities.shape[0] - 1, min(NUM_PROBED, velocities.shape[0])).round().astype(int).tolist()
     probed = np.concatenate([velocities.frames(place, place + 1) for place in chosen]).astype(np.float64)
@@ -112,16 +106,16 @@ def _reading(path: Path, velocities: Velocities, given: ReadingName | None) -> t
         raise DataError(
             f"{path} must hold velocities of an incompressible flow, they are the same everywhere ({values} in frame 0)"
         )
-    found = {name: divergence(way.of(probed)) for name, way in READINGS.items()}
-    name = min(found, key=lambda one: found[one]) if given is None else given
-    if not found[name] < (np.inf if given else MOST_DIVERGENCE):
-        measured = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
+    measures = {name: divergence(_read_as(name, probed)) for name in READINGS}
+    reading = min(measures, key=lambda name: measures[name]) if given is None else given
+    if not measures[reading] < (np.inf if given else MOST_DIVERGENCE):
+        measured = ", ".join(f"{name} {value:.2f}" for name, value in measures.items())
         raise DataError(
             f"{path} must hold velocities of an incompressible flow: however its components and rows are read, their "
             f"divergence is more than {MOST_DIVERGENCE} of their gradients ({measured}); where you know how it is to "
             "be read, prepare it by data/convection/prepare.py with --reading"
         )
-    return READINGS[name], found[name]
+    return reading, measures[reading]
 
 
 def divergence(frames: NDArray[np.float64]) -> float:

@@ -19,6 +19,7 @@ FFTW's headers; fluidsim's flows are periodic upwards, too; py-pde has no incomp
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +35,7 @@ HIGHEST = 100.0
 """Velocities and temperatures of any flow are far lower, in their units; with such ones steps get endlessly short."""
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """Velocities and temperature, the first row at the bottom.
 
     ``u`` (rows, columns) sideways, on the left faces of the cells; ``w`` (rows + 1, columns) upwards, on their lower
@@ -46,18 +46,13 @@ class State:
     w: Values
     temperature: Values
 
-    @property
-    def fields(self) -> tuple[Values, Values, Values]:
-        """All three."""
-        return self.u, self.w, self.temperature
-
     def plus(self, step: float, slope: "State") -> "State":
         """The state after a straight step."""
-        return State(*(value + step * change for value, change in zip(self.fields, slope.fields, strict=True)))
+        return State(*(value + step * change for value, change in zip(self, slope, strict=True)))
 
     def mixed(self, share: float, other: "State") -> "State":
         """So much of this state, the rest of the other."""
-        return State(*(share * a + (1 - share) * b for a, b in zip(self.fields, other.fields, strict=True)))
+        return State(*(share * a + (1 - share) * b for a, b in zip(self, other, strict=True)))
 
     def velocity(self) -> Values:
         """(u, w) in the middles of the cells: (2, rows, columns)."""
@@ -106,7 +101,7 @@ class Layer:
     def slope(self, state: State) -> State:
         """d/dt of the state: advection, diffusion and buoyancy, made free of divergence."""
         dz, dx = self.spacing
-        u, w, temperature = state.fields
+        u, w, temperature = state
         middle_u, middle_w = state.velocity()
         corner = np.zeros_like(w)  # flux of u upwards, of w sideways; none at the walls
         corner[1:-1] = (u[1:] + u[:-1]) * (w + left(w))[1:-1] / 4
@@ -181,7 +176,7 @@ class Layer:
         return state
 
     def _require_flow(self, state: State) -> None:
-        if not all(np.abs(values).max() < HIGHEST for values in state.fields):  # whatever is no number is not less
+        if not all(np.abs(values).max() < HIGHEST for values in state):  # whatever is no number is not less
             raise FloatingPointError(f"the flow at Rayleigh number {self.rayleigh:g} left the grid of {self.rows} rows")
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -54,23 +55,23 @@ def write_tiles(folder: Path, tiles: Sequence[Tile], libraries: Sequence[str], *
 
 def read_tiles(folder: Path, manifest: Manifest) -> list[Tile]:
     """The tiles of a prepared folder."""
-    found, breaks = [], breaks_of(manifest)
+    tiles, breaks = [], breaks_of(manifest)
     for row in read_table(manifest.paths(folder)).to_pylist():
         shape = (row["num_frames"], 2, row["size"], row["size"])
         values = np.frombuffer(row["frames"], "<f4")
         if values.size != np.prod(shape):
             raise DataError(f"tile {row['tile']} holds {values.size} values instead of {np.prod(shape)}")
-        found.append(Tile(row["tile"], values.reshape(shape), row["land"], breaks.get(row["tile"], ())))
-    return found
+        tiles.append(Tile(row["tile"], values.reshape(shape), row["land"], breaks.get(row["tile"], ())))
+    return tiles
 
 
 def breaks_of(manifest: Manifest) -> dict[str, tuple[int, ...]]:
     """The breaks of each tile that has some; raises ManifestError where they are no frames."""
     given = manifest.details.get(BREAKS, {})
     lists = list(given.values()) if isinstance(given, dict) else [None]
-    if not all(isinstance(mine, list) and all(type(frame) is int and frame > 0 for frame in mine) for mine in lists):
+    if not all(isinstance(frames, list) and all(type(n) is int and n > 0 for n in frames) for frames in lists):
         raise ManifestError(f"breaks in the manifest must be frames by tile, got {given!r:.80}")
-    return {name: tuple(mine) for name, mine in given.items()}
+    return {name: tuple(frames) for name, frames in given.items()}
 
 
 def content_hash(dataset: str, tiles: Sequence[Tile]) -> str:
@@ -94,15 +95,14 @@ def cut(
     if min(height, width) < size:
         raise DataError(f"{region} has {height} x {width} pixels, less than a tile of {size}: lower data.size")
     top, left = (height % size) // 2, (width % size) // 2
-    found = []
-    for row in range(height // size):
-        for column in range(width // size):
-            place = np.s_[top + row * size : top + (row + 1) * size, left + column * size : left + (column + 1) * size]
-            share = 0.0 if land is None else float(land[place].mean())
-            if share <= most_land:
-                frames = np.ascontiguousarray(fields[(..., *place)], dtype=np.float32)
-                found.append(Tile(f"{region}/{row}/{column}", frames, share, breaks))
-    return found
+    tiles = []
+    for row, column in product(range(height // size), range(width // size)):
+        place = np.s_[top + row * size : top + (row + 1) * size, left + column * size : left + (column + 1) * size]
+        share = 0.0 if land is None else float(land[place].mean())
+        if share <= most_land:
+            frames = np.ascontiguousarray(fields[(..., *place)], dtype=np.float32)
+            tiles.append(Tile(f"{region}/{row}/{column}", frames, share, breaks))
+    return tiles
 
 
 def _sha256(tile: Tile) -> str:
@@ -110,9 +110,8 @@ def _sha256(tile: Tile) -> str:
 
 
 def _table(tile: Tile) -> pa.Table:
-    values = np.ascontiguousarray(tile.frames, "<f4").tobytes()
     row = {
         "tile": tile.name, "num_frames": len(tile.frames), "size": tile.frames.shape[-1], "land": tile.land,
-        "frames": values, "sha256": _sha256(tile),
+        "frames": np.ascontiguousarray(tile.frames, "<f4").tobytes(), "sha256": _sha256(tile),
     }  # fmt: skip
     return pa.Table.from_pylist([row], schema=SCHEMA)

@@ -16,11 +16,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from ray.data.collate_fn import NumpyBatchCollateFn
 
+from data.data_set import SPLITS, by_split
 from data.errors import DataError
 from data.fields.schema import TILES, Tile, breaks_of, read_tiles
 from data.fields.windows import Window, count_windows, cut_at, frames_used, is_held_out, windows
 from data.manifest import Manifest
-from data.preparing.splits import SPLITS, by_split
 from data.stream import Stream, batches
 from fernn.batch import Batch
 from fernn.config import FieldsConfig
@@ -29,6 +29,7 @@ from fernn.flows.field_symmetries import MOST_MAGNITUDE, MOST_MOTION, MOST_SCALE
 from fernn.seeding import generator
 
 LABELS = (*PARAMETERS, "domain")
+NOT_SET_IN_MOTION = "velocity generalization is of clips that are set in motion; fields move by themselves"
 
 
 @dataclass(frozen=True)
@@ -72,25 +73,25 @@ class FieldStream(Stream):
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """All training windows in an order of the epoch's own."""
-        mine = self.windows["train"]
-        order = generator("windows", seed, epoch).permutation(len(mine))
-        return self._batches([mine[place] for place in order], None)
+        windows = self.windows["train"]
+        order = generator("windows", seed, epoch).permutation(len(windows))
+        return self._batches([windows[place] for place in order])
 
     def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
         """The split's windows in a fixed order; the test's with their shifts, those of the domain test last."""
         if velocities is not None:
-            raise DataError("velocity generalization is of clips that are set in motion; fields move by themselves")
+            raise DataError(NOT_SET_IN_MOTION)
         if split != "test":
-            return self._batches(self.windows[split], None)
-        both = [*self.windows["test"], *self.windows["domain"]]
-        labels = np.zeros((len(both), len(LABELS)), np.float32)
-        labels[:, :-1] = [shift_of(window, self.deviation) for window in both]
+            return self._batches(self.windows[split])
+        tested = [*self.windows["test"], *self.windows["domain"]]
+        labels = np.zeros((len(tested), len(LABELS)), np.float32)
+        labels[:, :-1] = [shift_of(window, self.deviation) for window in tested]
         labels[len(self.windows["test"]) :, -1] = 1
-        return self._batches(both, labels)
+        return self._batches(tested, labels)
 
     def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
         """Raises DataError: no field is set in motion."""
-        raise DataError("velocity generalization is of clips that are set in motion; fields move by themselves")
+        raise DataError(NOT_SET_IN_MOTION)
 
     def num_clips(self, split: Split) -> int:
         """How many windows the split has."""
@@ -100,8 +101,9 @@ class FieldStream(Stream):
     def moments(self) -> tuple[float, float]:
         """Mean and deviation over both components of all frames of the training period."""
         seen = [
-            tile.frames[: self._train_end(tile)] for tile in self.corpus.tiles if not is_held_out(tile.name, self.data)
-        ]
+            tile.frames[: cut_at(frames_used(len(tile.frames), self.data), self.data)[1]]
+            for tile in self.corpus.tiles if not is_held_out(tile.name, self.data)
+        ]  # fmt: skip
         count = sum(frames.size for frames in seen)
         mean = sum(float(frames.sum(dtype=np.float64)) for frames in seen) / count
         square = sum(float(np.square(frames - mean, dtype=np.float64).sum()) for frames in seen) / count
@@ -112,10 +114,7 @@ class FieldStream(Stream):
         """Of the clips that a model sees, in the training period."""
         return 1.0 if self.data.standardised else self.moments[1]
 
-    def _train_end(self, tile: Tile) -> int:
-        return cut_at(frames_used(len(tile.frames), self.data), self.data)[1]
-
-    def _batches(self, chosen: Sequence[Window], labels: NDArray[np.float32] | None) -> Iterator[Batch]:
+    def _batches(self, chosen: Sequence[Window], labels: NDArray[np.float32] | None = None) -> Iterator[Batch]:
         places = {tile.name: place for place, tile in enumerate(self.corpus.tiles)}
         columns: dict[str, Any] = {
             "tile": np.array([places[name] for name, _ in chosen]), "start": np.array([start for _, start in chosen]),

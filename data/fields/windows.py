@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
+from itertools import pairwise
 from types import MappingProxyType
 
 import numpy as np
 
-from data.preparing.splits import SPLITS
+from data.data_set import SPLITS
 from fernn.config import FieldsConfig
 
 Window = tuple[str, int]
@@ -21,28 +22,28 @@ def windows(
     ``lengths`` has every tile's number of frames, ``breaks`` those that do not follow the one before: no window has
     both. See :class:`fernn.config.fields.FieldsConfig` for the rule.
     """
-    inside = {name: length for name, length in lengths.items() if not is_held_out(name, data)}
-    found: dict[str, list[Window]] = {split: [] for split in SPLITS}
-    for name, length in inside.items():
-        for split, starts in zip(SPLITS, periods(length, data), strict=True):
-            found[split] += [(name, start) for start in starts]
-    held = [(n, start) for n, length in lengths.items() if n not in inside for start in _starts(0, length, data)]
-    found["domain"] = held
-    order = {name: place for place, name in enumerate(lengths)}
-    whole = {
-        split: [(name, start) for name, start in mine if not _spans(start, data.num_frames, breaks.get(name, ()))]
-        for split, mine in found.items()
+    whole: dict[str, list[Window]] = {split: [] for split in (*SPLITS, "domain")}
+    for name, length in lengths.items():
+        held_out = {"domain": _starts(0, length, data)}
+        starts = held_out if is_held_out(name, data) else dict(zip(SPLITS, periods(length, data), strict=True))
+        for split, firsts in starts.items():
+            whole[split] += [
+                (name, first) for first in firsts
+                if not any(first < frame < first + data.num_frames for frame in breaks.get(name, ()))
+            ]  # fmt: skip
+    return {
+        split: evenly(sorted(found, key=lambda window: window[1]), most)
+        for (split, found), most in zip(whole.items(), data.num_clips, strict=True)
     }
-    every = {split: sorted(mine, key=lambda one: (one[1], order[one[0]])) for split, mine in whole.items()}
-    return {split: evenly(mine, most) for (split, mine), most in zip(every.items(), data.num_clips, strict=True)}
 
 
 def count_windows(
     lengths: Mapping[str, int], data: FieldsConfig, breaks: Mapping[str, Sequence[int]] = MappingProxyType({})
 ) -> dict[str, int]:
     """How many windows each split has, those of the domain test counted with the test's."""
-    found = {split: len(mine) for split, mine in windows(lengths, data, breaks).items()}
-    return {"train": found["train"], "validation": found["validation"], "test": found["test"] + found["domain"]}
+    counts = {split: len(found) for split, found in windows(lengths, data, breaks).items()}
+    domain = counts.pop("domain")
+    return counts | {"test": counts["test"] + domain}
 
 
 def is_held_out(tile: str, data: FieldsConfig) -> bool:
@@ -54,10 +55,8 @@ def periods(length: int, data: FieldsConfig) -> list[range]:
     """The first frames of training, validation and test windows of a tile with so many frames."""
     used = frames_used(length, data)
     if data.protocol == "published":
-        cuts = cut_at(max(0, used - data.num_frames + 1), data)
-        return [range(first, last) for first, last in zip(cuts, cuts[1:], strict=False)]
-    cuts = cut_at(used, data)
-    return [_starts(first, last, data) for first, last in zip(cuts, cuts[1:], strict=False)]
+        return [range(first, last) for first, last in pairwise(cut_at(max(0, used - data.num_frames + 1), data))]
+    return [_starts(first, last, data) for first, last in pairwise(cut_at(used, data))]
 
 
 def frames_used(length: int, data: FieldsConfig) -> int:
@@ -74,14 +73,8 @@ def cut_at(length: int, data: FieldsConfig) -> list[int]:
 
 def evenly(found: Sequence[Window], most: int) -> list[Window]:
     """At most so many of the windows, at even distances."""
-    if len(found) <= most:
-        return list(found)
-    return [found[place] for place in np.linspace(0, len(found) - 1, most).round().astype(int)] if most else []
-
-
-def _spans(start: int, num_frames: int, breaks: Sequence[int]) -> bool:
-    """Whether a window has a gap inside."""
-    return any(start < frame < start + num_frames for frame in breaks)
+    places = range(len(found)) if len(found) <= most else np.linspace(0, len(found) - 1, most).round().astype(int)
+    return [found[place] for place in places]
 
 
 def _starts(first: int, last: int, data: FieldsConfig) -> range:

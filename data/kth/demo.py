@@ -22,10 +22,8 @@ from data.kth.figures import STRIDE, Array, Body, body_of, phases, pose_of
 from data.kth.scenery import Image, Scene, draw_frame, scene_of, zoom_of
 from data.kth.source import DEMO_MARK
 from data.kth.splits import count_by_split
-from data.preparing.command import answer
 from data.preparing.folders import alone_in
-from data.progress import progress
-from data.terminal import options_of
+from data.terminal import answer, options_of, progress
 from fernn.seeding import generator
 
 PERSONS, SCENARIOS, RANGES = 25, 1, 4

@@ -20,10 +20,8 @@ from data.kth.schema import ClipRow, content_hash
 from data.kth.source import OFFICIAL, Source, dataset_name, from_folder, from_server, is_demo
 from data.kth.splits import count_by_split
 from data.manifest import Manifest, Remark
-from data.preparing.command import answer
 from data.preparing.folders import alone_in, ready_in, versions_of, write_folder
-from data.progress import progress
-from data.terminal import options_of
+from data.terminal import answer, options_of, progress
 
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "ray")
 MOST_NAMED = 3

@@ -5,7 +5,7 @@ A split is applied when clips are read: prepared data keeps the person, so no sp
 
 from collections.abc import Iterable
 
-from data.preparing.splits import count_splits
+from data.data_set import count_splits
 from fernn.config.kth import PERSONS
 
 

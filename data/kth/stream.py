@@ -8,22 +8,20 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import ArrayLike, NDArray
-from ray.data.collate_fn import NumpyBatchCollateFn
 from torch import Tensor
 
+from data.data_set import SPLITS
 from data.errors import DataError
 from data.kth.splits import split_of
 from data.manifest import Manifest
 from data.preparing.frames import frames_of
 from data.preparing.parquet import read_table
-from data.preparing.splits import SPLITS
-from data.stream import Stream, batches
+from data.stream import Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import KTHConfig, KTHVideoConfig
 from fernn.experiment import Split
@@ -126,15 +124,14 @@ class _SplitClips:
     velocities: Integers
 
     def rows(self, starts: Integers, flips: Integers, order: Integers) -> pa.Table:
-        columns = {
-            "clip": self.clips,
-            "label": self.labels,
-            "start": self.firsts + starts,
-            "vy": self.velocities[:, 0],
-            "vx": self.velocities[:, 1],
-            "flip": flips,
-        }
-        return pa.table({name: column[order] for name, column in columns.items()})
+        rows = rows_of(self.clips, self.labels, self.firsts + starts, self.velocities, flips)
+        return rows.take(order)
+
+
+def rows_of(clips: Integers, labels: Integers, starts: Integers, velocities: Integers, flips: Integers) -> pa.Table:
+    """What :class:`GatherClips` reads: one row a clip."""
+    vy, vx = velocities.T
+    return pa.table({"clip": clips, "label": labels, "start": starts, "vy": vy, "vx": vx, "flip": flips})
 
 
 def _split_clips(footage: Footage, data: KTHConfig, split: Split) -> _SplitClips:
@@ -167,18 +164,25 @@ def clip_velocities(ids: list[str], data: KTHConfig, split: Split) -> Integers:
     if data.protocol == "published":
         draws = np.random.RandomState(42).randint(-high, high + 1, size=(len(ids), 2))
         return -draws[:, ::-1].astype(np.int64)
-    draw = [generator("velocity", split, name).integers(-high, high + 1, size=2) for name in ids]
-    return np.array(draw, dtype=np.int64)
+    return drawn_velocities(ids, high, split)
 
 
-class GatherClips(NumpyBatchCollateFn):
+def drawn_velocities(names: list[str], high: int, split: Split) -> Integers:
+    """One constant (vy, vx) for each of the clips of a split, drawn from V_high by (split, name): (n, 2)."""
+    if high == 0:  # as every draw would be
+        return np.zeros((len(names), 2), np.int64)
+    draws = [generator("velocity", split, name).integers(-high, high + 1, size=2) for name in names]
+    return np.array(draws, dtype=np.int64)
+
+
+class GatherClips:
     """Turns rows of an epoch into a batch on the device: the frames that they name, set in motion, then mirrored."""
 
     def __init__(self, footage: Footage, data: KTHConfig | KTHVideoConfig, device: torch.device | str) -> None:
         self.ids, self.data = footage.ids, data
         self.frames = _shared(footage.frames).to(device if footage.frames.nbytes <= MOST_ON_DEVICE else "cpu")
 
-    def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
+    def __call__(self, rows: Rows) -> Batch:
         """Rows hold clip, label, start, vy, vx and flip."""
         names = ("start", "vy", "vx", "flip")
         start, vy, vx, flip = (torch.from_numpy(rows[name].copy()).to(self.frames.device) for name in names)

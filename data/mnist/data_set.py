@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 
-from data.data_set import DataSet
+from data.data_set import DataSet, by_split
 from data.mnist import demo
 from data.mnist.known import stand_in_of
 from data.mnist.prepare import DATASET, folder_of, prepare, require_same
 from data.mnist.schema import SCHEMA
 from data.mnist.stream import read_digits
-from data.preparing.splits import by_split
 from fernn.config import RotatingMNISTConfig, TranslatingMNISTConfig
 
 TRANSLATING = DataSet(

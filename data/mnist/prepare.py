@@ -14,10 +14,8 @@ from data.manifest import Manifest
 from data.mnist.known import stand_in_of
 from data.mnist.schema import write_digits
 from data.mnist.source import Source, read_source
-from data.preparing.command import answer
 from data.preparing.folders import ready_or_made
-from data.progress import say
-from data.terminal import options_of
+from data.terminal import answer, options_of, say
 
 DATASET = "mnist"
 

@@ -21,8 +21,8 @@ from data.mnist.idx import read_labels, read_pictures
 from data.mnist.known import stand_in
 from data.mnist.npz import WAY_OUT, paired, read_npz
 from data.mnist.schema import Part, content_hash
-from data.progress import say
 from data.sources.arrays import GreyLevels
+from data.terminal import say
 
 NAMES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),

@@ -1,6 +1,6 @@
 """Sequences of moving digits, made batch by batch from an epoch's draws.
 
-Every row of an epoch names the digits of a sequence, where each starts and how it moves. The rows of a training
+The draws say which digits a sequence has, where each starts and how it moves. Those of a training
 epoch come from the stream ("sequences", "train", seed, epoch), those of the evaluation sets from ("sequences",
 split): the same for every model, epoch and seed. The training digits are cut in two, so that the splits share none.
 
@@ -12,6 +12,7 @@ Source: Keller, "Flow Equivariant Recurrent Neural Networks", NeurIPS 2025, sect
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,12 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import ArrayLike, NDArray
-from ray.data.collate_fn import NumpyBatchCollateFn
 
+from data.data_set import by_split
 from data.manifest import Manifest
 from data.mnist.render import draw_rotating, draw_translating
-from data.mnist.schema import Part, Pictures, part_of, read_parts, require_enough
-from data.preparing.splits import by_split
-from data.stream import Stream, batches
+from data.mnist.schema import Part, part_of, read_parts, require_enough
+from data.stream import Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import DigitsConfig, RotatingMNISTConfig
 from fernn.experiment import Split
@@ -65,14 +65,6 @@ class Draws:
         """The same sequences, all of whose digits have the velocity given: one, or one a sequence."""
         given = np.asarray(velocities, dtype=self.velocities.dtype).reshape(-1, 1, self.velocities.shape[-1])
         return replace(self, velocities=np.broadcast_to(given, self.velocities.shape))
-
-    def rows(self) -> pa.Table:
-        """One row a sequence."""
-        columns = {"index": np.arange(len(self.digits))}
-        for name in ("digits", "velocities", "starts"):
-            values = getattr(self, name).reshape(len(self.digits), -1)
-            columns |= {f"{name}_{i}": np.ascontiguousarray(values[:, i]) for i in range(values.shape[1])}
-        return pa.table(columns)
 
 
 class DigitStream(Stream):
@@ -114,35 +106,44 @@ class DigitStream(Stream):
         return draw(self.data, generator("sequences", split, *names), count, num_digits)
 
     def _batches(self, split: Split, draws: Draws) -> Iterator[Batch]:
-        return batches(draws.rows(), self.batch_size, MakeSequences(self.part(split), self.data, split, self.device))
+        rows = pa.table({"index": np.arange(len(draws.digits))})
+        return batches(rows, self.batch_size, partial(self._batch, split, draws))
+
+    def _batch(self, split: Split, draws: Draws, rows: Rows) -> Batch:
+        part, index = self.part(split), rows["index"]
+        digits = draws.digits[index]
+        drawn = (part.pictures[digits], draws.velocities[index], draws.starts[index])
+        sizes = (self.data.num_frames, self.data.size)
+        turning = isinstance(self.data, RotatingMNISTConfig)
+        clips = draw_rotating(*drawn, *sizes, self.device) if turning else draw_translating(*drawn, *sizes)
+        return Batch(clips[:, :, None], torch.from_numpy(part.labels[digits]), [f"{split}-{place}" for place in index])
 
 
 def draw(data: DigitsConfig, random: np.random.Generator, count: int, num_digits: int) -> Draws:
     """The draws of ``count`` sequences; the first n are the same whatever the count."""
     if isinstance(data, RotatingMNISTConfig):
         uniform = random.random((count, data.num_digits, 3))
-        turns = _whole(uniform[..., 1:2], -data.velocity_range, data.velocity_range) * data.angle_step
-        return Draws(_whole(uniform[..., 0], 0, num_digits - 1), turns, 360 * uniform[..., 2:3])
+        turns = whole(uniform[..., 1:2], -data.velocity_range, data.velocity_range) * data.angle_step
+        return Draws(whole(uniform[..., 0], 0, num_digits - 1), turns, 360 * uniform[..., 2:3])
     uniform = random.random((count, data.num_digits, 5))
-    velocities = _whole(uniform[..., 1:3], -data.velocity_range, data.velocity_range)
-    return Draws(_whole(uniform[..., 0], 0, num_digits - 1), velocities, _whole(uniform[..., 3:5], 0, data.size - 1))
+    velocities = whole(uniform[..., 1:3], -data.velocity_range, data.velocity_range)
+    return Draws(whole(uniform[..., 0], 0, num_digits - 1), velocities, whole(uniform[..., 3:5], 0, data.size - 1))
 
 
-def _whole(uniform: NDArray[np.float64], low: int, high: int) -> NDArray[np.int64]:
+def whole(uniform: NDArray[np.float64], low: int, high: int) -> NDArray[np.int64]:
     """Whole numbers from ``low`` to ``high``, both included."""
     return low + np.floor(uniform * (high - low + 1)).astype(np.int64)
 
 
 def draw_published(data: DigitsConfig, random: np.random.RandomState, count: int, num_digits: int) -> Draws:
     """The draws of the published generators, sequence after sequence: all digits first, then how each moves."""
-    one = _published_turn if isinstance(data, RotatingMNISTConfig) else _published_drift
-    digits, velocities, starts = [], [], []
+    draw_move = _published_turn if isinstance(data, RotatingMNISTConfig) else _published_drift
+    digits, moves = [], []
     for _ in range(count):
         digits.append([random.randint(0, num_digits) for _ in range(data.num_digits)])
-        moves = [one(data, random) for _ in range(data.num_digits)]
-        velocities.append([velocity for velocity, _ in moves])
-        starts.append([start for _, start in moves])
-    return Draws(np.array(digits), np.array(velocities), np.array(starts))
+        moves.append([draw_move(data, random) for _ in range(data.num_digits)])
+    velocities, starts = np.moveaxis(np.array(moves), 2, 0)
+    return Draws(np.array(digits), velocities, starts)
 
 
 def _published_drift(data: DigitsConfig, random: np.random.RandomState) -> tuple[list[int], list[int]]:
@@ -155,28 +156,3 @@ def _published_drift(data: DigitsConfig, random: np.random.RandomState) -> tuple
 def _published_turn(data: Any, random: np.random.RandomState) -> tuple[list[float], list[float]]:
     steps = np.arange(-data.velocity_range, data.velocity_range + 1) * data.angle_step
     return [float(random.choice(steps))], [random.uniform(0, 360)]
-
-
-class MakeSequences(NumpyBatchCollateFn):
-    """Turns rows of an epoch into a batch of sequences."""
-
-    def __init__(self, part: Part, data: DigitsConfig, split: Split, device: torch.device | str) -> None:
-        self.pictures: Pictures = part.pictures
-        self.labels = part.labels
-        self.data, self.split, self.device = data, split, device
-
-    def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
-        """Rows hold what :meth:`Draws.rows` writes."""
-        digits = _matrix(rows, "digits")
-        shape = (*digits.shape, -1)
-        velocities, starts = _matrix(rows, "velocities").reshape(shape), _matrix(rows, "starts").reshape(shape)
-        asked = (self.pictures[digits], velocities, starts, self.data.num_frames, self.data.size)
-        turning = isinstance(self.data, RotatingMNISTConfig)
-        clips = draw_rotating(*asked, self.device) if turning else draw_translating(*asked)
-        ids = [f"{self.split}-{index}" for index in rows["index"]]
-        return Batch(clips[:, :, None], torch.from_numpy(self.labels[digits]), ids)
-
-
-def _matrix(rows: dict[str, NDArray[Any]], name: str) -> NDArray[Any]:
-    mine = [column for column in rows if column.startswith(f"{name}_")]
-    return np.stack([rows[column] for column in sorted(mine, key=lambda column: int(column.rpartition("_")[2]))], 1)

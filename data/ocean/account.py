@@ -9,24 +9,17 @@ MOST_SHOWN = 6
 def lines_of(details: Mapping[str, Any]) -> Iterator[str]:
     """A line for each region of a manifest's details, and one more for each gap and each assumption."""
     for name, facts in details["regions"].items():
-        if "variables" not in facts:
-            continue  # written before choices were
-        names, units = ", ".join(facts["variables"]), " and ".join(dict.fromkeys(facts["units"]))
-        chosen = "".join(f", {dimension} {value}" for dimension, value in facts["selected"].items())
-        yield (
-            f"{name}: {names} ({facts['kind']} in {units}), {_level(facts['level'])}{chosen}, {_span(facts)}, "
-            f"{_places(facts)}, root mean square {facts['speed']:.3g} m/s"
-        )
-        yield from (f"{name}: {line}" for line in _remarks(facts))
+        if "variables" in facts:  # else it was written before choices were
+            yield from (f"{name}: {line}" for line in (_chosen(facts), *_remarks(facts)))
 
 
 def masked_at_times(facts: Mapping[str, Any]) -> str:
     """What is land of a region that is not masked at all times, in words; empty where there is none."""
-    found = facts.get("sometimes_masked")
-    if not found:
+    if not (masked := facts.get("sometimes_masked")):
         return ""
-    share = f"{100 * found['share']:.1g} %" if found["share"] < 0.01 else f"{100 * found['share']:.0f} %"
-    return f"{share} counts as land because it is masked on some days (most on {found['most']})"
+    percent = 100 * masked["share"]
+    share = f"{percent:.1g} %" if percent < 1 else f"{percent:.0f} %"
+    return f"{share} counts as land because it is masked on some days (most on {masked['most']})"
 
 
 def spelled(choice: Any) -> str:
@@ -38,6 +31,17 @@ def spelled(choice: Any) -> str:
     words += [f"--select {name}={value}" for name, value in choice.get("select", {}).items()]
     words += [f"--variables {' '.join(map(str, choice['variables']))}"] if choice.get("variables") else []
     return " ".join(words) or "the level nearest the surface"
+
+
+def _chosen(facts: Mapping[str, Any]) -> str:
+    units = " and ".join(dict.fromkeys(facts["units"]))
+    selected = "".join(f", {dimension} {value}" for dimension, value in facts["selected"].items())
+    (south, north), (west, east) = facts["latitudes"], facts["longitudes"]
+    return (
+        f"{', '.join(facts['variables'])} ({facts['kind']} in {units}), {_level(facts['level'])}{selected}, "
+        f"{_span(facts)}, {south:g} to {north:g} north, {west:g} to {east:g} east, root mean square "
+        f"{facts['speed']:.3g} m/s"
+    )
 
 
 def _level(level: Mapping[str, Any] | None) -> str:
@@ -53,12 +57,6 @@ def _span(facts: Mapping[str, Any]) -> str:
     apart = "" if number == 1 else f", {facts['step']} apart"
     kind = {"standard": "", "none": ", without units of time"}.get(calendar, f", calendar {calendar}")
     return f"{facts['first']} to {facts['last']} ({number} frames{apart}{kind})"
-
-
-def _places(facts: Mapping[str, Any]) -> str:
-    south, north = facts["latitudes"]
-    west, east = facts["longitudes"]
-    return f"{south:g} to {north:g} north, {west:g} to {east:g} east"
 
 
 def _remarks(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -78,6 +76,6 @@ def _remarks(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"columns that stand twice, 360 degrees apart, and are taken once: {facts['columns_left_out']}"
 
 
-def _listed(found: Sequence[str]) -> str:
-    more = len(found) - MOST_SHOWN
-    return ", ".join(found[:MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MOST_SHOWN
+    return ", ".join(names[:MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -8,12 +8,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.ocean.axes import Axes
-from data.ocean.degrees import ADVICE, degrees_of
+from data.ocean.axes import ADVICE, NEAR, Axes, Places, around, degrees_of
 
-Places = NDArray[np.float64]
-NEAR = 0.01
-"""Coordinates that differ by less than this share of the grid's step are equal."""
 HOLE = 1.9
 """A step longer than those beside it by this factor is a hole in the grid."""
 CUT = 1.5
@@ -39,12 +35,12 @@ class Grid:
         """How far the columns are to be turned to stand as the other's, mostly 0; None where it is another grid."""
         if self.latitude.shape != other.latitude.shape or self.longitude.shape != other.longitude.shape:
             return None
-        if np.abs(self.latitude - other.latitude).max() > NEAR * _step(other.latitude):
-            return None
-        near, turn = NEAR * _step(other.longitude), 0
+        turn = 0
         if self.is_circle and other.is_circle:
-            turn = -int(np.argmin(np.abs(_around(self.longitude - other.longitude[0]))))
-        return turn if np.abs(_around(np.roll(self.longitude, turn) - other.longitude)).max() <= near else None
+            turn = -int(np.argmin(np.abs(around(self.longitude - other.longitude[0]))))
+        away = np.abs(around(np.roll(self.longitude, turn) - other.longitude)).max()
+        is_same = np.abs(self.latitude - other.latitude).max() <= NEAR * _step(other.latitude)
+        return turn if is_same and away <= NEAR * _step(other.longitude) else None
 
 
 def grid_of(path: Path, axes: Axes) -> Grid:
@@ -64,20 +60,17 @@ def grid_of(path: Path, axes: Axes) -> Grid:
 
 def _line(path: Path, coordinate: xr.DataArray, kind: str) -> tuple[Places, str]:
     """The values along one dimension, and that dimension; those along two must repeat those of one."""
-    values = degrees_of(path, coordinate, kind)
-    return _separated(path, coordinate, values, kind) if values.ndim == 2 else (values, str(coordinate.dims[0]))
-
-
-def _separated(path: Path, coordinate: xr.DataArray, values: Places, kind: str) -> tuple[Places, str]:
+    values, dimensions = degrees_of(path, coordinate, kind), list(map(str, coordinate.dims))
+    if values.ndim == 1:
+        return values, dimensions[0]
     for axis in (1, 0):
-        first = values[:, 0] if axis == 1 else values[0]
-        others = values - np.expand_dims(first, axis)
-        spread = np.abs(_around(others) if kind == "longitude" else others).max()
-        if spread <= NEAR * _step(first):
-            return first, str(coordinate.dims[1 - axis])
+        line = values[:, 0] if axis == 1 else values[0]
+        away = values - np.expand_dims(line, axis)
+        if np.abs(around(away) if kind == "longitude" else away).max() <= NEAR * _step(line):
+            return line, dimensions[1 - axis]
     raise DataError(
-        f"{path} is on a curvilinear grid, its {kind}s {coordinate.name} vary along "
-        f"{' and '.join(map(str, coordinate.dims))}: {ADVICE}"
+        f"{path} is on a curvilinear grid, its {kind}s {coordinate.name} vary along {' and '.join(dimensions)}: "
+        f"{ADVICE}"
     )
 
 
@@ -85,9 +78,8 @@ def _around_the_globe(raw: Places) -> tuple[NDArray[np.intp], Places, bool]:
     """The columns from west to east, their longitudes, and whether they are a circle, cut where the file cuts it."""
     order = np.argsort(raw, kind="stable")
     values = raw[order]
-    near = NEAR * _step(values)
-    kept = values - values[0] < 360 - near
-    order, values = order[kept], values[kept]
+    once = values - values[0] < 360 - NEAR * _step(values)
+    order, values = order[once], values[once]
     steps = np.diff(np.append(values, values[0] + 360))
     start, is_circle = 0, len(values) > 2
     if len(values) > 1 and steps.max() > CUT * np.sort(steps)[-2]:
@@ -116,8 +108,3 @@ def _step(values: Places) -> float:
     steps = np.abs(np.diff(np.sort(values)))
     steps = steps[steps > 0]
     return float(np.median(steps)) if len(steps) else 1.0
-
-
-def _around(degrees: Places) -> Places:
-    """Differences of longitudes, from -180 to 180."""
-    return (degrees + 180) % 360 - 180

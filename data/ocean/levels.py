@@ -1,7 +1,8 @@
 """One level of many, the nearest to the surface or to a depth, and one value of every other dimension."""
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.ocean.axes import coordinate_of, is_level
+from data.ocean.axes import is_level
 from data.ocean.opening import text_of
 
 METRES = {"m": 1.0, "meter": 1.0, "metre": 1.0, "cm": 0.01, "km": 1000.0, "": 1.0}
@@ -20,6 +21,8 @@ NEAR = 1.0
 """A depth may be asked for this far above the first level or below the last, metres, or half the step there."""
 SIGMA = re.compile(r"s_|sigma|sig(lay|lev)|sc_r|s$")
 """Names of levels that are shares of the water's depth where no unit says otherwise."""
+COUNTS = re.compile(r"lev|olev|model|[kz]$")
+"""Names of levels whose whole numbers only count them where no unit says otherwise."""
 MEMBERS = ("member", "number", "realization", "ensemble", "ens", "expver")
 """Dimensions whose value is written down though it is the only one: files of two must not follow each other."""
 MOST_SHOWN = 8
@@ -42,8 +45,7 @@ class Choice:
 
     def facts(self) -> dict[str, Any]:
         """As JSON has it."""
-        facts = asdict(self) | {"select": dict(self.select)}
-        return facts | {"variables": None if self.variables is None else list(self.variables)}
+        return dict(json.loads(json.dumps(asdict(self))))
 
 
 @dataclass(frozen=True)
@@ -56,19 +58,17 @@ class Level:
     of: int
     """So many levels."""
 
-    def is_at(self, other: "Level") -> bool:
-        """Whether both are the same level, up to rounding."""
-        mine, others = (one.value if one.depth is None else one.depth for one in (self, other))
-        return (self.depth is None) == (other.depth is None) and bool(np.isclose(mine, others, rtol=1e-3, atol=1e-3))
-
     def __str__(self) -> str:
         where = f"{self.name} {self.value:g}" if self.depth is None else f"{self.depth:g} m deep"
         return where if self.of == 1 else f"{where}, one of {self.of} levels"
 
 
 def same_level(one: Level | None, other: Level | None) -> bool:
-    """Whether two fields are of one level, or both of none."""
-    return one is other if one is None or other is None else one.is_at(other)
+    """Whether two fields are of one level, up to rounding, or both of none."""
+    if one is None or other is None or (one.depth is None) != (other.depth is None):
+        return one is other
+    first, second = (level.value if level.depth is None else level.depth for level in (one, other))
+    return bool(np.isclose(first, second, rtol=1e-3, atol=1e-3))
 
 
 def one_of_each(
@@ -78,125 +78,120 @@ def one_of_each(
 
     Raises DataError where a dimension has several values and none is chosen, and for a choice that is not there.
     """
-    places: dict[str, int] = {}
-    level: Level | None = None
-    values: dict[str, str] = {}
-    for name in others:
-        coordinate, size = _along(velocity, name, choice), velocity.sizes[name]
-        asked = choice.select.get(name) or choice.select.get(str(getattr(coordinate, "name", name)))
-        is_deep = coordinate is not None and is_level(str(coordinate.name), coordinate)
-        if asked is None and coordinate is not None and is_deep and _is_known(coordinate, size):
-            places[name], level = _nearest(path, coordinate, choice.depth)
-            continue
-        places[name] = _asked(path, name, coordinate, size, asked)
-        if coordinate is not None and is_deep:
-            if choice.depth is not None:
-                raise DataError(f"--depth and --select {name} both choose a level: give one of them")
-            level = _level(coordinate, places[name])
-        elif asked is not None or name in MEMBERS:
-            values[name] = str(places[name]) if coordinate is None else _texts(coordinate)[places[name]]
-    level = level or _alone(velocity)
-    values |= {str(n): _texts(c)[0] for n, c in velocity.coords.items() if n in MEMBERS and c.ndim == 0}
-    _require_used(path, velocity, others, choice, level)
-    return places, level, values
+    along = {name: _along(velocity, name, choice) for name in others}
+    places = {name: _place(path, name, along[name], velocity.sizes[name], choice) for name in others}
+    levels = {name: coordinate for name, coordinate in along.items() if coordinate is not None and is_level(coordinate)}
+    scalars = {str(name): coordinate for name, coordinate in velocity.coords.items() if coordinate.ndim == 0}
+    level = _level_alone(scalars.values())
+    for name, coordinate in levels.items():
+        level = _level(coordinate, places[name])
+    _require_used(path, velocity, along, choice, level)
+    written = [name for name in others if name in MEMBERS or _wanted(choice, name, along[name]) is not None]
+    selected = {name: _texts(along[name], velocity.sizes[name])[places[name]] for name in written if name not in levels}
+    members = {name: _texts(coordinate)[0] for name, coordinate in scalars.items() if name in MEMBERS}
+    return places, level, selected | members
 
 
 def _along(velocity: xr.DataArray, name: str, choice: Choice) -> xr.DataArray | None:
-    """The values along a dimension; where they but count levels, the depths in metres along it, unless asked for."""
-    own = coordinate_of(velocity, name)
-    if own is None or name in choice.select or not own.dims or (is_level(str(own.name), own) and _is_in_metres(own)):
+    """The values along a dimension; where they but count levels, the depths in metres along it, unless asked for.
+
+    They may have another name, levels first; None where there are none.
+    """
+    named = [coordinate for coordinate in velocity.coords.values() if coordinate.dims == (name,)]
+    own = min(named, key=lambda one: (one.name != name, not is_level(one)), default=None)
+    if own is None or name in choice.select or (is_level(own) and _is_in_metres(own)):
         return own
-    depths = [
-        one for title, one in velocity.coords.items()
-        if one.dims == (name,) and is_level(str(title), one) and one.dtype.kind in "fiu" and _is_in_metres(one)
-    ]  # fmt: skip
-    return depths[0] if depths else own
+    return next((one for one in named if is_level(one) and one.dtype.kind in "fiu" and _is_in_metres(one)), own)
 
 
-def _is_in_metres(coordinate: xr.DataArray) -> bool:
-    return bool(text_of(coordinate, "units")) and _metres(coordinate) is not None
+def _is_in_metres(levels: xr.DataArray) -> bool:
+    return text_of(levels, "units") != "" and _scale(levels)[1] is not None
 
 
-def _is_known(coordinate: xr.DataArray, size: int) -> bool:
-    """Whether values tell which level is near the surface: model levels are counted from above or from below."""
-    is_scaled = _metres(coordinate) is not None or text_of(coordinate, "units").lower() in PRESSURE
-    return coordinate.dtype.kind in "fiu" and (size == 1 or is_scaled or _is_sigma(coordinate))
+def _tells_the_surface(levels: xr.DataArray) -> bool:
+    """Whether values tell which level is near the surface, as one alone does."""
+    return levels.dtype.kind in "fiu" and (levels.size == 1 or _scale(levels)[0])
 
 
-def _is_sigma(coordinate: xr.DataArray) -> bool:
-    """Whether values are shares of the water's depth, by standard name, else by name and values from -1 to 0."""
-    if re.match(r"ocean_(s|sigma|double_sigma)_", text_of(coordinate, "standard_name").lower()):
-        return True
-    values = coordinate.to_numpy()
-    return _is_sigma_by_name(coordinate) and values.dtype.kind == "f" and bool(((values >= -1) & (values <= 0)).all())
+def _scale(levels: xr.DataArray) -> tuple[bool, float | None]:
+    """Whether values say how deep levels are, and metres in their unit, None where it is another.
+
+    Without a unit they are shares of the water's depth by their name, from -1 to 0, or metres, unless they count levels
+    from above or from below.
+    """
+    units, name, values = text_of(levels, "units").lower(), str(levels.name).lower(), levels.to_numpy()
+    if re.match(r"ocean_(s|sigma|double_sigma)_", text_of(levels, "standard_name").lower()):
+        return True, None
+    if not units and SIGMA.match(name):
+        return values.dtype.kind == "f" and bool(((values >= -1) & (values <= 0)).all()), None
+    if not units and COUNTS.match(name) and np.array_equal(values, np.round(values)):
+        return False, None
+    metres = METRES.get(units.removesuffix("s") or units)
+    return metres is not None or units in PRESSURE, metres
 
 
-def _is_sigma_by_name(coordinate: xr.DataArray) -> bool:
-    return not text_of(coordinate, "units") and SIGMA.match(str(coordinate.name).lower()) is not None
-
-
-def _metres(coordinate: xr.DataArray) -> float | None:
-    """Metres in its unit, None where it has another; without a unit it is metres, unless it counts levels."""
-    units = text_of(coordinate, "units").lower()
-    if _is_sigma(coordinate) or _is_sigma_by_name(coordinate):
-        return None
-    if not units and re.match(r"lev|olev|model|[kz]$", str(coordinate.name).lower()):
-        return None if np.array_equal(coordinate.to_numpy(), np.round(coordinate.to_numpy())) else 1.0
-    return METRES.get(units.removesuffix("s") or units)
-
-
-def _depths(coordinate: xr.DataArray) -> NDArray[np.float64]:
+def _depths(levels: xr.DataArray) -> NDArray[np.float64]:
     """How far below the surface, in the coordinate's units: heights are negative depths, and depths may be too."""
-    values = np.atleast_1d(coordinate.to_numpy()).astype(np.float64)
-    positive = text_of(coordinate, "positive").lower()
-    heights = re.search(
-        r"height|altitude|elevation", f"{text_of(coordinate, 'standard_name')} {coordinate.name}".lower()
-    )
-    is_up = positive == "up" or (positive != "down" and heights is not None) or (values <= 0).all()
-    both = -values if is_up else values
-    return np.abs(both) if (both <= 0).all() else both  # a sign that its attribute contradicts
+    values = np.atleast_1d(levels.to_numpy()).astype(np.float64)
+    positive, names = text_of(levels, "positive").lower(), f"{text_of(levels, 'standard_name')} {levels.name}".lower()
+    is_height = positive != "down" and re.search(r"height|altitude|elevation", names) is not None
+    depths = -values if positive == "up" or is_height or (values <= 0).all() else values
+    return np.abs(depths) if (depths <= 0).all() else depths  # a sign that its attribute contradicts
 
 
-def _level(coordinate: xr.DataArray, place: int) -> Level:
-    value, metres = float(np.atleast_1d(coordinate.to_numpy())[place]), _metres(coordinate)
-    depth = None if metres is None else float(_depths(coordinate)[place] * metres) + 0.0
-    return Level(str(coordinate.name), value, depth, coordinate.size)
+def _level(levels: xr.DataArray, place: int) -> Level:
+    _, metres = _scale(levels)
+    depth = None if metres is None else float(_depths(levels)[place] * metres) + 0.0
+    return Level(str(levels.name), float(np.atleast_1d(levels.to_numpy())[place]), depth, levels.size)
 
 
-def _nearest(path: Path, coordinate: xr.DataArray, depth: float | None) -> tuple[int, Level]:
-    depths, metres = _depths(coordinate), _metres(coordinate)
+def _level_alone(scalars: Iterable[xr.DataArray]) -> Level | None:
+    """The level of a field that has but one, which is no dimension of it."""
+    levels = next(filter(is_level, scalars), None)
+    return None if levels is None or levels.dtype.kind not in "fiu" else _level(levels, 0)
+
+
+def _nearest(path: Path, levels: xr.DataArray, depth: float | None) -> int:
+    """The place of the level that is nearest to the surface, or to a depth, which must be among the levels."""
+    depths, (_, metres) = _depths(levels), _scale(levels)
     if not np.isfinite(depths).all():
-        raise DataError(f"{path}: {coordinate.name} has levels without a value")
+        raise DataError(f"{path}: {levels.name} has levels without a value")
     if depth is None:
-        place = int(np.argmin(np.abs(depths)))
-        return place, _level(coordinate, place)
+        return int(np.argmin(np.abs(depths)))
     if metres is None:
-        unit = text_of(coordinate, "units") or "no unit"
-        raise DataError(f"{path}: {coordinate.name} is in {unit}, not in metres: give --select {coordinate.name}=VALUE")
-    found = np.sort(depths * metres)
-    ends = np.diff(found)[[0, -1]] / 2 if len(found) > 1 else (0, 0)
-    if not found[0] - max(NEAR, ends[0]) <= depth <= found[-1] + max(NEAR, ends[1]):
-        between = f"at {found[0]:g}" if len(found) == 1 else f"between {found[0]:g} and {found[-1]:g}"
+        unit = text_of(levels, "units") or "no unit"
+        raise DataError(f"{path}: {levels.name} is in {unit}, not in metres: give --select {levels.name}=VALUE")
+    ordered = np.sort(depths * metres)
+    ends = np.diff(ordered)[[0, -1]] / 2 if len(ordered) > 1 else (0, 0)
+    if not ordered[0] - max(NEAR, ends[0]) <= depth <= ordered[-1] + max(NEAR, ends[1]):
+        between = f"at {ordered[0]:g}" if len(ordered) == 1 else f"between {ordered[0]:g} and {ordered[-1]:g}"
         raise DataError(f"--depth must be {between} m, where {path} has levels, got {depth:g}")
-    place = int(np.argmin(np.abs(depths * metres - depth)))
-    return place, _level(coordinate, place)
+    return int(np.argmin(np.abs(depths * metres - depth)))
 
 
-def _asked(path: Path, name: str, coordinate: xr.DataArray | None, size: int, asked: str | None) -> int:
-    """The place of the value that is asked for along a dimension, or the only one."""
-    known = [str(place) for place in range(size)] if coordinate is None else _texts(coordinate)
-    if asked is None and size == 1:
-        return 0
-    shown = ", ".join(known[:MOST_SHOWN]) + (f", ... {known[-1]}" if size > MOST_SHOWN else "")
-    if asked is None:
+def _wanted(choice: Choice, name: str, coordinate: xr.DataArray | None) -> str | None:
+    """The value that is chosen along a dimension, by its name or by that of its values."""
+    return choice.select.get(name) or choice.select.get(str(getattr(coordinate, "name", name)))
+
+
+def _place(path: Path, name: str, coordinate: xr.DataArray | None, size: int, choice: Choice) -> int:
+    """The place along a dimension: that of the level that is read, of the value that is chosen, or the only one."""
+    wanted, has_levels = _wanted(choice, name, coordinate), coordinate is not None and is_level(coordinate)
+    if coordinate is not None and has_levels and wanted is None and _tells_the_surface(coordinate):
+        return _nearest(path, coordinate, choice.depth)
+    texts = _texts(coordinate, size)
+    shown = ", ".join(texts[:MOST_SHOWN]) + (f", ... {texts[-1]}" if size > MOST_SHOWN else "")
+    if wanted is None and size != 1:
         raise DataError(
             f"{path}: {name} has {size} values ({shown}), of which one must be chosen: "
-            f"python data/ocean/prepare.py --select {name}={known[0]}"
+            f"python data/ocean/prepare.py --select {name}={texts[0]}"
         )
-    found = [place for place, text in enumerate(known) if _same(text, asked)]
-    if len(found) != 1:
-        raise DataError(f"--select {name}={asked}: {path} has {shown}")
-    return found[0]
+    places = [place for place, text in enumerate(texts) if wanted is None or _same(text, wanted)]
+    if len(places) != 1:
+        raise DataError(f"--select {name}={wanted}: {path} has {shown}")
+    if has_levels and choice.depth is not None:
+        raise DataError(f"--depth and --select {name} both choose a level: give one of them")
+    return places[0]
 
 
 def _same(text: str, asked: str) -> bool:
@@ -206,33 +201,22 @@ def _same(text: str, asked: str) -> bool:
         return text == asked
 
 
-def _texts(coordinate: xr.DataArray) -> list[str]:
-    values = np.atleast_1d(coordinate.to_numpy())
-    return [
-        one.decode("utf-8", "replace")
-        if isinstance(one, bytes)
-        else f"{one:.7g}"
-        if values.dtype.kind == "f"
-        else str(one)
-        for one in values.tolist()
-    ]
-
-
-def _alone(velocity: xr.DataArray) -> Level | None:
-    """The level of a field that has but one, which is no dimension of it."""
-    found = [one for name, one in velocity.coords.items() if one.ndim == 0 and is_level(str(name), one)]
-    return _level(found[0], 0) if found and found[0].dtype.kind in "fiu" else None
+def _texts(coordinate: xr.DataArray | None, size: int = 1) -> list[str]:
+    """The values along a dimension as they are chosen; numbers from 0 where it has none."""
+    values = range(size) if coordinate is None else np.atleast_1d(coordinate.to_numpy()).tolist()
+    texts = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values]
+    return [f"{text:.7g}" if isinstance(text, float) else str(text) for text in texts]
 
 
 def _require_used(
-    path: Path, velocity: xr.DataArray, others: tuple[str, ...], choice: Choice, level: Level | None
+    path: Path, velocity: xr.DataArray, along: Mapping[str, xr.DataArray | None], choice: Choice, level: Level | None
 ) -> None:
     """Raise DataError for a choice that the file does not have."""
-    known = {*others, *(str(c.name) for name in others if (c := _along(velocity, name, choice)) is not None)}
+    names = {*along, *(str(coordinate.name) for coordinate in along.values() if coordinate is not None)}
     for name, asked in choice.select.items():
         alone = velocity.coords.get(name)
-        if name not in known and (alone is None or alone.size != 1 or not _same(_texts(alone)[0], asked)):
-            have = ", ".join(sorted(known)) or "none but time and place"
+        if name not in names and (alone is None or alone.size != 1 or not _same(_texts(alone)[0], asked)):
+            have = ", ".join(sorted(names)) or "none but time and place"
             raise DataError(f"--select {name}={asked}: {path} has no such dimension, it has {have}")
     if choice.depth is None:
         return

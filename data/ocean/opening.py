@@ -1,4 +1,4 @@
-"""NetCDF files found in a folder and opened; damage, and what is no NetCDF, is named by its file."""
+"""NetCDF files found in a folder and opened, their attributes as CF has them; a file that is none is named."""
 
 import contextlib
 import gc
@@ -6,21 +6,20 @@ import re
 import sys
 import traceback
 import warnings
-import zlib
 from collections.abc import Hashable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from data.errors import DataError
 from data.files import instead_of_data
-from data.ocean.values import with_numbers
 
 SUFFIXES = re.compile(r"\.(nc|nc4|nc3|cdf|netcdf)(\.(gz|bz2|xz|zip|z))?$|\.(grib2?|grb2?)$", re.IGNORECASE)
 """Names of files that hold currents, or that would after one step more; in capitals too."""
-CLASSIC, HDF5, CDF5 = b"CDF", b"\x89HDF", b"CDF\x05"
 FOREIGN = {
-    CDF5: "is NetCDF of the CDF-5 kind: convert it with nccopy -k nc4",
+    b"CDF\x05": "is NetCDF of the CDF-5 kind: convert it with nccopy -k nc4",
     b"GRIB": "is GRIB, not NetCDF: convert it with cdo -f nc4 copy or grib_to_netcdf",
     b"\x1f\x8b": "is compressed: gunzip it",
     b"BZh": "is compressed: bunzip2 it",
@@ -29,15 +28,12 @@ FOREIGN = {
     b"\x0e\x03\x13\x01": "is HDF4, not NetCDF: convert it with h4tonccf_nc4",
 }
 """What is to be done with files that begin so."""
-FAULTS = (
-    OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError, EOFError, OverflowError,
-    AssertionError, MemoryError, zlib.error,
-)  # fmt: skip
-"""What the libraries raise for files that are cut or changed."""
 SPELLED = {
     "unit": "units", "standardname": "standard_name", "longname": "long_name", "_fillvalue": "_FillValue",
     "_unsigned": "_Unsigned",
 }  # fmt: skip
+NUMBERS = ("_FillValue", "missing_value", "scale_factor", "add_offset", "valid_min", "valid_max", "valid_range")
+"""Attributes that are numbers, though files have them as texts too."""
 
 
 def netcdf_files(source: Path) -> list[Path]:
@@ -47,19 +43,12 @@ def netcdf_files(source: Path) -> list[Path]:
     """
     if source.is_file():
         return [source]
-    if not source.exists():
-        raise DataError(f"{source} has no NetCDF file (.nc): give the folder that has them, it is not there")
-    inside = source.rglob("*") if source.is_dir() else ()
-    found = sorted(
-        path for path in inside if SUFFIXES.search(path.name) and path.is_file() and not _hidden(path, source)
-    )
-    if not found:
-        raise DataError(f"{source} has no NetCDF file (.nc): give the folder that has them")
-    return found
-
-
-def _hidden(path: Path, source: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(source).parts)
+    paths = sorted(path for path in source.rglob("*") if SUFFIXES.search(path.name) and path.is_file())
+    shown = [path for path in paths if not any(part.startswith(".") for part in path.relative_to(source).parts)]
+    if not shown:
+        reason = "" if source.exists() else ", it is not there"
+        raise DataError(f"{source} has no NetCDF file (.nc): give the folder that has them{reason}")
+    return shown
 
 
 @contextlib.contextmanager
@@ -68,31 +57,35 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
 
     Attributes are in CF's case. Raises DataError for any other file, and for damage that is found while it is open.
     """
+    engine = _engine(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of fill values named twice, and of values that overflow: they are masked
+        try:
+            with xr.open_dataset(path, engine=engine, decode_cf=False) as dataset:
+                for name, variable in dataset.variables.items():
+                    variable.attrs = _attributes(path, name, variable)
+                yield xr.decode_cf(dataset, decode_times=False, decode_timedelta=False)
+        except DataError:
+            raise
+        except Exception as error:  # what the libraries raise depends on where the file is cut or changed
+            _let_go(error)
+            raise DataError(f"{path} is damaged: {' '.join(str(error).split()) or type(error).__name__}") from error
+
+
+def _engine(path: Path) -> str:
+    """The name that xarray has for what reads the file; raises DataError for one that is no NetCDF."""
     if reason := instead_of_data(path):
         raise DataError(f"{path} {reason}")
     with path.open("rb") as file:
-        magic = file.read(32)
-    for begin, reason in FOREIGN.items():
-        if magic.lstrip().startswith(begin):
+        start = file.read(32)
+    for foreign, reason in FOREIGN.items():
+        if start.lstrip().startswith(foreign):
             raise DataError(f"{path} {reason}")
-    engine = "scipy" if magic.startswith(CLASSIC) else "h5netcdf" if magic.startswith(HDF5) else None
-    if engine is None:
-        raise DataError(f"{path} is no NetCDF file")
-    with warnings.catch_warnings(), _damage_named(path):
-        warnings.simplefilter("ignore")  # of fill values named twice, and of values that overflow: they are masked
-        with xr.open_dataset(path, engine=engine, decode_cf=False) as dataset:
-            yield xr.decode_cf(_in_cf_case(path, dataset), decode_times=False, decode_timedelta=False)
-
-
-@contextlib.contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except DataError:
-        raise
-    except FAULTS as error:
-        _let_go(error)
-        raise DataError(f"{path} is damaged: {' '.join(str(error).split()) or type(error).__name__}") from error
+    if start.startswith(b"CDF"):
+        return "scipy"
+    if start.startswith(b"\x89HDF"):
+        return "h5netcdf"
+    raise DataError(f"{path} is no NetCDF file")
 
 
 def _let_go(error: BaseException | None) -> None:
@@ -107,25 +100,33 @@ def _let_go(error: BaseException | None) -> None:
         sys.unraisablehook = hook
 
 
-def _in_cf_case(path: Path, dataset: xr.Dataset) -> xr.Dataset:
-    """The data set with attributes such as Unit and Standard_Name under CF's names, as texts without spaces around."""
-    for title, variable in dataset.variables.items():
-        found: dict[Hashable, object] = {}
-        for key, value in sorted(variable.attrs.items(), key=lambda entry: not str(entry[0]).islower()):
-            name = str(key).strip().lower()
-            found.setdefault(SPELLED.get(name, name), _plain(value))
-        variable.attrs = found
-        with_numbers(path, title, variable)
-    return dataset
+def _attributes(path: Path, title: Hashable, variable: xr.Variable) -> dict[str, Any]:
+    """Attributes such as Unit and Standard_Name under CF's names, as texts without spaces around, or as numbers."""
+    attributes: dict[str, Any] = {}
+    for key, value in sorted(variable.attrs.items(), key=lambda entry: not str(entry[0]).islower()):
+        name = str(key).strip().lower()
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        attributes.setdefault(SPELLED.get(name, name), text.strip().strip("\0") if isinstance(text, str) else text)
+    for key in NUMBERS if variable.dtype.kind in "fiu" else ():
+        if not isinstance(text := attributes.get(key), str):
+            continue
+        try:
+            numbers = [_number(word, variable.dtype) for word in re.split(r"[,;\s]+", text.strip(" ,;[]()"))]
+            attributes[key] = numbers[0] if len(numbers) == 1 else np.array(numbers)
+        except (ValueError, OverflowError) as error:
+            if key in ("scale_factor", "add_offset"):
+                raise DataError(f"{path}: {key} of {title} must be a number, got {text!r}") from error
+            del attributes[key]  # a text such as "none"
+    return attributes
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    return value.strip().strip("\0") if isinstance(value, str) else value
+def _number(text: str, dtype: np.dtype[Any]) -> Any:
+    """The number in the variable's own type, which its packed values have, else as it stands."""
+    number = float(text.rstrip("fFdDlLsSbB") if re.search(r"[\d.][fFdDlLsSbB]$", text) else text)
+    own = np.array(number).astype(dtype)[()] if dtype.kind == "f" or number.is_integer() else number
+    return own if np.isclose(float(own), number, equal_nan=True) else number
 
 
 def text_of(variable: xr.DataArray | xr.Variable, name: str) -> str:
     """An attribute as text, empty where there is none."""
-    value = variable.attrs.get(name, "")
-    return value if isinstance(value, str) else str(value)
+    return str(variable.attrs.get(name, ""))

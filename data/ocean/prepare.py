@@ -7,7 +7,7 @@ is. Of several levels the one nearest the surface is read, or nearest to ``--dep
 
 import hashlib
 import sys
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,12 +20,10 @@ from data.files import full_path, sha256_of
 from data.manifest import MANIFEST, Manifest
 from data.ocean.account import lines_of, masked_at_times, spelled
 from data.ocean.levels import Choice
-from data.ocean.netcdf import read_regions
 from data.ocean.opening import netcdf_files
-from data.preparing.command import answer
+from data.ocean.regions import read_regions
 from data.preparing.folders import ready_or_made
-from data.progress import say
-from data.terminal import options_of
+from data.terminal import answer, options_of, say
 
 DATASET = "ocean-currents"
 MOST_LAND = 0.5
@@ -77,8 +75,10 @@ def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64,
         return write(folder, netcdf_files(source), size, str(source), choice=choice)
 
     def check(ready: Manifest) -> None:
-        if files is not None or choice != NEAREST:
-            _require_choice(folder, ready, choice)
+        made, asked = ready.details.get("choice", NEAREST.facts()), choice.facts()
+        if (files is not None or choice != NEAREST) and made != asked:
+            asked_for = f"{spelled(made)}, asked for is {spelled(asked)}"
+            raise DataError(f"{folder} was prepared with {asked_for}: choose another output folder")
         require_same(folder, ready, files)
         if "choice" not in ready.details:
             say(f"{folder} is of an earlier version, which wrote no choices down: delete it to make it again")
@@ -99,14 +99,12 @@ def require_same(folder: Path, manifest: Manifest, files: Path | str | None) -> 
     differing = sorted(set(asked) ^ set(held))
     differing = differing or [name for name, path in asked.items() if sha256_of(path) != held[name]]
     if differing:
+        name = differing[0]
+        reason = "is not there" if name not in asked else "has other content" if name in held else "is not part of it"
         raise DataError(
-            f"{folder} is not made of what {source} has, {differing[0]} {_differs(differing[0], asked, held)}: give "
-            "another folder (--out, --data of a search), or drop --files"
+            f"{folder} is not made of what {source} has, {name} {reason}: give another folder (--out, --data of a "
+            "search), or drop --files"
         )
-
-
-def _differs(name: str, asked: Container[str], held: Container[str]) -> str:
-    return "is not there" if name not in asked else "is not part of it" if name not in held else "has other content"
 
 
 def _told(folder: Path, manifest: Manifest) -> Manifest:
@@ -121,29 +119,19 @@ def _told(folder: Path, manifest: Manifest) -> Manifest:
     return manifest
 
 
-def _require_choice(folder: Path, manifest: Manifest, choice: Choice) -> None:
-    made = manifest.details.get("choice", NEAREST.facts())
-    if made != choice.facts():
-        raise DataError(
-            f"{folder} was prepared with {spelled(made)}, asked for is {spelled(choice.facts())}: choose another "
-            "output folder"
-        )
-
-
 def write(
     folder: Path, paths: list[Path], size: int, origin: str, dataset: str = DATASET, choice: Choice = NEAREST
 ) -> Manifest:
     """Cut the regions in the files into tiles, and write them; any other data set than the ocean's is a demo."""
     digests = {_inside(path, origin): sha256_of(path) for path in paths}
-    regions = read_regions(paths, choice)
     tiles: list[Tile] = []
     facts = {}
-    for region in regions:
-        mine = cut(region.name, region.fields, size, region.land, MOST_LAND, region.breaks)
-        tiles += mine
+    for region in read_regions(paths, choice):
+        cuts = cut(region.name, region.fields, size, region.land, MOST_LAND, region.breaks)
+        tiles += cuts
         facts[region.name] = {
             "frames": len(region.fields), "pixels": list(region.land.shape), "land": float(region.land.mean()),
-            "tiles": len(mine), "speed": float((region.fields**2).sum(axis=1).mean() ** 0.5),
+            "tiles": len(cuts), "speed": float((region.fields**2).sum(axis=1).mean() ** 0.5),
             **region.facts,
         }  # fmt: skip
     if not tiles:
@@ -185,13 +173,13 @@ def main(config: PrepareConfig) -> int:
 
 def selection(given: Sequence[str]) -> dict[str, str]:
     """Values by dimension of options as ``member=0``; raises DataError for one of another form."""
-    found: dict[str, str] = {}
-    for one in given:
-        name, sign, value = (part.strip() for part in one.partition("="))
-        if not (name and sign and value) or name in found:
-            raise DataError(f"--select must be DIMENSION=VALUE, each dimension once, got {one!r}")
-        found[name] = value
-    return found
+    values: dict[str, str] = {}
+    for option in given:
+        name, _, value = (part.strip() for part in option.partition("="))
+        if not (name and value) or name in values:
+            raise DataError(f"--select must be DIMENSION=VALUE, each dimension once, got {option!r}")
+        values[name] = value
+    return values
 
 
 if __name__ == "__main__":

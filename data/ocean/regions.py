@@ -1,59 +1,198 @@
-"""What regions are called: by their files' names, without dates."""
+"""Surface currents read from NetCDF files: those of one grid are a region, in the order of their times."""
 
-import os
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.ocean.opening import SUFFIXES
+from data.fields.schema import Frames
+from data.ocean.components import NoFields
+from data.ocean.levels import Choice, same_level
+from data.ocean.names import names_of
+from data.ocean.parts import Part, read_parts
+from data.ocean.times import NO_STEP, UNDATED, Timeline, timeline
+from data.terminal import say
 
-DATES = re.compile(r"([-_]\d{4}-\d{2}(-\d{2})?|-(\d{4}|\d{6}|\d{8}|\d{10}|\d{14}))+$")
-"""Dates at the end of a name, as in south-pacific-2002-01-31."""
-GLOBCURRENT = re.compile(r"^globcurrent-.*")
-
-
-def named(path: Path) -> str:
-    """What a file's region is called: the file's name without dates at its ends, "-" as "_"."""
-    stem = _stem(path)
-    name = GLOBCURRENT.sub("globcurrent", stem.lstrip("0123456789-_").lower())
-    return DATES.sub("", name).replace("-", "_") or stem
-
-
-def common_name(paths: Sequence[Path]) -> str:
-    """What the region of several files is called: the words that all names begin with, or end with, or the first's."""
-    words = [re.split(r"[_.\s]+", named(path)) for path in paths]
-    if all(one == words[0] for one in words):
-        return named(paths[0])
-    first = os.path.commonprefix(words)
-    last = os.path.commonprefix([one[::-1] for one in words])[::-1]
-    return "_".join(first or last) or named(paths[0])
+MOST_MASKED = 0.5
+"""A time at which a larger share of a region's water has no value is a gap, as if its file were missing."""
+SAME = 1e-5
+"""Velocities that differ by less are equal, m/s, and this share of them."""
 
 
-def names_of(groups: Sequence[Sequence[Path]]) -> list[str]:
-    """A name for the files of each region: longer ones, with dates or the folder, where two would be the same.
+@dataclass(frozen=True)
+class Region:
+    """Fields (t, 2, h, w) of a part of the ocean, m/s: (u, v) eastward and northward, the first row in the north.
 
-    Raises DataError, which names two files, where these are the same too.
+    Land is 0 there, and True in ``land`` (h, w): whatever is no number at any time. ``breaks`` are the frames that
+    follow a gap in time. ``facts`` say what was chosen in the files.
     """
-    found = [common_name(paths) for paths in groups]
-    for longer in (_whole, _in_folder):
-        found = [longer(paths[0]) if found.count(name) > 1 else name for paths, name in zip(groups, found, strict=True)]
-    for place, name in enumerate(found):
-        if (first := found.index(name)) < place:
+
+    name: str
+    fields: Frames
+    land: NDArray[np.bool_]
+    breaks: tuple[int, ...]
+    facts: Mapping[str, Any]
+
+
+def read_regions(files: Sequence[Path], choice: Choice | None = None) -> list[Region]:
+    """The regions in the files, by name; files of one grid follow each other in time, whatever they are called.
+
+    Raises DataError, which names the file, where what is in it is not known for sure.
+    """
+    groups: list[list[Part]] = []
+    for part in _parts(files, choice or Choice()):
+        for group in groups:
+            if (turn := part.grid.turn_to(group[0].grid)) is not None:
+                group.append(replace(part, values=np.roll(part.values, turn, -1)) if turn else part)
+                break
+        else:
+            groups.append([part])
+    names = names_of([[part.path for part in group] for group in groups])
+    regions = [_joined(name, group) for name, group in zip(names, groups, strict=True)]
+    dated = [region for region in regions if region.facts["calendar"] != UNDATED]
+    steps = [(region.name, region.facts["step"]) for region in dated if region.facts["step"] != NO_STEP]
+    for name, step in steps:
+        if step != steps[0][1]:
             raise DataError(
-                f"{groups[first][0]} and {groups[place][0]} are of two regions, which would both be called {name}: "
-                "rename one of the files"
+                f"regions must have one step in time, but {steps[0][0]} has {steps[0][1]} and {name} {step}: prepare "
+                "them in folders of their own"
             )
-    return found
+    return sorted(regions, key=lambda region: region.name)
 
 
-def _stem(path: Path) -> str:
-    return SUFFIXES.sub("", path.name) or path.stem
+def _parts(files: Sequence[Path], choice: Choice) -> Iterator[Part]:
+    """What the files have; those with neither currents nor times are left out, which is said, unless all are such."""
+    left_out = []
+    for path in files:
+        try:
+            yield from read_parts(path, choice)
+        except NoFields as error:
+            left_out.append((path, error))
+    if len(left_out) == len(files):
+        raise left_out[0][1]
+    for path, _ in left_out:
+        say(f"{path} has neither currents nor times: it is left out")
 
 
-def _whole(path: Path) -> str:
-    return _stem(path).lower().replace("-", "_")
+def _joined(name: str, parts: Sequence[Part]) -> Region:
+    """The parts of one region, in the order of their times."""
+    _require_alike(parts)
+    times = timeline({part.path: part.times for part in parts})
+    fields, num_doubled = _filled(parts, times)
+    gaps = np.isnan(fields)
+    dry = gaps.any(axis=1)
+    water = ~dry.all(axis=0)
+    if not water.any():
+        raise DataError(f"{parts[0].path} has no currents: every value is a fill value or not valid")
+    fields[gaps] = 0
+    kept = dry[:, water].mean(axis=1) <= MOST_MASKED
+    if not kept.all():
+        fields, dry = fields[kept], dry[kept]
+    left = replace(times, values=times.values[kept])
+    facts = _facts(parts, left) | {
+        "gaps": times.gaps(),
+        "masked": [times.label(value) for value in times.values[~kept]],
+        "doubled": num_doubled,
+        "sometimes_masked": _sometimes(dry, left),
+    }
+    return Region(name, fields, dry.any(axis=0), left.breaks, facts)
 
 
-def _in_folder(path: Path) -> str:
-    return f"{path.parent.name.lower().replace('-', '_')}_{_whole(path)}".lstrip("_")
+def _sometimes(dry: NDArray[np.bool_], times: Timeline) -> dict[str, Any] | None:
+    """The share of the places that are masked at some times but not at all, and when most are; None for no place."""
+    places = dry.any(axis=0) & ~dry.all(axis=0)
+    if not places.any():
+        return None
+    most = int(dry[:, places].sum(axis=1).argmax())
+    return {"share": float(places.mean()), "most": times.label(times.values[most])}
+
+
+def _require_alike(parts: Sequence[Part]) -> None:
+    """Raise DataError, which names two files, where they have currents of two kinds, levels or members."""
+    first = parts[0]
+    for part in parts[1:]:
+        if part.kind != first.kind:
+            raise DataError(
+                f"{first.path} has the {first.kind} ({_names(first, parts)}) and {part.path} the {part.kind} "
+                f"({_names(part, parts)}): give --variables U V, or prepare them by themselves"
+            )
+        names = sorted({*first.selected, *part.selected})
+        pairs: list[tuple[str, object, object]] = [
+            (name, first.selected.get(name), part.selected.get(name)) for name in names
+        ]
+        if not same_level(first.level, part.level):
+            pairs.insert(0, ("level", first.level, part.level))
+        for name, value, other in pairs:
+            if value != other:
+                has = f"{first.path} has {name} {value} and {part.path} {other}"
+                raise DataError(f"{has}, on one grid: prepare them by themselves")
+
+
+def _names(part: Part, parts: Sequence[Part]) -> str:
+    """The variables that a part's file has of them."""
+    return ", ".join(one.name for one in parts if one.path == part.path)
+
+
+def _filled(parts: Sequence[Part], times: Timeline) -> tuple[Frames, int]:
+    """All fields, each component of each time once; how many times stood in two places, with equal values."""
+    fields = np.empty((len(times.values), 2, *parts[0].values.shape[1:]), np.float32)
+    sources: dict[tuple[int, str], Part] = {}
+    doubled = set()
+    for part in parts:
+        for number, place in enumerate(times.places(part.times.values).tolist()):
+            field, values = fields[place, "uv".index(part.component)], part.values[number]
+            other = sources.get((place, part.component))
+            if other is None:
+                sources[place, part.component], field[...] = part, values
+                continue
+            doubled.add((part.path, number))
+            if not np.allclose(field, values, rtol=SAME, atol=SAME, equal_nan=True):
+                when = times.label(times.values[place])
+                if part is other:
+                    raise DataError(f"{part.path} has {when} twice, with different currents")
+                raise DataError(
+                    f"{other.path} and {part.path} have different currents on {when} at the same places: leave one of "
+                    "them out"
+                )
+    _require_both(sources, times)
+    return fields, len(doubled)
+
+
+def _require_both(sources: Mapping[tuple[int, str], Part], times: Timeline) -> None:
+    """Raise DataError, which names a file and a time, where one component stands without the other."""
+    for place, value in enumerate(times.values):
+        for component, other in ("uv", "vu"):
+            if (place, component) not in sources:
+                part = sources[place, other]
+                raise DataError(
+                    f"{part.path} has {part.name} on {times.label(value)}, but no file has {component} then on "
+                    "the same grid: add it, or name both with --variables U V"
+                )
+
+
+def _facts(parts: Sequence[Part], times: Timeline) -> dict[str, Any]:
+    """What was chosen, as the manifest has it."""
+    level, grid = parts[0].level, parts[0].grid
+    sides = [[part for part in parts if part.component == component] for component in "uv"]
+    return {
+        "variables": [_alternatives(part.name for part in side) for side in sides],
+        "kind": parts[0].kind,
+        "passed_over": sorted({name for part in parts for name in part.passed_over}),
+        "units": [_alternatives(part.units or "m s-1 (no units given)" for part in side) for side in sides],
+        "level": None if level is None else asdict(level),
+        "selected": dict(parts[0].selected),
+        "calendar": times.calendar, "first": times.label(times.values[0]), "last": times.label(times.values[-1]),
+        "step": times.step_text,
+        "latitudes": [float(grid.latitude[-1]), float(grid.latitude[0])],
+        "longitudes": [float(grid.longitude[0]), float(grid.longitude[-1])],
+        "columns_left_out": grid.twice,
+        "outside": sum(part.outside for part in parts),
+    }  # fmt: skip
+
+
+def _alternatives(texts: Iterable[str]) -> str:
+    return " or ".join(dict.fromkeys(texts))

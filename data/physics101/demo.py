@@ -21,10 +21,8 @@ from data.files import full_path, write_atomically
 from data.physics101.decode import Frames, encode
 from data.physics101.source import CAMERA, DEMO_MARK
 from data.physics101.splits import count_by_split
-from data.preparing.command import answer
 from data.preparing.folders import alone_in
-from data.progress import progress
-from data.terminal import options_of
+from data.terminal import answer, options_of, progress
 from fernn.seeding import generator
 
 RENDERER = 1

@@ -20,11 +20,9 @@ from data.physics101.decode import Frames, decode
 from data.physics101.schema import SCHEMA, clip_table, content_hash
 from data.physics101.source import OFFICIAL, Source, from_folder, from_server
 from data.physics101.splits import By, count_by_split
-from data.preparing.command import answer
 from data.preparing.folders import alone_in, ready_in, require_dataset, versions_of, write_folder
 from data.preparing.parquet import write_file
-from data.progress import progress
-from data.terminal import options_of
+from data.terminal import answer, options_of, progress
 from fernn.config import RampConfig
 
 LIBRARIES = ("av", "numpy", "pyarrow", "ray", "torch")

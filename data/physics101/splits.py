@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from data.preparing.splits import count_splits
+from data.data_set import count_splits
 from fernn.experiment import Split
 from fernn.seeding import seed_of
 

@@ -7,21 +7,19 @@ The published loader ignores which clip it is asked for and counts by itself, so
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import ArrayLike, NDArray
-from ray.data.collate_fn import NumpyBatchCollateFn
 
+from data.data_set import SPLITS
 from data.errors import DataError
 from data.manifest import Manifest
 from data.physics101.splits import object_of, split_by
 from data.preparing.frames import frames_of
 from data.preparing.parquet import read_table
-from data.preparing.splits import SPLITS
-from data.stream import Stream, batches
+from data.stream import Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import RampConfig
 from fernn.experiment import Split
@@ -90,23 +88,15 @@ class SlideStream(Stream):
     def _batches(self, names: list[str], flips: Integers) -> Iterator[Batch]:
         at = np.array([self.places[name] for name in names])
         starts = self.slides.offsets[at] + (self.slides.lengths[at] - self.data.num_frames) // 2
-        rows = pa.table({"clip": at, "start": starts, "flip": flips})
-        return batches(rows, self.batch_size, GatherSlides(self.slides, self.data.num_frames))
+        return batches(pa.table({"clip": at, "start": starts, "flip": flips}), self.batch_size, self._batch)
 
-
-class GatherSlides(NumpyBatchCollateFn):
-    """Turns rows of an epoch into a batch of clips (b, t, 3, size, size); a clip's label is the seed of its noise."""
-
-    def __init__(self, slides: Slides, num_frames: int) -> None:
-        self.slides, self.num_frames = slides, num_frames
-
-    def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
-        """Rows hold clip, start and flip."""
+    def _batch(self, rows: Rows) -> Batch:
+        """Clips (b, t, 3, size, size); a clip's label is the seed of its noise."""
         clips = np.stack([self._clip(*values) for values in zip(rows["start"], rows["flip"], strict=True)])
         ids = [self.slides.ids[clip] for clip in rows["clip"]]
         seeds = torch.tensor([seed_of("latent", name) for name in ids])
         return Batch(torch.from_numpy(np.ascontiguousarray(clips.transpose(0, 1, 4, 2, 3))), seeds, ids)
 
     def _clip(self, start: int, flip: int) -> NDArray[np.uint8]:
-        frames = self.slides.frames[start : start + self.num_frames]
+        frames = self.slides.frames[start : start + self.data.num_frames]
         return frames[:, :, ::-1] if flip else frames

@@ -1,1 +1,1 @@
-"""What the preparation of every data set shares: folders, Parquet files, splits and the answer of a command."""
+"""What the preparation of every data set shares: folders, Parquet files and frames in them."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from data.errors import DataError, ManifestError
 from data.files import atomic_folder, locked, room_in
 from data.manifest import Manifest
-from data.progress import say
+from data.terminal import say
 
 
 def ready_or_made(

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from data.errors import DownloadError
 from data.files import NO_ROOM, locked, sha256_of, write_atomically
-from data.progress import progress, say
+from data.terminal import progress, say
 
 TIMEOUT_S = 30.0
 ATTEMPTS = 3

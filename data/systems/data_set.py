@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from data.data_set import DataSet
+from data.data_set import DataSet, by_split
 from data.manifest import Manifest
-from data.preparing.splits import by_split
 from data.systems.prepare import folder_of, prepare, schema
 from data.systems.stream import read_trajectories
 from fernn.config import SystemConfig

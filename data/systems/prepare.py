@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from data.data_set import SPLITS
 from data.errors import DataError
 from data.files import full_path
 from data.manifest import Manifest
 from data.preparing.folders import ready_or_made, versions_of, write_folder
 from data.preparing.parquet import columns, write_file
-from data.preparing.splits import SPLITS
 from data.systems.dynamics import States, draw_starts, trajectories
 from fernn.config import DataConfig, SystemConfig
 from fernn.experiment import Split
@@ -35,7 +35,7 @@ def schema(num_states: int) -> pa.Schema:
 
 def folder_of(out: Path | str, data: DataConfig) -> Path:
     """Where in the folder ``out`` the trajectories of the config are."""
-    digest = hashlib.sha256(json.dumps(_deciding(data)).encode()).hexdigest()[:8]
+    digest = hashlib.sha256(_deciding(data).encode()).hexdigest()[:8]
     return full_path(out) / f"{data.name}-{digest}"
 
 
@@ -59,35 +59,33 @@ def observed(data: SystemConfig, split: Split) -> States:
 
 
 def _generate(folder: Path, data: SystemConfig, demo: bool) -> Manifest:
-    splits, source = {split: observed(data, split) for split in SPLITS}, json.dumps(_deciding(data))
+    splits, source = {split: observed(data, split) for split in SPLITS}, _deciding(data)
+    rows = [
+        {"split": split, "index": index, "states": states.ravel().tolist()}
+        for split, found in splits.items() for index, states in enumerate(found)
+    ]  # fmt: skip
+    table = pa.Table.from_pylist(rows, schema=schema(data.num_frames))
     return Manifest(
         dataset=data.name,
         demo=demo,
         size=data.size,
         origin="generated",
         source_sha256=hashlib.sha256(source.encode()).hexdigest(),
-        clips={"states": {str(name): len(one) for name, one in splits.items()}},
-        files=(write_file(folder / FILE, schema(data.num_frames), [_table(splits)]),),
+        clips={"states": {str(split): len(states) for split, states in splits.items()}},
+        files=(write_file(folder / FILE, table.schema, [table]),),
         versions=versions_of(LIBRARIES),
         hash=_content_hash(splits),
         details={"config": source},
     )
 
 
-def _table(splits: dict[Split, States]) -> pa.Table:
-    rows = [(split, index, states) for split, found in splits.items() for index, states in enumerate(found)]
-    names, numbers, states = zip(*rows, strict=True)
-    table = {"split": names, "index": numbers, "states": [one.ravel().tolist() for one in states]}
-    return pa.table(table, schema=schema(len(states[0])))
-
-
 def _content_hash(splits: dict[Split, States]) -> str:
     digest = hashlib.sha256(b"states\n")
-    for split, found in splits.items():
-        digest.update(f"{split} {found.shape}\n".encode())
-        digest.update(np.round(found, 9).astype("<f8").tobytes())  # whatever the last bits of a machine's sine
+    for split, states in splits.items():
+        digest.update(f"{split} {states.shape}\n".encode())
+        digest.update(np.round(states, 9).astype("<f8").tobytes())  # whatever the last bits of a machine's sine
     return digest.hexdigest()
 
 
-def _deciding(data: DataConfig) -> dict[str, object]:
-    return {name: getattr(data, name) for name in DECIDING}
+def _deciding(data: DataConfig) -> str:
+    return json.dumps({name: getattr(data, name) for name in DECIDING})

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from ray.data.collate_fn import NumpyBatchCollateFn
 
+from data.data_set import SPLITS
 from data.errors import DataError
 from data.manifest import Manifest
 from data.preparing.parquet import read_table
-from data.preparing.splits import SPLITS
 from data.stream import Stream, batches
 from data.systems.dynamics import States
 from fernn.batch import Batch
@@ -50,7 +50,7 @@ class StateStream(Stream):
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """The training trajectories, ``passes`` times, each time in an order of (seed, epoch, pass)."""
-        count = self.num_trajectories("train")
+        count = len(self.corpus.splits["train"])
         orders = [generator("order", seed, epoch, turn).permutation(count) for turn in range(self.data.passes)]
         return self._batches("train", np.concatenate(orders))
 
@@ -58,15 +58,11 @@ class StateStream(Stream):
         """The split's trajectories; raises DataError for ``velocities``, as states are not set in motion."""
         if velocities is not None:
             raise DataError(f"states of {self.data.name} move by themselves: no velocities can be given")
-        return self._batches(split, np.arange(self.num_trajectories(split)))
-
-    def num_trajectories(self, split: Split) -> int:
-        """How many trajectories the split has."""
-        return len(self.corpus.splits[split])
+        return self._batches(split, np.arange(len(self.corpus.splits[split])))
 
     def num_clips(self, split: Split) -> int:
         """How many sequences an epoch of the split has."""
-        return self.num_trajectories(split) * (self.data.passes if split == "train" else 1)
+        return len(self.corpus.splits[split]) * (self.data.passes if split == "train" else 1)
 
     def _batches(self, split: Split, order: NDArray[np.int64]) -> Iterator[Batch]:
         return batches(pa.table({"index": order}), self.batch_size, GatherStates(self.corpus.splits[split], split))
@@ -80,5 +76,5 @@ class GatherStates(NumpyBatchCollateFn):
 
     def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
         index = rows["index"]
-        chosen = torch.from_numpy(self.states[index].astype(np.float32))[..., None, None]
-        return Batch(chosen, torch.from_numpy(index.copy()), [f"{self.split}-{one}" for one in index])
+        sequences = torch.from_numpy(self.states[index].astype(np.float32))[..., None, None]
+        return Batch(sequences, torch.from_numpy(index.copy()), [f"{self.split}-{number}" for number in index])

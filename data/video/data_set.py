@@ -3,14 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-from data.data_set import DataSet
+from data.data_set import DataSet, by_split
 from data.errors import DataError
 from data.kth.data_set import KTH
 from data.manifest import Manifest
 from data.mnist import demo, prepare
 from data.mnist.known import stand_in_of
 from data.mnist.schema import SCHEMA
-from data.preparing.splits import by_split
 from data.video import standard
 from data.video.kth import read_videos
 from fernn.config import KTHVideoConfig, MovingConfig

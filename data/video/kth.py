@@ -7,20 +7,18 @@ first among them, and the others train. Source: the E3D-LSTM code's loader, whic
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import ArrayLike, NDArray
-from ray.data.collate_fn import NumpyBatchCollateFn
 
 from data.errors import DataError
 from data.kth.annotations import ACTIONS
-from data.kth.stream import Footage, GatherClips, Integers, read_footage
+from data.kth.stream import Footage, GatherClips, Integers, drawn_velocities, read_footage, rows_of
 from data.manifest import Manifest
-from data.stream import Stream, batches
+from data.stream import Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import KTHVideoConfig
 from fernn.experiment import Split
@@ -96,7 +94,7 @@ class WindowStream(Stream):
     def velocities(self, split: Split, velocity_range: int) -> Integers:
         """The (vy, vx) that the split's windows would have if the data's velocity range were this one: (n, 2)."""
         windows = self._windows[split]
-        return self._drifts(split, windows.clips, windows.firsts, velocity_range)
+        return drawn_velocities(self._ids(windows.clips, windows.firsts), velocity_range, split)
 
     def num_clips(self, split: Split) -> int:
         """How many windows the split has; of training, how many an epoch draws."""
@@ -112,60 +110,33 @@ class WindowStream(Stream):
         footage, span = self.footage, self.data.span
         lengths = np.minimum(footage.num_frames, footage.num_annotated)
         mine = np.flatnonzero(splits_of(footage.persons) == split)
-        cut = [(clip, first) for clip in mine for first in first_frames(lengths[clip], span, self._stride(clip))]
+        dense = {ACTIONS.index(action) for action in DENSE_ACTIONS}
+        strides = [DENSE_STRIDE if label in dense else span for label in footage.labels]
+        cut = [(clip, first) for clip in mine for first in first_frames(lengths[clip], span, strides[clip])]
         if not cut:
             raise DataError(f"the {split} split has no window of {span} frames: the data must hold longer ranges of it")
         clips, firsts = np.array(cut, dtype=np.int64).T
-        return Windows(clips, firsts, self._drifts(split, clips, firsts, self.data.velocity_range))
+        drifts = drawn_velocities(self._ids(clips, firsts), self.data.velocity_range, split)
+        return Windows(clips, firsts, drifts)
 
     def _spread(self, split: Split, most: int) -> Windows:
         """At most so many of the split's windows, spread evenly over all."""
         every = self._cut(split)
         return every.take(np.linspace(0, len(every) - 1, min(len(every), most)).round().astype(np.int64))
 
-    def _stride(self, clip: int) -> int:
-        dense = ACTIONS[self.footage.labels[clip]] in DENSE_ACTIONS
-        return DENSE_STRIDE if dense else self.data.span
-
-    def _drifts(self, split: Split, clips: Integers, firsts: Integers, high: int) -> Integers:
-        """One constant velocity for each window, from (split, its name)."""
-        if high == 0:
-            return np.zeros((len(clips), 2), np.int64)
-        draws = [
-            generator("velocity", split, name).integers(-high, high + 1, size=2) for name in self._ids(clips, firsts)
-        ]
-        return np.array(draws, dtype=np.int64)
-
     def _ids(self, clips: Integers, firsts: Integers) -> list[str]:
         return [f"{self.footage.ids[clip]}+{first}" for clip, first in zip(clips, firsts, strict=True)]
 
     def _batches(self, windows: Windows, shown: NDArray[np.bool_]) -> Iterator[Batch]:
-        rows = pa.table(
-            {
-                "place": np.arange(len(windows)),
-                "clip": windows.clips,
-                "label": self.footage.labels[windows.clips],
-                "start": self.footage.offsets[windows.clips] + windows.firsts,
-                "vy": windows.drifts[:, 0],
-                "vx": windows.drifts[:, 1],
-                "flip": np.zeros(len(windows), np.int64),
-            }
-        )
-        collate = GatherWindows(self._gather, self._ids(windows.clips, windows.firsts), shown)
-        return batches(rows, self.batch_size, collate)
+        clips, starts = windows.clips, self.footage.offsets[windows.clips] + windows.firsts
+        rows = rows_of(clips, self.footage.labels[clips], starts, windows.drifts, np.zeros_like(clips))
+        rows = rows.append_column("place", [np.arange(len(windows))])
+        return batches(rows, self.batch_size, partial(self._batch, self._ids(clips, windows.firsts), shown))
 
-
-class GatherWindows(NumpyBatchCollateFn):
-    """Turns rows of an epoch into a batch: frames as of any clip, and which of them a step shows."""
-
-    def __init__(self, gather: GatherClips, ids: list[str], shown: NDArray[np.bool_]) -> None:
-        self.gather, self.ids, self.shown = gather, ids, shown
-
-    def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
-        """Rows hold what the gather reads, and each window's place in the epoch."""
+    def _batch(self, ids: list[str], shown: NDArray[np.bool_], rows: Rows) -> Batch:
+        """Frames as of any clip, and which of them a step shows."""
         places = rows["place"]
-        clips = self.gather(rows).clips
-        return Batch(clips, torch.from_numpy(self.shown[places]), [self.ids[place] for place in places])
+        return Batch(self._gather(rows).clips, torch.from_numpy(shown[places]), [ids[place] for place in places])
 
 
 def splits_of(persons: Integers) -> NDArray[np.str_]:

@@ -9,20 +9,20 @@ comes back with the next frame. Source: Srivastava et al., ICML 2015, and its co
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import ArrayLike, NDArray
-from ray.data.collate_fn import NumpyBatchCollateFn
 from torch import Tensor
 
+from data.data_set import by_split
 from data.errors import DataError
 from data.mnist.schema import Part, Pictures, part_of, require_enough
-from data.preparing.splits import by_split
-from data.stream import Stream, batches
+from data.mnist.stream import whole
+from data.stream import Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import DIGIT, MovingConfig
 from fernn.experiment import Split
@@ -75,14 +75,12 @@ class MovingStream(Stream):
         count = self.num_clips(split)
         moves = self._moves(split, count)
         if velocities is not None:
-            drifts = np.broadcast_to(np.asarray(velocities, dtype=np.int64), (count, 2))
-            moves = Moves(moves.digits, moves.starts, moves.angles, drifts)
+            moves = replace(moves, drifts=np.broadcast_to(np.asarray(velocities, dtype=np.int64), (count, 2)))
         return self._batches(split, moves, np.zeros((count, *self.data.label_shape), bool))
 
     def velocities(self, split: Split, velocity_range: int) -> Integers:
         """The (vy, vx) with which the split's clips would drift if the data's velocity range were this one: (n, 2)."""
-        uniform = generator("moving-drift", split).random((self.num_clips(split), 2))
-        return _whole(uniform, -velocity_range, velocity_range)
+        return self._drifts(split, velocity_range, self.num_clips(split))
 
     def num_clips(self, split: Split) -> int:
         """How many clips the split has."""
@@ -103,54 +101,30 @@ class MovingStream(Stream):
 
     def _moves(self, split: Split, count: int, *names: int) -> Moves:
         uniform = generator("moving", split, *names).random((count, self.data.num_digits, 4))
-        drifts = self.velocities(split, self.data.velocity_range)
-        if names:
-            drawn = generator("moving-drift", split, *names).random((count, 2))
-            drifts = _whole(drawn, -self.data.velocity_range, self.data.velocity_range)
-        digits = _whole(uniform[..., 0], 0, len(self.part(split).labels) - 1)
+        drifts = self._drifts(split, self.data.velocity_range, count, *names)
+        digits = whole(uniform[..., 0], 0, len(self.part(split).labels) - 1)
         return Moves(digits, uniform[..., 1:3], 2 * np.pi * uniform[..., 3], drifts)
+
+    def _drifts(self, split: Split, high: int, count: int, *names: int) -> Integers:
+        return whole(generator("moving-drift", split, *names).random((count, 2)), -high, high)
 
     def _batches(self, split: Split, moves: Moves, shown: NDArray[np.bool_]) -> Iterator[Batch]:
         rows = pa.table({"index": np.arange(len(moves.digits))})
-        standard = self._standard(split)
-        return batches(
-            rows, self.batch_size, MakeClips(self.part(split).pictures, moves, shown, self.data, split, standard)
-        )
+        return batches(rows, self.batch_size, partial(self._batch, split, moves, shown))
 
+    def _batch(self, split: Split, moves: Moves, shown: NDArray[np.bool_], rows: Rows) -> Batch:
+        index, standard = rows["index"], self._standard(split)
+        clips = self._drawn(split, moves, index) if standard is None else torch.from_numpy(standard[index])
+        clips = drifting(clips, torch.from_numpy(moves.drifts[index]))
+        name = split if standard is None else "standard"
+        return Batch(clips[:, :, None], torch.from_numpy(shown[index]), [f"{name}-{place}" for place in index])
 
-def _whole(uniform: NDArray[np.float64], low: int, high: int) -> Integers:
-    """Whole numbers from ``low`` to ``high``, both included."""
-    return low + np.floor(uniform * (high - low + 1)).astype(np.int64)
-
-
-class MakeClips(NumpyBatchCollateFn):
-    """Turns rows of an epoch, which name clips, into a batch of them."""
-
-    def __init__(
-        self,
-        pictures: Pictures,
-        moves: Moves,
-        shown: NDArray[np.bool_],
-        data: MovingConfig,
-        split: Split,
-        standard: NDArray[np.uint8] | None,
-    ) -> None:
-        self.pictures, self.moves, self.shown = pictures, moves, shown
-        self.data, self.split, self.standard = data, split, standard
-
-    def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
-        """Rows hold the clips' index."""
-        index = rows["index"]
-        clips = self._drawn(index) if self.standard is None else torch.from_numpy(self.standard[index])
-        clips = drifting(clips, torch.from_numpy(self.moves.drifts[index]))
-        name = self.split if self.standard is None else "standard"
-        return Batch(clips[:, :, None], torch.from_numpy(self.shown[index]), [f"{name}-{one}" for one in index])
-
-    def _drawn(self, index: Integers) -> Tensor:
-        room = self.data.size - DIGIT
-        moves, step = self.moves, self.data.speed / room if room else 0.0
+    def _drawn(self, split: Split, moves: Moves, index: Integers) -> Tensor:
+        size, room = self.data.size, self.data.size - DIGIT
+        step = self.data.speed / room if room else 0.0
         places = bounced(moves.starts[index], moves.angles[index], self.data.num_frames, step)
-        return draw_digits(self.pictures[moves.digits[index]], np.floor(room * places).astype(np.int64), self.data.size)
+        pictures = self.part(split).pictures[moves.digits[index]]
+        return draw_digits(pictures, np.floor(room * places).astype(np.int64), size)
 
 
 def bounced(
@@ -161,13 +135,13 @@ def bounced(
     The first place is one step from the start, as in the published generator.
     """
     place, velocity = starts, step * np.stack([np.sin(angles), np.cos(angles)], axis=-1)
-    found = []
+    places = []
     for _ in range(num_frames):
         place = place + velocity
         velocity = np.where((place <= 0) | (place >= 1), -velocity, velocity)
         place = np.clip(place, 0, 1)
-        found.append(place)
-    return np.stack(found, axis=2)
+        places.append(place)
+    return np.stack(places, axis=2)
 
 
 def draw_digits(pictures: Pictures, corners: Integers, size: int) -> Tensor:

@@ -23,8 +23,8 @@ from data.mnist.schema import read_parts
 from data.mnist.source import COPY
 from data.preparing.folders import alone_in, ready_in, versions_of, write_folder
 from data.preparing.parquet import columns, read_table, write_file
-from data.progress import say
 from data.sources.arrays import GreyLevels, read_array
+from data.terminal import say
 from data.video.moving import MovingDigits
 
 DATASET = "moving-mnist"

@@ -3,6 +3,7 @@
 import difflib
 import types
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
@@ -26,59 +27,55 @@ class Config:
         Raises KeyError for a name that does not exist and TypeError or ValueError for a value that
         does not fit its field.
         """
+        hints, flat = get_type_hints(type(self)), self.flatten()
+        kinds = {field.name: hints[field.name] for field in fields(self)}
         own: dict[str, Any] = {}
         parts: dict[str, dict[str, Any]] = {}
         for name, value in values.items():
             head, _, rest = name.partition(".")
-            self._require_field(name, head, rest)
+            if rest and head in kinds and not isinstance(getattr(self, head), Config):
+                raise KeyError(f"field {head!r} has no parts, so {name!r} names nothing")
+            if name not in flat and name not in kinds:
+                raise KeyError(unknown_name(name, flat, kind="field"))
             if rest:
                 parts.setdefault(head, {})[rest] = value
             else:
-                own[head] = fitted(name, value, get_type_hints(type(self))[head])
+                own[head] = fitted(name, value, kinds[head])
         return replace(self, **own, **{head: getattr(self, head).override(inner) for head, inner in parts.items()})
 
-    def _require_field(self, name: str, head: str, rest: str) -> None:
-        if head not in {field.name for field in fields(self)}:
-            raise KeyError(unknown_name(name, self.flatten(), kind="field"))
-        if not rest:
-            return
-        if not isinstance(getattr(self, head), Config):
-            raise KeyError(f"field {head!r} has no parts, so {name!r} names nothing")
-        if name not in self.flatten():
-            raise KeyError(unknown_name(name, self.flatten(), kind="field"))
 
-
-def unknown_name(name: str, known: Mapping[str, Any] | list[str], *, kind: str) -> str:
-    """The message for a name that is not among ``known``, with the nearest one."""
-    near = nearest_field(name, list(known)) if kind == "field" else next(iter(nearest(name, list(known))), None)
+def unknown_name(name: str, names: Mapping[str, Any] | list[str], *, kind: str) -> str:
+    """The message for a name that is not among ``names``, with the nearest one."""
+    near = nearest_field(name, list(names)) if kind == "field" else next(iter(nearest(name, list(names))), None)
     hint = "" if near is None else f"did you mean {near!r}? "
-    return f"unknown {kind} {name!r}: {hint}it must be one of {', '.join(known)}"
+    return f"unknown {kind} {name!r}: {hint}it must be one of {', '.join(names)}"
 
 
 NEAR = 0.65
 """How alike two words must be for one to be a misspelt other, from 0 to 1: at 0.6 "depth" would be "width"."""
 
 
-def nearest(name: str, known: Sequence[str], most: int = 1) -> list[str]:
-    """The known names of which ``name`` may be a misspelling, the nearest first; none where none is near."""
-    return difflib.get_close_matches(name, known, n=most, cutoff=NEAR)
+def nearest(name: str, names: Sequence[str], most: int = 1) -> list[str]:
+    """The names of which ``name`` may be a misspelling, the nearest first; none where none is near."""
+    return difflib.get_close_matches(name, names, n=most, cutoff=NEAR)
 
 
-def nearest_field(name: str, known: Sequence[str]) -> str | None:
+def nearest_field(name: str, names: Sequence[str]) -> str | None:
     """The field whose last part is most like that of ``name``, in a part of the experiment that is near, too.
 
     Where there is none: the one field elsewhere that has this very last part.
     """
     head, _, last = name.rpartition(".")
-    near = []
-    for one in known:
-        place, _, own = one.rpartition(".")
-        if nearest(last, [own]) and (not head or nearest(head, [place])):
-            near.append(one)
-    elsewhere = [one for one in known if one.rpartition(".")[2] == last]
+    parts = {field: field.rpartition(".") for field in names}
+    near = [
+        field
+        for field, (place, _, own) in parts.items()
+        if nearest(last, [own]) and (not head or nearest(head, [place]))
+    ]
     if not near:
+        elsewhere = [field for field, (_, _, own) in parts.items() if own == last]
         return elsewhere[0] if len(elsewhere) == 1 else None
-    return max(near, key=lambda one: _likeness(last, one.rpartition(".")[2]) + _likeness(name, one) / 2)
+    return max(near, key=lambda field: _likeness(last, parts[field][2]) + _likeness(name, field) / 2)
 
 
 def _likeness(one: str, other: str) -> float:
@@ -93,7 +90,10 @@ def fitted(name: str, value: Any, kind: Any) -> Any:
             raise ValueError(f"{name} must be one of {', '.join(map(str, args))}, got {value!r}")
         return value
     if origin in (Union, types.UnionType):
-        return _fitted_to_any(name, value, args)
+        for inner in args:
+            with suppress(TypeError, ValueError):
+                return fitted(name, value, inner)
+        raise TypeError(f"{name} must be one of {', '.join(map(_type_name, args))}, got {value!r}")
     if origin is tuple:
         return _fitted_tuple(name, value, args)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
@@ -102,15 +102,6 @@ def fitted(name: str, value: Any, kind: Any) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise TypeError(f"{name} must be of type {_type_name(kind)}, got {value!r}")
     return value
-
-
-def _fitted_to_any(name: str, value: Any, kinds: tuple[Any, ...]) -> Any:
-    for kind in kinds:
-        try:
-            return fitted(name, value, kind)
-        except (TypeError, ValueError):
-            continue
-    raise TypeError(f"{name} must be one of {', '.join(map(_type_name, kinds))}, got {value!r}")
 
 
 def _fitted_tuple(name: str, value: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:

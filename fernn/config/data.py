@@ -1,5 +1,6 @@
 """What the config of every data set has."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -52,13 +53,15 @@ class DataConfig(Config):
     """The names of the labels 0, 1, ... of a data set for classification."""
     channels: ClassVar[int] = 1
     """Of a frame."""
+    least: ClassVar[Mapping[str, int]] = {"velocity_range": 0, "size": 1, "num_frames": 1}
+    """The smallest value of a field that is bounded below; of a tuple, of each entry."""
 
     def __post_init__(self) -> None:
-        if self.velocity_range < 0:
-            raise ValueError(f"data.velocity_range must be 0 or more, got {self.velocity_range}")
-        for name in self.counts():
-            if getattr(self, name) < 1:
-                raise ValueError(f"data.{name} must be 1 or more, got {getattr(self, name)}")
+        for name, least in self.least.items():
+            value = getattr(self, name)
+            smallest, each = (min(value), " each") if isinstance(value, tuple) else (value, "")
+            if smallest < least:
+                raise ValueError(f"data.{name} must be {least} or more{each}, got {value}")
 
     @property
     def family(self) -> str:
@@ -75,15 +78,6 @@ class DataConfig(Config):
         """The shape of a clip's label."""
         return ()
 
-    def require_future(self, input_frames: int) -> None:
-        """Raise ValueError unless the model is shown fewer frames than a clip has, so that some are left to predict."""
-        if input_frames >= self.num_frames:
-            raise ValueError(f"data.input_frames must be below data.num_frames = {self.num_frames}, got {input_frames}")
-
-    def counts(self) -> tuple[str, ...]:
-        """Fields that are 1 or more."""
-        return "size", "num_frames"
-
     def split_note(self) -> str:
         """Which clips each split has, for the reproducibility card."""
         return f"Training, validation and test sequences: see {self.card}."
@@ -91,3 +85,24 @@ class DataConfig(Config):
     def note(self) -> str:
         """How the data is read, as it stands under every table."""
         return f"Protocol: {self.protocol}."
+
+
+@dataclass(frozen=True)
+class PredictionConfig(DataConfig):
+    """Sequences of which the first frames are given, the others to be predicted."""
+
+    input_frames: int = 1
+    """Frames that are given."""
+
+    least: ClassVar[Mapping[str, int]] = {**DataConfig.least, "input_frames": 1}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.input_frames >= self.num_frames:
+            got = f"got {self.input_frames}"
+            raise ValueError(f"data.input_frames must be below data.num_frames = {self.num_frames}, {got}")
+
+    @property
+    def horizon(self) -> int:
+        """Frames that are to be predicted."""
+        return self.num_frames - self.input_frames

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fernn.config.data import DIGIT, DataConfig, Motion
+from fernn.config.data import DIGIT, Motion, PredictionConfig
 
 MNIST = (
     'MNIST (Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-Based Learning Applied to Document Recognition", '
@@ -12,7 +12,7 @@ MNIST = (
 
 
 @dataclass(frozen=True)
-class DigitsConfig(DataConfig):
+class DigitsConfig(PredictionConfig):
     """MNIST digits that move, to be predicted frame by frame."""
 
     name: str = ""
@@ -20,7 +20,6 @@ class DigitsConfig(DataConfig):
     num_frames: int = 20
     velocity_range: int = 1
     input_frames: int = 10
-    """So many frames are given, the others are to be predicted."""
     num_digits: int = 2
     num_sequences: tuple[int, int, int] = (54_000, 6_000, 10_000)
     """Sequences of an epoch of training, of the validation set and of the test set."""
@@ -30,15 +29,7 @@ class DigitsConfig(DataConfig):
     source = MNIST
     card = "data/mnist/CARD.md"
     published_draws = "all sequences"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_future(self.input_frames)
-        if min(self.num_sequences) < 1:
-            raise ValueError(f"data.num_sequences must be 1 or more each, got {self.num_sequences}")
-
-    def counts(self) -> tuple[str, ...]:
-        return *super().counts(), "input_frames", "num_digits"
+    least = {**PredictionConfig.least, "num_digits": 1, "num_sequences": 1}
 
     def note(self) -> str:
         train, validation, test = (f"{number:,}" for number in self.num_sequences)
@@ -73,7 +64,7 @@ class RotatingMNISTConfig(DigitsConfig):
     size: int = 40
     """40 as in the paper, which shows a digit whole at any angle; 28 as in the published code cuts corners off."""
     velocity_range: int = 4
-    """Each digit turns by a constant multiple of ``angle_step`` degrees per frame, up to so many, either way."""
+    """Each digit turns by a constant multiple of ``angle_step`` degrees per frame, either way; the largest multiple."""
     angle_step: float = 10.0
 
     def __post_init__(self) -> None:

@@ -1,13 +1,16 @@
-"""What velocity fields an experiment predicts: windows and splits of all of them, and ocean currents."""
+"""What velocity fields an experiment predicts: ocean currents, or convection, published or solved for here.
+
+Source: Wang, Walters and Yu, "Incorporating Symmetry into Deep Dynamics Models", ICLR 2021, and the released script.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fernn.config.data import DataConfig
+from fernn.config.data import PredictionConfig
 
 
 @dataclass(frozen=True)
-class FieldsConfig(DataConfig):
+class FieldsConfig(PredictionConfig):
     """Windows of frames of square tiles; a frame is a velocity field (u, v), u to the right and v up the picture.
 
     Each tile's time is cut into periods of training, validation and test. By default a window lies within one period,
@@ -23,7 +26,7 @@ class FieldsConfig(DataConfig):
     velocity_range: int = 0
     """Without effect: fields move by themselves."""
     input_frames: int = 30
-    """So many frames are given (a model reads the last of them), the others are to be predicted."""
+    """Frames that are given; a model reads the last of them."""
     shares: tuple[float, float, float] = (0.6, 0.2, 0.2)
     """Of a tile's time, for training, validation and test."""
     num_clips: tuple[int, int, int, int] = (6000, 2000, 2000, 2000)
@@ -40,19 +43,10 @@ class FieldsConfig(DataConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_future(self.input_frames)
         if min(self.shares) <= 0 or abs(sum(self.shares) - 1) > 1e-9:
             raise ValueError(f"data.shares must be above 0 and sum to 1, got {self.shares}")
         if min(self.num_clips[:3]) < 1 or self.num_clips[3] < 0:
             raise ValueError(f"data.num_clips must be 1 or more each, the last 0 or more, got {self.num_clips}")
-
-    @property
-    def horizon(self) -> int:
-        """Frames that are predicted."""
-        return self.num_frames - self.input_frames
-
-    def counts(self) -> tuple[str, ...]:
-        return *super().counts(), "input_frames"
 
     def note(self) -> str:
         held = f"; domain test: {', '.join(self.domain)}" if self.domain else ""
@@ -72,3 +66,68 @@ class OceanConfig(FieldsConfig):
     demo_note = "eddies on a drifting current, made here, not the ocean"
     source = "surface currents in NetCDF files from Copernicus Marine Service (with an account) or GlobCurrent"
     card = "data/ocean/CARD.md"
+
+
+@dataclass(frozen=True)
+class ConvectionConfig(FieldsConfig):
+    """Rayleigh-Benard convection in squares as high as the layer, standardised by the training frames.
+
+    The released script standardises by all frames, those of the test included, and uses the windows that begin in the
+    first 1,429 of 2,000 frames; ``protocol="published"`` uses these windows, and standardises by training frames.
+    """
+
+    name: str = "convection"
+
+    standardised: ClassVar[bool] = True
+    published_frames: ClassVar[int | None] = 1468
+    demo_note = "fields solved for here, not the published ones"
+    source = (
+        "Rayleigh-Benard convection, rbc_data.pt, public where the README of "
+        "https://github.com/Rose-STL-Lab/Equivariant-Net says"
+    )
+    card = "data/convection/CARD.md"
+    family = "convection"
+
+    def note(self) -> str:
+        return f"{super().note()} Fields are standardised by the training frames."
+
+
+@dataclass(frozen=True)
+class MadeConvectionConfig(ConvectionConfig):
+    """Rayleigh-Benard convection that is solved for here, between walls without slip, periodic sideways.
+
+    Lengths are in depths of the layer, times in free-fall times sqrt(depth / (g alpha temperature difference)).
+    """
+
+    name: str = "made-convection"
+    rayleigh: float = 1e7
+    """Ra, how strongly the layer is heated; 1,708 is where convection begins."""
+    prandtl: float = 0.71
+    """Pr, viscosity over thermal diffusivity; 0.71 is air's."""
+    squares: int = 7
+    """Squares side by side, the layer's width."""
+    num_fields: int = 2000
+    """Frames that are solved for."""
+    interval: float = 0.2
+    """Time between two frames."""
+    warm_up: float = 100.0
+    """Time in which convection develops from noise, in whole intervals; the first frame is one interval after it."""
+    refinement: int = 2
+    """Cells of the solver's grid along each side of a pixel, which is their mean."""
+
+    published_frames: ClassVar[int | None] = None
+    demo_note = "fields of a small layer, solved for here"
+    source = "Rayleigh-Benard convection, solved for by this repository"
+    least = {**ConvectionConfig.least, "squares": 1, "num_fields": 1, "refinement": 1}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("rayleigh", "prandtl", "interval"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"data.{name} must be above 0, got {getattr(self, name):g}")
+        if not self.warm_up >= 0:
+            raise ValueError(f"data.warm_up must be 0 or more, got {self.warm_up:g}")
+
+    def note(self) -> str:
+        solved = f"Ra {self.rayleigh:g}, Pr {self.prandtl:g}, {self.size * self.refinement} rows"
+        return f"{super().note()} Solved for: {solved}, a frame each {self.interval:g} free-fall times."

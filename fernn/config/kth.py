@@ -46,6 +46,7 @@ class KTHConfig(DataConfig):
     card = "data/kth/CARD.md"
     published_draws = "the clips' velocities"
     classes = ("walking", "jogging", "running", "boxing", "handwaving", "handclapping")
+    least = {**DataConfig.least, "frame_step": 1}
 
     @property
     def span(self) -> int:
@@ -57,11 +58,8 @@ class KTHConfig(DataConfig):
         return Motion(radius=4, most=self.size // 2)
 
     def split_note(self) -> str:
-        parts = (f"{part} {', '.join(map(str, sorted(mine)))}" for part, mine in PERSONS[self.split].items())
+        parts = (f"{part} {', '.join(map(str, sorted(persons)))}" for part, persons in PERSONS[self.split].items())
         return f"Split `{self.split}`, by person: {'; '.join(parts)}."
-
-    def counts(self) -> tuple[str, ...]:
-        return *super().counts(), "frame_step"
 
     def note(self) -> str:
         return f"Protocol: {self.protocol}; split: {self.split}."

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fernn.config.data import DIGIT, DataConfig, Motion
+from fernn.config.data import DIGIT, Motion, PredictionConfig
 from fernn.config.digits import MNIST
 from fernn.config.kth import KTH
 from fernn.seeding import generator
 
 
 @dataclass(frozen=True)
-class VideoConfig(DataConfig):
+class VideoConfig(PredictionConfig):
     """Clips whose first frames are given, the others to be predicted; the defaults are E3D-LSTM's.
 
     The loss of a clip is l1_weight * sum |e| + l2_weight / 2 * sum e^2, over the pixels of all predicted frames. While
@@ -27,7 +27,6 @@ class VideoConfig(DataConfig):
     velocity_range: int = 0
     """Each clip drifts as a whole with one (vy, vx), both from -range to range, pixels per frame, and wraps."""
     input_frames: int = 10
-    """So many frames are given, the others are to be predicted."""
     num_clips: tuple[int, int, int] = (10_000, 1_000, 10_000)
     """Clips of an epoch of training, of the validation set and of the test set."""
     l1_weight: float = 1.0
@@ -38,30 +37,19 @@ class VideoConfig(DataConfig):
     sampling_stop: int = 50_000
 
     task = "video"
+    least = {
+        **PredictionConfig.least, "num_clips": 1, "sampling_start": 0, "sampling_rate": 0, "sampling_stop": 0,
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_future(self.input_frames)
-        if min(self.num_clips) < 1:
-            raise ValueError(f"data.num_clips must be 1 or more each, got {self.num_clips}")
         if min(self.l1_weight, self.l2_weight) < 0 or self.l1_weight == self.l2_weight == 0:
             weights = f"{self.l1_weight:g} and {self.l2_weight:g}"
             raise ValueError(f"data.l1_weight and data.l2_weight must be 0 or more, and one above 0, got {weights}")
-        for name in ("sampling_start", "sampling_rate", "sampling_stop"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"data.{name} must be 0 or more, got {getattr(self, name)}")
-
-    def counts(self) -> tuple[str, ...]:
-        return *super().counts(), "input_frames"
 
     @property
     def motion(self) -> Motion:
         return Motion(radius=2, most=self.size // 2)
-
-    @property
-    def horizon(self) -> int:
-        """How many frames are to be predicted."""
-        return self.num_frames - self.input_frames
 
     @property
     def label_shape(self) -> tuple[int, ...]:
@@ -78,16 +66,13 @@ class VideoConfig(DataConfig):
         The draws of a step come from (seed, step) alone, where steps are counted from the first of the first epoch.
         """
         firsts = range(0, count, batch_size)
-        before = (epoch - 1) * len(firsts)
-        steps = [
-            self._shown(seed, before + number, min(batch_size, count - first))
-            for number, first in enumerate(firsts, start=1)
-        ]
-        return np.concatenate(steps)
-
-    def _shown(self, seed: int, step: int, count: int) -> NDArray[np.bool_]:
-        draws = generator("scheduled-sampling", seed, step).random((count, *self.label_shape))
-        return draws < self.truth_share(step)
+        shown = []
+        for step, first in enumerate(firsts, start=(epoch - 1) * len(firsts) + 1):
+            draws = generator("scheduled-sampling", seed, step).random(
+                (min(batch_size, count - first), *self.label_shape)
+            )
+            shown.append(draws < self.truth_share(step))
+        return np.concatenate(shown)
 
     def note(self) -> str:
         train, validation, test = (f"{number:,}" for number in self.num_clips)
@@ -116,6 +101,7 @@ class MovingConfig(VideoConfig):
     demo_note = "digits rendered from fonts, not MNIST"
     source = MNIST
     card = "data/mnist/CARD.md"
+    least = {**VideoConfig.least, "num_digits": 1}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -124,11 +110,8 @@ class MovingConfig(VideoConfig):
         if self.speed < 0:
             raise ValueError(f"data.speed must be 0 or more pixels per frame, got {self.speed:g}")
         if self.protocol == "published" and (self.size, self.num_frames) != (64, 20):
-            asked = f"data.size {self.size} and data.num_frames {self.num_frames}"
-            raise ValueError(f"data.protocol published has 64x64 pixels and 20 frames, got {asked}")
-
-    def counts(self) -> tuple[str, ...]:
-        return *super().counts(), "num_digits"
+            given = f"data.size {self.size} and data.num_frames {self.num_frames}"
+            raise ValueError(f"data.protocol published has 64x64 pixels and 20 frames, got {given}")
 
 
 @dataclass(frozen=True)
@@ -149,14 +132,12 @@ class KTHVideoConfig(VideoConfig):
     demo_note = "rendered stick figures, not KTH"
     source = KTH
     card = "data/kth/CARD.md"
+    least = {**VideoConfig.least, "frame_step": 1}
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.protocol != "default":
             raise ValueError(f"data.protocol must be default for {self.name}, got {self.protocol}")
-
-    def counts(self) -> tuple[str, ...]:
-        return *super().counts(), "frame_step"
 
     @property
     def span(self) -> int:

@@ -49,7 +49,9 @@ def require_content(path: Path) -> None:
     if path.stat().st_size == 0:
         raise UnreadableError("it is empty: get it again")
     if start.startswith(POINTERS):
-        raise UnreadableError(f"it is a Git LFS pointer, not the file itself{_size_in(start)}: run git lfs pull")
+        size = re.search(rb"^size (\d{1,18})\s*$", start, re.MULTILINE)
+        bytes_named = f" of {int(size[1])} bytes" if size else ""
+        raise UnreadableError(f"it is a Git LFS pointer, not the file itself{bytes_named}: run git lfs pull")
     if start.lower().startswith(PAGES):
         raise UnreadableError("it is a web page, not the file itself: download it again and look at what comes")
 
@@ -131,8 +133,3 @@ def _tail(path: Path) -> bytes:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - len(TENSORFLOW_END)))
         return file.read()
-
-
-def _size_in(pointer: bytes) -> str:
-    found = re.search(rb"^size (\d{1,18})\s*$", pointer, re.MULTILINE)
-    return f" of {int(found[1])} bytes" if found else ""

@@ -50,9 +50,6 @@ SHOWN = 4
 class Unread:
     """Something in a file that was passed over: it accepts what the file gives it, and keeps nothing."""
 
-    def __new__(cls, *given: Any) -> "Unread":
-        return super().__new__(cls)
-
     def __init__(self, *given: Any) -> None:
         pass
 
@@ -60,13 +57,10 @@ class Unread:
         pass
 
 
-def _standing_in(name: str) -> type[Unread]:
-    """A class of its own by which an error can say what was passed over."""
-    last = name.rpartition(".")[2]
-    return type({"_reconstruct": "ndarray"}.get(last, last), (Unread,), {})
-
-
-_STANDING_IN: list[Any] = [(_standing_in(name), name) for name in PASSED_OVER]
+STAND_INS: list[Any] = [
+    (type(name.rpartition(".")[2].replace("_reconstruct", "ndarray"), (Unread,), {}), name) for name in PASSED_OVER
+]
+"""A class for each name in :data:`PASSED_OVER`, by which an error can say what was passed over."""
 
 
 def load_torch(path: Path, *, mapped: bool = False, wanted: str = "model.state_dict()") -> Any:
@@ -83,7 +77,7 @@ def load_torch(path: Path, *, mapped: bool = False, wanted: str = "model.state_d
         require_bounded(path)
         require_whole(path)  # torch.load does not look
     try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals(_STANDING_IN):
+        with warnings.catch_warnings(), torch.serialization.safe_globals(STAND_INS):
             warnings.simplefilter("ignore")  # which speak of torch.load, not of the file
             is_mapped = mapped and kind == TORCH and is_stored(path)
             return torch.load(str(path), map_location="cpu", weights_only=True, mmap=is_mapped)
@@ -105,7 +99,8 @@ def _reason(path: Path, error: Exception, wanted: str) -> str:
             f"it needs pickled code, which is never run ({', '.join(names[:SHOWN])}{more}); where that code is, load "
             f"it and save {wanted} alone"
         )
-    if any(protocol > 2 for pickle in _pickles(path) for protocol in _protocols(pickle)):
+    operations = (operation for pickle in _pickles(path) for operation in _operations(pickle))
+    if any(name == "PROTO" and argument > 2 for name, argument in operations):
         return "its pickle protocol is not torch.save's own: save it again without pickle_protocol"
     if isinstance(error, MemoryError) or "allocate memory" in str(error):
         return "it does not fit into memory"
@@ -143,10 +138,6 @@ def _names(pickle: io.BytesIO) -> Iterator[str]:
         last = memo.get(argument) if operation.endswith("GET") else argument
         if isinstance(last, str):
             strings.append(last)
-
-
-def _protocols(pickle: io.BytesIO) -> Iterator[int]:
-    return (argument for operation, argument in _operations(pickle) if operation == "PROTO")
 
 
 def _operations(pickle: io.BytesIO) -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,7 @@ bundle. Of several state dicts the network's own comes first, its moving average
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class WeightsError(ValueError):
 
 
 @dataclass(frozen=True)
-class Found:
+class LoadedWeights:
     """A state dict, and what was done to get it, for the user to read."""
 
     weights: dict[str, Tensor]
@@ -62,7 +62,7 @@ def read(path: Path) -> Any:
         raise UnreadableError("it cannot be read: it is cut short or damaged: get it again") from error
 
 
-def weights_in(path: Path, fits: Fits = lambda names: True, *, in_single: bool = False) -> Found:
+def weights_in(path: Path, fits: Fits = lambda names: True, *, in_single: bool = False) -> LoadedWeights:
     """The state dict in a file, ``in_single`` precision or as it is.
 
     Raises WeightsError where there is none that can be used, OSError for a file that cannot be opened.
@@ -76,7 +76,7 @@ def weights_in(path: Path, fits: Fits = lambda names: True, *, in_single: bool =
         raise WeightsError(f"{path} {RULE}, {error}") from error
 
 
-def unwrapped(content: Any, fits: Fits = lambda names: True) -> Found:
+def unwrapped(content: Any, fits: Fits = lambda names: True) -> LoadedWeights:
     """The state dict in ``content``, without wrappers' prefixes, and without one behind which a network's names fit.
 
     What has another prefix, as Lightning keeps a loss's weights or a moving average, is left out. Raises WeightsError
@@ -90,24 +90,20 @@ def unwrapped(content: Any, fits: Fits = lambda names: True) -> Found:
     notes += [f"their names are read without {' and '.join(map(repr, prefixes))}"] if prefixes else []
     for name, weight in weights.items():
         _require_numbers(name, weight)
-    return Found({name: weight.detach() for name, weight in weights.items()}, tuple(notes))
+    return LoadedWeights({name: weight.detach() for name, weight in weights.items()}, tuple(notes))
 
 
-def in_float32(found: Found) -> Found:
+def in_float32(found: LoadedWeights) -> LoadedWeights:
     """The same weights in single precision; integers stay. Raises WeightsError for numbers beyond it."""
-    others = {str(w.dtype).removeprefix("torch.") for w in found.weights.values() if _is_other_float(w)}
+    others = {name: w for name, w in found.weights.items() if w.is_floating_point() and w.dtype != torch.float32}
     if not others:
         return found
-    count = sum(map(_is_other_float, found.weights.values()))
-    weights = {name: w.float() if _is_other_float(w) else w for name, w in found.weights.items()}
-    for name, weight in weights.items():
+    single = {name: weight.float() for name, weight in others.items()}
+    for name, weight in single.items():
         _require_numbers(name, weight, " in float32")
-    note = f"{count} tensors are turned from {' and '.join(sorted(others))} to float32"
-    return replace(found, weights=weights, notes=(*found.notes, note))
-
-
-def _is_other_float(weight: Tensor) -> bool:
-    return weight.is_floating_point() and weight.dtype != torch.float32
+    kinds = sorted({str(weight.dtype).removeprefix("torch.") for weight in others.values()})
+    note = f"{len(others)} tensors are turned from {' and '.join(kinds)} to float32"
+    return LoadedWeights(found.weights | single, (*found.notes, note))
 
 
 def _state_dict(content: Any) -> tuple[Place, Mapping[str, Tensor], list[str]]:
@@ -121,9 +117,10 @@ def _state_dict(content: Any) -> tuple[Place, Mapping[str, Tensor], list[str]]:
 
 
 def _require_first(place: Place, others: Sequence[Place]) -> None:
-    """Raise WeightsError where the names do not decide for ``place``."""
+    """Raise WeightsError where the names do not decide for ``place``, where it and another begin to differ."""
     for other in others:
-        if not _is_before(place, other):
+        one, two = next((pair for pair in zip(place, other, strict=False) if pair[0] != pair[1]), ("", ""))
+        if _order(one) >= _order(two):
             both = f"{_quoted(place)} and {_quoted(other)}"
             raise WeightsError(f"{RULE}, it holds several, {both}: save the one that is meant by itself")
 
@@ -156,12 +153,6 @@ def _candidates(content: Any, place: Place, seen: set[int]) -> Iterator[tuple[Pl
     names = [name for name in content if isinstance(name, str) and not re.search(OTHERS, name.lower())]
     for name in sorted(names, key=_order):
         yield from _candidates(content[name], (*place, name), seen)
-
-
-def _is_before(place: Place, other: Place) -> bool:
-    """Whether the names decide for ``place``, where the two begin to differ."""
-    one, two = next((pair for pair in zip(place, other, strict=False) if pair[0] != pair[1]), ("", ""))
-    return _order(one) < _order(two)
 
 
 def _rank(place: Place) -> tuple[int, ...]:

@@ -53,8 +53,8 @@ class RotationFlow:
 
     def act_slices(self, slices: Tensor, time: int = 1) -> Tensor:
         """psi_time(v) applied to slice v of (v, ..., fields * N, h, w), or to the one (1, ...) for every v."""
-        each = slices.expand(len(self.velocities), *slices.shape[1:])
-        return torch.stack([self.act_hidden(one, v, time) for one, v in zip(each, self.velocities, strict=True)])
+        fields = slices.expand(len(self.velocities), *slices.shape[1:])
+        return torch.stack([self.act_hidden(state, v, time) for state, v in zip(fields, self.velocities, strict=True)])
 
     def shifts(self, time: int) -> None:
         """A turn is no shift."""
@@ -89,10 +89,7 @@ def rotation_grid(
     degrees: Sequence[float], size: int, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> Tensor:
     """Where each pixel of pictures turned by ``degrees`` comes from: (n, size, size, 2) for ``grid_sample``."""
-    matrices = torch.tensor([_matrix(math.radians(angle)) for angle in degrees], dtype=torch.float32)
+    turns = [(math.cos(angle), math.sin(angle)) for angle in map(math.radians, degrees)]
+    matrices = torch.tensor([[[cos, -sin, 0.0], [sin, cos, 0.0]] for cos, sin in turns], dtype=torch.float32)
     grid = F.affine_grid(matrices, [len(matrices), 1, size, size], align_corners=False)
     return grid.to(device=device, dtype=dtype)
-
-
-def _matrix(angle: float) -> list[list[float]]:
-    return [[math.cos(angle), -math.sin(angle), 0.0], [math.sin(angle), math.cos(angle), 0.0]]

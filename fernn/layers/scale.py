@@ -5,7 +5,8 @@ set of weights, resampled for the level: shrunk at levels 0 and 1, as it is at l
 along the channels of a component, which are frames at the input, by the square of the factor. Resampling is linear
 and separable, so that a level's kernel is the weights times three small matrices that are made once.
 The law holds roughly alone: kernels of few pixels are interpolated, and there are no levels beyond the last.
-Source: Wang, Walters and Yu, ICLR 2021, section 3 and appendix; geometry of the resampling as in the published code.
+Source: Wang, Walters and Yu, ICLR 2021, section 3 and appendix; geometry of the resampling as in the published code
+(Rose-STL-Lab/Equivariant-Net, commit e6f4c84, models/model_scale.py).
 """
 
 import math
@@ -13,6 +14,8 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from fernn.layers.upsampling import with_zeros_between
 
 LEVELS = 5
 READ_LEVELS = 3
@@ -36,16 +39,14 @@ class ScaleConvolution(nn.Module):
         *,
         stride: int = 1,
         activation: bool = True,
-        out_levels: int = LEVELS,
     ) -> None:
         """``in_channels`` are pairs."""
         super().__init__()
         shape = (out_channels, READ_LEVELS, 2, in_channels // 2, kernel_size, kernel_size)
-        bound = 1 / math.sqrt(READ_LEVELS * in_channels * kernel_size**2)
-        self.weights = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
-        self.stride, self.activation, self.out_levels = stride, activation, out_levels
-        for level in range(out_levels):
-            space, channels, gain = resampling(FACTORS[level], kernel_size, in_channels // 2)
+        self.weights = nn.Parameter(torch.empty(shape).uniform_(*initial_range(in_channels, kernel_size)))
+        self.stride, self.activation = stride, activation
+        for level, factor in enumerate(FACTORS):
+            space, channels, gain = resampling(factor, kernel_size, in_channels // 2)
             self.register_buffer(f"space_{level}", space * math.sqrt(gain), persistent=False)
             self.register_buffer(f"channels_{level}", channels, persistent=False)
 
@@ -56,9 +57,9 @@ class ScaleConvolution(nn.Module):
         return torch.einsum("olcdyx,ed,vy,wx->olcevw", weights, channels, space, space).flatten(1, 3)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Fields (b, out_levels, out, h', w') of fields (b, 5, in, h, w)."""
-        found = torch.stack([self._level(maps, level) for level in range(self.out_levels)], dim=1)
-        return F.leaky_relu(found) if self.activation else found
+        """Fields (b, 5, out, h', w') of fields (b, 5, in, h, w)."""
+        levels = torch.stack([self._level(maps, level) for level in range(LEVELS)], dim=1)
+        return F.leaky_relu(levels) if self.activation else levels
 
     def _level(self, maps: Tensor, level: int) -> Tensor:
         kernel, read = self.kernel(level), maps[:, level : level + READ_LEVELS].flatten(1, 2)
@@ -69,14 +70,19 @@ class ScaleConvolution(nn.Module):
         return F.conv2d(F.pad(read, (before, size - 1 - before) * 2), kernel)
 
 
-class ScaleHead(ScaleConvolution):
-    """A correlation to one level, without an activation."""
+class ScaleHead(nn.Conv2d):
+    """The last layer: a correlation of the lowest level (factor -1) alone, with its weights as they are.
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, over_channels: bool = True) -> None:
-        """``over_channels`` False: kernels are resampled in space alone."""
-        super().__init__(in_channels, out_channels, kernel_size, activation=False, out_levels=1)
-        if not over_channels:
-            self.register_buffer("channels_0", torch.eye(in_channels // 2), persistent=False)
+    The published layer has weights for the two levels above and a bias as well, and uses neither.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False)
+        nn.init.uniform_(self.weight, *initial_range(in_channels, kernel_size))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """A field (b, out, h, w) of fields (b, 5, in, h, w)."""
+        return super().forward(maps[:, 0])
 
 
 class ScaleUpsampling(nn.Module):
@@ -88,9 +94,13 @@ class ScaleUpsampling(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Fields (b, 5, out, 2h, 2w) of fields (b, 5, in, h, w)."""
-        spread = maps.new_zeros(*maps.shape[:-2], 2 * maps.shape[-2], 2 * maps.shape[-1])
-        spread[..., ::2, ::2] = maps
-        return self.layer(spread)
+        return self.layer(with_zeros_between(maps))
+
+
+def initial_range(in_channels: int, kernel_size: int) -> tuple[float, float]:
+    """The range from which initial weights are drawn, evenly."""
+    bound = 1 / math.sqrt(READ_LEVELS * in_channels * kernel_size**2)
+    return -bound, bound
 
 
 def resampling(factor: float, kernel_size: int, depth: int) -> tuple[Tensor, Tensor, float]:
@@ -98,17 +108,17 @@ def resampling(factor: float, kernel_size: int, depth: int) -> tuple[Tensor, Ten
 
     The gain makes up for what a shrunk kernel loses at its border.
     """
-    if factor < 0:
-        return _shrinking(-factor, kernel_size, depth)
-    return _dilating(factor, kernel_size, depth)
+    if factor == 0:
+        return torch.eye(kernel_size), torch.eye(depth), 1.0
+    return (_shrinking if factor < 0 else _dilating)(abs(factor), kernel_size, depth)
 
 
 def _shrinking(factor: float, kernel_size: int, depth: int) -> tuple[Tensor, Tensor, float]:
     """The weights between zeros, sampled on as many points as they have, drawn towards the centre."""
     pad, pad_depth = math.ceil(factor) * ((kernel_size - 1) // 2), math.ceil(factor**2) * ((depth - 1) // 2)
-    reach = 1.0
+    reach = torch.tensor(1.0)
     if factor % 1:
-        reach = (kernel_size - 1) / (kernel_size + 2 * pad - 1) * (factor + 1)
+        reach = (kernel_size - 1) / (kernel_size + 2 * pad - 1) * (torch.tensor(factor) + 1)
         reach = 1.5 * (reach - 0.5) ** 3 + 0.57  # fitted by the authors to what the interpolation gives
     space = F.pad(torch.eye(kernel_size), (0, 0, pad, pad))
     channels = F.pad(torch.eye(depth), (0, 0, pad_depth, pad_depth))
@@ -118,14 +128,17 @@ def _shrinking(factor: float, kernel_size: int, depth: int) -> tuple[Tensor, Ten
 
 
 def _dilating(factor: float, kernel_size: int, depth: int) -> tuple[Tensor, Tensor, float]:
-    """Zeros between the weights; for half a step then drawn together again. The last ``depth`` channels are kept."""
+    """Zeros between the weights and around them, sampled on as many points as without those around.
+
+    At half a step the samples are drawn together, at a whole one they are not: they lie between the pixels even so,
+    for the picture with zeros around is wider than the samples are many. The last ``depth`` channels are kept.
+    """
+    pad = (kernel_size - 1) // 2
     space, channels = (_spread(torch.eye(size), math.ceil(factor)) for size in (kernel_size, depth))
-    if part := factor % 1:
-        pad, width, length = (kernel_size - 1) // 2, len(space), len(channels)
-        padded = width + 2 * pad
-        reach = (padded - 1 - (kernel_size - 1) * part) / (padded - 1)
-        space = _sampled(F.pad(space, (0, 0, pad, pad)), width, reach)
-        channels = _sampled(F.pad(channels, (0, 0, pad, pad)), length, reach**2)
+    padded = len(space) + 2 * pad
+    reach = (padded - 1 - (kernel_size - 1) * torch.tensor(factor % 1)) / (padded - 1)
+    space = _sampled(F.pad(space, (0, 0, pad, pad)), len(space), reach)
+    channels = _sampled(F.pad(channels, (0, 0, pad, pad)), len(channels), reach**2)
     return space, channels[-depth:], 1.0
 
 
@@ -136,8 +149,12 @@ def _spread(rows: Tensor, gap: int) -> Tensor:
     return found
 
 
-def _sampled(rows: Tensor, count: int, reach: float) -> Tensor:
-    """``count`` rows sampled by linear interpolation from -reach to reach, where -1 and 1 are the outer edges."""
-    places = (torch.linspace(-1, 1, count, dtype=torch.float64) * reach + 1) * len(rows) / 2 - 0.5
+def _sampled(rows: Tensor, count: int, reach: float | Tensor) -> Tensor:
+    """``count`` rows sampled by linear interpolation from -reach to reach, where -1 and 1 are the outer edges.
+
+    Places are rounded to float32 step by step as the published code rounds them: a network of twenty layers makes
+    2e-5 of its prediction from what float64 places would differ.
+    """
+    places = ((torch.linspace(-1, 1, count) * reach + 1) * len(rows) - 1) / 2
     distances = (places[:, None] - torch.arange(len(rows))).abs()
-    return ((1 - distances).clamp_min(0) @ rows.double()).float()
+    return (1 - distances).clamp_min(0) @ rows

@@ -34,18 +34,6 @@ class PairConvolution(nn.Module):
         return F.relu(maps) if self.activation else maps
 
 
-class PixelUpsampling(nn.Module):
-    """Twice the height and width: every pixel four times, then a layer that keeps the size."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        super().__init__()
-        self.layer = layer
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Maps (b, out, 2h, 2w) of maps (b, in, h, w)."""
-        return self.layer(F.interpolate(maps, scale_factor=2.0, mode="nearest"))
-
-
 def pairs_of(maps: Tensor) -> Tensor:
     """Maps (b, 2n, ...) as n pairs (b, n, 2, ...)."""
     return maps.unflatten(1, (-1, COMPONENTS))

@@ -18,9 +18,9 @@ class Components(nn.Module):
         super().__init__()
         self.embedding = embedding
         with torch.no_grad():
-            found = embedding.of_windows(windows).double()
-            self.mean = found.mean(dim=0)
-            directions = torch.linalg.svd(found - self.mean, full_matrices=False).Vh[:number]
+            embeddings = embedding.of_windows(windows).double()
+            self.mean = embeddings.mean(dim=0)
+            directions = torch.linalg.svd(embeddings - self.mean, full_matrices=False).Vh[:number]
         # a component's sign is free, and differs between libraries: here its largest entry is positive
         signs = directions.gather(1, directions.abs().argmax(dim=1, keepdim=True)).sign()
         self.directions = directions * signs
@@ -41,5 +41,6 @@ def grad_cam(embedding: FrameQuantity, windows: Tensor, number: int = NUM_COMPON
     method = LayerGradCam(network, embedding.features[4])
     with torch.enable_grad():
         maps = [method.attribute(windows, target=k, relu_attributions=True).detach() for k in range(number)]
-    large = torch.cat([LayerAttribution.interpolate(one, windows.shape[-2:], "bilinear") for one in maps], dim=1)
+    size = windows.shape[-2:]
+    large = torch.cat([LayerAttribution.interpolate(heat_map, size, "bilinear") for heat_map in maps], dim=1)
     return large / large.amax(dim=(2, 3), keepdim=True).clamp(min=torch.finfo(large.dtype).tiny)

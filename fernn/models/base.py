@@ -24,6 +24,11 @@ class ModelConfig(Config):
         """Whether it is a model from elsewhere, of a user's own."""
         return ":" in self.name
 
+    @property
+    def revision(self) -> int:
+        """Increased when a network of equal fields computes something else: above 1 it is part of a cell's key."""
+        return 1
+
     def build(self) -> nn.Module:
         """The network, freshly initialised.
 

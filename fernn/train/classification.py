@@ -1,40 +1,38 @@
 """Classification of clips as a task."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fernn.metrics.classification import accuracy, cross_entropy
-from fernn.train.metric import ACCURACY
+from fernn.train.task import ACCURACY, Predictions, Task
 
 
-@dataclass(frozen=True)
-class Logits:
-    """Logits (n, classes) in float32 and labels (n,) of the clips named by ``ids``."""
+class Logits(Predictions):
+    """ "logits" (n, classes) in float32, and the "label" (n,) of every clip."""
 
-    logits: Tensor
-    labels: Tensor
-    ids: list[str]
+    names = ("label", "logits")
 
     def metrics(self) -> dict[str, float]:
-        """Accuracy and mean cross-entropy."""
+        """Accuracy, the share of clips whose largest logit is the label's, and mean cross-entropy in nats."""
+        logits, labels = self.values["logits"], self.values["label"]
         return {
-            "loss": cross_entropy(self.logits, self.labels),
-            "accuracy": accuracy(self.logits, self.labels),
+            "loss": F.cross_entropy(logits.double(), labels).item(),
+            "accuracy": (logits.argmax(dim=1) == labels).double().mean().item(),
         }
 
-    def columns(self) -> dict[str, list[Any]]:
-        return {"label": self.labels.tolist(), "logits": self.logits.tolist()}
+    def confusion(self) -> Tensor:
+        """Counts (classes, classes): row the label, column the prediction."""
+        num_classes = self.values["logits"].shape[1]
+        pairs = self.values["label"] * num_classes + self.values["logits"].argmax(dim=1)
+        return torch.bincount(pairs, minlength=num_classes**2).view(num_classes, num_classes)
 
 
-class Classification:
+class Classification(Task):
     """Clips to classes, by cross-entropy."""
 
-    metric = ACCURACY
+    metric, kind = ACCURACY, Logits
 
     def inputs(self, clips: Tensor) -> tuple[Tensor]:
         return (clips,)
@@ -45,9 +43,3 @@ class Classification:
 
     def evaluate(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
         return {"label": labels, "logits": model(clips).float()}
-
-    def predictions(self, ids: list[str], columns: Mapping[str, Any]) -> Logits:
-        return Logits(torch.as_tensor(columns["logits"]), torch.as_tensor(columns["label"]), ids)
-
-    def examples(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
-        return {}

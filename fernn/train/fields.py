@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fernn.flows.field_symmetries import PARAMETERS, SHIFTS
-from fernn.metrics.energy_spectrum import log_spectrum, spectrum_error
-from fernn.train.metric import RMSE
 from fernn.train.prediction import Prediction, to_grey
+from fernn.train.task import RMSE, Predictions
 
+SMALLEST = 1e-30
+"""Of an energy whose logarithm is taken: a prediction that stands still has none."""
 DOMAIN = "domain"
 SHIFTED = ("errors", "spectrum_error")
 """The scores that shifted windows have, too."""
@@ -23,17 +23,18 @@ FIELD_ERROR = replace(
 )
 
 
-@dataclass(frozen=True)
-class FieldScores:
-    """Scores of the windows named by ``ids``, by name.
+class FieldScores(Predictions):
+    """Scores of windows.
 
     "errors" (n, horizon): mean squared error of every predicted frame; "spectrum", "true_spectrum" (n, bins): log10
     of the energy spectra; "spectrum_error" (n,); "domain" (n,): whether a window is of the domain test. Of every
     shift "um_errors" and "um_spectrum_error" likewise, not a number where no shift was asked for.
     """
 
-    values: Mapping[str, Tensor]
-    ids: list[str]
+    names = (
+        "errors", "spectrum", "true_spectrum", "spectrum_error", DOMAIN,
+        *(f"{shift}_{score}" for shift in SHIFTS for score in SHIFTED),
+    )  # fmt: skip
 
     @property
     def errors(self) -> Tensor:
@@ -48,13 +49,13 @@ class FieldScores:
     def metrics(self) -> dict[str, float]:
         """RMSE, the root of the mean squared error over everything, and ESE: as they are, and shifted."""
         inside = ~self.is_domain
-        found = self._scores("", inside)
+        metrics = self._scores("", inside)
         if self.is_domain.any():
-            found |= {f"{DOMAIN}_{name}": value for name, value in self._scores("", self.is_domain).items()}
+            metrics |= {f"{DOMAIN}_{name}": value for name, value in self._scores("", self.is_domain).items()}
         for shift in SHIFTS:
             if self.values[f"{shift}_errors"][inside].isfinite().any():
-                found |= {f"{shift}_{name}": value for name, value in self._scores(f"{shift}_", inside).items()}
-        return found
+                metrics |= {f"{shift}_{name}": value for name, value in self._scores(f"{shift}_", inside).items()}
+        return metrics
 
     def _scores(self, prefix: str, chosen: Tensor) -> dict[str, float]:
         errors, spectra = self.values[f"{prefix}errors"][chosen], self.values[f"{prefix}spectrum_error"][chosen]
@@ -63,9 +64,6 @@ class FieldScores:
     def rmse_by_horizon(self) -> Tensor:
         """RMSE (horizon,) of every predicted frame, outside the domain test."""
         return self.errors.double().mean(dim=0).sqrt()
-
-    def columns(self) -> dict[str, list[Any]]:
-        return {name: values.tolist() for name, values in self.values.items()}
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class FieldPrediction(Prediction):
     code.
     """
 
-    metric = FIELD_ERROR
+    metric, kind = FIELD_ERROR, FieldScores
 
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         frames, horizon = self.inputs(clips)
@@ -91,15 +89,15 @@ class FieldPrediction(Prediction):
     def evaluate(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
         """The scores of the windows and of their shifts; those of shifts are not numbers where labels are (b, 0)."""
         is_shifted = labels.ndim == 2 and labels.shape[1] > 0
-        found = dict(super().evaluate(model, clips, labels))
-        found[DOMAIN] = labels[:, -1].float() if is_shifted else torch.zeros(len(clips), device=clips.device)
+        columns = dict(super().evaluate(model, clips, labels))
+        columns[DOMAIN] = labels[:, -1].float() if is_shifted else torch.zeros(len(clips), device=clips.device)
         for name, shift in SHIFTS.items():
             if is_shifted:
                 scores = super().evaluate(model, shift(clips, labels[:, : len(PARAMETERS)].float()), labels)
             else:
-                scores = {column: torch.full_like(found[column], torch.nan) for column in SHIFTED}
-            found |= {f"{name}_{column}": scores[column] for column in SHIFTED}
-        return found
+                scores = {column: torch.full_like(columns[column], torch.nan) for column in SHIFTED}
+            columns |= {f"{name}_{column}": scores[column] for column in SHIFTED}
+        return columns
 
     def scores(self, predicted: Tensor, truth: Tensor) -> dict[str, Tensor]:
         spectra = log_spectrum(predicted), log_spectrum(truth.float())
@@ -108,10 +106,6 @@ class FieldPrediction(Prediction):
             "true_spectrum": spectra[1].float(),
             "spectrum_error": spectrum_error(*spectra).float(),
         }
-
-    def predictions(self, ids: list[str], columns: Mapping[str, Any]) -> FieldScores:
-        names = [name for name in columns if name not in ("split", "id")]
-        return FieldScores({name: torch.as_tensor(columns[name]) for name in names}, ids)
 
     def examples(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
         """The speed |w| of "clips" (n, t, 1, h, w) and of the "predicted" last of their frames, as grey levels.
@@ -122,3 +116,29 @@ class FieldPrediction(Prediction):
         true, ours = (frames.float().norm(dim=2, keepdim=True) for frames in (clips, predicted))
         largest = true.amax(dim=(1, 2, 3, 4), keepdim=True).clamp_min(1e-12)
         return {"clips": to_grey(true / largest), "predicted": to_grey(ours / largest)}
+
+
+def log_spectrum(fields: Tensor) -> Tensor:
+    """log10 of the energy spectrum (b, bins) of fields (b, t, 2, h, w), h = w.
+
+    The spectrum is |FFT of the turbulent kinetic energy|^2, the energy being (Var u + Var v) / 2 over time, averaged
+    over rings of one pixel around the picture's middle ((n - 1) / 2, half a pixel off the zero frequency, as
+    published). The innermost ring and the outermost one are left out: 43 rings for 64 x 64 pixels.
+    """
+    energy = fields.double().var(dim=1, correction=0).mean(dim=1)
+    power = torch.fft.fftshift(torch.fft.fft2(energy), dim=(-2, -1)).abs().square()
+    rings = ring_of(power.shape[-1]).to(power.device).flatten()
+    sums = power.new_zeros(len(power), int(rings.max()) + 1).index_add_(1, rings, power.flatten(1))
+    means = sums / torch.bincount(rings)
+    return means[:, 1:-1].clamp_min(SMALLEST).log10()
+
+
+def ring_of(size: int) -> Tensor:
+    """The ring (size, size) of every pixel: its distance to the middle, cut off to a whole number."""
+    offsets = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
+    return torch.hypot(offsets[:, None], offsets[None]).long()
+
+
+def spectrum_error(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Mean squared difference (b,) of the log spectra (b, bins); ESE is the root of its mean over samples."""
+    return (predicted - truth).square().mean(dim=1)

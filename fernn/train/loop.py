@@ -11,8 +11,7 @@ from torch import nn
 from fernn.batch import Batch
 from fernn.experiment import Split
 from fernn.seeding import seed_of
-from fernn.train.evaluate import autocast, to_unit
-from fernn.train.run import Run
+from fernn.train.run import Run, autocast, to_unit
 
 Row = dict[str, float]
 
@@ -75,10 +74,10 @@ def train_epoch(run: Run, clips: Clips) -> Row:
 
 def timed(batches: Iterable[Batch]) -> Iterator[tuple[Batch, float]]:
     """Each batch, and the seconds that it was waited for."""
-    source, asked = iter(batches), time.perf_counter()
+    source, since = iter(batches), time.perf_counter()
     for batch in source:
-        yield batch, time.perf_counter() - asked
-        asked = time.perf_counter()
+        yield batch, time.perf_counter() - since
+        since = time.perf_counter()
 
 
 def train_step(run: Run, batch: Batch) -> torch.Tensor:

@@ -1,6 +1,5 @@
 """Tasks of the Noether Networks: frames predicted with draws of a latent variable, and states of small systems."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -9,8 +8,8 @@ from torch import Tensor, nn
 
 from fernn.models.noether import StateNetwork
 from fernn.models.noether.network import Rollout
-from fernn.train.metric import RMSE
 from fernn.train.prediction import FrameErrors, Prediction
+from fernn.train.task import RMSE
 
 
 @runtime_checkable
@@ -48,12 +47,12 @@ class StochasticPrediction(Prediction):
 def seeded_noise(model: Any, clips: Tensor, seeds: Tensor) -> Tensor:
     """Draws of every clip from a generator of its own, seeded with its entry of ``seeds`` (b,)."""
     like = model.noise(clips[:1], clips.shape[1])[0]
-    each = [torch.randn(like.shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds.tolist()]
-    return torch.stack(each).to(like)
+    draws = [torch.randn(like.shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds.tolist()]
+    return torch.stack(draws).to(like)
 
 
 class StateErrors(FrameErrors):
-    """Mean squared error of every predicted state (n, horizon) of the sequences named by ``ids``."""
+    """ "errors" (n, horizon): the mean squared error of every predicted state."""
 
     def metrics(self) -> dict[str, float]:
         """The root of the mean over states and sequences, and of the last states alone."""
@@ -65,7 +64,7 @@ class StateErrors(FrameErrors):
 class StatePrediction(Prediction):
     """The first states to those that follow, by mean squared error; the metric is its root."""
 
-    metric = RMSE
+    metric, kind = RMSE, StateErrors
 
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The model's own loss, in which each state is predicted from the true one before; else the prediction's."""
@@ -73,9 +72,6 @@ class StatePrediction(Prediction):
             return super().loss(model, clips, labels)
         loss, states = model.outer_loss(clips, self.input_frames)
         return loss, (states - self.truth(clips)).square().mean().detach() * len(clips)
-
-    def predictions(self, ids: list[str], columns: Mapping[str, Any]) -> StateErrors:
-        return StateErrors(torch.as_tensor(columns["errors"]), ids)
 
     def examples(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
         """None: states are no pictures."""

@@ -2,33 +2,32 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fernn.train.metric import ERROR
-from fernn.train.task import Predictions
+from fernn.train.task import ERROR, Predictions, Task
 
 
-@dataclass(frozen=True)
-class FrameErrors:
-    """Mean squared error of every predicted frame (n, horizon) of the sequences named by ``ids``."""
+class FrameErrors(Predictions):
+    """ "errors" (n, horizon): the mean squared error of every predicted frame."""
 
-    errors: Tensor
-    ids: list[str]
+    names = ("errors",)
+
+    @property
+    def errors(self) -> Tensor:
+        """The mean squared errors (n, horizon)."""
+        return self.values["errors"]
 
     def metrics(self) -> dict[str, float]:
         """The mean over frames and sequences."""
         return {"mse": self.errors.double().mean().item()}
 
-    def columns(self) -> dict[str, list[Any]]:
-        return {"errors": self.errors.tolist()}
-
 
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(Task):
     """The first frames to those that follow, by mean squared error per pixel, without teacher forcing.
 
     Other kinds of prediction derive from it. Source: Keller, 2025, section 5.1.
@@ -38,6 +37,7 @@ class Prediction:
     """Frames that are given; all others of a clip are predicted."""
 
     metric = ERROR
+    kind: ClassVar[type[Predictions]] = FrameErrors
 
     def inputs(self, clips: Tensor) -> tuple[Tensor, int]:
         """The given frames, and how many are to be predicted."""
@@ -61,9 +61,6 @@ class Prediction:
     def scores(self, predicted: Tensor, truth: Tensor) -> dict[str, Tensor]:
         """What is kept of predicted and true frames (b, horizon, c, h, w), by column."""
         return {"errors": (predicted - truth).square().mean(dim=(-3, -2, -1))}
-
-    def predictions(self, ids: list[str], columns: Mapping[str, Any]) -> Predictions:
-        return FrameErrors(torch.as_tensor(columns["errors"]), ids)
 
     def examples(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
         """ "clips" (n, t, c, h, w) and the "predicted" last of their frames, as grey levels."""

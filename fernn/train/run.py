@@ -1,7 +1,8 @@
-"""A run: the state of one experiment in training, and how it is saved and loaded."""
+"""A run: the state of one experiment in training, how it evaluates clips, and how it is saved and loaded."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -9,11 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from fernn.batch import Batch
-from fernn.experiment import Experiment
+from fernn.experiment import Experiment, Precision
 from fernn.seeding import seed_of
-from fernn.train.evaluate import look_at, predict
 from fernn.train.task import Predictions, Task
 from fernn.train.tasks import task_of
+
+NUM_EXAMPLES = 4
+"""Clips that are kept to be looked at."""
 
 
 @dataclass
@@ -42,13 +45,26 @@ class Run:
         """What the model is trained for."""
         return task_of(self.experiment.data)
 
+    @torch.no_grad()
     def predict(self, batches: Iterable[Batch]) -> Predictions:
-        """What the model says of every clip."""
-        return predict(self.model, batches, self.task, self.device, self.experiment.precision)
+        """What the model says of every clip, in eval mode; the mode it was in is restored."""
+        task, parts, ids = self.task, dict[str, list[Tensor]](), list[str]()
+        with evaluating(self.model):
+            for batch in batches:
+                with autocast(self.device, self.experiment.precision):
+                    clips, labels = to_unit(batch.clips, self.device), batch.labels.to(self.device)
+                    columns = task.evaluate(self.model, clips, labels)
+                for name, values in columns.items():
+                    parts.setdefault(name, []).append(values.cpu())
+                ids += batch.ids
+        return task.kind({name: torch.cat(values) for name, values in parts.items()}, ids)
 
+    @torch.no_grad()
     def look_at(self, batch: Batch) -> dict[str, Tensor]:
-        """What is to be looked at of the first clips, see :meth:`fernn.train.task.Task.examples`."""
-        return look_at(self.model, batch, self.task, self.device, self.experiment.precision)
+        """The task's examples of the first clips, in eval mode, see :meth:`fernn.train.task.Task.examples`."""
+        with evaluating(self.model), autocast(self.device, self.experiment.precision):
+            examples = self.task.examples(self.model, to_unit(batch.clips[:NUM_EXAMPLES], self.device))
+        return {name: tensor.cpu() for name, tensor in examples.items()}
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and facts from which :meth:`load` restores the run, bit for bit."""
@@ -86,3 +102,25 @@ def initial_model(experiment: Experiment) -> nn.Module:
 def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The entries whose name starts with ``prefix``, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in eval mode, then in the mode that it was in."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
+def to_unit(clips: Tensor, device: torch.device) -> Tensor:
+    """Clips on the device as float32 in [0, 1]: uint8 grey levels are divided by 255."""
+    moved = clips.to(device, non_blocking=True)
+    return moved.float().div_(255) if clips.dtype == torch.uint8 else moved
+
+
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
+    """bf16 matrix products where ``precision`` says so."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")

@@ -1,14 +1,13 @@
 """Video prediction as a task: a balance of l1 and l2, scheduled sampling, and the metrics of its literature."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from fernn.train.metric import Metric
 from fernn.train.prediction import Prediction
+from fernn.train.task import Metric, Predictions
 
 VIDEO_ERROR = Metric(
     "mse", "error (MSE per frame)", "squared error, summed over a frame's pixels, mean over predicted frames and clips",
@@ -25,44 +24,18 @@ class Forced(Protocol):
         """Predictions of all frames but the first; ``given`` (b, t - 1): which of the clips' frames it is shown."""
 
 
-@dataclass(frozen=True)
-class FrameScores:
-    """Of every predicted frame (n, horizon) of the clips named by ``ids``: MSE summed over pixels, SSIM, PSNR.
+class FrameScores(Predictions):
+    """Of every predicted frame (n, horizon): "mse", summed over its pixels, "ssim" and "psnr".
 
     Predictions are cut off at 0 and 1. SSIM has a data range of 1 and a Gaussian window of 11 pixels (sigma 1.5),
     the border reflected; PSNR is in dB, of a peak of 1.
     """
 
-    mse: Tensor
-    ssim: Tensor
-    psnr: Tensor
-    ids: list[str]
+    names = ("mse", "ssim", "psnr")
 
     def metrics(self) -> dict[str, float]:
         """Means over frames and clips."""
-        return {name: values.double().mean().item() for name, values in self.curves().items()}
-
-    def curves(self) -> dict[str, Tensor]:
-        """The scores by name."""
-        return {"mse": self.mse, "ssim": self.ssim, "psnr": self.psnr}
-
-    def columns(self) -> dict[str, list[Any]]:
-        return {name: values.tolist() for name, values in self.curves().items()}
-
-
-def frame_scores(predicted: Tensor, truth: Tensor) -> dict[str, Tensor]:
-    """The columns of :class:`FrameScores` (b, t) for frames (b, t, c, h, w) in [0, 1]."""
-    from torchmetrics.functional.image import (  # which takes seconds to import
-        peak_signal_noise_ratio,
-        structural_similarity_index_measure,
-    )
-
-    ours, true = predicted.float().clamp(0, 1).flatten(0, 1), truth.float().flatten(0, 1)
-    ssim = structural_similarity_index_measure(ours, true, data_range=1.0, reduction="none")
-    psnr = peak_signal_noise_ratio(ours, true, data_range=1.0, dim=(1, 2, 3), reduction="none")
-    assert isinstance(ssim, Tensor)
-    found = {"mse": (ours - true).square().sum(dim=(1, 2, 3)), "ssim": ssim, "psnr": psnr}
-    return {name: values.view(predicted.shape[:2]) for name, values in found.items()}
+        return {name: values.double().mean().item() for name, values in self.values.items()}
 
 
 @dataclass(frozen=True)
@@ -77,7 +50,7 @@ class VideoPrediction(Prediction):
     l1_weight: float = 1.0
     l2_weight: float = 1.0
 
-    metric = VIDEO_ERROR
+    metric, kind = VIDEO_ERROR, FrameScores
 
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         predicted, truth = self._training_frames(model, clips, labels)
@@ -94,8 +67,14 @@ class VideoPrediction(Prediction):
         return model.forced(clips, torch.cat([given, labels.bool()], dim=1)), clips[:, 1:]
 
     def scores(self, predicted: Tensor, truth: Tensor) -> dict[str, Tensor]:
-        return frame_scores(predicted, truth)
+        from torchmetrics.functional.image import (  # which takes seconds to import
+            peak_signal_noise_ratio,
+            structural_similarity_index_measure,
+        )
 
-    def predictions(self, ids: list[str], columns: Mapping[str, Any]) -> FrameScores:
-        mse, ssim, psnr = (torch.as_tensor(columns[name]) for name in ("mse", "ssim", "psnr"))
-        return FrameScores(mse, ssim, psnr, ids)
+        ours, true = predicted.float().clamp(0, 1).flatten(0, 1), truth.float().flatten(0, 1)
+        ssim = structural_similarity_index_measure(ours, true, data_range=1.0, reduction="none")
+        psnr = peak_signal_noise_ratio(ours, true, data_range=1.0, dim=(1, 2, 3), reduction="none")
+        assert isinstance(ssim, Tensor)
+        scores = {"mse": (ours - true).square().sum(dim=(1, 2, 3)), "ssim": ssim, "psnr": psnr}
+        return {name: values.view(predicted.shape[:2]) for name, values in scores.items()}

@@ -18,8 +18,7 @@ from hardware import describe
 from fernn.config import data_config
 from fernn.experiment import Experiment
 from fernn.models import MODELS
-from fernn.train.evaluate import autocast
-from fernn.train.run import Run
+from fernn.train.run import Run, autocast
 
 PAPER_BATCH = 128
 SETTINGS = [(precision, recompute) for precision in ("float32", "bf16") for recompute in (0, 5)]

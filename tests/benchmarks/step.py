@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from steps import Floor, TrainingStep, alternate, main, seconds
 
 from fernn.models import MODELS
-from fernn.train.evaluate import evaluating
+from fernn.train.run import evaluating
 
 NUM_FRAMES, SIZE = 16, 32
 NUM_TRAINING, NUM_VALIDATION = 1517, 380

@@ -34,7 +34,7 @@ def trains(folder, footage, manifest):
     save_study(study)
     unforgiving = ray_tune.FailureConfig(max_failures=0)
     with mock.patch("tune.engine.ray_tune.tune.FailureConfig", lambda **_: unforgiving):
-        return [one.reason for one in run_cells(Workload(study, footage, Resources(), []), list(cells))]
+        return list(run_cells(Workload(study, footage, Resources(), []), list(cells)).values())
 
 
 def shares(folder, footage, manifest):

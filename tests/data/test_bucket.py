@@ -8,8 +8,8 @@ import pytest
 from data import upload as command
 from data.bucket import at_hand, cache_folder, fetched, is_bucket, manifest_at, upload
 from data.errors import DataError
+from data.files import sealed
 from data.manifest import MANIFEST, Manifest
-from data.sealing import sealed
 
 FILE = "clips-00000.parquet"
 

@@ -29,7 +29,7 @@ def dots(tmp_path, monkeypatch):
         (tmp_path / path).write_text(text, encoding="utf-8")
     monkeypatch.setattr(data, "__path__", [*data.__path__, str(tmp_path / "data")])
     monkeypatch.setattr(registry, "DATA_SETS", dict(registry.DATA_SETS))
-    monkeypatch.setattr("fernn.config.registry.DATA", config_of := dict(config.DATA))
+    monkeypatch.setattr("fernn.config.DATA", config_of := dict(config.DATA))
     name, value = re.search(r'^    "(dots)": "(.*)",$', PAGE.read_text(encoding="utf-8"), re.MULTILINE).groups()
     module, _, attribute = value.partition(":")
     registry.register_data_set(getattr(import_module(module), attribute))

@@ -1,4 +1,4 @@
-"""What commands print where the output is not UTF-8, and what was typed where it is no text."""
+"""What commands print where the output is not UTF-8, what was typed where it is no text, and progress of a job."""
 
 import ast
 import io
@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
-from data.terminal import PLAIN, PlainConsole, begin, make_readable, plain
+from data import terminal
+from data.terminal import PLAIN, PlainConsole, begin, make_readable, plain, progress
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path for floor in ("fernn", "data", "tune") for path in (ROOT / floor).rglob("*.py"))
-ASKED_BY_PROGRAMS = ROOT / "tune/commands/probing.py"
+ASKED_BY_PROGRAMS = ROOT / "tune/commands/checks.py"
 COMMANDS = [
     path
     for path in SOURCES
@@ -138,7 +139,49 @@ def test_what_is_no_text_in_this_locale_is_refused_in_one_line(word, output, mon
 def test_a_pipe_in_the_c_locale_gets_plain_signs():
     environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)}
     code = (
-        "from data.terminal import begin; from data.progress import say; begin(); print('1 \\xb1 2'); say('3 \\xd7 4')"
+        "from data.terminal import begin; from data.terminal import say; begin(); print('1 \\xb1 2'); say('3 \\xd7 4')"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"1 +/- 2\n", b"3 x 4\n")
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that a test sets."""
+    now = [1000.0]
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_without_a_terminal_a_line_comes_now_and_then(clock, capsys):
+    with progress("decoding", 100, "videos") as advance:
+        for _ in range(100):
+            advance(1)
+            clock[0] += 1.0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "decoding: 11 of 100 videos, 89 s left"
+    assert lines[-1] == "decoding: 100 of 100 videos"
+    assert len(lines) == 10
+
+
+def test_bytes_are_counted_from_where_a_download_goes_on(clock, capsys):
+    with progress("walking.zip", 100_000_000, "bytes", done=60_000_000) as advance:
+        advance(0)
+        clock[0] += 10.0
+        advance(20_000_000)
+    assert capsys.readouterr().err == "walking.zip: 80.00 of 100.00 MB, 10 s left\n"
+
+
+def test_an_unknown_total_has_no_time_left(clock, capsys):
+    with progress("x", None, "bytes") as advance:
+        advance(1_000_000)
+        clock[0] += 10.0
+        advance(1_000_000)
+    assert capsys.readouterr().err == "x: 2.00 MB\n"
+
+
+def test_on_a_terminal_there_is_a_bar(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with progress("decoding", 2, "videos") as advance:
+        advance(2)
+    assert "2/2" in capsys.readouterr().err

@@ -4,10 +4,12 @@ import pyarrow as pa
 
 from fernn.experiment import Experiment
 from fernn.train.run import Run
+from tune.analysis.results import model_rows
 from tune.core.folder import Folder
 from tune.core.protocol import save_study
 from tune.core.result import Result
 from tune.core.study import Study, plan_cells
+from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.run_tree import NODE
 
 NARROW = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "model.base": 2}
@@ -61,6 +63,15 @@ def finished_study(folder, space, hits, **facts):
         if where in hits:
             finish_cell(study, cell, hits[where])
     return study
+
+
+def shipped(study, uri):
+    """The tracker of a study whose cells, table and views are in MLflow, as after a search."""
+    tracker = Tracker(study, uri)
+    tracker.sync()
+    tracker.summarise(model_rows(study))
+    tracker.close(complete=True)
+    return tracker
 
 
 def shown(tracker):

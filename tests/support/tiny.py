@@ -42,23 +42,8 @@ class Listener:
     def __init__(self):
         self.heard = []
 
-    def on_trial_start(self, cell):
-        self.heard.append(("started", cell.key))
-
     def on_epoch(self, cell, row):
         self.heard.append(("reported", cell.key, row["epoch"]))
 
-    def on_trial_lost(self, cell):
-        self.heard.append(("lost", cell.key))
-
-    def on_trial_pause(self, cell):
-        self.heard.append(("rested", cell.key))
-
-    def on_cell_stop(self, cell):
-        self.heard.append(("stopped", cell.key))
-
-    def on_cell_added(self, cell):
-        self.heard.append(("proposed", cell.key))
-
-    def on_cell_end(self, cell, failed):
-        self.heard.append(("failed" if failed else "done", cell.key))
+    def on_status(self, cell, status):
+        self.heard.append((status, cell.key))

@@ -80,7 +80,7 @@ def command(tmp_path, monkeypatch, capsys):
 @pytest.fixture
 def manage(tmp_path, monkeypatch, capsys):
     """Runs ``tune/study.py`` in this process on the studies in the test's folder: exit code, output and errors."""
-    from tune.commands.study import main
+    from tune.study import main
 
     def run(*arguments):
         capsys.readouterr()

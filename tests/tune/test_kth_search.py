@@ -125,67 +125,6 @@ def test_figure_5_is_trained_without_motion_and_with_one_pixel(command):
     assert "60 cells (5 model × 1 velocity_range × 4 lr × 3 seed)" in said.err
 
 
-def test_a_plan_can_be_read_by_a_program(command):
-    _, said = command("--plan", "--json", "--sampler", "tpe", "--models", "grnn")
-    plan = json.loads(said.out)
-    assert (plan["event"], plan["num_cells"], plan["num_to_come"]) == ("plan", 12, 24)
-    assert len(plan["to_run"]) == 12 and plan["seconds"] > 0
-
-
-@pytest.mark.parametrize(("answer", "arguments"), [("n", []), (None, ["--yes"])])
-def test_a_search_that_wants_gpus_warns_and_asks_where_there_is_none(answer, arguments, command, monkeypatch, tmp_path):
-    for stream in ("stdin", "stderr"):
-        monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
-    monkeypatch.setattr("rich.console.Console.input", lambda *_, **__: answer)
-    code, said = command("--models", "grnn", "--videos", str(tmp_path), *arguments)
-    assert code == 2 and "warning: this search wants GPUs, and there is none: about" in said.err
-    assert ("not started: give --address" in said.err) == (answer == "n")
-    assert ("00sequences.txt" in said.err) == (answer is None)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--models", "fern-v1"], "unknown model 'fern-v1': did you mean 'fernn-v1'"),
-        (["--lrs", "0"], "optim.lr must be above 0, got 0"),
-        (["--set", "model.widht=3"], "unknown field 'model.widht'"),
-        (["--set", "optim.lr=1e-4"], "optim.lr is searched, so it cannot be set"),
-        (["--set", "data.name=mnist"], "unknown data set 'mnist'"),
-        (["--set", "nothing"], "--set must read FIELD=VALUE, got 'nothing'"),
-        (["--preset", "demo", "--videos", "there"], "--videos goes with --preset paper"),
-        (["--study", "../elsewhere"], "--study must be a plain name without /"),
-        (["--storage", "ftp://host/studies"], "--storage must be a folder or a URL that begins with s3://, gs://"),
-        (["--storage", "50%"], "--storage must be without %"),
-        (["--tracking-uri", "http://127.0.0.1:9"], "--tracking-uri must be a server that answers"),
-        (["--no-download"], "has no data: drop --no-download, or give --videos DIR or --preset demo"),
-        (["--seeds"], "--seeds must name at least one value"),
-        (["--sampler", "tpe", "--num-samples", "0"], "--num-samples must be 1 or more, got 0"),
-        (["--preset", "figure5", "--set", "data.velocity_range=1"], "cannot be set: use --data-velocity"),
-        (["--num-samples", "3"], "--num-samples goes with --sampler tpe"),
-        (["--sampler", "tpe", "--lrs", "1e-3"], "--lrs goes with --sampler grid"),
-        (["--sampler", "tpe", "--lr-range", "1e-2", "1e-3"], "--lr-range must be LOW HIGH with 0 < LOW < HIGH"),
-        (
-            ["--cpus-per-trial", "3"],
-            "got 3 and 0: the cluster has or can bring machines with 2 CPUs and 0 GPUs",
-        ),
-        (["--gpus-per-trial", "1"], "must fit on one machine, got 1 and 1"),
-        (["--gpus-per-trial", "-1"], "--gpus-per-trial must be 0 or more, got -1"),
-        (["--max-concurrent", "0"], "--max-concurrent must be 1 or more, got 0"),
-    ],
-)
-def test_a_command_that_cannot_run_is_refused_in_one_line(arguments, message, command, tmp_path):
-    code, said = command("--set", "model.hidden_channels=4", *arguments)
-    assert code == 2
-    (line,) = [line for line in said.err.splitlines() if not line.startswith(("warning: ", "measuring "))]
-    assert line.startswith("error: ") and message in line
-    assert not list(tmp_path.rglob("study.json"))
-
-
-def test_a_plan_for_what_the_hardware_cannot_hold_is_refused(command):
-    code, said = command("--plan", "--gpus-per-trial", "9")
-    assert code == 2 and "must fit on one machine, got 1 and 9" in said.err
-
-
 def test_data_of_another_resolution_is_refused_and_a_folder_of_one_resolution_is_found(command, prepared):
     code, said = command("--data", prepared)
     assert code == 2
@@ -199,25 +138,3 @@ def test_an_address_that_cannot_be_reached_names_the_ways_out(command, monkeypat
     monkeypatch.setattr("data.sources.download.WAIT_S", 0)
     code, said = command()
     assert code == 2 and "--videos DIR" in said.err and "--preset demo" in said.err
-
-
-def test_what_the_data_cannot_give_is_refused_before_the_study_is_begun(two_cpus, command, prepared, tmp_path):
-    code, said = command("--data", prepared, *SMALL, "--set", "data.num_frames=40")
-    (line,) = [line for line in said.err.splitlines() if line.startswith("error: ")]
-    assert code == 2 and "a clip needs 80 frames, the longest range of the train split has 33" in line
-    assert not (tmp_path / STUDY / "study.json").exists()
-
-
-def test_a_study_grows_and_a_changed_protocol_is_another_study(two_cpus, command, prepared):
-    one = ["--data", prepared, *SMALL, "--models", "grnn", "--seeds", "0", "--epochs", "1"]
-    assert command(*one)[0] == 0
-    for flag in ([], ["--plan"]):
-        code, said = command(*one, "--protocol", "published", *flag)
-        assert code == 2 and "was begun with data.protocol = 'default', not 'published'" in said.err
-    code, said = command(*one, "--seeds", "0", "1", "--epochs", "2", "--json")
-    events = [json.loads(line) for line in said.out.splitlines()]
-    assert code == 0 and Counter(event["event"] for event in events) == {
-        "plan": 1, "started": 2, "epoch": 3, "done": 2, "table": 1, "end": 1,
-    }  # fmt: skip
-    (row,) = events[-2]["rows"]
-    assert row["n"] == 2 and 0 <= row["test_accuracy"] <= 1 and events[-1]["missing"] == []

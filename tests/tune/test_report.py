@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fernn.train.metric import ACCURACY
+from fernn.train.task import ACCURACY
 from tests.support.stored_study import finished_study, planned_study
 from tune.analysis.results import model_rows
 from tune.core.folder import Folder

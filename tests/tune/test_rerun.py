@@ -11,8 +11,6 @@ import torch
 
 from tests.support import tiny
 from tune import rerun as module
-from tune.analysis.environment_diff import code_changes, machine_changes
-from tune.analysis.metrics_diff import Training, differences, largest
 from tune.core.cell_folder import METRICS, CellFolder
 from tune.core.folder import Folder
 from tune.core.protocol import save_study
@@ -81,7 +79,7 @@ def test_a_changed_metric_is_named_with_its_epoch_and_size(study, again, tmp_pat
 
 def test_other_threads_and_a_loss_that_is_no_number_are_said(study, again):
     known = recorded_cell(study, study.cells[0].name)
-    machine = {**known.machine, "threads": 2, "torch": "1.0"}
+    machine = {**known.done.machine, "threads": 2, "torch": "1.0"}
     cell = replace(
         known.cell, experiment=replace(known.cell.experiment, optim=replace(known.cell.experiment.optim, lr=1e30))
     )
@@ -94,28 +92,6 @@ def test_other_threads_and_a_loss_that_is_no_number_are_said(study, again):
     said = "\n".join(lines(compared))
     assert compared.diverged and "The rerun ended early: the training loss is" in said
     assert f"torch: 1.0 then, {torch.__version__} now" in said and "threads" not in "".join(compared.environment)
-
-
-def test_differences_come_in_the_order_of_training():
-    one = Training([{"a": 1.0, "time/x": 1}, {"a": float("nan")}], {"a": 3.0})
-    assert differences(one, Training([{"a": 1.0, "time/x": 2}, {"a": float("nan")}], {"a": 3.0})) == []
-    other = Training([{"a": 1.5}, {"a": 4.0}, {"a": 1.0}], {"a": 3.25})
-    found = differences(one, other)
-    assert [item.where for item in found] == ["epoch 1", "epoch 2", "epoch 3", "final"]
-    assert largest(found)["a"].where == "epoch 1" and one.sha256 != other.sha256
-
-
-def test_the_environment_names_versions_and_lost_records():
-    assert machine_changes({"host": "a", "torch": "1"}, {"host": "b", "torch": "2", "cpu": "c"}) == [
-        "torch: 1 then, 2 now", "not recorded then: cpu",
-    ]  # fmt: skip
-    now = {"commit": "b", "diff": "x", "distributions": {"torch": "2", "new": "1"}, "command": "c"}
-    then = {"x": {"commit": "a", "distributions": {"torch": "1"}, "command": "d"}}
-    assert code_changes(["x", ""], then, now) == [
-        "code x, commit: a then, b now",
-        "code x, distributions: torch 1 then, 2 now; new absent then, 1 now",
-        "code (unnamed) was not recorded then",
-    ]
 
 
 @pytest.mark.parametrize(

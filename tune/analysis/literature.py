@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tune.analysis.scores import TITLES
+from tune.analysis.results import TITLES
 from tune.core.search_spec import LiteratureTable, Sentences
 
 TAN = "Tan, 2019, table of results on KTH"

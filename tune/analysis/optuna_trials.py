@@ -34,17 +34,17 @@ def _trial(
 ) -> FrozenTrial | None:
     histories = study.folder.each(lambda cell: study.cell_folder(cell).history(), cells)
     values = [study.value(cell) for cell in cells]
-    known = [study.metric.worst if isnan(value) else value for value in values if value is not None]
-    if not known or len(known) < len(values):
+    finite = [study.metric.worst if isnan(value) else value for value in values if value is not None]
+    if not finite or len(finite) < len(values):
         return None
-    metric = f"validation/{study.metric.name}"
+    metric, seeds = f"validation/{study.metric.name}", [cell.experiment.seed for cell in cells]
     by_epoch = [[row[metric] for row in rows] for rows in zip(*histories, strict=False)]
     trial = create_trial(
         state=TrialState.COMPLETE,
-        value=mean_and_deviation(known)[0],
+        value=mean_and_deviation(finite)[0],
         params=params,
         distributions=space,
-        user_attrs={"seeds": [cell.experiment.seed for cell in cells], "values": known, "keys": [c.key for c in cells]},
+        user_attrs={"seeds": seeds, "values": finite, "keys": [cell.key for cell in cells]},
         intermediate_values={
             epoch: mean_and_deviation(values)[0]
             for epoch, values in enumerate(by_epoch, start=1)

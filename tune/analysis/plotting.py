@@ -1,12 +1,14 @@
-"""Figures of results, drawn without a display."""
+"""Figures of results, drawn without a display; frames are shown after Figures 2 and 4 of Keller, 2025."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 import matplotlib
 import numpy as np
+import torch
+import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -15,7 +17,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from fernn.config import DataConfig
-from fernn.metrics.classification import confusion_matrix
+from fernn.files.checkpoint import Tensors
 from fernn.train.classification import Logits
 from fernn.train.fields import FieldScores
 from fernn.train.prediction import FrameErrors
@@ -26,6 +28,11 @@ from tune.core.study import Study
 PARTIAL = "partial: videos or clips missing"
 ON_DARK, ON_LIGHT = "#fefefe", "#111111"
 """Ink on coloured cells. A dark page does not change it: only pure black and white follow the page's colours."""
+
+NUM_CLIPS, NUM_GIVEN, NUM_PREDICTED = 2, 3, 8
+"""Of frames shown: clips, given frames and predicted frames at most."""
+FRAME_INCHES, GAP = 0.62, 2
+"""Width of a frame, and pixels between two."""
 
 
 @dataclass(frozen=True)
@@ -123,9 +130,9 @@ def test_figure(predictions: Predictions, data: DataConfig, title: str) -> tuple
     if isinstance(predictions, FrameErrors | FieldScores):
         return "error-by-step", steps_figure(predictions.errors, title)
     if isinstance(predictions, FrameScores):
-        return "error-by-step", steps_figure(predictions.mse, title, "MSE summed over pixels")
+        return "error-by-step", steps_figure(predictions.values["mse"], title, "MSE summed over pixels")
     assert isinstance(predictions, Logits)
-    counts = confusion_matrix(predictions.logits, predictions.labels)
+    counts = predictions.confusion()
     return "confusion", confusion_figure(counts, class_names(data, len(counts)), f"Test clips\n{title}")
 
 
@@ -161,3 +168,39 @@ def confusion_figure(counts: Tensor, names: Sequence[str], title: str) -> Figure
 def label_shares(counts: Tensor) -> Tensor:
     """Counts (n, n) by label and prediction as shares of each label's clips."""
     return counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
+
+
+def rollout_figure(study: Study, examples: Mapping[str, Tensors]) -> Figure:
+    """A row of true frames and a row for each model, of the first test clips; all models saw the same clips."""
+    first = next(iter(examples.values()))
+    clips = first["clips"][:NUM_CLIPS]
+    num_given = clips.shape[1] - first["predicted"].shape[1]
+    shown = frames_shown(num_given, clips.shape[1])
+    strips = []
+    for index, clip in enumerate(clips):
+        strips.append(("truth", clip[shown]))
+        for label, example in examples.items():
+            blank = clip.new_full((num_given, *clip.shape[1:]), 255)
+            strips.append((label, torch.cat([blank, example["predicted"][index]])[shown]))
+    return strips_figure(study, strips, shown, num_given)
+
+
+def frames_shown(num_given: int, num_frames: int) -> list[int]:
+    """The last given frames, then at most NUM_PREDICTED of the others at equal distances, the last one included."""
+    ahead = np.linspace(num_given, num_frames - 1, min(NUM_PREDICTED, num_frames - num_given)).round().astype(int)
+    return [*range(max(0, num_given - NUM_GIVEN), num_given), *ahead.tolist()]
+
+
+def strips_figure(study: Study, strips: list[tuple[str, Tensor]], shown: list[int], num_given: int) -> Figure:
+    """One line of frames for each strip, numbered below from the first predicted one."""
+    figure = blank_figure(len(shown) * FRAME_INCHES + 1.6, len(strips) * FRAME_INCHES + 0.9)
+    for axes, (label, frames) in zip(figure.subplots(len(strips), squeeze=False)[:, 0], strips, strict=True):
+        spaced = F.pad(frames[:, 0], (0, GAP), value=255)
+        axes.imshow(torch.cat([*spaced], dim=1)[:, :-GAP], cmap="gray", vmin=0, vmax=255)
+        axes.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+    names = ["given" if frame < num_given else f"{frame - num_given + 1}" for frame in shown]
+    size = frames.shape[-1]
+    axes.set_xticks([place * (size + GAP) + size / 2 for place in range(len(shown))], names, fontsize=8)
+    return titled(figure, study, "test sequences")

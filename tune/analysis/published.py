@@ -35,13 +35,14 @@ def obstacles(study: Study, search: Search | None) -> list[str]:
 
 def departures(study: Study, search: Search) -> list[tuple[str, tuple[str, str]]]:
     """Each field of the search's base that the study changed: its values here, and the base's value with its origin."""
-    fixed = {name: value for name, value in search.base.flatten().items() if _is_fixed(name)}
+    base = search.base.flatten()
+    fixed = {name: base[name] for name in base if not name.startswith("model.") and name not in FREE}
     flat = [experiment.flatten() for experiment in experiments(study)]
     values = {name: list(dict.fromkeys(one[name] for one in flat)) for name in fixed}
     return [
-        (name, (_listed(values[name]), f"{_owner(search, name)} is {base}"))
-        for name, base in fixed.items()
-        if values[name] != [base]
+        (name, (_listed(values[name]), f"{_owner(search, name)} is {value}"))
+        for name, value in fixed.items()
+        if values[name] != [value]
     ]
 
 
@@ -52,15 +53,11 @@ def _owner(search: Search, name: str) -> str:
 
 
 def published_space(study: Study, search: Search) -> Space:
-    """What the publication searched, as far as it is known: when fine-tuning, where the study starts from weights."""
+    """What the publication searched, where that is known: when fine-tuning, if the study starts from weights."""
     tuned = any(named_weights(one.model) for one in experiments(study))
-    known = [preset for preset in search.presets.values() if preset.finetunes] if tuned else []
-    preset = known[0] if known else search.presets["paper"]
+    finetuning = (preset for preset in search.presets.values() if tuned and preset.finetunes)
+    preset = next(finetuning, search.presets["paper"])
     return {**preset.space, **preset.published}
-
-
-def _is_fixed(name: str) -> bool:
-    return not name.startswith("model.") and name not in FREE
 
 
 def published_value(row: ModelRow, search: Search) -> Published | None:
@@ -70,9 +67,9 @@ def published_value(row: ModelRow, search: Search) -> Published | None:
 
 def changed_fields(model: ModelConfig, data: str) -> dict[str, tuple[Any, Any]]:
     """Each field in which a model differs from the one registered by its name: its value, the registered one."""
-    if model.name not in (known := models_of(data)):
+    if model.name not in (models := models_of(data)):
         return {"name": (model.name, None)}
-    registered = known[model.name].flatten()
+    registered = models[model.name].flatten()
     return {
         name: (value, registered.get(name)) for name, value in model.flatten().items() if value != registered.get(name)
     }
@@ -116,8 +113,8 @@ def _model_deviations(models: Sequence[ModelConfig], search: Search, paper: Spac
             circular = getattr(model, "embedding_padding", "") == "circular"
             why = ": its embedding pads circularly, the paper's with zeros" if circular else ""
             sentences.append(f"{model.name} is not in the paper{why}.")
-        known = model.name in models_of(search.base.data.name)
-        changed = changed_fields(model, search.base.data.name) if known else {}
+        is_registered = model.name in models_of(search.base.data.name)
+        changed = changed_fields(model, search.base.data.name) if is_registered else {}
         for name, (ours, registered) in changed.items():
             sentences.append(f"{model.name} has {name} {ours}, the registered model {registered}.")
     return sentences

@@ -4,20 +4,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from fernn.equivariance.trained import breaches
 from fernn.experiment import Experiment
-from fernn.train.metric import Metric
-from fernn.train.task import Predictions
+from fernn.train.fields import FieldScores
+from fernn.train.task import Metric, Predictions
 from fernn.train.tasks import task_of
-from tune.analysis.selection import choose_lr
-from tune.analysis.statistics import mean_and_deviation
+from fernn.train.video import FrameScores
+from tune.analysis.statistics import choose_lr, mean_and_deviation
 from tune.core.cell_folder import CellFolder
 from tune.core.given_weights import ImportedCell, imported_cells, imported_folder
 from tune.core.result import Result
 from tune.core.study import Cell, Study
+
+Fields = Mapping[str, Sequence[FieldScores]]
+"""By row: the test scores of each seed."""
+Curves = Mapping[str, Mapping[str, NDArray[np.float64]]]
+"""By row and score: the mean over test clips (seeds, horizon)."""
+TITLES = {"mse": "MSE, summed over pixels", "psnr": "PSNR (dB)", "ssim": "SSIM"}
 
 
 @dataclass(frozen=True)
@@ -64,12 +72,12 @@ class ModelRow:
     @property
     def validation_by_lr(self) -> dict[float, float]:
         """The mean validation metric over seeds of every learning rate."""
-        return {lr: mean_and_deviation([one.validation for one in ones])[0] for lr, ones in self.by_lr.items()}
+        return {lr: mean_and_deviation([result.validation for result in cells])[0] for lr, cells in self.by_lr.items()}
 
     def complete_rates(self) -> dict[float, Sequence[CellResult]]:
         """The learning rates with the most finished seeds, among which one is chosen."""
         most = max(map(len, self.by_lr.values()))
-        return {lr: ones for lr, ones in self.by_lr.items() if len(ones) == most}
+        return {lr: cells for lr, cells in self.by_lr.items() if len(cells) == most}
 
     @property
     def experiment(self) -> Experiment:
@@ -78,14 +86,14 @@ class ModelRow:
 
     @property
     def best(self) -> Cell:
-        """The chosen cell with the best validation metric; of equal ones, that of the lowest seed."""
+        """The chosen cell with the best validation metric; of equal cells, that of the lowest seed."""
         rank = self.metric.rank
-        return max(self.chosen, key=lambda one: (rank(one.validation), -one.cell.experiment.seed)).cell
+        return max(self.chosen, key=lambda result: (rank(result.validation), -result.cell.experiment.seed)).cell
 
     @property
     def breaches(self) -> list[str]:
         """Where the best checkpoint breaks the law of flow equivariance, in words; empty where it does not."""
-        return next(one.breaches for one in self.chosen if one.cell == self.best)
+        return next(result.breaches for result in self.chosen if result.cell == self.best)
 
     @property
     def metric(self) -> Metric:
@@ -125,7 +133,7 @@ def results(study: Study) -> list[CellResult]:
 
 def imported_results(study: Study) -> list[tuple[ImportedCell, CellResult]]:
     """The imported cells of the study with their results."""
-    return [(one, cell_result(one.cell, imported_folder(study, one))) for one in imported_cells(study)]
+    return [(cell, cell_result(cell.cell, imported_folder(study, cell))) for cell in imported_cells(study)]
 
 
 def cell_result(cell: Cell, folder: CellFolder) -> CellResult:
@@ -139,7 +147,7 @@ def cell_result(cell: Cell, folder: CellFolder) -> CellResult:
 
 def _predictions(cell: Cell, table: pa.Table, split: str) -> Predictions:
     columns = table.filter(pc.equal(table["split"], split)).to_pydict()
-    return task_of(cell.experiment.data).predictions(columns["id"], columns)
+    return task_of(cell.experiment.data).kind.of(columns["id"], columns)
 
 
 def test_predictions(cell: Cell, folder: CellFolder) -> Predictions:
@@ -149,7 +157,25 @@ def test_predictions(cell: Cell, folder: CellFolder) -> Predictions:
 
 def seed_predictions(study: Study, row: ModelRow) -> list[Predictions]:
     """The test predictions of each seed of the row's chosen learning rate."""
-    return [test_predictions(one.cell, study.cell_folder(one.cell)) for one in row.chosen]
+    return [test_predictions(result.cell, study.cell_folder(result.cell)) for result in row.chosen]
+
+
+def field_scores(study: Study, rows: Sequence[ModelRow]) -> Fields:
+    """The scores of each row's chosen seeds; empty where the study does not predict velocity fields."""
+    by_row = {row.label: [one for one in seed_predictions(study, row) if isinstance(one, FieldScores)] for row in rows}
+    return {label: scores for label, scores in by_row.items() if scores}
+
+
+def frame_curves(study: Study, rows: Sequence[ModelRow]) -> Curves:
+    """The scores of each row's chosen seeds; empty where the study does not predict videos."""
+    curves: dict[str, dict[str, NDArray[np.float64]]] = {}
+    for row in rows:
+        scores = [seed.values for seed in seed_predictions(study, row) if isinstance(seed, FrameScores)]
+        if scores:
+            curves[row.label] = {
+                name: np.stack([score[name].double().mean(dim=0).numpy() for score in scores]) for name in TITLES
+            }
+    return curves
 
 
 def model_rows(study: Study) -> list[ModelRow]:
@@ -165,23 +191,20 @@ def model_rows(study: Study) -> list[ModelRow]:
 
 def _model_row(study: Study, group: Sequence[CellResult]) -> ModelRow:
     by_lr: dict[float, list[CellResult]] = {}
-    for one in group:
-        by_lr.setdefault(one.cell.experiment.optim.lr, []).append(one)
-    validation = {lr: [one.validation for one in ones] for lr, ones in by_lr.items()}
+    for result in group:
+        by_lr.setdefault(result.cell.experiment.optim.lr, []).append(result)
+    validation = {lr: [result.validation for result in cells] for lr, cells in by_lr.items()}
     lr = choose_lr(validation, study.metric)
     chosen, first = by_lr[lr], by_lr[lr][0].cell
-    test, deviation = mean_and_deviation([one.test for one in chosen])
+    test, deviation = mean_and_deviation([result.test for result in chosen])
+    label = study.model_label(first)
+    num_planned = sum(study.model_label(cell) == label and cell.experiment.optim.lr == lr for cell in study.cells)
     return ModelRow(
-        first.experiment.model.name, chosen[0].num_parameters, lr, len(chosen), _num_planned(study, first),
-        mean_and_deviation(validation[lr])[0], test, deviation, by_lr, study.where(first), study.model_label(first),
+        first.experiment.model.name, chosen[0].num_parameters, lr, len(chosen), num_planned,
+        mean_and_deviation(validation[lr])[0], test, deviation, by_lr, study.where(first), label,
     )  # fmt: skip
 
 
 def registered_name(study: Study, row: ModelRow) -> str:
     """The name of the row's model in MLflow's registry: "kth-figure5.grnn.velocity_range-1"."""
     return f"{study.name}.{row.label.replace(', ', '.').replace(' ', '-')}"
-
-
-def _num_planned(study: Study, like: Cell) -> int:
-    label, lr = study.model_label(like), like.experiment.optim.lr
-    return sum(study.model_label(cell) == label and cell.experiment.optim.lr == lr for cell in study.cells)

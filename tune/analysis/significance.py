@@ -55,7 +55,7 @@ def comparisons(rows: Sequence[ModelRow]) -> list[ModelComparison]:
 
 def paired_differences(first: ModelRow, second: ModelRow) -> list[float]:
     """Test metric of the first minus that of the second, for each seed that both have."""
-    ours, theirs = ({one.cell.experiment.seed: one.test for one in row.chosen} for row in (first, second))
+    ours, theirs = ({result.cell.experiment.seed: result.test for result in row.chosen} for row in (first, second))
     return [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
 
 
@@ -87,8 +87,8 @@ def interval_over_persons(study: Study, row: ModelRow) -> Interval | None:
     """95 % interval of the row's mean test accuracy, test persons resampled; None where clips have no persons."""
     right: dict[int, float] = {}
     counts: dict[int, int] = {}
-    for one in row.chosen:
-        table = study.cell_folder(one.cell).predictions()
+    for result in row.chosen:
+        table = study.cell_folder(result.cell).predictions()
         if "person" not in table.column_names or "logits" not in table.column_names:
             return None
         for clip in table.to_pylist():
@@ -111,7 +111,8 @@ class SelectionOnTest:
 
 def selection_on_test(row: ModelRow) -> SelectionOnTest | None:
     """The best learning rate on the test clips, of those with the most seeds; None where there is only one."""
-    tested = {lr: mean_and_deviation([one.test for one in ones])[0] for lr, ones in row.complete_rates().items()}
+    rates = row.complete_rates().items()
+    tested = {lr: mean_and_deviation([result.test for result in cells])[0] for lr, cells in rates}
     means = {lr: round(mean, 12) for lr, mean in tested.items() if isfinite(mean)}  # ties as in choose_lr
     if len(means) < 2 or not isfinite(row.test):
         return None

@@ -1,11 +1,11 @@
-"""Tests and intervals for a few seeds and a few test persons.
+"""The choice of a learning rate, and tests and intervals for a few seeds and a few test persons.
 
 ± is always the sample standard deviation over seeds (ddof = 1). Models are compared by an exact test on the
 differences of equal seeds. Intervals are over the test persons, since the clips of one person are not independent.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from math import ceil, isfinite, isnan, sqrt
@@ -14,7 +14,7 @@ import numpy as np
 import scipy
 
 from fernn.seeding import generator
-from fernn.train.metric import ACCURACY, Metric
+from fernn.train.task import ACCURACY, Metric
 
 LEVEL, POWER = 0.05, 0.8
 """The two-sided level of every test, and the power in the advice on seeds."""
@@ -29,6 +29,24 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
     """Mean and sample standard deviation (ddof = 1), None for one value."""
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return float(np.mean(values)), deviation
+
+
+def selection_rule(metric: Metric) -> str:
+    """How epoch and learning rate are chosen, in words."""
+    return (
+        f"Epoch: best validation {metric.title}, the earliest of equals. Learning rate: best mean of "
+        "that over seeds, the lower of equals, among those with the most finished seeds. ± is the sample standard "
+        "deviation over seeds (ddof = 1)."
+    )
+
+
+def choose_lr(values: Mapping[float, Sequence[float]], metric: Metric) -> float:
+    """The learning rate to report, from each one's best validation values, one for each finished seed."""
+    most = max(len(seeds) for seeds in values.values())
+    # The order of seeds changes the last bit of a mean, which must not break a tie.
+    means = {lr: round(float(np.mean(seeds)), 12) for lr, seeds in values.items() if len(seeds) == most}
+    complete = {lr: metric.worst if isnan(mean) else mean for lr, mean in means.items()}
+    return min(complete, key=lambda lr: (-metric.rank(complete[lr]), lr))
 
 
 def person_interval(sums: Sequence[float], counts: Sequence[int]) -> Interval | None:
@@ -69,14 +87,12 @@ def paired_permutation(differences: Sequence[float]) -> float:
     return float(test.pvalue)
 
 
-def smallest_p(num_pairs: int) -> float:
-    """The smallest p of the exact paired test: two of 2^n choices of signs are all equal."""
-    return min(1.0, 2.0 ** (1 - num_pairs))
-
-
 def fewest_pairs(level: float = LEVEL) -> int:
-    """The smallest number of pairs with which the exact paired test can reach that level."""
-    return next(n for n in count(1) if smallest_p(n) <= level)
+    """The smallest number n of pairs with which the exact paired test can reach that level.
+
+    Its smallest p is 2 / 2^n: two of all choices of signs are equal.
+    """
+    return next(n for n in count(1) if 2.0 ** (1 - n) <= level)
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -123,11 +139,6 @@ def welch_interval(ours: Sample, theirs: Sample) -> Interval:
     return gap - half, gap + half
 
 
-def relevant_gap(metric: Metric, value: float) -> float:
-    """The smallest relevant difference between models: 2 points of accuracy, or a tenth of an error."""
-    return 0.02 if metric == ACCURACY else 0.1 * value
-
-
 def margin(metric: Metric, published: float) -> float:
     """The bound on the interval of a compatible result: 5 points of accuracy, or a quarter of an error.
 
@@ -155,8 +166,11 @@ def verdict_rule(metric: Metric) -> str:
 
 
 def power_advice(metric: Metric, num_pairs: int, deviation: float | None, value: float, num_comparisons: int) -> str:
-    """Which gap the paired seeds can show, and how many seeds are needed, at each comparison's share of the level."""
-    gap, level = relevant_gap(metric, value), LEVEL / num_comparisons
+    """Whether the paired seeds can show the smallest relevant gap, and how many seeds are needed.
+
+    The gap is 2 points of accuracy or a tenth of an error ``value``; each comparison has its share of the level.
+    """
+    gap, level = 0.02 if metric == ACCURACY else 0.1 * value, LEVEL / num_comparisons
     worth = "2 points" if metric == ACCURACY else f"a tenth of the error ({metric.text(gap)})"
     if not deviation or not isfinite(deviation) or not isfinite(gap) or gap == 0:
         return f"The number of seeds that show a gap of {worth} is unknown: their differences have no finite spread."

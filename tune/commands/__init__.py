@@ -1,4 +1,4 @@
-"""The code of the commands: searches, measures, work with existing studies, the doctor's checks.
+"""The code of the commands: searches, measures, loading of best models, the doctor's checks.
 
 Imports every other package of :mod:`tune`.
 """

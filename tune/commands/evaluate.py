@@ -1,9 +1,5 @@
-"""The command of every measure: measure the finished cells that are not measured yet, show all, and update MLflow.
+"""The command of every measure: measure the finished cells that are not measured yet, show all, and update MLflow."""
 
-A stopped command continues when it is started again. Once all is measured it only shows the table.
-"""
-
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,15 +7,14 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import tyro
 
-from data.progress import progress, say
 from data.registry import read_corpus
 from data.stream import Corpus
-from data.terminal import options_of
-from fernn.config import DataConfig, unknown_name
+from data.terminal import options_of, progress, say
+from fernn.config import unknown_name
 from fernn.models.own import StoredConfig, UnnamedModelError, how_to_name
 from tune.analysis.results import ModelRow, model_rows, registered_name
 from tune.commands.search import USER_ERRORS, refuse
-from tune.core.console import print_lines, print_table
+from tune.core.console import print_document, print_lines, print_table
 from tune.core.data_source import find_data
 from tune.core.driver import driver_lock, stop_on_sigterm
 from tune.core.identity import record_folder
@@ -34,6 +29,7 @@ from tune.reporting.table import notes
 from tune.services.databases import ViewError
 
 if TYPE_CHECKING:
+    from tune.tracking.measures import StudyView
     from tune.tracking.mlflow_tracker import Tracker
 
 SHARED = """
@@ -63,11 +59,6 @@ class EvaluationOptions:
     json: bool = False
     """Print the numbers as JSON instead of a table."""
 
-    @property
-    def uri(self) -> str:
-        """The MLflow server or database, as the search finds it."""
-        return tracking_uri(Records(storage=self.storage, tracking_uri=self.tracking_uri))
-
     def chosen(self, rows: Sequence[ModelRow]) -> list[ModelRow]:
         """The rows of the models to measure."""
         if self.models is not None:
@@ -85,22 +76,20 @@ class Options(Generic[S]):
 
 def main(name: str) -> int:
     """Measure what is missing and show all; returns 0, 1 where MLflow is behind, 2 for an error, 130 when stopped."""
-    measure = MEASURES[name]
+    measure: Measure[Any] = MEASURES[name]
     kind: Any = Options[measure.settings]  # type: ignore[name-defined]
     options = options_of(kind, description=measure.description + SHARED, config=(tyro.conf.OmitArgPrefixes,))
-    return answer(measure, options)
-
-
-def answer(measure: Measure[S], options: Options[S]) -> int:
-    """As :func:`main`, with parsed options."""
     shared = options.shared
     stop_on_sigterm()
     try:
         study = open_study(measure, options)
-        check_tracking(shared.uri, shared.storage, given=shared.tracking_uri is not None)
+        uri = tracking_uri(Records(storage=shared.storage, tracking_uri=shared.tracking_uri))
+        check_tracking(uri, shared.storage, given=shared.tracking_uri is not None)
+        from tune.tracking.measures import StudyView  # MLflow takes seconds to import: not for a refused option
+
         with driver_lock(study.folder):
             study = replace(study, id=record_folder(study.folder))
-            with tracked(study, shared.uri) as view:
+            with StudyView(study, uri) as view:
                 results = evaluate(measure, study, options, view)
     except KeyboardInterrupt:
         say("stopped: the results so far are kept, the same command continues")
@@ -118,58 +107,54 @@ def open_study(measure: Measure[S], options: Options[S]) -> Study:
     study = finished_study(options.shared)
     data = study.cells[0].experiment.data
     if not measure.is_defined_on(data):
-        raise StudyError(undefined(measure, study, data))
+        others = [f"python tune/{other.command}" for other in MEASURES.values() if other.is_defined_on(data)]
+        raise StudyError(
+            f"{measure.title} is defined for {measure.clips} ({', '.join(measure.data_names())}), not for {data.name}: "
+            f"see {' or '.join([*others, 'python tune/report.py'])} --study {study.name}"
+        )
     measure.check(study, options.own)
     return study
 
 
-def undefined(measure: Measure[Any], study: Study, data: DataConfig) -> str:
-    """The sentence with the data on which the measure is defined, and the commands for the study's data."""
-    others = [f"python tune/{other.command}" for other in MEASURES.values() if other.is_defined_on(data)]
-    instead = " or ".join([*others, "python tune/report.py"])
-    names = ", ".join(measure.data_names())
-    return (
-        f"{measure.title} is defined for {measure.clips} ({names}), not for {data.name}: "
-        f"see {instead} --study {study.name}"
-    )
-
-
 def finished_study(options: EvaluationOptions) -> Study:
-    """The study; raises StudyError where it has no finished cell, KeyError where one of the models has none."""
+    """The study; raises StudyError where it has no finished cell, KeyError where one of the models has none.
+
+    Raises UnnamedModelError where a model to measure is a user's own that the user has not named.
+    """
     study = find_study(options.study, options.storage, options.models or ())
     rows = model_rows(study)
-    known = [row.model for row in rows]
-    if not known:
+    finished = [row.model for row in rows]
+    if not finished:
         raise StudyError(f"study {study.name!r} has no finished cell: run its search first")
     for model in options.models or ():
-        if model not in known:
-            raise KeyError(unknown_name(model, known, kind="model with a finished cell"))
+        if model not in finished:
+            raise KeyError(unknown_name(model, finished, kind="model with a finished cell"))
     chosen = options.chosen(rows)
-    require_networks(chosen or rows)
-    if not chosen:
-        raise StudyError(f"--models must name a model or more, of {', '.join(dict.fromkeys(known))}")
-    return study
-
-
-def require_networks(rows: Sequence[ModelRow]) -> None:
-    """Raise UnnamedModelError where a row has a user's own model that the user has not named."""
-    for row in rows:
+    for row in chosen or rows:
         if isinstance(row.experiment.model, StoredConfig):
             raise UnnamedModelError(how_to_name(row.model))
+    if not chosen:
+        raise StudyError(f"--models must name a model or more, of {', '.join(dict.fromkeys(finished))}")
+    return study
 
 
 def evaluate(measure: Measure[S], study: Study, options: Options[S], view: "StudyView") -> Results | None:
     """Measure the chosen cells that are not measured yet, and update MLflow; returns all results of the study."""
     rows = model_rows(study)
-    cells = chosen_cells(study, rows, options.shared, view.open)
-    wanted = measure.measurements(study, cells, options.own)
-    left = [one for one in wanted if one.result() is None]
+    cells = chosen_cells(study, rows, options.shared, view.mlflow.open)
+    measurements = measure.measurements(study, cells, options.own)
+    left = [measurement for measurement in measurements if measurement.result() is None]
     if left:
-        measure_all(measure, study, left, options.shared.data)
-    results = measure.results(study, [shown_row(row, cells) for row in rows], wanted[0].way)
+        with opened_data(study, left[0], options.shared.data) as corpus:
+            total = sum(measurement.num_units(corpus) for measurement in left)
+            done = sum(measurement.num_done() for measurement in left)
+            with progress(f"{study.name}, {len(left)} cells", total, measure.unit, done=done) as advance:
+                for measurement in left:
+                    measurement.measure(corpus, advance)
+    results = measure.results(study, [shown_row(row, cells) for row in rows], measurements[0].way)
     changed = 0 if results is None else view.log(results)
     if not left and changed == 0:
-        say(f"nothing to do: {len(wanted)} cells are measured, and MLflow shows them")
+        say(f"nothing to do: {len(measurements)} cells are measured, and MLflow shows them")
     return results
 
 
@@ -179,7 +164,7 @@ def chosen_cells(
     """The cells to measure: those of the reported learning rates, or the registered ones."""
     chosen = options.chosen(rows)
     if options.which == "seeds":
-        return [one.cell for row in chosen for one in row.chosen]
+        return [result.cell for row in chosen for result in row.chosen]
     try:
         tracker = open_tracker()
     except ViewError as error:
@@ -217,74 +202,19 @@ def shown_row(row: ModelRow, measured: Sequence[Cell]) -> ShownRow:
     return ShownRow(row, others) if others else ShownRow.of(row)
 
 
-def measure_all(measure: Measure[Any], study: Study, left: Sequence[CellMeasurement], data: str | None) -> None:
-    """Measure cell after cell, with progress. A stopped measurement continues where it ended."""
-    with opened_data(study, left[0], data) as corpus:
-        total, done = sum(one.num_units(corpus) for one in left), sum(one.num_done() for one in left)
-        title = f"{study.name}, {len(left)} cells"
-        with progress(title, total, measure.unit, done=done) as advance:
-            for one in left:
-                one.measure(corpus, advance)
-
-
 @contextmanager
-def opened_data(study: Study, one: CellMeasurement, given: str | None) -> Iterator[Corpus]:
+def opened_data(study: Study, measurement: CellMeasurement, given: str | None) -> Iterator[Corpus]:
     """The clips that the cell was trained on, read once."""
-    home, manifest = find_data(study, one.cell.experiment.data, one.cell.data_hash, given)
+    cell = measurement.cell
+    home, manifest = find_data(study, cell.experiment.data, cell.data_hash, given)
     with ray_runtime(None):
-        yield read_corpus(one.data, home, manifest)
-
-
-class StudyView:
-    """MLflow's view of a measured study. Where it is behind, ``behind`` has the reasons."""
-
-    def __init__(self, study: Study, uri: str) -> None:
-        from tune.tracking.background import MLflowView  # MLflow takes seconds to import
-
-        self.study, self._view = study, MLflowView(study, uri)
-        self.open = self._view.open
-        self.behind: list[str] = []
-
-    def log(self, results: Results) -> Any:
-        """Log the results; returns the number of runs that changed, None where MLflow is behind."""
-        from tune.tracking.measures import log_results
-
-        return self.ship(lambda tracker: log_results(tracker, results))
-
-    def ship(self, task: "Callable[[Tracker], Any]") -> Any:
-        """The result of the task, None where MLflow is behind; raises StudyError for another study's runs."""
-        from tune.tracking.views import lines_of
-
-        answers: list[Any] = []
-        self.behind = lines_of(self.study, lambda: answers.append(self._view.ship(task)))
-        return answers[0] if answers else None
-
-    def close(self) -> None:
-        """End the runs where they were opened."""
-        if self._view.tracker is not None:
-            before = self.behind
-            self.ship(lambda tracker: tracker.close(complete=not self.study.missing()))
-            self.behind = before or self.behind
-
-
-@contextmanager
-def tracked(study: Study, uri: str) -> Iterator[StudyView]:
-    """MLflow's view of the study, brought up to date first, where MLflow can be used."""
-    view = StudyView(study, uri)
-    view.ship(lambda tracker: None)
-    for line in view.behind:
-        say(f"{line}; measuring continues")
-    try:
-        yield view
-    finally:
-        view.close()
+        yield read_corpus(measurement.data, home, manifest)
 
 
 def show(study: Study, results: Results | None, as_json: bool) -> None:
     """Print every model's numbers as JSON, or the table with its remarks."""
     if as_json:
-        documents = [] if results is None else results.documents()
-        print(json.dumps({"models": documents, "notes": notes(study)}, indent=2))
+        print_document({"models": [] if results is None else results.documents(), "notes": notes(study)})
     elif results is not None:
         table = results.table()
         print_table(table.title, table.header, table.texts())

@@ -1,26 +1,26 @@
-"""The doctor's checks of Python and the installed packages. This module imports none of the packages."""
+"""The doctor's checks of Python and the installed packages. This module imports none of those that it checks."""
 
 import re
 import sys
+import tomllib
 from collections.abc import Sequence
 from importlib import metadata
-from pathlib import Path
 
-from tune.commands.findings import Finding, broken, ok, warning
-from tune.commands.probing import probe
+from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parents[2]
+from tune.commands.checks import ROOT, Finding, broken, ok, probe, warning
+
 LOCK, PROJECT = ROOT / "requirements.lock", ROOT / "pyproject.toml"
 INSTALL = (
     f"python3.11 -m venv .venv && .venv/bin/pip install --no-deps -r {LOCK} && "
     f".venv/bin/pip install --no-deps --no-build-isolation -e {ROOT}, or: make demo"
 )
 MODULES = {
-    "torch": "torch", "torchvision": "torchvision", "numpy": "numpy", "pyarrow": "pyarrow", "ray": "ray.tune",
-    "optuna": "optuna", "mlflow": "mlflow", "escnn": "escnn.nn", "lie_learn": "lie_learn", "av": "av", "opencv": "cv2",
-    "matplotlib": "matplotlib.figure", "safetensors": "safetensors.torch",
+    "torch": "torch", "torchvision": "torchvision", "numpy": "numpy", "pyarrow": "pyarrow", "ray.tune": "ray",
+    "optuna": "optuna", "mlflow": "mlflow", "escnn.nn": "escnn", "lie_learn": "lie_learn", "av": "av", "cv2": "opencv",
+    "matplotlib.figure": "matplotlib", "safetensors.torch": "safetensors",
 }  # fmt: skip
-"""By package: a module to import as a test."""
+"""Modules to import as a test, each with its package."""
 IMPORTS_S = 120.0
 SHOWN = 4
 """The most packages named in a line."""
@@ -41,11 +41,12 @@ def packages() -> Finding:
         return broken(_listed(wrong), INSTALL)
     if not LOCK.exists():
         return ok("all within the project's bounds; there is no requirements.lock beside the package to compare with")
-    pins, differing = locked(LOCK.read_text(encoding="utf-8")), []
-    for name, pinned in pins.items():
-        version = installed(name)
-        if version != pinned:
-            differing.append(f"{name} {version or 'is missing'}, the lock has {pinned}")
+    pins = locked(LOCK.read_text(encoding="utf-8"))
+    differing = [
+        f"{name} {version or 'is missing'}, the lock has {pinned}"
+        for name, pinned in pins.items()
+        if (version := installed(name)) != pinned
+    ]
     if differing:
         return warning(_listed(differing), f"pip install --no-deps -r {LOCK}")
     return ok(f"{len(pins)}, all as in requirements.lock")
@@ -56,14 +57,10 @@ def requirements() -> list[str]:
     try:
         return [text for text in metadata.requires("fernn-search") or [] if "extra ==" not in text]
     except metadata.PackageNotFoundError:
-        import tomllib
-
         return list(tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["dependencies"])
 
 
 def _out_of_bounds(text: str) -> str:
-    from packaging.requirements import Requirement
-
     requirement = Requirement(text)
     version = installed(requirement.name)
     if version is None:
@@ -82,8 +79,6 @@ def installed(name: str) -> str | None:
 
 def locked(text: str) -> dict[str, str]:
     """The lock's versions by name, of the packages whose markers fit this machine."""
-    from packaging.requirements import Requirement
-
     pins = [Requirement(line) for line in text.splitlines() if re.match(r"[A-Za-z0-9]", line)]
     return {pin.name: next(iter(pin.specifier)).version for pin in pins if pin.marker is None or pin.marker.evaluate()}
 
@@ -95,10 +90,9 @@ def _listed(problems: Sequence[str]) -> str:
 
 def imports() -> Finding:
     """Whether every package can be imported, in a separate process, which a broken package may crash."""
-    answer = probe("imports", *MODULES.values(), limit_s=IMPORTS_S)
-    names = {module: name for name, module in MODULES.items()}
+    answer = probe("imports", *MODULES, limit_s=IMPORTS_S)
     if failed := answer.get("failed"):
-        wrong = [f"{names[module]} cannot be imported: {reason}" for module, reason in failed.items()]
+        wrong = [f"{MODULES[module]} cannot be imported: {reason}" for module, reason in failed.items()]
         return broken(_listed(wrong), INSTALL)
     if "error" in answer:
         return broken(f"importing the packages failed: {answer['error']}", INSTALL)

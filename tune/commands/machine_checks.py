@@ -6,8 +6,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tune.commands.findings import Finding, broken, ok, warning
-from tune.commands.probing import probe
+import numpy as np
+
+from data.kth.decode import HEIGHT, WIDTH, decode, encode
+from tune.commands.checks import Finding, broken, ok, probe, warning
 from tune.services.host import CGROUP, home_problem, memory_limit
 
 GB = 1e9
@@ -59,11 +61,10 @@ def memory(cgroup: Path = CGROUP) -> Finding:
     return ok(text)
 
 
-def memory_bytes(source: Path = Path("/proc/meminfo")) -> tuple[int, int]:
+def memory_bytes() -> tuple[int, int]:
     """The total and the available memory in bytes."""
-    lines = dict(line.split(":", 1) for line in source.read_text(encoding="utf-8").splitlines())
-    total, free = (int(lines[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
-    return total, free
+    lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines())
+    return int(lines["MemTotal"].split()[0]) * 1024, int(lines["MemAvailable"].split()[0]) * 1024
 
 
 def gpus() -> Finding:
@@ -92,15 +93,15 @@ def driver_version() -> str:
     return done.stdout.splitlines()[0].strip() if done.returncode == 0 and done.stdout else ""
 
 
-def shared_memory(folder: Path = SHARED) -> Finding:
+def shared_memory() -> Finding:
     """Whether Ray's object store, in which trials share the clips, fits into shared memory."""
-    if not folder.is_dir():
-        return warning(f"there is no {folder}: Ray keeps objects on the disk, which is slower", "mount a tmpfs there")
-    free, wanted = shutil.disk_usage(folder).free, SHARE_OF_STORE * memory_bytes()[1]
+    if not SHARED.is_dir():
+        return warning(f"there is no {SHARED}: Ray keeps objects on the disk, which is slower", "mount a tmpfs there")
+    free, wanted = shutil.disk_usage(SHARED).free, SHARE_OF_STORE * memory_bytes()[1]
     if free < wanted:
-        text = f"{folder} has {free / GB:.2f} GB free, less than the {wanted / GB:.1f} GB that Ray wants"
+        text = f"{SHARED} has {free / GB:.2f} GB free, less than the {wanted / GB:.1f} GB that Ray wants"
         return warning(f"{text}: it uses the disk, which is slower", "in a container: docker run --shm-size=8g")
-    return ok(f"{folder} has {free / GB:.1f} GB free")
+    return ok(f"{SHARED} has {free / GB:.1f} GB free")
 
 
 def scratch() -> Finding:
@@ -124,10 +125,6 @@ def home() -> Finding:
 
 def video() -> Finding:
     """Whether a video can be written and read again."""
-    import numpy as np
-
-    from data.kth.decode import HEIGHT, WIDTH, decode, encode
-
     frames = np.zeros((3, HEIGHT, WIDTH), np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "video.avi"

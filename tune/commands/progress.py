@@ -35,10 +35,6 @@ class CellProgress:
     """The best validation metric so far."""
     clips_per_second: float | None = None
 
-    @property
-    def epochs(self) -> int:
-        return self.cell.experiment.epochs
-
 
 class Progress(SearchCallback):
     """Shows the progress of a search; use it as a context manager around the search."""
@@ -60,9 +56,6 @@ class Progress(SearchCallback):
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def on_trial_start(self, cell: Cell) -> None:
-        self.states[cell.key].status = "running"
-
     def on_epoch(self, cell: Cell, row: Row) -> None:
         state = self.states[cell.key]
         state.status, state.epoch = "running", int(row["epoch"])
@@ -76,36 +69,19 @@ class Progress(SearchCallback):
             self._last_line = time.monotonic()
             self._say(state)
 
-    def on_trial_pause(self, cell: Cell) -> None:
-        self.states[cell.key].status = "resting"
-
-    def on_cell_stop(self, cell: Cell) -> None:
+    def on_status(self, cell: Cell, status: Status) -> None:
+        if status == "waiting":  # the sampler has added it
+            self._to_come = max(0, self._to_come - 1)
         state = self.states.setdefault(cell.key, CellProgress(cell))
-        state.status = "stopped"
-        self._say(state)
-
-    def on_cell_added(self, cell: Cell) -> None:
-        self.states[cell.key] = CellProgress(cell)
-        self._to_come = max(0, self._to_come - 1)
-        self._say(self.states[cell.key])
-
-    def on_trial_lost(self, cell: Cell) -> None:
-        self.states[cell.key].status = "lost"
-        self._say(self.states[cell.key])
-
-    def on_cell_end(self, cell: Cell, failed: bool) -> None:
-        state = self.states[cell.key]
-        state.status = "failed" if failed else "done"
-        self._say(state)
+        state.status = status
+        if status not in ("running", "resting"):
+            self._say(state)
 
     def _say(self, state: CellProgress) -> None:
         if not self.console.is_terminal:
             done = sum(cell.status in SETTLED for cell in self.states.values())
-            self.console.print(
-                f"[{done}/{len(self.states) + self._to_come} cells, {self.left()}] {self.describe(state)}",
-                markup=False,
-                soft_wrap=True,
-            )
+            prefix = f"[{done}/{len(self.states) + self._to_come} cells, {self.left()}]"
+            self.console.print(f"{prefix} {self.describe(state)}", markup=False, soft_wrap=True)
 
     def left(self) -> str:
         """The time left at the speed so far, in words; epochs are weighted by the plan's seconds for each model."""
@@ -113,8 +89,8 @@ class Progress(SearchCallback):
             return "time left unknown"
         states = self.states.values()
         going = [state for state in states if state.status not in ("failed", "stopped")]
-        ahead = sum((state.epochs - state.epoch) * self._weight(state.cell) for state in going)
-        whole = sum(state.epochs * self._weight(state.cell) for state in states)
+        ahead = sum((state.cell.experiment.epochs - state.epoch) * self._weight(state.cell) for state in going)
+        whole = sum(state.cell.experiment.epochs * self._weight(state.cell) for state in states)
         ahead += self._to_come * whole / len(states)
         return f"{duration((time.monotonic() - self._began) * ahead / self._ran)} left"
 
@@ -128,19 +104,20 @@ class Progress(SearchCallback):
         counts = Counter(state.status for state in states)
         summary = ", ".join(f"{count} {state}" for state, count in counts.items())
         metric = self.study.metric
-        table = Table(title=f"{self.study.name}: {summary}; {self.left()}", title_justify="left")
-        for column in ("cell", "state", "epoch", f"best validation {metric.title}", "clips/s"):
-            table.add_column(column)
+        columns = ("cell", "state", "epoch", f"best validation {metric.title}", "clips/s")
+        table = Table(*columns, title=f"{self.study.name}: {summary}; {self.left()}", title_justify="left")
         if len(shown) < len(states):
             table.caption = f"and {len(states) - len(shown)} more"
         for state in shown:
             value = "" if state.value is None else metric.text(state.value)
             rate = "" if state.clips_per_second is None else f"{state.clips_per_second:.0f}"
-            table.add_row(self.study.label(state.cell), state.status, f"{state.epoch}/{state.epochs}", value, rate)
+            epochs = f"{state.epoch}/{state.cell.experiment.epochs}"
+            table.add_row(self.study.label(state.cell), state.status, epochs, value, rate)
         return table
 
     def describe(self, state: CellProgress) -> str:
         """The cell's status and progress in one line."""
         metric = self.study.metric
         value = "" if state.value is None else f", best validation {metric.title} {metric.text(state.value)}"
-        return f"{self.study.label(state.cell)}: {state.status}, epoch {state.epoch} of {state.epochs}{value}"
+        epochs = f"epoch {state.epoch} of {state.cell.experiment.epochs}"
+        return f"{self.study.label(state.cell)}: {state.status}, {epochs}{value}"

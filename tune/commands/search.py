@@ -9,8 +9,7 @@ from functools import partial
 from rich.prompt import Confirm
 
 from data.errors import DataError
-from data.progress import say
-from data.terminal import console
+from data.terminal import console, say
 from tune.commands.search_output import EventOutput, Outcome, SearchOutput, TextOutput, describe_cost
 from tune.core.code_record import record
 from tune.core.data_source import record_data
@@ -23,7 +22,7 @@ from tune.core.study import Study, StudyError
 from tune.engine.cost import Cost, NoMachineError, Pace, cost_of
 from tune.engine.packing import pack, packed
 from tune.engine.prometheus import Monitor
-from tune.engine.ray_tune import Failure, SearchCallback, Workload, ray_runtime
+from tune.engine.ray_tune import Failures, SearchCallback, Workload, ray_runtime
 from tune.engine.rounds import run_rounds
 from tune.planning.options import Options, parse
 from tune.planning.plan import Planned, plan, prepare_data, replan
@@ -37,7 +36,7 @@ USER_ERRORS = (StudyError, DataError, KeyError, TypeError, ValueError, OSError)
 PATIENCE, STOPPED_PATIENCE = 60.0, 5.0
 """Seconds that a search waits for MLflow's answer at its end, and after it was stopped."""
 
-Work = Callable[[SearchCallback], tuple[Study, list[Failure]]]
+Work = Callable[[SearchCallback], tuple[Study, Failures]]
 """Trains the missing cells of a study and calls the callback; the study as it ends, and the failures."""
 
 
@@ -76,14 +75,10 @@ def refuse(error: Exception) -> int:
 
 def show_plan(planned: Planned, options: Options, output: SearchOutput) -> None:
     """Show what would run and its cost, with the CPUs and GPUs of the cluster where ``--address`` names one."""
-    with ray_runtime(options.cluster.address) if options.cluster.address or is_auto(options) else nullcontext():
+    address, is_auto = options.cluster.address, options.cluster.gpus_per_trial == "auto"
+    with ray_runtime(address) if address or is_auto else nullcontext():
         resources = measured_resources(planned, options, output, chosen_resources(options), keep=False)
         output.planned(planned, estimated_cost(planned, resources, options))
-
-
-def is_auto(options: Options) -> bool:
-    """Whether the resources of trials are measured before the search."""
-    return options.cluster.gpus_per_trial == "auto"
 
 
 def measured_resources(
@@ -91,7 +86,7 @@ def measured_resources(
 ) -> Resources:
     """The resources of trials, measured for "auto"; ``keep``: store the readings in the study's folder."""
     missing = planned.study.missing()
-    if not is_auto(options) or not missing:
+    if options.cluster.gpus_per_trial != "auto" or not missing:
         return resources
     packing = pack(planned.study, missing, resources, hardware(), keep)
     output.packed(packing)
@@ -122,7 +117,7 @@ def execute(search: Search, planned: Planned, options: Options, output: SearchOu
         if is_ready and not planned.study.missing():
             output.planned(planned, None)
             record_study_data(planned)
-            return run_with_views(planned.study, options, output, lambda _: (planned.study, []))
+            return run_with_views(planned.study, options, output, lambda _: (planned.study, {}))
         with ray_runtime(options.cluster.address):
             resources = chosen_resources(options)
             if search.wants_gpu:
@@ -147,8 +142,13 @@ def train_missing(
     record_study_data(planned)
     study = replace(planned.study, code=record(planned.study.folder))
     again = partial(replan, search, replace(planned, study=study), options)
-    work = partial(train, Workload(study, corpus, resources), again, output, expected)
-    return run_with_views(study, options, output, work)
+
+    def train(tracking: SearchCallback) -> tuple[Study, Failures]:
+        pace = expected.pace if expected else Pace()
+        with output.progress(study, study.missing(), pace) as progress, Monitor(study) as monitor:
+            return run_rounds(Workload(study, corpus, resources, [tracking, progress, monitor]), again)
+
+    return run_with_views(study, options, output, train)
 
 
 def record_study_data(planned: Planned) -> None:
@@ -180,15 +180,6 @@ def warn_of_damage(study: Study, output: SearchOutput) -> None:
             output.warned(f"damaged: {files}; the cell goes on after epoch {len(resumable.rows)}")
 
 
-def train(
-    work: Workload, again: Callable[[], Study], output: SearchOutput, expected: Cost | None, tracking: SearchCallback
-) -> tuple[Study, list[Failure]]:
-    """Train the missing cells and show their progress; the study as it ends, and the failures."""
-    study, pace = work.study, expected.pace if expected else Pace()
-    with output.progress(study, study.missing(), pace) as progress, Monitor(study) as monitor:
-        return run_rounds(replace(work, callbacks=[tracking, progress, monitor]), again)
-
-
 def run_with_views(study: Study, options: Options, output: SearchOutput, work: Work) -> Outcome:
     """Do ``work`` on the study, with its views updated before, meanwhile and after; then write its card."""
     from tune.tracking.views import Views  # MLflow takes seconds to import
@@ -200,7 +191,7 @@ def run_with_views(study: Study, options: Options, output: SearchOutput, work: W
     try:
         study, failures = work(views.listener)
     except KeyboardInterrupt:  # Ray returns normally after the first Ctrl-C; this is a second one, or outside of Ray
-        failures = []
+        failures = {}
     patience = STOPPED_PATIENCE if study.missing() else PATIENCE
     behind = views.end(load_study(study.folder), patience)
     try:

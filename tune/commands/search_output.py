@@ -1,12 +1,10 @@
 """The output of a search: texts and tables for people, JSON lines for programs."""
 
-import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,13 +15,14 @@ from data.terminal import console
 from fernn.train.loop import Row
 from tune.analysis.results import model_rows
 from tune.commands.progress import Progress
-from tune.core.console import all_masked, disk, duration, masked, one_line, print_lines, tables
+from tune.core.console import disk, document_text, duration, masked, one_line, print_lines, print_table
+from tune.core.status import Status
 from tune.core.study import Cell, Study
 from tune.engine.cost import Cost, Pace
 from tune.engine.packing import Packing, readings
-from tune.engine.ray_tune import Failure, SearchCallback
+from tune.engine.ray_tune import Failures, SearchCallback
 from tune.planning.plan import Planned
-from tune.reporting.table import STAND_IN, Table, absent, columns, law_breaches, notes, records, row_cells
+from tune.reporting.table import Table, columns, law_breaches, mark_lines, notes, records, row_cells
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Outcome:
     """The study after a search, its failures, and its views."""
 
     study: Study
-    failures: list[Failure]
+    failures: Failures
     links: Mapping[str, str]
     """The addresses of MLflow's saved views of the study, by name."""
     behind: Sequence[str] = ()
@@ -50,13 +49,9 @@ def describe_cost(cost: Cost | None) -> str:
 
 def describe_data(planned: Planned) -> str:
     """The folder of the clips, their number, and marks such as DEMO and PARTIAL."""
-    study, manifest = planned.study, planned.manifest
-    if manifest is None:
+    if planned.manifest is None:
         return f"not prepared yet, goes to {planned.home}: a run {planned.first}"
-    demo = f", DEMO: {study.cells[0].experiment.data.demo_note}" if study.demo else ""
-    lacking = f", PARTIAL: {absent(study.partial)}" if study.partial else ""
-    other = f", {STAND_IN}: {study.stand_in}" if study.stand_in else ""
-    return f"{planned.home}, {manifest.num_clips} clips{demo}{other}{lacking}"
+    return ", ".join([str(planned.home), f"{planned.manifest.num_clips} clips", *mark_lines(planned.study)])
 
 
 def describe_grid(study: Study) -> str:
@@ -107,9 +102,8 @@ class TextOutput:
 
     def packed(self, packing: Packing) -> None:
         """Show the readings of trials side by side, and which are chosen."""
-        grid = Grid(title="trials side by side, measured", title_justify="left")
-        for column in ("model", "trials", "CPUs each", "GPUs each", "clips/s in all", "memory", ""):
-            grid.add_column(column)
+        columns = ("model", "trials", "CPUs each", "GPUs each", "clips/s in all", "memory", "")
+        grid = Grid(*columns, title="trials side by side, measured", title_justify="left")
         for line in readings(packing):
             mark = "chosen" if line["chosen"] else ""
             numbers = (str(line["trials"]), f"{line['cpus']:g}", f"{line['gpus']:g}", f"{line['clips_per_second']:.1f}")
@@ -122,22 +116,17 @@ class TextOutput:
 
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
         """Show the study's table and the addresses of MLflow's pages, on standard output."""
-        rows, out = model_rows(study), tables()
+        rows = model_rows(study)
         if not rows:
             return self._say("no cell is finished yet")
-        grid = Grid(title=study.name, title_justify="left")
-        for column in columns(study.metric):
-            grid.add_column(column, overflow="fold")
-        for row in rows:
-            grid.add_row(*row_cells(row))
-        out.print(grid)
+        print_table(study.name, columns(study.metric), map(row_cells, rows))
         print_lines([*notes(study), *law_breaches(rows), *describe_pages(tracking_uri, links)])
 
     def left(self, outcome: Outcome) -> int:
         """Show failures, missing cells and views that are behind; the exit code, 1 where there are any, else 0."""
         study, num_left = outcome.study, len(outcome.study.missing())
-        for failure in outcome.failures:
-            self._say(f"{study.label(failure.cell)} failed: {failure.reason}")
+        for cell, reason in outcome.failures.items():
+            self._say(f"{study.label(cell)} failed: {reason}")
         for line in outcome.behind:
             self._say(line)
         if num_left:
@@ -182,27 +171,14 @@ class EventOutput(SearchCallback):
     def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager["EventOutput"]:
         return nullcontext(self)
 
-    def on_trial_start(self, cell: Cell) -> None:
-        self._tell("started", cell=cell.name)
-
     def on_epoch(self, cell: Cell, row: Row) -> None:
-        numbers = {name: value if isfinite(value) else None for name, value in row.items() if "/" in name}
-        self._tell("epoch", cell=cell.name, epoch=row["epoch"], metrics=numbers)
+        self._tell(
+            "epoch", cell=cell.name, epoch=row["epoch"], metrics={name: row[name] for name in row if "/" in name}
+        )
 
-    def on_trial_lost(self, cell: Cell) -> None:
-        self._tell("lost", cell=cell.name)
-
-    def on_trial_pause(self, cell: Cell) -> None:
-        self._tell("rested", cell=cell.name)
-
-    def on_cell_stop(self, cell: Cell) -> None:
-        self._tell("stopped", cell=cell.name)
-
-    def on_cell_end(self, cell: Cell, failed: bool) -> None:
-        self._tell("failed" if failed else "done", cell=cell.name)
-
-    def on_cell_added(self, cell: Cell) -> None:
-        self._tell("proposed", cell=cell.name)
+    def on_status(self, cell: Cell, status: Status) -> None:
+        words: dict[Status, str] = {"running": "started", "resting": "rested", "waiting": "proposed"}
+        self._tell(words.get(status, status), cell=cell.name)
 
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
         rows = model_rows(study)
@@ -211,13 +187,13 @@ class EventOutput(SearchCallback):
 
     def left(self, outcome: Outcome) -> int:
         missing = outcome.study.missing()
-        failed = {failure.cell.name: failure.reason for failure in outcome.failures}
+        failed = {cell.name: reason for cell, reason in outcome.failures.items()}
         behind = "; ".join(outcome.behind) or None
         self._tell("end", failed=failed, missing=[cell.name for cell in missing], tracking_behind=behind)
         return 1 if missing or behind is not None else 0
 
     def _tell(self, event: str, **facts: Any) -> None:
-        print(json.dumps(all_masked({"event": event} | facts), allow_nan=False), file=self.out, flush=True)
+        print(document_text({"event": event} | facts), file=self.out, flush=True)
 
 
 SearchOutput = TextOutput | EventOutput

@@ -9,9 +9,16 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from tune.commands.findings import Finding, broken, ok, warning
+from data.bucket import is_bucket, manifest_at
+from data.errors import DataError, ManifestError
+from data.registry import stand_in
+from tune.commands.checks import Finding, broken, ok, probe, warning
 from tune.commands.machine_checks import GB
-from tune.commands.probing import probe
+from tune.core.data_source import verified
+from tune.core.folder import Folder
+from tune.planning.options import Records
+from tune.planning.preflight import check_optuna, check_storage, check_tracking, optuna_storage, tracking_uri
+from tune.reporting.table import absent
 from tune.services.databases import (
     MLFLOW,
     OPTUNA,
@@ -55,10 +62,6 @@ def data(given: str | None) -> Finding:
 
 def bucket_data(url: str) -> Finding:
     """The prepared data at the URL and one level below it, by its manifests."""
-    from data.bucket import is_bucket, manifest_at
-    from data.errors import DataError
-    from tune.core.folder import Folder
-
     try:
         is_bucket(url)
         places = [url, *(f"{url.rstrip('/')}/{name}" for name in Folder(url).folders())]
@@ -72,11 +75,6 @@ def bucket_data(url: str) -> Finding:
 
 def data_folder(folder: Path) -> Finding:
     """One prepared folder."""
-    from data.errors import ManifestError
-    from data.registry import stand_in
-    from tune.core.data_source import verified
-    from tune.reporting.table import absent
-
     try:
         manifest = verified(folder)
     except ManifestError as error:
@@ -92,24 +90,16 @@ def data_folder(folder: Path) -> Finding:
 
 
 def storage(name: str) -> Finding:
-    """Whether the storage can be written, and its free space."""
-    from tune.core.folder import Folder
-    from tune.core.study import StudyError
-    from tune.planning.preflight import check_storage
-
+    """Whether the storage can be written, and its free space; raises StudyError as a search does."""
     folder = Folder(name)
-    if folder.is_local and not folder.exists():
-        root = Path(folder.root)
-        parent = next(path for path in root.parents if path.exists())
-        if not os.access(parent, os.W_OK | os.X_OK) or not parent.is_dir():
-            return broken(f"{root} is not there, and {parent} cannot be written", "give another --storage")
-        return _with_free_space(parent, f"{root} is not there yet, a search makes it;")
-    try:
+    if not folder.is_local or folder.exists():
         check_storage(folder)
-    except StudyError as error:
-        return broken(str(error), "give another --storage, or the right to write there")
-    text = f"{folder.root}, writable"
-    return _with_free_space(Path(folder.root), f"{text},") if folder.is_local else ok(text)
+        text = f"{folder.root}, writable"
+        return _with_free_space(Path(folder.root), f"{text},") if folder.is_local else ok(text)
+    parent = next(path for path in Path(folder.root).parents if path.exists())
+    if not os.access(parent, os.W_OK | os.X_OK) or not parent.is_dir():
+        return broken(f"{folder.root} is not there, and {parent} cannot be written", "give another --storage")
+    return _with_free_space(parent, f"{folder.root} is not there yet, a search makes it;")
 
 
 def _with_free_space(folder: Path, text: str) -> Finding:
@@ -120,26 +110,19 @@ def _with_free_space(folder: Path, text: str) -> Finding:
     return ok(text)
 
 
-def tracking(uri: str | None, storage: str) -> Finding:
-    """Whether MLflow's server answers, or its database has the schema of the installed MLflow."""
-    from tune.core.study import StudyError
-    from tune.planning.options import Records
-    from tune.planning.preflight import check_tracking, tracking_uri
-
-    try:
-        uri = tracking_uri(Records(storage=storage, tracking_uri=uri))
-        check_tracking(uri, storage)
-    except StudyError as error:
-        return broken(str(error), "mlflow server starts one")
-    if not is_database(uri):
-        return _server(uri)
-    return _database(MLFLOW, uri, f"python tune/sync.py, or mlflow db upgrade {uri}")
+def tracking(records: Records) -> Finding:
+    """Whether MLflow's server answers, or its database has the schema of the installed MLflow; raises StudyError."""
+    uri = tracking_uri(records)
+    check_tracking(uri, records.storage)
+    if is_database(uri):
+        return _database(MLFLOW, uri, f"python tune/sync.py, or mlflow db upgrade {uri}")
+    return _server(uri)
 
 
 def _server(uri: str) -> Finding:
     """Whether the server lists experiments, and how fast."""
-    from tune.services.mlflow_client import MlflowClient
-    from tune.tracking.background import OUTAGES
+    from tune.services.mlflow_client import MlflowClient  # MLflow takes seconds to import
+    from tune.tracking.views import OUTAGES
 
     start = time.monotonic()
     try:
@@ -154,17 +137,9 @@ def _server(uri: str) -> Finding:
     return warning(text, way_out)
 
 
-def optuna(url: str | None, tracking_uri: str | None, storage: str) -> Finding:
-    """Whether Optuna's database is another than MLflow's and has the schema of the installed Optuna."""
-    from tune.core.study import StudyError
-    from tune.planning.options import Records
-    from tune.planning.preflight import check_optuna, optuna_storage
-
-    records = Records(storage=storage, tracking_uri=tracking_uri, optuna_storage=url)
-    try:
-        check_optuna(records)
-    except StudyError as error:
-        return broken(str(error), "give another --optuna-storage, or none")
+def optuna(records: Records) -> Finding:
+    """Whether Optuna's database is another than MLflow's and has the installed Optuna's schema; raises StudyError."""
+    check_optuna(records)
     uri = optuna_storage(records)
     if uri is None:
         return ok("none, as the storage is a bucket; --optuna-storage names one")

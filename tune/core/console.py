@@ -30,10 +30,15 @@ def all_masked(value: Any) -> Any:
     return [all_masked(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def print_document(content: Mapping[str, Any]) -> None:
-    """Print one JSON document on standard output, masked; infinite numbers and NaN become null."""
+def document_text(content: Mapping[str, Any], indent: int | None = None) -> str:
+    """A JSON document, masked; infinite numbers and NaN become null."""
     document = json.loads(json.dumps(all_masked(content)), parse_constant=lambda name: None)
-    print(json.dumps(document, indent=2, allow_nan=False))
+    return json.dumps(document, indent=indent, allow_nan=False)
+
+
+def print_document(content: Mapping[str, Any]) -> None:
+    """Print one JSON document on standard output, see :func:`document_text`."""
+    print(document_text(content, indent=2))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
-from data.progress import say
+from data.terminal import say
 from tune.core.console import moment
 from tune.core.folder import Folder
 from tune.core.study import StudyError

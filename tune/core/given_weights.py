@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from data.files import full_path
-from data.progress import say
+from data.terminal import say
 from fernn.experiment import Experiment
 from fernn.files.checkpoint import CheckpointError, Tensors, unpack
 from fernn.files.kinds import SAFETENSORS, UnreadableError, kind_of, refusal, require_content

@@ -23,7 +23,7 @@ class Result:
     metrics: Mapping[str, float] = field(default_factory=dict)
     """By "validation/NAME" and "test/NAME", of the best epoch's weights."""
     metrics_sha256: str | None = None
-    """Of all metrics of all epochs, see :class:`tune.analysis.metrics_diff.Training`."""
+    """Of all metrics of all epochs, see :class:`tune.analysis.differences.Training`."""
     law_errors: Mapping[str, float] = field(default_factory=dict)
     """See :func:`fernn.equivariance.trained.law_errors`."""
     peak_memory_bytes: int | None = None

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from data.sealing import CHECKSUM, sealed, unsealed
+from data.files import CHECKSUM, sealed, unsealed
 from fernn.files.checkpoint import CheckpointError, Tensors, unpack
 from tune.core.folder import UNREADABLE, Folder
 

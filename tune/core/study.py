@@ -13,7 +13,7 @@ import data.registry  # noqa: F401  the configs of data sets that fernn does not
 from fernn.config import unknown_name
 from fernn.experiment import Experiment
 from fernn.models import ModelConfig, source_hash
-from fernn.train.metric import Metric
+from fernn.train.task import Metric
 from fernn.train.tasks import task_of
 from tune.core.cell_folder import CellFolder
 from tune.core.folder import Folder
@@ -53,6 +53,7 @@ class Cell:
         """Everything that decides the cell's result, by name."""
         facts = {"data_hash": self.data_hash, "protocol_version": PROTOCOL_VERSION}
         facts |= {"model_source": self.model_source} if self.model_source else {}
+        facts |= {"model_revision": revision} if (revision := self.experiment.model.revision) > 1 else {}
         return facts | {"experiment": self.experiment.flatten()}
 
     @property

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -21,8 +22,8 @@ from fernn.experiment import Experiment
 from fernn.train.loop import train_step
 from fernn.train.run import Run, available_device
 from tune.core.study import Cell, Study, StudyError
-from tune.engine.continue_training import epochs_done
 from tune.engine.ray_tune import ship_models
+from tune.engine.rounds import epochs_done
 from tune.planning.resources import Hardware, Resources
 
 CPU_CLIPS = 2
@@ -51,10 +52,6 @@ class Pace:
     epochs_done: Mapping[str, int] = field(default_factory=dict)
 
 
-NumClips = Callable[[DataConfig], Mapping[str, int]]
-"""The number of clips of each split."""
-
-
 @dataclass(frozen=True)
 class Cost:
     """An upper estimate for cells: wall-clock seconds at that concurrency, GPU-hours, and bytes on disk."""
@@ -75,20 +72,20 @@ class Cost:
 def cost_of(
     study: Study,
     cells: Sequence[Cell],
-    num_clips: NumClips,
+    num_clips: Callable[[DataConfig], Mapping[str, int]],
     resources: Resources,
     hardware: Hardware,
     elsewhere: bool = False,
 ) -> Cost:
     """Time and disk of the cells trained to their last epoch; raises StudyError for a model that fails.
 
-    ``elsewhere``: steps are probed in the cluster that Ray is connected to; raises NoMachineError where no machine
-    there becomes free.
+    ``num_clips``: the number of clips of each split. ``elsewhere``: steps are probed in the cluster that Ray is
+    connected to; raises NoMachineError where no machine there becomes free.
     """
     shares = {cell: resources.of(study.model_label(cell)) for cell in cells}
     concurrency = {cell: min(concurrency_of(*share, resources, hardware), len(cells)) for cell, share in shares.items()}
     most = max(concurrency.values())
-    probes = _probes(shares, OtherTrials(most, min(cpus for cpus, _ in shares.values())), elsewhere)
+    probes = _probes(shares, (most, min(cpus for cpus, _ in shares.values())), elsewhere)
     done = epochs_done(study, cells)
     wall_seconds, gpu_seconds, num_bytes, paces = 0.0, 0.0, 0, {}
     for cell in cells:
@@ -108,13 +105,15 @@ def cost_of(
 
 Share = tuple[float, float]
 """CPUs and GPUs of a trial."""
+Load = tuple[int, float]
+"""The number of trials that run at the same time, and the CPUs of each."""
 
 
-def _probes(shares: Mapping[Cell, Share], others: "OtherTrials", elsewhere: bool) -> dict[Cell, tuple[float, int]]:
+def _probes(shares: Mapping[Cell, Share], load: Load, elsewhere: bool) -> dict[Cell, tuple[float, int]]:
     """Seconds for a clip and the number of parameters of each cell; each different experiment is probed once."""
     ship_models(list(shares))
     subjects = {cell: (probe_of(cell.experiment), share) for cell, share in shares.items()}
-    measured = {subject: _probe(*subject, others, elsewhere) for subject in set(subjects.values())}
+    measured = {subject: _probe(*subject, load, elsewhere) for subject in set(subjects.values())}
     torch.cuda.empty_cache()  # the trials need the memory of the probes
     return {cell: measured[subject] for cell, subject in subjects.items()}
 
@@ -125,51 +124,39 @@ def probe_of(experiment: Experiment) -> Experiment:
     return replace(experiment, seed=0, epochs=1, data=still, optim=replace(experiment.optim, lr=1e-3))
 
 
-@dataclass(frozen=True)
-class OtherTrials:
-    """The trials that run beside a probed one: the number of simultaneous trials, and the CPUs of each."""
-
-    concurrency: int
-    cpus: float
-
-    def num_threads(self) -> int:
-        """The number of threads that imitate them on this machine; 0 where trials compute on GPUs.
-
-        One more thread imitates the driver, the transfer to MLflow, and the preparation of the next clips.
-        """
-        if available_device().type == "cuda":
-            return 0
-        fitting = int(len(os.sched_getaffinity(0)) / max(1.0, self.cpus))
-        return max(0, min(self.concurrency, fitting) - 1) * max(1, int(self.cpus)) + 1
-
-
-def _probe(experiment: Experiment, share: Share, others: OtherTrials, elsewhere: bool) -> tuple[float, int]:
+def _probe(experiment: Experiment, share: Share, load: Load, elsewhere: bool) -> tuple[float, int]:
     try:
-        return probe_elsewhere(experiment, share, others) if elsewhere else probe_here(experiment, share[0], others)
+        return probe_elsewhere(experiment, share, load) if elsewhere else probe_here(experiment, share[0], load)
     except NoMachineError:
         raise
     except Exception as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        cause = error.cause if isinstance(error, RayTaskError) else error
+        first_line = (str(cause).splitlines() or [type(cause).__name__])[0]
         raise StudyError(f"model {experiment.model.name!r} fails in its first training step: {first_line}") from error
 
 
 @cache
-def probe_elsewhere(experiment: Experiment, share: Share, others: OtherTrials) -> tuple[float, int]:
+def probe_elsewhere(experiment: Experiment, share: Share, load: Load) -> tuple[float, int]:
     """As :func:`probe_here`, in a task of the cluster with a trial's CPUs and GPUs; raises NoMachineError."""
     cpus, gpus = share
     task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_calls=1)(probe_here)  # a GPU's memory goes with its process
     try:
-        measured: tuple[float, int] = ray.get(task.remote(experiment, cpus, others), timeout=PATIENCE)
+        measured: tuple[float, int] = ray.get(task.remote(experiment, cpus, load), timeout=PATIENCE)
         return measured
     except GetTimeoutError as error:
         raise NoMachineError(f"no machine with {cpus:g} CPUs and {gpus:g} GPUs free in {PATIENCE:.0f} s") from error
-    except RayTaskError as error:
-        raise error.cause from error
 
 
-def probe_here(experiment: Experiment, cpus: float, others: OtherTrials) -> tuple[float, int]:
-    """As :func:`probe`, while threads imitate the other trials."""
-    return probe(experiment, cpus, others.num_threads())
+def probe_here(experiment: Experiment, cpus: float, load: Load) -> tuple[float, int]:
+    """As :func:`probe`, while threads imitate the other trials; none where trials compute on GPUs.
+
+    One more thread imitates the driver, the transfer to MLflow, and the preparation of the next clips.
+    """
+    if available_device().type == "cuda":
+        return probe(experiment, cpus, 0)
+    concurrency, cpus_each = load
+    fitting = int(len(os.sched_getaffinity(0)) / max(1.0, cpus_each))
+    return probe(experiment, cpus, max(0, min(concurrency, fitting) - 1) * max(1, int(cpus_each)) + 1)
 
 
 @cache
@@ -205,15 +192,13 @@ def cpu_load(num_threads: int) -> Iterator[None]:
         while not done.is_set():
             torch.nn.functional.conv2d(maps, kernels, padding=1)
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(num_threads)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        for thread in threads:
-            thread.join()
+    with ThreadPoolExecutor(max(1, num_threads)) as pool:
+        for _ in range(num_threads):
+            pool.submit(work)
+        try:
+            yield
+        finally:
+            done.set()
 
 
 def timed_steps(run: Run, num_clips: int) -> float:
@@ -237,8 +222,7 @@ def blank_batch(experiment: Experiment, num_clips: int) -> Batch:
 
 def concurrency_of(cpus: float, gpus: float, resources: Resources, hardware: Hardware) -> int:
     """How many trials with these CPUs and GPUs run at the same time."""
-    limits = [hardware.cpus / cpus] if cpus else []
-    limits += [hardware.gpus / gpus] if gpus else []
+    limits = [total / share for total, share in ((hardware.cpus, cpus), (hardware.gpus, gpus)) if share]
     limits += [resources.max_concurrent] if resources.max_concurrent else []
     most = min(limits, default=1)
     return sys.maxsize if math.isinf(most) else max(1, int(most))

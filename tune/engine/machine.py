@@ -50,14 +50,14 @@ def gpu(device: torch.device) -> dict[str, Any]:
 
 def assigned_resources() -> dict[str, float] | None:
     """CPUs and GPUs that Ray has assigned to this trial, None outside of a trial."""
-    if not ray.is_initialized() or ray.get_runtime_context().worker.mode != ray.WORKER_MODE:
+    context = ray.get_runtime_context() if ray.is_initialized() else None
+    if context is None or context.worker.mode != ray.WORKER_MODE:
         return None
-    assigned = ray.get_runtime_context().get_assigned_resources()
-
-    def largest(kind: str) -> float:  # a placement group adds a suffix to the name
-        return max((value for name, value in assigned.items() if name.startswith(kind)), default=0.0)
-
-    return {"cpus": largest("CPU"), "gpus": largest("GPU")}
+    assigned = context.get_assigned_resources().items()
+    return {  # a placement group adds a suffix to the name
+        f"{kind.lower()}s": max((number for name, number in assigned if name.startswith(kind)), default=0.0)
+        for kind in ("CPU", "GPU")
+    }
 
 
 def cpu_model() -> str | None:
@@ -86,8 +86,8 @@ def system() -> str:
 
 def whole_memory() -> int:
     """The memory of the machine or container in bytes."""
-    whole, limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), memory_limit()
-    return whole if limit is None else min(whole, limit)
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(whole, memory_limit() or whole)
 
 
 def reset_peak_memory(device: torch.device) -> None:

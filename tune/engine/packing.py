@@ -19,13 +19,13 @@ from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from data.progress import say
+from data.terminal import say
 from fernn.experiment import Experiment
 from fernn.train.loop import train_step
 from fernn.train.run import Run, available_device
 from tune.core.sealing import read_sealed, write_sealed
 from tune.core.study import Cell, Study, StudyError
-from tune.engine.cost import blank_batch, probe, probe_of
+from tune.engine.cost import PATIENCE, blank_batch, probe, probe_of
 from tune.engine.machine import whole_memory
 from tune.engine.ray_tune import ship_models
 from tune.engine.trial import is_out_of_memory
@@ -35,14 +35,12 @@ FILE = "packing.json"
 WAY_OUT = "delete it, and run the search again, which measures how models pack"
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
 MOST_ON_A_GPU = 8
-FREE = 0.1
-"""The share of memory that must stay free."""
+MOST_MEMORY = 0.9
+"""The share of memory that trials may use; the rest must stay free."""
 ALIKE = 0.98
 """Fewer trials are chosen if they reach this share of the largest number of clips a second."""
-SECONDS = 2.0
-"""Duration of a measurement, after two steps to warm up."""
-PATIENCE = 600.0
-"""Most seconds to wait for a machine to measure on."""
+SECONDS, WARM_UP_STEPS = 2.0, 2
+"""Duration of a measurement, and the steps before it: the first allocates memory and chooses algorithms."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +56,6 @@ class Reading:
     """Training clips a second of all trials together."""
     memory: float
     """The share of the GPU's or the machine's memory that all trials use together."""
-
-    @property
-    def fits(self) -> bool:
-        """Whether enough memory stays free."""
-        return self.memory <= 1 - FREE
 
 
 Layout = tuple[int, float, float]
@@ -103,10 +96,10 @@ def digest(cell: Cell, possible: Sequence[Layout]) -> str:
 
 def best(label: str, readings: Sequence[Reading]) -> Reading:
     """The reading to choose; raises StudyError where none fits."""
-    fitting = [reading for reading in readings if reading.fits]
+    fitting = [reading for reading in readings if reading.memory <= MOST_MEMORY]
     if not fitting:
         raise StudyError(
-            f"one trial of {label} leaves less than {FREE:.0%} of the memory free: take a smaller batch_size"
+            f"one trial of {label} leaves less than {1 - MOST_MEMORY:.0%} of the memory free: take a smaller batch_size"
         )
     fastest = max(reading.clips_per_second for reading in fitting)
     return next(reading for reading in fitting if reading.clips_per_second >= ALIKE * fastest)
@@ -122,10 +115,9 @@ def measure(experiment: Experiment, possible: Sequence[Layout]) -> list[Reading]
     """The readings of more and more trials side by side, as long as enough memory stays free."""
     readings: list[Reading] = []
     for trials, cpus, gpus in possible:
-        if readings and trials / readings[-1].trials * readings[-1].memory > 1 - FREE:
+        if readings and trials / readings[-1].trials * readings[-1].memory > MOST_MEMORY:
             break
-        reading = side_by_side(experiment, trials, cpus, gpus)
-        if reading is None:
+        if (reading := side_by_side(experiment, trials, cpus, gpus)) is None:
             break
         readings.append(reading)
     return readings
@@ -151,15 +143,13 @@ def layouts(resources: Resources, hardware: Hardware, num_cells: int) -> list[La
 
 def side_by_side(experiment: Experiment, trials: int, cpus: float, gpus: float) -> Reading | None:
     """The reading of that many trials on one machine; None where they run out of memory."""
-    bundle = {"CPU": trials * cpus} | ({"GPU": trials * gpus} if gpus else {})
-    place = placement_group([bundle])
-    remote: Any = ray.remote(Prober)
-    remote = remote.options(num_cpus=cpus, num_gpus=gpus, scheduling_strategy=PlacementGroupSchedulingStrategy(place))
-    probers: list[Any] = []
+    place = placement_group([{"CPU": trials * cpus} | ({"GPU": trials * gpus} if gpus else {})])
+    actor: Any = ray.remote(Prober)
+    actor = actor.options(num_cpus=cpus, num_gpus=gpus, scheduling_strategy=PlacementGroupSchedulingStrategy(place))
     try:
         ray.get(place.ready(), timeout=PATIENCE)
-        probers += [remote.remote(experiment, cpus) for _ in range(trials)]
-        ray.get([prober.warm_up.remote() for prober in probers])
+        probers = [actor.remote(experiment, cpus) for _ in range(trials)]
+        ray.get([prober.work.remote(0, WARM_UP_STEPS) for prober in probers])
         rates = ray.get([prober.work.remote(SECONDS) for prober in probers])
         memory = [ray.get(prober.memory.remote()) for prober in probers]
     except GetTimeoutError as error:
@@ -171,12 +161,10 @@ def side_by_side(experiment: Experiment, trials: int, cpus: float, gpus: float) 
     except RayError as error:
         if isinstance(error, OutOfMemoryError) or is_out_of_memory(error):
             return None
-        reason = [line.strip() for line in str(error).splitlines() if line.strip()][-1]
+        reason = str(error).strip().splitlines()[-1].strip()
         raise StudyError(f"model {experiment.model.name!r} fails in training: {reason}") from error
     finally:
-        for prober in probers:
-            ray.kill(prober)
-        remove_placement_group(place)
+        remove_placement_group(place)  # which ends the processes in it
     return Reading(trials, cpus, gpus, sum(rates), max(memory) if gpus else sum(memory))
 
 
@@ -192,15 +180,10 @@ class Prober:
             self.num_clips = max(2, min(self.num_clips, int(1 / probe(experiment, cpus)[0])))
         self.batch = blank_batch(experiment, self.num_clips)
 
-    def warm_up(self) -> None:
-        """Train two steps; the first allocates memory and chooses algorithms."""
-        for _ in range(2):
-            train_step(self.run, self.batch).tolist()
-
-    def work(self, seconds: float) -> float:
-        """Train for ``seconds``, at least one step; clips a second."""
+    def work(self, seconds: float, least_steps: int = 1) -> float:
+        """Train for ``seconds``, and at least that number of steps; clips a second."""
         start, steps = time.perf_counter(), 0
-        while steps == 0 or time.perf_counter() - start < seconds:
+        while steps < least_steps or time.perf_counter() - start < seconds:
             train_step(self.run, self.batch).tolist()
             steps += 1
         return steps * self.num_clips / (time.perf_counter() - start)

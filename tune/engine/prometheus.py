@@ -34,8 +34,15 @@ COUNTERS: dict[str, tuple[tuple[str, ...], str]] = {
     "fernn_clips_total": (OF_MODEL, "Clips that trials trained on."),
 }
 """Names, labels and meanings."""
-STATUSES: tuple[Status, ...] = tuple(one for one in get_args(Status) if one not in ("resting", "lost"))
+STATUSES: tuple[Status, ...] = tuple(status for status in get_args(Status) if status not in ("resting", "lost"))
 """What ``fernn_cells`` tells apart: a cell that rests or is lost is waiting."""
+MEMORY = {"memory/cuda_bytes": "cuda", "memory/cpu_bytes": "cpu"}
+"""The device by the name of a trial's peak memory in a row."""
+OUTCOMES: dict[Status, str] = {
+    "running": "started", "lost": "lost", "resting": "rested", "stopped": "stopped", "done": "ended",
+    "failed": "failed",
+}  # fmt: skip
+"""What ``fernn_trials_total`` counts when a cell gets a status."""
 
 
 class Monitor(SearchCallback):
@@ -61,49 +68,29 @@ class Monitor(SearchCallback):
     def __exit__(self, *_: object) -> None:
         self._ended.set()
 
-    def on_trial_start(self, cell: Cell) -> None:
-        self._change_status(cell, "running", "started")
-
     def on_epoch(self, cell: Cell, row: Row) -> None:
-        model, seconds = self.study.model_label(cell), row["time/train_seconds"]
+        model, clips_per_second = self.study.model_label(cell), row["time/clips_per_second"]
         self._count("fernn_epochs_total", model=model)
-        self._count("fernn_clips_total", seconds * row["time/clips_per_second"], model=model)
-        self._set("fernn_clips_per_second", row["time/clips_per_second"], model=model, cell=cell.name)
-        for device in ("cuda", "cpu"):
-            if (num_bytes := row.get(f"memory/{device}_bytes")) is not None:
-                self._set("fernn_trial_memory_bytes", num_bytes, model=model, cell=cell.name, device=device)
+        self._count("fernn_clips_total", row["time/train_seconds"] * clips_per_second, model=model)
+        self._show_trial(cell, clips_per_second, row)
         self._set("fernn_last_result_timestamp_seconds", time.time())
 
-    def on_trial_lost(self, cell: Cell) -> None:
-        self._leaves(cell, "waiting", "lost")
-
-    def on_trial_pause(self, cell: Cell) -> None:
-        self._leaves(cell, "waiting", "rested")
-
-    def on_cell_stop(self, cell: Cell) -> None:
-        self._leaves(cell, "stopped", "stopped")
-
-    def on_cell_end(self, cell: Cell, failed: bool) -> None:
-        if not failed:
-            return self._leaves(cell, "done", "ended")
-        self._leaves(cell, "diverged" if self.study.cell_folder(cell).diverged() else "failed", "failed")
-
-    def on_cell_added(self, cell: Cell) -> None:
-        self.statuses[cell.key] = "waiting"
+    def on_status(self, cell: Cell, status: Status) -> None:
+        if status != "waiting":  # else the cell is new, and no trial has started
+            self._count("fernn_trials_total", outcome=OUTCOMES[status])
+        if status not in ("waiting", "running"):  # its trial has ended
+            self._show_trial(cell, 0, dict.fromkeys(MEMORY, 0))
+        if status == "failed" and self.study.cell_folder(cell).diverged():
+            status = "diverged"
+        self.statuses[cell.key] = status if status in STATUSES else "waiting"
         self._show_statuses()
 
-    def _leaves(self, cell: Cell, status: Status, outcome: str) -> None:
-        """Count the end of a trial, and set its speed and memory to 0."""
+    def _show_trial(self, cell: Cell, clips_per_second: float, row: Row) -> None:
         labels = {"model": self.study.model_label(cell), "cell": cell.name}
-        self._set("fernn_clips_per_second", 0, **labels)
-        for device in ("cuda", "cpu"):
-            self._set("fernn_trial_memory_bytes", 0, **labels, device=device)
-        self._change_status(cell, status, outcome)
-
-    def _change_status(self, cell: Cell, status: Status, outcome: str) -> None:
-        self._count("fernn_trials_total", outcome=outcome)
-        self.statuses[cell.key] = status
-        self._show_statuses()
+        self._set("fernn_clips_per_second", clips_per_second, **labels)
+        for name, device in MEMORY.items():
+            if name in row:
+                self._set("fernn_trial_memory_bytes", row[name], **labels, device=device)
 
     def _show_statuses(self) -> None:
         counts = Counter(self.statuses.values())

@@ -25,6 +25,7 @@ from fernn.models.own import NAMED
 from fernn.train.loop import Row
 from tune.core.driver import stop_on_sigterm
 from tune.core.identity import has_studies
+from tune.core.status import Status
 from tune.core.study import Cell, Study, StudyError
 from tune.engine.trial import OUT_OF_MEMORY, trial
 from tune.planning.resources import Resources
@@ -34,44 +35,28 @@ ROOT = Path(__file__).parents[2]
 """The folder of this project's packages."""
 MOST_PENDING = "200"
 """Trials of a cluster that may wait for a machine at the same time, as in Tune's own grids."""
+TUNE_ENVIRONMENT = {
+    "RAY_AIR_NEW_OUTPUT": "0",  # Tune's new output prints a banner even at verbosity 0
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no CSV, JSON and TensorBoard files
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a cell may end without another epoch to report
+}
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A cell that ended without a result, and the reason."""
-
-    cell: Cell
-    reason: str
-
-    @property
-    def is_out_of_memory(self) -> bool:
-        """Whether a larger share of a GPU may help."""
-        return self.reason.startswith(OUT_OF_MEMORY)
+Failures = dict[Cell, str]
+"""The cells that ended without a result, and the reasons."""
 
 
 class SearchCallback:
     """Methods that the driver calls while the cells of a search are trained; each does nothing by default."""
 
-    def on_trial_start(self, cell: Cell) -> None:
-        """A trial has started on the cell."""
-
     def on_epoch(self, cell: Cell, row: Row) -> None:
         """The cell's folder holds one more epoch, whose row is given."""
 
-    def on_trial_lost(self, cell: Cell) -> None:
-        """The trial broke off; another continues from the cell's last checkpoint."""
+    def on_status(self, cell: Cell, status: Status) -> None:
+        """The cell has another status: "running" when a trial starts, "waiting" when the sampler has added the cell.
 
-    def on_trial_pause(self, cell: Cell) -> None:
-        """The trial has reached a rung; the cell waits for the decision of successive halving."""
-
-    def on_cell_stop(self, cell: Cell) -> None:
-        """Successive halving has ended the cell before its last epoch."""
-
-    def on_cell_end(self, cell: Cell, failed: bool) -> None:
-        """The cell has its result, or has failed and is not tried again."""
-
-    def on_cell_added(self, cell: Cell) -> None:
-        """The sampler has added the cell to the search."""
+        A cell that has "failed" is not tried again; "failed" also stands for "diverged".
+        """
 
 
 @dataclass(frozen=True)
@@ -84,6 +69,10 @@ class Workload:
     resources: Resources
     callbacks: Sequence[SearchCallback] = ()
 
+    def may_need_more_memory(self, cell: Cell, reason: str) -> bool:
+        """Whether a cell that failed for that reason may succeed with a larger share of a GPU than it had."""
+        return reason.startswith(OUT_OF_MEMORY) and 0 < self.resources.of(self.study.model_label(cell))[1] < 1
+
 
 class CallbackRelay(tune.Callback):
     """Calls the search's callbacks from those of Ray Tune.
@@ -93,8 +82,8 @@ class CallbackRelay(tune.Callback):
     """
 
     def __init__(self, work: Workload) -> None:
-        self.study, self.callbacks, self.resources = work.study, work.callbacks, work.resources
-        self.failures: list[Failure] = []
+        self.work, self.study = work, work.study
+        self.failures: Failures = {}
         self.error: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -102,7 +91,7 @@ class CallbackRelay(tune.Callback):
         return {}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._call("on_trial_start", trial)
+        self._call("on_status", trial, "running")
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -110,54 +99,51 @@ class CallbackRelay(tune.Callback):
         self._call("on_epoch", trial, result)
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._call("on_trial_lost", trial)
+        self._call("on_status", trial, "lost")
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         folder = self.study.cell_folder(self.study.cell_at(trial.config))
         if (reason := folder.failure()) is not None:
             self._fail(trial, reason)
-        elif folder.done() is not None:
-            self._call("on_cell_end", trial, False)
         else:
-            self._call("on_trial_pause", trial)
+            self._call("on_status", trial, "resting" if folder.done() is None else "done")
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        lines = [line.strip() for line in str(trial.get_error()).splitlines() if line.strip()]
-        self._fail(trial, lines[-1])
+        self._fail(trial, str(trial.get_error()).strip().splitlines()[-1].strip())
 
     def _fail(self, trial: Any, reason: str) -> None:
         """Note the failure here, since Ray's results do not name the cell of a trial that fails before it reports.
 
         A trial that ran out of a GPU's memory is tried again where a larger share is possible.
         """
-        failure = Failure(self.study.cell_at(trial.config), reason)
-        self.failures.append(failure)
-        if failure.is_out_of_memory and self.resources.has_gpu_fraction(self.study.model_label(failure.cell)):
-            self._call("on_trial_lost", trial)
-        else:
-            self._call("on_cell_end", trial, True)
+        cell = self.study.cell_at(trial.config)
+        self.failures[cell] = reason
+        self._call("on_status", trial, "lost" if self.work.may_need_more_memory(cell, reason) else "failed")
 
     def _call(self, method: str, trial: Any, *arguments: Any) -> None:
         try:
-            for callback in self.callbacks:
+            for callback in self.work.callbacks:
                 getattr(callback, method)(self.study.cell_at(trial.config), *arguments)
         except Exception as error:
             self.error = self.error or error
 
 
-def run_cells(work: Workload, cells: list[Cell], until: int | None = None) -> list[Failure]:
+def run_cells(work: Workload, cells: list[Cell], until: int | None = None) -> Failures:
     """Run each of the cells once, to its last epoch or to epoch ``until``; the cells that failed.
 
     Ray must be initialized. Raises the first exception of a callback, after all cells.
     """
-    relay = CallbackRelay(work)
+    relay, handler = CallbackRelay(work), signal.getsignal(signal.SIGINT)
     ship_models(work.study.cells)
     with tempfile.TemporaryDirectory(prefix="fernn-search-") as scratch, warnings.catch_warnings():
         # Optuna warns of an epoch that is reported twice, as after a lost trial.
         warnings.filterwarnings("ignore", message="The reported value is ignored because this `step")
         tuner = make_tuner(work, cells, until, relay, scratch)
-        with interrupts_restored():
+        try:
             tuner.fit()
+        finally:  # Tune replaces the handler of Ctrl-C and does not restore it
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, handler)
     if relay.error is not None:
         raise relay.error
     return relay.failures
@@ -165,9 +151,7 @@ def run_cells(work: Workload, cells: list[Cell], until: int | None = None) -> li
 
 def make_tuner(work: Workload, cells: list[Cell], until: int | None, relay: CallbackRelay, scratch: str) -> tune.Tuner:
     """Ray Tune with exactly these cells, which writes only into ``scratch``."""
-    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Tune's new output prints a banner even at verbosity 0
-    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # no CSV, JSON and TensorBoard files
-    os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"  # a cell may end without another epoch to report
+    os.environ.update(TUNE_ENVIRONMENT)
     study, resources = work.study, work.resources
 
     def trial_resources(point: dict[str, Any]) -> tune.PlacementGroupFactory:
@@ -175,33 +159,17 @@ def make_tuner(work: Workload, cells: list[Cell], until: int | None, relay: Call
         return resource_dict_to_pg_factory({"cpu": cpus, "gpu": gpus})
 
     trainable = tune.with_parameters(trial, study=study, corpus=work.corpus, until=until)
+    search, most = fixed_search(study, cells), resources.max_concurrent
+    retries = tune.FailureConfig(max_failures=2)
     return tune.Tuner(
         tune.with_resources(trainable, trial_resources),
         tune_config=tune.TuneConfig(
-            search_alg=fixed_search(study, cells),
-            num_samples=len(cells),
-            max_concurrent_trials=resources.max_concurrent,
-            reuse_actors=True,
+            search_alg=search, num_samples=len(cells), max_concurrent_trials=most, reuse_actors=True
         ),
         run_config=tune.RunConfig(
-            name=study.name,
-            storage_path=scratch,
-            failure_config=tune.FailureConfig(max_failures=2),
-            callbacks=[relay],
-            verbose=0,
+            name=study.name, storage_path=scratch, failure_config=retries, callbacks=[relay], verbose=0
         ),
     )
-
-
-@contextmanager
-def interrupts_restored() -> Iterator[None]:
-    """Restore the handler of Ctrl-C that Tune replaces and does not restore after its run."""
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, handler)
 
 
 def ship_models(cells: Sequence[Cell]) -> None:

@@ -20,7 +20,7 @@ from fernn.files.checkpoint import Tensors
 from fernn.train.loop import DivergedError, Row, fit
 from fernn.train.run import Run, available_device
 from fernn.train.task import Predictions
-from tune.analysis.metrics_diff import Training
+from tune.analysis.differences import Training
 from tune.core.cell_folder import CellFolder
 from tune.core.code_record import source_sha256
 from tune.core.given_weights import initial_weights
@@ -136,15 +136,15 @@ class Evaluated:
     def table(self, clips: SealedClips) -> pa.Table:
         """One row a clip: split, id, the clip's facts (KTH: person), and the task's columns (label and logits)."""
         tables = []
-        for split, of_split in self.predictions.items():
-            ids = of_split.ids
-            columns = {"split": [split] * len(ids), "id": ids} | clips.facts(ids) | of_split.columns()
+        for split, predictions in self.predictions.items():
+            ids = predictions.ids
+            columns = {"split": [split] * len(ids), "id": ids} | clips.facts(ids) | predictions.columns()
             tables.append(pa.table(columns))
         return pa.concat_tables(tables)
 
     def metrics(self) -> dict[str, float]:
         """Every metric by "SPLIT/NAME"."""
-        by_split = {split: of_split.metrics() for split, of_split in self.predictions.items()}
+        by_split = {split: predictions.metrics() for split, predictions in self.predictions.items()}
         return {f"{split}/{name}": value for split, values in by_split.items() for name, value in values.items()}
 
 

@@ -17,15 +17,13 @@ from torch import Tensor
 
 from data.stream import Corpus
 from fernn.files.checkpoint import Tensors
-from fernn.metrics.frame_quality import frame_quality
+from fernn.metrics.frame_quality import Perceptual, frame_quality
 from fernn.metrics.grad_cam import grad_cam
-from fernn.metrics.lpips import Perceptual
 from fernn.models.noether import InnerSteps, NoetherNetwork
 from fernn.models.noether.quantities import FrameQuantity
 from fernn.models.noether.tailoring import Step
-from fernn.train.evaluate import NUM_EXAMPLES, autocast, evaluating, to_unit
 from fernn.train.noether import seeded_noise
-from fernn.train.run import Run
+from fernn.train.run import NUM_EXAMPLES, Run, autocast, evaluating, to_unit
 from tune.core.cell_folder import CellFolder
 from tune.measures.measure import Advance, CellMeasurement, Document, ResultFile
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from fernn.metrics.lpips import Perceptual
+from fernn.metrics.frame_quality import Perceptual
 from fernn.models.noether import NoetherConfig
 from fernn.models.noether.tailoring import InnerSteps
 from tune.analysis.plotting import ReportFigure, file_name, png

@@ -8,10 +8,9 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from fernn.files.checkpoint import Tensors
-from fernn.train.metric import ERROR
-from tune.analysis.plotting import ReportFigure, draw_band, finish_axes, one_panel, png, titled
+from fernn.train.task import ERROR
+from tune.analysis.plotting import ReportFigure, draw_band, finish_axes, one_panel, png, rollout_figure, titled
 from tune.analysis.report_table import ReportTable, Row, csv_text
-from tune.analysis.rollout_plots import rollout_figure
 from tune.analysis.statistics import mean_and_deviation
 from tune.core.study import Cell, Study, StudyError
 from tune.measures.length import COMMAND, LengthMeasurement, measured_horizon

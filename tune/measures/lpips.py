@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from data.files import full_path, sha256_of
-from fernn.metrics.lpips import FIRST, Perceptual
+from fernn.metrics.frame_quality import FIRST, Perceptual
 from tune.core.given_weights import read_weights
 from tune.core.study import StudyError
 

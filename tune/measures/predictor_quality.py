@@ -23,8 +23,7 @@ from fernn.models.noether.predictor import TailoredPredictor
 from fernn.models.noether.quantities import Brightness, ComparedWith, FrameQuantity, learn
 from fernn.models.noether.tailoring import InnerOptimizer, InnerSteps, Step
 from fernn.seeding import seed_of
-from fernn.train.evaluate import autocast, evaluating, to_unit
-from fernn.train.run import Run
+from fernn.train.run import Run, autocast, evaluating, to_unit
 from tune.measures.frame_quality import Gauge, QualityMeasurement, finite, heatmaps
 from tune.measures.measure import Advance, Document
 

@@ -89,7 +89,7 @@ class VelocityMeasurement(CellMeasurement):
         return {name: last.get(name, 0) for name in ("test_openings", "seconds")}
 
     def num_units(self, corpus: Corpus) -> int:
-        return self.grid.num_readings
+        return len(self.grid.names())
 
     def num_done(self) -> int:
         return num_measured(self.lines())
@@ -119,7 +119,7 @@ def num_measured(lines: Lines) -> int:
 
 def readable(grid: VelocityGrid, lines: Lines, metric: str) -> dict[str, Any]:
     """Complete lines as ``velocity.json`` holds them: a matrix with its axes, and V_k by name."""
-    matrix = dict.fromkeys(grid.axes, grid.axis) | {metric: [lines[name] for name in grid.rows()]}
+    matrix = dict.fromkeys(grid.motion.axes, grid.axis) | {metric: [lines[name] for name in grid.rows()]}
     return {"grid": matrix, "drawn": {f"V{k}": value for k, value in zip(grid.ranges, lines[DRAWN], strict=True)}}
 
 

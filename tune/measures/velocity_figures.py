@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from fernn.generalization import VelocityGrid, VelocityReadings
-from fernn.train.metric import ACCURACY, Metric
+from fernn.train.task import ACCURACY, Metric
 from tune.analysis.plotting import ON_DARK, ON_LIGHT, blank_figure, draw_band, finish_axes, one_panel
 
 CELL_INCHES = 0.62
@@ -31,14 +31,14 @@ class Curve:
 
 def grid_figure(readings: VelocityReadings, metric: Metric, training_range: int) -> Figure:
     """One model over its grid: a heat-map, or where the grid is one row, a curve."""
-    if len(readings.grid.axes) == 2:
+    if len(readings.grid.motion.axes) == 2:
         return velocity_heatmap(readings, metric, training_range)
     figure, axes = one_panel()
     (row,) = readings.rows
     axes.plot(readings.grid.axis, row, marker="o")
-    reach = training_range * readings.grid.step
+    reach = training_range * readings.grid.motion.step
     axes.axvspan(-reach, reach, color="red", alpha=0.12)
-    axes.set(xlabel=AXIS_TITLES[readings.grid.axes[0]])
+    axes.set(xlabel=AXIS_TITLES[readings.grid.motion.axes[0]])
     finish_metric_axis(axes, metric)
     return figure
 
@@ -92,8 +92,8 @@ def velocity_curves(
 
 def grid_places(axes: Axes, grid: VelocityGrid) -> list[float]:
     """Set the ticks and title of the axis along which curves run; the places of their points."""
-    if len(grid.axes) == 1:
-        axes.set(xlabel=AXIS_TITLES[grid.axes[0]])
+    if len(grid.motion.axes) == 1:
+        axes.set(xlabel=AXIS_TITLES[grid.motion.axes[0]])
         return grid.axis
     axes.set_xticks(grid.ranges, [f"$V_{{{k}}}$" for k in grid.ranges])
     axes.set(xlabel="velocities of the test clips")

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from fernn.config import DataConfig
 from fernn.generalization import VelocityGrid, VelocityReadings
-from fernn.train.metric import Metric
+from fernn.train.task import Metric
 from tune.analysis.plotting import ReportFigure, file_name, png, titled
 from tune.analysis.report_table import ReportTable, csv_text
 from tune.analysis.statistics import mean_and_deviation
@@ -143,7 +144,7 @@ class ModelVelocity:
     def curve_names(self) -> list[str]:
         """The readings along the study's figure: V_0, V_1, ...; where the grid is one row, the grid."""
         names, num_drawn = self.grid.names(), len(self.grid.ranges)
-        return names[num_drawn:] if len(self.grid.axes) == 1 else names[:num_drawn]
+        return names[num_drawn:] if len(self.grid.motion.axes) == 1 else names[:num_drawn]
 
     def report_figure(self) -> ReportFigure:
         """The metric over the grid, mean over seeds."""
@@ -239,10 +240,10 @@ def grid_files(
     figure: Figure, grid: VelocityGrid, columns: Sequence[str], values: Mapping[str, Sequence[Any]]
 ) -> dict[str, bytes]:
     """The figure, and a CSV of the values by name: each V_k and each velocity, with its place on the grid's axes."""
-    places = [("",) * len(grid.axes)] * len(grid.ranges) + grid.velocities()
+    places = [("",) * len(grid.motion.axes)] * len(grid.ranges) + [*chain.from_iterable(grid.rows().values())]
     rows = [(name, *place, *numbers) for place, (name, numbers) in zip(places, values.items(), strict=True)]
-    name = "heatmap.png" if len(grid.axes) == 2 else "curve.png"
-    return {"velocity.csv": csv_text([("name", *grid.axes, *columns), *rows]).encode(), name: png(figure)}
+    name = "heatmap.png" if len(grid.motion.axes) == 2 else "curve.png"
+    return {"velocity.csv": csv_text([("name", *grid.motion.axes, *columns), *rows]).encode(), name: png(figure)}
 
 
 def origin(study: Study, cell: Cell) -> Document:

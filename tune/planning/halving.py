@@ -7,6 +7,7 @@ So the outcome depends neither on the speed of workers nor on how often the sear
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import chain
 from math import ceil
 
 from tune.analysis.statistics import mean_and_deviation
@@ -35,30 +36,31 @@ def rungs(epochs: int) -> list[int]:
     return sorted(rung for rung in candidates if rung >= MIN_EPOCHS)
 
 
-def next_segment(study: Study, failed: Collection[str]) -> Segment:
+def next_segment(study: Study, failed: Collection[Cell]) -> Segment:
     """Stop the cells that lose at the last complete rung; the cells to train next, without those that ``failed``.
 
-    ``failed`` holds keys of cells. A diverged cell counts with the metric's worst value on its rungs. After any other
-    failure the segment is empty, which ends the search: the next search tries that cell again.
+    A diverged cell counts with the metric's worst value on its rungs. After any other failure the segment is empty,
+    which ends the search: the next search tries that cell again.
     """
-    if study.scheduler == "none":
-        return Segment([cell for cell in study.missing() if cell.key not in failed])
-    if any(cell.key in failed and not study.cell_folder(cell).diverged() for cell in study.cells):
-        return Segment([])  # the failed cell has no value on its rung yet
-    stopped = _stop_incomplete(study)
-    for rung in rungs(study.cells[0].experiment.epochs):
-        below = [cell for cell in study.missing() if cell.key not in failed and _epoch(study, cell) < rung]
-        if below:
-            return Segment(below, rung, tuple(stopped))
-        stopped += _stop_losers(study, rung)
-    return Segment([cell for cell in study.missing() if cell.key not in failed], None, tuple(stopped))
+    stopped: list[Cell] = []
+    if study.halves:
+        if any(cell in failed and not study.cell_folder(cell).diverged() for cell in study.cells):
+            return Segment([])  # the failed cell has no value on its rung yet
+        stopped += _stop_incomplete(study)
+        for rung in rungs(study.cells[0].experiment.epochs):
+            if below := [cell for cell in _left(study, failed) if len(study.cell_folder(cell).history()) < rung]:
+                return Segment(below, rung, tuple(stopped))
+            stopped += _stop_losers(study, rung)
+    return Segment(_left(study, failed), None, tuple(stopped))
 
 
-Rates = dict[float, list[Cell]]
+def _left(study: Study, failed: Collection[Cell]) -> list[Cell]:
+    return [cell for cell in study.missing() if cell not in failed]
 
 
-def _by_model(study: Study) -> dict[str, Rates]:
-    models: dict[str, Rates] = {}
+def _by_model(study: Study) -> dict[str, dict[float, list[Cell]]]:
+    """By a model's label and a learning rate: the cells, one for each seed."""
+    models: dict[str, dict[float, list[Cell]]] = {}
     for cell in study.cells:
         models.setdefault(study.model_label(cell), {}).setdefault(cell.experiment.optim.lr, []).append(cell)
     return models
@@ -67,10 +69,9 @@ def _by_model(study: Study) -> dict[str, Rates]:
 def _stop_incomplete(study: Study) -> list[Cell]:
     """Stop all seeds of a stopped learning rate; some are left where seeds were added or the driver was killed."""
     stopped = []
-    for rates in _by_model(study).values():
-        for cells in rates.values():
-            reasons = [reason for cell in cells if (reason := study.cell_folder(cell).stopped()) is not None]
-            stopped += _stop(study, cells, reasons[0]) if reasons else []
+    for cells in chain.from_iterable(rates.values() for rates in _by_model(study).values()):
+        reasons = [reason for cell in cells if (reason := study.cell_folder(cell).stopped()) is not None]
+        stopped += _stop(study, cells, reasons[0]) if reasons else []
     return stopped
 
 
@@ -82,7 +83,7 @@ def _stop_losers(study: Study, rung: int) -> list[Cell]:
         num_best = ceil(len(means) / REDUCTION)
         best = sorted(means, key=lambda rate: (-study.metric.rank(round(means[rate], 12)), rate))[:num_best]
         for rate in means:
-            if rate not in best and not any(_epoch(study, cell) > rung for cell in rates[rate]):
+            if rate not in best and not any(len(study.cell_folder(cell).history()) > rung for cell in rates[rate]):
                 value = f"mean validation {study.metric.title} {study.metric.text(means[rate])} at epoch {rung}"
                 reason = f"{value}, not in the best {num_best} of {len(means)} learning rates"
                 stopped += _stop(study, rates[rate], reason)
@@ -109,7 +110,3 @@ def _mean_at(study: Study, cells: list[Cell], rung: int) -> float | None:
         else:
             return None
     return mean_and_deviation(values)[0]
-
-
-def _epoch(study: Study, cell: Cell) -> int:
-    return len(study.cell_folder(cell).history())

@@ -14,8 +14,6 @@ from tune.core.search_spec import Preset
 from tune.core.study import Space
 from tune.planning.tpe import Sampler
 
-DEFAULT_GPUS = 0.25
-"""The share of a GPU that a trial holds by default where there is a GPU."""
 DEFAULT_SAMPLES = 12
 VELOCITY = "data.velocity_range"
 OPTIONED = ("model", "optim.lr", "seed", VELOCITY)
@@ -178,20 +176,13 @@ def chosen_space(preset: Preset, options: Options) -> Space:
     given: dict[str, Sequence[Any] | None] = {"model": grid.models, "optim.lr": grid.lrs, "seed": grid.seeds}
     if VELOCITY in preset.space and velocity is not None:
         given[VELOCITY] = (velocity,)
-    for name, value in searched_settings(preset, options).items():
-        given[name] = tuple(value) if isinstance(value, list) else (value,)
+    for name, value in settings(options).items():
+        if is_searched(preset, name):
+            given[name] = tuple(value) if isinstance(value, list) else (value,)
     for option, values in (("--models", grid.models), ("--lrs", grid.lrs), ("--seeds", grid.seeds)):
         if values == ():
             raise ValueError(f"{option} must name at least one value, or be left out")
     return {**preset.space, **{name: values for name, values in given.items() if values is not None}}
-
-
-def gpu_share(options: Options, num_gpus: float) -> float:
-    """The share of a GPU that a trial holds if there are ``num_gpus`` GPUs; for "auto" the default's."""
-    given = options.cluster.gpus_per_trial
-    if given is not None and given != "auto":
-        return given
-    return DEFAULT_GPUS if num_gpus else 0.0
 
 
 def chosen_settings(preset: Preset, options: Options) -> dict[str, Any]:
@@ -208,17 +199,17 @@ def chosen_settings(preset: Preset, options: Options) -> dict[str, Any]:
     elif preset.finetunes:
         raise ValueError(f"--preset {options.grid.preset} starts from weights: give --weights FILE")
     named = {name: value for name, value in given.items() if value is not None}
-    chosen = dict(parse_setting(text) for text in options.training.set)
-    return {
-        **named,
-        **{name: value for name, value in chosen.items() if name not in searched_settings(preset, options)},
-    }
+    return named | {name: value for name, value in settings(options).items() if not is_searched(preset, name)}
 
 
-def searched_settings(preset: Preset, options: Options) -> dict[str, Any]:
-    """The values by ``--set`` of searched fields without an option of their own: one value or a list."""
-    settings = dict(parse_setting(text) for text in options.training.set)
-    return {name: value for name, value in settings.items() if name in preset.space and name not in OPTIONED}
+def is_searched(preset: Preset, name: str) -> bool:
+    """Whether ``--set`` gives the values of a searched field, one or a list of them."""
+    return name in preset.space and name not in OPTIONED
+
+
+def settings(options: Options) -> dict[str, Any]:
+    """The values by ``--set``."""
+    return dict(map(parse_setting, options.training.set))
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

@@ -1,28 +1,26 @@
 """The plan of a search: the study that the options describe, and its data or the way to get it."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
+from functools import partial
 from pathlib import Path
 
 from data.bucket import at_hand, is_bucket
 from data.errors import DownloadError
 from data.files import full_path
 from data.manifest import MANIFEST, Manifest
-from data.progress import say
 from data.registry import data_set, read_corpus
 from data.stream import Corpus
+from data.terminal import say
 from fernn.config import DataConfig, nearest
-from tune.analysis.statistics import mean_and_deviation
 from tune.core.data_source import address_in, verified
 from tune.core.folder import Folder, check_storage_name
-from tune.core.identity import STUDY_FILE
-from tune.core.protocol import check_plan, import_models, load_study, num_to_come
+from tune.core.protocol import check_plan, import_models
 from tune.core.search_spec import Preset, Search
-from tune.core.study import SCHEDULER_NAMES, Cell, Space, Study, StudyError, check_study_name, plan_cells
+from tune.core.study import SCHEDULER_NAMES, Study, StudyError, check_study_name, plan_cells
 from tune.planning.options import Options, chosen_sampler, chosen_settings, chosen_space
-from tune.planning.tpe import Sampler
+from tune.planning.tpe import with_rates
 
 
 @dataclass(frozen=True)
@@ -52,16 +50,13 @@ def plan(search: Search, options: Options) -> Planned:
     """
     check_storage_name(options.records.storage)
     import_models(options.grid.models or (), options.records.storage)
-    if options.grid.preset not in search.presets:
-        presets = ", ".join(search.presets)
-        raise StudyError(f"--preset must be one of {presets} in this search, got {options.grid.preset!r}")
-    preset, sketch = search.presets[options.grid.preset], make_study(search, options, "")
-    data = sketch.cells[0].experiment.data
+    sketch = make_study(search, options, "")
+    preset, data, videos = search.presets[options.grid.preset], sketch.cells[0].experiment.data, options.clips.videos
     dataset = data_set(data.name)
-    if preset.demo and options.clips.videos is not None and not dataset.demo_may_be_real:
+    if videos is not None and preset.demo and not dataset.demo_may_be_real:
         raise StudyError("--videos goes with --preset paper: the demo renders its own")
-    if options.clips.videos is not None and not full_path(options.clips.videos).exists():
-        raise StudyError(f"--videos must name files that are there, {options.clips.videos} is not")
+    if videos is not None and not full_path(videos).exists():
+        raise StudyError(f"--videos must name files that are there, {videos} is not")
     address = data_address(data, preset, options)
     home = at_hand(address)
     if not home.exists():
@@ -69,8 +64,8 @@ def plan(search: Search, options: Options) -> Planned:
         check_plan(sketch)
         return Planned(sketch, home, None, first_step(data, home, preset, options))
     manifest = verified(home)
-    if options.clips.videos is not None:
-        dataset.require_same(home, manifest, options.clips.videos)
+    if videos is not None:
+        dataset.require_same(home, manifest, videos)
     manifest = replace(manifest, demo=preset.demo) if dataset.is_generated else manifest
     study = make_study(search, options, manifest.hash)
     check_plan(study)
@@ -82,72 +77,24 @@ def plan(search: Search, options: Options) -> Planned:
 def replan(search: Search, planned: Planned, options: Options) -> Study:
     """The study after a round, with the next learning rates of its sampler."""
     assert planned.manifest is not None
-    study, before = make_study(search, options, planned.manifest.hash), planned.study
-    study = replace(study, demo=before.demo, stand_in=before.stand_in, partial=before.partial)
-    return replace(study, data=before.data, code=before.code)
+    grown = make_study(search, options, planned.manifest.hash)
+    return replace(planned.study, space=grown.space, cells=grown.cells, num_to_come=grown.num_to_come)
 
 
 def make_study(search: Search, options: Options, data_hash: str) -> Study:
     """The study with its name, folder, space and cells on data of that hash; raises errors as :func:`plan` does."""
-    preset = search.presets[options.grid.preset]
+    if options.grid.preset not in search.presets:
+        presets = ", ".join(search.presets)
+        raise StudyError(f"--preset must be one of {presets} in this search, got {options.grid.preset!r}")
+    preset, given = search.presets[options.grid.preset], options.records.study
     space, sampler = chosen_space(preset, options), chosen_sampler(preset, options)
-    given = options.records.study
     name = f"{search.base.data.name}-{options.grid.preset}" if given is None else given
     check_study_name(name)
     scheduler = SCHEDULER_NAMES.get(options.strategy.scheduler, options.strategy.scheduler)
-    folder = (Folder(options.records.storage) / name).as_root()
-    study = Study(name, folder, space, (), preset.demo, scheduler=scheduler)
+    study = Study(name, (Folder(options.records.storage) / name).as_root(), space, (), preset.demo, scheduler=scheduler)
     settings = chosen_settings(preset, options)
-
-    def cells_of(space: Space) -> tuple[Cell, ...]:
-        return plan_cells(search.base, space, data_hash, preset.defaults, settings)
-
+    cells_of = partial(plan_cells, search.base, data_hash=data_hash, defaults=preset.defaults, settings=settings)
     return replace(study, cells=cells_of(space)) if sampler is None else with_rates(study, sampler, cells_of)
-
-
-def with_rates(study: Study, sampler: Sampler, cells_of: Callable[[Space], tuple[Cell, ...]]) -> Study:
-    """The study with the learning rates that its models have tried and the sampler's next round."""
-
-    def space_at(rates: Iterable[float]) -> Space:
-        return {**study.space, "optim.lr": tuple(dict.fromkeys(rates))}
-
-    labels = list(dict.fromkeys(study.model_label(cell) for cell in cells_of(space_at(sampler.lr_range[:1]))))
-    tried = {label: _tried(study, label) for label in labels}
-    tried_cells = cells_of(space_at(chain(*tried.values()))) if any(tried.values()) else ()
-    rates = {label: sampler.plan(label, rate_values(study, tried_cells, label, tried[label])) for label in labels}
-    space = space_at(chain(*rates.values()))
-    cells = tuple(cell for cell in cells_of(space) if cell.experiment.optim.lr in rates[study.model_label(cell)])
-    study = replace(study, space=space, cells=cells, sampling=sampler.facts())
-    return replace(study, num_to_come=num_to_come(study))
-
-
-def _tried(study: Study, label: str) -> list[float]:
-    """The learning rates of a model in the study's folder, in the order in which they were added."""
-    if study.folder.read(STUDY_FILE) is None:
-        return []
-    saved = load_study(study.folder)
-    rates = {cell.experiment.optim.lr for cell in saved.cells if saved.model_label(cell) == label}
-    return [rate for rate in saved.space["optim.lr"] if rate in rates]
-
-
-def rate_values(study: Study, cells: tuple[Cell, ...], label: str, rates: list[float]) -> dict[float, float | None]:
-    """Each learning rate's mean validation metric over seeds, negated where lower is better; None until all have one.
-
-    A seed that was stopped before its first epoch, with the others of its learning rate, does not count.
-    """
-    ranks: dict[float, float | None] = {}
-    for rate in rates:
-        of_rate = [cell for cell in cells if study.model_label(cell) == label and cell.experiment.optim.lr == rate]
-        values = [study.value(cell) for cell in of_rate if not _stopped_untrained(study, cell)]
-        known = [value for value in values if value is not None]
-        is_complete = bool(known) and len(known) == len(values)
-        ranks[rate] = cells[0].metric.rank(mean_and_deviation(known)[0]) if is_complete else None
-    return ranks
-
-
-def _stopped_untrained(study: Study, cell: Cell) -> bool:
-    folder = study.cell_folder(cell)
-    return study.settled(cell) and not folder.history() and not folder.diverged()
 
 
 def data_address(data: DataConfig, preset: Preset, options: Options) -> str:

@@ -11,7 +11,10 @@ import torch
 from ray._private.state import state as cluster_state
 
 from tune.core.study import StudyError
-from tune.planning.options import Options, gpu_share
+from tune.planning.options import Options
+
+DEFAULT_GPUS = 0.25
+"""The share of a GPU that a trial holds by default where there is a GPU."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,6 @@ class Resources:
     def of(self, label: str) -> tuple[float, float]:
         """CPUs and GPUs of a trial of the model."""
         return self.by_model.get(label, (self.cpus, self.gpus))
-
-    def has_gpu_fraction(self, label: str) -> bool:
-        """Whether a trial of the model holds a fraction of a GPU, which :meth:`widened` can double."""
-        return 0 < self.of(label)[1] < 1
 
     def widened(self, labels: Iterable[str]) -> Self:
         """The resources with twice the share of a GPU for the models, at most a whole GPU."""
@@ -73,23 +72,24 @@ def hardware() -> Hardware:
     """The machines of the cluster that Ray is connected to, or this machine where Ray is not started."""
     if not ray.is_initialized():
         return Hardware((Node(os.cpu_count() or 1, torch.cuda.device_count()),))
-    alive = tuple(_node(node["Resources"]) for node in ray.nodes() if node["Alive"])
     config = cluster_state.get_cluster_config()  # Ray has no public function for it; its own libraries use this one
-    if config is None:
-        return Hardware(alive)
-    groups = config.node_group_configs
-    return Hardware(alive, tuple(_node(group.resources, group.max_count) for group in groups if group.max_count))
+    groups = () if config is None else config.node_group_configs
+    return Hardware(
+        tuple(_node(node["Resources"]) for node in ray.nodes() if node["Alive"]),
+        tuple(_node(group.resources, group.max_count) for group in groups if group.max_count),
+    )
 
 
 def _node(resources: Mapping[str, float], count: float = 1) -> Node:
-    is_unlimited = count < 0
-    return Node(resources.get("CPU", 0), resources.get("GPU", 0), math.inf if is_unlimited else count)
+    return Node(resources.get("CPU", 0), resources.get("GPU", 0), count if count >= 0 else math.inf)
 
 
 def chosen_resources(options: Options) -> Resources:
     """The resources of a trial; raises StudyError for negative numbers, and where no machine has enough."""
     machines, cluster = hardware(), options.cluster
-    cpus, gpus = cluster.cpus_per_trial, gpu_share(options, machines.gpus)
+    cpus, gpus = cluster.cpus_per_trial, cluster.gpus_per_trial
+    if gpus is None or gpus == "auto":  # which measures shares later
+        gpus = DEFAULT_GPUS if machines.gpus else 0.0
     for name, number in (("cpus", cpus), ("gpus", gpus)):
         if number < 0:
             raise StudyError(f"--{name}-per-trial must be 0 or more, got {number:g}")

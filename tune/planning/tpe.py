@@ -5,13 +5,19 @@ So a search that was killed proposes the same learning rates again.
 """
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import optuna
+from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.trial import create_trial
 
 from fernn.seeding import seed_of
-from tune.core.study import RATE
+from tune.analysis.statistics import mean_and_deviation
+from tune.core.identity import STUDY_FILE
+from tune.core.protocol import load_study, num_to_come
+from tune.core.study import RATE, Cell, Space, Study
 
 ROUND = 4
 """Learning rates of one round; those of the first round are random, as TPE has no values yet."""
@@ -32,10 +38,6 @@ class Sampler:
         if self.num_samples < 1:
             raise ValueError(f"--num-samples must be 1 or more, got {self.num_samples}")
 
-    def facts(self) -> dict[str, object]:
-        """The sampler's settings for ``study.json``."""
-        return {"sampler": "tpe", "num_samples": self.num_samples, "lr_range": list(self.lr_range)}
-
     def plan(self, model: str, tried: Mapping[float, float | None]) -> list[float]:
         """The learning rates of ``model`` to train now: those tried, and those of the next round.
 
@@ -43,33 +45,60 @@ class Sampler:
         """
         low, high = self.lr_range
         values = {rate: value for rate, value in tried.items() if low <= rate <= high}
-        left = self.num_samples - len(values)
-        if left <= 0 or None in values.values():
+        count = min(ROUND, self.num_samples - len(values))
+        if count <= 0 or None in values.values():
             return list(tried)
-        return [*tried, *self._propose(model, values, min(left, ROUND))]
-
-    def _propose(self, model: str, values: Mapping[float, float | None], count: int) -> list[float]:
-        log_uniform = optuna.distributions.FloatDistribution(*self.lr_range, log=True)
-        distributions: dict[str, optuna.distributions.BaseDistribution] = {RATE: log_uniform}
-        study = self._study(model, len(values))
+        distributions: dict[str, BaseDistribution] = {RATE: FloatDistribution(low, high, log=True)}
+        study, rates = _optuna_study(seed_of("tpe", model, len(values)) % 2**32), list(tried)
         for rate, value in values.items():
-            study.add_trial(optuna.trial.create_trial(params={RATE: rate}, distributions=distributions, value=value))
-        proposed: list[float] = []
+            study.add_trial(create_trial(params={RATE: rate}, distributions=distributions, value=value))
         for _ in range(count):
-            rate = study.ask(distributions).params[RATE]
-            proposed.append(self._rounded(rate, {*values, *proposed}))
-        return proposed
+            exact = study.ask(distributions).params[RATE]
+            rounded = float(f"{exact:.3g}")
+            rates.append(rounded if low <= rounded <= high and rounded not in rates else exact)
+        return rates
 
-    def _rounded(self, rate: float, known: set[float]) -> float:
-        """The rate rounded to three digits, unless that rate is known already or out of the range."""
-        (low, high), short = self.lr_range, float(f"{rate:.3g}")
-        return short if low <= short <= high and short not in known else rate
 
-    def _study(self, model: str, num_values: int) -> optuna.Study:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # constant_liar
-            sampler = optuna.samplers.TPESampler(
-                n_startup_trials=ROUND, constant_liar=True, seed=seed_of("tpe", model, num_values) % 2**32
-            )
-        return optuna.create_study(direction="maximize", sampler=sampler)
+def _optuna_study(seed: int) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # constant_liar
+        sampler = optuna.samplers.TPESampler(n_startup_trials=ROUND, constant_liar=True, seed=seed)
+    return optuna.create_study(direction="maximize", sampler=sampler)
+
+
+def with_rates(study: Study, sampler: Sampler, cells_of: Callable[[Space], tuple[Cell, ...]]) -> Study:
+    """The study with the learning rates that its models have tried, in the order of its folder, and the next round."""
+
+    def cells_at(rates: Iterable[float]) -> tuple[Cell, ...]:
+        return cells_of({**study.space, RATE: tuple(rates)})
+
+    tried: dict[str, dict[float, list[Cell]]] = {study.model_label(cell): {} for cell in cells_at(sampler.lr_range[:1])}
+    if study.folder.read(STUDY_FILE) is not None:
+        saved = load_study(study.folder)
+        planned = {(saved.model_label(cell), cell.experiment.optim.lr) for cell in saved.cells}
+        for cell in cells_at(saved.space[RATE]) if planned else ():
+            label, rate = study.model_label(cell), cell.experiment.optim.lr
+            if (label, rate) in planned:
+                tried[label].setdefault(rate, []).append(cell)
+    rates = {
+        label: sampler.plan(label, {rate: mean_value(study, seeds) for rate, seeds in by_rate.items()})
+        for label, by_rate in tried.items()
+    }
+    space = {**study.space, RATE: tuple(dict.fromkeys(chain(*rates.values())))}
+    cells = tuple(cell for cell in cells_of(space) if cell.experiment.optim.lr in rates[study.model_label(cell)])
+    sampling = {"sampler": "tpe", "num_samples": sampler.num_samples, "lr_range": list(sampler.lr_range)}
+    study = replace(study, space=space, cells=cells, sampling=sampling)
+    return replace(study, num_to_come=num_to_come(study))
+
+
+def mean_value(study: Study, seeds: Sequence[Cell]) -> float | None:
+    """A learning rate's mean validation metric over seeds, negated where lower is better; None until all have one.
+
+    A seed that was stopped before its first epoch, with the others of its learning rate, does not count.
+    """
+    folders = [(cell, study.cell_folder(cell)) for cell in seeds]
+    counted = [cell for cell, folder in folders if not study.settled(cell) or folder.history() or folder.diverged()]
+    values = [value for cell in counted if (value := study.value(cell)) is not None]
+    is_complete = bool(values) and len(values) == len(counted)
+    return seeds[0].metric.rank(mean_and_deviation(values)[0]) if is_complete else None

@@ -5,12 +5,17 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from fernn.metrics.classification import confusion_matrix
 from fernn.train.classification import Logits
-from tune.analysis.plotting import ReportFigure, class_names, confusion_figure, file_name, label_shares, marks
-from tune.analysis.results import ModelRow, seed_predictions
-from tune.analysis.rollout_plots import rollout_figure
-from tune.analysis.scores import field_scores, frame_curves
+from tune.analysis.plotting import (
+    ReportFigure,
+    class_names,
+    confusion_figure,
+    file_name,
+    label_shares,
+    marks,
+    rollout_figure,
+)
+from tune.analysis.results import ModelRow, field_scores, frame_curves, seed_predictions
 from tune.core.study import Study
 from tune.reporting.rate_figures import rate_figures
 from tune.reporting.system_figures import (
@@ -65,7 +70,7 @@ def _confusions(study: Study, rows: Sequence[ModelRow]) -> Iterator[ReportFigure
     for row in rows:
         seeds = [one for one in seed_predictions(study, row) if isinstance(one, Logits)]
         if seeds:
-            counts = torch.stack([confusion_matrix(one.logits, one.labels) for one in seeds]).sum(dim=0)
+            counts = torch.stack([one.confusion() for one in seeds]).sum(dim=0)
             names = class_names(row.experiment.data, len(counts))
             title = f"{row.label} lr {row.lr:g}: test clips of {row.num_seeds} seed{'s' * (row.num_seeds > 1)}"
             figure = confusion_figure(counts, names, "\n".join([title, *marks(study)]))

@@ -8,7 +8,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial
 
-from fernn.train.metric import ACCURACY, Metric
+from fernn.train.task import ACCURACY, Metric
 from tune.analysis.optuna_trials import finished_trials, importances
 from tune.analysis.plotting import ReportFigure, draw_band, finish_axes, one_panel, titled
 from tune.analysis.results import ModelRow

@@ -15,7 +15,7 @@ from fernn.models.noether import NoetherConfig
 from fernn.train.tasks import task_of
 from tune.analysis.published import deviations, search_of
 from tune.analysis.results import model_rows
-from tune.analysis.selection import rule
+from tune.analysis.statistics import selection_rule
 from tune.core.code_record import DISTRIBUTION, FIRST_USED, recorded
 from tune.core.data_source import recorded_data
 from tune.core.given_weights import experiments, imported_cells, imported_folder
@@ -133,7 +133,7 @@ def setup(study: Study) -> dict[str, Any]:
         "seeds": sorted({one.seed for one in planned}),
         "metric": {"name": metric.name, "title": metric.title, "definition": metric.definition},
         "higher_is_better": metric.higher_is_better,
-        "selection": rule(metric),
+        "selection": selection_rule(metric),
         "chosen": [
             {
                 "model": row.label, "learning_rate": row.lr, "num_seeds": row.num_seeds,

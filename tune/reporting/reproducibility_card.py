@@ -60,7 +60,7 @@ def sections(card: Mapping[str, Any]) -> list[Section]:
 
 PSEUDOCODE = (
     "No pseudocode; the code is the description: `fernn/train/loop.py` (an epoch and a step), `fernn/models/` (the "
-    "networks), `tune/analysis/selection.py` (what is reported), `tune/engine/trial.py` (a cell from its "
+    "networks), `tune/analysis/statistics.py` (what is reported), `tune/engine/trial.py` (a cell from its "
     "first epoch to its result)."
 )
 

@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from fernn.train.metric import ACCURACY
+from fernn.train.task import ACCURACY
 from tune.analysis.plotting import blank_figure, draw_seeds, finish_axes, one_panel, titled
-from tune.analysis.results import ModelRow
-from tune.analysis.scores import TITLES, Curves, Fields
+from tune.analysis.results import TITLES, Curves, Fields, ModelRow
 from tune.core.study import Study
 
 

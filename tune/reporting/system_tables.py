@@ -6,7 +6,7 @@ from fernn.flows.field_symmetries import SHIFTS
 from fernn.train.fields import DOMAIN
 from tune.analysis.literature import RANGE
 from tune.analysis.report_table import ReportTable, Row
-from tune.analysis.scores import TITLES, Curves, Fields, field_scores, frame_curves
+from tune.analysis.results import TITLES, Curves, Fields, field_scores, frame_curves
 from tune.analysis.statistics import mean_and_deviation
 from tune.reporting.table import Table
 

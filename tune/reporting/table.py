@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fernn.train.metric import Metric
+from fernn.train.task import Metric
 from fernn.train.tasks import task_of
 from tune.analysis.published import missing_values, obstacles, published_value, search_of
 from tune.analysis.results import CellResult, ModelRow, imported_results, model_rows
-from tune.analysis.selection import rule
 from tune.analysis.significance import against_published
+from tune.analysis.statistics import selection_rule
 from tune.core.given_weights import ImportedCell, experiments
 from tune.core.search_spec import Published, Search
 from tune.core.study import Study, StudyError
@@ -68,7 +68,7 @@ def notes(study: Study) -> list[str]:
     if not experiments(study):
         raise StudyError(f"study {study.name!r} has no cell: run its search first")
     data = experiments(study)[0].data
-    lines = [rule(task_of(data).metric), *strategy(study), data.note()]
+    lines = [selection_rule(task_of(data).metric), *strategy(study), data.note()]
     lines += [f"{mark}; these numbers compare with no published ones." for mark in mark_lines(study)]
     models = [cell.experiment.model for cell in study.cells]
     lines += [OWN.format(name=name) for name in dict.fromkeys(model.name for model in models if model.is_own)]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fernn.equivariance.trained import CIRCULAR, flow_of
-from fernn.train.metric import Metric
+from fernn.train.task import Metric
 from tune.analysis.report_table import UNKNOWN, ReportTable, Row
 from tune.analysis.results import ModelRow
 from tune.analysis.significance import against_published, comparisons, interval_over_persons, selection_on_test

@@ -12,11 +12,9 @@ from pathlib import Path
 from mlflow.entities import Experiment, Metric, Run
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
-from fernn.train.loop import Row
-from tune.analysis.plotting import marks, png, test_figure
+from tune.analysis.plotting import marks, png, rollout_figure, test_figure
 from tune.analysis.report_table import bullets
 from tune.analysis.results import ModelRow, test_predictions
-from tune.analysis.rollout_plots import rollout_figure
 from tune.core.cell_folder import BEST, CellFolder
 from tune.core.identity import ID, OWNER, OWNER_ID, PLACE, is_view_of, owner_tags, require_no_copy
 from tune.core.result import Result
@@ -24,10 +22,9 @@ from tune.core.study import Cell, Study, StudyError
 from tune.reporting.table import notes
 from tune.services.databases import is_database
 from tune.services.mlflow_client import MlflowClient
+from tune.tracking import ui_views
 from tune.tracking.model_registry import register
-from tune.tracking.run_facts import dataset, mark_tags, metrics, model_note, params, study_note
-from tune.tracking.run_tree import NODE, RunTree, move_artifacts, runs_of
-from tune.tracking.ui_views import CHOSEN, LINE, line_of, lines, links, spread_tag, view_tags
+from tune.tracking.run_tree import NODE, RunTree, dataset, metrics, move_artifacts, params, runs_of
 
 RUN_ID = re.compile("[0-9a-f]{32}")
 STOPPED = "fernn.stopped"
@@ -43,44 +40,39 @@ class Tracker:
     def __init__(self, study: Study, uri: str) -> None:
         self.study, self.uri = study, uri
         self.client = MlflowClient(uri)
+        self._artifacts = study.folder.path_of("mlflow-artifacts") if is_database(uri) else None
         self.experiment_id = self._experiment()
-        self.tree = RunTree(self.client, self.experiment_id, mark_tags(study))
+        self.tree = RunTree(self.client, self.experiment_id, ui_views.mark_tags(study))
         self._shipped: dict[str, int] = {}
 
     def _experiment(self) -> str:
         """The id of the study's experiment. Without a server, its artifacts are in the study's folder."""
-        known = self._known_experiment()
-        if known is None:
-            return self.client.create_experiment(self.study.name, self._home(), tags=owner_tags(self.study))
-        if known.name != self.study.name and self.client.get_experiment_by_name(self.study.name) is None:
-            self.client.rename_experiment(known.experiment_id, self.study.name)
-        for name, value in owner_tags(self.study).items():
-            if known.tags.get(name) != value:
-                self.client.set_experiment_tag(known.experiment_id, name, value)
-        self._bring_artifacts(known)
-        return known.experiment_id
-
-    def _home(self) -> str | None:
-        """The place of artifacts, None where a server decides."""
-        return self.study.folder.path_of("mlflow-artifacts") if is_database(self.uri) else None
+        experiment = self._known_experiment()
+        if experiment is None:
+            return self.client.create_experiment(self.study.name, self._artifacts, tags=owner_tags(self.study))
+        if experiment.name != self.study.name and self.client.get_experiment_by_name(self.study.name) is None:
+            self.client.rename_experiment(experiment.experiment_id, self.study.name)
+        self._set_experiment_tags(experiment, owner_tags(self.study))
+        self._bring_artifacts(experiment)
+        return experiment.experiment_id
 
     def _bring_artifacts(self, experiment: Experiment) -> None:
         """Update the addresses of artifacts after a study moved. None in its database may lead elsewhere.
 
         Raises OSError for artifacts that a server keeps.
         """
-        if (home := self._home()) is None:
+        if (home := self._artifacts) is None:
             return
         if experiment.artifact_location.startswith("mlflow-artifacts:"):
             raise OSError("its files are kept by an MLflow server: give the server's address with --tracking-uri")
         runs = runs_of(self.client, experiment.experiment_id)
-        wrong = [run for run in runs if run.info.artifact_uri != f"{home}/{run.info.run_id}/artifacts"]
-        if experiment.artifact_location != home or wrong:
+        places = {run.info.artifact_uri == f"{home}/{run.info.run_id}/artifacts" for run in runs}
+        if experiment.artifact_location != home or False in places:
             move_artifacts(self.uri, experiment.experiment_id, home)
 
     def log_files(self, run_id: str, folder: Path, into: str = "") -> None:
         """Log the files of a folder into the run's folder ``into``; raises LeadsOutError for a link there."""
-        if self._home() is not None:
+        if self._artifacts is not None:
             if not RUN_ID.fullmatch(run_id):
                 raise OSError(f"a run has the id {run_id!r:.80}, which is not one of MLflow")
             target = Path("mlflow-artifacts", run_id, "artifacts", into)
@@ -91,9 +83,9 @@ class Tracker:
     def _known_experiment(self) -> Experiment | None:
         """The experiment with the study's id, else with its name; raises StudyError where that is another study's."""
         ours = f"tags.`{OWNER_ID}` = '{self.study.id}'"
-        if self.study.id and (found := self.client.search_experiments(filter_string=ours)):
-            require_no_copy(self.study.folder, {ID: self.study.id, PLACE: found[0].tags.get(OWNER)})
-            return found[0]
+        if self.study.id and (experiments := self.client.search_experiments(filter_string=ours)):
+            require_no_copy(self.study.folder, {ID: self.study.id, PLACE: experiments[0].tags.get(OWNER)})
+            return experiments[0]
         named = self.client.get_experiment_by_name(self.study.name)
         if named is None or is_view_of(self.study, named.tags, self.uri, lambda: self._shows_ours(named)):
             return named
@@ -108,7 +100,7 @@ class Tracker:
         for cell in self.study.cells:
             run, rows = runs.get(f"cell/{cell.key}"), self.study.cell_folder(cell).history()
             if run is not None and rows:
-                stamps = {one.timestamp for one in self.client.get_metric_history(run.info.run_id, WATERMARK)}
+                stamps = {metric.timestamp for metric in self.client.get_metric_history(run.info.run_id, WATERMARK)}
                 return int(rows[0]["time/recorded_at"] * 1000) in stamps
         return False
 
@@ -117,43 +109,42 @@ class Tracker:
         study = self.study
         done = study.folder.each(lambda cell: study.cell_folder(cell).done() is not None, study.cells)
         for cell, is_done in zip(study.cells, done, strict=True):
-            folder, run = study.cell_folder(cell), self.tree.get(f"cell/{cell.key}")
+            run = self.tree.get(f"cell/{cell.key}")
             if is_done:
                 if run is None or run.info.status != "FINISHED":
-                    self.finish(cell, folder)
+                    self.finish(cell)
             elif study.settled(cell):
                 if run is None or STOPPED not in run.data.tags:
-                    self.stop(cell, folder)
-            elif (rows := folder.history()) and rows[-1]["epoch"] > self._shipped_epoch(run):
-                self.ship(cell, rows)
+                    self.stop(cell)
+            elif (rows := study.cell_folder(cell).history()) and rows[-1]["epoch"] > self._shipped_epoch(run):
+                self.ship(cell)
 
-    def start(self, cell: Cell) -> None:
-        """Open the cell's run and those above it; create those that do not exist."""
-        model, lr, data = self.study.model_label(cell), f"{cell.experiment.optim.lr:g}", dataset(self.study, cell)
-        study = self.tree.open("study", self.study.name, data)
-        of_model = self.tree.open(f"model/{model}", model, data, study)
-        of_lr = self.tree.open(f"lr/{model}/{lr}", f"lr{lr} · {model}", data, of_model)
-        self.tree.open(f"cell/{cell.key}", self._cell_name(cell), data, of_lr, params(cell))
-        for node in ("study", f"model/{model}", f"lr/{model}/{lr}", f"cell/{cell.key}"):
-            self.tree.set_status(node, "RUNNING")
+    def start(self, cell: Cell) -> Run:
+        """Open the cell's run and those above it, and create those that do not exist; the cell's run."""
+        label, experiment, data = self.study.model_label(cell), cell.experiment, dataset(self.study, cell)
+        lr, node = f"{experiment.optim.lr:g}", f"cell/{cell.key}"
+        name = f"seed{experiment.seed} · lr{lr} · {label}"  # the seed first: lists of runs cut the end of a name
+        if self.tree.is_named(name, but=node):
+            name += f" · {experiment.epochs} epochs"
+        names = {"study": self.study.name, f"model/{label}": label, f"lr/{label}/{lr}": f"lr{lr} · {label}"}
+        run: Run | None = None
+        for above, title in names.items():
+            run = self.tree.open(above, title, data, run)
+        run = self.tree.open(node, name, data, run, params(cell))
+        for opened in (*names, node):
+            self.tree.set_status(opened, "RUNNING")
+        return run
 
-    def _cell_name(self, cell: Cell) -> str:
-        """The name begins with the seed, since lists of runs cut the end of a name."""
-        experiment = cell.experiment
-        name = f"seed{experiment.seed} · lr{experiment.optim.lr:g} · {self.study.model_label(cell)}"
-        is_taken = name in self.tree.names(but=f"cell/{cell.key}")
-        return f"{name} · {experiment.epochs} epochs" if is_taken else name
-
-    def ship(self, cell: Cell, rows: Sequence[Row]) -> None:
-        """Log the rows of epochs that MLflow does not have."""
-        self.start(cell)
-        run = self.tree[f"cell/{cell.key}"]
+    def ship(self, cell: Cell) -> Run:
+        """Log the rows of epochs that MLflow does not have; the cell's run."""
+        run = self.start(cell)
         run_id, shipped = run.info.run_id, self._shipped_epoch(run)
-        fresh = [row for row in rows if row["epoch"] > shipped]
+        fresh = [row for row in self.study.cell_folder(cell).history() if row["epoch"] > shipped]
         for first in range(0, len(fresh), ROWS_PER_BATCH):
             batch = fresh[first : first + ROWS_PER_BATCH]
             self.client.log_batch(run_id, metrics=[metric for row in batch for metric in metrics(row)])
             self._shipped[run_id] = int(batch[-1]["epoch"])
+        return run
 
     def _shipped_epoch(self, run: Run | None) -> int:
         """The last epoch that MLflow has of a cell's run, 0 where there is none."""
@@ -165,24 +156,23 @@ class Tracker:
             self._shipped[run_id] = max(steps, default=0)
         return self._shipped[run_id]
 
-    def finish(self, cell: Cell, folder: CellFolder) -> None:
+    def finish(self, cell: Cell) -> None:
         """Log the rest of a finished cell: rows, test result, best checkpoint, figures."""
-        self.ship(cell, folder.history())
-        run, done = self.tree[f"cell/{cell.key}"], folder.done() or Result()
-        now = int((done.finished_at or 0) * 1000)
+        run, folder = self.ship(cell), self.study.cell_folder(cell)
+        done = folder.done() or Result()
+        stamp, step = int((done.finished_at or 0) * 1000), done.best_epoch or 0
         values = {f"best/{name}": value for name, value in done.metrics.items()}
         values |= {f"equivariance_error/{name}": error for name, error in done.law_errors.items()}
-        best = [Metric(name, value, now, done.best_epoch or 0) for name, value in values.items()]
+        best = [Metric(name, value, stamp, step) for name, value in values.items()]
         self.client.log_batch(run.info.run_id, metrics=best)
         self._log_artifacts(run, cell, folder)
         if STOPPED in run.data.tags:  # it was continued
             self.client.delete_tag(run.info.run_id, STOPPED)
         self.tree.set_status(f"cell/{cell.key}", "FINISHED")
 
-    def stop(self, cell: Cell, folder: CellFolder) -> None:
+    def stop(self, cell: Cell) -> None:
         """Log a cell that was stopped early or diverged, and the reason."""
-        self.ship(cell, folder.history())
-        run = self.tree[f"cell/{cell.key}"]
+        run, folder = self.ship(cell), self.study.cell_folder(cell)
         self.client.set_tag(run.info.run_id, STOPPED, folder.stopped() or folder.failure() or "")
         self.tree.set_status(f"cell/{cell.key}", "FAILED" if folder.diverged() else "KILLED")
 
@@ -203,36 +193,37 @@ class Tracker:
         moment = (int(1000 * max((done.finished_at or 0 for done in results), default=0)), len(results))
         self.tree.set_tags("study", {MLFLOW_RUN_NOTE: bullets(notes(self.study))})
         for row in rows:
-            metric, node, note = row.metric, f"model/{row.label}", model_note(self.study, row)
-            register(self.client, self.study, row, self.tree[f"cell/{row.best.key}"].info.run_id, note)
+            metric, node, note = row.metric, f"model/{row.label}", ui_views.model_note(self.study, row)
+            register(self.client, self.study, row, self.run(f"cell/{row.best.key}").info.run_id, note)
             spread = metric.spread(row.test, row.test_deviation)
-            self.tree.set_tags(node, {MLFLOW_RUN_NOTE: note, spread_tag(metric): spread})
+            self.tree.set_tags(node, {MLFLOW_RUN_NOTE: note, ui_views.spread_tag(metric): spread})
             self.tree.set_metrics(node, row.summary(), *moment)
             for lr, value in row.validation_by_lr.items():
                 mean = {f"validation/{metric.name}_mean": value}
                 self.tree.set_metrics(f"lr/{row.label}/{lr:g}", mean, *moment)
         self._mark_cells(rows)
-        about = {MLFLOW_RUN_NOTE: study_note(self.study, rows, self.experiment_id)}
-        self._set_experiment_tags(view_tags(self.study, rows, moment[0]) | about)
+        tags = ui_views.view_tags(self.study, rows, moment[0])
+        tags |= {MLFLOW_RUN_NOTE: ui_views.study_note(self.study, rows, self.experiment_id)}
+        self._set_experiment_tags(self.client.get_experiment(self.experiment_id), tags)
 
     def _mark_cells(self, rows: Sequence[ModelRow]) -> None:
         """Tag every cell with the line of its curves, and whether the table reports it."""
-        chosen = {one.cell.key for row in rows for one in row.chosen}
-        named = lines(self.study, rows)
+        chosen = {result.cell.key for row in rows for result in row.chosen}
+        named = ui_views.lines(self.study, rows)
         for cell in self.study.cells:
-            tags = {LINE: named[line_of(self.study, cell)], CHOSEN: "True" if cell.key in chosen else None}
+            line, is_chosen = named[ui_views.line_of(self.study, cell)], cell.key in chosen
+            tags = {ui_views.LINE: line, ui_views.CHOSEN: "True" if is_chosen else None}
             self.tree.set_tags(f"cell/{cell.key}", tags)
 
-    def _set_experiment_tags(self, values: Mapping[str, str]) -> None:
+    def _set_experiment_tags(self, experiment: Experiment, values: Mapping[str, str]) -> None:
         """Set the tags that the experiment does not have."""
-        known = self.client.get_experiment(self.experiment_id).tags
         for name, value in values.items():
-            if known.get(name) != value:
-                self.client.set_experiment_tag(self.experiment_id, name, value)
+            if experiment.tags.get(name) != value:
+                self.client.set_experiment_tag(experiment.experiment_id, name, value)
 
     def links(self) -> dict[str, str]:
         """The addresses of the saved views."""
-        return links(self.uri, self.experiment_id)
+        return ui_views.links(self.uri, self.experiment_id)
 
     def run(self, node: str) -> Run:
         """The node's run as MLflow has it now; raises KeyError where there is none."""

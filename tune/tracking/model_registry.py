@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from tune.analysis.results import ModelRow, registered_name
@@ -20,28 +19,23 @@ def register(client: MlflowClient, study: Study, row: ModelRow, run_id: str, not
     ``run_id`` is the run of the checkpoint's cell.
     """
     name, key = registered_name(study, row), row.best.key
+    registered = registered_key(client, name)
     if row.breaches:
-        return withdraw(client, name)
-    if registered_key(client, name) != key:
+        if registered is not None:
+            client.delete_registered_model_alias(name, "best")
+        return
+    if registered != key:
         with suppress(MlflowException):  # it exists already
             client.create_registered_model(name)
-        known = [one for one in client.search_model_versions(f"name = '{name}'") if one.tags.get(KEY) == key]
-        version = known[0] if known else _create_version(client, study, row, run_id)
+        versions = client.search_model_versions(f"name = '{name}'")
+        version = next((version for version in versions if version.tags.get(KEY) == key), None)
+        if version is None:
+            text = f"The best epoch's weights of {study.label(row.best)}."
+            source = f"runs:/{run_id}/best"
+            version = client.create_model_version(name, source, run_id, tags={KEY: key}, description=text)
         client.set_registered_model_alias(name, "best", version.version)
     if client.get_registered_model(name).description != note:
         client.update_registered_model(name, note)
-
-
-def withdraw(client: MlflowClient, name: str) -> None:
-    """Remove the alias "best" from the model, where it has one."""
-    if registered_key(client, name) is not None:
-        client.delete_registered_model_alias(name, "best")
-
-
-def _create_version(client: MlflowClient, study: Study, row: ModelRow, run_id: str) -> ModelVersion:
-    tags, text = {KEY: row.best.key}, f"The best epoch's weights of {study.label(row.best)}."
-    name = registered_name(study, row)
-    return client.create_model_version(name, f"runs:/{run_id}/best", run_id, tags=tags, description=text)
 
 
 def registered_key(client: MlflowClient, name: str) -> str | None:

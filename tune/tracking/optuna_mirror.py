@@ -35,29 +35,23 @@ def mirror(study: Study, url: str | None) -> None:
 
 
 def _mirror(study: Study, storage: optuna.storages.RDBStorage) -> None:
-    _forget_other_names(study, storage)
-    wanted, mirrored = trials(study), _open(study, storage)
-    known = mirrored.get_trials(deepcopy=False)
-    if [_content(trial) for trial in known] == [_content(trial) for trial in wanted[: len(known)]]:
-        fresh = wanted[len(known) :]
-    else:  # a finished trial cannot be changed, and the seeds or the order of trials are different now
-        optuna.delete_study(study_name=study.name, storage=storage)
-        mirrored, fresh = _open(study, storage), wanted
-    mirrored.add_trials(fresh)
-
-
-def _forget_other_names(study: Study, storage: optuna.storages.RDBStorage) -> None:
-    """Delete the study's entries under earlier names of its folder."""
     for other in optuna.get_all_study_summaries(storage, include_best_trial=False):
-        if other.study_name != study.name and other.user_attrs.get(OWNER_ID) == study.id != "":
+        if other.study_name != study.name and other.user_attrs.get(OWNER_ID) == study.id != "":  # its earlier name
             optuna.delete_study(study_name=other.study_name, storage=storage)
+    wanted, mirrored = trials(study), _open(study, storage)
+    stored = mirrored.get_trials(deepcopy=False)
+    if [_content(trial) for trial in stored] != [_content(trial) for trial in wanted[: len(stored)]]:
+        # a finished trial cannot be changed, and the seeds or the order of trials are different now
+        optuna.delete_study(study_name=study.name, storage=storage)
+        mirrored, stored = _open(study, storage), []
+    mirrored.add_trials(wanted[len(stored) :])
 
 
 def _open(study: Study, storage: optuna.storages.RDBStorage) -> optuna.Study:
     direction = StudyDirection.MAXIMIZE if study.metric.higher_is_better else StudyDirection.MINIMIZE
-    found = optuna.create_study(study_name=study.name, storage=storage, direction=direction, load_if_exists=True)
-    marks, known = found.user_attrs, found.get_trials(deepcopy=False)
-    if (marks or known) and not is_view_of(study, marks, str(storage.engine.url), lambda: _shows_ours(study, known)):
+    opened = optuna.create_study(study_name=study.name, storage=storage, direction=direction, load_if_exists=True)
+    marks, stored = opened.user_attrs, opened.get_trials(deepcopy=False)
+    if (marks or stored) and not is_view_of(study, marks, str(storage.engine.url), lambda: _shows_ours(study, stored)):
         raise StudyError(
             f"Optuna's database has a study {study.name!r} of {marks.get(OWNER) or 'an unknown owner'}, not of "
             f"{study.folder.root}: give this study another name with --study, rename its folder, or give another "
@@ -65,13 +59,13 @@ def _open(study: Study, storage: optuna.storages.RDBStorage) -> optuna.Study:
         )
     for name, value in owner_tags(study).items():
         if marks.get(name) != value:
-            found.set_user_attr(name, value)
-    return found
+            opened.set_user_attr(name, value)
+    return opened
 
 
-def _shows_ours(study: Study, known: Sequence[FrozenTrial]) -> bool:
-    """Whether a trial has the starting time of one of this folder's trials."""
-    return bool({one.datetime_start for one in known} & {one.datetime_start for one in trials(study)})
+def _shows_ours(study: Study, stored: Sequence[FrozenTrial]) -> bool:
+    """Whether a stored trial has the starting time of one of this folder's trials."""
+    return bool({trial.datetime_start for trial in stored} & {trial.datetime_start for trial in trials(study)})
 
 
 def _content(trial: FrozenTrial) -> tuple[Any, ...]:

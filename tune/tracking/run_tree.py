@@ -1,15 +1,20 @@
-"""A study's nested runs in MLflow, each identified by a tag.
+"""A study's nested runs in MLflow, each identified by a tag, and what a cell's run holds.
 
 study ─ model ─ learning rate ─ cell (one seed)
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 from sqlalchemy import create_engine, literal, update
+from sqlalchemy.pool import NullPool
 
+from fernn.train.loop import Row
+from tune.core.console import masked
+from tune.core.study import Cell, Study
 from tune.services.mlflow_client import MlflowClient
 
 NODE = "fernn.node"
@@ -22,26 +27,10 @@ class RunTree:
     def __init__(self, client: MlflowClient, experiment_id: str, marks: Mapping[str, str]) -> None:
         self.client, self.experiment_id = client, experiment_id
         self._marks = dict(marks)
-        self._runs = self._known()
-        self._running = {node for node, run in self._runs.items() if run.info.status == "RUNNING"}
-
-    def _known(self) -> dict[str, Run]:
-        """The existing runs. Of a run that a failing server created twice, the later one is deleted."""
-        found: dict[str, Run] = {}
-        for run in sorted(self._search(), key=lambda run: (run.info.start_time, run.info.run_id)):
-            if found.setdefault(run.data.tags[NODE], run) is not run:
-                self.client.delete_run(run.info.run_id)
-        return found
-
-    def _search(self, where: str = "") -> Iterator[Run]:
-        return runs_of(self.client, self.experiment_id, where)
-
-    def __contains__(self, node: str) -> bool:
-        return node in self._runs
-
-    def __getitem__(self, node: str) -> Run:
-        """The run as last read; raises KeyError where there is none."""
-        return self._runs[node]
+        self._runs: dict[str, Run] = {}
+        for run in sorted(runs_of(client, experiment_id), key=lambda run: (run.info.start_time, run.info.run_id)):
+            if self._runs.setdefault(run.data.tags[NODE], run) is not run:  # a failing server created it twice
+                client.delete_run(run.info.run_id)
 
     def get(self, node: str) -> Run | None:
         """The run as last read, None where there is none."""
@@ -52,38 +41,35 @@ class RunTree:
         self._runs[node] = self.client.get_run(self._runs[node].info.run_id)
         return self._runs[node]
 
-    def names(self, but: str) -> set[str]:
-        """The names of all runs except one node's."""
-        return {run.info.run_name for node, run in self._runs.items() if node != but}
+    def is_named(self, name: str, but: str) -> bool:
+        """Whether a run has that name, except the run of one node."""
+        return any(run.info.run_name == name for node, run in self._runs.items() if node != but)
 
     def open(self, node: str, name: str, data: Dataset, parent: Run | None = None, params: Sequence[Param] = ()) -> Run:
         """The node's run. It is searched before it is created, since a failing server may have created a part of it."""
-        if (run := self._runs.get(node)) is None:
-            run = next(self._search(f"tags.`{NODE}` = '{node}'"), None)
-            if run is None:
-                tags = {NODE: node} | self._marks | ({MLFLOW_PARENT_RUN_ID: parent.info.run_id} if parent else {})
-                run = self.client.create_run(self.experiment_id, tags=tags, run_name=name)
-            self._runs[node] = run
-            self._running.add(node)
-        lacks_data = run.inputs is None or not run.inputs.dataset_inputs
-        lacks_params = bool(params) and not run.data.params
-        if lacks_data:
-            inputs = [DatasetInput(data, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])]
-            self.client.log_inputs(run.info.run_id, inputs)
-        if lacks_params:
-            self.client.log_batch(run.info.run_id, params=params)
-        return self.read(node) if lacks_data or lacks_params else run
+        run = self.get(node) or next(runs_of(self.client, self.experiment_id, f"tags.`{NODE}` = '{node}'"), None)
+        if run is None:
+            tags = {NODE: node} | self._marks | ({MLFLOW_PARENT_RUN_ID: parent.info.run_id} if parent else {})
+            run = self.client.create_run(self.experiment_id, tags=tags, run_name=name)
+        self._runs[node] = run
+        run_id, has_data = run.info.run_id, run.inputs is not None and run.inputs.dataset_inputs
+        has_params = not params or run.data.params
+        if not has_data:
+            self.client.log_inputs(run_id, [DatasetInput(data, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])])
+        if not has_params:
+            self.client.log_batch(run_id, params=params)
+        return run if has_data and has_params else self.read(node)
 
     def set_status(self, node: str, status: str) -> None:
         """Reopen the run with "RUNNING", end it with any other status."""
-        run_id = self._runs[node].info.run_id
+        run = self._runs[node].info
         if status != "RUNNING":
-            self.client.set_terminated(run_id, status=status)
-            self._running.discard(node)
-            self.read(node)
-        elif node not in self._running:
-            self.client.update_run(run_id, status=status)
-            self._running.add(node)
+            self.client.set_terminated(run.run_id, status=status)
+        elif run.status != status:
+            self.client.update_run(run.run_id, status=status)
+        else:
+            return
+        self.read(node)
 
     def set_metrics(self, node: str, values: Mapping[str, float], stamp: int, step: int) -> None:
         """Log the values that the run does not have yet."""
@@ -96,9 +82,9 @@ class RunTree:
         """Set the tags that the run does not have, and delete those whose value is None."""
         if node not in self._runs:
             return
-        run, known = self._runs[node], self._runs[node].data.tags
-        fresh = [RunTag(name, value) for name, value in values.items() if value not in (None, known.get(name))]
-        stale = [name for name, value in values.items() if value is None and name in known]
+        run, tags = self._runs[node], self._runs[node].data.tags
+        fresh = [RunTag(name, value) for name, value in values.items() if value not in (None, tags.get(name))]
+        stale = [name for name, value in values.items() if value is None and name in tags]
         if fresh:
             self.client.log_batch(run.info.run_id, tags=fresh)
         for name in stale:
@@ -108,9 +94,10 @@ class RunTree:
 
     def close(self, complete: bool) -> None:
         """End every open run: FINISHED where the study is complete, which includes earlier KILLED runs, else KILLED."""
-        above = {node for node, run in self._runs.items() if run.info.status != "FINISHED" and _is_above(node)}
-        for node in sorted(self._running | above if complete else self._running):
-            self.set_status(node, "FINISHED" if complete and _is_above(node) else "KILLED")
+        for node, run in sorted(self._runs.items()):
+            status, ends = run.info.status, complete and not node.startswith("cell/")
+            if status == "RUNNING" or (ends and status != "FINISHED"):
+                self.set_status(node, "FINISHED" if ends else "KILLED")
 
 
 def runs_of(client: MlflowClient, experiment_id: str, where: str = "") -> Iterator[Run]:
@@ -123,18 +110,30 @@ def runs_of(client: MlflowClient, experiment_id: str, where: str = "") -> Iterat
             return
 
 
-def _is_above(node: str) -> bool:
-    return not node.startswith("cell/")
-
-
 def move_artifacts(uri: str, experiment_id: str, home: str) -> None:
     """Set the place of the artifacts of an experiment and its runs to ``home``, in the database at ``uri``."""
     runs = update(SqlRun).where(SqlRun.experiment_id == int(experiment_id))
     experiment = update(SqlExperiment).where(SqlExperiment.experiment_id == int(experiment_id))
-    engine = create_engine(uri)
-    try:
-        with engine.begin() as connection:
-            connection.execute(experiment.values(artifact_location=home))
-            connection.execute(runs.values(artifact_uri=literal(f"{home}/") + SqlRun.run_uuid + "/artifacts"))
-    finally:
-        engine.dispose()
+    with create_engine(uri, poolclass=NullPool).begin() as connection:
+        connection.execute(experiment.values(artifact_location=home))
+        connection.execute(runs.values(artifact_uri=literal(f"{home}/") + SqlRun.run_uuid + "/artifacts"))
+
+
+def dataset(study: Study, cell: Cell) -> Dataset:
+    """MLflow's entry of the data set: its name, the beginning of its hash, and its place."""
+    source = json.dumps({"uri": masked(study.data)})
+    return Dataset(cell.experiment.data.name, cell.data_hash[:12], "local", source)
+
+
+def params(cell: Cell) -> list[Param]:
+    """Every field of the experiment, and everything else that decides the result."""
+    config = cell.config()
+    flat = config.pop("experiment") | config | {"key": cell.key}
+    return [Param(name, value if isinstance(value, str) else json.dumps(value)) for name, value in flat.items()]
+
+
+def metrics(row: Row) -> list[Metric]:
+    """A row as MLflow's metrics: the epoch is the step, the row's own time the timestamp."""
+    values = dict(row)
+    step, stamp = int(values.pop("epoch")), int(values.pop("time/recorded_at") * 1000)
+    return [Metric(name, value, stamp, step) for name, value in values.items()]

@@ -1,4 +1,4 @@
-"""Two saved views of a study in MLflow's pages, and the links that open them.
+"""What MLflow's pages show of a study: tags, descriptions, two saved views, and the links that open them.
 
 MLflow keeps a saved view as a tag of the experiment: a name, times, and the state of the page as JSON. Its menu
 "Views" lists them. The models' view is a table with mean ± deviation; the curves' view is a page of charts, in which
@@ -9,10 +9,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from fernn.train.metric import ACCURACY, Metric
+from fernn.train.task import ACCURACY, Metric
+from tune.analysis.report_table import bullets, grid
 from tune.analysis.results import ModelRow
 from tune.core.study import Cell, Study
-from tune.reporting.table import marks
+from tune.reporting.table import columns, law_breaches, mark_lines, marks, notes, row_cells
 from tune.tracking.run_tree import NODE
 
 MODELS, CURVES = "models", "curves"
@@ -63,10 +64,10 @@ def lines(study: Study, rows: Sequence[ModelRow]) -> dict[str, str]:
     """
     named: dict[str, str] = {}
     taken: set[int] = set()
-    for line in [line_of(study, cell) for cell in (*(row.best for row in rows), *study.cells)]:
-        if line not in named:
-            names = [line + BLANK * number for number in range(NUM_COLORS)]
-            named[line] = next((name for name in names if color(name) not in taken), line)
+    for cell in (*(row.best for row in rows), *study.cells):
+        if (line := line_of(study, cell)) not in named:
+            padded = (line + BLANK * number for number in range(NUM_COLORS))
+            named[line] = next((name for name in padded if color(name) not in taken), line)
             taken.add(color(named[line]))
     return named
 
@@ -103,7 +104,7 @@ def models_state(study: Study) -> dict[str, Any]:
     name = study.metric.name
     widths = {f"tags.`{spread_tag(study.metric)}`": 130} | ({f"tags.`{MARKS}`": 75} if marks(study) else {})
     numbers = {"num_seeds": 90, "lr": 70, f"test/{name}_mean": 140, f"test/{name}_deviation": 160}
-    widths |= {f"metrics.`{one}`": width for one, width in numbers.items()}
+    widths |= {f"metrics.`{number}`": width for number, width in numbers.items()}
     return {
         "searchFilter": f"tags.`{NODE}` LIKE 'model/%'",
         **best_first(f"test/{name}_mean", study.metric),
@@ -119,40 +120,30 @@ def best_first(name: str, metric: Metric) -> dict[str, Any]:
 
 
 def curves_state(study: Study, rows: Sequence[ModelRow]) -> dict[str, Any]:
-    """Charts with a line for each row of the table, or where there is no row yet, for each model and learning rate."""
-    named = lines(study, rows)
-    names = [named[line_of(study, row.best)] for row in rows] or list(named.values())
-    closed = [{"uuid": one, "name": one, "display": False, "isReordered": False} for one in COLLAPSED]
+    """Charts with a line for each row of the table, or where there is no row yet, for each model and learning rate.
+
+    They show the metric on validation clips by epoch, its test value at the best epoch, and the loss by epoch. MLflow's
+    page titles each with the metric's name.
+    """
+    named, name, scale = lines(study, rows), study.metric.name, "linear" if study.metric == ACCURACY else "log"
+    shown = [named[line_of(study, row.best)] for row in rows] or list(named.values())
+    title = " · ".join(filter(None, [marks(study), "mean over seeds, band: min to max"]))
+    section = {"uuid": FIRST, "name": title, "display": True, "isReordered": False, "columns": 2}
+    closed = [{"uuid": group, "name": group, "display": False, "isReordered": False} for group in COLLAPSED]
+    curve, test, loss = f"validation/{name}", f"best/test/{name}", "train/loss"
     return {
         "searchFilter": f"tags.`{CHOSEN}` = 'True'" if rows else f"tags.`{NODE}` LIKE 'cell/%'",
-        **best_first(f"best/test/{study.metric.name}", study.metric),
+        **best_first(test, study.metric),
         "groupBy": {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": LINE}]},
-        "groupsExpanded": {f"tag.{LINE}.{name}": False for name in names},
+        "groupsExpanded": {f"tag.{LINE}.{line}": False for line in shown},
         "useGroupedValuesInCharts": True,
         "runsHiddenMode": "SHOW_ALL",
         "runListHidden": True,  # the charts' legends name the lines
-        "selectedColumns": [f"metrics.`best/test/{study.metric.name}`"],
+        "selectedColumns": [f"metrics.`{test}`"],
         "isAccordionReordered": True,  # else sections stand in the order of their names
-        "compareRunSections": [
-            {"uuid": FIRST, "name": section_name(study), "display": True, "isReordered": False, "columns": 2},
-            *closed,
-        ],
-        "compareRunCharts": charts(study),
+        "compareRunSections": [section, *closed],
+        "compareRunCharts": [line_chart(curve, scale), chart("BAR", test), line_chart(loss, scale)],
     }
-
-
-def section_name(study: Study) -> str:
-    """The title of the first section of charts."""
-    return " · ".join(filter(None, [marks(study), "mean over seeds, band: min to max"]))
-
-
-def charts(study: Study) -> list[dict[str, Any]]:
-    """The first charts: the metric on validation clips by epoch, its test value at the best epoch, the loss by epoch.
-
-    MLflow's page titles each with the metric's name.
-    """
-    name, scale = study.metric.name, "linear" if study.metric == ACCURACY else "log"
-    return [line_chart(f"validation/{name}", scale), chart("BAR", f"best/test/{name}"), line_chart("train/loss", scale)]
 
 
 def line_chart(metric: str, scale: str) -> dict[str, Any]:
@@ -167,3 +158,31 @@ def chart(kind: str, metric: str) -> dict[str, Any]:
     """The settings that every chart has."""
     place = {"metricSectionId": FIRST, "deleted": False, "isGenerated": False, "runsCountToCompare": 20}
     return {"uuid": metric, "type": kind, "metricKey": metric} | place
+
+
+def mark_tags(study: Study) -> dict[str, str]:
+    """The tags of every run with the marks of the study."""
+    tags = {"fernn.demo": str(study.demo), "fernn.partial": str(bool(study.partial))}
+    tags |= {"fernn.stand_in": study.stand_in} if study.stand_in else {}
+    lines = mark_lines(study)
+    return tags | ({MARKS: "; ".join(lines)} if lines else {})
+
+
+def study_note(study: Study, rows: Sequence[ModelRow], experiment_id: str) -> str:
+    """The experiment's description: marks, the searched fields, links to its views, the table and its remarks."""
+    models, curves = (route(experiment_id, view) for view in (MODELS, CURVES))
+    sizes = ", ".join(f"{len(values)} × {name}" for name, values in study.space.items())
+    num_done = len(study.cells) - len(study.missing())
+    parts = [
+        *(f"**{mark}**" for mark in mark_lines(study)),
+        f"Study `{study.name}`: {sizes}; {num_done} of {len(study.cells)} cells are done.",
+        f"[Table of the models, mean ± deviation]({models}) · [Training curves by model]({curves})",
+        grid(columns(study.metric), [row_cells(row) for row in rows]) if rows else "",
+        bullets([*notes(study), *law_breaches(rows)]),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def model_note(study: Study, row: ModelRow) -> str:
+    """The description of a model's run, and of the model in the registry."""
+    return "\n\n".join([*(f"**{mark}**" for mark in mark_lines(study)), row.sentence()])

@@ -1,18 +1,56 @@
-"""Bring MLflow's runs and Optuna's study up to date with a study's folders. Neither delays the search."""
+"""Bring MLflow's runs and Optuna's study up to date with a study's folders, without delaying the search.
 
+A view that cannot be updated is behind: training goes on, and one line names the reason and the way out.
+"""
+
+import json
+import sqlite3
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from operator import methodcaller
+from typing import Any
 
+from alembic.util import CommandError
+from google.protobuf.json_format import ParseError
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from fernn.train.loop import Row
 from tune.analysis.results import model_rows
-from tune.core.study import Study
+from tune.core.status import Status
+from tune.core.study import Cell, Study
+from tune.engine.ray_tune import SearchCallback
 from tune.planning.options import Records
 from tune.planning.preflight import optuna_storage, tracking_uri
-from tune.services.databases import ViewError, error_text, first_line, is_own_error
-from tune.tracking.background import MLflowView, TrackingListener
+from tune.services.databases import (
+    MLFLOW,
+    ViewError,
+    check_usable,
+    display_name,
+    error_text,
+    first_line,
+    is_own_error,
+    view_errors,
+)
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.optuna_mirror import mirror
 
-FIRST_S = 15.0
-"""Seconds for which a starting search waits for MLflow's first answer."""
+OUTAGES: tuple[type[Exception], ...] = (MlflowException, SQLAlchemyError, CommandError, OSError, ImportError)
+OUTAGES += (json.JSONDecodeError, ParseError)  # MLflow's client does not handle a proxy's page or JSON
+with suppress(ImportError):  # MLflow needs boto only for artifacts on S3
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    OUTAGES += (Boto3Error, BotoCoreError, ClientError)
+"""The errors of MLflow's client where the server, the database or the artifacts cannot be reached or read."""
+
+FIRST_S, TRY_AGAIN_S = 15.0, 10.0
+"""Seconds for which a starting search waits for MLflow's first answer; and until the next attempt to open MLflow, where
+no event comes earlier."""
+METHODS: dict[Status, str] = {"running": "start", "stopped": "stop", "failed": "fail", "done": "finish"}
+"""The method of :class:`Tracker` that logs a cell's new status."""
 WAYS_OUT = {
     "damaged": "python tune/sync.py --study {study} creates it again, and keeps the damaged file under another name",
     "foreign": "it is not changed; name {package}'s database with {option}",
@@ -25,6 +63,115 @@ WAYS_OUT = {
 }
 
 
+class MLflowView:
+    """MLflow's view of a study, opened at the first use that succeeds."""
+
+    def __init__(self, study: Study, uri: str) -> None:
+        self.study, self.uri = study, uri
+        self.tracker: Tracker | None = None
+
+    def open(self) -> Tracker:
+        """The study's runs, brought up to date when they are opened.
+
+        Raises ViewError where MLflow cannot be used, StudyError where another study has the name.
+        """
+        if self.tracker is None:
+            with view_errors(MLFLOW, self.uri):
+                check_usable(MLFLOW, self.uri, study=self.study.folder.root)
+                tracker = Tracker(self.study, self.uri)
+                tracker.sync()
+            self.tracker = tracker
+        return self.tracker
+
+    def ship(self, task: Callable[[Tracker], Any]) -> Any:
+        """Do the task on the runs; raises ViewError where MLflow cannot be used."""
+        tracker = self.open()
+        with view_errors(MLFLOW, self.uri):
+            return task(tracker)
+
+
+class TrackingListener(SearchCallback):
+    """Logs every reported epoch, and closes a cell's run when its trial ends, without delaying the search.
+
+    A thread logs the events in order; an event that repeats before its turn is logged once. Where MLflow cannot be
+    used, training continues. The cells' folders hold everything, and what is missing is logged when MLflow can be
+    opened, or by :meth:`Tracker.sync` at the end.
+    """
+
+    def __init__(self, view: MLflowView) -> None:
+        self.view = view
+        self._tasks: dict[tuple[str, str], Callable[[Tracker], Any]] = {}
+        self._changed, self._closing, self._tried = threading.Condition(), False, threading.Event()
+        self._error: Exception | None = None
+        self._behind: Exception | None = None
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def opened(self, seconds: float) -> None:
+        """Wait for the first attempt to open MLflow; raises what :meth:`MLflowView.open` raises.
+
+        Also raises ViewError where the attempt takes longer than ``seconds``.
+        """
+        if not self._tried.wait(seconds):
+            raise ViewError(MLFLOW, display_name(self.view.uri), "away", f"has not answered within {seconds:g} s")
+        if self._behind is not None:
+            raise self._behind
+
+    def on_epoch(self, cell: Cell, row: Row) -> None:
+        self._later("ship", cell)
+
+    def on_status(self, cell: Cell, status: Status) -> None:
+        if status in METHODS:
+            self._later(METHODS[status], cell)
+
+    @property
+    def pending(self) -> int:
+        """The number of events that are not logged yet."""
+        return len(self._tasks)
+
+    def close(self, seconds: float) -> None:
+        """Finish the current task and drop the others; raises ViewError where that takes longer than ``seconds``.
+
+        Raises the first error of a task that was not an outage.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            raise ViewError(MLFLOW, display_name(self.view.uri), "away", "does not answer")
+        if self._error is not None:
+            raise self._error
+
+    def _later(self, method: str, cell: Cell) -> None:
+        """Call the method of :class:`Tracker` on the cell when its turn comes."""
+        with self._changed:
+            self._tasks[method, cell.key] = methodcaller(method, cell)
+            self._changed.notify()
+
+    def _work(self) -> None:
+        self._attempt(lambda tracker: None)
+        self._tried.set()
+        while True:
+            with self._changed:
+                seconds = TRY_AGAIN_S if self.view.tracker is None else None
+                self._changed.wait_for(lambda: self._tasks or self._closing, seconds)
+                if self._closing:
+                    return
+                task = self._tasks.pop(next(iter(self._tasks))) if self._tasks else lambda tracker: None
+            self._attempt(task)
+
+    def _attempt(self, task: Callable[[Tracker], Any]) -> None:
+        try:
+            self.view.ship(task)
+            self._behind = None
+        except Exception as error:
+            self._behind = error  # the next task that succeeds, or the end of the search, logs what is missing
+            cause = error.__cause__ if isinstance(error, ViewError) else None
+            if cause is not None and not isinstance(cause, (sqlite3.Error, *OUTAGES)):
+                self._error = self._error or error
+
+
 class Views:
     """Both views of a study while a search runs."""
 
@@ -35,11 +182,8 @@ class Views:
 
     def begin(self) -> list[str]:
         """Bring both up to date; a line for each that is behind. Raises StudyError where another study has the name."""
-        return lines_of(
-            self.study,
-            lambda: mirror(self.study, self.optuna_storage),
-            lambda: self.listener.opened(FIRST_S),
-        )
+        to_optuna = partial(mirror, self.study, self.optuna_storage)
+        return lines_of(self.study, to_optuna, partial(self.listener.opened, FIRST_S))
 
     def end(self, study: Study, seconds: float) -> list[str]:
         """Bring both up to date with the study as it is now; returns a line for each that is behind.
@@ -47,11 +191,11 @@ class Views:
         Waits at most ``seconds`` for MLflow.
         """
 
-        def ship() -> None:
+        def to_mlflow() -> None:
             self.listener.close(seconds)
             self.mlflow.ship(lambda tracker: refresh(tracker, study))
 
-        return lines_of(study, ship, lambda: mirror(study, self.optuna_storage), refuses=False)
+        return lines_of(study, to_mlflow, partial(mirror, study, self.optuna_storage), refuses=False)
 
     def links(self) -> Mapping[str, str]:
         """The addresses of MLflow's saved views, empty where it could not be opened."""
@@ -59,7 +203,7 @@ class Views:
 
 
 def lines_of(study: Study, *tasks: Callable[[], object], refuses: bool = True) -> list[str]:
-    """Do every task; returns a line for each view that is behind.
+    """Do every task; returns a line for each view that is behind, with the reason and the way out.
 
     ``refuses``: raise other errors of this project, as StudyError for another study's views; else they become lines.
     """
@@ -68,19 +212,14 @@ def lines_of(study: Study, *tasks: Callable[[], object], refuses: bool = True) -
         try:
             task()
         except ViewError as error:
-            lines.append(line_of(study, error))
+            package, way_out = error.package, WAYS_OUT[error.condition]
+            way_out = way_out.format(study=study.name, package=package.name, option=package.option)
+            lines.append(f"{package.name} is behind: {error}; {way_out}")
         except Exception as error:
             if refuses and is_own_error(error):
                 raise
             lines.append(first_line(error) if is_own_error(error) else f"a view is behind: {error_text(error)}")
     return lines
-
-
-def line_of(study: Study, error: ViewError) -> str:
-    """The sentence on a view that is behind: the reason and the way out."""
-    package = error.package
-    way_out = WAYS_OUT[error.condition].format(study=study.name, package=package.name, option=package.option)
-    return f"{package.name} is behind: {error}; {way_out}"
 
 
 def refresh(tracker: Tracker, study: Study) -> None:

@@ -58,7 +58,8 @@ class DynamicsConfig(ModelConfig):
 
     Source: Wang, Walters and Yu, ICLR 2021; widths as in the published code. Layers that it builds and never uses
     (batch normalisation beside uniform motion and magnitude, skips around blocks of one width with rotation, biases
-    with scale) are not built here: tests/fernn/models/dynamics/test_networks.py counts them.
+    and two levels of the last layer with scale) are not built here: tests/fernn/models/dynamics/test_networks.py
+    counts them.
     """
 
     name: str = "resnet"
@@ -87,6 +88,11 @@ class DynamicsConfig(ModelConfig):
             raise ValueError(f"{rule}, got {self.base} / {self.narrowing}")
         if self.group_order < 4 or self.group_order % 4:
             raise ValueError(f"group_order must be a multiple of 4, which has quarter turns, got {self.group_order}")
+
+    @property
+    def revision(self) -> int:
+        """2 for the networks whose layers became the published ones: scale, and the U-Net of magnitude."""
+        return 2 if self.symmetry == "scale" or (self.architecture, self.symmetry) == ("U-Net", "magnitude") else 1
 
     @property
     def width(self) -> int:

@@ -8,7 +8,8 @@ from torch import nn
 
 from fernn.layers.magnitude import MagnitudeConvolution
 from fernn.layers.uniform_motion import UniformMotionConvolution
-from fernn.layers.velocity_pairs import PairConvolution, PixelUpsampling
+from fernn.layers.upsampling import RepeatedUpsampling, ZeroUpsampling
+from fernn.layers.velocity_pairs import PairConvolution
 from fernn.models.dynamics.networks import Parts, ResNet, UNet, decoder, encoder
 
 
@@ -63,6 +64,7 @@ class PairParts(PlaneParts):
     """Layers on pairs of velocity components, all of one kind of convolution."""
 
     convolution: ClassVar[type[PairConvolution]]
+    upsampling: ClassVar[type[RepeatedUpsampling]]
 
     def first(self, num_in: int, num_out: int) -> nn.Module:
         return self.convolution(num_in, num_out, self.kernel_size)
@@ -71,7 +73,7 @@ class PairParts(PlaneParts):
         return self.convolution(num_in, num_out, self.kernel_size, stride=stride)
 
     def decode(self, num_in: int, num_out: int) -> nn.Module:
-        return PixelUpsampling(self.convolution(num_in, num_out, 4))
+        return self.upsampling(self.convolution(num_in, num_out, 4))
 
     def head(self, num_in: int, num_out: int) -> nn.Module:
         return self.convolution(num_in, num_out, self.kernel_size, activation=False)
@@ -80,7 +82,7 @@ class PairParts(PlaneParts):
 class UniformMotionParts(PairParts):
     """f(w + c) = f(w) + c for every constant velocity c. The skip of a block carries its mean velocity."""
 
-    convolution = UniformMotionConvolution
+    convolution, upsampling = UniformMotionConvolution, RepeatedUpsampling
 
     def second(self, num_in: int, num_out: int) -> nn.Module:
         return UniformMotionConvolution(num_in, num_out, self.kernel_size, restores_mean=False)
@@ -89,7 +91,7 @@ class UniformMotionParts(PairParts):
 class MagnitudeParts(PairParts):
     """f(s w) = s f(w) for every s > 0."""
 
-    convolution = MagnitudeConvolution
+    convolution, upsampling = MagnitudeConvolution, ZeroUpsampling
 
     def more_first(self, base: int) -> list[tuple[int, int, int]]:
         return [(base, base, 1)]

@@ -21,14 +21,14 @@ class ScaleNetwork(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """The field (b, 2, h, w) that follows ``frames`` (b, t, 2, h, w)."""
-        return self.body(scale_levels(frames)).squeeze(1)
+        return self.body(scale_levels(frames))
 
 
 def scale_levels(frames: Tensor) -> Tensor:
     """Frames (b, t, 2, h, w) at five levels of scale (b, 5, 2 t, h, w), the channels of a component together.
 
-    Levels above the middle are blurred by a Gaussian of deviations (s^2, s, s) in time and space, and multiplied by
-    1 + s; those below it are divided by 1 + |s|, for s = -1, -1/2, ..., 1.
+    Levels above the middle are blurred in time and space by :func:`gaussian` of s, and multiplied by 1 + s; those below
+    it are divided by 1 + |s|, for s = -1, -1/2, ..., 1.
     """
     fields = frames.transpose(1, 2)
     levels = [_blurred(fields, s) * (1 + s) if s > 0 else fields / (1 - s) for s in FACTORS]
@@ -42,8 +42,11 @@ def _blurred(fields: Tensor, s: float) -> Tensor:
 
 @lru_cache
 def gaussian(s: float) -> Tensor:
-    """A normalised 3 x 3 x 3 Gaussian of deviations (s^2, s, s) pixels."""
-    sides = [torch.tensor([math.exp(-0.5 * (x / deviation) ** 2) for x in (-1, 0, 1)]) for deviation in (s * s, s, s)]
+    """A normalised 3 x 3 x 3 kernel of exp(-(x / 2 d)^2) over time, rows and columns, d = s^2, s, s pixels.
+
+    That is a Gaussian of deviation sqrt(2) d: the published code (utils.py, gaussain_blur) has the 2 within the square.
+    """
+    sides = [torch.tensor([math.exp(-((x / (2 * width)) ** 2)) for x in (-1, 0, 1)]) for width in (s * s, s, s)]
     kernel = torch.einsum("t,y,x->tyx", *sides)
     return kernel / kernel.sum()
 
@@ -66,9 +69,9 @@ class ScaleParts(Parts):
     def decode(self, num_in: int, num_out: int) -> nn.Module:
         return ScaleUpsampling(num_in, num_out)
 
-    def head(self, num_in: int, num_out: int, over_channels: bool = True) -> nn.Module:
-        """The last layer, to one level."""
-        return ScaleHead(num_in, num_out, self.kernel_size, over_channels)
+    def head(self, num_in: int, num_out: int) -> nn.Module:
+        """The last layer, from the lowest level."""
+        return ScaleHead(num_in, num_out, self.kernel_size)
 
     def resnet(self, num_frames: int, base: int) -> nn.Module:
         """A lift to base channels, blocks of base, 2 base and 4 base."""
@@ -76,12 +79,8 @@ class ScaleParts(Parts):
         return ScaleNetwork(ResNet(self, self.first(2 * num_frames, base), widths, self.head(widths[-1], 2)))
 
     def unet(self, num_frames: int, base: int) -> nn.Module:
-        """Stages of base, 2 base, 4 base and 8 base channels.
-
-        The head's kernel is shrunk in space alone. The published code shrinks it over the channels, too, which leaves
-        out those at the end: nearly all that comes from the decoder.
-        """
+        """Stages of base, 2 base, 4 base and 8 base channels."""
         others = [[(width, 2 * width, 2), (2 * width, 2 * width, 1)] for width in (base, 2 * base, 4 * base)]
         ups = decoder(self, [8 * base, 2 * base, base, base // 2, base // 4], [4 * base, 2 * base, base])
-        head = self.head(base // 4 + 2 * num_frames, 2, over_channels=False)
+        head = self.head(base // 4 + 2 * num_frames, 2)
         return ScaleNetwork(UNet(encoder(self, [[(2 * num_frames, base, 2)], *others]), ups, head))

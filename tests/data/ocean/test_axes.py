@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from data.ocean.netcdf import read_regions
+from data.ocean.regions import read_regions
 
 LATITUDE, LONGITUDE = np.arange(-40, -34, 0.5), np.arange(10, 17, 0.5)
 CURVED = "is on a curvilinear grid, .*interpolate it to latitudes and longitudes, as with cdo remapbil"

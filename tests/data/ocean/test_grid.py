@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from data.errors import DataError
-from data.ocean.netcdf import read_regions
+from data.ocean.regions import read_regions
 
 ACROSS_GREENWICH, ACROSS_DATE_LINE = np.arange(-3, 4, 0.5), np.arange(176, 184, 0.5)
 

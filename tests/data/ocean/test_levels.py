@@ -6,7 +6,7 @@ import xarray as xr
 
 from data.errors import DataError
 from data.ocean.levels import Choice
-from data.ocean.netcdf import read_regions
+from data.ocean.regions import read_regions
 
 
 def levelled(sea, name, values, attributes, top, **kind):

@@ -6,8 +6,8 @@ import xarray as xr
 
 from data.errors import DataError
 from data.ocean.levels import Choice
-from data.ocean.netcdf import read_regions
-from data.ocean.speed_units import metres_per_second
+from data.ocean.regions import read_regions
+from data.ocean.speeds import metres_per_second
 
 PAIRS = [
     "uo vo",

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from data.manifest import Manifest
-from data.ocean.netcdf import read_regions
 from data.ocean.prepare import PrepareConfig, folder_of, main
+from data.ocean.regions import read_regions
 
 
 def masked(sea, *spans, land=0):

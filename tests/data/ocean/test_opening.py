@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from data.ocean.netcdf import read_regions
+from data.ocean.names import common_name, named, names_of
 from data.ocean.opening import netcdf_files
-from data.ocean.regions import common_name, named, names_of
+from data.ocean.regions import read_regions
 
 
 def test_files_are_found_in_capitals_in_folders_below_and_alone(sea):

@@ -12,8 +12,8 @@ from data.errors import DataError, DownloadError, ManifestError
 from data.fields.schema import read_tiles
 from data.manifest import Manifest
 from data.ocean import demo
-from data.ocean.netcdf import read_regions
 from data.ocean.prepare import PrepareConfig, folder_of, main, prepare
+from data.ocean.regions import read_regions
 from data.registry import data_set
 
 DAYS = 5

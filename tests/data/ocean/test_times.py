@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from data.ocean.netcdf import read_regions
+from data.ocean.regions import read_regions
 
 
 def at(dataset, values, units, **attributes):

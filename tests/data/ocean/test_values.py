@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from data.ocean.netcdf import read_regions
 from data.ocean.prepare import PrepareConfig, main
+from data.ocean.regions import read_regions
 
 HOLE = np.s_[:, :3, :4]
 

@@ -53,35 +53,6 @@ def tiled_uniform_motion(maps, weight, bias):
     return (found.unflatten(1, (-1, 2)) + means[:, :, :, 0, 0]).flatten(1, 2)
 
 
-def resampled(kernel, factor):
-    """A kernel (out, levels * 2, d, k, k) shrunk or dilated by trilinear sampling, as at one level of scale."""
-    if factor == 0:
-        return kernel
-    depth, k = kernel.shape[2], kernel.shape[-1]
-    size, reach = abs(factor), 1.0
-    if factor < 0:
-        pads = (math.ceil(size) * ((k - 1) // 2),) * 4 + (math.ceil(size**2) * ((depth - 1) // 2),) * 2
-        wider, shape = F.pad(kernel, pads), (depth, k, k)
-        if size % 1:
-            reach = 1.5 * ((k - 1) / (wider.shape[-1] - 1) * (size + 1) - 0.5) ** 3 + 0.57
-    else:
-        shape = (2 * depth - 1, 2 * k - 1, 2 * k - 1)
-        wider = kernel.new_zeros(*kernel.shape[:2], *shape)
-        wider[:, :, ::2, ::2, ::2] = kernel
-        if size % 1 == 0:
-            return wider[:, :, -depth:]
-        wider = F.pad(wider, ((k - 1) // 2,) * 6)
-        reach = (wider.shape[-1] - 1 - (k - 1) * (size % 1)) / (wider.shape[-1] - 1)
-    t, y, x = torch.meshgrid(
-        *(torch.linspace(-1, 1, n) * reach ** (2 - (i > 0)) for i, n in enumerate(shape)), indexing="ij"
-    )
-    grid = torch.stack([x, y, t], dim=-1).expand(len(kernel), *shape, 3)
-    found = F.grid_sample(wider, grid, align_corners=False)
-    left = k - 2 * size
-    gain = k**2 / (left**2 + 0.01) if factor < 0 and left > 0 else 1.0
-    return found[:, :, -depth:] * gain
-
-
 def turned(fields, degrees):
     """Vector fields (..., 2, h, w) with (u, v), u to the right and v up, turned counter-clockwise as a whole."""
     angle = math.radians(degrees)

@@ -1,4 +1,4 @@
-"""Prediction of velocity fields as a task: loss, scores, shifted tests, and a resumed run."""
+"""Prediction of velocity fields as a task: loss, scores, shifted tests, spectra, and a resumed run."""
 
 import math
 
@@ -10,7 +10,7 @@ from fernn.batch import Batch
 from fernn.experiment import Experiment
 from fernn.files.checkpoint import pack, unpack
 from fernn.seeding import generator
-from fernn.train.fields import FieldPrediction, FieldScores
+from fernn.train.fields import FieldPrediction, FieldScores, log_spectrum, ring_of, spectrum_error
 from fernn.train.loop import fit
 from fernn.train.run import Run
 
@@ -53,7 +53,7 @@ def test_the_loss_is_summed_over_output_length_steps_and_the_metric_has_its_root
 def scores(model, clips, labels):
     task = FieldPrediction(input_frames=2)
     found = task.evaluate(model, clips, labels)
-    return task.predictions(["a", "b", "c"], FieldScores(found, ["a", "b", "c"]).columns())
+    return task.kind.of(["a", "b", "c"], FieldScores(found, ["a", "b", "c"]).columns())
 
 
 def test_scores_are_roots_over_everything_and_each_shift_is_of_the_same_windows():
@@ -112,3 +112,21 @@ def test_a_resumed_run_has_the_decayed_rate_and_equals_an_unbroken_one():
     resumed.load(*unpack(pack(*first.state())))
     assert rows + rows_of(resumed) == expected
     assert pack(*resumed.state()) == pack(*unbroken.state())
+
+
+def test_the_spectrum_has_the_published_rings_and_no_error_against_itself():
+    fields = windows(2, 10, 64)
+    found = log_spectrum(fields)
+    assert found.shape == (2, 43) and spectrum_error(found, found).tolist() == [0, 0]
+    stronger = log_spectrum(fields * 10)
+    torch.testing.assert_close(stronger - found, torch.full_like(found, 4.0))  # energy of energy: the fourth power
+    assert log_spectrum(torch.zeros(1, 3, 2, 8, 8)).isfinite().all()
+
+
+def test_a_ring_is_where_the_published_code_has_it():
+    rings = ring_of(64)
+    assert rings[32, 32] == 0 and rings[31, 31] == 0 and rings[32, 34] == 2 and rings.max() == 44
+    wave = torch.cos(2 * math.pi * 8 * torch.arange(64) / 64)
+    field = torch.stack([wave.expand(64, 64), torch.zeros(64, 64)])[None]
+    moving = torch.stack([field * a for a in (-1.0, 1.0)], dim=1)  # its energy has 16 waves across
+    assert log_spectrum(moving)[0].argmax() + 1 in (15, 16)

@@ -64,7 +64,7 @@ def test_errors_are_means_over_the_pixels_of_every_predicted_frame():
     kept = task.evaluate(model, clips, torch.zeros(3))
     expected = torch.stack([(clips[:, t] - clips[:, 2]).square().mean(dim=(1, 2, 3)) for t in (3, 4)], dim=1)
     torch.testing.assert_close(kept["errors"], expected)
-    found = task.predictions(["a", "b", "c"], kept)
+    found = task.kind.of(["a", "b", "c"], kept)
     assert found.metrics()["mse"] == pytest.approx(loss.item()) == pytest.approx(total.item() / 3)
 
 

@@ -3,7 +3,7 @@
 import torch
 
 from fernn.experiment import Experiment
-from fernn.train.run import Run, initial_model
+from fernn.train.run import Run, initial_model, to_unit
 from tests.fernn.train.noise import Noise, experiment
 
 
@@ -20,10 +20,15 @@ def test_prediction_restores_the_mode_and_keeps_the_order():
     run.model.train()
     found = run.predict(Noise().evaluation("test"))
     assert run.model.training and found.ids == ["100", "101", "102", "103"]
-    assert found.logits.shape == (4, 6) and found.labels.tolist() == [4, 5, 0, 1]
+    assert found.values["logits"].shape == (4, 6) and found.values["label"].tolist() == [4, 5, 0, 1]
 
 
 def test_a_rotating_networks_weights_do_not_depend_on_what_was_built_before():
     fields = {"data.name": "rotating-mnist", "model": "grnn", "model.hidden_fields": 1, "model.group_order": 4}
     first, second = (initial_model(Experiment().override(fields)) for _ in range(2))
     assert all(torch.equal(one, same) for one, same in zip(first.parameters(), second.parameters(), strict=True))
+
+
+def test_grey_levels_are_divided_and_floats_are_not():
+    device = torch.device("cpu")
+    assert to_unit(torch.tensor([255], dtype=torch.uint8), device) == 1 and to_unit(torch.tensor([0.5]), device) == 0.5

@@ -7,8 +7,8 @@ import torch
 
 from fernn.config import DATA, DataConfig, DigitsConfig, data_config
 from fernn.train.classification import Classification
-from fernn.train.metric import ACCURACY
 from fernn.train.prediction import Prediction
+from fernn.train.task import ACCURACY
 from fernn.train.tasks import TASKS, task_of
 
 
@@ -20,8 +20,8 @@ from fernn.train.tasks import TASKS, task_of
     ],
 )
 def test_what_is_kept_makes_the_predictions_again(task, columns):
-    found = task.predictions(["a", "b"], columns)
-    assert task.predictions(["a", "b"], found.columns()).metrics() == pytest.approx(found.metrics())
+    found = task.kind.of(["a", "b"], columns)
+    assert task.kind.of(["a", "b"], found.columns()).metrics() == pytest.approx(found.metrics())
 
 
 @dataclass(frozen=True)

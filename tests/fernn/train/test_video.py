@@ -14,7 +14,7 @@ from fernn.seeding import generator
 from fernn.train.loop import fit
 from fernn.train.run import Run
 from fernn.train.tasks import task_of
-from fernn.train.video import VIDEO_ERROR, VideoPrediction, frame_scores
+from fernn.train.video import VIDEO_ERROR, VideoPrediction
 
 FIELDS = {
     "data.name": "moving-mnist", "model": "e3d-lstm-residual", "model.hidden_channels": 2, "model.num_layers": 2,
@@ -106,7 +106,7 @@ def plain_ssim(ours, true):
 def test_scores_are_those_of_the_literature():
     truth = torch.rand(2, 3, 1, 20, 20)
     predicted = truth + 0.3 * torch.randn_like(truth)
-    found, cut = frame_scores(predicted, truth), predicted.clamp(0, 1)
+    found, cut = VideoPrediction(2).scores(predicted, truth), predicted.clamp(0, 1)
     torch.testing.assert_close(found["mse"], (cut - truth).square().sum(dim=(2, 3, 4)))
     torch.testing.assert_close(found["psnr"], -10 * (found["mse"] / 400).log10())
     for clip, time in ((0, 0), (1, 2)):
@@ -118,8 +118,8 @@ def test_scores_are_kept_whole():
     task, clips = task_of(data_config("kth-video")), torch.rand(2, 5, 1, 16, 16)
     assert task.metric == VIDEO_ERROR and task == VideoPrediction(10)
     found = VideoPrediction(2).evaluate(Last(), clips, torch.zeros(2, 2))
-    scores = task.predictions(["a", "b"], found)
-    assert task.predictions(["a", "b"], scores.columns()).metrics() == pytest.approx(scores.metrics())
+    scores = task.kind.of(["a", "b"], found)
+    assert task.kind.of(["a", "b"], scores.columns()).metrics() == pytest.approx(scores.metrics())
     assert scores.metrics()["mse"] == pytest.approx(found["mse"].mean().item())
     examples = VideoPrediction(2).examples(Last(), clips)
     assert examples["clips"].shape == (2, 5, 1, 16, 16) and examples["predicted"].shape == (2, 3, 1, 16, 16)

@@ -37,12 +37,12 @@ def text(progress):
 def test_the_live_table_shows_what_runs_and_fits_the_terminal(tmp_path):
     study = study_in(tmp_path, SPACE)
     progress = Progress(study, list(study.cells), console(height=20, force_terminal=True), Pace())
-    progress.on_trial_start(study.cells[30])
-    progress.on_cell_end(study.cells[0], failed=False)
+    progress.on_status(study.cells[30], "running")
+    progress.on_status(study.cells[0], "done")
     shown = text(progress)
     assert "3dcnn lr 0.001 seed 10" in shown and "and 28 more" in shown and len(shown.splitlines()) < 20
     assert "1 running, 38 waiting, 1 done" in shown
-    progress.on_trial_lost(study.cells[30])
+    progress.on_status(study.cells[30], "lost")
     assert "1 lost" in text(progress)
     progress.on_epoch(study.cells[30], row(1))
     assert "1 running" in text(progress)
@@ -57,7 +57,7 @@ def test_the_time_left_counts_slow_models_as_the_plan_does(tmp_path, clock):
         clock[0] = now
         progress.on_epoch(grnn, row(epoch))
     assert progress.left() == "16 s left"  # 6 s for 3 of (2 x 3 + 2 x 1)
-    progress.on_cell_end(cnn, failed=True)
+    progress.on_status(cnn, "failed")
     assert progress.left() == "12 s left"
 
 
@@ -65,8 +65,8 @@ def test_without_a_terminal_there_are_plain_lines(tmp_path):
     study = study_in(tmp_path, {**SPACE, "seed": (0, 1)})
     plain = console(force_terminal=False)
     with Progress(study, list(study.cells), plain, Pace()) as progress:
-        progress.on_cell_end(study.cells[0], failed=False)
-        progress.on_cell_stop(study.cells[1])
+        progress.on_status(study.cells[0], "done")
+        progress.on_status(study.cells[1], "stopped")
     lines = plain.file.getvalue().splitlines()
     assert lines[0] == "[1/4 cells, time left unknown] grnn lr 0.001 seed 0: done, epoch 0 of 2"
     assert lines[1] == "[2/4 cells, time left unknown] grnn lr 0.001 seed 1: stopped, epoch 0 of 2"

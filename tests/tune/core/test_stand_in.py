@@ -11,7 +11,7 @@ from tune.core.protocol import load_study
 from tune.measures.velocity_results import origin
 from tune.reporting.compare import StudyComparison, document
 from tune.reporting.table import Table
-from tune.tracking.run_facts import mark_tags
+from tune.tracking.ui_views import mark_tags
 from tune.translating_mnist_search import SEARCH
 
 SPACE = {"model": ("3dcnn",), "optim.lr": (1e-3,), "seed": (0,)}

@@ -7,7 +7,7 @@ import pytest
 from fernn.experiment import Experiment
 from tune.core.folder import Folder
 from tune.core.protocol import check_plan, load_study, save_study
-from tune.core.study import Cell, Study, StudyError, plan_cells, points
+from tune.core.study import Cell, Study, StudyError, cell_of, plan_cells, points
 from tune.kth_search import DEMO, PAPER
 
 SPACE = {"model": ("fernn-v1", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2)}
@@ -104,3 +104,13 @@ def test_a_study_grows_but_keeps_its_protocol(tmp_path):
         save_study(study(tmp_path, epochs=501, **{"model.hidden_channels": 8}))
     with pytest.raises(StudyError, match="data.velocity_range = 2, not 1"):
         save_study(study(tmp_path, epochs=501, **{"data.velocity_range": 1}))
+
+
+@pytest.mark.parametrize(
+    ("name", "revision"), [("unet", None), ("unet-scale", 2), ("resnet-mag", None), ("unet-mag", 2)]
+)
+def test_networks_that_compute_something_else_since_have_other_keys(name, revision):
+    experiment = Experiment().override({"data.name": "ocean", "model": name})
+    config = Cell(experiment, "hash").config()
+    assert config.get("model_revision") == revision
+    assert cell_of(config) == Cell(experiment, "hash")

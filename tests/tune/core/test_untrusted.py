@@ -23,7 +23,7 @@ from ray.data._internal.object_extensions.arrow import ArrowPythonObjectArray
 
 import tune
 from data.errors import DataError
-from data.sealing import sealed
+from data.files import sealed
 from fernn.files.checkpoint import CheckpointError, pack, unpack
 from fernn.models import UnnamedModelError, model_config
 from tests.support.mutations import JSON, bounded_memory, mutations, tried

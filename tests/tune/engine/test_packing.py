@@ -1,19 +1,12 @@
 """Packing: what is measured, what is chosen, and what becomes of a trial that runs out of a GPU's memory."""
 
-import sys
-
 import pytest
-import torch
 
 from fernn.experiment import Experiment
-from tests.support import tiny
 from tune.core.folder import Folder
 from tune.core.study import Study, StudyError, plan_cells
 from tune.engine import packing
 from tune.engine.packing import Reading, best, layouts, measure, pack, packed, readings, side_by_side
-from tune.engine.ray_tune import Workload
-from tune.engine.rounds import run_with_retries
-from tune.engine.trial import is_out_of_memory
 from tune.planning.resources import Hardware, Node, Resources
 
 SMALL = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "data.size": 8, "data.num_frames": 2}
@@ -63,12 +56,6 @@ def test_measuring_ends_where_the_memory_is_short(monkeypatch):
     assert measure(Experiment(), places) == [found[1]]
 
 
-def test_memory_that_runs_out_is_known_by_its_words():
-    for said in ("CUDA out of memory. Tried", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED when"):
-        assert is_out_of_memory(RuntimeError(said))
-    assert is_out_of_memory(torch.OutOfMemoryError()) and not is_out_of_memory(RuntimeError("shapes do not fit"))
-
-
 def test_a_machine_that_is_never_free_is_not_waited_for(two_cpus, monkeypatch):
     monkeypatch.setattr(packing, "PATIENCE", 0.5)
     with pytest.raises(StudyError, match="no machine had 3 CPUs free for 0 s to measure fernn-v2 on: wait"):
@@ -87,55 +74,3 @@ def test_trials_side_by_side_are_measured_once(two_cpus, tmp_path, monkeypatch):
     assert pack(study, cells, Resources(), have, keep=False) == found
     with pytest.raises(TypeError):  # on other machines it is measured anew
         pack(study, cells, Resources(), Hardware((Node(1, 0),)), keep=False)
-
-
-CRAMPED = """
-from dataclasses import dataclass
-
-import ray
-import torch
-from fernn.models import ModelConfig
-
-
-class Cramped(torch.nn.Module):
-    def __init__(self, share):
-        super().__init__()
-        self.share, self.head = share, torch.nn.Linear(1, 6)
-
-    def forward(self, clips):
-        held = ray.get_runtime_context().get_assigned_resources()
-        if max(value for name, value in held.items() if name.startswith("GPU")) < self.share:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
-        return self.head(clips.mean(dim=(1, 2, 3, 4))[:, None])
-
-
-@dataclass(frozen=True)
-class CrampedConfig(ModelConfig):
-    name: str = "out_of_memory:CrampedConfig"
-    share: float = 1.0
-
-    def build(self, *, in_channels=1, num_classes=6):
-        return Cramped(self.share)
-"""
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize(("share", "num_lost"), [(0.5, 1), (2.0, 2)])
-def test_a_trial_without_room_goes_on_with_a_larger_share(share, num_lost, two_cpus, tmp_path, monkeypatch, capsys):
-    (tmp_path / "out_of_memory.py").write_text(CRAMPED, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "out_of_memory", raising=False)
-    space = {"model": ("out_of_memory:CrampedConfig",), "model.share": (share,), "seed": (0,)}
-    study, listener = tiny.study_in(tmp_path / "study", space), tiny.Listener()
-    held = Resources(0.5, 0.25)
-    failed, last = run_with_retries(Workload(study, tiny.footage(), held, [listener]), study.missing(), None)
-    assert [word for word, *_ in listener.heard].count("lost") == num_lost
-    if share <= 1:
-        assert failed == [] and study.missing() == []
-        assert f"goes on with {share:g} of a GPU" in capsys.readouterr().err
-    else:
-        assert failed[0].reason == "the GPU's memory ran out: CUDA out of memory."
-        assert not study.cell_folder(failed[0].cell).diverged()  # where there is more room, it may do well
-    assert last.of("another") == (0.5, 0.25) and last.of(study.model_label(study.cells[0]))[1] == max(
-        0.25, min(share, 1)
-    )

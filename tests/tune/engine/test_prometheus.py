@@ -60,20 +60,20 @@ def test_a_cell_is_followed_from_start_to_end(seen, study):
         assert counts(seen) == {"done": 1, "waiting": 3}
         told_apart = {labels[1] for labels in seen["fernn_cells"]}
         assert told_apart == {"done", "running", "waiting", "stopped", "diverged", "failed", "damaged"}
-        monitor.on_trial_start(cell)
+        monitor.on_status(cell, "running")
         monitor.on_epoch(cell, row(1, **{"memory/cpu_bytes": 5e8}))
         monitor.on_epoch(cell, row(2, **{"memory/cpu_bytes": 6e8}))
         assert counts(seen) == {"done": 1, "running": 1, "waiting": 2}
         assert list(seen["fernn_epochs_total"].values()) == [2] and list(seen["fernn_clips_total"].values()) == [32]
         assert list(seen["fernn_clips_per_second"].values()) == [8.0]
         assert seen["fernn_trial_memory_bytes"][study.name, "grnn", cell.name, "cpu"] == 6e8
-        monitor.on_trial_lost(cell)
-        monitor.on_trial_start(cell)
-        monitor.on_cell_end(cell, False)
+        monitor.on_status(cell, "lost")
+        monitor.on_status(cell, "running")
+        monitor.on_status(cell, "done")
         assert not any(seen["fernn_clips_per_second"].values()) and not any(seen["fernn_trial_memory_bytes"].values())
-        monitor.on_trial_start(other)
+        monitor.on_status(other, "running")
         study.cell_folder(other).folder.write_json("failure.json", {"reason": "nan", "diverged": True})
-        monitor.on_cell_end(other, True)
+        monitor.on_status(other, "failed")
     assert counts(seen) == {"done": 2, "diverged": 1, "waiting": 1}
     outcomes = {labels[1]: number for labels, number in seen["fernn_trials_total"].items()}
     assert outcomes == {"started": 3, "lost": 1, "ended": 1, "failed": 1}

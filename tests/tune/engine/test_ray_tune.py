@@ -8,8 +8,8 @@ import pytest
 
 from tests.support import tiny
 from tests.support.tiny import Listener, results, study_in
-from tune.core.study import Study
-from tune.engine.ray_tune import Workload, run_cells
+from tune.core.study import Study, StudyError
+from tune.engine.ray_tune import Workload, ray_runtime, run_cells
 from tune.planning.resources import Resources
 
 
@@ -22,9 +22,9 @@ def footage():
 def test_every_cell_runs_exactly_once_on_a_quarter_of_a_gpu(two_cpus, footage, tmp_path, concurrency):
     study, listener = study_in(tmp_path), Listener()
     resources = Resources(cpus=0.5, gpus=0.25, max_concurrent=concurrency)
-    assert run_cells(Workload(study, footage, resources, [listener]), study.missing()) == []
+    assert run_cells(Workload(study, footage, resources, [listener]), study.missing()) == {}
     assert study.missing() == []
-    assert Counter(word for word, *_ in listener.heard)["started"] == len(study.cells) == 8
+    assert Counter(word for word, *_ in listener.heard)["running"] == len(study.cells) == 8
     assert Counter(entry[1] for entry in listener.heard if entry[0] == "done") == {c.key: 1 for c in study.cells}
     assert {e[2] for e in listener.heard if e[0] == "reported"} == {1, 2}
 
@@ -45,17 +45,18 @@ def test_a_reused_worker_gives_the_same_bits_as_a_fresh_one(two_cpus, footage, t
 def test_a_cell_that_fails_is_named_and_the_others_finish(two_cpus, footage, tmp_path):
     space = {"model": ("grnn",), "optim.lr": (1e-3, 1e30), "seed": (0,)}
     study, listener = study_in(tmp_path, space), Listener()
-    (failed,) = run_cells(Workload(study, footage, Resources(), [listener]), study.missing())
-    assert failed.cell.experiment.optim.lr == 1e30 and "the training loss is" in failed.reason
-    assert [word for word, key, *_ in listener.heard if key == failed.cell.key][-1] == "failed"
-    assert study.missing() == [] and study.diverged() == [failed.cell]  # it would diverge again
-    assert Counter(word for word, key, *_ in listener.heard if key == failed.cell.key)["started"] == 1  # not retried
+    ((failed, reason),) = run_cells(Workload(study, footage, Resources(), [listener]), study.missing()).items()
+    assert failed.experiment.optim.lr == 1e30 and "the training loss is" in reason
+    assert [word for word, key, *_ in listener.heard if key == failed.key][-1] == "failed"
+    assert study.missing() == [] and study.diverged() == [failed]  # it would diverge again
+    assert Counter(word for word, key, *_ in listener.heard if key == failed.key)["running"] == 1  # not retried
 
 
 def test_what_a_listener_raises_is_not_lost(two_cpus, footage, tmp_path):
     class Broken(Listener):
-        def on_cell_end(self, cell, failed):
-            raise ZeroDivisionError("from a listener")
+        def on_status(self, cell, status):
+            if status == "done":
+                raise ZeroDivisionError("from a listener")
 
     study = study_in(tmp_path, {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)})
     with pytest.raises(ZeroDivisionError, match="from a listener"):
@@ -73,8 +74,31 @@ def test_a_killed_worker_is_replaced_and_its_cell_goes_on(two_cpus, footage, tmp
                 os.kill(study.cell_folder(cell).folder.read_json("attempt.json")["pid"], signal.SIGKILL)
 
     study, listener = study_in(tmp_path / "killed", space), Killer()
-    assert run_cells(Workload(study, footage, Resources(), [listener]), study.missing()) == []
+    assert run_cells(Workload(study, footage, Resources(), [listener]), study.missing()) == {}
     undisturbed = study_in(tmp_path / "undisturbed", space)
     run_cells(Workload(undisturbed, footage, Resources(), []), undisturbed.missing())
     assert ("lost", study.cells[0].key) in listener.heard
     assert results(study) == results(undisturbed)
+
+
+def test_an_address_without_a_cluster_is_refused(monkeypatch):
+    def init(**options):
+        raise ConnectionError("ray cluster at 127.0.0.1:9 does not answer")
+
+    monkeypatch.setattr("ray.init", init)
+    refused = pytest.raises(StudyError, match="--address must be a running Ray cluster, 127.0.0.1:9 is none: ray clu")
+    with refused, ray_runtime("127.0.0.1:9"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("address", "home", "given"), [(None, "nowhere", True), (None, ".", False), ("x:1", "nowhere", False)]
+)
+def test_ray_gets_a_token_where_no_home_could_keep_one(address, home, given, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "")  # so that it is as before after the test
+    monkeypatch.delenv("RAY_AUTH_TOKEN")
+    monkeypatch.setenv("HOME", str(tmp_path / home))
+    monkeypatch.setattr("ray.init", lambda **options: None)
+    monkeypatch.setattr("ray.shutdown", lambda: None)
+    with ray_runtime(address):
+        assert len(os.environ.get("RAY_AUTH_TOKEN", "")) == (32 if given else 0)

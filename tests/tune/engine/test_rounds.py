@@ -1,5 +1,6 @@
 """Whole searches in rounds: sampled, halved, grown; and that each ends as an unbroken one does."""
 
+import sys
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -8,15 +9,13 @@ import pytest
 
 from fernn.experiment import Experiment
 from tests.support import tiny
-from tests.support.stored_study import finish_cell, planned_study
 from tests.support.tiny import Listener, results, study_in
 from tune.core.protocol import load_study, save_study
 from tune.core.study import plan_cells
 from tune.engine.ray_tune import Workload
-from tune.engine.rounds import run_rounds
-from tune.planning.plan import rate_values, with_rates
+from tune.engine.rounds import run_rounds, run_with_retries
 from tune.planning.resources import Resources
-from tune.planning.tpe import Sampler
+from tune.planning.tpe import Sampler, with_rates
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-1, 1e-2, 1e-3), "seed": (0, 1)}
 ONE_RATE = {**SPACE, "optim.lr": (1e-2,)}
@@ -45,7 +44,7 @@ def run(study, footage, replan=None):
     save_study(study)
     listener = Listener()
     study, failures = run_rounds(Workload(study, footage, Resources(), [listener]), replan or (lambda: study))
-    assert failures == [] and study.missing() == []
+    assert failures == {} and study.missing() == []
     return Counter(word for word, *_ in listener.heard), study
 
 
@@ -69,9 +68,9 @@ def test_halving_stops_rates_early_and_changes_nothing_about_the_others(unbroken
 
 def test_a_search_that_ray_ended_early_is_not_begun_again(footage, tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr("tune.engine.rounds.run_cells", lambda *arguments: calls.append(arguments) or [])
+    monkeypatch.setattr("tune.engine.rounds.run_cells", lambda *arguments: calls.append(arguments) or {})
     study = study_in(tmp_path, ONE_RATE)
-    assert run_rounds(Workload(study, footage, Resources(), []), lambda: study) == (study, [])  # as after a Ctrl-C
+    assert run_rounds(Workload(study, footage, Resources(), []), lambda: study) == (study, {})  # as after a Ctrl-C
     assert len(calls) == 1
 
 
@@ -86,20 +85,59 @@ def sampled(folder, sampler):
 def test_a_sampler_proposes_until_each_model_has_its_rates(two_cpus, footage, tmp_path):
     replan = partial(sampled, tmp_path, Sampler(5, (1e-4, 1e-1)))
     heard, study = run(replan(), footage, replan)
-    assert (heard["done"], heard["proposed"], study.num_to_come) == (10, 2, 0)  # five rates, two seeds, the last later
+    assert (heard["done"], heard["waiting"], study.num_to_come) == (10, 2, 0)  # five rates, two seeds, the last later
     assert run(replan(), footage, replan)[0] == {}
     assert sampled(tmp_path, Sampler(6, (1e-4, 1e-1))).cells[:10] == study.cells
     assert load_study(study.folder).sampling == {"sampler": "tpe", "num_samples": 5, "lr_range": [1e-4, 1e-1]}
 
 
-def test_a_sampler_goes_on_after_rates_that_diverge_in_their_first_epoch(tmp_path):
-    study = planned_study(tmp_path / "s", {"model": ("grnn",), "optim.lr": (1e-1, 1e-2), "seed": (0, 1)})
-    for cell, accuracy in zip(study.cells, (None, None, None, 8), strict=True):
-        if accuracy is None:
-            folder = study.cell_folder(cell)
-            folder.take_over()
-            folder.fail("the training loss is nan in epoch 1: lower optim.lr", diverged=True)
-        else:
-            finish_cell(study, cell, (accuracy, 4))
-    found = rate_values(study, study.cells, "grnn", [1e-1, 1e-2])
-    assert found == {1e-1: 0.0, 1e-2: pytest.approx(0.4)}
+CRAMPED = """
+from dataclasses import dataclass
+
+import ray
+import torch
+from fernn.models import ModelConfig
+
+
+class Cramped(torch.nn.Module):
+    def __init__(self, share):
+        super().__init__()
+        self.share, self.head = share, torch.nn.Linear(1, 6)
+
+    def forward(self, clips):
+        held = ray.get_runtime_context().get_assigned_resources()
+        if max(value for name, value in held.items() if name.startswith("GPU")) < self.share:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return self.head(clips.mean(dim=(1, 2, 3, 4))[:, None])
+
+
+@dataclass(frozen=True)
+class CrampedConfig(ModelConfig):
+    name: str = "out_of_memory:CrampedConfig"
+    share: float = 1.0
+
+    def build(self, *, in_channels=1, num_classes=6):
+        return Cramped(self.share)
+"""
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("share", "num_lost"), [(0.5, 1), (2.0, 2)])
+def test_a_trial_without_room_goes_on_with_a_larger_share(share, num_lost, two_cpus, tmp_path, monkeypatch, capsys):
+    (tmp_path / "out_of_memory.py").write_text(CRAMPED, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "out_of_memory", raising=False)
+    space = {"model": ("out_of_memory:CrampedConfig",), "model.share": (share,), "seed": (0,)}
+    study, listener = tiny.study_in(tmp_path / "study", space), tiny.Listener()
+    held = Resources(0.5, 0.25)
+    failed, last = run_with_retries(Workload(study, tiny.footage(), held, [listener]), study.missing(), None)
+    assert [word for word, *_ in listener.heard].count("lost") == num_lost
+    if share <= 1:
+        assert failed == {} and study.missing() == []
+        assert f"goes on with {share:g} of a GPU" in capsys.readouterr().err
+    else:
+        assert list(failed.values()) == ["the GPU's memory ran out: CUDA out of memory."]
+        assert not study.cell_folder(study.cells[0]).diverged()  # where there is more room, it may do well
+    assert last.of("another") == (0.5, 0.25) and last.of(study.model_label(study.cells[0]))[1] == max(
+        0.25, min(share, 1)
+    )

@@ -55,7 +55,7 @@ def test_a_measurement_says_what_was_read_and_agrees_with_the_table(study, foota
     one.measure(footage, ignore)
     record = record_of(one)
     assert record["grid"]["vy"] == record["grid"]["vx"] == [-1, 0, 1]
-    assert record["num_clips"] == 30 and record["test_openings"] == one.grid.num_readings == 12
+    assert record["num_clips"] == 30 and record["test_openings"] == len(one.grid.names()) == 12
     assert record["drawn"]["V0"] == record["grid"]["accuracy"][1][1]
     assert record["drawn"]["V1"] == one.folder.done().metrics["test/accuracy"]  # trained on V_1, batches of 4
     assert one.folder.folder.read(PARTIAL) is None
@@ -87,8 +87,8 @@ def test_another_grid_and_other_weights_are_measured_anew(study, footage):
     one.measure(footage, ignore)
     assert one.result() is not None and wider.result() is None
     wider.measure(footage, ignore)
-    assert one.result() is None and wider.measured().readings.grid == VelocityGrid(("vy", "vx"), 1)
-    assert record_of(wider)["test_openings"] == one.grid.num_readings + wider.grid.num_readings
+    assert one.result() is None and wider.measured().readings.grid == VelocityGrid.of(one.cell.experiment.data, 1)
+    assert record_of(wider)["test_openings"] == len(one.grid.names()) + len(wider.grid.names())
     one.folder.folder.write(BEST, study.cell_folder(study.cells[1]).folder.read(BEST))
     assert wider.result() is None
 
@@ -148,7 +148,7 @@ def test_mlflow_shows_each_view_once(study, footage, tmp_path):
         name: model.statistics[name][0] for name in ("V2", "vy_1_vx_-1")
     }
     seed = model.seeds[0]
-    assert tracker.run(f"cell/{seed.cell.key}").data.metrics["velocity/V1"] == seed.readings.drawn[1]
+    assert tracker.run(f"cell/{seed.cell.key}").data.metrics["velocity/V1"] == seed.readings.by_name()["V1"]
     for node, picture in (("study", "curves"), ("model/3dcnn", "heatmap"), (f"cell/{seed.cell.key}", "heatmap")):
         names = {entry.path for entry in tracker.client.list_artifacts(tracker.run(node).info.run_id, "velocity")}
         assert names == {f"velocity/{name}" for name in ("velocity.csv", "velocity.json", f"{picture}.png")}

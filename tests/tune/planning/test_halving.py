@@ -73,7 +73,7 @@ def test_a_new_seed_of_a_stopped_rate_is_stopped_and_one_of_a_kept_rate_runs(tmp
 def test_a_diverged_seed_counts_as_zero_and_a_lost_one_ends_the_search(tmp_path):
     one = study(tmp_path)
     reach(one, one.cells[:7], 3)
-    failed = {one.cells[7].key}
+    failed = {one.cells[7]}
     assert next_segment(one, failed).cells == [] and stopped(one) == set()
     folder = one.cell_folder(one.cells[7]).folder
     folder.write_json("failure.json", {"reason": "the GPU's memory ran out", "diverged": False})

@@ -4,7 +4,8 @@ from math import log10
 
 import pytest
 
-from tune.planning.tpe import ROUND, Sampler
+from tests.support.stored_study import finish_cell, planned_study
+from tune.planning.tpe import ROUND, Sampler, mean_value
 
 RANGE = (1e-5, 1e-1)
 
@@ -49,3 +50,16 @@ def test_proposals_gather_where_accuracy_is_high():
 def test_a_range_or_number_that_means_nothing_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Sampler(*arguments)
+
+
+def test_a_sampler_goes_on_after_rates_that_diverge_in_their_first_epoch(tmp_path):
+    study = planned_study(tmp_path / "s", {"model": ("grnn",), "optim.lr": (1e-1, 1e-2), "seed": (0, 1)})
+    for cell, accuracy in zip(study.cells, (None, None, None, 8), strict=True):
+        if accuracy is None:
+            folder = study.cell_folder(cell)
+            folder.take_over()
+            folder.fail("the training loss is nan in epoch 1: lower optim.lr", diverged=True)
+        else:
+            finish_cell(study, cell, (accuracy, 4))
+    assert mean_value(study, study.cells[:2]) == 0.0
+    assert mean_value(study, study.cells[2:]) == pytest.approx(0.4)

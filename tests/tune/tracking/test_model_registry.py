@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from data.sealing import checksum
+from data.files import checksum
 from tests.support.stored_study import finished_study
 from tune.analysis.results import registered_name
 from tune.reporting.table import Table

@@ -2,20 +2,20 @@
 
 import os
 import sqlite3
+import threading
 import time
 from contextlib import closing
 
 import pytest
+from mlflow.exceptions import MlflowException
 
-from tests.support.stored_study import finished_study, shown
+from tests.support.stored_study import finished_study, shipped, shown
 from tune.planning.options import Records
 from tune.services.databases import MLFLOW, OPTUNA, ViewError
 from tune.services.repair import repair_file
 from tune.sync import sync
-from tune.tracking.background import MLflowView
 from tune.tracking.mlflow_tracker import Tracker
-from tune.tracking.optuna_mirror import mirror
-from tune.tracking.views import Views, lines_of
+from tune.tracking.views import MLflowView, TrackingListener, Views, lines_of
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
 
@@ -25,8 +25,18 @@ def study(tmp_path):
     return finished_study(tmp_path / "s", SPACE, {("grnn", 1e-3, 0): (7, 5)})
 
 
-def records(tmp_path, uri=None):
-    return Records("s", str(tmp_path), uri)
+@pytest.fixture
+def two_cells(tmp_path):
+    hits = {("grnn", 1e-3, 0): (7, 5), ("grnn", 1e-3, 1): (8, 4)}
+    return finished_study(tmp_path / "s", {**SPACE, "seed": (0, 1)}, hits)
+
+
+def uri(tmp_path, name="mlflow.db"):
+    return f"sqlite:///{tmp_path}/{name}"
+
+
+def records(tmp_path):
+    return Records("s", str(tmp_path))
 
 
 def test_damaged_views_are_said_and_stay_as_they_are(study, tmp_path):
@@ -42,14 +52,14 @@ def test_damaged_views_are_said_and_stay_as_they_are(study, tmp_path):
 
 def test_a_lock_that_goes_away_is_caught_up_with_while_training(study, tmp_path, monkeypatch):
     monkeypatch.setattr("tune.services.databases.LOCK_S", 0.1)
-    monkeypatch.setattr("tune.tracking.background.TRY_AGAIN_S", 0.05)
+    monkeypatch.setattr("tune.tracking.views.TRY_AGAIN_S", 0.05)
     file = tmp_path / "mlflow.db"
     with closing(sqlite3.connect(file, isolation_level=None)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         views = Views(study, records(tmp_path))
         (line,) = views.begin()
         assert line.startswith(f"MLflow is behind: {file} is locked by another program")
-        views.listener.on_trial_start(study.cells[0])
+        views.listener.on_status(study.cells[0], "running")
     deadline = time.monotonic() + 60
     while views.mlflow.tracker is None:
         assert time.monotonic() < deadline
@@ -105,20 +115,6 @@ def test_what_another_program_keeps_in_a_database_is_left_as_it_is(study, tmp_pa
     assert not list(tmp_path.glob("*.damaged-*"))
 
 
-def test_a_link_that_is_named_or_leads_nowhere_else_is_followed(study, tmp_path, tmp_path_factory):
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
-    (tmp_path / "optuna.db").symlink_to("inside.db")
-    (elsewhere / "named.db").symlink_to(tmp_path / "other.db")
-    for link, target in ((tmp_path / "optuna.db", "inside.db"), (elsewhere / "named.db", "other.db")):
-        mirror(study, f"sqlite:///{link}")
-        assert "studies" in tables_of(tmp_path / target)
-    (tmp_path / "optuna.db").unlink()
-    (tmp_path / "optuna.db").symlink_to(elsewhere / "not-there.db")
-    with pytest.raises(ViewError, match="is a link that leads to .*not-there.db"):
-        mirror(study, f"sqlite:///{tmp_path}/optuna.db")
-    assert not (elsewhere / "not-there.db").exists()
-
-
 @pytest.mark.parametrize(("package", "table"), [(MLFLOW, "experiments"), (OPTUNA, "studies")])
 def test_tables_that_were_being_made_are_moved_aside_and_a_pipe_stays(tmp_path, package, table):
     file = tmp_path / "half.db"
@@ -145,3 +141,91 @@ def test_no_error_leaves_the_views_raw(study):
         raise TypeError("first\nsecond")
 
     assert lines_of(study, fails) == ["a view is behind: TypeError: first"]
+
+
+def view_of(tracker):
+    """MLflow's view, open from the beginning."""
+    view = MLflowView(tracker.study, tracker.uri)
+    view.tracker = tracker
+    return view
+
+
+def test_an_outage_delays_and_loses_nothing(two_cells, tmp_path, monkeypatch):
+    tracker = Tracker(two_cells, uri(tmp_path))
+    listener, cell = TrackingListener(view_of(tracker)), two_cells.cells[0]
+
+    def away(*arguments, **options):
+        raise MlflowException("the server is away")
+
+    with monkeypatch.context() as outage:
+        for call in ("create_run", "log_batch", "update_run", "set_terminated"):
+            outage.setattr(tracker.client, call, away)
+        listener.on_status(cell, "running")
+        listener.on_epoch(cell, two_cells.cell_folder(cell).history()[0])
+        listener.on_status(cell, "lost")
+        listener.on_status(cell, "failed")
+        listener.on_status(cell, "done")
+        wait_for(lambda: not listener.pending)
+        listener.close(20)
+        with pytest.raises(MlflowException):
+            tracker.sync()
+    assert shown(shipped(two_cells, uri(tmp_path))) == shown(shipped(two_cells, uri(tmp_path, "undisturbed.db")))
+
+
+def test_a_failed_cell_and_an_unfinished_study_are_closed(two_cells, tmp_path):
+    tracker = Tracker(two_cells, uri(tmp_path))
+    listener = TrackingListener(view_of(tracker))
+    listener.on_status(two_cells.cells[0], "running")
+    listener.on_status(two_cells.cells[1], "running")
+    listener.on_status(two_cells.cells[0], "failed")
+    wait_for(lambda: not listener.pending)
+    listener.close(20)
+    tracker.close(complete=False)
+    found = {node: status for node, (_, status, *_) in shown(tracker).items()}
+    assert found[f"cell/{two_cells.cells[0].key}"] == "FAILED" and found[f"cell/{two_cells.cells[1].key}"] == "KILLED"
+    assert found["study"] == "KILLED"
+
+
+def test_a_search_does_not_wait_for_a_server_that_hangs(two_cells, tmp_path, monkeypatch):
+    """Fifty epochs heard while the server hangs are shipped by one call once it answers."""
+    tracker, cell = Tracker(two_cells, uri(tmp_path)), two_cells.cells[0]
+    answers, calls, ship = threading.Event(), [], tracker.ship
+
+    def slow(one):
+        calls.append(one)
+        assert answers.wait(20)
+        ship(one)
+
+    monkeypatch.setattr(tracker, "ship", slow)
+    listener, began = TrackingListener(view_of(tracker)), time.monotonic()
+    row = two_cells.cell_folder(cell).history()[0]
+    listener.on_epoch(cell, row)
+    wait_for(lambda: len(calls) == 1)
+    for _ in range(50):
+        listener.on_epoch(cell, row)
+    assert time.monotonic() - began < 5 and len(calls) == 1
+    answers.set()
+    wait_for(lambda: len(calls) == 2)
+    listener.close(20)
+    assert tracker.run(f"cell/{cell.key}").data.metrics["validation/accuracy"] == row["validation/accuracy"]
+    assert len(calls) == 2
+
+
+def test_a_search_that_has_ended_does_not_wait_for_a_server_that_hangs(two_cells, tmp_path, monkeypatch):
+    tracker, answers = Tracker(two_cells, uri(tmp_path)), threading.Event()
+    monkeypatch.setattr(tracker, "start", lambda cell: answers.wait(20))
+    listener = TrackingListener(view_of(tracker))
+    listener.on_status(two_cells.cells[0], "running")
+    listener.on_status(two_cells.cells[1], "running")
+    wait_for(lambda: listener.pending == 1)
+    with pytest.raises(ViewError, match="does not answer"):
+        listener.close(0.1)
+    answers.set()
+    listener.close(20)
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -24,4 +24,4 @@ def test_levels_of_scale_are_blurred_upwards_and_weaker_downwards():
     inside = levels[0, :, 1, 2, 2]
     torch.testing.assert_close(inside, torch.tensor([1 / 2, 1 / 1.5, 1, 1.5, 2]))
     weights = gaussian(1.0)
-    assert weights.sum() == pytest.approx(1) and weights[1, 1, 2] / weights[1, 1, 1] == pytest.approx(math.exp(-0.5))
+    assert weights.sum() == pytest.approx(1) and weights[1, 1, 2] / weights[1, 1, 1] == pytest.approx(math.exp(-0.25))

@@ -10,8 +10,8 @@ from fernn.config import data_config
 from fernn.models import MODELS
 from fernn.models.noether import StateConfig
 from fernn.models.noether.quantities import Energy
-from fernn.train.metric import RMSE
 from fernn.train.noether import StatePrediction
+from fernn.train.task import RMSE
 from fernn.train.tasks import task_of
 
 SMALL = {"width": 5}
@@ -84,11 +84,11 @@ def test_the_metric_is_the_root_of_the_mean_over_states():
     task = task_of(data_config("ideal-spring"))
     assert task == StatePrediction(1) and task.metric == RMSE
     model, clips = network(inner_steps=0), sequences()
-    found = task.predictions(["a", "b", "c"], task.evaluate(model, clips, torch.zeros(3)))
+    found = task.kind.of(["a", "b", "c"], task.evaluate(model, clips, torch.zeros(3)))
     error = model(clips[:, :1], 5) - clips[:, 1:]
     assert found.metrics()["rmse"] == pytest.approx(error.square().mean().sqrt().item())
     assert found.metrics()["last_rmse"] == pytest.approx(error[:, -1].square().mean().sqrt().item())
-    again = task.predictions(["a", "b", "c"], found.columns())
+    again = task.kind.of(["a", "b", "c"], found.columns())
     assert again.metrics() == pytest.approx(found.metrics()) and task.examples(model, clips) == {}
 
 

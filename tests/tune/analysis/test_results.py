@@ -1,0 +1,45 @@
+"""Results by model: chosen learning rates, equal seeds, and predictions read back."""
+
+import pytest
+
+from tests.support.stored_study import finished_study
+from tune.analysis.results import (
+    field_scores,
+    frame_curves,
+    imported_results,
+    model_rows,
+    registered_name,
+    results,
+    seed_predictions,
+)
+
+SPACE = {"model": ("grnn",), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
+HITS = {("grnn", 1e-2, 0): (4, 9), ("grnn", 1e-3, 0): (6, 5), ("grnn", 1e-3, 1): (8, 7)}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return finished_study(tmp_path_factory.mktemp("study") / "s", SPACE, HITS)
+
+
+def test_results_are_recomputed_from_predictions_in_the_order_of_the_plan(study):
+    found = results(study)
+    assert [(one.validation, one.test) for one in found] == [(0.4, 0.9), (0.6, 0.5), (0.8, 0.7)]
+    assert {one.num_parameters for one in found} == {1234} and all(one.breaches == [] for one in found)
+    assert imported_results(study) == []
+
+
+def test_a_row_reports_the_rate_with_most_seeds_and_its_best_cell(study):
+    (row,) = model_rows(study)
+    assert (row.model, row.lr, row.num_seeds, row.num_planned) == ("grnn", 1e-3, 2, 2)
+    assert list(row.complete_rates()) == [1e-3] and row.best.experiment.seed == 1
+    assert row.validation_by_lr == {1e-2: 0.4, 1e-3: pytest.approx(0.7)}
+    assert row.summary()["test/accuracy_mean"] == pytest.approx(0.6)
+    assert row.sentence().startswith("Test accuracy 0.600 ± 0.141 (sample standard deviation) over 2 of 2 seeds")
+    assert registered_name(study, row) == "s.grnn"
+
+
+def test_predictions_of_classes_have_neither_fields_nor_frames(study):
+    rows = model_rows(study)
+    assert [one.metrics()["accuracy"] for one in seed_predictions(study, rows[0])] == [0.5, 0.7]
+    assert field_scores(study, rows) == {} and frame_curves(study, rows) == {}

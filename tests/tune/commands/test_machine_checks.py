@@ -1,0 +1,64 @@
+"""The doctor's checks of this machine: limits of a container, GPUs, shared memory, scratch space, the video decoder."""
+
+from collections import namedtuple
+
+from tune.commands import machine_checks
+from tune.commands.checks import ok
+
+Disk = namedtuple("Disk", "total used free")
+
+
+def test_a_container_has_what_its_limits_leave(tmp_path):
+    assert machine_checks.cpu_quota(tmp_path) is None and machine_checks.memory_limit(tmp_path) is None
+    (tmp_path / "cpu.max").write_text("50000 100000\n")
+    (tmp_path / "memory.max").write_text("1000000000\n")
+    assert (
+        machine_checks.processors(tmp_path).verdict == "warning"
+        and "--max-concurrent 1," in machine_checks.processors(tmp_path).way_out
+    )
+    assert (
+        machine_checks.memory(tmp_path).verdict == "warning"
+        and "the container may use 1.0 GB" in machine_checks.memory(tmp_path).text
+    )
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert machine_checks.cpu_quota(tmp_path) is None
+
+
+def test_gpus_that_pytorch_cannot_use_are_broken_and_none_is_a_warning(monkeypatch):
+    answer = {"gpus": [], "cuda": None, "torch": "2.15.0+cpu"}
+    monkeypatch.setattr(machine_checks, "probe", lambda *_, **__: answer)
+    monkeypatch.setattr(machine_checks, "driver_version", lambda: "580.1")
+    assert machine_checks.gpus().verdict == "broken" and "without CUDA" in machine_checks.gpus().text
+    answer["gpus"] = [{"name": "H100", "free": 70e9, "total": 80e9}]
+    assert machine_checks.gpus() == ok("H100 (70 of 80 GB free); driver 580.1, CUDA None")
+    answer.update(error="no kernel image is available")
+    assert machine_checks.gpus().verdict == "broken"
+
+
+def test_no_gpu_is_a_warning_and_a_driver_without_an_answer_is_empty(monkeypatch):
+    monkeypatch.setattr(machine_checks, "probe", lambda *_, **__: {"gpus": [], "cuda": None, "torch": "2.15.0"})
+    monkeypatch.setattr(machine_checks, "driver_version", lambda: "")
+    monkeypatch.setattr("pathlib.Path.glob", lambda *_: iter(()))
+    assert machine_checks.gpus().verdict == "warning" and "none: the demo needs none" in machine_checks.gpus().text
+    monkeypatch.undo()
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert machine_checks.driver_version() == ""
+
+
+def test_the_object_store_needs_shared_memory_and_a_disk_with_room(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine_checks, "memory_bytes", lambda: (int(20e9), int(10e9)))
+    disks = {"free": 1e9}
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: Disk(100e9, 0, disks["free"]))
+    assert "less than the 3.0 GB that Ray wants" in machine_checks.shared_memory().text
+    assert machine_checks.scratch().verdict == "warning" and "99% full" in machine_checks.scratch().text
+    disks["free"] = 50e9
+    assert machine_checks.shared_memory().verdict == machine_checks.scratch().verdict == "ok"
+    monkeypatch.setattr(machine_checks, "SHARED", tmp_path / "nowhere")
+    assert "Ray keeps objects on the disk" in machine_checks.shared_memory().text
+
+
+def test_a_video_is_written_and_read_again(monkeypatch):
+    assert machine_checks.video() == ok("three frames written as KTH's videos are, and read again")
+    decode = machine_checks.decode
+    monkeypatch.setattr(machine_checks, "decode", lambda path, size: decode(path, size)[:2])
+    assert machine_checks.video().verdict == "broken" and "2 read" in machine_checks.video().text

@@ -1,0 +1,125 @@
+"""What a search says: sentences and tables for people, one JSON object a line for programs, and its exit code."""
+
+import io
+import json
+import re
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from tests.support.stored_study import finished_study, planned_study
+from tune.commands.search_output import (
+    EventOutput,
+    Outcome,
+    TextOutput,
+    describe_cost,
+    describe_data,
+    describe_grid,
+    describe_pages,
+)
+from tune.core.study import StudyError
+from tune.engine.cost import Cost, Pace
+
+SPACE = {"model": ("grnn",), "optim.lr": (1e-2, 1e-3), "seed": (0,)}
+HITS = {("grnn", 1e-2, 0): (5, 5)}
+
+
+@pytest.fixture
+def study(tmp_path):
+    """One cell of two is done."""
+    return finished_study(tmp_path / "s", SPACE, HITS)
+
+
+@pytest.fixture
+def spoken():
+    """The output for people, and a function with the lines that it has printed."""
+    file = io.StringIO()
+    return TextOutput(Console(file=file, width=200)), lambda: file.getvalue().splitlines()
+
+
+@pytest.fixture
+def told():
+    """The output for programs, and a function with the events that it has printed."""
+    file = io.StringIO()
+    return EventOutput(file), lambda: [json.loads(line) for line in file.getvalue().splitlines()]
+
+
+def planned(study, manifest, first=""):
+    return SimpleNamespace(study=study, home="datasets/kth/8px", manifest=manifest, first=first)
+
+
+def test_a_cost_has_gpu_hours_and_a_price_where_there_are_any():
+    assert describe_cost(None) == "nothing to run"
+    assert describe_cost(Cost(7200.0, 0.0, 2, 3_000_000, Pace())) == (
+        "about 2.0 h with 2 at once (from probed steps of each model), 3.0 MB of checkpoints"
+    )
+    assert ", 1.5 GPU-hours, a price of 3.00, " in describe_cost(Cost(60.0, 1.5, 1, 1, Pace(), 2.0))
+
+
+def test_data_is_named_with_its_marks_or_with_what_comes_first(tmp_path):
+    whole = planned_study(tmp_path / "a", SPACE)
+    assert describe_data(planned(whole, None, "downloads it")) == (
+        "not prepared yet, goes to datasets/kth/8px: a run downloads it"
+    )
+    manifest = SimpleNamespace(num_clips=7)
+    assert describe_data(planned(whole, manifest)) == "datasets/kth/8px, 7 clips"
+    marked = planned_study(tmp_path / "b", SPACE, demo=True, partial=("clip",), stand_in="other clips")
+    assert describe_data(planned(marked, manifest)).endswith(
+        f", DEMO: {marked.cells[0].experiment.data.demo_note}, STAND-IN: other clips, PARTIAL: clip missing or skipped"
+    )
+
+
+def test_a_grid_is_counted_by_dimension(study):
+    assert describe_grid(study) == "1 model × 2 lr × 1 seed"
+
+
+def test_pages_of_a_server_need_no_command():
+    assert describe_pages("http://host", {"models": "http://host/m"}) == ["MLflow, models: http://host/m"]
+    command, link = describe_pages("sqlite:///a b.db", {"models": "m"})
+    assert command.endswith("mlflow ui --backend-store-uri 'sqlite:///a b.db'") and link == "MLflow, models: m"
+
+
+def test_people_read_what_failed_and_how_to_go_on(study, spoken):
+    output, lines = spoken
+    assert output.left(Outcome(study, {study.cells[1]: "no room"}, {}, ["MLflow is behind"])) == 1
+    assert lines() == [
+        "grnn lr 0.001 seed 0 failed: no room",
+        "MLflow is behind",
+        "1 of 2 cells have no result: run the same command again to go on",
+    ]
+
+
+def test_the_table_of_the_study_is_printed_with_its_remarks(study, spoken, capsys):
+    output, _ = spoken
+    output.results(study, "http://host", {})
+    table = capsys.readouterr().out
+    assert re.search(r"grnn +│ 1,234", table) and "0.500" in table and "INCOMPLETE: 1 of 2 cells" in table
+
+
+def test_programs_read_a_word_for_every_status(study, told):
+    output, events = told
+    for status in ("running", "lost", "resting", "stopped", "waiting", "failed", "done"):
+        output.on_status(study.cells[0], status)
+    assert [event["event"] for event in events()] == [
+        "started", "lost", "rested", "stopped", "proposed", "failed", "done",
+    ]  # fmt: skip
+    assert {event["cell"] for event in events()} == {study.cells[0].name}
+
+
+def test_programs_read_metrics_without_nan_and_the_end_with_its_code(study, told):
+    output, events = told
+    output.on_epoch(study.cells[0], {"epoch": 1, "train/loss": float("nan"), "validation/accuracy": 0.5})
+    assert output.left(Outcome(study, {study.cells[1]: "no room"}, {})) == 1
+    assert output.refused(StudyError("no")) == 2 and output.interrupted() == 130
+    epoch, end, *_ = events()
+    assert epoch["metrics"] == {"train/loss": None, "validation/accuracy": 0.5}
+    assert end["failed"] == {study.cells[1].name: "no room"} and end["missing"] == [study.cells[1].name]
+    assert end["tracking_behind"] is None
+
+
+def test_a_finished_study_ends_with_zero_unless_a_view_is_behind(tmp_path, spoken, told):
+    done = finished_study(tmp_path / "s", {**SPACE, "optim.lr": (1e-2,)}, HITS)
+    for output in (spoken[0], told[0]):
+        assert output.left(Outcome(done, [], {})) == 0
+        assert output.left(Outcome(done, [], {}, ["Optuna is behind"])) == 1

@@ -1,0 +1,39 @@
+"""What is recorded of a machine, and the memory of a process."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from tune.engine.machine import assigned_resources, cpu_model, machine, peak_memory, reset_peak_memory, whole_memory
+
+CPU = torch.device("cpu")
+
+
+def test_a_machine_is_recorded_with_all_that_can_change_rounding():
+    facts = machine(CPU)
+    assert facts["device_type"] == "cpu" and facts["torch"] == torch.__version__ and facts["cpu"] == cpu_model()
+    assert facts["threads"] == torch.get_num_threads() and facts["cores"] == os.cpu_count()
+    assert "gpu" not in facts and len(facts["source_sha256"]) == 64
+    assert machine(CPU) == facts
+
+
+def test_outside_of_a_trial_nothing_is_assigned():
+    assert assigned_resources() is None
+
+
+def test_a_container_has_no_more_memory_than_its_limit(monkeypatch):
+    monkeypatch.setattr("tune.engine.machine.memory_limit", lambda: None)
+    whole = whole_memory()
+    for limit, expected in ((2**20, 2**20), (2 * whole, whole)):
+        monkeypatch.setattr("tune.engine.machine.memory_limit", lambda limit=limit: limit)
+        assert whole_memory() == expected
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="this Linux keeps the peak")
+def test_the_peak_of_memory_counts_what_was_freed_since_the_reset():
+    reset_peak_memory(CPU)
+    before = peak_memory(CPU)
+    np.ones(2**25)  # 256 MiB
+    assert peak_memory(CPU) - before > 2**27

@@ -1,0 +1,95 @@
+"""The runs of a study in MLflow: nested, each once, and what a cell's run holds."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from tests.support.stored_study import finished_study, planned_study, shipped, shown
+from tune.core.study import Cell
+from tune.services.mlflow_client import MlflowClient
+from tune.tracking.mlflow_tracker import Tracker
+from tune.tracking.run_tree import NODE, RunTree, dataset, metrics, move_artifacts, params, runs_of
+
+SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}
+
+
+@pytest.fixture
+def study(tmp_path):
+    return finished_study(tmp_path / "s", SPACE, {("grnn", 1e-3, 0): (7, 5), ("grnn", 1e-3, 1): (8, 4)})
+
+
+def uri(tmp_path):
+    return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+def test_runs_are_nested_study_model_rate_seed(study, tmp_path):
+    tracker = shipped(study, uri(tmp_path))
+    runs = {run.data.tags[NODE]: run for run in tracker.client.search_runs([tracker.experiment_id])}
+    names = {run.info.run_id: node for node, run in runs.items()}
+    parents = {node: names.get(run.data.tags.get("mlflow.parentRunId")) for node, run in runs.items()}
+    cell = study.cells[0]
+    model, lr = cell.experiment.model.name, f"{cell.experiment.optim.lr:g}"
+    assert parents[f"cell/{cell.key}"] == f"lr/{model}/{lr}"
+    assert parents[f"lr/{model}/{lr}"] == f"model/{model}"
+    assert parents[f"model/{model}"] == "study" and parents["study"] is None
+
+
+def test_a_run_that_is_there_twice_is_kept_once(study, tmp_path):
+    tracker = shipped(study, uri(tmp_path))
+    expected, run = shown(tracker), tracker.run(f"cell/{study.cells[0].key}")
+    tags = {NODE: run.data.tags[NODE]}
+    tracker.client.create_run(tracker.experiment_id, tags=tags, run_name="again", start_time=run.info.start_time + 1)
+    assert shown(shipped(study, uri(tmp_path))) == expected
+
+
+def test_runs_that_an_earlier_driver_closed_are_finished_with_the_study(study, tmp_path):
+    tracker = Tracker(study, uri(tmp_path))
+    tracker.sync()
+    tracker.close(complete=False)
+    assert {status for _, status, *_ in shown(tracker).values()} == {"FINISHED", "KILLED"}
+    assert {status for _, status, *_ in shown(shipped(study, uri(tmp_path))).values()} == {"FINISHED"}
+
+
+def test_a_run_is_opened_once_marked_and_found_by_another_driver(tmp_path):
+    client = MlflowClient(uri(tmp_path))
+    experiment = client.create_experiment("e", f"{tmp_path}/artifacts")
+    study = planned_study(tmp_path / "s", SPACE)
+    data, fields = dataset(study, study.cells[0]), params(study.cells[0])
+    tree = RunTree(client, experiment, {"fernn.demo": "True"})
+    above = tree.open("study", "s", data)
+    run = tree.open("cell/1", "seed0", data, above, fields)
+    assert tree.is_named("seed0", but="study") and not tree.is_named("seed0", but="cell/1")
+    for one in (tree, RunTree(client, experiment, {})):
+        assert one.open("cell/1", "another name", data, above, fields).info.run_id == run.info.run_id
+    assert len(list(runs_of(client, experiment))) == 2
+    tags = client.get_run(run.info.run_id).data.tags
+    assert (tags["fernn.demo"], tags["mlflow.parentRunId"]) == ("True", above.info.run_id)
+    tree.set_tags("cell/1", {"chosen": "True", "fernn.demo": None})
+    tree.set_metrics("cell/1", {"loss": 0.5}, 1000, 3)
+    read = tree.read("cell/1").data
+    assert read.tags["chosen"] == "True" and "fernn.demo" not in read.tags and read.metrics == {"loss": 0.5}
+    tree.set_tags("model/none", {"chosen": "True"})  # a run that is not there has nothing to change
+
+
+def test_a_study_that_moved_takes_the_addresses_of_its_artifacts_along(tmp_path):
+    client = MlflowClient(uri(tmp_path))
+    experiment = client.create_experiment("e", f"{tmp_path}/before")
+    run = client.create_run(experiment, tags={NODE: "study"})
+    move_artifacts(uri(tmp_path), experiment, "/after")
+    assert client.get_experiment(experiment).artifact_location == "/after"
+    assert client.get_run(run.info.run_id).info.artifact_uri == f"/after/{run.info.run_id}/artifacts"
+
+
+def test_a_cells_parameters_are_all_that_decides_its_result(tmp_path):
+    cell = planned_study(tmp_path / "s", SPACE).cells[0]
+    fields = {param.key: param.value for param in params(cell)}
+    assert fields["model.name"] == "grnn" and json.loads(fields["seed"]) == 0 and fields["data_hash"] == "hash"
+    longer = Cell(replace(cell.experiment, epochs=cell.experiment.epochs + 1), cell.data_hash)
+    changed = {param.key for param in params(longer) if fields[param.key] != param.value}
+    assert changed == {"epochs", "key"}
+
+
+def test_a_row_is_a_metric_for_each_number_at_its_own_epoch_and_time():
+    (metric,) = metrics({"epoch": 3.0, "time/recorded_at": 1.5, "train/loss": 0.25})
+    assert (metric.key, metric.value, metric.step, metric.timestamp) == ("train/loss", 0.25, 3, 1500)
