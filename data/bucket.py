@@ -28,20 +28,18 @@ def is_bucket(address: str) -> bool:
     return bool(separator)
 
 
-def at_hand(address: str) -> Path:
-    """The prepared folder at the address, from a bucket copied into the cache."""
-    return fetched(address) if is_bucket(address) else Path(address)
+def at_hand(url: str) -> Path:
+    """The prepared folder at an address, from a bucket copied into this machine's cache unless it has these clips.
 
-
-def fetched(url: str) -> Path:
-    """The prepared folder in a bucket, copied into this machine's cache unless the same clips are there already.
-
-    Raises DataError where there is none, and where a file is not what the manifest says.
+    Raises DataError where a bucket has none, and where a file is not what the manifest says.
     """
+    if not is_bucket(url):
+        return Path(url)
     manifest = manifest_at(url)
     if manifest is None:
-        way_out = "bring the data there with python data/upload.py --folder DIR --to URL"
-        raise DataError(f"{url} has no {MANIFEST}: {way_out}")
+        raise DataError(
+            f"{url} has no {MANIFEST}: bring the data there with python data/upload.py --folder DIR --to URL"
+        )
     cache, name = cache_folder() / manifest.hash, url.rstrip("/").rpartition("/")[2]
     if name in (".", ".."):
         raise DataError(f"data must be at a URL that ends with the name of its folder, got {url!r}")
@@ -59,11 +57,16 @@ def upload(folder: Path, to: str) -> str:
     """
     manifest, url = Manifest.read(folder), f"{to.rstrip('/')}/{folder.resolve().name}"
     manifest.verify(folder)
-    known = manifest_at(url)
-    if known is not None and known.hash != manifest.hash:
-        raise DataError(f"{url} holds other clips (hash {known.hash}, these have {manifest.hash}): choose another URL")
-    if known is None:
-        _copy(folder, url, manifest)
+    there = manifest_at(url)
+    if there is not None and there.hash != manifest.hash:
+        raise DataError(f"{url} holds other clips (hash {there.hash}, these have {manifest.hash}): choose another URL")
+    if there is None:
+        remote, path = fs.FileSystem.from_uri(url)
+        names = [*(file.name for file in manifest.files), MANIFEST]
+        with progress(f"uploading to {url}", len(names), "files") as advance:
+            for name in names:
+                fs.copy_files(str(folder / name), f"{path}/{name}", fs.LocalFileSystem(), remote)
+                advance(1)
     return url
 
 
@@ -86,10 +89,8 @@ def cache_folder() -> Path:
         folder = (Path(given) if given else Path.home() / ".cache") / "fernn-search"
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError) as error:
-        way_out = "set XDG_CACHE_HOME to a folder that can be written"
-        raise DataError(
-            f"data in a bucket is copied to {given or '~/.cache'}, which cannot be made: {way_out}"
-        ) from error
+        way_out = "which cannot be made: set XDG_CACHE_HOME to a folder that can be written"
+        raise DataError(f"data in a bucket is copied to {given or '~/.cache'}, {way_out}") from error
     return folder
 
 
@@ -106,12 +107,3 @@ def _fetch(url: str, manifest: Manifest, home: Path) -> None:
             problems = str(error).partition(": ")[2]
             raise DataError(f"{url} is damaged, upload it to another URL: {problems}") from error
         manifest.write(temporary)
-
-
-def _copy(folder: Path, url: str, manifest: Manifest) -> None:
-    remote, path = fs.FileSystem.from_uri(url)
-    names = [file.name for file in manifest.files]
-    with progress(f"uploading to {url}", len(names) + 1, "files") as advance:
-        for name in [*names, MANIFEST]:
-            fs.copy_files(str(folder / name), f"{path}/{name}", fs.LocalFileSystem(), remote)
-            advance(1)

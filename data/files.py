@@ -68,15 +68,15 @@ def instead_of_data(path: Path) -> str:
 
 def files_below(folder: Path, name: re.Pattern[str]) -> list[Path]:
     """The files whose whole name the pattern matches, in ``folder`` and four folders down, the nearest first."""
-    found: list[Path] = []
+    matching: list[Path] = []
     for place, folders, files in os.walk(folder, followlinks=True):
         depth = len(Path(place).relative_to(folder).parts)
-        folders[:] = (
-            sorted(one for one in folders if not one.startswith((".", "__MACOSX"))) if depth < MOST_DEEP else []
-        )
-        paths = (Path(place) / one for one in files if name.fullmatch(one))
-        found += [path for path in paths if path.is_file()]
-    return sorted(found, key=lambda path: (len(path.parts), path))
+        folders[:] = sorted(inner for inner in folders if not inner.startswith((".", "__MACOSX")))
+        if depth == MOST_DEEP:
+            folders.clear()
+        paths = (Path(place) / file for file in files if name.fullmatch(file))
+        matching += [path for path in paths if path.is_file()]
+    return sorted(matching, key=lambda path: (len(path.parts), path))
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -116,11 +116,10 @@ def _problem(folder: Path, file: DataFile) -> str:
 
 def _from_json(content: Any) -> Manifest:
     _require(isinstance(content, dict), "it must hold one object")
-    if content.get("format") != FORMAT:
-        raise ValueError(f"format must be {FORMAT}, got {content.get('format')!r}")
+    _require(content.get("format") == FORMAT, f"format must be {FORMAT}, got {content.get('format')!r}")
     for name, kind in _KINDS.items():
         _require(isinstance(content[name], kind), f"{name} must be a {kind.__name__}, got {content[name]!r:.80}")
-    found = content.pop(CHECKSUM, None)  # which manifests of an earlier version do not have
+    written = content.pop(CHECKSUM, None)  # which manifests of an earlier version do not have
     expected = checksum(content)
     _require(content["hash"].isalnum(), f"hash must be letters and digits alone, got {content['hash']!r:.80}")
     partial = content.pop("partial")
@@ -130,9 +129,8 @@ def _from_json(content: Any) -> Manifest:
     manifest = Manifest(**content)
     counts = [count for parts in manifest.clips.values() for count in parts.values()]
     _require(all(isinstance(count, int) for count in counts), "clips must hold numbers")
-    if manifest.partial != partial:
-        raise ValueError(f"partial must be {manifest.partial} by what it lists, got {partial}")
-    _require(found in (None, expected), "it is not as it was written")
+    _require(manifest.partial == partial, f"partial must be {manifest.partial} by what it lists, got {partial}")
+    _require(written in (None, expected), "it is not as it was written")
     return manifest
 
 

@@ -34,10 +34,10 @@ def data_set(name: str) -> DataSet:
     """The data set registered as ``name``; raises KeyError with the nearest name."""
     if name not in DATA_SETS:
         raise KeyError(unknown_name(name, list(DATA_SETS), kind="data set"))
-    found = DATA_SETS[name]
-    if isinstance(found, DataSet):
-        return found
-    module, _, value = found.partition(":")
+    entry = DATA_SETS[name]
+    if isinstance(entry, DataSet):
+        return entry
+    module, _, value = entry.partition(":")
     loaded: DataSet = getattr(import_module(module), value)
     return loaded
 
@@ -50,7 +50,7 @@ def register_data_set(added: DataSet) -> None:
 
 def stand_in(manifest: Manifest) -> str:
     """What prepared data is where it is not the data set that it is named for; "" where it is."""
-    return next((found for name in DATA_SETS if (found := data_set(name).stand_in(manifest))), "")
+    return next((title for name in DATA_SETS if (title := data_set(name).stand_in(manifest))), "")
 
 
 def read_corpus(data: DataConfig, home: Path, manifest: Manifest) -> "Corpus":

@@ -25,10 +25,10 @@ SIGNS = str.maketrans({
 })  # fmt: skip
 """How signs that our texts and tables use are written in ASCII."""
 SECONDS_BETWEEN_LINES = 10.0
-Asked = TypeVar("Asked")
+Options = TypeVar("Options")
 
 
-def options_of(kind: type[Asked], **how: Any) -> Asked:
+def options_of(kind: type[Options], **how: Any) -> Options:
     """The options that were typed, as ``tyro.cli`` reads them; output is readable from here on.
 
     Every command begins with it, or with :func:`subcommand_of`.
@@ -64,8 +64,8 @@ def make_readable() -> None:
 
 def plain(sign: str) -> str:
     """A sign in ASCII: its usual stand-in, the letter without accents, else its escape."""
-    if (known := sign.translate(SIGNS)).isascii():
-        return known
+    if (usual := sign.translate(SIGNS)).isascii():
+        return usual
     bare = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
     if bare and sign.isalpha():
         return bare

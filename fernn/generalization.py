@@ -114,8 +114,9 @@ class VelocityReadings:
     @classmethod
     def mean(cls, several: Sequence[Self]) -> Self:
         """The mean over models, entry by entry; all must have the same grid."""
-        lines = {name: np.mean([one.lines[name] for one in several], axis=0).tolist() for name in several[0].lines}
-        return cls(several[0].grid, lines)
+        first = several[0]
+        lines = {name: np.mean([model.lines[name] for model in several], axis=0).tolist() for name in first.lines}
+        return cls(first.grid, lines)
 
 
 def measure(
@@ -156,18 +157,21 @@ def by_law(run: Run, clips: MovingClips, plan: Plan, advance: Callable[[int], No
         return
     still = list(clips.evaluation("test", (0, 0)))
     ids, labels = [name for batch in still for name in batch.ids], torch.cat([batch.labels for batch in still])
-    lines = {name: [one_a_clip(velocities, len(ids)) for velocities in readings] for name, readings in plan.items()}
-    places = {velocity: place for place, velocity in enumerate(dict.fromkeys(chain(*chain(*lines.values()))))}
-    parts, num_readings, done = [], sum(map(len, lines.values())), 0
+    by_clip = {
+        name: [parse_velocities(np.broadcast_to(velocities, (len(ids), 2)).tolist()) for velocities in readings]
+        for name, readings in plan.items()
+    }
+    places = {velocity: place for place, velocity in enumerate(dict.fromkeys(chain(*chain(*by_clip.values()))))}
+    parts, num_readings, num_done = [], sum(map(len, by_clip.values())), 0
     for part in drift_logits(run, still, list(places)):
         parts.append(part)
-        before, done = done, done + part.shape[1]
-        advance(num_readings * done // len(ids) - num_readings * before // len(ids))
+        share_before, num_done = num_readings * num_done // len(ids), num_done + part.shape[1]
+        advance(num_readings * num_done // len(ids) - share_before)
     logits = torch.cat(parts, dim=1)
-    for name, readings in lines.items():
-        drifting = [logits[[places[velocity] for velocity in one], torch.arange(len(ids))] for one in readings]
+    for name, readings in by_clip.items():
+        drifting = [logits[[places[v] for v in velocities], torch.arange(len(ids))] for velocities in readings]
         predictions = [Logits({"label": labels, "logits": of_reading}, ids) for of_reading in drifting]
-        yield name, [one.metrics()[run.task.metric.name] for one in predictions]
+        yield name, [of_reading.metrics()[run.task.metric.name] for of_reading in predictions]
 
 
 @torch.no_grad()
@@ -184,9 +188,3 @@ def drift_logits(run: Run, still: Iterable[Batch], velocities: Sequence[Velocity
     with evaluating(model), autocast(run.device, run.experiment.precision):
         for clips in chain.from_iterable(batch.clips.split(at_once) for batch in still):
             yield model.drift_logits(to_unit(clips, run.device), velocities).float().cpu()
-
-
-def one_a_clip(velocities: ArrayLike, count: int) -> tuple[Velocity, ...]:
-    """The (vy, vx) of each clip, where ``velocities`` are (2,) or (n, 2)."""
-    whole: NDArray[Any] = np.broadcast_to(velocities, (count, 2))
-    return parse_velocities(whole.tolist())

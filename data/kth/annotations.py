@@ -18,7 +18,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from data.errors import AnnotationError
 from data.files import instead_of_data
@@ -119,7 +118,11 @@ def plain_name(match: re.Match[str]) -> str:
 
 def format_annotation(videos: Iterable[Video]) -> str:
     """The text that :func:`parse_annotation` reads back to ``videos``, in KTH's own format."""
-    return "".join(_format_line(video) for video in videos)
+    lines = []
+    for video in videos:
+        ranges = ", ".join(f"{part.first + 1}-{part.last + 1}" for part in video.ranges)
+        lines.append(f"{video.name}\t*missing*\r\n" if video.missing else f"{video.name}\t\tframes\t{ranges}\r\n")
+    return "".join(lines)
 
 
 def clips_of(videos: Sequence[Video]) -> Iterator[tuple[Video, Range]]:
@@ -131,7 +134,7 @@ def video_of(name: str, ranges: Iterable[tuple[int, int]] = (), *, missing: bool
     """The video called ``name`` with 0-based inclusive ``ranges``, numbered as they come."""
     match = NAME.fullmatch(name)
     if match is None:
-        _fail(f"a name must be personPP_ACTION_dD with ACTION one of {', '.join(ACTIONS)}, got {name!r}")
+        raise ValueError(f"a name must be personPP_ACTION_dD with ACTION one of {', '.join(ACTIONS)}, got {name!r}")
     person, scenario = int(match["person"]), int(match["scenario"])
     _require(1 <= person <= 25, f"persons are 01 to 25, got {match['person']}")
     _require(1 <= scenario <= 4, f"scenarios are d1 to d4, got d{scenario}")
@@ -175,21 +178,12 @@ def _parse_line(words: str) -> Video:
 def _parse_range(text: str) -> tuple[int, int]:
     match = _RANGE.fullmatch(text)
     if match is None:
-        _fail(f"a range must read FIRST-LAST, got {text!r}")
+        raise ValueError(f"a range must read FIRST-LAST, got {text!r}")
     first, last = int(match[1]), int(match[2])
     _require(1 <= first <= last, f"a range must have 1 <= FIRST <= LAST, got {first}-{last}")
     return first - 1, last - 1
 
 
-def _format_line(video: Video) -> str:
-    ranges = ", ".join(f"{part.first + 1}-{part.last + 1}" for part in video.ranges)
-    return f"{video.name}\t*missing*\r\n" if video.missing else f"{video.name}\t\tframes\t{ranges}\r\n"
-
-
 def _require(condition: bool, rule: str) -> None:
     if not condition:
-        _fail(rule)
-
-
-def _fail(rule: str) -> NoReturn:
-    raise ValueError(rule)
+        raise ValueError(rule)

@@ -1,11 +1,10 @@
-"""Videos to clips: decoded in parallel by Ray Data, cut in the annotation's order, written as Parquet."""
+"""Videos to clips: decoded in parallel by Ray Data, cut in the annotation's order."""
 
 import contextlib
 import functools
-import itertools
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,12 @@ import ray.data
 from data.errors import VideoError
 from data.kth.annotations import MIN_FRAMES, Range, Video
 from data.kth.decode import decode
-from data.kth.schema import SCHEMA, ClipRow, clip_table
-from data.manifest import DataFile, Remark
-from data.preparing.frames import Frames, fingerprint
-from data.preparing.parquet import write_file
+from data.manifest import Remark
+from data.preparing.frames import ClipRow, Frames, fingerprint
+from data.terminal import progress
 
 VIDEOS_PER_TASK = 16
 """A task costs as much as some hundred frames: with 4 videos a task a third of the rate is lost."""
-
-ROWS_PER_FILE = 256
-
-_ENCODING = {"frames.data.list.element": "BYTE_STREAM_SPLIT"}
-"""Parquet has no 8-bit integers; with the bytes split, the three empty ones of every pixel cost nothing."""
 
 
 @dataclass
@@ -68,44 +61,31 @@ def decoded(
 ) -> Iterator[tuple[Video, Frames | None, str]]:
     """Every video with its frames, or with None and the reason; in order, decoded on all free cores."""
     items = [{"path": str(paths[video.name])} for video in videos]
-    with _ray():
-        dataset = ray.data.from_items(items, override_num_blocks=_num_tasks(len(items)))
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    with contextlib.ExitStack() as stack:
+        if not ray.is_initialized():
+            ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+            stack.callback(ray.shutdown)
+        num_tasks = max(-(-len(items) // VIDEOS_PER_TASK), min(len(items), os.cpu_count() or 1))
+        dataset = ray.data.from_items(items, override_num_blocks=num_tasks)
         dataset.context.enable_progress_bars = False
         dataset.context.execution_options.preserve_order = True
-        num_cpus, concurrency = _resources()
         task = functools.partial(_decode_row, size=size)
-        rows = dataset.map(task, num_cpus=num_cpus, concurrency=concurrency)
+        if ray.available_resources().get("CPU", 0) >= 1:
+            rows = dataset.map(task, num_cpus=1)
+        else:  # others hold all of them, and no task that wants one would ever start
+            rows = dataset.map(task, num_cpus=0, concurrency=os.cpu_count() or 1)
+        advance = stack.enter_context(progress("decoding", len(videos), "videos"))
         for video, row in zip(videos, rows.iter_rows(), strict=True):
             yield video, None if row["error"] else row["frames"], row["error"]
-
-
-def write_clips(rows: Iterable[ClipRow], folder: Path) -> tuple[list[DataFile], list[dict[str, Any]]]:
-    """Write the rows as Parquet files in ``folder``; returns the files, and the rows without frames."""
-    files: list[DataFile] = []
-    summary: list[dict[str, Any]] = []
-    rows = iter(rows)
-    while batch := list(itertools.islice(rows, ROWS_PER_FILE)):
-        path = folder / f"clips-{len(files):05d}.parquet"
-        how = {"use_dictionary": False, "column_encoding": _ENCODING}
-        files.append(write_file(path, SCHEMA, [clip_table(batch)], **how))
-        summary += [{name: value for name, value in row.items() if name != "frames"} for row in batch]
-    return files, summary
+            advance(1)
 
 
 def _row(video: Video, part: Range, last: int, frames: Frames) -> ClipRow:
     clip = np.ascontiguousarray(frames[part.first : last + 2])
-    return ClipRow(
-        id=part.id,
-        person=video.person,
-        action=video.action,
-        label=video.label,
-        scenario=video.scenario,
-        first=part.first,
-        last=last,
-        num_frames=len(frames),
-        frames=clip,
-        sha256=fingerprint(clip),
-    )
+    facts = {name: getattr(video, name) for name in ("person", "action", "label", "scenario")}
+    place = {"id": part.id, "first": part.first, "last": last, "num_frames": len(frames)}
+    return {**facts, **place, "frames": clip, "sha256": fingerprint(clip)}
 
 
 def _decode_row(row: dict[str, Any], size: int) -> dict[str, Any]:
@@ -114,31 +94,3 @@ def _decode_row(row: dict[str, Any], size: int) -> dict[str, Any]:
         return {"frames": decode(Path(row["path"]), size), "error": ""}
     except VideoError as error:
         return {"frames": np.zeros((0, size, size), np.uint8), "error": str(error)}
-
-
-@contextlib.contextmanager
-def _ray() -> Iterator[None]:
-    """A running Ray: the one that is there, else a local one for as long as it is needed."""
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    if ray.is_initialized():
-        yield
-        return
-    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _num_tasks(num_videos: int) -> int:
-    return max(-(-num_videos // VIDEOS_PER_TASK), min(num_videos, os.cpu_count() or 1))
-
-
-def _resources() -> tuple[int, int | None]:
-    """CPUs for each task, and how many tasks at once.
-
-    One each; but none where others hold all of them, for then no task would ever start.
-    """
-    if ray.available_resources().get("CPU", 0) >= 1:
-        return 1, None
-    return 0, os.cpu_count() or 1

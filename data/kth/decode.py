@@ -74,17 +74,14 @@ class _ToGrey:
         self.table[ramp[:HEIGHT]] = self.by_way_of_bgr(VideoFrame.from_ndarray(ramp, format="yuv420p"))
 
     def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        if frame.format.name == "yuv420p" and frame.color_range != ColorRange.JPEG and _is_colourless(frame):
+        is_limited = frame.format.name == "yuv420p" and frame.color_range != ColorRange.JPEG
+        if is_limited and all((_plane(frame, index) == _NEUTRAL).all() for index in (1, 2)):  # it has no colour
             return np.asarray(cv2.LUT(_plane(frame, 0), self.table), np.uint8)
         return self.by_way_of_bgr(frame)
 
     def by_way_of_bgr(self, frame: VideoFrame) -> NDArray[np.uint8]:
         image = self.reformatter.reformat(frame, format="bgr24").to_ndarray()
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
-
-
-def _is_colourless(frame: VideoFrame) -> bool:
-    return all((_plane(frame, index) == _NEUTRAL).all() for index in (1, 2))
 
 
 def _plane(frame: VideoFrame, index: int) -> NDArray[np.uint8]:

@@ -5,10 +5,9 @@ DIR then looks as KTH's videos on disk do (names, 160x120, 25 frames per second,
 pass for one on KTH. Equal arguments give equal frames.
 """
 
-import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
@@ -18,12 +17,12 @@ from data.errors import DataError
 from data.files import full_path, write_atomically
 from data.kth.annotations import ACTIONS, ANNOTATION, MIN_FRAMES, Range, Video, format_annotation, video_of
 from data.kth.decode import WIDTH, encode
-from data.kth.figures import STRIDE, Array, Body, body_of, phases, pose_of
+from data.kth.figures import POSES, STRIDE, Array, Body, body_of, phases
 from data.kth.scenery import Image, Scene, draw_frame, scene_of, zoom_of
-from data.kth.source import DEMO_MARK
-from data.kth.splits import count_by_split
-from data.preparing.folders import alone_in
-from data.terminal import answer, options_of, progress
+from data.kth.schema import count_by_split
+from data.kth.source import DATASET
+from data.preparing.folders import alone_in, render_videos
+from data.terminal import answer, options_of
 from fernn.seeding import generator
 
 PERSONS, SCENARIOS, RANGES = 25, 1, 4
@@ -56,15 +55,6 @@ class DemoConfig:
             if not least <= (value := getattr(self, name)) <= most:
                 raise DataError(f"{name} must be {least} to {most}, got {value}")
 
-    def mark(self) -> str:
-        """The content of ``demo.json``: what the videos depend on."""
-        content = {"dataset": "kth-demo", "renderer": RENDERER} | self.arguments()
-        return json.dumps(content, indent=2) + "\n"
-
-    def arguments(self) -> dict[str, int]:
-        """What :func:`render` takes besides the folder."""
-        return {name: value for name, value in asdict(self).items() if name != "out"}
-
     def videos(self) -> tuple[Video, ...]:
         """The annotation of the videos, in KTH's order."""
         numbers = product(range(1, self.persons + 1), sorted(ACTIONS), range(1, self.scenarios + 1))
@@ -86,13 +76,14 @@ def render(
     A folder that was finished with equal arguments is left as it is; one that holds other videos is
     refused.
     """
-    config = DemoConfig(full_path(out), persons, scenarios, ranges, frames)
-    videos = config.videos()
-    with alone_in(config.out):
-        if not _is_finished(config):
-            write_atomically(config.out / DEMO_MARK, config.mark())
-            _render_all(videos, config.out)
-            write_atomically(config.out / ANNOTATION, format_annotation(videos))
+    numbers = {"persons": persons, "scenarios": scenarios, "ranges": ranges, "frames": frames}
+    out = full_path(out)
+    videos = DemoConfig(out, **numbers).videos()
+    facts = {"dataset": f"{DATASET}-demo", "renderer": RENDERER, **numbers}
+    with alone_in(out):
+        paths = {out / video.file_name: video for video in videos}
+        render_videos(out, "*.avi", facts, paths, lambda path, video: encode(path, frames_of(video)))
+        write_atomically(out / ANNOTATION, format_annotation(videos))
     return videos
 
 
@@ -107,25 +98,7 @@ def frames_of(video: Video) -> Iterator[Image]:
 
 def main(config: DemoConfig) -> int:
     """Render and say in one line what there is; 2 if it cannot be done."""
-    return answer(lambda: f"{config.out}: {len(render(config.out, **config.arguments()))} rendered videos")
-
-
-def _is_finished(config: DemoConfig) -> bool:
-    mark, annotation = config.out / DEMO_MARK, config.out / ANNOTATION
-    if not mark.exists() and any(config.out.glob("*.avi")):
-        raise DataError(f"{config.out} holds videos that are not rendered: choose another folder")
-    if not mark.exists() or mark.read_text(encoding="utf-8") != config.mark():
-        for stale in [annotation, *config.out.glob("*_uncomp.avi")]:
-            stale.unlink(missing_ok=True)
-        return False
-    return annotation.exists()
-
-
-def _render_all(videos: tuple[Video, ...], out: Path) -> None:
-    with progress("rendering", len(videos), "videos") as advance:
-        for video in videos:
-            encode(out / video.file_name, frames_of(video))
-            advance(1)
+    return answer(lambda: f"{config.out}: {len(render(**vars(config)))} rendered videos")
 
 
 def _frames_of_range(action: str, part: Range, body: Body, scene: Scene, facing: int) -> Iterator[Image]:
@@ -133,7 +106,7 @@ def _frames_of_range(action: str, part: Range, body: Body, scene: Scene, facing:
     phase = phases(action, body, part.num_frames, rng)
     zoom = body.height * zoom_of(scene, part.num_frames, rng)
     x = _path(action, phase, zoom, facing, rng)
-    pose = pose_of(action, body, phase, rng)
+    pose = POSES[action](body, phase, rng)
     noises = rng.integers(0, 2**16, part.num_frames)
     places = np.stack([x, np.full_like(x, scene.floor), facing * zoom, zoom], axis=1)
     for t, place in enumerate(places):

@@ -16,14 +16,7 @@ from fernn.seeding import generator
 
 Array = NDArray[np.float64]
 
-CYCLE = {
-    "walking": 27.0,
-    "jogging": 20.0,
-    "running": 14.0,
-    "boxing": 15.0,
-    "handwaving": 24.0,
-    "handclapping": 20.0,
-}
+CYCLE = {"walking": 27.0, "jogging": 20.0, "running": 14.0, "boxing": 15.0, "handwaving": 24.0, "handclapping": 20.0}
 """Frames in one cycle of the movement, for a figure of tempo 1."""
 
 STRIDE = {"walking": (0.55, 0.75), "jogging": (0.75, 1.05), "running": (0.9, 1.2)}
@@ -46,6 +39,11 @@ class Body:
     tempo: float
 
 
+SMALLEST = (74, 0.23, 0.22, 0.28, 0.16, 0.17, 0.17, 0.06, 0.05, 0.86)
+LARGEST = (90, 0.27, 0.26, 0.33, 0.19, 0.21, 0.24, 0.075, 0.075, 1.14)
+"""Between which a body is drawn, in the order of its fields."""
+
+
 @dataclass(frozen=True)
 class Pose:
     """A movement: chains of joints (t, n, 2), named and from back to front; and the head's centre (t, 2)."""
@@ -56,19 +54,7 @@ class Pose:
 
 def body_of(person: int) -> Body:
     """The body of a person, the same in every video."""
-    draw = generator("kth-demo", "body", person).uniform
-    return Body(
-        height=draw(74, 90),
-        thigh=draw(0.23, 0.27),
-        shank=draw(0.22, 0.26),
-        torso=draw(0.28, 0.33),
-        upper_arm=draw(0.16, 0.19),
-        forearm=draw(0.17, 0.21),
-        shoulders=draw(0.17, 0.24),
-        head=draw(0.06, 0.075),
-        limb=draw(0.05, 0.075),
-        tempo=draw(0.86, 1.14),
-    )
+    return Body(*generator("kth-demo", "body", person).uniform(SMALLEST, LARGEST).tolist())
 
 
 def phases(action: str, body: Body, num_frames: int, rng: np.random.Generator) -> Array:
@@ -77,52 +63,36 @@ def phases(action: str, body: Body, num_frames: int, rng: np.random.Generator) -
     return 2 * np.pi * (rng.uniform() + tempo * np.arange(num_frames))
 
 
-def pose_of(action: str, body: Body, phase: Array, rng: np.random.Generator) -> Pose:
-    """The movement of ``body`` along ``phase`` with amplitudes drawn from ``rng``."""
-    return _POSES[action](body, phase, rng)
-
-
 def _walk(body: Body, phase: Array, rng: np.random.Generator) -> Pose:
     swing, arms = rng.uniform(0.36, 0.46), rng.uniform(0.25, 0.5)
-    return _gait(body, phase, Gait(swing, knee=0.8, arms=arms, elbow=0.25, lean=0.03))
+    return _gait(body, phase, (swing, 0.8), (arms, 0.25), lean=0.03)
 
 
 def _run(body: Body, phase: Array, rng: np.random.Generator) -> Pose:
     swing, knee = rng.uniform(0.5, 0.8), rng.uniform(1.2, 1.8)
     arms, elbow = rng.uniform(0.5, 0.9), rng.uniform(1.3, 1.8)
-    return _gait(body, phase, Gait(swing, knee, arms, elbow, lean=rng.uniform(0.08, 0.2)))
+    return _gait(body, phase, (swing, knee), (arms, elbow), lean=rng.uniform(0.08, 0.2))
 
 
-@dataclass(frozen=True)
-class Gait:
-    """How far joints of a walking or running figure turn, radians."""
-
-    swing: float
-    knee: float
-    arms: float
-    elbow: float
-    lean: float
-
-
-def _gait(body: Body, phase: Array, gait: Gait) -> Pose:
-    origin = np.zeros((len(phase), 2))
-    legs = [_leg(body, origin, gait.swing * np.sin(side), gait.knee * _push(np.cos(side))) for side in _sides(phase)]
+def _gait(body: Body, phase: Array, leg: tuple[float, float], arm: tuple[float, float], lean: float) -> Pose:
+    """A walking or running figure: how far its thigh and knee, upper arm and elbow turn, and its trunk leans."""
+    sides, (swing, knee), (arms, elbow) = (phase, phase + np.pi), leg, arm
+    legs = [_leg(body, swing * np.sin(side), knee * np.maximum(np.cos(side), 0.0)) for side in sides]
     hip = -_rise(legs)
-    neck = hip + body.torso * np.array([np.sin(gait.lean), -np.cos(gait.lean)])
-    hands = [_arm(body, neck, -gait.arms * np.sin(side), gait.elbow - 0.3 * np.sin(side)) for side in _sides(phase)]
-    return _side_view(body, hip, neck, [leg + hip[:, None] for leg in legs], hands)
+    neck = hip + body.torso * np.array([np.sin(lean), -np.cos(lean)])
+    hands = [_arm(body, neck, -arms * np.sin(side), elbow - 0.3 * np.sin(side)) for side in sides]
+    return _side_view(body, hip, neck, legs, hands)
 
 
 def _box(body: Body, phase: Array, rng: np.random.Generator) -> Pose:
     reach, guard, still = rng.uniform(1.35, 1.6), rng.uniform(2.1, 2.5), np.zeros(len(phase))
-    origin = np.zeros((len(phase), 2))
-    legs = [_leg(body, origin, still + thigh, still + 0.15) for thigh in (0.35, -0.15)]
+    legs = [_leg(body, still + thigh, still + 0.15) for thigh in (0.35, -0.15)]
     hip = -_rise(legs)
     hip[:, 0] += 0.02 * np.sin(phase)
     neck = hip + body.torso * np.array([0.1, -1.0])
-    punches = [_push(np.sin(side)) for side in _sides(phase)]
+    punches = [np.maximum(np.sin(side), 0.0) for side in (phase, phase + np.pi)]
     hands = [_arm(body, neck, 0.5 + (reach - 0.5) * punch, guard * (1 - punch)) for punch in punches]
-    return _side_view(body, hip, neck, [leg + hip[:, None] for leg in legs], hands)
+    return _side_view(body, hip, neck, legs, hands)
 
 
 def _clap(body: Body, phase: Array, rng: np.random.Generator) -> Pose:
@@ -137,7 +107,7 @@ def _wave(body: Body, phase: Array, rng: np.random.Generator) -> Pose:
     return _front_view(body, low + (high - low) * lift, rng.uniform(0.2, 0.5) * lift)
 
 
-_POSES: dict[str, Callable[[Body, Array, np.random.Generator], Pose]] = {
+POSES: dict[str, Callable[[Body, Array, np.random.Generator], Pose]] = {
     "walking": _walk,
     "jogging": _run,
     "running": _run,
@@ -145,12 +115,14 @@ _POSES: dict[str, Callable[[Body, Array, np.random.Generator], Pose]] = {
     "handwaving": _wave,
     "handclapping": _clap,
 }
+"""The movement of a body along phases of each action, with amplitudes drawn from a generator."""
 
 
 def _side_view(body: Body, hip: Array, neck: Array, legs: list[Array], hands: list[Array]) -> Pose:
+    near, far = (leg + hip[:, None] for leg in legs)
     trunk = np.stack([hip, neck], axis=1)
-    behind, before = (("far arm", hands[1]), ("far leg", legs[1])), (("trunk", trunk), ("arm", hands[0]))
-    return Pose((*behind, ("leg", legs[0]), *before), _head(body, neck, forward=0.02))
+    chains = (("far arm", hands[1]), ("far leg", far), ("leg", near), ("trunk", trunk), ("arm", hands[0]))
+    return Pose(chains, neck + [0.02, -body.head - 0.025])
 
 
 def _front_view(body: Body, upper: Array, bend: Array) -> Pose:
@@ -164,12 +136,13 @@ def _front_view(body: Body, upper: Array, bend: Array) -> Pose:
         legs.append(_chain(hip + [0.04 * s, 0.0], [still + 0.07 * s] * 2, [body.thigh, body.shank]))
         arms.append(_chain(shoulder, [s * upper, s * (upper + bend)], [body.upper_arm, body.forearm]))
     chains = (("leg", legs[0]), ("leg", legs[1]), ("trunk", trunk), ("arm", arms[0]), ("arm", arms[1]))
-    return Pose(chains, _head(body, neck, forward=0.0))
+    return Pose(chains, neck + [0.0, -body.head - 0.025])
 
 
-def _leg(body: Body, hip: Array, thigh: Array, knee: Array) -> Array:
+def _leg(body: Body, thigh: Array, knee: Array) -> Array:
+    """A leg below a hip at the origin."""
     shank = thigh - knee
-    return _chain(hip, [thigh, shank, shank + 1.4], [body.thigh, body.shank, 0.06])
+    return _chain(np.zeros((len(thigh), 2)), [thigh, shank, shank + 1.4], [body.thigh, body.shank, 0.06])
 
 
 def _arm(body: Body, neck: Array, upper: Array, elbow: Array) -> Array:
@@ -187,15 +160,3 @@ def _rise(legs: list[Array]) -> Array:
     """How far the hip is above the ground, (0, y), when the lower foot stands on it."""
     lowest = np.max([leg[:, 2, 1] for leg in legs], axis=0)
     return np.stack([np.zeros_like(lowest), lowest], axis=1)
-
-
-def _head(body: Body, neck: Array, forward: float) -> Array:
-    return neck + [forward, -body.head - 0.025]
-
-
-def _sides(phase: Array) -> tuple[Array, Array]:
-    return phase, phase + np.pi
-
-
-def _push(wave: Array) -> Array:
-    return np.maximum(wave, 0.0)

@@ -6,23 +6,25 @@ made from the same videos is verified and left as it is.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from data.errors import DataError
 from data.files import full_path, sha256_of
-from data.kth.annotations import ACTIONS, MIN_FRAMES, Video
-from data.kth.clips import Cut, decoded, write_clips
+from data.kth.annotations import ACTIONS, MIN_FRAMES, Video, read_annotation
+from data.kth.clips import Cut, decoded
 from data.kth.decode import GREY
-from data.kth.schema import ClipRow, content_hash
-from data.kth.source import OFFICIAL, Source, dataset_name, from_folder, from_server, is_demo
-from data.kth.splits import count_by_split
+from data.kth.schema import SCHEMA, content_hash, count_by_split
+from data.kth.source import DATASET, OFFICIAL, Source, from_folder, from_server
 from data.manifest import Manifest, Remark
-from data.preparing.folders import alone_in, ready_in, versions_of, write_folder
-from data.terminal import answer, options_of, progress
+from data.preparing.folders import alone_in, dataset_of, ready_in, versions_of, write_folder
+from data.preparing.frames import write_clips
+from data.terminal import answer, options_of
 
+ROWS_PER_FILE = 256
+ENCODING = {"frames.data.list.element": "BYTE_STREAM_SPLIT"}
+"""Parquet has no 8-bit integers; with the bytes split, the three empty ones of every pixel cost nothing."""
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "ray")
 MOST_NAMED = 3
 """How many of the entries that are skipped or cut the last line names; the manifest names all."""
@@ -65,8 +67,16 @@ def prepare(
         raise DataError(f"size must be 1 or more pixels, got {size}")
     out, url = full_path(out), url.rstrip("/") + "/"
     raw = full_path(raw) if raw else out / "raw"
+    folder, videos = folder_of(out, size), full_path(videos) if videos else None
     with alone_in(out):
-        return _prepare(folder_of(out, size), full_path(videos) if videos else None, size, url, raw)
+        ready = ready_in(folder, dataset_of(DATASET, videos))
+        if ready and videos is None and ready.origin == url and not ready.partial:
+            return ready
+        source = from_folder(videos, url=url, raw=raw) if videos else from_server(url, raw=raw)
+        fingerprint = source.fingerprint()
+        if ready and ready.source_sha256 == fingerprint:
+            return ready
+        return write_folder(folder, lambda temporary: _fill(temporary, source, size, fingerprint))
 
 
 def folder_of(out: Path | str, size: int) -> Path:
@@ -84,32 +94,22 @@ def main(config: PrepareConfig) -> int:
     return answer(prepared)
 
 
-def _prepare(folder: Path, videos: Path | None, size: int, url: str, raw: Path) -> Manifest:
-    ready = ready_in(folder, dataset_name(demo=videos is not None and is_demo(videos)))
-    if ready and videos is None and ready.origin == url and not ready.partial:
-        return ready
-    source = from_folder(videos, url=url, raw=raw) if videos else from_server(url, raw=raw)
-    fingerprint = source.fingerprint()
-    if ready and ready.source_sha256 == fingerprint:
-        return ready
-    return write_folder(folder, lambda temporary: _fill(temporary, source, size, fingerprint))
-
-
 def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest:
-    annotated = source.annotated()
-    found = [video for video in annotated if video.name in source.videos]
-    if not found:
-        raise DataError(
-            f"none of the {len(annotated)} videos that {source.annotation} names is there{_instead(source)}"
-        )
+    annotated = [video for video in read_annotation(source.annotation) if not video.missing]
+    videos = [video for video in annotated if video.name in source.videos]
+    if not videos:
+        named = f"{len(annotated)} videos that {source.annotation} names"
+        raise DataError(f"none of the {named} is there{_instead(source)}")
     cut = Cut(skipped=_encoded_again(annotated, source))
-    files, rows = write_clips(_clips(found, source, size, cut), folder)
+    frames = decoded(videos, source.videos, size)
+    clips = (clip for video, images, error in frames for clip in cut.clips(video, images, error))
+    files, rows = write_clips(folder, SCHEMA, clips, ROWS_PER_FILE, column_encoding=ENCODING)
     if not rows:
         first = cut.skipped[0].reason if cut.skipped else f"all ranges have fewer than {MIN_FRAMES} frames"
         raise DataError(f"no video gives a clip: {first}")
     return Manifest(
         dataset=source.dataset,
-        demo=source.demo,
+        demo=source.dataset != DATASET,
         size=size,
         origin=source.origin,
         source_sha256=fingerprint,
@@ -119,7 +119,15 @@ def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest
         files=tuple(files),
         versions=versions_of(LIBRARIES),
         hash=content_hash(source.dataset, size, rows),
-        details=_details(source, len(annotated), len(found), cut),
+        details={
+            "grey": GREY,
+            "annotation_sha256": sha256_of(source.annotation),
+            "num_videos_annotated": len(annotated),
+            "num_videos": len(videos),
+            "clipped": {entry.name: entry.reason for entry in cut.clipped},
+            "short": cut.short,
+            "archives": source.archives,
+        },
     )
 
 
@@ -135,26 +143,6 @@ def _instead(source: Source) -> str:
     if others := list(source.encoded_again.values()):
         return f", but {others[0].name}{' and others' if others[1:] else ''}, encoded again: bring KTH's own AVI files"
     return f": give the folder with {ACTIONS[0]}.zip and the other five unpacked"
-
-
-def _details(source: Source, num_annotated: int, num_videos: int, cut: Cut) -> dict[str, Any]:
-    """Among others ``clipped``, what was cut at its video's end, and ``short``, the ranges too short to be clips."""
-    return {
-        "grey": GREY,
-        "annotation_sha256": sha256_of(source.annotation),
-        "num_videos_annotated": num_annotated,
-        "num_videos": num_videos,
-        "clipped": {entry.name: entry.reason for entry in cut.clipped},
-        "short": list(cut.short),
-        "archives": dict(source.archives),
-    }
-
-
-def _clips(videos: list[Video], source: Source, size: int, cut: Cut) -> Iterator[ClipRow]:
-    with progress("decoding", len(videos), "videos") as advance:
-        for video, frames, error in decoded(videos, source.videos, size):
-            yield from cut.clips(video, frames, error)
-            advance(1)
 
 
 def _summary(manifest: Manifest, folder: Path) -> str:

@@ -1,29 +1,33 @@
-"""Where KTH's videos come from: the official server, a mirror of it, or a folder on disk."""
+"""Where KTH's videos come from: the zip archives of the official server or a mirror of it, or a folder on disk."""
 
 import filecmp
 import hashlib
 import json
 import re
+import stat
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from data.errors import DataError
-from data.files import files_below, sha256_of
-from data.kth.annotations import ACTIONS, ANNOTATION, LIKE, NAME, Video, plain_name, read_annotation
-from data.kth.archives import extract
+from data.errors import ArchiveError, DataError
+from data.files import files_below, locked, sha256_of
+from data.kth.annotations import ACTIONS, ANNOTATION, LIKE, NAME, plain_name
+from data.preparing.folders import dataset_of
+from data.sources.archives import extract_member, opened
 from data.sources.download import download
 
 OFFICIAL = "http://www.csc.kth.se/cvap/actions/"
 ON_DISK = "videos on disk"
+DATASET = "kth"
 WAY_OUT = (
     "run the same command again to go on where it stopped, or put the videos and 00sequences.txt into a "
     "folder and use them with --videos DIR"
 )
 NAMED_LIKE_IT = re.compile(r"00sequences(\.txt)*", re.IGNORECASE)
 OTHER_ENDINGS = (".mp4", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".wmv", ".ogv")
-DEMO_MARK = "demo.json"
-"""A file beside the videos that says they are rendered; :mod:`data.kth.demo` writes it."""
+MAX_VIDEO_BYTES = 64 * 2**20
+"""KTH's largest video has about 6 MB; a member of an archive far above that is not one of them."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +37,10 @@ class Source:
     origin: str
     annotation: Path
     videos: dict[str, Path]
-    demo: bool = False
+    dataset: str = DATASET
     archives: dict[str, str] = field(default_factory=dict)
     encoded_again: dict[str, Path] = field(default_factory=dict)
     """Videos that are there as .mp4 or the like alone, by name: other pixels than KTH's, so that they are not taken."""
-
-    @property
-    def dataset(self) -> str:
-        return dataset_name(demo=self.demo)
-
-    def annotated(self) -> tuple[Video, ...]:
-        """The videos of the annotation that should exist."""
-        return tuple(video for video in read_annotation(self.annotation) if not video.missing)
 
     def fingerprint(self) -> str:
         """A hash over the data set's name, the annotation, and the names and bytes of the videos."""
@@ -54,16 +50,6 @@ class Source:
         return hashlib.sha256(json.dumps([self.dataset, *self.videos, *hashes]).encode()).hexdigest()
 
 
-def dataset_name(*, demo: bool) -> str:
-    """What clips from real or from rendered videos are called."""
-    return "kth-demo" if demo else "kth"
-
-
-def is_demo(folder: Path) -> bool:
-    """Whether the videos in ``folder`` are rendered."""
-    return (folder / DEMO_MARK).exists()
-
-
 def from_folder(folder: Path, *, url: str, raw: Path) -> Source:
     """The videos in ``folder`` and below it; the annotation is fetched where the folder has none."""
     if not folder.is_dir():
@@ -71,7 +57,7 @@ def from_folder(folder: Path, *, url: str, raw: Path) -> Source:
     annotation = _annotation_below(folder) or download(url + ANNOTATION, raw / ANNOTATION, way_out=WAY_OUT)
     videos, others = _videos_below(folder, (".avi",)), _videos_below(folder, OTHER_ENDINGS)
     others = {name: path for name, path in others.items() if name not in videos}
-    return Source(ON_DISK, annotation, videos, is_demo(folder), encoded_again=others)
+    return Source(ON_DISK, annotation, videos, dataset_of(DATASET, folder), encoded_again=others)
 
 
 def from_server(url: str, *, raw: Path) -> Source:
@@ -87,11 +73,11 @@ def from_server(url: str, *, raw: Path) -> Source:
 
 def _annotation_below(folder: Path) -> Path | None:
     """The annotation in the folder, else the one below it, else None; raises DataError for two that differ."""
-    found = files_below(folder, NAMED_LIKE_IT)
-    found = [path for path in found if path.parent == folder] or found
-    if len({path.read_bytes() for path in found}) > 1:
-        raise DataError(f"{found[0]} and {found[1]} must be equal, or one of them must go: the annotation is read once")
-    return found[0] if found else None
+    paths = files_below(folder, NAMED_LIKE_IT)
+    paths = [path for path in paths if path.parent == folder] or paths
+    if len({path.read_bytes() for path in paths}) > 1:
+        raise DataError(f"{paths[0]} and {paths[1]} must be equal, or one of them must go: the annotation is read once")
+    return paths[0] if paths else None
 
 
 def _videos_below(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
@@ -107,4 +93,35 @@ def _videos_below(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
         if name in videos and not filecmp.cmp(videos[name], path, shallow=False):
             raise DataError(f"a video must be there once, got {videos[name]} and {path}, which differ")
         videos.setdefault(name, path)
+    return videos
+
+
+def extract(archive: Path, folder: Path) -> None:
+    """Extract the videos in ``archive`` into ``folder``; those already there with equal bytes stay.
+
+    Members with other names are left alone. Raises :class:`ArchiveError` for a damaged archive and for
+    one with a member that would leave the folder, is a link or is too large: then nothing of it is used.
+    """
+    with locked(folder / ".lock"), opened(archive) as zipped:
+        for name, member in _videos_in(archive, zipped).items():
+            extract_member(zipped, member, folder / name)
+
+
+def _videos_in(archive: Path, zipped: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    videos: dict[str, zipfile.ZipInfo] = {}
+    for member in zipped.infolist():
+        if member.is_dir():
+            continue
+        path = PurePosixPath(member.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+            raise ArchiveError(f"{archive}: a member must stay inside the folder, got {member.filename!r}")
+        if stat.S_ISLNK(member.external_attr >> 16):
+            raise ArchiveError(f"{archive}: a member must not be a link, got {member.filename!r}")
+        if not path.name.endswith("_uncomp.avi") or not NAME.fullmatch(path.name.removesuffix("_uncomp.avi")):
+            continue
+        if member.file_size > MAX_VIDEO_BYTES:
+            size = f"{member.filename!r} of {member.file_size}"
+            raise ArchiveError(f"{archive}: a video must have at most {MAX_VIDEO_BYTES} bytes, got {size}")
+        if videos.setdefault(path.name, member) is not member:
+            raise ArchiveError(f"{archive}: a video must be in it once, and one is there again")
     return videos

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from data.data_set import SPLITS
 from data.errors import DataError
-from data.kth.splits import split_of
+from data.kth.schema import split_of
 from data.manifest import Manifest
 from data.preparing.frames import frames_of
 from data.preparing.parquet import read_table
@@ -50,21 +50,27 @@ class Footage:
         """The clips' batches, made on the device; raises DataError where a split has none that is long enough."""
         return ClipStream(self, data, batch_size, device)
 
+    def rows(self, clips: Integers, firsts: Integers, velocities: Integers, flips: Integers) -> pa.Table:
+        """What :class:`GatherClips` reads: one row for each of the clips, from its frame ``firsts`` on."""
+        labels, starts, (vy, vx) = self.labels[clips], self.offsets[clips] + firsts, velocities.T
+        return pa.table({"clip": clips, "label": labels, "start": starts, "vy": vy, "vx": vx, "flip": flips})
+
 
 def read_footage(folder: Path, manifest: Manifest) -> Footage:
     """Every clip of a prepared folder."""
     columns = ["id", "person", "label", "first", "last", "frames"]
-    table = pa.concat_tables(read_table(path, columns=columns) for path in manifest.paths(folder))
+    table = read_table(manifest.paths(folder), columns=columns)
     frames = frames_of(table["frames"])
     num_frames = np.array([len(part) for part in frames])
+    persons, labels, firsts, lasts = (table[name].to_numpy().astype(np.int64) for name in columns[1:5])
     return Footage(
         frames=np.concatenate(frames),
         ids=tuple(table["id"].to_pylist()),
-        persons=_column(table, "person"),
-        labels=_column(table, "label"),
+        persons=persons,
+        labels=labels,
         offsets=np.cumsum(num_frames) - num_frames,
         num_frames=num_frames,
-        num_annotated=_column(table, "last") - _column(table, "first") + 1,
+        num_annotated=lasts - firsts + 1,
     )
 
 
@@ -73,6 +79,7 @@ class ClipStream(Stream):
 
     def __init__(self, footage: Footage, data: KTHConfig, batch_size: int, device: torch.device | str = "cpu") -> None:
         self.footage, self.data, self.batch_size = footage, data, batch_size
+        self._late = int(data.protocol == "published")  # the published code takes the 1-based annotation for 0-based
         self._splits = {split: _split_clips(footage, data, split) for split in SPLITS}
         self._gather = GatherClips(footage, data, device)
 
@@ -83,7 +90,8 @@ class ClipStream(Stream):
         draws = np.array(seeds_of("clip-start", seed, epoch, each=names))
         flips = (np.array(seeds_of("flip", seed, epoch, each=names)) & 1) * int(self.data.flip)
         order = generator("order", seed, epoch).permutation(len(names))
-        return batches(clips.rows(draws % clips.num_starts, flips, order), self.batch_size, self._gather)
+        rows = self.footage.rows(clips.clips, self._late + draws % clips.num_starts, clips.velocities, flips)
+        return batches(rows.take(order), self.batch_size, self._gather)
 
     def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
         """The split's clips in the order of the annotation, each from the middle of its range.
@@ -92,10 +100,9 @@ class ClipStream(Stream):
         in pixels per frame, positive down and right.
         """
         clips = self._splits[split]
-        if velocities is not None:
-            clips = replace(clips, velocities=np.broadcast_to(velocities, clips.velocities.shape))
-        middle = (clips.num_starts - 1) // 2
-        rows = clips.rows(middle, np.zeros_like(middle), np.arange(len(middle)))
+        moves = clips.velocities if velocities is None else np.broadcast_to(velocities, clips.velocities.shape)
+        middle = self._late + (clips.num_starts - 1) // 2
+        rows = self.footage.rows(clips.clips, middle, moves, np.zeros_like(middle))
         return batches(rows, self.batch_size, self._gather)
 
     def velocities(self, split: Split, velocity_range: int) -> Integers:
@@ -109,49 +116,32 @@ class ClipStream(Stream):
 
     def facts(self, ids: list[str]) -> dict[str, list[int]]:
         """The persons seen in the clips named by ``ids``."""
-        known = dict(zip(self.footage.ids, self.footage.persons.tolist(), strict=True))
-        return {"person": [known[name] for name in ids]}
+        persons = dict(zip(self.footage.ids, self.footage.persons.tolist(), strict=True))
+        return {"person": [persons[name] for name in ids]}
 
 
 @dataclass(frozen=True)
 class _SplitClips:
-    """One split: positions in the footage, first usable frames, how many starts, velocities (n, 2)."""
+    """One split: positions in the footage, at how many frames each may start, velocities (n, 2)."""
 
     clips: Integers
-    labels: Integers
-    firsts: Integers
     num_starts: Integers
     velocities: Integers
-
-    def rows(self, starts: Integers, flips: Integers, order: Integers) -> pa.Table:
-        rows = rows_of(self.clips, self.labels, self.firsts + starts, self.velocities, flips)
-        return rows.take(order)
-
-
-def rows_of(clips: Integers, labels: Integers, starts: Integers, velocities: Integers, flips: Integers) -> pa.Table:
-    """What :class:`GatherClips` reads: one row a clip."""
-    vy, vx = velocities.T
-    return pa.table({"clip": clips, "label": labels, "start": starts, "vy": vy, "vx": vx, "flip": flips})
 
 
 def _split_clips(footage: Footage, data: KTHConfig, split: Split) -> _SplitClips:
     """The split's clips that are long enough, as the protocol reads the annotation."""
     published = data.protocol == "published"
     usable = footage.num_frames - 1 if published else np.minimum(footage.num_frames, footage.num_annotated)
-    mine = np.array([split_of(int(person), data.split) == split for person in footage.persons])
-    clips = np.flatnonzero(mine & (usable >= data.span))
-    if not mine.any():
+    in_split = np.array([split_of(int(person), data.split) == split for person in footage.persons])
+    clips = np.flatnonzero(in_split & (usable >= data.span))
+    if not in_split.any():
         raise DataError(f"the {split} split has no clips: the data must hold videos of its persons")
     if not len(clips):
-        longest = usable[mine].max()
+        longest = usable[in_split].max()
         raise DataError(f"a clip needs {data.span} frames, the longest range of the {split} split has {longest}")
-    return _SplitClips(
-        clips,
-        footage.labels[clips],
-        footage.offsets[clips] + published,
-        usable[clips] - data.span + 1,
-        clip_velocities([footage.ids[clip] for clip in clips], data, split),
-    )
+    velocities = clip_velocities([footage.ids[clip] for clip in clips], data, split)
+    return _SplitClips(clips, usable[clips] - data.span + 1, velocities)
 
 
 def clip_velocities(ids: list[str], data: KTHConfig, split: Split) -> Integers:
@@ -208,7 +198,3 @@ def _shared(frames: NDArray[np.uint8]) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return torch.from_numpy(frames)
-
-
-def _column(table: pa.Table, name: str) -> Integers:
-    return table[name].to_numpy().astype(np.int64)

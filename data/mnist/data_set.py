@@ -4,10 +4,9 @@ from dataclasses import replace
 
 from data.data_set import DataSet, by_split
 from data.mnist import demo
-from data.mnist.known import stand_in_of
-from data.mnist.prepare import DATASET, folder_of, prepare, require_same
-from data.mnist.schema import SCHEMA
-from data.mnist.stream import read_digits
+from data.mnist.prepare import folder_of, prepare, require_same
+from data.mnist.schema import SCHEMA, read_parts, stand_in_of
+from data.mnist.stream import Digits
 from fernn.config import RotatingMNISTConfig, TranslatingMNISTConfig
 
 TRANSLATING = DataSet(
@@ -18,10 +17,10 @@ TRANSLATING = DataSet(
     folder_of=lambda out, data: folder_of(out),
     schema=lambda data: SCHEMA,
     num_clips=lambda data, manifest, is_demo: by_split(data.num_sequences),
-    read=read_digits,
+    read=lambda folder, manifest: Digits(read_parts(folder, manifest)),
     download="MNIST's four files (12 MB)",
     demo_may_be_real=True,
     require_same=require_same,
-    stand_in=lambda manifest: stand_in_of(manifest) if manifest.dataset == DATASET else "",
+    stand_in=stand_in_of,
 )
 ROTATING = replace(TRANSLATING, config=RotatingMNISTConfig())

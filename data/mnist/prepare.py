@@ -11,9 +11,8 @@ from pathlib import Path
 from data.errors import DataError, DownloadError
 from data.files import full_path
 from data.manifest import Manifest
-from data.mnist.known import stand_in_of
-from data.mnist.schema import write_digits
-from data.mnist.source import Source, read_source
+from data.mnist.schema import stand_in_of, write_digits
+from data.mnist.source import read_source
 from data.preparing.folders import ready_or_made
 from data.terminal import answer, options_of, say
 
@@ -44,7 +43,13 @@ def prepare(out: Path | str, *, files: Path | str | None = None) -> Manifest:
     folder = folder_of(out)
 
     def make() -> Manifest:
-        return _write(folder, read_source(full_path(files) if files else _downloaded(folder.parent / "raw")))
+        source = read_source(full_path(files) if files else _downloaded(folder.parent / "raw"))
+        if source.stand_in:
+            say(f"STAND-IN: {source.home} holds {source.stand_in}; results on it compare with no published ones")
+        digests = source.digests()
+        details = {"files": digests} | ({"stand_in": source.stand_in} if source.stand_in else {})
+        facts = {"dataset": DATASET, "demo": False, "origin": str(source.home), "details": details}
+        return write_digits(folder, source.parts, source_sha256=" ".join(digests.values()), **facts)
 
     return ready_or_made(folder, DATASET, make, lambda ready: require_same(folder, ready, files))
 
@@ -71,15 +76,6 @@ def main(config: PrepareConfig) -> int:
         return f"{folder_of(config.out)}: {manifest.dataset}, {manifest.num_clips} digits{marked}"
 
     return answer(prepared)
-
-
-def _write(folder: Path, source: Source) -> Manifest:
-    if source.stand_in:
-        say(f"STAND-IN: {source.home} holds {source.stand_in}; results on it compare with no published ones")
-    digests = source.digests()
-    details = {"files": digests} | ({"stand_in": source.stand_in} if source.stand_in else {})
-    facts = {"dataset": DATASET, "demo": False, "origin": str(source.home), "details": details}
-    return write_digits(folder, source.parts, source_sha256=" ".join(digests.values()), **facts)
 
 
 def _downloaded(raw: Path) -> Path:

@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,8 @@ import numpy as np
 
 from data.errors import DataError
 from data.files import files_below, sha256_of
-from data.mnist.idx import read_labels, read_pictures
-from data.mnist.known import stand_in
-from data.mnist.npz import WAY_OUT, paired, read_npz
-from data.mnist.schema import Part, content_hash
+from data.mnist.formats import WAY_OUT, paired, read_labels, read_npz, read_pictures
+from data.mnist.schema import Part, content_hash, stand_in
 from data.sources.arrays import GreyLevels
 from data.terminal import say
 
@@ -56,7 +54,11 @@ class Source:
     @cached_property
     def stand_in(self) -> str:
         """What they are where they are not MNIST's, "" for MNIST."""
-        return stand_in(self.parts, {name: [_md5(path) for path in paths] for name, paths in self.files.items()})
+        md5s = {
+            name: [hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() for path in paths]
+            for name, paths in self.files.items()
+        }
+        return stand_in(self.parts, md5s)
 
     @property
     def title(self) -> str:
@@ -76,54 +78,52 @@ def read_source(given: Path) -> Source:
     """
     if not given.exists():
         raise DataError(f"{given} is not there: {WAY_OUT}")
-    readers = _in_file(given) if given.is_file() else _in_folder(given)
-    found = [read() for read in readers]
-    return found[0] if len({one.hash for one in found}) == 1 else _chosen(given, found)
+    sources = [_read(*files) for files in (_in_file(given) if given.is_file() else _in_folder(given))]
+    return sources[0] if len({source.hash for source in sources}) == 1 else _chosen(given, sources)
 
 
-def _chosen(given: Path, found: Sequence[Source]) -> Source:
-    others = "; ".join(f"{one.home} ({one.title})" for one in found)
-    mine = [one for one in found if not one.stand_in]
-    if not mine:
+def _chosen(given: Path, sources: Sequence[Source]) -> Source:
+    others = "; ".join(f"{source.home} ({source.title})" for source in sources)
+    chosen = next((source for source in sources if not source.stand_in), None)
+    if chosen is None:
         raise DataError(f"{given} holds several sets of digits, and none is MNIST: give one of {others}")
-    say(f"{given} holds several sets of digits: {mine[0].home} is taken, of {others}")
-    return mine[0]
+    say(f"{given} holds several sets of digits: {chosen.home} is taken, of {others}")
+    return chosen
 
 
-def _in_file(path: Path) -> Sequence[Callable[[], Source]]:
+def _in_file(path: Path) -> list[tuple[Path, Sequence[Path]]]:
     if path.suffix.lower() == ".npz":
-        return [partial(_read_arrays, path)]
+        return [(path, [path])]
     if IDX.fullmatch(path.name):
-        return _in_folder(path.parent, _home(path)[1])
+        return _in_folder(path.parent, _set_of(path)[1])
     packed = ", but an archive, which is to be unpacked first" if path.name.lower().endswith(ARCHIVES) else ""
     raise DataError(f"{path} is none of MNIST's files{packed}: {WAY_OUT}")
 
 
-def _in_folder(folder: Path, name: str | None = None) -> Sequence[Callable[[], Source]]:
-    """How to read each whole set of digits in the folder, the nearest first; one right in it hides those below.
+def _in_folder(folder: Path, title: str | None = None) -> list[tuple[Path, Sequence[Path]]]:
+    """The files of each whole set of digits in the folder, the nearest first, each with the path by which it is given.
 
-    Of sets whose files have a name in front, all or those of that ``name`` are read.
+    One right in the folder hides those below. Of sets whose files have a name in front, all or those of that ``title``
+    are read.
     """
-    homes: dict[tuple[Path, str], list[Path]] = {}
-    paths = [path for path in files_below(folder, IDX) if name in (None, _home(path)[1])]
+    sets: dict[tuple[Path, str], list[Path]] = {}
+    paths = [path for path in files_below(folder, IDX) if title in (None, _set_of(path)[1])]
     for path in paths:
-        homes.setdefault(_home(path), []).append(path)
-    readers: list[tuple[Path, Callable[[], Source]]] = [
-        (home, partial(_read_idx, _place(home, files), files))
-        for (home, _), files in homes.items()
-        if not _missing(files)
-    ]
-    if name is None:
-        readers += [(path.parent, partial(_read_arrays, path)) for path in files_below(folder, ARRAYS)]
-    here = [read for home, read in readers if home == folder]
-    return here or [read for _, read in readers] or [partial(_read_idx, folder, _together(folder, paths))]
+        sets.setdefault(_set_of(path), []).append(path)
+    whole = {key: files for key, files in sets.items() if not _missing(files)}
+    if title is None:
+        whole |= {(path.parent, path.name): [path] for path in files_below(folder, ARRAYS)}
+    here = {key: files for key, files in whole.items() if key[0] == folder}
+    if not whole:
+        return [(folder, _together(folder, paths))]
+    return [(files[0] if name else home, files) for (home, name), files in (here or whole).items()]
 
 
 def _together(folder: Path, paths: Sequence[Path]) -> Sequence[Path]:
     """The four files of one name wherever in the folder they are; raises DataError where one is not."""
-    names = sorted({_home(path)[1] for path in paths})
-    sets = [[path for path in paths if _home(path)[1] == name] for name in names] or [[]]
-    files = min(sets, key=lambda one: len(_missing(one)))
+    titles = sorted({_set_of(path)[1] for path in paths})
+    sets = [[path for path in paths if _set_of(path)[1] == title] for title in titles] or [[]]
+    files = min(sets, key=lambda files: len(_missing(files)))
     if missing := _missing(files):
         lacking = f"no {' and no '.join(missing)}" if paths else "none of MNIST's files"
         raise DataError(f"{folder} has {lacking}{_what_else(folder)}: {WAY_OUT}")
@@ -131,8 +131,8 @@ def _together(folder: Path, paths: Sequence[Path]) -> Sequence[Path]:
 
 
 def _missing(paths: Sequence[Path]) -> list[str]:
-    known = {_plain_name(path) for path in paths}
-    return [name for names in NAMES.values() for name in names if name not in known]
+    there = {_plain_name(path) for path in paths}
+    return [name for names in NAMES.values() for name in names if name not in there]
 
 
 def _what_else(folder: Path) -> str:
@@ -144,18 +144,13 @@ def _what_else(folder: Path) -> str:
     return f", it holds {', '.join(names[:4])}{' and more' if len(names) > 4 else ''}" if names else ", it is empty"
 
 
-def _home(path: Path) -> tuple[Path, str]:
+def _set_of(path: Path) -> tuple[Path, str]:
     """What set a file is of: its folder, or the one above where that is called as the file is, and the set's name."""
     folder, match = path.parent, IDX.fullmatch(path.name)
     assert match is not None
     while IDX.fullmatch(folder.name):
         folder = folder.parent
     return folder, (match["set"] or "").lower()
-
-
-def _place(home: Path, files: Sequence[Path]) -> Path:
-    """By what a set of digits is given: its folder, or one of its files where that may hold others."""
-    return next((path for path in files if _home(path)[1]), home)
 
 
 def _plain_name(path: Path) -> str:
@@ -165,14 +160,18 @@ def _plain_name(path: Path) -> str:
     return NAMES[part][["images", "labels"].index(match["kind"].lower())]
 
 
-def _read_idx(home: Path, paths: Sequence[Path]) -> Source:
+def _read(home: Path, paths: Sequence[Path]) -> Source:
+    """The digits of a NumPy archive, or of idx files."""
     parts, taken = {}, {}
+    if not IDX.fullmatch(paths[0].name):
+        parts = read_npz(paths[0])
+        return Source(home, parts, dict.fromkeys(parts, (paths[0],)))
     files = {name: [path for path in paths if _plain_name(path) == name] for pair in NAMES.values() for name in pair}
     for name, (pictures, labels) in NAMES.items():
-        first, shown = _same(files[pictures], read_pictures)
-        second, known = _same(files[labels], read_labels)
-        GreyLevels.of(shown, first)
-        parts[name], taken[name] = paired(shown, known.astype(np.int64), first, second), (first, second)
+        shown_in, shown = _same(files[pictures], read_pictures)
+        named_in, named = _same(files[labels], read_labels)
+        GreyLevels.of(shown, shown_in)
+        parts[name], taken[name] = paired(shown, named.astype(np.int64), shown_in, named_in), (shown_in, named_in)
     if any(path.name.lower().startswith("emnist") for path in paths):
         say(f"{home}: EMNIST's files hold rows and columns exchanged, as which the pictures are taken")
     return Source(home, parts, taken)
@@ -186,13 +185,3 @@ def _same(paths: Sequence[Path], read: Callable[[Path], Any]) -> tuple[Path, Any
         if not np.array_equal(values, read(other)):
             raise DataError(f"{first} and {other} hold different things: delete the wrong one")
     return first, values
-
-
-def _read_arrays(path: Path) -> Source:
-    parts = read_npz(path)
-    return Source(path, parts, dict.fromkeys(parts, (path,)))
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()

@@ -13,7 +13,6 @@ Source: Keller, "Flow Equivariant Recurrent Neural Networks", NeurIPS 2025, sect
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,9 +21,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from data.data_set import by_split
-from data.manifest import Manifest
 from data.mnist.render import draw_rotating, draw_translating
-from data.mnist.schema import Part, part_of, read_parts, require_enough
+from data.mnist.schema import Part, part_of, require_enough
 from data.stream import Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import DigitsConfig, RotatingMNISTConfig
@@ -43,11 +41,6 @@ class Digits:
     def stream(self, data: DigitsConfig, batch_size: int, device: torch.device | str = "cpu") -> "DigitStream":
         """The sequences' batches; digits turn on the device, and drift on the CPU."""
         return DigitStream(self, data, batch_size, device)
-
-
-def read_digits(folder: Path, manifest: Manifest) -> Digits:
-    """The digits of a prepared folder."""
-    return Digits(read_parts(folder, manifest))
 
 
 @dataclass(frozen=True)

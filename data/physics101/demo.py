@@ -5,7 +5,6 @@ constant acceleration g (sin 20 - mu cos 20), where its friction mu, size and co
 the camera's light the trial's. ``demo.json`` marks the folder. Equal arguments give equal frames.
 """
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.files import full_path, write_atomically
+from data.files import full_path
 from data.physics101.decode import Frames, encode
-from data.physics101.source import CAMERA, DEMO_MARK
-from data.physics101.splits import count_by_split
-from data.preparing.folders import alone_in
-from data.terminal import answer, options_of, progress
+from data.physics101.schema import count_by_split
+from data.physics101.source import CAMERA, DATASET
+from data.preparing.folders import alone_in, render_videos
+from data.terminal import answer, options_of
 from fernn.seeding import generator
 
 RENDERER = 1
@@ -59,11 +58,6 @@ class DemoConfig:
         numbers = [(block, trial) for block in range(self.objects) for trial in range(self.trials)]
         return [f"block_{block + 1:02d}/20_01/{trial + 1:02d}" for block, trial in numbers]
 
-    def mark(self) -> str:
-        """The content of ``demo.json``: what the videos depend on."""
-        facts = {"dataset": "physics101-demo", "renderer": RENDERER, "objects": self.objects, "trials": self.trials}
-        return json.dumps(facts, indent=2) + "\n"
-
 
 def num_clips(data: Any) -> Mapping[str, int]:
     """How many clips each split has, as rendered by default."""
@@ -72,22 +66,12 @@ def num_clips(data: Any) -> Mapping[str, int]:
 
 def render(out: Path | str, *, objects: int = OBJECTS, trials: int = TRIALS) -> list[str]:
     """Render the videos into ``out`` and return their names; a folder that was finished so is left as it is."""
-    config = DemoConfig(full_path(out), objects, trials)
-    names, mark = config.names(), config.out / DEMO_MARK
-    with alone_in(config.out):
-        if not mark.exists() and any(config.out.rglob(CAMERA)):
-            raise DataError(f"{config.out} holds videos that are not rendered: choose another folder")
-        paths = [config.out / "ramp" / name / CAMERA for name in names]
-        if mark.exists() and mark.read_text(encoding="utf-8") == config.mark() and all(p.exists() for p in paths):
-            return names
-        for stale in config.out.rglob(CAMERA):
-            stale.unlink()
-        write_atomically(mark, config.mark())
-        with progress("rendering", len(names), "videos") as advance:
-            for name, path in zip(names, paths, strict=True):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                encode(path, frames_of(name))
-                advance(1)
+    out = full_path(out)
+    names = DemoConfig(out, objects, trials).names()
+    facts = {"dataset": f"{DATASET}-demo", "renderer": RENDERER, "objects": objects, "trials": trials}
+    with alone_in(out):
+        paths = {out / "ramp" / name / CAMERA: name for name in names}
+        render_videos(out, f"**/{CAMERA}", facts, paths, lambda path, name: encode(path, frames_of(name)))
     return names
 
 
@@ -131,12 +115,7 @@ def _fixed(points: NDArray[np.float64]) -> NDArray[np.int32]:
 
 def main(config: DemoConfig) -> int:
     """Render and say in one line what there is; 2 if it cannot be done."""
-
-    def rendered() -> str:
-        names = render(config.out, objects=config.objects, trials=config.trials)
-        return f"{config.out}: {len(names)} rendered videos"
-
-    return answer(rendered)
+    return answer(lambda: f"{config.out}: {len(render(**vars(config)))} rendered videos")
 
 
 if __name__ == "__main__":

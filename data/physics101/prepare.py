@@ -9,19 +9,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from data.errors import DataError, VideoError
 from data.files import full_path
-from data.manifest import DataFile, Manifest, Remark
-from data.physics101.decode import Frames, decode
-from data.physics101.schema import SCHEMA, clip_table, content_hash
-from data.physics101.source import OFFICIAL, Source, from_folder, from_server
-from data.physics101.splits import By, count_by_split
-from data.preparing.folders import alone_in, ready_in, require_dataset, versions_of, write_folder
-from data.preparing.parquet import write_file
+from data.manifest import Manifest, Remark
+from data.physics101.decode import decode
+from data.physics101.schema import SCHEMA, By, content_hash, count_by_split, object_of
+from data.physics101.source import DATASET, OFFICIAL, Source, from_folder, from_server
+from data.preparing.folders import alone_in, dataset_of, ready_in, versions_of, write_folder
+from data.preparing.frames import ClipRow, Frames, fingerprint, write_clips
 from data.terminal import answer, options_of, progress
 from fernn.config import RampConfig
 
@@ -57,18 +55,15 @@ def prepare(out: Path | str, data: Any, videos: Path | str | None = None) -> Man
 
     Raises :class:`DataError` with one clear line if that cannot be done; then nothing half-written is left.
     """
-    folder = folder_of(out, data)
+    folder, videos = folder_of(out, data), full_path(videos) if videos else None
     with alone_in(folder.parent):
-        ready = ready_in(folder)
-        if ready is not None and videos is None and ready.origin == OFFICIAL:
+        ready = ready_in(folder, dataset_of(DATASET, videos))
+        if ready and videos is None and ready.origin == OFFICIAL:
             return ready
-        given = None if videos is None else full_path(videos)
-        source = from_server(OFFICIAL, folder.parent / "raw") if given is None else from_folder(given)
+        source = from_folder(videos) if videos else from_server(OFFICIAL, folder.parent / "raw")
         fingerprint = source.fingerprint()
-        if ready is not None:
-            require_dataset(folder, ready, source.dataset)
-            if ready.source_sha256 == fingerprint:
-                return ready
+        if ready and ready.source_sha256 == fingerprint:
+            return ready
         return write_folder(folder, lambda temporary: _fill(temporary, source, data, fingerprint))
 
 
@@ -96,24 +91,18 @@ def main(config: PrepareConfig) -> int:
 
 def _fill(folder: Path, source: Source, data: Any, fingerprint: str) -> Manifest:
     skipped: list[Remark] = []
-    files: list[DataFile] = []
-    digests: list[tuple[str, str]] = []
-    lengths: dict[str, int] = {}
-    decoded = _decoded(source, data, skipped)
-    while rows := list(islice(decoded, ROWS_PER_FILE)):
-        table = clip_table(rows)
-        files.append(write_file(folder / f"clips-{len(files):05d}.parquet", SCHEMA, [table], use_dictionary=False))
-        digests += zip(table["id"].to_pylist(), table["sha256"].to_pylist(), strict=True)
-        lengths |= {name: len(frames) for name, frames in rows}
+    files, rows = write_clips(folder, SCHEMA, _decoded(source, data, skipped), ROWS_PER_FILE)
+    lengths = {row["id"]: row["num_frames"] for row in rows}
     usable = long_enough(lengths, RampConfig.num_frames)
     if not usable:
         first = skipped[0].reason if skipped else f"all videos have fewer than {RampConfig.num_frames} frames"
         raise DataError(f"no video gives a clip: {first}")
-    lacking = WHOLE - len(usable) if not source.demo and data.frame_step == RampConfig.frame_step else 0
+    is_demo = source.dataset != DATASET
+    lacking = WHOLE - len(usable) if not is_demo and data.frame_step == RampConfig.frame_step else 0
     missing = (f"{lacking} of {WHOLE} videos",) if lacking > 0 else ()
     return Manifest(
         dataset=source.dataset,
-        demo=source.demo,
+        demo=is_demo,
         size=data.size,
         origin=source.origin,
         source_sha256=fingerprint,
@@ -122,13 +111,13 @@ def _fill(folder: Path, source: Source, data: Any, fingerprint: str) -> Manifest
         clips={by: count_by_split(usable, by) for by in BYS},
         files=tuple(files),
         versions=versions_of(LIBRARIES),
-        hash=content_hash(source.dataset, data, digests),
+        hash=content_hash(source.dataset, data, rows),
         details={"frame_step": data.frame_step, "lengths": lengths},
     )
 
 
-def _decoded(source: Source, data: Any, skipped: list[Remark]) -> Iterator[tuple[str, Frames]]:
-    """Every video's name and frames, in order; one that cannot be decoded is remarked on."""
+def _decoded(source: Source, data: Any, skipped: list[Remark]) -> Iterator[ClipRow]:
+    """Every video as a row, in order; one that cannot be decoded is remarked on."""
 
     def frames_of(path: Path) -> Frames | VideoError:
         try:
@@ -140,12 +129,13 @@ def _decoded(source: Source, data: Any, skipped: list[Remark]) -> Iterator[tuple
         progress("decoding", len(source.videos), "videos") as advance,
         ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool,
     ):
-        for name, found in zip(source.videos, pool.map(frames_of, source.videos.values()), strict=True):
+        for name, frames in zip(source.videos, pool.map(frames_of, source.videos.values()), strict=True):
             advance(1)
-            if isinstance(found, VideoError):
-                skipped.append(Remark(name, str(found)))
-            else:
-                yield name, found
+            if isinstance(frames, VideoError):
+                skipped.append(Remark(name, str(frames)))
+                continue
+            facts = {"id": name, "object": object_of(name), "num_frames": len(frames)}
+            yield {**facts, "frames": frames, "sha256": fingerprint(frames)}
 
 
 if __name__ == "__main__":

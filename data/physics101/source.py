@@ -4,22 +4,21 @@ import hashlib
 import json
 import re
 import stat
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from data.errors import ArchiveError, DataError
 from data.files import locked, sha256_of
+from data.preparing.folders import dataset_of
 from data.sources.archives import extract_member, opened
 from data.sources.download import download
 
+DATASET = "physics101"
 OFFICIAL = "http://phys101.csail.mit.edu/data/phys101_v1.0.zip"
 WAY_OUT = "run the same command again to go on where it stopped, or give --files DIR with the unpacked archive"
 CAMERA = "Kinect_RGB_1.mp4"
 VIDEO = re.compile(rf"(?:^|/)([\w-]+)/(20_\w+)/(\w+)/{re.escape(CAMERA)}$")
 """OBJECT/20_SETTING/TRIAL/Kinect_RGB_1.mp4: the clips at 20 degrees."""
-DEMO_MARK = "demo.json"
-"""A file beside the objects' folders that says the videos are rendered; :mod:`data.physics101.demo` writes it."""
 MOST_BYTES = 2**28
 """Of a video."""
 
@@ -30,12 +29,7 @@ class Source:
 
     origin: str
     videos: dict[str, Path]
-    demo: bool
-
-    @property
-    def dataset(self) -> str:
-        """What clips of them are called."""
-        return "physics101-demo" if self.demo else "physics101"
+    dataset: str
 
     def fingerprint(self) -> str:
         """A hash over the data set's name, and the names and bytes of the videos."""
@@ -60,7 +54,7 @@ def from_folder(folder: Path, origin: str = "videos on disk") -> Source:
         videos[name] = path
     if not videos:
         raise DataError(f"{folder} must hold OBJECT/20_SETTING/TRIAL/{CAMERA} below a folder ramp, and holds none")
-    return Source(origin, videos, any(folder.rglob(DEMO_MARK)))
+    return Source(origin, videos, dataset_of(DATASET, folder))
 
 
 def from_server(url: str, raw: Path) -> Source:
@@ -79,12 +73,9 @@ def extract(archive: Path, folder: Path) -> None:
     with locked(folder / ".lock"), opened(archive) as zipped:
         for member in zipped.infolist():
             match = VIDEO.search(member.filename)
-            if match is not None and "/ramp/" in f"/{member.filename}":
-                _check(archive, member)
-                extract_member(zipped, member, folder.joinpath(*match.groups(), CAMERA))
-
-
-def _check(archive: Path, member: zipfile.ZipInfo) -> None:
-    if stat.S_ISLNK(member.external_attr >> 16) or member.file_size > MOST_BYTES:
-        what = f"{PurePosixPath(member.filename)} of {member.file_size}"
-        raise ArchiveError(f"{archive}: a video must be a file of at most {MOST_BYTES} bytes, got {what}")
+            if match is None or "/ramp/" not in f"/{member.filename}":
+                continue
+            if stat.S_ISLNK(member.external_attr >> 16) or member.file_size > MOST_BYTES:
+                video = f"{PurePosixPath(member.filename)} of {member.file_size}"
+                raise ArchiveError(f"{archive}: a video must be a file of at most {MOST_BYTES} bytes, got {video}")
+            extract_member(zipped, member, folder.joinpath(*match.groups(), CAMERA))

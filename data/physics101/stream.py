@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from data.data_set import SPLITS
 from data.errors import DataError
 from data.manifest import Manifest
-from data.physics101.splits import object_of, split_by
+from data.physics101.schema import object_of, split_by
 from data.preparing.frames import frames_of
 from data.preparing.parquet import read_table
 from data.stream import Rows, Stream, batches
@@ -44,9 +44,9 @@ class Slides:
 
 def read_clips(folder: Path, manifest: Manifest) -> Slides:
     """Every video of a prepared folder."""
-    table = pa.concat_tables(read_table(path, columns=["id", "frames"]) for path in manifest.paths(folder))
+    table = read_table(manifest.paths(folder), columns=["id", "frames"])
     frames = frames_of(table["frames"])
-    lengths = np.array([len(one) for one in frames], dtype=np.int64)
+    lengths = np.array([len(video) for video in frames], dtype=np.int64)
     return Slides(np.concatenate(frames), tuple(table["id"].to_pylist()), np.cumsum(lengths) - lengths, lengths)
 
 

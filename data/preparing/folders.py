@@ -1,15 +1,22 @@
 """Folders of prepared data: made once, by one process at a time, whole or not at all."""
 
 import contextlib
+import json
+import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, TypeVar
 
 from data.errors import DataError, ManifestError
-from data.files import atomic_folder, locked, room_in
+from data.files import atomic_folder, locked, room_in, write_atomically
 from data.manifest import Manifest
-from data.terminal import say
+from data.terminal import progress, say
+
+T = TypeVar("T")
+DEMO_MARK = "demo.json"
+"""A file beside videos, or above them, that says they are rendered, and what they depend on."""
 
 
 def ready_or_made(
@@ -47,15 +54,9 @@ def ready_in(folder: Path, dataset: str = "", doing: str = "making") -> Manifest
     except ManifestError as error:
         say(f"{doing} {folder} again: {error}")
         return None
-    if dataset:
-        require_dataset(folder, manifest, dataset)
-    return manifest
-
-
-def require_dataset(folder: Path, manifest: Manifest, dataset: str) -> None:
-    """Raise DataError where the folder holds another data set: made and real data never replace each other."""
-    if manifest.dataset != dataset:
+    if dataset and manifest.dataset != dataset:  # made and real data never replace each other
         raise DataError(f"{folder} holds {manifest.dataset}, asked for is {dataset}: choose another output folder")
+    return manifest
 
 
 def write_folder(folder: Path, fill: Callable[[Path], Manifest]) -> Manifest:
@@ -64,6 +65,40 @@ def write_folder(folder: Path, fill: Callable[[Path], Manifest]) -> Manifest:
         manifest = fill(temporary)
         manifest.write(temporary)
     return manifest
+
+
+def dataset_of(name: str, videos: Path | None) -> str:
+    """What clips of the videos in a folder are called: by the data set's name, or as its demo where they are marked."""
+    return f"{name}-demo" if videos is not None and any(videos.rglob(DEMO_MARK)) else name
+
+
+def render_videos(
+    folder: Path,
+    pattern: str,
+    facts: Mapping[str, Any],
+    videos: Mapping[Path, T],
+    write: Callable[[Path, T], None],
+) -> None:
+    """Write every video to its path in the folder, which is marked with the facts, unless that is done already.
+
+    The ``pattern`` finds videos in it. Raises DataError where there are some without a mark; those of other facts are
+    replaced. The caller holds the lock.
+    """
+    mark, text = folder / DEMO_MARK, json.dumps(facts, indent=2) + "\n"
+    there = list(folder.glob(pattern))
+    if there and not mark.exists():
+        raise DataError(f"{folder} holds videos that are not rendered: choose another folder")
+    if mark.exists() and mark.read_text(encoding="utf-8") == text and all(path.exists() for path in videos):
+        return
+    for stale in there:
+        stale.unlink()
+    write_atomically(mark, text)
+    with progress("rendering", len(videos), "videos") as advance:
+        for path, video in videos.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(temporary := path.with_name(f".{path.name}.tmp"), video)
+            os.replace(temporary, path)
+            advance(1)
 
 
 def versions_of(libraries: Sequence[str]) -> dict[str, str]:

@@ -38,7 +38,7 @@ def opened(archive: Path) -> Iterator[zipfile.ZipFile]:
 
 def extract_member(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
     """Write what a member holds to ``path``, unless equal bytes are there already."""
-    if _holds(path, member):
+    if path.is_file() and path.stat().st_size == member.file_size and zlib.crc32(path.read_bytes()) == member.CRC:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
@@ -58,9 +58,3 @@ def _damaged(archive: Path, error: Exception) -> ArchiveError:
     except UnreadableError as reason:
         return ArchiveError(f"{archive} must be a zip archive, {reason}")
     return ArchiveError(f"{archive} is damaged ({error}): delete it and run the same command again")
-
-
-def _holds(path: Path, member: zipfile.ZipInfo) -> bool:
-    if not path.is_file() or path.stat().st_size != member.file_size:
-        return False
-    return zlib.crc32(path.read_bytes()) == member.CRC

@@ -45,10 +45,11 @@ def read_array(path: Path, is_wanted: Callable[[NDArray[Any]], bool] = lambda ar
 
     Raises DataError for any other file.
     """
-    found = read_arrays(path)
-    wanted = [array for array in found.values() if len(found) == 1 or is_wanted(array)]
+    arrays = read_arrays(path)
+    wanted = [array for array in arrays.values() if len(arrays) == 1 or is_wanted(array)]
     if len(wanted) != 1:
-        raise DataError(f"{path} must hold one array of clips, it holds {_listed(found)}")
+        listed = [f"{name or 'array'} {array.shape}" for name, array in list(arrays.items())[:5]]
+        raise DataError(f"{path} must hold one array of clips, it holds {', '.join(listed) or 'none'}")
     return wanted[0]
 
 
@@ -61,40 +62,31 @@ def read_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     try:
         if start.startswith(ZIP):
             return _unzipped(path)
-        return {"": _unpacked(path) if start.startswith(GZIP) else _mapped(path, start)}
+        if start.startswith(GZIP):
+            with gzip.open(path) as file:
+                return {"": _unpacked(path, file)}
+        if start.startswith(NPY):
+            return {"": mapped_array(path)}
     except DataError:
         raise
-    except _DAMAGE as error:
-        if "allow_pickle" in str(error) or "Python objects" in str(error):
-            raise DataError(f"{path} must be a NumPy file, {OBJECTS}") from error
-        raise DataError(f"{path} is no NumPy file, or is damaged: {str(error).partition(chr(10))[0]}") from error
-
-
-def _mapped(path: Path, start: bytes) -> NDArray[Any]:
-    if not start.startswith(NPY):
-        raise DataError(f"{path} is no NumPy file (.npy or .npz)")
-    try:
-        return mapped_array(path)
     except UnreadableError as error:
         raise DataError(f"{path} must be a NumPy file, {error}") from error
+    except _DAMAGE as error:
+        raise DataError(f"{path} is no NumPy file, or is damaged: {str(error).partition(chr(10))[0]}") from error
+    raise DataError(f"{path} is no NumPy file (.npy or .npz)")
 
 
-def _unpacked(path: Path) -> NDArray[Any]:
-    with gzip.open(path) as file:
-        _check_header(path, file)
-        file.seek(0)
-        return np.lib.format.read_array(file, allow_pickle=False)
-
-
-def _check_header(path: Path, file: Any) -> None:
-    """Raise DataError where the array would be too large, before any of it is unpacked."""
+def _unpacked(path: Path, file: Any) -> NDArray[Any]:
+    """The array of a file that is open; refused where it would be too large, before any of it is unpacked."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
     if dtype.hasobject:
-        raise DataError(f"{path} must be a NumPy file, {OBJECTS}")
+        raise UnreadableError(OBJECTS)
     if int(np.prod(shape, dtype=object)) * dtype.itemsize > MOST_BYTES:
         raise DataError(f"{path} holds more than {MOST_BYTES} bytes")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def _unzipped(path: Path) -> Mapping[str, NDArray[Any]]:
@@ -104,18 +96,11 @@ def _unzipped(path: Path) -> Mapping[str, NDArray[Any]]:
             raise DataError(f"{path} is a zip archive, and not one of NumPy's (.npz): unpack it and give the folder")
         if sum(member.file_size for member in members) > MOST_BYTES:
             raise DataError(f"{path} holds more than {MOST_BYTES} bytes")
-        return {member.filename.removesuffix(".npy"): _member(path, zipped, member) for member in members}
-
-
-def _member(path: Path, zipped: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
-    with zipped.open(member) as file:
-        _check_header(path, file)
-    with zipped.open(member) as file:
-        return np.lib.format.read_array(file, allow_pickle=False)
-
-
-def _listed(found: Mapping[str, NDArray[Any]]) -> str:
-    return ", ".join(f"{name or 'array'} {array.shape}" for name, array in list(found.items())[:5]) or "none"
+        arrays = {}
+        for member in members:
+            with zipped.open(member) as file:
+                arrays[member.filename.removesuffix(".npy")] = _unpacked(path, file)
+        return arrays
 
 
 @dataclass(frozen=True)
@@ -164,7 +149,7 @@ def parts(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
 
 
 def _limits(array: NDArray[Any], path: Path) -> tuple[float, float]:
-    found = np.array([(part.min(), part.max()) for part in parts(array)], np.float64)
-    if not np.isfinite(found).all():
+    limits = np.array([(part.min(), part.max()) for part in parts(array)], np.float64)
+    if not np.isfinite(limits).all():
         raise DataError(f"{path} must hold numbers, it has others (NaN or infinite)")
-    return float(found[:, 0].min()), float(found[:, 1].max())
+    return float(limits[:, 0].min()), float(limits[:, 1].max())

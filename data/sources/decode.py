@@ -25,13 +25,13 @@ def pictures(
     that the decoder marks as damaged.
     """
     try:
-        found = [picture(frame) for frame in islice(_frames(path, most_frames), 0, None, step)]
+        frames = [picture(frame) for frame in islice(_frames(path, most_frames), 0, None, step)]
     except (av.FFmpegError, OSError) as error:
         reason = instead_of_data(path) if path.is_file() else ""
         raise VideoError(f"{path} cannot be decoded: {f'it {reason}' if reason else error.strerror}") from error
-    if not found:
+    if not frames:
         raise VideoError(f"{path} cannot be decoded: it holds no frame")
-    return np.stack(found)
+    return np.stack(frames)
 
 
 def _frames(path: Path, most_frames: int) -> Iterator[VideoFrame]:

@@ -11,7 +11,6 @@ import os
 import time
 import urllib.error
 import urllib.request
-from email.message import Message
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,30 +61,24 @@ def _beside(path: Path, suffix: str) -> Path:
 
 
 def _check(path: Path) -> None:
-    record = _beside(path, ".json")
+    record, again = _beside(path, ".json"), f"delete {path} and {path.name}.json and run the same command again"
     if not record.exists():
         _record(path, path, url=None)
         return
     try:
         expected = json.loads(record.read_text(encoding="utf-8"))["sha256"]
     except (ValueError, KeyError, TypeError) as error:
-        raise DownloadError(f"{record} cannot be read: {_again(path)}") from error
+        raise DownloadError(f"{record} cannot be read: {again}") from error
     if sha256_of(path) != expected:
-        raise DownloadError(f"{path} is not the file that was downloaded (SHA-256 differs): {_again(path)}")
-
-
-def _again(path: Path) -> str:
-    return f"delete {path} and {path.name}.json and run the same command again"
+        raise DownloadError(f"{path} is not the file that was downloaded (SHA-256 differs): {again}")
 
 
 def _fetch(url: str, path: Path, way_out: str) -> None:
-    part = _beside(path, ".part")
-    failures = 0
+    part, failures = _beside(path, ".part"), 0
     while (broken := _fetch_more(url, part, size := _size(part))) is not None:
-        reason, final = broken
         failures = 0 if _size(part) > size else failures + 1
-        if final or failures == ATTEMPTS:
-            raise DownloadError(f"{url} cannot be downloaded: {reason}; {way_out}")
+        if broken.final or failures == ATTEMPTS:
+            raise DownloadError(f"{url} cannot be downloaded: {broken.reason}; {way_out}")
         time.sleep(WAIT_S * failures)
     _record(path, part, url)
     os.replace(part, path)
@@ -99,8 +92,11 @@ def _record(path: Path, content: Path, url: str | None) -> None:
 
 def _fetch_more(url: str, part: Path, begin: int) -> Broken | None:
     """Bring ``part`` nearer to the whole file; None when it is whole, else why it is not."""
+    headers, note = {"Range": f"bytes={begin}-"} if begin else {}, _beside(part, ".json")
+    if begin and note.exists() and (version := json.loads(note.read_text(encoding="utf-8"))["version"]):
+        headers["If-Range"] = version  # where it is another by now, the server sends all of it
     try:
-        with urllib.request.urlopen(_request(url, part, begin), timeout=TIMEOUT_S) as response:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S) as response:
             return _receive(response, part, begin)
     except urllib.error.HTTPError as error:
         return _refused(error, part, begin)
@@ -110,19 +106,12 @@ def _fetch_more(url: str, part: Path, begin: int) -> Broken | None:
         return Broken(f"the connection fails ({getattr(error, 'reason', None) or error!r})")
 
 
-def _request(url: str, part: Path, begin: int) -> urllib.request.Request:
-    request = urllib.request.Request(url)
-    if begin:
-        request.add_header("Range", f"bytes={begin}-")
-        if version := _version_of(part):
-            request.add_header("If-Range", version)  # another version by now: the server sends all of it
-    return request
-
-
 def _receive(response: http.client.HTTPResponse, part: Path, begin: int) -> Broken | None:
     if response.status == 200:
         begin = 0  # a first request, a server without ranges, or a file that has changed
-        _note_version(response.headers, part)
+        tag, date = response.headers.get("ETag", ""), response.headers.get("Last-Modified", "")
+        version = tag if tag and not tag.startswith("W/") else date
+        write_atomically(_beside(part, ".json"), json.dumps({"version": version}))
     elif not response.headers.get("Content-Range", "").startswith(f"bytes {begin}-"):
         part.unlink()
         return Broken("the server sends another range than was asked for")
@@ -148,14 +137,3 @@ def _refused(error: urllib.error.HTTPError, part: Path, begin: int) -> Broken | 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _note_version(headers: Message, part: Path) -> None:
-    tag = headers.get("ETag", "")
-    version = tag if tag and not tag.startswith("W/") else headers.get("Last-Modified", "")
-    write_atomically(_beside(part, ".json"), json.dumps({"version": version}))
-
-
-def _version_of(part: Path) -> str:
-    note = _beside(part, ".json")
-    return json.loads(note.read_text(encoding="utf-8"))["version"] if note.exists() else ""

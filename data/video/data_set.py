@@ -6,12 +6,12 @@ from pathlib import Path
 from data.data_set import DataSet, by_split
 from data.errors import DataError
 from data.kth.data_set import KTH
+from data.kth.stream import read_footage
 from data.manifest import Manifest
 from data.mnist import demo, prepare
-from data.mnist.known import stand_in_of
-from data.mnist.schema import SCHEMA
+from data.mnist.schema import SCHEMA, stand_in_of
 from data.video import standard
-from data.video.kth import read_videos
+from data.video.kth import Videos
 from fernn.config import KTHVideoConfig, MovingConfig
 
 
@@ -31,9 +31,6 @@ def _is_published(data: MovingConfig) -> bool:
     return data.protocol == "published"
 
 
-MADE_OF_DIGITS = (prepare.DATASET, standard.DATASET)
-"""The data sets that a manifest may name: digits alone, or beside the standard test clips."""
-
 MOVING = DataSet(
     config=MovingConfig(),
     folder="mnist",
@@ -46,7 +43,12 @@ MOVING = DataSet(
     download="MNIST's four files (12 MB)",
     demo_may_be_real=True,
     require_same=standard.require_same,
-    stand_in=lambda manifest: stand_in_of(manifest) if manifest.dataset in MADE_OF_DIGITS else "",
+    stand_in=stand_in_of,
 )
 """``num_clips`` is the most that the config allows: how many clips there are is known when they are read."""
-KTH_VIDEO = replace(KTH, config=KTHVideoConfig(), num_clips=MOVING.num_clips, read=read_videos)
+KTH_VIDEO = replace(
+    KTH,
+    config=KTHVideoConfig(),
+    num_clips=MOVING.num_clips,
+    read=lambda folder, manifest: Videos(read_footage(folder, manifest)),
+)

@@ -8,7 +8,6 @@ first among them, and the others train. Source: the E3D-LSTM code's loader, whic
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,8 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from data.errors import DataError
 from data.kth.annotations import ACTIONS
-from data.kth.stream import Footage, GatherClips, Integers, drawn_velocities, read_footage, rows_of
-from data.manifest import Manifest
+from data.kth.stream import Footage, GatherClips, Integers, drawn_velocities
 from data.stream import Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import KTHVideoConfig
@@ -39,11 +37,6 @@ class Videos:
     def stream(self, data: KTHVideoConfig, batch_size: int, device: torch.device | str = "cpu") -> "WindowStream":
         """The windows' batches; raises DataError where a split has none."""
         return WindowStream(self.footage, data, batch_size, device)
-
-
-def read_videos(folder: Path, manifest: Manifest) -> Videos:
-    """Every clip of a prepared folder."""
-    return Videos(read_footage(folder, manifest))
 
 
 @dataclass(frozen=True)
@@ -78,11 +71,11 @@ class WindowStream(Stream):
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """As many training windows as an epoch has, none again before all were seen; and what each step shows."""
-        every, count = self._windows["train"], self.num_clips("train")
-        rounds = range(-(-count // len(every)))
-        order = np.concatenate([generator("order", seed, epoch, one).permutation(len(every)) for one in rounds])
+        windows, count = self._windows["train"], self.num_clips("train")
+        rounds = range(-(-count // len(windows)))
+        order = np.concatenate([generator("order", seed, epoch, turn).permutation(len(windows)) for turn in rounds])
         shown = self.data.shown_in_epoch(seed, epoch, count, self.batch_size)
-        return self._batches(every.take(order[:count]), shown)
+        return self._batches(windows.take(order[:count]), shown)
 
     def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
         """The split's windows in order; ``velocities`` replaces their own: one (vy, vx), or (n, 2)."""
@@ -102,17 +95,17 @@ class WindowStream(Stream):
 
     def facts(self, ids: list[str]) -> dict[str, list[int]]:
         """The persons seen in the windows named by ``ids``."""
-        known = dict(zip(self.footage.ids, self.footage.persons.tolist(), strict=True))
-        return {"person": [known[name.rpartition("+")[0]] for name in ids]}
+        persons = dict(zip(self.footage.ids, self.footage.persons.tolist(), strict=True))
+        return {"person": [persons[name.rpartition("+")[0]] for name in ids]}
 
     def _cut(self, split: Split) -> Windows:
         """All windows of the split."""
         footage, span = self.footage, self.data.span
         lengths = np.minimum(footage.num_frames, footage.num_annotated)
-        mine = np.flatnonzero(splits_of(footage.persons) == split)
+        clips_of_split = np.flatnonzero(splits_of(footage.persons) == split)
         dense = {ACTIONS.index(action) for action in DENSE_ACTIONS}
         strides = [DENSE_STRIDE if label in dense else span for label in footage.labels]
-        cut = [(clip, first) for clip in mine for first in first_frames(lengths[clip], span, strides[clip])]
+        cut = [(clip, first) for clip in clips_of_split for first in first_frames(lengths[clip], span, strides[clip])]
         if not cut:
             raise DataError(f"the {split} split has no window of {span} frames: the data must hold longer ranges of it")
         clips, firsts = np.array(cut, dtype=np.int64).T
@@ -121,17 +114,17 @@ class WindowStream(Stream):
 
     def _spread(self, split: Split, most: int) -> Windows:
         """At most so many of the split's windows, spread evenly over all."""
-        every = self._cut(split)
-        return every.take(np.linspace(0, len(every) - 1, min(len(every), most)).round().astype(np.int64))
+        windows = self._cut(split)
+        return windows.take(np.linspace(0, len(windows) - 1, min(len(windows), most)).round().astype(np.int64))
 
     def _ids(self, clips: Integers, firsts: Integers) -> list[str]:
         return [f"{self.footage.ids[clip]}+{first}" for clip, first in zip(clips, firsts, strict=True)]
 
     def _batches(self, windows: Windows, shown: NDArray[np.bool_]) -> Iterator[Batch]:
-        clips, starts = windows.clips, self.footage.offsets[windows.clips] + windows.firsts
-        rows = rows_of(clips, self.footage.labels[clips], starts, windows.drifts, np.zeros_like(clips))
+        clips, firsts = windows.clips, windows.firsts
+        rows = self.footage.rows(clips, firsts, windows.drifts, np.zeros_like(clips))
         rows = rows.append_column("place", [np.arange(len(windows))])
-        return batches(rows, self.batch_size, partial(self._batch, self._ids(clips, windows.firsts), shown))
+        return batches(rows, self.batch_size, partial(self._batch, self._ids(clips, firsts), shown))
 
     def _batch(self, ids: list[str], shown: NDArray[np.bool_], rows: Rows) -> Batch:
         """Frames as of any clip, and which of them a step shows."""

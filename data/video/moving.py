@@ -84,9 +84,8 @@ class MovingStream(Stream):
 
     def num_clips(self, split: Split) -> int:
         """How many clips the split has."""
-        asked = by_split(self.data.num_clips)[split]
-        standard = self._standard(split)
-        return asked if standard is None else min(asked, len(standard))
+        count, standard = by_split(self.data.num_clips)[split], self._standard(split)
+        return count if standard is None else min(count, len(standard))
 
     def part(self, split: Split) -> Part:
         """The split's digits."""

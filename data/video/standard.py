@@ -5,6 +5,7 @@ or below it. As .npz or .npy.gz, with clips first, with an axis of one channel o
 """
 
 import hashlib
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +19,11 @@ from data.errors import DataError
 from data.files import files_below, full_path, sha256_of
 from data.manifest import Manifest
 from data.mnist import prepare as mnist
-from data.mnist.known import stand_in_of
-from data.mnist.schema import read_parts
+from data.mnist.schema import read_parts, stand_in_of
 from data.mnist.source import COPY
 from data.preparing.folders import alone_in, ready_in, versions_of, write_folder
 from data.preparing.parquet import columns, read_table, write_file
-from data.sources.arrays import GreyLevels, read_array
+from data.sources.arrays import GreyLevels, parts, read_array
 from data.terminal import say
 from data.video.moving import MovingDigits
 
@@ -38,11 +38,9 @@ OWN = "test clips of your own, not Moving MNIST's standard file"
 NUM_CLIPS = 10_000
 FILE = "clips.parquet"
 SHAPE = (20, 64, 64)
-SCHEMA = columns(frames=pa.binary(int(np.prod(SHAPE))))
+SCHEMA = columns(frames=pa.binary(math.prod(SHAPE)))
 """One row a clip: grey levels in the order (frame, row, column)."""
 ROWS = 1000
-
-Clips = NDArray[np.uint8]
 
 
 def folder_of(out: Path | str) -> Path:
@@ -58,23 +56,22 @@ def prepare(out: Path | str, *, files: Path | str | None) -> Manifest:
         ready = ready_in(folder, DATASET)
         if ready is not None and ready.details["digits"] != digits.hash:
             ready = None
-        if files is not None:
-            return _brought(folder, ready, full_path(files), digits)
-        if ready is None:
-            raise DataError(f"data.protocol published needs {SOURCE}: give --files DIR with it and MNIST's four files")
-        return ready
+        if files is None:
+            if ready is None:
+                wanted = "give --files DIR with it and MNIST's four files"
+                raise DataError(f"data.protocol published needs {SOURCE}: {wanted}")
+            return ready
+        path = find_source(full_path(files))
+        if ready is not None and _holds(ready, path):
+            return ready
+        return write_folder(folder, lambda temporary: _fill(temporary, path, digits))
 
 
-def _brought(folder: Path, ready: Manifest | None, files: Path, digits: Manifest) -> Manifest:
-    """The clips of the folder where ``files`` has the same, else those of ``files``."""
-    path = find_source(files)
-    if ready is not None and ready.source_sha256 == sha256_of(path):
-        return ready
-    clips = read_source(path)
-    content = content_hash(clips, digits.hash)
-    if ready is not None and ready.hash == content:
-        return ready
-    return write_folder(folder, lambda temporary: _fill(temporary, clips, path, digits, content))
+def _holds(manifest: Manifest, path: Path) -> bool:
+    """Whether the test clips of a prepared folder are those of the file, in whatever layout that has them."""
+    if sha256_of(path) == manifest.source_sha256:
+        return True
+    return content_hash(read_source(path), manifest.details["digits"]) == manifest.hash
 
 
 def require_same(folder: Path, manifest: Manifest, files: Path) -> None:
@@ -82,26 +79,22 @@ def require_same(folder: Path, manifest: Manifest, files: Path) -> None:
     mnist.require_same(folder, manifest, files)
     if manifest.dataset != DATASET:
         return
-    path = find_source(full_path(files))
-    if sha256_of(path) == manifest.source_sha256:
-        return
-    if content_hash(read_source(path), manifest.details["digits"]) != manifest.hash:
-        raise DataError(
-            f"{folder} holds other test clips than {path}: give another folder with --data, or drop --files"
-        )
+    if not _holds(manifest, path := find_source(full_path(files))):
+        way_out = "give another folder with --data, or drop --files"
+        raise DataError(f"{folder} holds other test clips than {path}: {way_out}")
 
 
 def find_source(files: Path) -> Path:
     """The standard file in a folder or below it; raises DataError where there is none, or two that differ."""
     home = files.parent if files.is_file() else files
-    found = files_below(home, NAME)
-    if not found:
+    paths = files_below(home, NAME)
+    if not paths:
         raise DataError(f"{home} has no {SOURCE}, nor .npz or .npy.gz: data.protocol published needs the standard file")
-    first, *others = found
-    for other in others:
-        if not _are_equal(read_source(first), read_source(other)):
-            raise DataError(f"{first} and {other} hold different clips: delete the wrong one")
-    return first
+    hashes = [content_hash(read_source(path), "") for path in paths] if paths[1:] else [""]
+    for path, content in zip(paths, hashes, strict=True):
+        if content != hashes[0]:
+            raise DataError(f"{paths[0]} and {path} hold different clips: delete the wrong one")
+    return paths[0]
 
 
 def read_source(path: Path) -> GreyLevels:
@@ -120,16 +113,15 @@ def read_source(path: Path) -> GreyLevels:
 def _is_of_clips(array: NDArray[Any]) -> bool:
     """Whether an array has the shape of clips, with or without axes of size 1."""
     sizes = tuple(size for size in array.shape if size != 1)
-    return (
-        sizes[-2:] == SHAPE[1:] and (sizes == SHAPE or (len(sizes) == 4 and SHAPE[0] in sizes[:2])) and array.size > 0
-    )
+    has_time = sizes == SHAPE or (len(sizes) == 4 and SHAPE[0] in sizes[:2])
+    return has_time and sizes[-2:] == SHAPE[1:] and array.size > 0
 
 
 def content_hash(clips: GreyLevels, digits: str) -> str:
     """A hash of what the clips are, and the digits by their hash, whatever the layout of the files."""
     digest = hashlib.sha256(f"standard clips\n{digits}\n".encode())
-    for first in range(0, len(clips.array), ROWS):
-        digest.update(clips.uint8(clips.array[first : first + ROWS]).tobytes())
+    for part in parts(clips.array):
+        digest.update(clips.uint8(part).tobytes())
     return digest.hexdigest()
 
 
@@ -153,13 +145,6 @@ def _header(shape: tuple[int, ...], filled: int) -> bytes:
     return b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little") + facts.ljust(length - 1).encode() + b"\n"
 
 
-def _are_equal(one: GreyLevels, other: GreyLevels) -> bool:
-    return one.array.shape == other.array.shape and all(
-        np.array_equal(one.uint8(one.array[n : n + ROWS]), other.uint8(other.array[n : n + ROWS]))
-        for n in range(0, len(one.array), ROWS)
-    )
-
-
 def read_moving(folder: Path, manifest: Manifest) -> MovingDigits:
     """What is prepared in ``folder``: MNIST's digits, or the standard test clips with the digits beside them."""
     if manifest.dataset != DATASET:
@@ -171,17 +156,14 @@ def read_moving(folder: Path, manifest: Manifest) -> MovingDigits:
     return MovingDigits(read_parts(home, digits), read_clips(manifest.paths(folder)))
 
 
-def read_clips(paths: list[Path]) -> Clips:
+def read_clips(paths: list[Path]) -> NDArray[np.uint8]:
     """The clips (n, 20, 64, 64) of prepared files."""
-    size = int(np.prod(SHAPE))
-    column = pa.concat_tables(read_table(path, columns=["frames"]) for path in paths)["frames"]
-    parts = [
-        np.frombuffer(chunk.buffers()[1], np.uint8, len(chunk) * size, chunk.offset * size) for chunk in column.chunks
-    ]
-    return np.concatenate(parts).reshape(-1, *SHAPE)
+    column = read_table(paths, columns=["frames"])["frames"].combine_chunks()
+    return np.frombuffer(column.buffers()[1], np.uint8)[: len(column) * math.prod(SHAPE)].reshape(-1, *SHAPE)
 
 
-def _fill(folder: Path, clips: GreyLevels, source: Path, digits: Manifest, content: str) -> Manifest:
+def _fill(folder: Path, source: Path, digits: Manifest) -> Manifest:
+    clips = read_source(source)
     marks = [mark for mark in (stand_in_of(digits), "" if is_published(clips) else OWN) if mark]
     if marks:
         say(f"STAND-IN: {'; '.join(marks)}; results on it compare with no published ones")
@@ -194,7 +176,7 @@ def _fill(folder: Path, clips: GreyLevels, source: Path, digits: Manifest, conte
         clips={"clips": {"test": len(clips.array)}},
         files=(write_file(folder / FILE, SCHEMA, _tables(clips)),),
         versions=versions_of(("numpy", "pyarrow")),
-        hash=content,
+        hash=content_hash(clips, digits.hash),
         details={"digits": digits.hash} | ({"stand_in": "; ".join(marks)} if marks else {}),
     )
 

@@ -42,7 +42,6 @@ class TranslatingMNISTConfig(DigitsConfig):
     """Digits that drift and wrap at the border."""
 
     name: str = "translating-mnist"
-    size: int = 28
     velocity_range: int = 2
     """Each digit drifts with one (vy, vx), both from -range to range, pixels per frame."""
 

@@ -68,10 +68,8 @@ class VideoConfig(PredictionConfig):
         firsts = range(0, count, batch_size)
         shown = []
         for step, first in enumerate(firsts, start=(epoch - 1) * len(firsts) + 1):
-            draws = generator("scheduled-sampling", seed, step).random(
-                (min(batch_size, count - first), *self.label_shape)
-            )
-            shown.append(draws < self.truth_share(step))
+            shape = min(batch_size, count - first), *self.label_shape
+            shown.append(generator("scheduled-sampling", seed, step).random(shape) < self.truth_share(step))
         return np.concatenate(shown)
 
     def note(self) -> str:

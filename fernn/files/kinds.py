@@ -45,7 +45,7 @@ def require_content(path: Path) -> None:
     path.stat()
     if not path.is_file():
         raise UnreadableError("it is no regular file: save what it gives as one")
-    start = _head(path).removeprefix(b"\xef\xbb\xbf").lstrip()
+    start = _ends(path)[0].removeprefix(b"\xef\xbb\xbf").lstrip()
     if path.stat().st_size == 0:
         raise UnreadableError("it is empty: get it again")
     if start.startswith(POINTERS):
@@ -58,8 +58,8 @@ def require_content(path: Path) -> None:
 
 def kind_of(path: Path) -> str:
     """What the file is, as a noun; "file of no known kind" where its content does not tell."""
-    head = _head(path)
-    if re.search(TENSORFLOW_NAME, path.name) or _tail(path).endswith(TENSORFLOW_END):
+    head, tail = _ends(path)
+    if re.search(TENSORFLOW_NAME, path.name) or tail == TENSORFLOW_END:
         return TENSORFLOW
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**32:
         return SAFETENSORS
@@ -124,12 +124,8 @@ def _kind_of_zip(path: Path) -> str:
     return NPZ if names and all(name.endswith(".npy") for name in names) else ZIP
 
 
-def _head(path: Path) -> bytes:
+def _ends(path: Path) -> tuple[bytes, bytes]:
     with path.open("rb") as file:
-        return file.read(HEAD)
-
-
-def _tail(path: Path) -> bytes:
-    with path.open("rb") as file:
+        head = file.read(HEAD)
         file.seek(max(0, path.stat().st_size - len(TENSORFLOW_END)))
-        return file.read()
+        return head, file.read()

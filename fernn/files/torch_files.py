@@ -85,18 +85,14 @@ def load_torch(path: Path, *, mapped: bool = False, wanted: str = "model.state_d
         raise UnreadableError(f"it cannot be read: {_reason(path, error, wanted)}") from error
 
 
-def code_asked_for(path: Path) -> list[str]:
-    """The classes and functions that a file names and tensors do not need, torch's own last; nothing is run."""
-    names = {name for pickle in _pickles(path) for name in _names(pickle)}
-    needed = [name for name in names if not re.fullmatch(READ, name) and name not in PASSED_OVER]
-    return sorted(needed, key=lambda name: (name.startswith("torch."), name))
-
-
 def _reason(path: Path, error: Exception, wanted: str) -> str:
-    if names := code_asked_for(path):
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    names = {name for pickle in _pickles(path) for name in _names(pickle)}
+    code = [name for name in names if not re.fullmatch(READ, name) and name not in PASSED_OVER]
+    code.sort(key=lambda name: (name.startswith("torch."), name))
+    if code:
+        more = f" and {len(code) - SHOWN} more" if len(code) > SHOWN else ""
         return (
-            f"it needs pickled code, which is never run ({', '.join(names[:SHOWN])}{more}); where that code is, load "
+            f"it needs pickled code, which is never run ({', '.join(code[:SHOWN])}{more}); where that code is, load "
             f"it and save {wanted} alone"
         )
     operations = (operation for pickle in _pickles(path) for operation in _operations(pickle))

@@ -27,8 +27,9 @@ class FieldScores(Predictions):
     """Scores of windows.
 
     "errors" (n, horizon): mean squared error of every predicted frame; "spectrum", "true_spectrum" (n, bins): log10
-    of the energy spectra; "spectrum_error" (n,); "domain" (n,): whether a window is of the domain test. Of every
-    shift "um_errors" and "um_spectrum_error" likewise, not a number where no shift was asked for.
+    of the energy spectra; "spectrum_error" (n,): their mean squared difference, ESE is the root of its mean; "domain"
+    (n,): whether a window is of the domain test. Of every shift "um_errors" and "um_spectrum_error" likewise, not a
+    number where no shift was asked for.
     """
 
     names = (
@@ -104,7 +105,7 @@ class FieldPrediction(Prediction):
         return super().scores(predicted, truth.float()) | {
             "spectrum": spectra[0].float(),
             "true_spectrum": spectra[1].float(),
-            "spectrum_error": spectrum_error(*spectra).float(),
+            "spectrum_error": (spectra[0] - spectra[1]).square().mean(dim=1).float(),
         }
 
     def examples(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
@@ -137,8 +138,3 @@ def ring_of(size: int) -> Tensor:
     """The ring (size, size) of every pixel: its distance to the middle, cut off to a whole number."""
     offsets = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     return torch.hypot(offsets[:, None], offsets[None]).long()
-
-
-def spectrum_error(predicted: Tensor, truth: Tensor) -> Tensor:
-    """Mean squared difference (b,) of the log spectra (b, bins); ESE is the root of its mean over samples."""
-    return (predicted - truth).square().mean(dim=1)

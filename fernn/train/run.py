@@ -34,11 +34,13 @@ class Run:
 
     @classmethod
     def start(cls, experiment: Experiment, device: torch.device | str = "cpu") -> Self:
-        """A new run: weights drawn from the stream (seed, "init")."""
+        """A new run: weights drawn from the stream (seed, "init"); the global generators stay as they are."""
         device = torch.device(device)
-        model = initial_model(experiment).to(device)
-        optimizer = experiment.optim.build(model.parameters())
-        return cls(experiment, device, model, optimizer)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed_of(experiment.seed, "init"))
+            model = experiment.model.build()
+        model.to(device)
+        return cls(experiment, device, model, experiment.optim.build(model.parameters()))
 
     @property
     def task(self) -> Task:
@@ -90,13 +92,6 @@ class Run:
 def available_device() -> torch.device:
     """The GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def initial_model(experiment: Experiment) -> nn.Module:
-    """The experiment's model with initial weights from the stream (seed, "init"); global RNGs untouched."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_of(experiment.seed, "init"))
-        return experiment.model.build()
 
 
 def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

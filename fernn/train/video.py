@@ -53,18 +53,15 @@ class VideoPrediction(Prediction):
     metric, kind = VIDEO_ERROR, FrameScores
 
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        predicted, truth = self._training_frames(model, clips, labels)
+        if isinstance(model, Forced):
+            given = torch.ones(clips.shape[0], self.input_frames, dtype=torch.bool, device=clips.device)
+            predicted, truth = model.forced(clips, torch.cat([given, labels.bool()], dim=1)), clips[:, 1:]
+        else:
+            predicted, truth = model(*self.inputs(clips)), self.truth(clips)
         errors, horizon = predicted.float() - truth, clips.shape[1] - self.input_frames
         loss = self.l1_weight * errors.abs().sum() + self.l2_weight / 2 * errors.square().sum()
         seen = (predicted.detach().float().clamp(0, 1) - truth)[:, -horizon:]
         return loss / len(clips), seen.square().sum() / horizon
-
-    def _training_frames(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The frames predicted in training, and the true ones."""
-        if not isinstance(model, Forced):
-            return model(*self.inputs(clips)), self.truth(clips)
-        given = torch.ones(clips.shape[0], self.input_frames, dtype=torch.bool, device=clips.device)
-        return model.forced(clips, torch.cat([given, labels.bool()], dim=1)), clips[:, 1:]
 
     def scores(self, predicted: Tensor, truth: Tensor) -> dict[str, Tensor]:
         from torchmetrics.functional.image import (  # which takes seconds to import

@@ -5,8 +5,7 @@ import json
 import boto3
 import pytest
 
-from data import upload as command
-from data.bucket import at_hand, cache_folder, fetched, is_bucket, manifest_at, upload
+from data.bucket import at_hand, cache_folder, is_bucket, manifest_at, upload
 from data.errors import DataError
 from data.files import sealed
 from data.manifest import MANIFEST, Manifest
@@ -35,23 +34,23 @@ def replaced(url, name, change):
 def test_fetched_data_is_what_was_uploaded(prepared, bucket):
     url = upload(prepared / "8px", f"{bucket}/kth")
     assert url == f"{bucket}/kth/8px" and manifest_at(url) == Manifest.read(prepared / "8px")
-    home = fetched(url)
-    assert home == at_hand(url) == cache_folder() / Manifest.read(home).hash / "8px"
+    home = at_hand(url)
+    assert home == cache_folder() / Manifest.read(home).hash / "8px"
     Manifest.read(home).verify(home)
     assert (home / FILE).read_bytes() == (prepared / "8px" / FILE).read_bytes()
 
 
 def test_a_machine_copies_the_clips_once(prepared, bucket):
     url = upload(prepared / "8px", bucket)
-    home = fetched(url)
+    home = at_hand(url)
     s3, name, key = client(f"{url}/{FILE}")
     s3.delete_object(Bucket=name, Key=key)
-    assert fetched(url) == home
+    assert at_hand(url) == home
     (home / FILE).write_bytes(b"cut short")
     with pytest.raises(DataError, match=f"is damaged, upload it to another URL: {FILE} is missing"):
-        fetched(url)
+        at_hand(url)
     assert upload(prepared / "8px", f"{bucket}/again") != url
-    assert fetched(f"{bucket}/again/8px") == home  # the same clips, in the same place, whole again
+    assert at_hand(f"{bucket}/again/8px") == home  # the same clips, in the same place, whole again
     assert (home / FILE).read_bytes() == (prepared / "8px" / FILE).read_bytes()
 
 
@@ -59,7 +58,7 @@ def test_a_flipped_byte_is_noticed_and_nothing_is_kept(prepared, bucket):
     url = upload(prepared / "8px", bucket)
     replaced(url, FILE, lambda content: content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(DataError, match=f"the SHA-256 of {FILE} has changed"):
-        fetched(url)
+        at_hand(url)
     assert not list(cache_folder().rglob("*.parquet"))
 
 
@@ -83,18 +82,11 @@ def test_no_address_leads_out_of_the_cache(prepared, bucket):
         at_hand(f"{bucket}/8px/..")
 
 
-def test_what_is_no_data_is_named(bucket, tmp_path):
+def test_what_is_no_data_is_named(bucket):
     with pytest.raises(DataError, match="has no manifest.json: bring the data there with python data/upload.py"):
-        fetched(f"{bucket}/kth/8px")
+        at_hand(f"{bucket}/kth/8px")
     with pytest.raises(DataError, match=r"must be in a folder or at a URL that begins with s3://"):
         is_bucket("http://somewhere/kth")
-    assert command.main(command.UploadConfig(tmp_path, str(tmp_path))) == 2
-    assert command.main(command.UploadConfig(tmp_path, bucket)) == 2
-
-
-def test_the_command_says_how_searches_take_it(prepared, bucket, capsys):
-    assert command.main(command.UploadConfig(prepared / "8px", bucket)) == 0
-    assert f"{bucket}/8px holds the data: searches take it with --data {bucket}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("home", ["/dev/null/home", None])

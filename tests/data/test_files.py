@@ -1,11 +1,13 @@
 import errno
+import json
+import re
 import subprocess
 import sys
 
 import pytest
 
 from data.errors import StorageError
-from data.files import locked, room_in, write_atomically
+from data.files import files_below, locked, room_in, sealed, unsealed, write_atomically
 
 HOLD = """
 import sys
@@ -61,3 +63,21 @@ def test_no_room_is_one_clear_error(tmp_path, number):
 def test_other_errors_of_the_system_pass_unchanged(tmp_path):
     with pytest.raises(PermissionError), room_in(tmp_path):
         raise PermissionError(errno.EACCES, "no")
+
+
+def test_sealed_facts_are_told_from_others():
+    facts = {"name": "x", "values": [1, 2.5, None]}
+    assert unsealed(json.loads(json.dumps(sealed(facts)))) == facts
+    with pytest.raises(ValueError, match="of other facts"):
+        unsealed(sealed(facts) | {"name": "y"})
+    with pytest.raises(KeyError):
+        unsealed(facts)
+
+
+def test_files_are_found_four_folders_down_the_nearest_first(tmp_path):
+    for place in ("a/b/c/d", "a/b/c/d/e", "z", ".hidden", "__MACOSX"):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / "x.txt").touch()
+    (tmp_path / "x.md").touch()
+    found = files_below(tmp_path, re.compile(r"x\.txt"))
+    assert [str(path.relative_to(tmp_path)) for path in found] == ["z/x.txt", "a/b/c/d/x.txt"]

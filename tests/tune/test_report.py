@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from fernn.train.task import ACCURACY
-from tests.support.stored_study import finished_study, planned_study
+from tests.support.stored_study import finished_study
 from tune.analysis.results import model_rows
 from tune.core.folder import Folder
-from tune.core.study import StudyError
 from tune.report import Options, json_text, main, markdown, table_csv, write
 from tune.reporting.table import Table, columns, notes, row_cells
 
@@ -117,11 +116,6 @@ def test_what_else_is_searched_makes_rows_of_its_own(tmp_path):
     rows = model_rows(study)
     assert [row.label for row in rows] == ["3dcnn, velocity_range 0", "3dcnn, velocity_range 1"]
     assert [(row.num_seeds, row.num_planned) for row in rows] == [(1, 2), (1, 2)]
-
-
-def test_a_study_without_results_has_no_table(tmp_path):
-    with pytest.raises(StudyError, match="'s' has no finished cell yet"):
-        Table.of(planned_study(tmp_path, PAPER))
 
 
 def test_csv_and_json_hold_all_digits(tmp_path):

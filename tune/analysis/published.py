@@ -38,7 +38,7 @@ def departures(study: Study, search: Search) -> list[tuple[str, tuple[str, str]]
     base = search.base.flatten()
     fixed = {name: base[name] for name in base if not name.startswith("model.") and name not in FREE}
     flat = [experiment.flatten() for experiment in experiments(study)]
-    values = {name: list(dict.fromkeys(one[name] for one in flat)) for name in fixed}
+    values = {name: list(dict.fromkeys(fields[name] for fields in flat)) for name in fixed}
     return [
         (name, (_listed(values[name]), f"{_owner(search, name)} is {value}"))
         for name, value in fixed.items()
@@ -54,7 +54,7 @@ def _owner(search: Search, name: str) -> str:
 
 def published_space(study: Study, search: Search) -> Space:
     """What the publication searched, where that is known: when fine-tuning, if the study starts from weights."""
-    tuned = any(named_weights(one.model) for one in experiments(study))
+    tuned = any(named_weights(experiment.model) for experiment in experiments(study))
     finetuning = (preset for preset in search.presets.values() if tuned and preset.finetunes)
     preset = next(finetuning, search.presets["paper"])
     return {**preset.space, **preset.published}
@@ -85,10 +85,10 @@ def deviations(study: Study, search: Search | None) -> list[str]:
     sentences += [f"The data is a demo: {data.demo_note}."] if study.demo else []
     sentences += [f"The data is {study.stand_in}."] if study.stand_in else []
     sentences += [f"{name} is {ours}; {theirs}." for name, (ours, theirs) in departures(study, search)]
-    if (precision := _listed([one.precision for one in planned])) != search.base.precision:
+    if (precision := _listed([experiment.precision for experiment in planned])) != search.base.precision:
         sentences.append(f"precision is {precision}; {_owner(search, 'precision')} is {search.base.precision}.")
-    paper = published_space(study, search)
-    return sentences + _grid_deviations(study, paper) + _model_deviations([one.model for one in planned], search, paper)
+    paper, models = published_space(study, search), [experiment.model for experiment in planned]
+    return sentences + _grid_deviations(study, paper) + _model_deviations(models, search, paper)
 
 
 def _grid_deviations(study: Study, paper: Space) -> list[str]:

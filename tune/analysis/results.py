@@ -162,20 +162,20 @@ def seed_predictions(study: Study, row: ModelRow) -> list[Predictions]:
 
 def field_scores(study: Study, rows: Sequence[ModelRow]) -> Fields:
     """The scores of each row's chosen seeds; empty where the study does not predict velocity fields."""
-    by_row = {row.label: [one for one in seed_predictions(study, row) if isinstance(one, FieldScores)] for row in rows}
-    return {label: scores for label, scores in by_row.items() if scores}
+    by_row = {row.label: seed_predictions(study, row) for row in rows}
+    scores = {label: [seed for seed in seeds if isinstance(seed, FieldScores)] for label, seeds in by_row.items()}
+    return {label: seeds for label, seeds in scores.items() if seeds}
 
 
 def frame_curves(study: Study, rows: Sequence[ModelRow]) -> Curves:
     """The scores of each row's chosen seeds; empty where the study does not predict videos."""
-    curves: dict[str, dict[str, NDArray[np.float64]]] = {}
-    for row in rows:
-        scores = [seed.values for seed in seed_predictions(study, row) if isinstance(seed, FrameScores)]
-        if scores:
-            curves[row.label] = {
-                name: np.stack([score[name].double().mean(dim=0).numpy() for score in scores]) for name in TITLES
-            }
-    return curves
+    by_row = {row.label: seed_predictions(study, row) for row in rows}
+    scores = {label: [seed for seed in seeds if isinstance(seed, FrameScores)] for label, seeds in by_row.items()}
+    return {
+        label: {name: np.stack([seed.values[name].double().mean(dim=0).numpy() for seed in seeds]) for name in TITLES}
+        for label, seeds in scores.items()
+        if seeds
+    }
 
 
 def model_rows(study: Study) -> list[ModelRow]:

@@ -12,7 +12,6 @@ from tune.analysis.statistics import (
     Interval,
     Sample,
     holm,
-    margin,
     mean_and_deviation,
     paired_permutation,
     person_interval,
@@ -80,7 +79,7 @@ def against_published(row: ModelRow, published: Published) -> AgainstPublished:
         return AgainstPublished(delta, None, "none: one seed has no deviation")
     ours = Sample(row.test, row.test_deviation, row.num_seeds)
     interval = welch_interval(ours, Sample(published.mean, published.deviation, published.num_seeds))
-    return AgainstPublished(delta, interval, verdict(interval, margin(row.metric, published.mean)))
+    return AgainstPublished(delta, interval, verdict(interval, row.metric, published.mean))
 
 
 def interval_over_persons(study: Study, row: ModelRow) -> Interval | None:

@@ -130,28 +130,25 @@ class Sample:
 
 def welch_interval(ours: Sample, theirs: Sample) -> Interval:
     """95 % interval of the difference of means, ours minus theirs, with unequal deviations (Welch, 1947)."""
-    parts = [one.deviation**2 / one.size for one in (ours, theirs)]
+    parts = [sample.deviation**2 / sample.size for sample in (ours, theirs)]
     variance, gap = sum(parts), ours.mean - theirs.mean
     if variance == 0:
         return gap, gap
-    freedom = variance**2 / sum(p**2 / (one.size - 1) for p, one in zip(parts, (ours, theirs), strict=True))
+    freedom = variance**2 / sum(p**2 / (size - 1) for p, size in zip(parts, (ours.size, theirs.size), strict=True))
     half = float(scipy.stats.t.ppf(1 - LEVEL / 2, freedom)) * sqrt(variance)
     return gap - half, gap + half
 
 
-def margin(metric: Metric, published: float) -> float:
-    """The bound on the interval of a compatible result: 5 points of accuracy, or a quarter of an error.
+def verdict(interval: Interval, metric: Metric, published: float) -> str:
+    """Whether a 95 % interval of the difference from a ``published`` mean is compatible with no difference.
 
-    Neighbouring rows of the published table are about five points apart.
+    It is where it stays within 5 points of accuracy, or a quarter of an error; neighbouring rows of the published
+    table are about five points apart.
     """
-    return 0.05 if metric == ACCURACY else 0.25 * published
-
-
-def verdict(interval: Interval, margin: float) -> str:
-    """Whether a 95 % interval of the difference from a published mean is compatible with no difference."""
     low, high = interval
     if low > 0 or high < 0:
         return "not compatible"
+    margin = 0.05 if metric == ACCURACY else 0.25 * published
     return "compatible" if max(-low, high) <= margin else "under-powered"
 
 

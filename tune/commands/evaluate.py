@@ -10,7 +10,7 @@ import tyro
 from data.registry import read_corpus
 from data.stream import Corpus
 from data.terminal import options_of, progress, say
-from fernn.config import unknown_name
+from fernn.config import DATA, unknown_name
 from fernn.models.own import StoredConfig, UnnamedModelError, how_to_name
 from tune.analysis.results import ModelRow, model_rows, registered_name
 from tune.commands.search import USER_ERRORS, refuse
@@ -107,9 +107,10 @@ def open_study(measure: Measure[S], options: Options[S]) -> Study:
     study = finished_study(options.shared)
     data = study.cells[0].experiment.data
     if not measure.is_defined_on(data):
+        names = ", ".join(name for name, known in DATA.items() if measure.is_defined_on(known))
         others = [f"python tune/{other.command}" for other in MEASURES.values() if other.is_defined_on(data)]
         raise StudyError(
-            f"{measure.title} is defined for {measure.clips} ({', '.join(measure.data_names())}), not for {data.name}: "
+            f"{measure.title} is defined for {measure.clips} ({names}), not for {data.name}: "
             f"see {' or '.join([*others, 'python tune/report.py'])} --study {study.name}"
         )
     measure.check(study, options.own)

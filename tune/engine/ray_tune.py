@@ -33,8 +33,6 @@ from tune.services.host import home_problem
 
 ROOT = Path(__file__).parents[2]
 """The folder of this project's packages."""
-MOST_PENDING = "200"
-"""Trials of a cluster that may wait for a machine at the same time, as in Tune's own grids."""
 TUNE_ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",  # Tune's new output prints a banner even at verbosity 0
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no CSV, JSON and TensorBoard files
@@ -195,8 +193,8 @@ def ray_runtime(address: str | None) -> Iterator[None]:
 
     Raises StudyError where ``address`` is no running cluster.
     """
-    # Many pending trials let an autoscaler start all machines at the same time, not one for each trial.
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = "auto" if address is None else MOST_PENDING
+    # Many pending trials, as many as in Tune's own grids, let an autoscaler start all machines at the same time.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = "auto" if address is None else "200"
     if address is None and "RAY_AUTH_TOKEN_PATH" not in os.environ and home_problem():
         os.environ.setdefault("RAY_AUTH_TOKEN", uuid.uuid4().hex)  # Ray stores its own token in the home folder
     try:

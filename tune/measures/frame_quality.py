@@ -1,163 +1,227 @@
-"""The quality of a Noether Network's predictions by frame and by number of inner steps, kept in the cell's folder.
+"""The quality of predicted frames by frame and by number of inner steps, kept in the cell's folder.
 
 For each set of options a finished cell's folder holds ``quality/WAY.json``: by number of inner steps, mean and standard
 error over the test clips of each predicted frame's metrics, and the inner and outer loss; and
 ``quality/WAY.safetensors``: heat-maps of the embedding. A report needs only these files.
 """
 
-import math
-from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal
 
-import torch
-from torch import Tensor
-
-from data.stream import Corpus
-from fernn.files.checkpoint import Tensors
-from fernn.metrics.frame_quality import Perceptual, frame_quality
-from fernn.metrics.grad_cam import grad_cam
-from fernn.models.noether import InnerSteps, NoetherNetwork
-from fernn.models.noether.quantities import FrameQuantity
-from fernn.models.noether.tailoring import Step
-from fernn.train.noether import seeded_noise
-from fernn.train.run import NUM_EXAMPLES, Run, autocast, evaluating, to_unit
+from fernn.metrics.frame_quality import Perceptual
+from fernn.models.noether import NoetherConfig
+from fernn.models.noether.tailoring import InnerSteps
+from tune.analysis.plotting import ReportFigure, file_name, png
+from tune.analysis.report_table import ReportTable
 from tune.core.cell_folder import CellFolder
-from tune.measures.measure import Advance, CellMeasurement, Document, ResultFile
-
-COMMAND = "noether_eval.py"
-HOME, USUAL = "quality", "usual"
-"""The folder, and the name of the options that are the default ones."""
+from tune.core.study import Cell, Study, StudyError
+from tune.measures.lpips import perceptual
+from tune.measures.measure import Measure, Results, RunRecord, ShownRow
+from tune.measures.model_quality import (
+    HOME,
+    USUAL,
+    ModelQuality,
+    clip_numbers,
+    maps_figure,
+    quality_figure,
+    steps_figure,
+    view_of,
+)
+from tune.measures.noether_quality import NoetherMeasurement, QualityMeasurement
+from tune.measures.predictor_quality import PredictorMeasurement, Quantity, Tailoring
+from tune.measures.result_file import Document, ResultFile
 
 
 @dataclass(frozen=True)
-class Gauge:
-    """Measures predictions after 0, 1, ..., ``steps`` inner steps."""
+class Settings:
+    """The options of the quality of predicted frames."""
 
-    steps: int
-    shown: Sequence[int]
-    """The numbers of inner steps at which frames are measured."""
-    lpips: Perceptual | None = None
+    steps: int | None = None
+    """The largest number of inner steps; by default as trained, and 10 for models that were trained without. A Noether
+    Network that was trained with 0 steps takes none."""
+    inner_lr: float | None = None
+    """Learning rate of inner steps; by default as trained, or chosen on validation clips."""
+    optimizer: Literal["sgd", "adam"] | None = None
+    """Of inner steps; by default sgd for Noether Networks, which are trained with it, and adam for others."""
+    quantity: Quantity | None = None
+    """The quantity that predictors other than Noether Networks conserve; by default it is learned."""
+    clips: int | None = None
+    """The number of validation and of test clips for predictors other than Noether Networks, spread evenly; by default
+    64, and all clips with --steps 0."""
+    lpips: Path | None = None
+    """Weights of torchvision's alexnet or vgg16, .safetensors or .pth, for LPIPS, which is not measured without them.
+    They are never downloaded."""
 
-    def read(self, steps: Iterator[Step], clips: Tensor, num_given: int, advance: Advance) -> dict[str, Tensor]:
-        """Losses (b, steps + 1) by number of inner steps, and metrics (b, horizon) where frames are measured.
+    def way(self, lpips: Perceptual | None) -> str:
+        """The name of the options in files and in MLflow: those that differ from the usual ones."""
+        options = given(
+            steps=self.steps, lr=None if self.inner_lr is None else f"{self.inner_lr:g}", optimizer=self.optimizer,
+            quantity=self.quantity, clips=self.clips, lpips=None if lpips is None else lpips.name,
+        )  # fmt: skip
+        return "_".join(f"{name}-{value}" for name, value in options.items()) or USUAL
 
-        Nothing else of a step is kept, so that memory does not grow with the number of steps.
+    def inner(self, own: InnerSteps) -> InnerSteps:
+        """The inner steps of a Noether Network; one that was trained without any step takes none."""
+        return replace(own, **given(steps=self.steps, lr=self.inner_lr, optimizer=self.optimizer)) if own.steps else own
+
+    def tailoring(self) -> Tailoring:
+        """The inner steps of other predictors; without steps it takes all clips."""
+        default = Tailoring(num_clips=None) if self.steps == 0 else Tailoring()
+        rates = None if self.inner_lr is None else (self.inner_lr,)
+        options = {"optimizer": self.optimizer, "quantity": self.quantity, "num_clips": self.clips}
+        return replace(default, **given(steps=self.steps, rates=rates, **options))
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that are given, and not left to their defaults."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class QualityResults(Results[ModelQuality]):
+    """The measurements of a study's models with one set of options."""
+
+    @property
+    def view(self) -> str:
+        return view_of(self.models[0].way)
+
+    def table(self) -> ReportTable:
+        titles = {name: title for model in self.models for name, title in model.titles().items()}
+        texts = []
+        for model in self.models:
+            means = [f"{model.by_frame(name)[0].mean():.4g}" if name in model.titles() else "–" for name in titles]
+            texts.append([str(model.num_clips), *means, model.steps_words()])
+        columns = ("clips", *titles.values(), "losses by inner steps")
+        remark = "The published numbers use SSIM with data range 2 and a uniform window."
+        return self.table_of("test clips, means over predicted frames", columns, texts, remark)
+
+    def figures(self) -> Iterator[ReportFigure]:
+        suffix = file_name(self.view).removeprefix(HOME)
+        means = [
+            f"{model.label}: "
+            + ", ".join(f"{title} {model.by_frame(name)[0].mean():.4g}" for name, title in model.titles().items())
+            for model in self.models
+        ]
+        clips = clip_numbers(self.models)
+        words = f"Quality of predicted frames, means over {clips} test clips and frames. {'; '.join(means)}."
+        yield ReportFigure(f"quality{suffix}", "Quality by predicted frame", words, quality_figure(self.models))
+        if stepping := [model for model in self.models if model.num_steps]:
+            drops = "; ".join(f"{model.label}: {model.steps_words()}" for model in stepping)
+            words = f"Inner and outer loss by number of inner steps. {drops}."
+            yield ReportFigure(f"inner-steps{suffix}", "Losses by inner steps", words, steps_figure(self.models))
+        for model in stepping:
+            if model.tensors:
+                number = model.tensors["heat"].shape[1]
+                words = f"Grad-CAM of {number} principal components of the embedding of {model.label}."
+                name, title = f"grad-cam{suffix}-{file_name(model.label)}", f"{model.label}: where the embedding looks"
+                yield ReportFigure(name, title, words, maps_figure(model))
+
+    def run_records(self) -> Iterator[RunRecord]:
+        for label, group in groupby(self.models, key=lambda model: model.row.label):
+            models = list(group)
+            for place, cell in enumerate(models[0].cells):
+                yield _record(f"cell/{cell.key}", [model.of_seed(place) for model in models])
+            yield _record(f"model/{label}", models)
+        yield _record("study", self.models)
+
+
+def _record(node: str, models: Sequence[ModelQuality]) -> RunRecord:
+    """Numbers and figures of the models, which are those of one row except in the study's record."""
+    stepping, is_row = [model for model in models if model.num_steps], node != "study"
+
+    def files() -> dict[str, bytes]:
+        figures = {"quality.png": quality_figure(models)}
+        figures |= {"inner-steps.png": steps_figure(models)} if stepping else {}
+        figures |= {"grad-cam.png": maps_figure(stepping[0])} if is_row and stepping and stepping[0].tensors else {}
+        return {name: png(figure) for name, figure in figures.items()}
+
+    points = [point for model in models for point in model.points()] if is_row else []
+    return RunRecord(node, [model.document() for model in models], points, files)
+
+
+class FrameQuality(Measure[Settings]):
+    """MSE, PSNR, SSIM and LPIPS of predicted frames, and the effect of inner steps on them."""
+
+    name = HOME
+    title = "the quality of predicted frames"
+    clips = "clips whose frames are predicted"
+    tasks = ("stochastic", "prediction", "video")
+    command = "noether_eval.py"
+    unit = "predictions"
+    settings = Settings
+    needed = ("frames",)
+    row_type, results_type = ModelQuality, QualityResults
+    description = """The quality of a study's predicted frames, and the effect of inner steps.
+
+Predicts the test clips with up to --steps inner steps, by SGD or Adam: MSE, PSNR and SSIM of every frame, LPIPS with
+--lpips, the inner and outer loss after every step, and Grad-CAM heat-maps of the embedding.
+
+A Noether Network takes the steps that it was trained for. FERNN, E3D-LSTM or any other predictor of frames, which was
+trained without, learns a quantity from the true training clips (or conserves the frames' brightness), and moves all its
+weights for each clip; learning rate and number of steps are chosen on validation clips. See
+fernn/models/noether/predictor.py for the method, and why such a network is not trained through its steps.
+Source: Alet et al., "Noether Networks", NeurIPS 2021.
+
+    python tune/noether_eval.py --study physics101-paper
+    python tune/noether_eval.py --study physics101-paper --steps 500 --optimizer adam
+    python tune/noether_eval.py --study moving-mnist-paper                 FERNN and E3D-LSTM, tailored by 10 steps
+    python tune/noether_eval.py --study moving-mnist-paper --steps 0 --lpips alexnet-owt-7be5be79.pth"""
+
+    def check(self, study: Study, settings: Settings) -> None:
+        is_noether = study.cells[0].experiment.data.task == "stochastic"
+        steps, rate, clips = settings.steps, settings.inner_lr, settings.clips
+        if steps is not None and steps < (1 if is_noether else 0):
+            raise StudyError(f"--steps must be 1 or more (0 where nothing was trained with them), got {steps}")
+        if rate is not None and not rate > 0:
+            raise StudyError(f"--inner-lr must be above 0, got {rate:g}")
+        if clips is not None and clips < 1:
+            raise StudyError(f"--clips must be 1 or more, got {clips}")
+        if is_noether and (clips, settings.quantity) != (None, None):
+            raise StudyError("--clips and --quantity are not options of Noether Networks: leave them out")
+
+    def file_of(self, folder: CellFolder, way: Any = USUAL) -> ResultFile:
+        """The file of a cell's measurement with those options; its tensors are the heat-maps."""
+        return ResultFile(folder, f"{HOME}/{way}.json", self.command, self.needed)
+
+    def measurements(self, study: Study, cells: Sequence[Cell], settings: Settings) -> list[QualityMeasurement]:
+        lpips = perceptual(settings.lpips, study.cells[0].experiment.data.size)
+        way, measurements = settings.way(lpips), list[QualityMeasurement]()
+        for cell in cells:
+            model, place = cell.experiment.model, (self, cell, study.cell_folder(cell), way)
+            if isinstance(model, NoetherConfig):
+                measurements.append(NoetherMeasurement(*place, settings.inner(model.inner()), lpips))
+            else:
+                measurements.append(PredictorMeasurement(*place, settings.tailoring(), lpips))
+        return measurements
+
+    def ways(self, study: Study, cells: Sequence[Cell]) -> list[str]:
+        """The names of all sets of options, the usual one first."""
+        names = study.folder.each(lambda cell: study.cell_folder(cell).folder.children(HOME), cells)
+        ways = {name.removesuffix(".json") for each in names for name in each if name.endswith(".json")}
+        return sorted(ways, key=lambda way: (way != USUAL, way))
+
+    def contents(self, study: Study, cells: Sequence[Cell], way: str) -> dict[Cell, Document]:
+        """The contents of the files of cells that are measured with the same settings as the first."""
+        contents = {cell: self.file_of(study.cell_folder(cell), way).read() for cell in cells}
+        known = {cell: content for cell, content in contents.items() if content is not None}
+        return {cell: content for cell, content in known.items() if _how(content) == _how(next(iter(known.values())))}
+
+    def models(self, study: Study, shown: ShownRow, way: str) -> list[ModelQuality]:
+        """The row with its measurements; empty where there are none.
+
+        A predictor that was trained without inner steps has two: as trained, and tailored where steps are taken.
         """
-        read: dict[str, Tensor] = {}
-        inner, outer, true = [], [], clips[:, num_given:]
-        for count, step in enumerate(islice(steps, self.steps + 1)):
-            frames = step.found.frames[:, num_given:]
-            inner.append(step.losses.cpu())
-            outer.append((frames - true).square().mean(dim=(2, 3, 4)).sum(dim=1).cpu())
-            if count in self.shown:
-                quality = frame_quality(frames, true)
-                quality |= {} if self.lpips is None else {"lpips": self.lpips.distance(frames, true)}
-                read |= {f"{count}/{name}": values.cpu() for name, values in quality.items()}
-            advance(len(clips))
-        return read | {"inner": torch.stack(inner, dim=1), "outer": torch.stack(outer, dim=1)}
-
-    def document(self, parts: Sequence[dict[str, Tensor]]) -> Document:
-        """Means and standard errors over all clips."""
-        values = {name: torch.cat([part[name] for part in parts]).double() for name in parts[0]}
-        frames: dict[str, Any] = {str(count): {} for count in self.shown}
-        for name in values.keys() - {"inner", "outer"}:
-            count, _, metric = name.partition("/")
-            frames[count][metric] = _summary(values[name])
-        losses = {name: _summary(values[name]) for name in ("inner", "outer")}
-        return {"num_clips": len(values["inner"]), "frames": frames, **losses}
+        rows: list[ModelQuality] = []
+        for row in super().models(study, shown, way):
+            assert isinstance(row, ModelQuality)
+            kinds = (False, True)[: 1 + bool(row.num_steps)] if row.chooses else (True,)
+            rows += [replace(row, tailored=tailored) for tailored in kinds]
+        return rows
 
 
-@dataclass(frozen=True)
-class QualityMeasurement(CellMeasurement):
-    """One finished cell, to be measured with certain inner steps; ``way`` names the options."""
-
-    lpips: Perceptual | None = field(default=None, kw_only=True)
-    way: str = field(default=USUAL, kw_only=True)
-
-    purpose = "quality evaluation"
-
-    @property
-    def file(self) -> ResultFile:
-        return file_of(self.folder, self.way)
-
-    @abstractmethod
-    def inner_settings(self) -> Document:
-        """The settings of the inner steps."""
-
-    def settings(self) -> Document:
-        """The SHA-256 of LPIPS's weights where it is measured, and the settings of the inner steps."""
-        lpips = {} if self.lpips is None else {"lpips_sha256": self.lpips.sha256}
-        return {**lpips, "inner": self.inner_settings()}
-
-
-@dataclass(frozen=True)
-class NoetherMeasurement(QualityMeasurement):
-    """The measurement of a Noether Network, with up to ``inner.steps`` inner steps."""
-
-    inner: InnerSteps
-
-    @property
-    def shown(self) -> list[int]:
-        """The numbers of inner steps at which frames are measured."""
-        own = self.cell.experiment.model.inner().steps  # type: ignore[attr-defined]
-        return sorted({0, min(own, self.inner.steps), self.inner.steps})
-
-    def inner_settings(self) -> Document:
-        return {name: getattr(self.inner, name) for name in ("steps", "lr", "clips", "optimizer", "compared")}
-
-    def num_units(self, corpus: Corpus) -> int:
-        """One for each clip and number of inner steps."""
-        return corpus.stream(self.data, 1).num_clips("test") * (self.inner.steps + 1)
-
-    @torch.no_grad()
-    def take(self, run: Run, corpus: Corpus, advance: Advance) -> tuple[Document, Tensors | None]:
-        network = run.model
-        assert isinstance(network, NoetherNetwork)
-        gauge, parts = Gauge(self.inner.steps, self.shown, self.lpips), []
-        maps: Tensors = {}
-        with evaluating(network), autocast(run.device, run.experiment.precision):
-            for batch in self.opened(run, corpus).evaluation("test"):
-                clips = to_unit(batch.clips, run.device)
-                num_given = run.task.inputs(clips)[0].shape[1]
-                steps = network.descend(self.inner, clips, seeded_noise(network, clips, batch.labels), num_given)
-                part = gauge.read(steps, clips, num_given, advance)
-                parts.append(part | {"inner": part["inner"] * self.inner.clips})
-                maps = maps or heatmaps(network.embedding, clips)
-        return gauge.document(parts), maps
-
-
-def ways(folder: CellFolder) -> list[str]:
-    """The sets of options with which a cell was measured."""
-    return [name.removesuffix(".json") for name in folder.folder.children(HOME) if name.endswith(".json")]
-
-
-def file_of(folder: CellFolder, way: str) -> ResultFile:
-    """The file of a cell's measurement with those options; its tensors are the heat-maps."""
-    return ResultFile(folder, f"{HOME}/{way}.json", COMMAND, ("frames",))
-
-
-def heatmaps(embedding: torch.nn.Module, clips: Tensor) -> Tensors:
-    """The first clips' frames (n, c, s, s) at the end of their middle windows, and the heat-maps of these.
-
-    Empty where the embedding is not one of windows of frames.
-    """
-    if not isinstance(embedding, FrameQuantity):
-        return {}
-    windows = embedding.windows(clips)
-    heat, middle = grad_cam(embedding, windows.flatten(0, 1)).unflatten(0, windows.shape[:2]), windows.shape[1] // 2
-    frames = clips[:NUM_EXAMPLES, middle + embedding.num_frames - 1]
-    return {"frames": frames.cpu(), "heat": heat[:NUM_EXAMPLES, middle].float().cpu()}
-
-
-def finite(values: Tensor) -> list[float | None]:
-    """The values for JSON, with None for those that are not finite."""
-    return [value if math.isfinite(value) else None for value in values.tolist()]
-
-
-def _summary(values: Tensor) -> dict[str, list[float | None]]:
-    """Mean and standard error over clips (n, k) for each of k."""
-    deviation = values.std(dim=0) if len(values) > 1 else torch.zeros_like(values[0])
-    return {"mean": finite(values.mean(dim=0)), "error": finite(deviation / math.sqrt(len(values)))}
+def _how(content: Document) -> Document:
+    """The settings of a document, without the cell."""
+    return {name: value for name, value in content["subject"].items() if name not in ("key", "weights_sha256")}

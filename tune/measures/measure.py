@@ -2,103 +2,49 @@
 
 A measure reads the test clips of a finished cell with the best epoch's weights. It writes the result into the cell's
 folder with a checksum, the SHA-256 of the weights and the measure's settings. Other weights or settings need another
-measurement. The command (:mod:`tune.commands.evaluate`), the report
-(``tune/report.py``) and MLflow (:mod:`tune.tracking.measures`) know measures by this protocol alone.
+measurement. The command (:mod:`tune.commands.evaluate`), the report (``tune/report.py``) and MLflow
+(:mod:`tune.tracking.measures`) know measures by this protocol alone.
 """
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
 
 from data.stream import Corpus, Stream
-from fernn.config import DATA, DataConfig, TaskName
-from fernn.files.checkpoint import Tensors, pack
+from fernn.config import DataConfig, TaskName
+from fernn.files.checkpoint import Tensors
 from fernn.train.run import Run, available_device
-from tune.analysis.plotting import ReportFigure
+from tune.analysis.plotting import ReportFigure, file_name
 from tune.analysis.report_table import ReportTable
 from tune.analysis.results import ModelRow
+from tune.analysis.statistics import mean_and_deviation
 from tune.core.cell_folder import CellFolder
-from tune.core.sealing import read_sealed, read_tensors, write_sealed
 from tune.core.study import Cell, Study
 from tune.core.test_access import SealedClips
 from tune.engine.machine import machine
+from tune.measures.result_file import Document, ResultFile
 
 Advance = Callable[[int], None]
 """Called with the number of finished units of progress."""
-Document = dict[str, Any]
-"""Values that JSON can hold, by name."""
-
-
-@dataclass(frozen=True)
-class NoSettings:
-    """A measure without options of its own."""
-
-
-@dataclass(frozen=True)
-class ResultFile:
-    """The JSON file of a measurement in a cell's folder; tensors are beside it in a .safetensors file."""
-
-    folder: CellFolder
-    name: str
-    command: str
-    """The script that measures again, for messages."""
-    needed: Sequence[str] = ()
-    """The fields that the file must have, beside the subject that decides the result."""
-
-    def read(self) -> Document | None:
-        """The content, None where there is no such file; raises DamagedError."""
-        return read_sealed(self.folder.folder, self.name, self._way_out, "subject", *self.needed)
-
-    def read_of(self, subject: Document) -> Document | None:
-        """The content, None where it is of another subject."""
-        content = self.read()
-        return content if content is not None and content["subject"] == subject else None
-
-    def tensors_of(self, subject: Document) -> Tensors:
-        """The tensors, empty where there are none, or of another subject; raises DamagedError."""
-        tensors, stored_subject = read_tensors(self.folder.folder, self._beside, self._way_out)
-        return tensors if stored_subject == subject else {}
-
-    def write(self, content: Document, tensors: Tensors | None = None) -> None:
-        """Write the tensors, then the content, whose presence shows that both are complete."""
-        if tensors is not None:
-            self.folder.folder.write(self._beside, pack(tensors, content["subject"]))
-        write_sealed(self.folder.folder, self.name, content)
-
-    def delete(self) -> None:
-        """Remove the file."""
-        self.folder.folder.delete(self.name)
-
-    @property
-    def _beside(self) -> str:
-        return f"{self.name.removesuffix('.json')}.safetensors"
-
-    @property
-    def _way_out(self) -> str:
-        return f"delete {self.name}, and python tune/{self.command} measures it again"
 
 
 @dataclass(frozen=True)
 class CellMeasurement(ABC):
-    """One finished cell, to be measured with certain settings."""
+    """One finished cell, to be measured in one way."""
 
+    kind: "Measure[Any]"
     cell: Cell
     folder: CellFolder
-
-    purpose: ClassVar[str]
-    """The purpose of reading test clips, for the cell's ``openings.jsonl``."""
+    way: Any
+    """The settings, or another value by which :meth:`Measure.results` finds measurements with the same settings."""
 
     @property
-    @abstractmethod
     def file(self) -> ResultFile:
         """The file of the result."""
-
-    @property
-    @abstractmethod
-    def way(self) -> Any:
-        """The value by which :meth:`Measure.results` finds measurements with the same settings."""
+        return self.kind.file_of(self.folder, self.way)
 
     @abstractmethod
     def settings(self) -> Document:
@@ -139,14 +85,14 @@ class CellMeasurement(ABC):
         self.file.write({"subject": self.subject(), **costs, **content}, tensors)
 
     def opened(self, run: Run, corpus: Corpus, batch_size: int | None = None) -> Stream:
-        """The cell's clips, test clips included; the cell's folder records that they are read, and the purpose."""
+        """The cell's clips, test clips included; the cell's ``openings.jsonl`` records that they are read, and why."""
         clips = corpus.stream(self.data, batch_size or self.cell.experiment.batch_size, run.device)
-        return SealedClips(clips, self.folder).opened(self.purpose)
+        return SealedClips(clips, self.folder).opened(f"{self.kind.name} evaluation")
 
 
 @dataclass(frozen=True)
 class ShownRow:
-    """A row of the study's table, and its measured cells: by default those of the chosen learning rate."""
+    """A row of the study's table, and its cells to show: by default those of the chosen learning rate."""
 
     row: ModelRow
     cells: Sequence[Cell]
@@ -165,6 +111,46 @@ class ShownRow:
     def lr(self) -> float:
         """The learning rate of the cells."""
         return self.cells[0].experiment.optim.lr
+
+
+@dataclass(frozen=True)
+class MeasuredRow(ShownRow):
+    """A row of the study's table, and its measured cells, one for each seed."""
+
+    study: Study
+    way: Any
+    contents: Sequence[Document]
+    """The content of each cell's file."""
+    tensors: Tensors
+    """Those beside the first cell's file."""
+
+    @property
+    def legend(self) -> str:
+        """The label in a figure's legend."""
+        return f"{self.label} (n = {len(self.cells)})"
+
+    def values(self, content: Document) -> Mapping[Any, float]:
+        """One seed's numbers, by name."""
+        return content["numbers"]
+
+    @cached_property
+    def statistics(self) -> dict[Any, tuple[float, float | None]]:
+        """Mean and sample standard deviation over seeds by name."""
+        seeds = [self.values(content) for content in self.contents]
+        return {name: mean_and_deviation([seed[name] for seed in seeds]) for name in seeds[0]}
+
+    @property
+    def means(self) -> dict[Any, float]:
+        """The mean over seeds by name."""
+        return {name: mean for name, (mean, _) in self.statistics.items()}
+
+    def by_seed(self, values: Iterable[Document]) -> dict[str, Document]:
+        """The values, one for each cell, by the cell's seed."""
+        return dict(zip((str(cell.experiment.seed) for cell in self.cells), values, strict=True))
+
+    def document(self) -> Document:
+        """All results as JSON, here those that every measure has."""
+        return {"label": self.label, "learning_rate": self.lr, "n": len(self.cells)}
 
 
 @dataclass(frozen=True)
@@ -189,26 +175,38 @@ class RunRecord:
     """Makes the files beside the document, by name."""
 
 
-class Results(ABC):
+R = TypeVar("R", bound=MeasuredRow)
+
+
+@dataclass(frozen=True)
+class Results(ABC, Generic[R]):
     """The measurements of a study's models with the same settings, of at least one model."""
 
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """The measure's name, and that of its JSON file in MLflow."""
+    kind: "Measure[Any]"
+    study: Study
+    models: Sequence[R]
 
     @property
     def view(self) -> str:
         """The name of the table and of the folder of artifacts in MLflow, and the prefix of metrics."""
-        return self.name
+        return self.kind.name
 
-    @abstractmethod
     def documents(self) -> list[Document]:
         """Each model's numbers, as ``--json`` prints them."""
+        return [model.document() for model in self.models]
 
     @abstractmethod
     def table(self) -> ReportTable:
         """A row for each model."""
+
+    def table_of(
+        self, title: str, columns: Iterable[str], texts: Iterable[Sequence[str]], *remarks: str
+    ) -> ReportTable:
+        """The table with label, learning rate and number of seeds of each model, and its ``texts`` in the columns."""
+        heads = [[model.label, f"{model.lr:g}", str(len(model.cells))] for model in self.models]
+        rows = [[*head, *line] for head, line in zip(heads, texts, strict=True)]
+        header = ("model", "learning rate", "n", *columns)
+        return ReportTable(file_name(self.view), f"{self.study.name}: {title}", header, rows, remarks)
 
     @abstractmethod
     def figures(self) -> Iterator[ReportFigure]:
@@ -239,33 +237,58 @@ class Measure(ABC, Generic[S]):
     """The script, with its arguments."""
     unit: ClassVar[str]
     """The unit of progress, in the plural."""
-    settings: ClassVar[type[Any]] = NoSettings
+    settings: ClassVar[type[Any]]
     """A frozen dataclass S of the measure's own options."""
+    needed: ClassVar[Sequence[str]]
+    """The fields that a result's file must have, see :class:`ResultFile`."""
+    measurement_type: ClassVar[type[CellMeasurement]]
+    row_type: ClassVar[type[MeasuredRow]]
+    results_type: ClassVar[type[Results[Any]]]
 
     def is_defined_on(self, data: DataConfig) -> bool:
         """Whether cells that were trained on the data can be measured."""
         return data.task in self.tasks
 
-    def data_names(self) -> list[str]:
-        """The names of the data sets on which it is defined."""
-        return [name for name, data in DATA.items() if self.is_defined_on(data)]
-
     def check(self, study: Study, settings: S) -> None:
         """Raises StudyError for settings that do not fit the study."""
 
-    @abstractmethod
+    def file_of(self, folder: CellFolder, way: Any = None) -> ResultFile:
+        """The file of a cell's last measurement."""
+        return ResultFile(folder, f"{self.name}.json", self.command, self.needed)
+
     def measurements(self, study: Study, cells: Sequence[Cell], settings: S) -> Sequence[CellMeasurement]:
         """The measurements of the cells; raises StudyError for settings that do not fit them."""
+        return [self.measurement_type(self, cell, study.cell_folder(cell), settings) for cell in cells]
+
+    def subjects(self, study: Study, cells: Sequence[Cell]) -> list[Document]:
+        """The subjects of the cells' last measurements."""
+        contents = [self.file_of(study.cell_folder(cell)).read() for cell in cells]
+        return [content["subject"] for content in contents if content is not None]
 
     @abstractmethod
     def ways(self, study: Study, cells: Sequence[Cell]) -> Sequence[Any]:
         """The ways of measuring that a report shows, from the cells' folders."""
 
-    @abstractmethod
-    def results(self, study: Study, rows: Sequence[ShownRow], way: Any) -> Results | None:
-        """The measurements of one way, None where there are none."""
+    def contents(self, study: Study, cells: Sequence[Cell], way: Any) -> dict[Cell, Document]:
+        """The contents of the files of cells that are measured in that way, which here is the settings."""
+        measurements = self.measurements(study, cells, way)
+        return {one.cell: content for one in measurements if (content := one.result()) is not None}
 
-    def known(self, study: Study, rows: Sequence[ModelRow]) -> Iterator[Results]:
+    def models(self, study: Study, shown: ShownRow, way: Any) -> Sequence[MeasuredRow]:
+        """The row with its measurements of one way, empty where there are none."""
+        contents = self.contents(study, shown.cells, way)
+        if not contents:
+            return []
+        first, content = next(iter(contents.items()))
+        tensors = self.file_of(study.cell_folder(first), way).tensors_of(content["subject"])
+        return [self.row_type(shown.row, [*contents], study, way, [*contents.values()], tensors)]
+
+    def results(self, study: Study, rows: Sequence[ShownRow], way: Any) -> Results[Any] | None:
+        """The measurements of one way, None where there are none."""
+        models = [model for shown in rows for model in self.models(study, shown, way)]
+        return self.results_type(self, study, models) if models else None
+
+    def known(self, study: Study, rows: Sequence[ModelRow]) -> Iterator[Results[Any]]:
         """All measurements in the folders of the rows' cells."""
         if not rows or not self.is_defined_on(rows[0].experiment.data):
             return

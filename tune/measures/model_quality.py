@@ -1,17 +1,22 @@
-"""The measured quality of one model's predicted frames, over its seeds."""
+"""The measured quality of one model's predicted frames, over its seeds, and figures of it.
+
+The figures are by frame, by number of inner steps, and heat-maps of the embedding.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fernn.files.checkpoint import Tensors
-from tune.core.study import Study
-from tune.measures.frame_quality import HOME, USUAL, file_of
-from tune.measures.measure import Document, Point, ShownRow
+from tune.analysis.plotting import blank_figure, draw_band, finish_axes, titled
+from tune.measures.measure import MeasuredRow, Point
+from tune.measures.result_file import Document
 
+HOME, USUAL = "quality", "usual"
+"""The folder, and the name of the options that are the default ones."""
 PANELS = {"mse": "MSE per pixel", "psnr": "PSNR, dB", "ssim": "SSIM (data range 1)"}
 FURTHER = {"ssim_published": "SSIM (data range 2)", "lpips": "LPIPS"}
 OWN = "own_steps"
@@ -20,38 +25,16 @@ Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class ModelQuality:
-    """The measurements of one row of the study's table: one file for each seed, all with the same options."""
+class ModelQuality(MeasuredRow):
+    """The measurements of one row of the study's table; the tensors are heat-maps of the first seed's embedding."""
 
-    shown: ShownRow
-    way: str
-    contents: Sequence[Document]
-    """The content of each seed's file."""
-    maps: Tensors
-    """Of the first seed."""
     tailored: bool = True
     """Whether the predictions after inner steps are meant, where there are any."""
 
-    @classmethod
-    def of(cls, study: Study, shown: ShownRow, way: str) -> "list[ModelQuality]":
-        """The measurements in the folders of the row's cells, empty where there are none.
-
-        A predictor that was trained without inner steps has two: as trained, and tailored where steps are taken.
-        """
-        files = [file_of(study.cell_folder(cell), way) for cell in shown.cells]
-        kept = [(file, content) for file in files if (content := file.read()) is not None]
-        same = [(file, content) for file, content in kept if _how(content) == _how(kept[0][1])]
-        if not same:
-            return []
-        maps = same[0][0].tensors_of(same[0][1]["subject"])
-        model = cls(shown, way, [content for _, content in same], maps)
-        if not model.chooses:
-            return [model]
-        return [replace(model, tailored=tailored) for tailored in (False, True)[: 1 + bool(model.num_steps)]]
-
-    def of_seed(self, content: Document) -> Self:
+    def of_seed(self, place: int) -> Self:
         """One seed alone; the heat-maps are the first one's."""
-        return replace(self, contents=[content], maps=self.maps if content is self.contents[0] else {})
+        tensors = {} if place else self.tensors
+        return replace(self, cells=[self.cells[place]], contents=[self.contents[place]], tensors=tensors)
 
     @property
     def chooses(self) -> bool:
@@ -60,12 +43,8 @@ class ModelQuality:
 
     @property
     def label(self) -> str:
-        return f"{self.shown.label}, tailored" if self.chooses and self.tailored else self.shown.label
-
-    @property
-    def legend(self) -> str:
-        """The label in a figure's legend."""
-        return f"{self.label} (n = {len(self.contents)})"
+        """The row's label, with a word where the predictions are tailored and the training was without inner steps."""
+        return f"{self.row.label}, tailored" if self.chooses and self.tailored else self.row.label
 
     @property
     def num_clips(self) -> int:
@@ -83,7 +62,7 @@ class ModelQuality:
             return 0
         if self.chooses:
             return int(content[OWN])
-        return min(int(self.shown.row.experiment.model.flatten()["inner_steps"]), self.num_steps)
+        return min(int(self.row.experiment.model.flatten()["inner_steps"]), self.num_steps)
 
     def titles(self) -> dict[str, str]:
         """The metrics that are measured, with their titles."""
@@ -97,38 +76,27 @@ class ModelQuality:
         """The same of the inner or outer loss, by number of inner steps."""
         return means([one[loss] for one in self.contents])
 
-    def words(self) -> list[str]:
-        """Each metric's mean over frames."""
-        return [f"{title} {self.by_frame(metric)[0].mean():.4g}" for metric, title in self.titles().items()]
-
-    def drop(self) -> str:
-        """The first and last value of each loss, in words."""
-        each = [(name, self.by_steps(name)[0]) for name in ("inner", "outer")]
-        return ", ".join(f"{name} {values[0]:.3g} to {values[-1]:.3g}" for name, values in each)
-
     def steps_words(self) -> str:
         """The losses over all steps, and the number of steps that was chosen; empty where none is taken."""
         if not self.num_steps:
             return ""
-        text = f"{self.num_steps}: {self.drop()}"
-        if not self.chooses:
-            return text
-        chosen = ", ".join(f"{one[OWN]} at {one['inner_lr']:g}" for one in self.contents)
-        return f"{text}; validation chose {chosen}"
+        losses = [(name, self.by_steps(name)[0]) for name in ("inner", "outer")]
+        drops = ", ".join(f"{name} {values[0]:.3g} to {values[-1]:.3g}" for name, values in losses)
+        chosen = ", ".join(f"{one[OWN]} at {one['inner_lr']:g}" for one in self.contents if self.chooses)
+        return f"{self.num_steps}: {drops}" + (f"; validation chose {chosen}" if chosen else "")
 
     def document(self) -> Document:
-        """All results as JSON."""
         own = [self.own_steps(one) for one in self.contents]
-        numbers = {"way": self.way, "learning_rate": self.shown.lr, "n": len(self.contents), OWN: own}
-        return {"label": self.label, **numbers, "cells": list(self.contents)}
+        head = {"label": self.label, "way": self.way}
+        return head | super().document() | {OWN: own, "cells": list(self.contents)}
 
     def points(self) -> list[Point]:
         """Each metric by predicted frame, and each loss by number of inner steps."""
-        kind = f"{view_of(self.way)}/{'tailored/' if self.chooses and self.tailored else ''}"
+        prefix = f"{view_of(self.way)}/{'tailored/' if self.chooses and self.tailored else ''}"
         named = {name: (self.by_frame(name)[0], 1) for name in self.titles()}
         named |= {f"{loss}_loss": (self.by_steps(loss)[0], 0) for loss in ("inner", "outer") if self.num_steps}
         return [
-            Point(f"{kind}{name}", float(value), step)
+            Point(f"{prefix}{name}", float(value), step)
             for name, (values, first) in named.items()
             for step, value in enumerate(values, start=first)
             if np.isfinite(value)
@@ -140,12 +108,61 @@ def view_of(way: str) -> str:
     return HOME if way == USUAL else f"{HOME}-{way}"
 
 
-def _how(content: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a document, without the cell."""
-    return {name: value for name, value in content["subject"].items() if name not in ("key", "weights_sha256")}
-
-
 def means(parts: Sequence[dict[str, Any]]) -> tuple[Values, Values]:
     """The means over seeds of means and of standard errors."""
     mean, error = (np.mean([np.array(part[name], float) for part in parts], axis=0) for name in ("mean", "error"))
     return mean, error
+
+
+def quality_figure(models: Sequence[ModelQuality]) -> Figure:
+    """Each metric by predicted frame; the band is the standard error over test clips."""
+    panels = PANELS | {name: FURTHER[name] for name in ("lpips",) if all(name in model.titles() for model in models)}
+    figure = blank_figure(3.7 * len(panels), 3.8)
+    for axes, (metric, title) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+        for model in models:
+            draw_band(axes, *model.by_frame(metric), label=model.legend)
+        finish_axes(axes, legend=False, xlabel="predicted frame", ylabel=title)
+    text = f"means over seeds; band: standard error over {clip_numbers(models)} test clips"
+    return _finished(figure, models, text)
+
+
+def clip_numbers(models: Sequence[ModelQuality]) -> str:
+    """The numbers of test clips that the models were measured on."""
+    return " or ".join(map(str, sorted({model.num_clips for model in models})))
+
+
+def steps_figure(models: Sequence[ModelQuality]) -> Figure:
+    """Inner and outer loss by number of inner steps, of the models that take any."""
+    figure = blank_figure(8.6, 3.8)
+    for axes, name in zip(figure.subplots(1, 2), ("inner", "outer"), strict=True):
+        for model in [one for one in models if one.num_steps]:
+            mean, error = model.by_steps(name)
+            draw_band(axes, mean, error, places=range(len(mean)), label=model.legend)
+        scale = "log" if name == "inner" else "linear"
+        finish_axes(axes, legend=False, xlabel="inner steps", ylabel=f"{name} loss", yscale=scale)
+    text = "test clips, means over seeds; band: standard error; outer: MSE summed over frames"
+    return _finished(figure, models, text)
+
+
+def _finished(figure: Figure, models: Sequence[ModelQuality], text: str) -> Figure:
+    """The figure with one legend, and the options of the measurement where they are not the usual ones."""
+    figure.axes[0].legend(fontsize=8)
+    way = models[0].way
+    return titled(figure, models[0].study, text if way == USUAL else f"{text} ({way})")
+
+
+def maps_figure(model: ModelQuality) -> Figure:
+    """Frames of test clips, and over each the Grad-CAM of the embedding's components."""
+    frames, heat = (model.tensors[name].numpy() for name in ("frames", "heat"))
+    figure = blank_figure(1.6 * (1 + heat.shape[1]) + 0.6, 1.6 * len(frames) + 0.8)
+    grid = figure.subplots(len(frames), 1 + heat.shape[1], squeeze=False)
+    for line, frame, heats in zip(grid, frames, heat, strict=True):
+        shown = np.clip(frame.transpose(1, 2, 0), 0, 1).squeeze()
+        for place, axes in enumerate(line):
+            axes.imshow(shown, cmap="gray", vmin=0, vmax=1)
+            if place:
+                axes.imshow(heats[place - 1], cmap="inferno", alpha=0.6, vmin=0, vmax=1)
+            axes.set_axis_off()
+    for place, axes in enumerate(grid[0]):
+        axes.set_title(f"component {place}" if place else "frame", fontsize=9)
+    return titled(figure, model.study, model.label)

@@ -6,10 +6,10 @@ measured. The file is that of :mod:`tune.measures.frame_quality`, with the candi
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -24,12 +24,11 @@ from fernn.models.noether.quantities import Brightness, ComparedWith, FrameQuant
 from fernn.models.noether.tailoring import InnerOptimizer, InnerSteps, Step
 from fernn.seeding import seed_of
 from fernn.train.run import Run, autocast, evaluating, to_unit
-from tune.measures.frame_quality import Gauge, QualityMeasurement, finite, heatmaps
-from tune.measures.measure import Advance, Document
+from tune.measures.measure import Advance
+from tune.measures.noether_quality import Gauge, QualityMeasurement, finite, heatmaps
+from tune.measures.result_file import Document
 
 Quantity = Literal["learned", "brightness"]
-RATES = (1e-5, 1e-4, 1e-3)
-"""The candidates of the inner learning rate."""
 LEARNING_STEPS, LEARNING_BATCH = 300, 8
 """The largest number of batches from which a quantity is learned, at most an epoch, and the clips of a batch."""
 
@@ -40,7 +39,7 @@ class Tailoring:
 
     steps: int = 10
     """The largest number of inner steps; with 0 it predicts as trained."""
-    rates: tuple[float, ...] = RATES
+    rates: tuple[float, ...] = (1e-5, 1e-4, 1e-3)
     """The learning rates among which one is chosen on validation clips."""
     optimizer: InnerOptimizer = "adam"
     compared: ComparedWith = "first"
@@ -48,7 +47,7 @@ class Tailoring:
     num_clips: int | None = 64
     """The number of validation and of test clips, spread evenly over all; None is all."""
 
-    def inner(self, rate: float) -> InnerSteps:
+    def at(self, rate: float) -> InnerSteps:
         """The inner steps at one of the rates."""
         return InnerSteps(self.steps, rate, optimizer=self.optimizer, compared=self.compared)
 
@@ -57,15 +56,12 @@ class Tailoring:
 class PredictorMeasurement(QualityMeasurement):
     """The measurement of a predictor that was trained without inner steps."""
 
-    tailoring: Tailoring
-
-    def inner_settings(self) -> Document:
-        return asdict(self.tailoring) | {"rates": list(self.tailoring.rates)}
+    inner: Tailoring
 
     def num_units(self, corpus: Corpus) -> int:
         """One for each clip, number of inner steps and learning rate."""
-        stream, each = corpus.stream(self.data, 1), self.tailoring.steps + 1
-        tried = len(self.tailoring.rates) * len(self._places(stream, "validation")) if self.tailoring.steps else 0
+        stream, each = corpus.stream(self.data, 1), self.inner.steps + 1
+        tried = len(self.inner.rates) * len(self._places(stream, "validation")) if self.inner.steps else 0
         return (tried + len(self._places(stream, "test"))) * each
 
     @torch.no_grad()
@@ -73,19 +69,19 @@ class PredictorMeasurement(QualityMeasurement):
         """Choose on validation clips, then predict test clips."""
         stream = corpus.stream(self.data, self.cell.experiment.batch_size, run.device)
         with evaluating(run.model):
-            quantity = self._quantity(run, corpus) if self.tailoring.steps else None
+            quantity = self._quantity(run, corpus) if self.inner.steps else None
             own, rate, tried = self._chosen(run, quantity, stream, advance)
-            gauge = Gauge(self.tailoring.steps, sorted({0, own, self.tailoring.steps}), self.lpips)
+            gauge = Gauge(self.inner.steps, sorted({0, own, self.inner.steps}), self.lpips)
             test = self.opened(run, corpus)
             parts = list(self._read(run, quantity, rate, self._clips(run, test, "test"), gauge, advance))
             maps = {} if quantity is None else heatmaps(quantity, next(self._clips(run, test, "test")))
-        choice = {"own_steps": own, "inner_lr": rate if self.tailoring.steps else None, "validation": tried}
+        choice = {"own_steps": own, "inner_lr": rate if self.inner.steps else None, "validation": tried}
         return gauge.document(parts) | choice, maps
 
     @torch.enable_grad()
     def _quantity(self, run: Run, corpus: Corpus) -> nn.Module:
         """The conserved quantity."""
-        if self.tailoring.quantity == "brightness":
+        if self.inner.quantity == "brightness":
             return Brightness()
         data, seed = run.experiment.data, run.experiment.seed
         embedding = FrameQuantity.seeded(data.channels, data.size, seed_of(seed, "conserved-embedding")).to(run.device)
@@ -98,10 +94,10 @@ class PredictorMeasurement(QualityMeasurement):
     ) -> tuple[int, float, dict[str, list[float | None]]]:
         """Steps and rate with the smallest validation error, the fewest and lowest of equals; all errors by rate."""
         tried: dict[str, list[float | None]] = {}
-        best = (0, self.tailoring.rates[0], float("inf"))
-        for rate in self.tailoring.rates if self.tailoring.steps else ():
+        best = (0, self.inner.rates[0], float("inf"))
+        for rate in self.inner.rates if self.inner.steps else ():
             clips = self._clips(run, stream, "validation")
-            parts = self._read(run, quantity, rate, clips, Gauge(self.tailoring.steps, ()), advance)
+            parts = self._read(run, quantity, rate, clips, Gauge(self.inner.steps, ()), advance)
             errors = torch.cat([part["outer"] for part in parts]).double().mean(dim=0)
             tried[f"{rate:g}"] = finite(errors)
             errors = errors.nan_to_num(nan=torch.inf)
@@ -113,10 +109,7 @@ class PredictorMeasurement(QualityMeasurement):
         self, run: Run, quantity: nn.Module | None, rate: float, clips: Iterable[Tensor], gauge: Gauge, advance: Advance
     ) -> Iterator[dict[str, Tensor]]:
         """The gauge's readings of batches, or of single clips where they are tailored."""
-
-        def precision() -> AbstractContextManager[None]:
-            return autocast(run.device, run.experiment.precision)
-
+        precision = partial(autocast, run.device, run.experiment.precision)
         tailored = None if quantity is None else TailoredPredictor(run.model, quantity, precision)
         for batch in clips:
             for few in batch.split(len(batch) if tailored is None else 1):
@@ -125,7 +118,7 @@ class PredictorMeasurement(QualityMeasurement):
                     with precision():
                         yield gauge.read(plain(run.model, given, horizon), few, given.shape[1], advance)
                 else:
-                    steps = tailored.descend(self.tailoring.inner(rate), given, horizon)
+                    steps = tailored.descend(self.inner.at(rate), given, horizon)
                     yield gauge.read(steps, few, given.shape[1], advance)
 
     def _clips(self, run: Run, stream: Stream, split: Split) -> Iterator[Tensor]:
@@ -136,7 +129,7 @@ class PredictorMeasurement(QualityMeasurement):
     def _places(self, stream: Stream, split: Split) -> list[int]:
         """Which of the split's clips are chosen."""
         known = stream.num_clips(split)
-        return spread(known, known if self.tailoring.num_clips is None else self.tailoring.num_clips)
+        return spread(known, self.inner.num_clips or known)
 
 
 def plain(network: nn.Module, given: Tensor, horizon: int) -> Iterator[Step]:
@@ -158,10 +151,3 @@ def at_places(batches: Iterable[Batch], places: Iterable[int]) -> Iterator[Tenso
         if chosen:
             yield batch.clips[chosen]
         first += len(batch.clips)
-
-
-def tailoring_of(steps: int | None, lr: float | None, **chosen: Any) -> Tailoring:
-    """The tailoring, with defaults for options that are None; without steps it takes all clips."""
-    default = Tailoring(num_clips=None) if steps == 0 else Tailoring()
-    options = {"steps": steps, "rates": None if lr is None else (lr,), **chosen}
-    return replace(default, **{name: value for name, value in options.items() if value is not None})

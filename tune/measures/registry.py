@@ -5,10 +5,10 @@ from typing import Any
 
 from tune.analysis.results import ModelRow
 from tune.core.study import Study
-from tune.measures.frame_quality_results import FrameQuality
-from tune.measures.length_results import Length
+from tune.measures.frame_quality import FrameQuality
+from tune.measures.length import Length
 from tune.measures.measure import Measure, Results
-from tune.measures.velocity_results import Velocity
+from tune.measures.velocity import Velocity
 
 MEASURES: dict[str, Measure[Any]] = {
     "velocity": Velocity(),

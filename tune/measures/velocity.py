@@ -1,4 +1,4 @@
-"""A cell's velocity generalization: measured line by line, kept in the cell's folder.
+"""Velocity generalization: the test metric at velocities that training never showed.
 
 Beside what tune/core/cell_folder.py names, a finished cell's folder then holds
 
@@ -9,83 +9,61 @@ A measurement on another grid, or with other weights, replaces the previous one.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
 
 from data.stream import Corpus
+from fernn.config import DataConfig
 from fernn.files.checkpoint import Tensors
-from fernn.generalization import DRAWN, Lines, VelocityGrid, VelocityReadings, measure
+from fernn.generalization import DRAWN, Lines, VelocityGrid, measure
 from fernn.train.run import Run
-from tune.core.cell_folder import CellFolder
 from tune.core.result import Result
-from tune.core.study import Cell, Study
-from tune.measures.measure import Advance, CellMeasurement, Document, ResultFile
+from tune.core.study import Cell, Study, StudyError
+from tune.measures.measure import Advance, CellMeasurement, Measure
+from tune.measures.result_file import Document, ResultFile
+from tune.measures.velocity_results import ModelVelocity, VelocityResults
 
-COMMAND = "velocity_eval.py"
-WHOLE, PARTIAL = "velocity.json", "velocity.partial.json"
+PARTIAL = "velocity.partial.json"
 BATCH_SIZE = 128
 """Clips evaluated at once: no result depends on it."""
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A cell and the content of its ``velocity.json``."""
+class Settings:
+    """What velocities are measured."""
 
-    cell: Cell
-    record: Mapping[str, Any]
-    grid: VelocityGrid
-
-    @property
-    def readings(self) -> VelocityReadings:
-        """The test metric by velocity."""
-        rows = self.record["grid"][self.cell.metric.name]
-        lines = {DRAWN: list(self.record["drawn"].values()), **dict(zip(self.grid.rows(), rows, strict=True))}
-        return VelocityReadings(self.grid, lines)
+    range: int | None = None
+    """The grid goes from -range to range on each axis: pixels per frame, or steps of the data's angle; by default
+    as in the paper's figures, 4 on KTH, 2 on translating MNIST, 5 (50 degrees) on rotating MNIST."""
 
 
 @dataclass(frozen=True)
 class VelocityMeasurement(CellMeasurement):
     """One finished cell, to be measured on a grid of velocities."""
 
-    grid: VelocityGrid
-
-    purpose = "velocity evaluation"
-
-    @classmethod
-    def of(cls, study: Study, cell: Cell, radius: int | None) -> Self:
-        """The measurement of a cell of the study. ``radius`` None is the paper's."""
-        return cls(cell, study.cell_folder(cell), VelocityGrid.of(cell.experiment.data, radius))
+    way: Settings
 
     @property
-    def file(self) -> ResultFile:
-        return file_of(self.folder)
+    def grid(self) -> VelocityGrid:
+        """The velocities."""
+        return VelocityGrid.of(self.cell.experiment.data, self.way.range)
 
     @property
-    def partial(self) -> ResultFile:
+    def unfinished(self) -> ResultFile:
         """The file of an interrupted measurement."""
-        return ResultFile(self.folder, PARTIAL, COMMAND, ("lines",))
-
-    @property
-    def way(self) -> int:
-        return self.grid.radius
+        return ResultFile(self.folder, PARTIAL, self.kind.command, ("lines",))
 
     def settings(self) -> Document:
         best_epoch = (self.folder.done() or Result()).best_epoch
         return {"best_epoch": best_epoch, "radius": self.grid.radius, "ranges": list(self.grid.ranges)}
 
-    def measured(self) -> Measured | None:
-        """The complete measurement with these weights and this grid, None where there is none."""
-        record = self.result()
-        return None if record is None else Measured(self.cell, record, self.grid)
-
     def lines(self) -> Lines:
         """The lines that an interrupted measurement left."""
-        return (self.partial.read_of(self.subject()) or {}).get("lines", {})
+        return (self.unfinished.read_of(self.subject()) or {}).get("lines", {})
 
     def spent(self) -> dict[str, float]:
         """The number of readings of the test clips, and the seconds, of all measurements of the cell so far."""
-        last = self.partial.read() or self.file.read() or {}
+        last = self.unfinished.read() or self.file.read() or {}
         return {name: last.get(name, 0) for name in ("test_openings", "seconds")}
 
     def num_units(self, corpus: Corpus) -> int:
@@ -97,7 +75,7 @@ class VelocityMeasurement(CellMeasurement):
     def measure(self, corpus: Corpus, advance: Advance) -> None:
         """Measure what is missing, then write ``velocity.json``."""
         super().measure(corpus, advance)
-        self.partial.delete()
+        self.folder.folder.delete(PARTIAL)
 
     def take(self, run: Run, corpus: Corpus, advance: Advance) -> tuple[Document, Tensors | None]:
         """Write the lines after each one that is measured, with the cost of the cell's measurements so far."""
@@ -107,9 +85,11 @@ class VelocityMeasurement(CellMeasurement):
         for lines in steps:
             costs = {"seconds": spent["seconds"] + time.monotonic() - began}
             costs["test_openings"] = earlier + num_measured(lines)
-            self.partial.write({"subject": subject, "lines": lines, **costs})
-        numbers = readable(self.grid, lines, run.task.metric.name)
-        return {**numbers, **self.spent(), "num_clips": clips.num_clips("test")}, None
+            self.unfinished.write({"subject": subject, "lines": lines, **costs})
+        grid, metric = self.grid, run.task.metric.name
+        matrix = dict.fromkeys(grid.motion.axes, grid.axis) | {metric: [lines[name] for name in grid.rows()]}
+        drawn = {f"V{k}": value for k, value in zip(grid.ranges, lines[DRAWN], strict=True)}
+        return {"grid": matrix, "drawn": drawn, **self.spent(), "num_clips": clips.num_clips("test")}, None
 
 
 def num_measured(lines: Lines) -> int:
@@ -117,18 +97,36 @@ def num_measured(lines: Lines) -> int:
     return sum(len(line) for line in lines.values())
 
 
-def readable(grid: VelocityGrid, lines: Lines, metric: str) -> dict[str, Any]:
-    """Complete lines as ``velocity.json`` holds them: a matrix with its axes, and V_k by name."""
-    matrix = dict.fromkeys(grid.motion.axes, grid.axis) | {metric: [lines[name] for name in grid.rows()]}
-    return {"grid": matrix, "drawn": {f"V{k}": value for k, value in zip(grid.ranges, lines[DRAWN], strict=True)}}
+class Velocity(Measure[Settings]):
+    """The test metric at velocities that training never showed."""
 
+    name = "velocity"
+    title = "velocity generalization"
+    clips = "clips that are set in motion"
+    command = "velocity_eval.py"
+    unit = "velocities"
+    settings = Settings
+    needed = ("grid",)
+    measurement_type, row_type, results_type = VelocityMeasurement, ModelVelocity, VelocityResults
+    description = """Velocity generalization of a study's models: test metric at velocities that training never showed.
 
-def file_of(folder: CellFolder) -> ResultFile:
-    """The file of a cell's last complete measurement."""
-    return ResultFile(folder, WHOLE, COMMAND, ("grid",))
+Measures accuracy, or the error of frame predictors, with all test clips moving at one velocity, for every velocity of
+a grid, and on V_0, V_1, ... (each clip with its own velocity), as in Figures 4 and 5 of Keller, "Flow Equivariant
+Recurrent Neural Networks", NeurIPS 2025. The grids: (vy, vx) for what drifts, degrees for what turns.
 
+    python tune/velocity_eval.py --study kth-paper
+    python tune/velocity_eval.py --study kth-demo --models fernn-v1 --range 2"""
 
-def measured_radius(folder: CellFolder) -> int | None:
-    """The radius of the grid of a cell's last measurement, None where there is none."""
-    content = file_of(folder).read()
-    return None if content is None else int(content["subject"]["radius"])
+    def is_defined_on(self, data: DataConfig) -> bool:
+        return data.motion is not None
+
+    def check(self, study: Study, settings: Settings) -> None:
+        try:
+            VelocityGrid.of(study.cells[0].experiment.data, settings.range)
+        except ValueError as error:
+            raise StudyError(f"--{error}") from error
+
+    def ways(self, study: Study, cells: Sequence[Cell]) -> list[Settings]:
+        """The widest grid that any cell was measured on."""
+        radii = [subject["radius"] for subject in self.subjects(study, cells)]
+        return [Settings(max(radii))] if radii else []

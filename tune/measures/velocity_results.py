@@ -1,249 +1,135 @@
-"""Velocity generalization as a measure: its options, tables and figures."""
+"""The results of velocity generalization: tables, records for MLflow, and figures.
 
-from collections.abc import Iterator, Mapping, Sequence
+Heat-maps over (vy, vx), curves over an angle and over V_0, V_1, ...
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from typing import Any
 
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
-from fernn.config import DataConfig
-from fernn.generalization import VelocityGrid, VelocityReadings
-from fernn.train.task import Metric
-from tune.analysis.plotting import ReportFigure, file_name, png, titled
+from fernn.generalization import DRAWN, VelocityGrid, VelocityReadings
+from fernn.train.task import ACCURACY, Metric
+from tune.analysis.plotting import (
+    ON_DARK,
+    ON_LIGHT,
+    ReportFigure,
+    blank_figure,
+    draw_band,
+    file_name,
+    finish_axes,
+    one_panel,
+    png,
+    titled,
+)
 from tune.analysis.report_table import ReportTable, csv_text
-from tune.analysis.statistics import mean_and_deviation
-from tune.core.study import Cell, Study, StudyError
-from tune.measures.measure import Document, Measure, Point, Results, RunRecord, ShownRow
-from tune.measures.velocity import COMMAND, Measured, VelocityMeasurement, measured_radius
-from tune.measures.velocity_figures import Curve, grid_figure, velocity_curves
+from tune.core.study import Cell, Study
+from tune.measures.measure import MeasuredRow, Point, Results, RunRecord
+from tune.measures.result_file import Document
+
+CELL_INCHES = 0.62
+AXIS_TITLES = {
+    "vx": "$v_x$ (pixels per frame), positive right",
+    "vy": "$v_y$ (pixels per frame), positive down",
+    "angle": "degrees per frame, positive counter-clockwise",
+}
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What velocities are measured."""
-
-    range: int | None = None
-    """The grid goes from -range to range on each axis: pixels per frame, or steps of the data's angle; by default
-    as in the paper's figures, 4 on KTH, 2 on translating MNIST, 5 (50 degrees) on rotating MNIST."""
-
-
-class Velocity(Measure[Settings]):
-    """The test metric at velocities that training never showed."""
-
-    name = "velocity"
-    title = "velocity generalization"
-    clips = "clips that are set in motion"
-    command = COMMAND
-    unit = "velocities"
-    settings = Settings
-    description = """Velocity generalization of a study's models: test metric at velocities that training never showed.
-
-Measures accuracy, or the error of frame predictors, with all test clips moving at one velocity, for every velocity of
-a grid, and on V_0, V_1, ... (each clip with its own velocity), as in Figures 4 and 5 of Keller, "Flow Equivariant
-Recurrent Neural Networks", NeurIPS 2025. The grids: (vy, vx) for what drifts, degrees for what turns.
-
-    python tune/velocity_eval.py --study kth-paper
-    python tune/velocity_eval.py --study kth-demo --models fernn-v1 --range 2"""
-
-    def is_defined_on(self, data: DataConfig) -> bool:
-        return data.motion is not None
-
-    def check(self, study: Study, settings: Settings) -> None:
-        try:
-            VelocityGrid.of(study.cells[0].experiment.data, settings.range)
-        except ValueError as error:
-            raise StudyError(f"--{error}") from error
-
-    def measurements(self, study: Study, cells: Sequence[Cell], settings: Settings) -> list[VelocityMeasurement]:
-        return [VelocityMeasurement.of(study, cell, settings.range) for cell in cells]
-
-    def ways(self, study: Study, cells: Sequence[Cell]) -> list[int]:
-        """The widest grid that any cell was measured on."""
-        radii = [radius for cell in cells if (radius := measured_radius(study.cell_folder(cell))) is not None]
-        return [max(radii)] if radii else []
-
-    def results(self, study: Study, rows: Sequence[ShownRow], way: int) -> "VelocityResults | None":
-        models = []
-        for shown in rows:
-            measurements = [VelocityMeasurement.of(study, cell, way) for cell in shown.cells]
-            seeds = [seed for each in measurements if (seed := each.measured()) is not None]
-            models += [ModelVelocity(study, shown.label, seeds)] if seeds else []
-        return VelocityResults(study, models) if models else None
-
-
-@dataclass(frozen=True)
-class ModelVelocity:
-    """The measurements of one row of the study's table: of cells that differ only by seed."""
-
-    study: Study
-    label: str
-    """See :class:`tune.analysis.results.ModelRow`."""
-    seeds: Sequence[Measured]
-
-    @property
-    def cell(self) -> Cell:
-        """The first of the cells."""
-        return self.seeds[0].cell
-
-    @property
-    def lr(self) -> float:
-        return self.cell.experiment.optim.lr
+class ModelVelocity(MeasuredRow):
+    """The measurements of one row of the study's table."""
 
     @property
     def metric(self) -> Metric:
-        return self.cell.metric
+        """The metric of all cells."""
+        return self.cells[0].metric
 
-    @property
+    @cached_property
     def grid(self) -> VelocityGrid:
-        return self.seeds[0].grid
+        """The velocities of all cells."""
+        return VelocityGrid.of(self.cells[0].experiment.data, self.way.range)
 
     @property
     def training_range(self) -> int:
-        return self.cell.experiment.data.velocity_range
+        """The k of the V_k that the cells were trained on."""
+        return self.cells[0].experiment.data.velocity_range
 
     @property
     def title(self) -> str:
         """The title of the figure of means over seeds."""
-        n = len(self.seeds)
+        n = len(self.cells)
         return f"{self.label} lr {self.lr:g}: mean over {n} seed{'s' * (n > 1)}"
+
+    def readings(self, content: Document) -> VelocityReadings:
+        """One seed's test metric by velocity."""
+        rows = zip(self.grid.rows(), content["grid"][self.metric.name], strict=True)
+        return VelocityReadings(self.grid, {DRAWN: list(content["drawn"].values()), **dict(rows)})
 
     @property
     def mean(self) -> VelocityReadings:
         """The test metric by velocity, mean over seeds."""
-        return VelocityReadings.mean([seed.readings for seed in self.seeds])
+        return VelocityReadings.mean([self.readings(content) for content in self.contents])
 
-    @cached_property
-    def statistics(self) -> dict[str, tuple[float, float | None]]:
-        """Mean and sample standard deviation over seeds by name."""
-        by_name = [seed.readings.by_name() for seed in self.seeds]
-        return {name: mean_and_deviation([seed[name] for seed in by_name]) for name in by_name[0]}
+    def values(self, content: Document) -> Mapping[str, float]:
+        return self.readings(content).by_name()
 
     def document(self) -> Document:
-        """All results as JSON."""
+        statistics = {name: {"mean": mean, "deviation": sd} for name, (mean, sd) in self.statistics.items()}
         return {
-            **origin(self.study, self.cell),
+            **origin(self.study, self.cells[0]),
             "label": self.label,
-            "n": len(self.seeds),
-            "seeds": [seed.cell.experiment.seed for seed in self.seeds],
-            "num_clips": self.seeds[0].record["num_clips"],
-            self.metric.name: {name: {"mean": mean, "deviation": sd} for name, (mean, sd) in self.statistics.items()},
+            "n": len(self.cells),
+            "seeds": [cell.experiment.seed for cell in self.cells],
+            "num_clips": self.contents[0]["num_clips"],
+            self.metric.name: statistics,
         }
 
-    def table_row(self) -> list[str]:
-        """Model, learning rate, n, and the metric on every V_k."""
-        spread = [self.metric.spread(*self.statistics[f"V{k}"]) for k in self.grid.ranges]
-        return [self.label, f"{self.lr:g}", str(len(self.seeds)), *spread]
-
-    def curve(self) -> Curve:
-        """The model's line in the study's figure."""
-        means, deviations = zip(*(self.statistics[name] for name in self.curve_names()), strict=True)
-        return Curve(means, deviations, len(self.seeds))
-
-    def curve_names(self) -> list[str]:
-        """The readings along the study's figure: V_0, V_1, ...; where the grid is one row, the grid."""
+    def curve(self) -> dict[str, tuple[float, float | None]]:
+        """The statistics along the study's figure: of V_0, V_1, ...; where the grid is one row, of the grid."""
         names, num_drawn = self.grid.names(), len(self.grid.ranges)
-        return names[num_drawn:] if len(self.grid.motion.axes) == 1 else names[:num_drawn]
+        shown = names[num_drawn:] if len(self.grid.motion.axes) == 1 else names[:num_drawn]
+        return {name: self.statistics[name] for name in shown}
 
-    def report_figure(self) -> ReportFigure:
-        """The metric over the grid, mean over seeds."""
-        metric, values = self.metric, [value for row in self.mean.rows for value in row]
-        words = (
-            f"{self.label}: test {metric.title} at {len(values)} velocities, from {metric.text(min(values))} to "
-            f"{metric.text(max(values))}; trained on velocities up to {self.training_range}."
-        )
-        figure = figure_of(self.study, self.cell, self.mean, self.title)
-        return ReportFigure(f"velocity-{file_name(self.label)}", self.title, words, figure)
-
-
-@dataclass(frozen=True)
-class VelocityResults(Results):
-    """The measurements of a study's models on one grid."""
-
-    study: Study
-    models: Sequence[ModelVelocity]
-
-    name = "velocity"
-
-    def documents(self) -> list[Document]:
-        return [model.document() for model in self.models]
-
-    def table(self) -> ReportTable:
-        title = f"{self.study.name}: test {self.study.metric.title} with velocities from V_k"
-        columns = ("model", "learning rate", "n", *(f"V_{k}" for k in self.models[0].grid.ranges))
-        return ReportTable(self.view, title, columns, [model.table_row() for model in self.models])
-
-    def figures(self) -> Iterator[ReportFigure]:
-        metric = self.study.metric
-        each = [f"{one.label}: {', '.join(metric.text(mean) for mean in one.curve().means)}" for one in self.models]
-        names = ", ".join(self.models[0].curve_names())
-        words = f"Test {metric.title} on clips that move with velocities from {names}. {'; '.join(each)}."
-        yield ReportFigure(self.view, f"Test {metric.title} against data velocity", words, self.curves())
-        for one in self.models:
-            yield one.report_figure()
-
-    def curves(self) -> Figure:
-        """The study's figure, after Figures 4 and 5 of the paper: one plot for each range of training."""
-        panels: dict[str, dict[str, Curve]] = {}
-        for model in sorted(self.models, key=lambda one: one.training_range):
-            panel = panels.setdefault(f"trained on $V_{{{model.training_range}}}$", {})
-            panel[model.cell.experiment.model.name] = model.curve()
-        classes = self.models[0].cell.experiment.data.classes
-        figure = velocity_curves(panels, self.models[0].grid, self.study.metric, 1 / len(classes) if classes else None)
-        return titled(figure, self.study, "test clips in motion; band: sample standard deviation over seeds")
+    def grid_figure(self, readings: VelocityReadings, title: str) -> Figure:
+        """The readings over the grid, under a title with the range of training."""
+        trained = self.training_range
+        title = f"{title}\ntrained on $V_{{{trained}}}$ (red)"
+        return titled(grid_figure(readings, self.metric, trained), self.study, title)
 
     def run_records(self) -> Iterator[RunRecord]:
-        for model in self.models:
-            for seed in model.seeds:
-                yield cell_record(self.study, seed)
-            yield model_record(model)
+        """The records of the cells, and of the means over them."""
+        for cell, content in zip(self.cells, self.contents, strict=True):
+            readings = self.readings(content)
+            title = f"{self.study.label(cell)}: {content['num_clips']} test clips"
+            values = {name: (value,) for name, value in readings.by_name().items()}
+            document = {**origin(self.study, cell), **content}
+            draw = partial(self.grid_figure, readings, title)
+            yield self.record(f"cell/{cell.key}", document, (self.metric.name,), values, draw)
+        statistics = {name: (*pair, len(self.cells)) for name, pair in self.statistics.items()}
+        columns, draw = ("mean", "deviation", "n"), partial(self.grid_figure, self.mean, self.title)
+        yield self.record(f"model/{self.label}", self.document(), columns, statistics, draw)
+
+    def record(
+        self, node: str, document: Document, columns: Sequence[str], values: Mapping[str, Sequence[Any]],
+        draw: Callable[[], Figure],
+    ) -> RunRecord:  # fmt: skip
+        """The record of a run: as metrics the first of the values by name, as CSV all with their place on the grid."""
 
         def files() -> dict[str, bytes]:
-            columns = ("model", "lr", "velocities", "mean", "deviation", "n")
-            rows = [
-                (model.label, model.lr, name, *model.statistics[name], len(model.seeds))
-                for model in self.models
-                for name in model.curve_names()
-            ]
-            return {"velocity.csv": csv_text([columns, *rows]).encode(), "curves.png": png(self.curves())}
+            grid, axes = self.grid, self.grid.motion.axes
+            places = [("",) * len(axes)] * len(grid.ranges) + [*chain.from_iterable(grid.rows().values())]
+            rows = [(name, *place, *numbers) for place, (name, numbers) in zip(places, values.items(), strict=True)]
+            table = csv_text([("name", *axes, *columns), *rows])
+            return {"velocity.csv": table.encode(), "heatmap.png" if len(axes) == 2 else "curve.png": png(draw())}
 
-        yield RunRecord("study", self.documents(), [], files)
-
-
-def cell_record(study: Study, seed: Measured) -> RunRecord:
-    """A cell's own numbers, table and figure."""
-    cell, readings = seed.cell, seed.readings
-    by_name = readings.by_name()
-
-    def files() -> dict[str, bytes]:
-        figure = figure_of(study, cell, readings, f"{study.label(cell)}: {seed.record['num_clips']} test clips")
-        values = {name: (value,) for name, value in by_name.items()}
-        return grid_files(figure, readings.grid, (cell.metric.name,), values)
-
-    return RunRecord(f"cell/{cell.key}", {**origin(study, cell), **seed.record}, points(by_name), files)
-
-
-def model_record(model: ModelVelocity) -> RunRecord:
-    """The means over a model's seeds: numbers, table and figure."""
-
-    def files() -> dict[str, bytes]:
-        values = {name: (*pair, len(model.seeds)) for name, pair in model.statistics.items()}
-        figure = figure_of(model.study, model.cell, model.mean, model.title)
-        return grid_files(figure, model.grid, ("mean", "deviation", "n"), values)
-
-    means = {name: mean for name, (mean, _) in model.statistics.items()}
-    return RunRecord(f"model/{model.label}", model.document(), points(means), files)
-
-
-def grid_files(
-    figure: Figure, grid: VelocityGrid, columns: Sequence[str], values: Mapping[str, Sequence[Any]]
-) -> dict[str, bytes]:
-    """The figure, and a CSV of the values by name: each V_k and each velocity, with its place on the grid's axes."""
-    places = [("",) * len(grid.motion.axes)] * len(grid.ranges) + [*chain.from_iterable(grid.rows().values())]
-    rows = [(name, *place, *numbers) for place, (name, numbers) in zip(places, values.items(), strict=True)]
-    name = "heatmap.png" if len(grid.motion.axes) == 2 else "curve.png"
-    return {"velocity.csv": csv_text([("name", *grid.motion.axes, *columns), *rows]).encode(), name: png(figure)}
+        points = [Point(f"velocity/{name}", first) for name, (first, *_) in values.items()]
+        return RunRecord(node, document, points, files)
 
 
 def origin(study: Study, cell: Cell) -> Document:
@@ -256,12 +142,125 @@ def origin(study: Study, cell: Cell) -> Document:
     }  # fmt: skip
 
 
-def points(values: Mapping[str, float]) -> list[Point]:
-    """The values as metrics of MLflow."""
-    return [Point(f"velocity/{name}", value) for name, value in values.items()]
+@dataclass(frozen=True)
+class VelocityResults(Results[ModelVelocity]):
+    """The measurements of a study's models on one grid."""
+
+    def table(self) -> ReportTable:
+        metric, ranges = self.study.metric, self.models[0].grid.ranges
+        texts = [[metric.spread(*model.statistics[f"V{k}"]) for k in ranges] for model in self.models]
+        return self.table_of(f"test {metric.title} with velocities from V_k", [f"V_{k}" for k in ranges], texts)
+
+    def figures(self) -> Iterator[ReportFigure]:
+        metric = self.study.metric
+        lines = [
+            f"{model.label}: {', '.join(metric.text(mean) for mean, _ in model.curve().values())}"
+            for model in self.models
+        ]
+        names = ", ".join(self.models[0].curve())
+        words = f"Test {metric.title} on clips that move with velocities from {names}. {'; '.join(lines)}."
+        yield ReportFigure(self.view, f"Test {metric.title} against data velocity", words, self.curves())
+        for model in self.models:
+            values = [value for row in model.mean.rows for value in row]
+            words = (
+                f"{model.label}: test {metric.title} at {len(values)} velocities, from {metric.text(min(values))} to "
+                f"{metric.text(max(values))}; trained on velocities up to {model.training_range}."
+            )
+            yield ReportFigure(
+                f"velocity-{file_name(model.label)}", model.title, words, model.grid_figure(model.mean, model.title)
+            )
+
+    def curves(self) -> Figure:
+        """After Figures 4 and 5 of the paper: a plot for each range of training, a line for each model."""
+        panels: dict[int, dict[str, ModelVelocity]] = {}
+        for model in sorted(self.models, key=lambda model: model.training_range):
+            panels.setdefault(model.training_range, {})[model.row.model] = model
+        figure = blank_figure(5.4 * len(panels) + 1, 4.6)
+        for axes, (reach, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+            draw_lines(axes, lines)
+            axes.set_title(f"trained on $V_{{{reach}}}$", fontsize=10)
+            axes.legend()
+        return titled(figure, self.study, "test clips in motion; band: sample standard deviation over seeds")
+
+    def run_records(self) -> Iterator[RunRecord]:
+        for model in self.models:
+            yield from model.run_records()
+
+        def files() -> dict[str, bytes]:
+            columns = ("model", "lr", "velocities", "mean", "deviation", "n")
+            rows = [
+                (model.label, model.lr, name, *pair, len(model.cells))
+                for model in self.models
+                for name, pair in model.curve().items()
+            ]
+            return {"velocity.csv": csv_text([columns, *rows]).encode(), "curves.png": png(self.curves())}
+
+        yield RunRecord("study", self.documents(), [], files)
 
 
-def figure_of(study: Study, cell: Cell, readings: VelocityReadings, title: str) -> Figure:
-    """The metric over the grid, under a title with the range of training."""
-    trained = cell.experiment.data.velocity_range
-    return titled(grid_figure(readings, cell.metric, trained), study, f"{title}\ntrained on $V_{{{trained}}}$ (red)")
+def grid_figure(readings: VelocityReadings, metric: Metric, training_range: int) -> Figure:
+    """One model over its grid: a heat-map, or where the grid is one row, a curve."""
+    if len(readings.grid.motion.axes) == 2:
+        return velocity_heatmap(readings, metric, training_range)
+    figure, axes = one_panel()
+    (row,) = readings.rows
+    axes.plot(readings.grid.axis, row, marker="o")
+    reach = training_range * readings.grid.motion.step
+    axes.axvspan(-reach, reach, color="red", alpha=0.12)
+    axes.set(xlabel=AXIS_TITLES[readings.grid.motion.axes[0]])
+    finish_metric_axis(axes, metric)
+    return figure
+
+
+def velocity_heatmap(readings: VelocityReadings, metric: Metric, training_range: int) -> Figure:
+    """The test metric at every velocity, v_y downwards as the clip drifts; the box is the range of training."""
+    side, axis = len(readings.grid.axis), readings.grid.axis
+    figure, axes = one_panel(max(side * CELL_INCHES, 3) + 1.9, max(side * CELL_INCHES, 3) + 1.3)
+    extent = (-side / 2, side / 2, side / 2, -side / 2)
+    colors, scale = ("viridis", Normalize(0, 1)) if metric == ACCURACY else ("viridis_r", log_scale(readings))
+    image = axes.imshow(readings.rows, cmap=colors, norm=scale, extent=extent)
+    for vy, row in zip(axis, readings.rows, strict=True):
+        for vx, value in zip(axis, row, strict=True):
+            bright = (scale(value) > 0.6) == metric.higher_is_better
+            text = f"{value:.2f}" if metric == ACCURACY else f"{value:.1e}".replace("e-0", "e-")
+            axes.text(vx, vy, text, ha="center", va="center", color=ON_LIGHT if bright else ON_DARK, fontsize=9)
+    reach = min(training_range, readings.grid.radius) + 0.5  # as far as the grid shows it
+    axes.add_patch(Rectangle((-reach, -reach), 2 * reach, 2 * reach, fill=False, edgecolor="red", linewidth=2.5))
+    axes.set(xticks=axis, yticks=axis, xlabel=AXIS_TITLES["vx"], ylabel=AXIS_TITLES["vy"])
+    figure.colorbar(image, ax=axes, label=f"test {metric.title}", shrink=0.9)
+    return figure
+
+
+def log_scale(readings: VelocityReadings) -> LogNorm:
+    """From the smallest to the largest reading of the grid, at least a factor of ten."""
+    values = [value for row in readings.rows for value in row]
+    return LogNorm(min(values), max(max(values), 10 * min(values)))
+
+
+def draw_lines(axes: Axes, models: Mapping[str, ModelVelocity]) -> None:
+    """The test metric of the models by name along V_0, V_1, ..., or along the angles; band: standard deviation."""
+    first = next(iter(models.values()))
+    if classes := first.row.experiment.data.classes:
+        axes.axhline(1 / len(classes), color="gray", linestyle="--", linewidth=1, label="chance")
+    places = grid_places(axes, first.grid)
+    for name, model in models.items():
+        means, deviations = zip(*model.curve().values(), strict=True)
+        floor, label = 0 if first.metric == ACCURACY else min(means) / 2, f"{name} (n = {len(model.cells)})"
+        draw_band(axes, means, deviations, places=places, floor=floor, label=label)
+    finish_metric_axis(axes, first.metric)
+
+
+def grid_places(axes: Axes, grid: VelocityGrid) -> list[float]:
+    """Set the ticks and title of the axis along which curves run; the places of their points."""
+    if len(grid.motion.axes) == 1:
+        axes.set(xlabel=AXIS_TITLES[grid.motion.axes[0]])
+        return grid.axis
+    axes.set_xticks(grid.ranges, [f"$V_{{{k}}}$" for k in grid.ranges])
+    axes.set(xlabel="velocities of the test clips")
+    return [float(k) for k in grid.ranges]
+
+
+def finish_metric_axis(axes: Axes, metric: Metric) -> None:
+    """Scale the axis of the metric: from 0 to 1, or logarithmic for an error."""
+    finish_axes(axes, legend=False, ylabel=f"test {metric.title}")
+    axes.set_ylim(0, 1) if metric == ACCURACY else axes.set_yscale("log")

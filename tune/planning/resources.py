@@ -63,10 +63,6 @@ class Hardware:
         """The most GPUs that a search can have."""
         return max(sum(node.gpus * node.count for node in nodes if node.gpus) for nodes in (self.alive, self.scaled))
 
-    def holds(self, cpus: float, gpus: float) -> bool:
-        """Whether one machine has these CPUs and GPUs."""
-        return any(cpus <= node.cpus and gpus <= node.gpus for node in (*self.alive, *self.scaled))
-
 
 def hardware() -> Hardware:
     """The machines of the cluster that Ray is connected to, or this machine where Ray is not started."""
@@ -93,8 +89,8 @@ def chosen_resources(options: Options) -> Resources:
     for name, number in (("cpus", cpus), ("gpus", gpus)):
         if number < 0:
             raise StudyError(f"--{name}-per-trial must be 0 or more, got {number:g}")
-    if not machines.holds(cpus, gpus):
-        nodes = (*machines.alive, *machines.scaled)
+    nodes = (*machines.alive, *machines.scaled)
+    if not any(cpus <= node.cpus and gpus <= node.gpus for node in nodes):
         kinds = dict.fromkeys(f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in nodes)
         raise StudyError(
             f"--cpus-per-trial and --gpus-per-trial must fit on one machine, got {cpus:g} and {gpus:g}: "

@@ -4,25 +4,20 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
+from fernn.train.task import Metric
 from tune.core.console import plain, print_document, print_lines, print_table
 from tune.core.study import PROTOCOL_VERSION, Study, StudyError
 from tune.reporting.table import Table, columns, marks, records
 
 
-@dataclass(frozen=True)
-class ComparedRow:
+class ComparedRow(NamedTuple):
     """One row of one study's table: as text, and by name."""
 
     table: Table
     cells: tuple[str, ...]
     record: Mapping[str, Any]
-
-    @property
-    def test(self) -> float:
-        """The mean test metric."""
-        return self.record[f"test_{self.table.metric.name}"]
 
 
 @dataclass(frozen=True)
@@ -42,10 +37,19 @@ class StudyComparison:
         if twice := [study.name for study in studies if roots.count(study.folder.root) > 1]:
             raise StudyError(f"compare takes each study once, got {twice[0]!r} more than once")
         tables = [Table.of(study) for study in studies]
-        _check_metrics(tables)
-        plain = [study.name for study in studies]
-        names = {s.folder.root: s.name if plain.count(s.name) == 1 else s.folder.root for s in studies}
-        return cls(tables, names)
+        for table in tables:
+            if table.metric != tables[0].metric:
+                raise StudyError(
+                    f"compare takes studies of one metric: {studies[0].name!r} has {tables[0].metric.title}, "
+                    f"{table.study.name!r} {table.metric.title}; show them one by one"
+                )
+        names = [study.name for study in studies]
+        return cls(tables, {s.folder.root: s.name if names.count(s.name) == 1 else s.folder.root for s in studies})
+
+    @property
+    def metric(self) -> Metric:
+        """The metric of all studies."""
+        return self.tables[0].metric
 
     def name(self, table: Table) -> str:
         """The name of the table's study here."""
@@ -54,12 +58,14 @@ class StudyComparison:
     @cached_property
     def rows(self) -> list[ComparedRow]:
         """All rows, study by study."""
-        return [row for table in self.tables for row in _rows(table)]
+        return [
+            ComparedRow(table, *row) for table in self.tables for row in zip(table.texts(), records(table), strict=True)
+        ]
 
     def difference(self, row: ComparedRow) -> float | None:
         """The row's mean test metric less the first row's; None where they are of different data."""
-        first = self.rows[0]
-        return row.test - first.test if _kind(row.table) == _kind(first.table) else None
+        first, test = self.rows[0], f"test_{self.metric.name}"
+        return row.record[test] - first.record[test] if _kind(row.table) == _kind(first.table) else None
 
     def differing_fields(self) -> dict[str, dict[str, list[Any]]]:
         """Each field that differs between the studies that have it: its values by study."""
@@ -70,27 +76,15 @@ class StudyComparison:
 
     def remarks(self) -> list[str]:
         """The remarks below the comparison."""
-        fields = [f"  {name}: {_by_study(each)}" for name, each in self.differing_fields().items()]
-        lines = ["what differs:", *fields] if fields else ["no field differs"]
+        lines = ["what differs:"] if self.differing_fields() else ["no field differs"]
+        for field, by_study in self.differing_fields().items():
+            texts = [f"{', '.join(map(plain, choices))} in {name}" for name, choices in by_study.items()]
+            lines.append(f"  {field}: {'; '.join(texts)}")
         if any(self.difference(row) is None for row in self.rows):
             lines.append("A row has no difference where its data or its marks are not those of the first row.")
         for table in self.tables:
             lines += [f"{self.name(table)}: {remark}" for remark in table.remarks() if _warns(remark)]
         return lines
-
-
-def _check_metrics(tables: Sequence[Table]) -> None:
-    first = tables[0]
-    for other in tables[1:]:
-        if other.metric != first.metric:
-            raise StudyError(
-                f"compare takes studies of one metric: {first.study.name!r} has {first.metric.title}, "
-                f"{other.study.name!r} {other.metric.title}; show them one by one"
-            )
-
-
-def _rows(table: Table) -> list[ComparedRow]:
-    return [ComparedRow(table, *pair) for pair in zip(table.texts(), records(table), strict=True)]
 
 
 def _kind(table: Table) -> tuple[Any, ...]:
@@ -120,28 +114,19 @@ def values(study: Study) -> dict[str, list[Any]]:
     return {name: list(each.values()) for name, each in distinct.items()} | {name: [v] for name, v in strategy.items()}
 
 
-def _by_study(fields: Mapping[str, Sequence[Any]]) -> str:
-    return "; ".join(f"{', '.join(map(plain, choices))} in {name}" for name, choices in fields.items())
-
-
 def print_comparison(studies: Sequence[Study], as_json: bool) -> None:
     """Print the comparison."""
     comparison = StudyComparison.of(studies)
     if as_json:
         return print_document(document(comparison))
-    metric = comparison.tables[0].metric
-    header = ("study", "marks", *columns(metric), "difference")
-    print_table(f"test {metric.title}, side by side", header, _texts(comparison), right=header[3:])
-    print_lines(comparison.remarks())
-
-
-def _texts(comparison: StudyComparison) -> list[tuple[str, ...]]:
-    metric, texts = comparison.tables[0].metric, []
+    metric, texts = comparison.metric, []
     for row in comparison.rows:
         difference = comparison.difference(row)
         text = "" if difference is None else f"{difference:+{metric.form}}"
         texts.append((comparison.name(row.table), marks(row.table.study), *row.cells, text))
-    return texts
+    header = ("study", "marks", *columns(metric), "difference")
+    print_table(f"test {metric.title}, side by side", header, texts, right=header[3:])
+    print_lines(comparison.remarks())
 
 
 def document(comparison: StudyComparison) -> dict[str, Any]:
@@ -156,5 +141,5 @@ def document(comparison: StudyComparison) -> dict[str, Any]:
          "stand_in": table.study.stand_in or None, "partial": list(table.study.partial), "remarks": table.remarks()}
         for table in comparison.tables
     ]  # fmt: skip
-    metric = comparison.tables[0].metric.name
+    metric = comparison.metric.name
     return {"metric": metric, "studies": studies, "rows": rows, "differing_fields": comparison.differing_fields()}

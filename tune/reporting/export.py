@@ -9,6 +9,7 @@ import io
 import uuid
 import zipfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -25,6 +26,10 @@ ARCHIVE = ".zip"
 EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 """The date of every file in an archive, so that the same study gives the same bytes."""
 NAMES = ("metrics.parquet", "metrics.csv", "cells.parquet", "cells.csv", STUDY_FILE)
+FORMS = {
+    "parquet": pq.write_table,
+    "csv": partial(pa_csv.write_csv, write_options=pa_csv.WriteOptions(quoting_style="needed")),
+}
 MACHINE = ("host", "device", "threads", "python", "torch", "ray")
 
 
@@ -33,9 +38,14 @@ def export(study: Study, out: str, overwrite: bool) -> list[str]:
 
     Raises StudyError where a file exists already and ``overwrite`` is false, or where a cell's file is damaged.
     """
-    folder, archive = _target(out)
-    if not overwrite:
-        _require_free(folder, [archive] if archive else NAMES)
+    parent, separator, archive = out.rpartition("/") if out.endswith(ARCHIVE) else (out, "", "")
+    folder = Folder(parent + separator or ".")
+    names = [archive] if archive else NAMES
+    if not overwrite and (existing := [name for name in names if folder.has(name)]):
+        raise StudyError(
+            f"--out must not hold {', '.join(existing)} already, {folder.root} does: "
+            f"give another --out, or --overwrite to replace what is there"
+        )
     files = contents(study)
     if archive:
         files = {archive: zipped(files)}
@@ -43,30 +53,18 @@ def export(study: Study, out: str, overwrite: bool) -> list[str]:
     return [f"{folder.root}/{name}" for name in files]
 
 
-def _target(out: str) -> tuple[Folder, str]:
-    """The folder of the files, and the name of the archive, empty where there is none."""
-    if not out.endswith(ARCHIVE):
-        return Folder(out), ""
-    parent, separator, name = out.rpartition("/")
-    return Folder(parent + separator or "."), name
-
-
-def _require_free(folder: Folder, names: Sequence[str]) -> None:
-    if existing := [name for name in names if folder.has(name)]:
-        raise StudyError(
-            f"--out must not hold {', '.join(existing)} already, {folder.root} does: "
-            f"give another --out, or --overwrite to replace what is there"
-        )
-
-
 def contents(study: Study) -> dict[str, bytes]:
-    """The content of every file by name."""
+    """The content of every file by name; a row of metrics for each cell and epoch, a row of cells for each cell."""
     cells = statuses(study)
     if damaged := [one for one in cells if one.status == "damaged"]:
         raise StudyError(f"cells that are damaged cannot be exported: {damaged[0].reason}")
-    tables = {"metrics": metrics_table(study, cells), "cells": cells_table(study, cells)}
-    forms = {"parquet": parquet, "csv": csv}
-    files = {f"{name}.{ending}": form(table) for name, table in tables.items() for ending, form in forms.items()}
+    epochs = [place(study, one) | row | {"epoch": int(row["epoch"])} for one in cells for row in one.rows]
+    columns = list(place(study, cells[0])) if cells else []
+    tables = {
+        "metrics": table_of(epochs, [*columns, "epoch"]),
+        "cells": table_of([place(study, one) | outcome(one) for one in cells], columns),
+    }
+    files = {f"{name}.{ending}": in_form(table, ending) for name, table in tables.items() for ending in FORMS}
     return files | {STUDY_FILE: study.folder.read(STUDY_FILE) or b""}
 
 
@@ -75,17 +73,6 @@ def place(study: Study, one: CellStatus) -> dict[str, Any]:
     model, experiment = one.cell.experiment.model.name, one.cell.experiment
     values = {"model": model, "lr": experiment.optim.lr, "seed": experiment.seed, **study.where(one.cell)}
     return {"study": study.name, "marks": marks(study), "cell": one.cell.key, **values}
-
-
-def metrics_table(study: Study, cells: Sequence[CellStatus]) -> pa.Table:
-    """One row a cell and epoch."""
-    rows = [place(study, one) | row | {"epoch": int(row["epoch"])} for one in cells for row in one.rows]
-    return table_of(rows, [*_columns(study, cells), "epoch"])
-
-
-def cells_table(study: Study, cells: Sequence[CellStatus]) -> pa.Table:
-    """One row a cell."""
-    return table_of([place(study, one) | outcome(one) for one in cells], _columns(study, cells))
 
 
 def outcome(one: CellStatus) -> dict[str, Any]:
@@ -97,10 +84,6 @@ def outcome(one: CellStatus) -> dict[str, Any]:
         **result.metrics, "train_seconds": one.seconds("train"), "finished_at": result.finished_at,
         **{name: result.machine.get(name) for name in MACHINE},
     }  # fmt: skip
-
-
-def _columns(study: Study, cells: Sequence[CellStatus]) -> list[str]:
-    return list(place(study, cells[0])) if cells else []
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pa.Table:
@@ -116,18 +99,11 @@ def _plain(value: Any) -> Any:
     return str(list(value)) if isinstance(value, list | tuple) else value
 
 
-def parquet(table: pa.Table) -> bytes:
-    """The table as Parquet."""
+def in_form(table: pa.Table, form: str) -> bytes:
+    """The table as a file of one of the FORMS."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
+    FORMS[form](table, sink)
     return sink.getvalue().to_pybytes()
-
-
-def csv(table: pa.Table) -> bytes:
-    """The table as CSV."""
-    sink = io.BytesIO()
-    pa_csv.write_csv(table, sink, pa_csv.WriteOptions(quoting_style="needed"))
-    return sink.getvalue()
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

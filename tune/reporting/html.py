@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from tune.analysis.plotting import ReportFigure, svg
 from tune.analysis.published import deviations
 from tune.analysis.report_table import ReportTable
-from tune.analysis.significance import ModelComparison, comparisons
+from tune.analysis.significance import comparisons
 from tune.analysis.statistics import LEVEL
 from tune.reporting.table import Table, marks
 
@@ -47,19 +47,13 @@ def summary(table: Table) -> str:
         return "Imported checkpoints alone: nothing was trained here."
     best = max(rows, key=lambda row: row.metric.rank(row.test))
     done = sum(len(cells) for row in rows for cells in row.by_lr.values())
-    finished = f"{done} of {len(study.cells)} cells have a result."
-    sentences = [finished, f"Best mean on test clips: {best.label}.", best.sentence(), _differing(comparisons(rows))]
-    return " ".join(filter(None, sentences))
-
-
-def _differing(compared: Sequence[ModelComparison]) -> str:
-    """A sentence on the models that the seeds show to differ."""
-    if not compared:
-        return ""
+    sentences = [f"{done} of {len(study.cells)} cells have a result.", f"Best mean on test clips: {best.label}."]
+    compared = comparisons(rows)
     pairs = [f"{one.first} and {one.second}" for one in compared if one.adjusted <= LEVEL]
-    if not pairs:
-        return "No difference between models is shown by these seeds (exact paired tests, below)."
-    return f"Shown to differ by these seeds (exact paired tests, below): {'; '.join(pairs)}."
+    differing = [f"Shown to differ by these seeds (exact paired tests, below): {'; '.join(pairs)}."] if pairs else []
+    if compared and not pairs:
+        differing = ["No difference between models is shown by these seeds (exact paired tests, below)."]
+    return " ".join([*sentences, best.sentence(), *differing])
 
 
 def inline(figure: ReportFigure) -> Markup:

@@ -1,6 +1,7 @@
 """One study: its settings, the status of each cell, and its table: ``python tune/study.py show NAME``."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from tune.core.console import duration, plain, print_document, print_lines, print_table
@@ -88,8 +89,10 @@ def cell_row(study: Study, one: CellStatus) -> tuple[str, ...]:
 
 
 def document(study: Study, cells: list[CellStatus], table: Table | None, missing: str) -> dict[str, Any]:
-    """The overview by name."""
-    planned = experiments(study)
+    """The overview by name; the remarks are there without a table, too, where they can be read."""
+    planned, remarks = experiments(study), table.remarks() if table else []
+    with suppress(DamagedError):
+        remarks = remarks or (notes(study) if study.cells else [])
     return {
         "study": study.name, "folder": study.folder.root, "demo": study.demo,
         "stand_in": study.stand_in or None, "partial": list(study.partial),
@@ -98,17 +101,9 @@ def document(study: Study, cells: list[CellStatus], table: Table | None, missing
         "sampling": dict(study.sampling), "num_to_come": study.num_to_come, "driver": driver_of(study.folder),
         "metric": table.metric.name if table else study.metric.name if study.cells else None,
         "cells": [cell_record(study, one) for one in cells],
-        "rows": records(table) if table else [], "remarks": table.remarks() if table else _remarks(study),
+        "rows": records(table) if table else [], "remarks": remarks,
         "no_table": missing or None,
     }  # fmt: skip
-
-
-def _remarks(study: Study) -> list[str]:
-    """The remarks below a table, where they can be read without one."""
-    try:
-        return notes(study) if study.cells else []
-    except DamagedError:
-        return []
 
 
 def cell_record(study: Study, one: CellStatus) -> dict[str, Any]:

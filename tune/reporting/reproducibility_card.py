@@ -14,11 +14,8 @@ from tune.core.study import RATE, Study
 from tune.reporting.reproducibility import answers
 from tune.reporting.setup_tables import cells, compute, missing, rerun, setup
 
-NAME = "reproducibility"
 MAIN = ("torch", "ray", "optuna", "mlflow", "numpy", "pyarrow", "safetensors", "torchvision", "escnn")
 """The distributions in the Markdown; the JSON has all."""
-Section = tuple[str, Sequence[str]]
-"""A heading and the paragraphs under it."""
 
 
 def write_card(study: Study, folder: Folder) -> None:
@@ -26,36 +23,33 @@ def write_card(study: Study, folder: Folder) -> None:
     card = all_masked(answers(study))
     forms = {"md": markdown(card), "json": json.dumps(card, indent=2, ensure_ascii=False) + "\n"}
     for ending, text in forms.items():
-        if folder.read(f"{NAME}.{ending}") != text.encode():
-            folder.write(f"{NAME}.{ending}", text.encode())
+        name, content = f"reproducibility.{ending}", text.encode()
+        if folder.read(name) != content:
+            folder.write(name, content)
 
 
 def markdown(card: Mapping[str, Any]) -> str:
-    """The card as Markdown."""
+    """The card as Markdown: every question with its answer."""
+    sections = {
+        "Research type": research_type(card),
+        "Pseudocode": [PSEUDOCODE],
+        "Open source code": source_code(card["code"]),
+        "Open datasets": datasets(card["data"]),
+        "Dataset splits": splits(card["data"]),
+        "Hardware specification": hardware(card["hardware"]),
+        "Software dependencies": software(card["code"], card["hardware"]),
+        "Experiment setup": setup(card["setup"], is_trained(card)),
+        "Compute": compute(card["compute"]),
+        "Deviations from the published protocol": deviations(card),
+        "What is missing": missing(card),
+        "Rerun": rerun(card),
+        "Cells": cells(card["cells"]),
+    }
     mark = f" ({card['marks']})" if card["marks"] else ""
     parts = [f"# Reproducibility of study {card['study']}{mark}", bullets(card["notes"])]
-    for heading, paragraphs in sections(card):
+    for heading, paragraphs in sections.items():
         parts += [f"## {heading}", *paragraphs]
     return "\n\n".join(parts) + "\n"
-
-
-def sections(card: Mapping[str, Any]) -> list[Section]:
-    """Every question with its answer."""
-    return [
-        ("Research type", research_type(card)),
-        ("Pseudocode", [PSEUDOCODE]),
-        ("Open source code", source_code(card["code"])),
-        ("Open datasets", datasets(card["data"])),
-        ("Dataset splits", splits(card["data"])),
-        ("Hardware specification", hardware(card["hardware"])),
-        ("Software dependencies", software(card["code"], card["hardware"])),
-        ("Experiment setup", setup(card["setup"], is_trained(card))),
-        ("Compute", compute(card["compute"])),
-        ("Deviations from the published protocol", deviations(card)),
-        ("What is missing", missing(card)),
-        ("Rerun", rerun(card)),
-        ("Cells", cells(card["cells"])),
-    ]
 
 
 PSEUDOCODE = (
@@ -96,8 +90,8 @@ def source_code(code: Mapping[str, Any]) -> list[str]:
     """The records of code, with the number of cells that each trained."""
     header = ("code", "first used", "version", "commit", "uncommitted diff", "SHA-256 of the sources", "cells")
     lines = [
-        (name, _moment(one["first_used_at"]), one["version"] or UNKNOWN, one["commit"] or "no git", _diff(name, one),
-         one["source_sha256"], str(len(one["cells"])))
+        (name, time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(one["first_used_at"])), one["version"] or UNKNOWN,
+         one["commit"] or "no git", _diff(name, one), one["source_sha256"], str(len(one["cells"])))
         for name, one in code["records"].items()
     ]  # fmt: skip
     text = f"Distribution `{code['distribution']}`, MIT licence. `code/` beside this file holds a record for each code "
@@ -117,10 +111,6 @@ def _diff(name: str, one: Mapping[str, Any]) -> str:
         return "none" if one["commit"] else "unknown"
     kept = f"in code/{name}.json" if one["diff"] is not None else "too long to store"
     return f"{kept} (SHA-256 {one['diff_sha256'][:12]})"
-
-
-def _moment(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
 def datasets(data: Mapping[str, Any]) -> list[str]:
@@ -193,8 +183,8 @@ def software(code: Mapping[str, Any], machines: Sequence[Mapping[str, Any]]) -> 
     ]
     names = ("python", "torch", "ray")
     workers = sorted({", ".join(f"{name} {one.get(name) or UNKNOWN}" for name in names) for one in machines})
-    parts = [
-        "The search command ran with (every distribution with its exact version: `code/`, and `code` in the JSON):"
+    return [
+        "The search command ran with (every distribution with its exact version: `code/`, and `code` in the JSON):",
+        grid(("code", "python", *MAIN, "distributions"), lines) if lines else f"Versions are {UNKNOWN}.",
+        *([f"Trials ran with: {'; '.join(workers)}."] if workers else []),
     ]
-    parts.append(grid(("code", "python", *MAIN, "distributions"), lines) if lines else f"Versions are {UNKNOWN}.")
-    return [*parts, f"Trials ran with: {'; '.join(workers)}."] if workers else parts

@@ -164,30 +164,25 @@ def imported_row_cells(imported: ImportedCell, result: CellResult) -> tuple[str,
 
 def records(table: Table) -> list[dict[str, Any]]:
     """The rows by name, with all digits; published values only where they may stand."""
-    trained = [_record(row) | _published_record(table, row) for row in table.rows]
-    return trained + [_imported_record(*one) | _published_record(table, None) for one in table.imported]
-
-
-def _record(row: ModelRow) -> dict[str, Any]:
-    return {
-        "model": row.model, "where": dict(row.where), "origin": "trained here", "parameters": row.num_parameters,
-        "learning_rate": row.lr, "n": row.num_seeds, "n_planned": row.num_planned,
-        **_numbers(row.metric, row.validation, row.test), "test_deviation": row.test_deviation,
-    }  # fmt: skip
-
-
-def _imported_record(imported: ImportedCell, result: CellResult) -> dict[str, Any]:
-    origin = f"imported, not trained here: {imported.file_name} (sha256 {imported.sha256})"
-    return {
-        "model": imported.cell.experiment.model.name, "where": {}, "origin": origin,
-        "parameters": result.num_parameters, "learning_rate": None, "n": 1, "n_planned": 1,
-        **_numbers(imported.cell.metric, result.validation, result.test),
-        "test_deviation": None,
-    }  # fmt: skip
-
-
-def _numbers(metric: Metric, validation: float, test: float) -> dict[str, float]:
-    return {f"validation_{metric.name}": validation, f"test_{metric.name}": test}
+    validation, test = f"validation_{table.metric.name}", f"test_{table.metric.name}"
+    trained = [
+        {
+            "model": row.model, "where": dict(row.where), "origin": "trained here", "parameters": row.num_parameters,
+            "learning_rate": row.lr, "n": row.num_seeds, "n_planned": row.num_planned, validation: row.validation,
+            test: row.test, "test_deviation": row.test_deviation, **_published_record(table, row),
+        }
+        for row in table.rows
+    ]  # fmt: skip
+    elsewhere = [
+        {
+            "model": imported.cell.experiment.model.name, "where": {},
+            "origin": f"imported, not trained here: {imported.file_name} (sha256 {imported.sha256})",
+            "parameters": result.num_parameters, "learning_rate": None, "n": 1, "n_planned": 1,
+            validation: result.validation, test: result.test, "test_deviation": None, **_published_record(table, None),
+        }
+        for imported, result in table.imported
+    ]  # fmt: skip
+    return trained + elsewhere
 
 
 def _published_record(table: Table, row: ModelRow | None) -> dict[str, Any]:

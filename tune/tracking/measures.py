@@ -41,7 +41,7 @@ def log_record(tracker: Tracker, results: Results, record: RunRecord) -> bool:
     if run.data.tags.get(tag) == digest:
         return False
     with tempfile.TemporaryDirectory() as scratch:
-        for name, data in {f"{results.name}.json": content, **record.files()}.items():
+        for name, data in {f"{results.kind.name}.json": content, **record.files()}.items():
             (Path(scratch) / name).write_bytes(data)
         tracker.log_files(run.info.run_id, Path(scratch), results.view)
     now, logged = int(time.time() * 1000), run.data.metrics

@@ -18,8 +18,6 @@ from tune.tracking.run_tree import NODE
 
 MODELS, CURVES = "models", "curves"
 """The names of the views in links."""
-TAG = "mlflow.sharedViewState."
-"""The prefix of a saved view's tag."""
 LINE = "model and learning rate"
 """The tag with the line of a cell's curves."""
 CHOSEN = "chosen"
@@ -36,13 +34,11 @@ NUM_COLORS = 29
 """The number of colors in MLflow's palette."""
 FIRST = "first"
 """The section of the first charts."""
-LOCAL_PAGES = "http://127.0.0.1:5000"
-"""The default address of ``mlflow ui``."""
 
 
 def links(tracking_uri: str, experiment_id: str) -> dict[str, str]:
-    """The address of each view."""
-    pages = tracking_uri.rstrip("/") if tracking_uri.startswith("http") else LOCAL_PAGES
+    """The address of each view; of a database in the pages that ``mlflow ui`` serves by default."""
+    pages = tracking_uri.rstrip("/") if tracking_uri.startswith("http") else "http://127.0.0.1:5000"
     return {view: f"{pages}/{route(experiment_id, view)}" for view in (MODELS, CURVES)}
 
 
@@ -94,7 +90,9 @@ def view_tags(study: Study, rows: Sequence[ModelRow], stamp: int) -> dict[str, s
         CURVES: (f"Training curves by model{mark}", curves_state(study, rows), stamp),
     }
     return {
-        f"{TAG}{view}": json.dumps({"name": name, "createdAt": when, "updatedAt": when, "state": json.dumps(state)})
+        f"mlflow.sharedViewState.{view}": json.dumps(
+            {"name": name, "createdAt": when, "updatedAt": when, "state": json.dumps(state)}
+        )
         for view, (name, state, when) in views.items()
     }
 

@@ -124,11 +124,6 @@ class TrackingListener(SearchCallback):
         if status in METHODS:
             self._later(METHODS[status], cell)
 
-    @property
-    def pending(self) -> int:
-        """The number of events that are not logged yet."""
-        return len(self._tasks)
-
     def close(self, seconds: float) -> None:
         """Finish the current task and drop the others; raises ViewError where that takes longer than ``seconds``.
 

@@ -1,12 +1,11 @@
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from data.kth import clips as module
-from data.kth.annotations import clips_of, read_annotation, video_of
-from data.kth.clips import Cut, decoded, write_clips
+from data.kth.annotations import read_annotation, video_of
+from data.kth.clips import Cut, decoded
 from data.kth.decode import decode
-from data.preparing.frames import fingerprint, frames_of
+from data.preparing.frames import fingerprint
 
 NAME = "person01_boxing_d1"
 
@@ -77,21 +76,3 @@ def test_videos_are_decoded_in_order(rendered, two_cpus, monkeypatch):
     for video, frames, error in done:
         assert error == ""
         np.testing.assert_array_equal(frames, decode(paths[video.name], 32))
-
-
-def test_files_hold_the_clips_in_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "ROWS_PER_FILE", 2)
-    video = video_of(NAME, [(0, 39), (20, 70), (50, 99)])
-    rows = list(Cut().clips(video, footage(100), ""))
-    files, summary = write_clips(rows, tmp_path)
-    assert [(file.name, file.rows) for file in files] == [
-        ("clips-00000.parquet", 2),
-        ("clips-00001.parquet", 1),
-    ]
-    tables = [pq.read_table(tmp_path / file.name) for file in files]
-    ids = [name for table in tables for name in table["id"].to_pylist()]
-    assert ids == [part.id for _, part in clips_of([video])] == [row["id"] for row in summary]
-    frames = [frames for table in tables for frames in frames_of(table["frames"])]
-    for ours, row in zip(frames, rows, strict=True):
-        np.testing.assert_array_equal(ours, row["frames"])
-    assert "frames" not in summary[0]

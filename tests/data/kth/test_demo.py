@@ -9,7 +9,7 @@ from data.kth import demo
 from data.kth.annotations import ACTIONS, read_annotation, video_of
 from data.kth.decode import decode
 from data.kth.demo import DemoConfig, frames_of, main, render
-from data.kth.figures import CYCLE, body_of, phases, pose_of
+from data.kth.figures import body_of, phases
 from fernn.seeding import generator
 
 
@@ -88,23 +88,6 @@ def test_a_folder_of_real_videos_is_refused(tmp_path):
     with pytest.raises(DataError, match="holds videos that are not rendered"):
         render(tmp_path, persons=1)
     assert (tmp_path / "person01_boxing_d1_uncomp.avi").read_bytes() == b"real"
-
-
-def test_jogging_and_running_show_the_same_poses(monkeypatch):
-    poses = [pose_of(action, body_of(1), np.linspace(0, 6, 50), generator("x")) for action in ("jogging", "running")]
-    for (_, one), (_, other) in zip(poses[0].chains, poses[1].chains, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_jogging_and_running_differ_in_tempo_and_their_tempi_overlap():
-    def tempi(action):
-        draws = (phases(action, body_of(1 + i % 25), 2, generator("x", i)) for i in range(500))
-        return np.array([float(phase[1] - phase[0]) for phase in draws])
-
-    jogging, running = tempi("jogging"), tempi("running")
-    assert np.median(running) > 1.3 * np.median(jogging)
-    assert running.min() < jogging.max()
-    assert CYCLE["running"] < CYCLE["jogging"] < CYCLE["walking"]
 
 
 def test_a_passing_figure_is_everywhere_equally_often_whatever_its_pace():

@@ -81,7 +81,7 @@ def test_the_manifest_says_what_there_is(prepared):
 
 
 def test_the_hash_depends_on_the_content_alone(prepared, videos, tmp_path, monkeypatch):
-    monkeypatch.setattr("data.kth.clips.ROWS_PER_FILE", 7)
+    monkeypatch.setattr(module, "ROWS_PER_FILE", 7)
     again = prepare(tmp_path / "out", videos=videos)
     assert len(again.files) == 4
     assert again.hash == prepared[0].hash

@@ -1,75 +1,57 @@
-import subprocess
-import sys
+from itertools import combinations
+from pathlib import Path
 
-import numpy as np
-import pyarrow.parquet as pq
 import pytest
-import ray.data
 
-from data.kth.schema import SCHEMA, ClipRow, clip_table, content_hash
-from data.preparing.frames import fingerprint, frames_of
+from data.kth.annotations import clips_of, read_annotation
+from data.kth.schema import content_hash, count_by_split, split_of
+from fernn.config.kth import PERSONS
 
-READ_WITHOUT_RAY = """
-import sys
-import pyarrow.parquet as pq
-frames = pq.read_table(sys.argv[1])["frames"].chunk(0)
-assert "ray" not in sys.modules
-print([shape for shape in frames.field("shape").to_pylist()], sum(frames.field("data").flatten().to_pylist()))
-"""
+PUBLISHED = Path(__file__).parent / "00sequences.txt"
 
 
-def row(index, num_frames):
-    frames = np.random.default_rng(index).integers(0, 256, (num_frames, 4, 5), dtype=np.uint8)
-    place = {"first": 3, "last": 3 + num_frames - 2, "num_frames": 100, "scenario": 1, "action": "walking"}
-    return ClipRow(id=f"clip-{index}", person=index, label=0, frames=frames, sha256=fingerprint(frames), **place)
+@pytest.mark.parametrize("name", PERSONS)
+def test_no_person_is_in_two_parts_and_none_is_left_out(name):
+    parts = PERSONS[name].values()
+    assert all(not one & other for one, other in combinations(parts, 2))
+    assert frozenset().union(*parts) == set(range(1, 26))
 
 
-ROWS = [row(0, 3), row(1, 7), row(2, 1)]
+@pytest.mark.parametrize("name", PERSONS)
+def test_every_clip_of_a_person_goes_to_one_part(name):
+    parts_of = {}
+    for video, _ in clips_of(read_annotation(PUBLISHED)):
+        parts_of.setdefault(video.person, set()).add(split_of(video.person, name))
+    assert set(map(len, parts_of.values())) == {1}
 
 
-@pytest.fixture
-def path(tmp_path):
-    pq.write_table(clip_table(ROWS), tmp_path / "clips.parquet")
-    return tmp_path / "clips.parquet"
+def test_clips_counted_from_the_annotation_alone():
+    counts = count_by_split(video.person for video, _ in clips_of(read_annotation(PUBLISHED)))
+    assert list(counts["paper"].values()) == [1517, 380, 473]
+    assert list(counts["official"].values()) == [754, 758, 858]
 
 
-def test_clips_come_back_through_pyarrow(path):
-    table = pq.read_table(path)
-    assert table.schema.equals(SCHEMA)
-    for frames, expected in zip(frames_of(table["frames"]), ROWS, strict=True):
-        np.testing.assert_array_equal(frames, expected["frames"])
-    assert table["id"].to_pylist() == ["clip-0", "clip-1", "clip-2"]
-
-
-def test_a_slice_of_a_table_keeps_its_own_frames(path):
-    frames = frames_of(pq.read_table(path)["frames"].slice(1, 1))
-    np.testing.assert_array_equal(frames[0], ROWS[1]["frames"])
-
-
-def test_clips_come_back_through_plain_pyarrow(path):
-    done = subprocess.run(
-        [sys.executable, "-c", READ_WITHOUT_RAY, str(path)], capture_output=True, text=True, check=True
+def test_the_papers_split_is_the_default():
+    assert [split_of(person) for person in (1, 16, 17, 20, 21, 25)] == (
+        ["train", "train", "validation", "validation", "test", "test"]
     )
-    total = sum(int(row["frames"].sum()) for row in ROWS)
-    assert done.stdout == f"[[3, 4, 5], [7, 4, 5], [1, 4, 5]] {total}\n"
 
 
-def test_frames_are_read_without_the_tensor_type(path):
-    column = pq.read_table(path)["frames"]
-    storage = column.cast(SCHEMA.field("frames").type.storage_type)
-    np.testing.assert_array_equal(frames_of(storage)[1], ROWS[1]["frames"])
+def test_unknown_split_and_person_are_refused():
+    with pytest.raises(ValueError, match="split must be one of paper, official, got 'random'"):
+        split_of(1, "random")
+    with pytest.raises(ValueError, match="person must be 1 to 25, got 26"):
+        split_of(26)
 
 
-def test_clips_come_back_through_ray_data(path, two_cpus):
-    rows = {row["id"]: row for row in ray.data.read_parquet(str(path)).iter_rows()}
-    for expected in ROWS:
-        np.testing.assert_array_equal(rows[expected["id"]]["frames"], expected["frames"])
-        assert rows[expected["id"]]["frames"].dtype == np.uint8
+ROW = {"id": "clip-0", "label": 0, "first": 3, "last": 4, "num_frames": 100, "sha256": "0" * 64}
+OTHER = {"id": "clip-1", "label": 0, "first": 3, "last": 8, "num_frames": 100, "sha256": "1" * 64}
+ROWS = [ROW, OTHER]
 
 
 def test_the_content_hash_covers_data_set_size_order_and_every_clip():
     changes = ({"id": "x"}, {"label": 1}, {"first": 0}, {"last": 99}, {"num_frames": 99}, {"sha256": "x"})
-    changed = [content_hash("kth", 32, [ROWS[0] | change, *ROWS[1:]]) for change in changes]
+    changed = [content_hash("kth", 32, [ROW | change, OTHER]) for change in changes]
     others = [
         content_hash("kth-demo", 32, ROWS),
         content_hash("kth", 64, ROWS),
@@ -80,4 +62,4 @@ def test_the_content_hash_covers_data_set_size_order_and_every_clip():
 
 def test_the_content_hash_is_the_same_on_every_machine():
     expected = "e5c0fbd58a90a3b63f79ebb9c28e08a2356dcaef2ea5b7768c7e3bbaba55c36e"
-    assert content_hash("kth", 32, [ROWS[0] | {"sha256": "0" * 64}]) == expected
+    assert content_hash("kth", 32, [ROW | {"sha256": "0" * 64}]) == expected

@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.errors import DataError, DownloadError, ManifestError
+from data.errors import DownloadError, ManifestError
 from data.manifest import Manifest
-from data.mnist import demo
-from data.mnist.known import MNIST
 from data.mnist.prepare import folder_of, prepare
-from data.mnist.schema import read_parts
+from data.mnist.schema import MNIST, read_parts
 from data.mnist.source import NAMES
 from data.registry import stand_in
 from tests.data.mnist.layouts import SIZES, idx
@@ -65,19 +63,6 @@ def test_a_failed_download_names_the_way_out(tmp_path, monkeypatch):
     monkeypatch.setattr("torchvision.datasets.MNIST.download", refuse)
     with pytest.raises(DownloadError, match=r"MNIST cannot be downloaded .*: give --files DIR"):
         prepare(tmp_path / "out")
-
-
-def test_rendered_digits_are_marked_deterministic_and_unlike_each_other(tmp_path, monkeypatch):
-    monkeypatch.setattr(demo, "NUM_DIGITS", {"train": 40, "test": 20})
-    manifest = demo.prepare(tmp_path / "one")
-    assert (
-        manifest.demo and manifest.dataset == "rendered-digits" and manifest.hash == demo.prepare(tmp_path / "two").hash
-    )
-    pictures = read_parts(folder_of(tmp_path / "one"), manifest)["train"].pictures
-    assert len(np.unique(pictures.reshape(40, -1), axis=0)) == 40
-    assert pictures.max() > 200 and (pictures[:, [0, -1]] == 0).all() and pictures.mean() > 10
-    with pytest.raises(DataError, match="holds rendered-digits, asked for is mnist"):
-        prepare(tmp_path / "one")
 
 
 @pytest.mark.skipif("FERNN_MNIST" not in os.environ, reason="FERNN_MNIST names a folder with MNIST's files")

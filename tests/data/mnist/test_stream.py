@@ -7,15 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from data.mnist.prepare import folder_of, prepare
-from data.mnist.render import draw_rotating, draw_translating
-from data.mnist.schema import Part
-from data.mnist.stream import Digits, draw, read_digits
+from data.mnist.schema import Part, read_parts
+from data.mnist.stream import Digits, draw
 from fernn.config import RotatingMNISTConfig, TranslatingMNISTConfig
-from fernn.flows import RotationFlow
 from fernn.seeding import generator
 
 COUNTS = (12, 4, 6)
@@ -36,39 +33,6 @@ def digits():
 def joined(batches):
     batches = list(batches)
     return torch.cat([batch.clips for batch in batches]), torch.cat([batch.labels for batch in batches])
-
-
-@pytest.mark.parametrize("size", [28, 31])
-def test_drifting_digits_equal_a_plain_loop(size):
-    random = np.random.default_rng(1)
-    pictures = random.integers(0, 256, (3, 2, 28, 28)).astype(np.uint8)
-    velocities, starts = random.integers(-3, 4, (3, 2, 2)), random.integers(0, size, (3, 2, 2))
-    found = draw_translating(pictures, velocities, starts, 7, size)
-    extra = size - 28
-    for sample in range(3):
-        for time in range(7):
-            planes = []
-            for digit in range(2):
-                pad = (extra // 2, extra - extra // 2)
-                plane = torch.from_numpy(np.pad(pictures[sample, digit], (pad, pad)))
-                move = tuple((starts[sample, digit] + time * velocities[sample, digit]).tolist())
-                planes.append(torch.roll(plane.int(), move, (0, 1)))
-            assert torch.equal(found[sample, time].int(), sum(planes).clamp(max=255))
-
-
-@pytest.mark.parametrize("size", [40, 28, 44])
-def test_turning_digits_equal_a_plain_loop(size):
-    random = np.random.default_rng(2)
-    pictures = random.integers(0, 256, (2, 2, 28, 28)).astype(np.uint8)
-    velocities, starts = np.array([[[10.0], [-40.0]], [[0.0], [90.0]]]), random.uniform(0, 360, (2, 2, 1))
-    found = draw_rotating(pictures, velocities, starts, 4, size)
-    flow, cut = RotationFlow((0,), 1), (size - 40) // 2
-    for sample in range(2):
-        for time in range(4):
-            still = [F.pad(torch.from_numpy(pictures[sample, digit]) / 255, [6] * 4) for digit in range(2)]
-            angles = (starts[sample] + time * velocities[sample])[:, 0]
-            planes = [F.pad(flow.act(plane, angle), [cut] * 4) for plane, angle in zip(still, angles, strict=True)]
-            torch.testing.assert_close(found[sample, time], sum(planes).clamp(max=1), rtol=0, atol=2e-5)
 
 
 @BOTH
@@ -131,6 +95,6 @@ def test_published_draws_are_repeated(name, tmp_path, golden_folder):
     expected = values.get("out.sequences_u8", values.get("out.sequences"))
     data = TRANSLATING if name == "translating" else replace(ROTATING, size=28)
     data = replace(data, num_frames=expected.shape[1], protocol="published", num_sequences=(1, 1, len(expected)))
-    clips, labels = joined(read_digits(folder_of(tmp_path), manifest).stream(data, 4).evaluation("test"))
+    clips, labels = joined(Digits(read_parts(folder_of(tmp_path), manifest)).stream(data, 4).evaluation("test"))
     assert torch.equal(labels, values["out.labels"])
     torch.testing.assert_close(clips, expected, rtol=0, atol=1e-5)

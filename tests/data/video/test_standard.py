@@ -107,7 +107,7 @@ def test_the_published_file_is_known_in_every_layout_and_others_are_marked(files
     (folder / standard.SOURCE).write_bytes(header + clips.tobytes())  # as NumPy wrote files until 1.13
     monkeypatch.setattr(standard, "MD5", hashlib.md5((folder / standard.SOURCE).read_bytes()).hexdigest())
     monkeypatch.setattr(standard, "NUM_CLIPS", 3)
-    monkeypatch.setattr("data.mnist.known.MNIST", standard.mnist.prepare(tmp_path / "digits", files=folder).hash)
+    monkeypatch.setattr("data.mnist.schema.MNIST", standard.mnist.prepare(tmp_path / "digits", files=folder).hash)
     assert np.array_equal(np.load(folder / standard.SOURCE), clips)
     assert stand_in(standard.prepare(tmp_path / "npy", files=folder)) == ""
     (folder / standard.SOURCE).unlink()

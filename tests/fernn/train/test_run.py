@@ -3,14 +3,14 @@
 import torch
 
 from fernn.experiment import Experiment
-from fernn.train.run import Run, initial_model, to_unit
+from fernn.train.run import Run, to_unit
 from tests.fernn.train.noise import Noise, experiment
 
 
 def test_seeds_decide_weights_and_nothing_else_does():
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    one, same, other = (initial_model(experiment(seed=seed)).head.weight for seed in (0, 0, 1))
+    one, same, other = (Run.start(experiment(seed=seed)).model.head.weight for seed in (0, 0, 1))
     assert torch.equal(one, same) and not torch.equal(one, other)
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -25,7 +25,7 @@ def test_prediction_restores_the_mode_and_keeps_the_order():
 
 def test_a_rotating_networks_weights_do_not_depend_on_what_was_built_before():
     fields = {"data.name": "rotating-mnist", "model": "grnn", "model.hidden_fields": 1, "model.group_order": 4}
-    first, second = (initial_model(Experiment().override(fields)) for _ in range(2))
+    first, second = (Run.start(Experiment().override(fields)).model for _ in range(2))
     assert all(torch.equal(one, same) for one, same in zip(first.parameters(), second.parameters(), strict=True))
 
 

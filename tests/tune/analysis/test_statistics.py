@@ -14,7 +14,6 @@ from tune.analysis.statistics import (
     choose_lr,
     fewest_pairs,
     holm,
-    margin,
     mean_and_deviation,
     paired_permutation,
     paired_power,
@@ -120,11 +119,12 @@ def test_the_interval_of_a_difference_is_welchs():
     ],
 )
 def test_a_verdict_follows_from_the_interval(interval, said):
-    assert verdict(interval, margin(ACCURACY, 0.6)) == said
+    assert verdict(interval, ACCURACY, 0.6) == said
 
 
 def test_the_bound_of_a_compatible_error_is_a_quarter_of_it():
-    assert margin(ERROR, 0.02) == pytest.approx(0.005)
+    assert verdict((-0.004, 0.004), ERROR, 0.02) == "compatible"
+    assert verdict((-0.006, 0.004), ERROR, 0.02) == "under-powered"
 
 
 def test_advice_says_what_three_seeds_cannot_show():

@@ -121,5 +121,5 @@ def test_programs_read_metrics_without_nan_and_the_end_with_its_code(study, told
 def test_a_finished_study_ends_with_zero_unless_a_view_is_behind(tmp_path, spoken, told):
     done = finished_study(tmp_path / "s", {**SPACE, "optim.lr": (1e-2,)}, HITS)
     for output in (spoken[0], told[0]):
-        assert output.left(Outcome(done, [], {})) == 0
-        assert output.left(Outcome(done, [], {}, ["Optuna is behind"])) == 1
+        assert output.left(Outcome(done, {}, {})) == 0
+        assert output.left(Outcome(done, {}, {}, ["Optuna is behind"])) == 1

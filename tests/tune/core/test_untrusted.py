@@ -39,9 +39,7 @@ from tune.core.given_weights import initial_weights
 from tune.core.protocol import find_study, load_study
 from tune.core.sealing import DamagedError, sealed_line, write_sealed
 from tune.core.study import StudyError, key_of
-from tune.measures.frame_quality import file_of
-from tune.measures.length import measured_horizon
-from tune.measures.velocity import measured_radius
+from tune.measures.registry import MEASURES
 from tune.report import Options as ReportOptions
 from tune.report import main as report
 from tune.report import markdown
@@ -110,6 +108,11 @@ def test_a_study_with_a_file_that_was_tampered_with_is_reported_or_refused(study
     check()
 
 
+def result_of(name):
+    """Reads what a measure keeps in a cell's folder."""
+    return lambda folder: MEASURES[name].file_of(folder).read()
+
+
 SUBJECT = {"key": "k", "weights_sha256": "w", "radius": 2, "horizon": 3}
 SEALED = {
     "attempt.json": ({"id": "i", "host": "h", "pid": 1, "started": 2.5}, CellFolder.attempt),
@@ -117,9 +120,9 @@ SEALED = {
     "stopped.json": ({"reason": "halved"}, CellFolder.stopped),
     "codes.json": ({"entries": [{"first_epoch": 1, "code": "c"}]}, CellFolder.codes),
     "machines.json": ({"entries": [{"host": "h", "threads": 1}]}, CellFolder.machines),
-    "velocity.json": ({"subject": SUBJECT, "grid": {"accuracy": [[0.5]]}}, measured_radius),
-    "length.json": ({"subject": SUBJECT, "mean": [0.1, 0.2], "deviation": [0.1, 0.3]}, measured_horizon),
-    "quality/usual.json": ({"subject": SUBJECT, "frames": {"0": {}}}, lambda folder: file_of(folder, "usual").read()),
+    "velocity.json": ({"subject": SUBJECT, "grid": {"accuracy": [[0.5]]}}, result_of("velocity")),
+    "length.json": ({"subject": SUBJECT, "mean": [0.1, 0.2], "deviation": [0.1, 0.3]}, result_of("length")),
+    "quality/usual.json": ({"subject": SUBJECT, "frames": {"0": {}}}, result_of("quality")),
 }
 """By name of a cell's file: what stands in it, and who reads it."""
 

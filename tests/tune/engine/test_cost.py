@@ -69,7 +69,7 @@ def test_a_probe_measures_a_step_and_counts_parameters():
 
 
 @pytest.mark.parametrize(
-    ("held", "hardware", "expected"),
+    ("resources", "hardware", "expected"),
     [
         (Resources(1, 0), machine(2, 0), 2),
         (Resources(0.5, 0, max_concurrent=3), machine(2, 0), 3),
@@ -79,16 +79,16 @@ def test_a_probe_measures_a_step_and_counts_parameters():
         (Resources(1, 0.25), Hardware((Node(2, 0),), (Node(8, 1, count=3),)), 12),
     ],
 )
-def test_the_scarcest_resource_decides_how_many_run_at_once(held, hardware, expected):
-    assert estimate.concurrency_of(held.cpus, held.gpus, held, hardware) == expected
+def test_the_scarcest_resource_decides_how_many_run_at_once(resources, hardware, expected):
+    assert estimate.concurrency_of(resources.cpus, resources.gpus, resources, hardware) == expected
 
 
 def test_each_model_costs_by_what_its_trials_hold(monkeypatch, tmp_path):
     monkeypatch.setattr(estimate, "probe", lambda experiment, cpus, beside: (0.5 / cpus, 100_000))
     cells = plan_cells(Experiment(), {"model": ("grnn", "3dcnn"), "seed": (0, 1)}, "hash", settings={"epochs": 6})
     study = Study("s", Folder(str(tmp_path)), {"model": ("grnn", "3dcnn"), "seed": (0, 1)}, cells)
-    held = Resources(by_model={"3dcnn": (4, 0)})
-    cost = estimate.cost_of(study, cells, num_clips, held, machine(4, 0))
+    resources = Resources(by_model={"3dcnn": (4, 0)})
+    cost = estimate.cost_of(study, cells, num_clips, resources, machine(4, 0))
     assert cost.seconds == 2 * 620 * 0.5 / 4 + 2 * 620 * 0.125 and cost.concurrency == 4
 
 

@@ -28,7 +28,7 @@ def test_the_best_rate_that_fits_is_chosen_and_fewer_trials_where_they_do_as_wel
 
 
 @pytest.mark.parametrize(
-    ("have", "cpus", "expected"),
+    ("hardware", "cpus", "expected"),
     [
         (Hardware((Node(16, 1),)), 1, [(1, 1, 1), (2, 1, 0.5), (4, 1, 0.25), (8, 1, 0.125)]),
         (Hardware((Node(16, 0), Node(8, 2))), 2, [(1, 2, 1), (2, 2, 0.5)]),  # four CPUs to a GPU
@@ -36,8 +36,8 @@ def test_the_best_rate_that_fits_is_chosen_and_fewer_trials_where_they_do_as_wel
         (Hardware((Node(64, 0), Node(6, 0))), 1, [(1, 6, 0), (2, 3, 0), (4, 1, 0)]),
     ],
 )
-def test_trials_are_laid_out_on_one_gpu_or_on_one_machines_cpus(have, cpus, expected):
-    assert layouts(Resources(cpus), have, num_cells=100) == expected
+def test_trials_are_laid_out_on_one_gpu_or_on_one_machines_cpus(hardware, cpus, expected):
+    assert layouts(Resources(cpus), hardware, num_cells=100) == expected
 
 
 def test_no_more_trials_are_laid_out_than_there_are_cells_for():
@@ -48,12 +48,14 @@ def test_no_more_trials_are_laid_out_than_there_are_cells_for():
 
 
 def test_measuring_ends_where_the_memory_is_short(monkeypatch):
-    found = {1: reading(1, 100, 0.3), 2: reading(2, 150, 0.55), 4: reading(4, 200, 0.9)}
+    by_count = {1: reading(1, 100, 0.3), 2: reading(2, 150, 0.55), 4: reading(4, 200, 0.9)}
     places = layouts(Resources(), Hardware((Node(16, 1),)), num_cells=100)
-    monkeypatch.setattr(packing, "side_by_side", lambda experiment, trials, cpus, gpus: found[trials])
-    assert measure(Experiment(), places) == [found[1], found[2]]
-    monkeypatch.setattr(packing, "side_by_side", lambda experiment, trials, *share: found[1] if trials == 1 else None)
-    assert measure(Experiment(), places) == [found[1]]
+    monkeypatch.setattr(packing, "side_by_side", lambda experiment, trials, cpus, gpus: by_count[trials])
+    assert measure(Experiment(), places) == [by_count[1], by_count[2]]
+    monkeypatch.setattr(
+        packing, "side_by_side", lambda experiment, trials, *share: by_count[1] if trials == 1 else None
+    )
+    assert measure(Experiment(), places) == [by_count[1]]
 
 
 def test_a_machine_that_is_never_free_is_not_waited_for(two_cpus, monkeypatch):
@@ -66,11 +68,11 @@ def test_a_machine_that_is_never_free_is_not_waited_for(two_cpus, monkeypatch):
 def test_trials_side_by_side_are_measured_once(two_cpus, tmp_path, monkeypatch):
     monkeypatch.setattr(packing, "SECONDS", 0.1)
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1)}, "hash", settings=SMALL)
-    study, have = Study("s", Folder(str(tmp_path / "s")), {}, cells), Hardware((Node(2, 0),))
-    found = pack(study, cells, Resources(), have, keep=True)
-    assert [(one.trials, one.cpus, one.gpus) for one in found["grnn"]] == [(1, 2, 0), (2, 1, 0)]
-    assert all(one.clips_per_second > 0 and 0 < one.memory < 0.9 for one in found["grnn"])
+    study, hardware = Study("s", Folder(str(tmp_path / "s")), {}, cells), Hardware((Node(2, 0),))
+    measured = pack(study, cells, Resources(), hardware, keep=True)
+    assert [(reading.trials, reading.cpus, reading.gpus) for reading in measured["grnn"]] == [(1, 2, 0), (2, 1, 0)]
+    assert all(reading.clips_per_second > 0 and 0 < reading.memory < 0.9 for reading in measured["grnn"])
     monkeypatch.setattr(packing, "side_by_side", None)
-    assert pack(study, cells, Resources(), have, keep=False) == found
+    assert pack(study, cells, Resources(), hardware, keep=False) == measured
     with pytest.raises(TypeError):  # on other machines it is measured anew
         pack(study, cells, Resources(), Hardware((Node(1, 0),)), keep=False)

@@ -41,9 +41,9 @@ def seen(monkeypatch):
 @pytest.fixture
 def study(tmp_path):
     """Four cells, of which the first is finished."""
-    found = planned_study(tmp_path / "s", {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1, 2, 3)})
-    finish_cell(found, found.cells[0], (5, 5))
-    return found
+    study = planned_study(tmp_path / "s", {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1, 2, 3)})
+    finish_cell(study, study.cells[0], (5, 5))
+    return study
 
 
 def counts(seen):
@@ -58,8 +58,8 @@ def test_a_cell_is_followed_from_start_to_end(seen, study):
     cell, other = study.cells[1:3]
     with Monitor(study) as monitor:
         assert counts(seen) == {"done": 1, "waiting": 3}
-        told_apart = {labels[1] for labels in seen["fernn_cells"]}
-        assert told_apart == {"done", "running", "waiting", "stopped", "diverged", "failed", "damaged"}
+        statuses = {labels[1] for labels in seen["fernn_cells"]}
+        assert statuses == {"done", "running", "waiting", "stopped", "diverged", "failed", "damaged"}
         monitor.on_status(cell, "running")
         monitor.on_epoch(cell, row(1, **{"memory/cpu_bytes": 5e8}))
         monitor.on_epoch(cell, row(2, **{"memory/cpu_bytes": 6e8}))

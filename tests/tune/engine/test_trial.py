@@ -11,8 +11,8 @@ from tune.engine.trial import Span, is_out_of_memory, keep_first, reset_globals,
 
 
 def test_memory_that_runs_out_is_known_by_its_words():
-    for said in ("CUDA out of memory. Tried", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED when"):
-        assert is_out_of_memory(RuntimeError(said))
+    for text in ("CUDA out of memory. Tried", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED when"):
+        assert is_out_of_memory(RuntimeError(text))
     assert is_out_of_memory(torch.OutOfMemoryError()) and not is_out_of_memory(RuntimeError("shapes do not fit"))
 
 

@@ -1,4 +1,4 @@
-"""A study of KTH that is measured: cells with initial weights, closed as trials close them."""
+"""A study of KTH that is measured: cells with initial weights, closed as trials close them; and rows by hand."""
 
 import shutil
 from dataclasses import replace
@@ -9,6 +9,7 @@ import pytest
 from data.kth.stream import ClipStream, Footage
 from fernn.experiment import Experiment
 from fernn.train.run import Run
+from tune.analysis.results import CellResult, ModelRow
 from tune.core.folder import Folder
 from tune.core.protocol import save_study
 from tune.core.study import Study, plan_cells
@@ -52,3 +53,18 @@ def original(two_cpus, footage, tmp_path_factory):
 def study(original, tmp_path):
     """A copy of the study that a test may change."""
     return replace(original, folder=Folder(str(shutil.copytree(original.folder.root, tmp_path / "s"))))
+
+
+@pytest.fixture
+def row():
+    """Makes a row of a study's table with measured cells, one for each seed, from the contents of their files."""
+
+    def made(kind, base, way, contents, tensors=None, **more):
+        cells = plan_cells(base, {"seed": tuple(range(len(contents)))}, "hash")
+        study = Study("s", Folder("nowhere"), {}, cells)
+        results = [CellResult(cell, 10, 0.1, 0.1, {}) for cell in cells]
+        lr = base.optim.lr
+        model = ModelRow("m", 10, lr, len(cells), len(cells), 0.1, 0.1, None, {lr: results}, {}, "m")
+        return kind(model, cells, study, way, contents, tensors or {}, **more)
+
+    return made

@@ -14,8 +14,9 @@ from tune.core.folder import Folder
 from tune.core.protocol import save_study
 from tune.core.result import Result
 from tune.core.study import Study, plan_cells
-from tune.measures.frame_quality import USUAL
-from tune.measures.predictor_quality import PredictorMeasurement, Tailoring, at_places, spread, tailoring_of
+from tune.measures.frame_quality import Settings
+from tune.measures.model_quality import USUAL
+from tune.measures.predictor_quality import PredictorMeasurement, Tailoring, at_places, spread
 from tune.measures.registry import MEASURES, measured_results
 from tune.tracking.measures import log_all_results
 from tune.tracking.mlflow_tracker import Tracker
@@ -59,10 +60,14 @@ def study(tmp_path):
     return study
 
 
+def measurement(study, tailoring):
+    (cell,) = study.cells
+    return PredictorMeasurement(MEASURES["quality"], cell, study.cell_folder(cell), USUAL, tailoring)
+
+
 def measured(study, **asked):
     """A measurement and its document."""
-    (cell,), counted = study.cells, []
-    one = PredictorMeasurement(cell, study.cell_folder(cell), tailoring_of(2, **asked))
+    one, counted = measurement(study, Settings(2, **asked).tailoring()), []
     assert one.result() is None
     one.measure(Clips(), counted.append)
     assert sum(counted) == one.num_units(Clips())
@@ -77,7 +82,7 @@ def models_of(study):
 
 
 def test_steps_that_harm_validation_clips_are_not_taken(study):
-    one, found = measured(study, lr=1e3, quantity="brightness", num_clips=5)
+    one, found = measured(study, inner_lr=1e3, quantity="brightness", clips=5)
     (errors,) = found["validation"].values()
     assert (
         found["own_steps"] == 0
@@ -86,23 +91,23 @@ def test_steps_that_harm_validation_clips_are_not_taken(study):
     )
     plain, tailored = models_of(study)
     assert plain.by_frame("mse")[0].tolist() == tailored.by_frame("mse")[0].tolist()
-    assert (tailored.own_steps(found), tailored.num_steps, plain.num_steps) == (0, 2, 0) and not tailored.maps
+    assert (tailored.own_steps(found), tailored.num_steps, plain.num_steps) == (0, 2, 0) and not tailored.tensors
     assert [row["purpose"] for row in one.folder.openings()] == ["quality evaluation"]
 
 
 def test_the_rate_and_the_steps_with_the_least_validation_error_are_taken(study):
-    _, found = measured(study, lr=None, optimizer=None, quantity=None, num_clips=3)
+    _, found = measured(study, inner_lr=None, optimizer=None, quantity=None, clips=3)
     tried = found["validation"]
     assert set(tried) == {"1e-05", "0.0001", "0.001"} and found["num_clips"] == 3
     assert tried[f"{found['inner_lr']:g}"][found["own_steps"]] == min(min(errors) for errors in tried.values())
     _, tailored = models_of(study)
-    assert "validation chose" in tailored.steps_words() and set(tailored.maps) == {"frames", "heat"}
+    assert "validation chose" in tailored.steps_words() and set(tailored.tensors) == {"frames", "heat"}
 
 
 def test_another_way_is_another_result(study):
-    one, _ = measured(study, lr=1e-3, quantity="brightness", num_clips=1)
-    assert PredictorMeasurement(one.cell, one.folder, Tailoring(quantity="brightness")).result() is None
-    again, found = measured(study, lr=1e-4, quantity="brightness", num_clips=1)
+    one, _ = measured(study, inner_lr=1e-3, quantity="brightness", clips=1)
+    assert measurement(study, Tailoring(quantity="brightness")).result() is None
+    again, found = measured(study, inner_lr=1e-4, quantity="brightness", clips=1)
     assert one.result() is None and again.result() == found
     other = replace(one, way="lr-0.001")
     other.measure(Clips(), lambda count: None)
@@ -111,7 +116,7 @@ def test_another_way_is_another_result(study):
 
 
 def test_a_lost_mlflow_gets_each_way_again(study, tmp_path):
-    one, _ = measured(study, lr=1e-4, quantity="brightness", num_clips=1)
+    one, _ = measured(study, inner_lr=1e-4, quantity="brightness", clips=1)
     replace(one, way="lr-0.0001").measure(Clips(), lambda count: None)
     tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
     tracker.sync()
@@ -125,14 +130,14 @@ def test_a_lost_mlflow_gets_each_way_again(study, tmp_path):
 
 def test_a_rate_whose_later_steps_are_no_numbers_can_still_be_chosen(study, monkeypatch):
     errors = iter([[0.5, 0.4, float("nan")], [0.5, 0.6, 0.7], [0.5, 0.45, 0.41]])
-    one = PredictorMeasurement(study.cells[0], study.cell_folder(study.cells[0]), tailoring_of(2, None))
+    one = measurement(study, Settings(2).tailoring())
     monkeypatch.setattr(PredictorMeasurement, "_read", lambda *_: iter([{"outer": torch.tensor([next(errors)])}]))
     own, rate, tried = one._chosen(None, None, Clips(), None)
     assert (own, rate) == (1, 1e-5) and tried["1e-05"][2] is None
 
 
 def test_without_steps_a_cell_predicts_in_batches_and_nothing_is_tailored(study):
-    one = PredictorMeasurement(study.cells[0], study.cell_folder(study.cells[0]), tailoring_of(0, None))
+    one = measurement(study, Settings(0).tailoring())
     one.measure(Clips(), lambda count: None)
     found = one.result()
     assert set(found["frames"]) == {"0"} and found["validation"] == {} and found["outer"]["mean"][0] > 0

@@ -23,12 +23,18 @@ from tune.core.protocol import save_study
 from tune.core.study import Study, StudyError, plan_cells
 from tune.measures.measure import ShownRow
 from tune.measures.registry import MEASURES
-from tune.measures.velocity import PARTIAL, WHOLE, VelocityMeasurement
+from tune.measures.velocity import PARTIAL, Settings
 from tune.tracking.measures import log_results
 
-RADIUS = 1
+RADIUS = Settings(1)
+WHOLE = "velocity.json"
 SCRIPT = Path(__file__).parents[3] / "tune/velocity_eval.py"
 VELOCITY = MEASURES["velocity"]
+
+
+def measurement(study, cell, radius=RADIUS):
+    (one,) = VELOCITY.measurements(study, [cell], radius)
+    return one
 
 
 def ignore(count):
@@ -47,11 +53,11 @@ def results_of(study):
 def measure_every_seed(study, footage):
     for row in model_rows(study):
         for one in row.chosen:
-            VelocityMeasurement.of(study, one.cell, RADIUS).measure(footage, ignore)
+            measurement(study, one.cell).measure(footage, ignore)
 
 
 def test_a_measurement_says_what_was_read_and_agrees_with_the_table(study, footage):
-    one = VelocityMeasurement.of(study, study.cells[0], RADIUS)
+    one = measurement(study, study.cells[0])
     one.measure(footage, ignore)
     record = record_of(one)
     assert record["grid"]["vy"] == record["grid"]["vx"] == [-1, 0, 1]
@@ -62,7 +68,7 @@ def test_a_measurement_says_what_was_read_and_agrees_with_the_table(study, foota
 
 
 def test_a_killed_measurement_goes_on_and_ends_in_the_same_numbers(study, footage, tmp_path):
-    one = VelocityMeasurement.of(study, study.cells[0], RADIUS)
+    one = measurement(study, study.cells[0])
     one.measure(footage, ignore)
     expected = record_of(one)
     one.folder.folder.delete(WHOLE)
@@ -83,11 +89,12 @@ def test_a_killed_measurement_goes_on_and_ends_in_the_same_numbers(study, footag
 
 
 def test_another_grid_and_other_weights_are_measured_anew(study, footage):
-    one, wider = (VelocityMeasurement.of(study, study.cells[0], radius) for radius in (0, 1))
+    one, wider = (measurement(study, study.cells[0], Settings(radius)) for radius in (0, 1))
     one.measure(footage, ignore)
     assert one.result() is not None and wider.result() is None
     wider.measure(footage, ignore)
-    assert one.result() is None and wider.measured().readings.grid == VelocityGrid.of(one.cell.experiment.data, 1)
+    assert one.result() is None and wider.grid == VelocityGrid.of(one.cell.experiment.data, 1)
+    assert wider.result()["grid"]["vy"] == [-1, 0, 1]
     assert record_of(wider)["test_openings"] == len(one.grid.names()) + len(wider.grid.names())
     one.folder.folder.write(BEST, study.cell_folder(study.cells[1]).folder.read(BEST))
     assert wider.result() is None
@@ -117,9 +124,9 @@ def test_the_registered_cell_is_the_best_one(study, footage, tmp_path):
         else:
             with pytest.raises(StudyError, match="is cell missing, which study 's' has not finished"):
                 best_cell(study, row, tracker)
-    VelocityMeasurement.of(study, odd, RADIUS).measure(footage, ignore)
+    measurement(study, odd).measure(footage, ignore)
     (model,) = VELOCITY.results(study, [shown_row(row, [odd])], RADIUS).models
-    assert [seed.cell for seed in model.seeds] == [odd] and model.document()["lr"] == odd.experiment.optim.lr
+    assert model.cells == [odd] and model.document()["lr"] == odd.experiment.optim.lr
     assert VELOCITY.results(study, [shown_row(row, [])], RADIUS) is None
 
 
@@ -147,9 +154,9 @@ def test_mlflow_shows_each_view_once(study, footage, tmp_path):
     assert {name: shown[f"velocity/{name}"] for name in ("V2", "vy_1_vx_-1")} == {
         name: model.statistics[name][0] for name in ("V2", "vy_1_vx_-1")
     }
-    seed = model.seeds[0]
-    assert tracker.run(f"cell/{seed.cell.key}").data.metrics["velocity/V1"] == seed.readings.by_name()["V1"]
-    for node, picture in (("study", "curves"), ("model/3dcnn", "heatmap"), (f"cell/{seed.cell.key}", "heatmap")):
+    key, readings = model.cells[0].key, model.readings(model.contents[0])
+    assert tracker.run(f"cell/{key}").data.metrics["velocity/V1"] == readings.by_name()["V1"]
+    for node, picture in (("study", "curves"), ("model/3dcnn", "heatmap"), (f"cell/{key}", "heatmap")):
         names = {entry.path for entry in tracker.client.list_artifacts(tracker.run(node).info.run_id, "velocity")}
         assert names == {f"velocity/{name}" for name in ("velocity.csv", "velocity.json", f"{picture}.png")}
 

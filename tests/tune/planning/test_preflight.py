@@ -15,7 +15,7 @@ INVALID_HOST = (403, b"Invalid Host header - possible DNS rebinding attack detec
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "reason"),
     [
         ((401, b""), "lets this user in, .* does not .401.: .* MLFLOW_TRACKING_USERNAME and"),
         ((403, b""), "lets this user in, .* does not .403.: .* MLFLOW_TRACKING_USERNAME and"),
@@ -27,9 +27,9 @@ INVALID_HOST = (403, b"Invalid Host header - possible DNS rebinding attack detec
         ((200, b"{}"), None),
     ],
 )
-def test_a_server_that_is_not_mlflow_or_wants_another_login_or_name_is_refused(answering, answer, said):
+def test_a_server_that_is_not_mlflow_or_wants_another_login_or_name_is_refused(answering, answer, reason):
     server = answering({"/health": (200, b"OK"), SEARCH: answer})
-    with nullcontext() if said is None else pytest.raises(StudyError, match=said):
+    with nullcontext() if reason is None else pytest.raises(StudyError, match=reason):
         check_tracking(f"http://user:password@{server}", "studies")
     check_tracking(f"http://user:password@{server}", "studies", given=False)
 
@@ -92,9 +92,9 @@ def test_a_proxy_may_have_mlflow_at_any_path_and_pass_its_calls_alone(answering)
     for path in paths:
         check_tracking(f"HTTP://{server}{path}", "studies")
         check_tracking(f"http://{without_health}{path}", "studies")
-    for one in (server, without_health):
-        with pytest.raises(StudyError, match=f"got the address of a page: give http://{one}$"):
-            check_tracking(f"http://{one}/api/2.0/mlflow/runs/search", "studies")
+    for address in (server, without_health):
+        with pytest.raises(StudyError, match=f"got the address of a page: give http://{address}$"):
+            check_tracking(f"http://{address}/api/2.0/mlflow/runs/search", "studies")
 
 
 @pytest.mark.parametrize("uri", ["databricks", "databricks://profile"])
@@ -117,7 +117,7 @@ def test_schemes_are_compared_in_lower_case():
 
 
 @pytest.mark.parametrize(
-    ("uri", "said"),
+    ("uri", "reason"),
     [
         ("http://mlflow:5000/#/experiments/3", "give http://mlflow:5000$"),
         ("http://mlflow:5000#/experiments/3/runs?x=1", "give http://mlflow:5000$"),
@@ -142,13 +142,13 @@ def test_schemes_are_compared_in_lower_case():
         ("postgresql://u:p@127.0.0.1:1/x", "must be a database that answers and lets this user in"),
     ],
 )
-def test_an_address_that_can_be_none_is_refused_with_what_to_give(uri, said):
-    with pytest.raises(StudyError, match=f"--tracking-uri .*{said}"):
+def test_an_address_that_can_be_none_is_refused_with_what_to_give(uri, reason):
+    with pytest.raises(StudyError, match=f"--tracking-uri .*{reason}"):
         check_tracking(uri, "studies")
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "reason"),
     [
         ("http://mlflow:5000", "a server of MLflow's is given with --tracking-uri"),
         ("redis://host", "unknown scheme 'redis'"),
@@ -158,8 +158,8 @@ def test_an_address_that_can_be_none_is_refused_with_what_to_give(uri, said):
         ("sqlite:///a.db", "must be another database than MLflow's"),
     ],
 )
-def test_an_address_for_optuna_is_looked_at_as_well(url, said):
-    with pytest.raises(StudyError, match=f"--optuna-storage .*{said}"):
+def test_an_address_for_optuna_is_looked_at_as_well(url, reason):
+    with pytest.raises(StudyError, match=f"--optuna-storage .*{reason}"):
         check_views(Records("s", "studies", "sqlite:///a.db", url))
 
 

@@ -1,4 +1,4 @@
-"""The report's page: everything in it, nothing beside it, readable without eyes; and what its tables say."""
+"""The report's page: everything in it, nothing beside it, readable without eyes."""
 
 import csv
 import io
@@ -7,10 +7,8 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.support.stored_study import finished_study
-from tune.analysis.report_table import text
-from tune.kth_search import PUBLISHED
 from tune.report import draw, write
-from tune.reporting.html import page, summary
+from tune.reporting.html import page
 from tune.reporting.table import Table
 from tune.reporting.tables import report_tables
 
@@ -117,44 +115,3 @@ def test_a_study_cannot_write_into_the_page(tmp_path):
     study = finished_study(tmp_path / "s", space, {("grnn", 1e-3, 0): (5, 4)}, partial=("<script>alert(1)</script>",))
     table = Table.of(study)
     assert "<script" not in page(table, report_tables(table), []).replace("&lt;script", "")
-
-
-def table_of(study, name):
-    return {table.name: table for table in report_tables(Table.of(study))}[name]
-
-
-def test_models_are_compared_on_equal_seeds(study):
-    (line,) = table_of(study, "comparisons").rows
-    names, pairs, gap, p, adjusted, advice = line
-    assert (names, pairs, p, adjusted) == ("grnn – 3dcnn", 3, 0.25, 0.25)
-    assert gap == pytest.approx(17 / 30 - 26 / 30)
-    assert "cannot be shown" in advice
-    assert "No difference between models is shown" in summary(Table.of(study))
-
-
-def test_what_choosing_on_test_clips_would_seem_to_gain_is_a_warning(study):
-    warnings = [said for said in table_of(study, "table").remarks if said.startswith("WARNING")]
-    assert warnings == [
-        "WARNING, grnn: learning rate 0.0001 is best on the test clips, with 0.867: 0.300 better than the one chosen "
-        "on validation. Choosing on test clips would seem to gain this much."
-    ]
-
-
-def test_published_values_have_a_verdict_and_its_rule(tmp_path):
-    hits = {("grnn", 1e-3, seed): (6, 7) for seed in (0, 1, 2)} | {("3dcnn", 1e-3, 0): (6, 7)}
-    space = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3,), "seed": (0, 1, 2)}
-    study = finished_study(tmp_path / "s", space, hits, settings={})
-    table = Table.of(study)
-    whole = Table(study, table.rows, (), table.search, ())  # as if nothing stood against the published values
-    found = {one.name: one for one in report_tables(whole)}["table"]
-    by_model = {line[0]: dict(zip(found.header, line, strict=True)) for line in found.rows}
-    assert by_model["grnn"]["published"] == f"{PUBLISHED['grnn'].mean:g} ± 0.03"
-    assert by_model["grnn"]["difference"].startswith("+0.035 [")
-    assert by_model["grnn"]["verdict"] == "under-powered"
-    assert by_model["3dcnn"]["verdict"] == "none: one seed has no deviation"
-    assert any(said.startswith("Verdict, by the 95 % interval") for said in found.remarks)
-
-
-@pytest.mark.parametrize("value, shown", [(None, "–"), (0.012345, "0.0123"), (12345, "12,345"), ("a", "a")])
-def test_values_read_well(value, shown):
-    assert text(value) == shown

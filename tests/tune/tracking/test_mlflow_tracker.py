@@ -80,12 +80,12 @@ def test_study_and_models_are_described(study, tmp_path):
 def test_the_views_are_written_once_and_follow_the_learning_rate_that_is_chosen(tmp_path, monkeypatch):
     space = {"model": ("grnn",), "optim.lr": (1e-2, 1e-3), "seed": (0,)}
     study = planned_study(tmp_path / "studies/s", space, partial=("person01",))
-    found = []
+    chosen = []
     for cell, hits in zip(study.cells, ((5, 5), (8, 5)), strict=True):
         finish_cell(study, cell, hits)
         tags, own, _ = said(shipped(study, uri(tmp_path)))
-        found.append([own[f"cell/{one.key}"].get("chosen") for one in study.cells if f"cell/{one.key}" in own])
-    assert found == [["True"], [None, "True"]]
+        chosen.append([own[f"cell/{other.key}"].get("chosen") for other in study.cells if f"cell/{other.key}" in own])
+    assert chosen == [["True"], [None, "True"]]
     envelope = json.loads(tags["mlflow.sharedViewState.curves"])
     state = json.loads(envelope["state"])
     assert "PARTIAL" in envelope["name"] and state["searchFilter"] == "tags.`chosen` = 'True'"
@@ -149,10 +149,10 @@ def test_another_study_of_the_same_name_is_refused(study, tmp_path):
 @pytest.mark.parametrize("call", ["create_run", "log_batch", "create_model_version", "set_registered_model_alias"])
 def test_what_a_server_kept_before_it_died_with_its_answer_is_not_doubled(study, tmp_path, monkeypatch, call):
     def dying(tracker):
-        kept = getattr(tracker.client, call)
+        original = getattr(tracker.client, call)
 
         def die(*arguments, **options):
-            kept(*arguments, **options)
+            original(*arguments, **options)
             raise MlflowException("the server died")
 
         return die

@@ -34,7 +34,7 @@ def measured(study, errors):
 
 def test_errors_stand_in_the_report_and_beside_the_accuracy(study, tmp_path):
     measured(study, HOLDS)
-    (table,) = [one for one in report_tables(Table.of(study)) if one.name == "law"]
+    (table,) = [table for table in report_tables(Table.of(study)) if table.name == "law"]
     assert table.rows == [("fernn-v1", 0.4, 0.4, 1e-7, 1e-15, "holds")]
     tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
     refresh(tracker, study)
@@ -51,8 +51,8 @@ def test_a_breach_is_said_and_takes_the_alias_away(study, tmp_path):
     measured(study, BREAKS)
     refresh(tracker, study)
     assert [registered_key(tracker.client, name) for name in names] == [None, grnn.best.key]
-    said = [remark for remark in Table.of(study).remarks() if remark.startswith("EQUIVARIANCE")]
-    assert said == [
+    remarks = [remark for remark in Table.of(study).remarks() if remark.startswith("EQUIVARIANCE")]
+    assert remarks == [
         "EQUIVARIANCE: the best checkpoint of fernn-v1 gets no alias “best”: equivariance error 1.0e-03 in float64, "
         "tolerance 1e-10."
     ]
@@ -60,11 +60,11 @@ def test_a_breach_is_said_and_takes_the_alias_away(study, tmp_path):
 
 def test_a_fernn_of_an_earlier_version_is_said_to_be_unmeasured(study):
     assert not json.loads(study.cell_folder(study.cells[0]).folder.read("done.json")).get("law_errors")
-    (table,) = [one for one in report_tables(Table.of(study)) if one.name == "law"]
+    (table,) = [table for table in report_tables(Table.of(study)) if table.name == "law"]
     assert table.rows == [("fernn-v1", "not measured: of an earlier version")]
 
 
 def test_numbers_that_are_none_are_a_breach_in_the_table(study):
     measured(study, HOLDS | {"circular/float32": float("nan")})
-    (table,) = [one for one in report_tables(Table.of(study)) if one.name == "law"]
+    (table,) = [table for table in report_tables(Table.of(study)) if table.name == "law"]
     assert table.rows[0][-1] == "equivariance error nan in float32, tolerance 1e-04"

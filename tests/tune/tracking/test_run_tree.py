@@ -60,8 +60,8 @@ def test_a_run_is_opened_once_marked_and_found_by_another_driver(tmp_path):
     above = tree.open("study", "s", data)
     run = tree.open("cell/1", "seed0", data, above, fields)
     assert tree.is_named("seed0", but="study") and not tree.is_named("seed0", but="cell/1")
-    for one in (tree, RunTree(client, experiment, {})):
-        assert one.open("cell/1", "another name", data, above, fields).info.run_id == run.info.run_id
+    for opened in (tree, RunTree(client, experiment, {})):
+        assert opened.open("cell/1", "another name", data, above, fields).info.run_id == run.info.run_id
     assert len(list(runs_of(client, experiment))) == 2
     tags = client.get_run(run.info.run_id).data.tags
     assert (tags["fernn.demo"], tags["mlflow.parentRunId"]) == ("True", above.info.run_id)

@@ -69,7 +69,7 @@ def test_a_lock_that_goes_away_is_caught_up_with_while_training(study, tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "reason"),
     [
         ((500, b"ill"), "answers 500 instead of"),
         ((502, b"<html></html>"), "answers 502 instead of"),
@@ -78,10 +78,10 @@ def test_a_lock_that_goes_away_is_caught_up_with_while_training(study, tmp_path,
         ((200, b'{"experiment": 3}'), "cannot be used"),
     ],
 )
-def test_whatever_a_server_answers_is_one_line(study, answering, answer, said):
+def test_whatever_a_server_answers_is_one_line(study, answering, answer, reason):
     server = answering({"/api/2.0/mlflow/experiments/get-by-name": answer})
     (line,) = lines_of(study, MLflowView(study, f"http://{server}").open)
-    assert line.startswith(f"MLflow is behind: http://{server} {said}") and "\n" not in line
+    assert line.startswith(f"MLflow is behind: http://{server} {reason}") and "\n" not in line
 
 
 def test_a_server_that_is_away_is_one_line(study):
@@ -120,8 +120,8 @@ def test_tables_that_were_being_made_are_moved_aside_and_a_pipe_stays(tmp_path, 
     file = tmp_path / "half.db"
     with closing(sqlite3.connect(file)) as connection:
         connection.execute(f"CREATE TABLE {table} (x INTEGER PRIMARY KEY AUTOINCREMENT)")
-    (said,) = repair_file(package, f"sqlite:///{file}")
-    assert "its tables were being made" in said and not file.exists()
+    (repair,) = repair_file(package, f"sqlite:///{file}")
+    assert "its tables were being made" in repair and not file.exists()
     os.mkfifo(file)
     with pytest.raises(ViewError, match="is no file"):
         repair_file(package, f"sqlite:///{file}")
@@ -165,7 +165,7 @@ def test_an_outage_delays_and_loses_nothing(two_cells, tmp_path, monkeypatch):
         listener.on_status(cell, "lost")
         listener.on_status(cell, "failed")
         listener.on_status(cell, "done")
-        wait_for(lambda: not listener.pending)
+        wait_for(lambda: not listener._tasks)
         listener.close(20)
         with pytest.raises(MlflowException):
             tracker.sync()
@@ -178,12 +178,15 @@ def test_a_failed_cell_and_an_unfinished_study_are_closed(two_cells, tmp_path):
     listener.on_status(two_cells.cells[0], "running")
     listener.on_status(two_cells.cells[1], "running")
     listener.on_status(two_cells.cells[0], "failed")
-    wait_for(lambda: not listener.pending)
+    wait_for(lambda: not listener._tasks)
     listener.close(20)
     tracker.close(complete=False)
-    found = {node: status for node, (_, status, *_) in shown(tracker).items()}
-    assert found[f"cell/{two_cells.cells[0].key}"] == "FAILED" and found[f"cell/{two_cells.cells[1].key}"] == "KILLED"
-    assert found["study"] == "KILLED"
+    statuses = {node: status for node, (_, status, *_) in shown(tracker).items()}
+    assert (
+        statuses[f"cell/{two_cells.cells[0].key}"] == "FAILED"
+        and statuses[f"cell/{two_cells.cells[1].key}"] == "KILLED"
+    )
+    assert statuses["study"] == "KILLED"
 
 
 def test_a_search_does_not_wait_for_a_server_that_hangs(two_cells, tmp_path, monkeypatch):
@@ -191,10 +194,10 @@ def test_a_search_does_not_wait_for_a_server_that_hangs(two_cells, tmp_path, mon
     tracker, cell = Tracker(two_cells, uri(tmp_path)), two_cells.cells[0]
     answers, calls, ship = threading.Event(), [], tracker.ship
 
-    def slow(one):
-        calls.append(one)
+    def slow(cell):
+        calls.append(cell)
         assert answers.wait(20)
-        ship(one)
+        ship(cell)
 
     monkeypatch.setattr(tracker, "ship", slow)
     listener, began = TrackingListener(view_of(tracker)), time.monotonic()
@@ -217,7 +220,7 @@ def test_a_search_that_has_ended_does_not_wait_for_a_server_that_hangs(two_cells
     listener = TrackingListener(view_of(tracker))
     listener.on_status(two_cells.cells[0], "running")
     listener.on_status(two_cells.cells[1], "running")
-    wait_for(lambda: listener.pending == 1)
+    wait_for(lambda: len(listener._tasks) == 1)
     with pytest.raises(ViewError, match="does not answer"):
         listener.close(0.1)
     answers.set()

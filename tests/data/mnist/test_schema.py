@@ -7,7 +7,7 @@ import pytest
 
 from data.errors import DataError
 from data.manifest import Manifest
-from data.mnist import known
+from data.mnist import schema
 from data.mnist.prepare import folder_of, prepare
 from data.mnist.schema import Part, content_hash
 from data.mnist.source import NAMES, read_source
@@ -24,10 +24,10 @@ def parts(seed):
 @pytest.fixture
 def mnist(monkeypatch):
     """The digits of seed 0 are taken for MNIST, the labels of seed 1 for Fashion-MNIST's."""
-    monkeypatch.setattr(known, "MNIST", content_hash(parts(0)))
-    monkeypatch.setattr(known, "MNIST_PARTS", {name: content_hash({name: part}) for name, part in parts(0).items()})
+    monkeypatch.setattr(schema, "MNIST", content_hash(parts(0)))
+    monkeypatch.setattr(schema, "MNIST_PARTS", {name: content_hash({name: part}) for name, part in parts(0).items()})
     labels = [hashlib.sha256(bytes(part.labels.tolist())).hexdigest() for part in parts(1).values()]
-    monkeypatch.setattr(known, "LABELS", dict.fromkeys(labels, "Fashion-MNIST"))
+    monkeypatch.setattr(schema, "LABELS", dict.fromkeys(labels, "Fashion-MNIST"))
 
 
 def test_mnist_is_known_in_every_layout_and_its_manifest_is_as_before(mnist, tmp_path):
@@ -36,7 +36,7 @@ def test_mnist_is_known_in_every_layout_and_its_manifest_is_as_before(mnist, tmp
     assert stand_in(manifest) == "" and set(manifest.details) == {"files"}
     (tmp_path / "b").mkdir()
     np.savez(tmp_path / "b/mnist.npz", **arrays())
-    assert read_source(tmp_path / "b").hash == manifest.hash == known.MNIST
+    assert read_source(tmp_path / "b").hash == manifest.hash == schema.MNIST
     assert prepare(tmp_path / "out", files=tmp_path / "b") == manifest
 
 
@@ -67,7 +67,7 @@ def test_a_mixture_names_each_part(mnist, tmp_path):
 def test_of_several_sets_mnist_is_taken_and_said(mnist, tmp_path, capsys):
     four_files(tmp_path, lambda name: f"FashionMNIST/raw/{name}", seed=1)
     four_files(tmp_path, lambda name: f"MNIST/raw/{name}")
-    assert read_source(tmp_path).hash == known.MNIST
+    assert read_source(tmp_path).hash == schema.MNIST
     assert "MNIST/raw is taken, of " in capsys.readouterr().err
 
 
@@ -93,10 +93,10 @@ def test_what_an_earlier_version_prepared_without_looking_is_marked(mnist, tmp_p
 
 
 def test_the_published_files_of_other_sets_are_known_by_torchvisions_lists():
-    published = known._published()
+    published = schema._published()
     assert (
         published["8d4fb7e6c68d591d4c3dfef9ec88bf0d"]
         == published["bef4ecab320f06d8554ea6380940ec79"]
         == "Fashion-MNIST"
     )
-    assert {*published.values()} == {*known.TITLES.values()}
+    assert {*published.values()} == {*schema.TITLES.values()}

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from data.errors import AnnotationError, ArchiveError, DataError, ManifestError, VideoError
 from data.kth.annotations import parse_annotation, read_annotation
-from data.kth.archives import extract
 from data.kth.decode import decode, encode
-from data.kth.prepare import folder_of, prepare
+from data.kth.prepare import folder_of
+from data.kth.source import extract
 from data.manifest import MANIFEST, Manifest
-from data.mnist.idx import read_labels, read_pictures
+from data.mnist.formats import read_labels, read_pictures
 from data.sources.arrays import read_arrays
 from tests.support.mutations import JSON, bounded_memory, mutations, tried
 
@@ -46,10 +46,8 @@ def archives():
 
 
 @pytest.fixture(scope="module")
-def prepared_folder(tmp_path_factory, rendered):
-    out = tmp_path_factory.mktemp("prepared")
-    prepare(out, videos=rendered, size=8)
-    return folder_of(out, 8)
+def prepared_folder(prepared):
+    return folder_of(prepared, 8)
 
 
 def everything(folder):

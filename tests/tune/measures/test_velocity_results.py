@@ -1,0 +1,69 @@
+"""What the table, the figures and MLflow show of velocity generalization."""
+
+import pytest
+
+from fernn.experiment import Experiment
+from tune.measures.registry import MEASURES
+from tune.measures.velocity import Settings
+from tune.measures.velocity_results import ModelVelocity, VelocityResults, grid_figure, log_scale
+from tune.rotating_mnist_search import SEARCH as ROTATING
+
+GRID = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9]]
+KTH = {"grid": {"accuracy": GRID}, "drawn": {"V0": 0.5, "V1": 0.4, "V2": 0.3}, "num_clips": 7}
+OTHER = KTH | {"drawn": {"V0": 0.7, "V1": 0.6, "V2": 0.5}}
+TURNS = {"grid": {"mse": [[0.3, 0.1, 0.2]]}, "drawn": {"V0": 0.1, "V1": 0.2}, "num_clips": 7}
+
+
+@pytest.fixture
+def results(row):
+    model = row(ModelVelocity, Experiment(), Settings(1), [KTH, OTHER])
+    return VelocityResults(MEASURES["velocity"], model.study, [model])
+
+
+def test_a_reading_has_its_place_on_the_grid(results):
+    readings = results.models[0].readings(KTH).by_name()
+    assert (readings["V1"], readings["vy_-1_vx_1"], readings["vy_1_vx_0"]) == (0.4, 0.3, 0.8)
+
+
+def test_the_document_has_means_over_seeds_and_the_study_they_belong_to(results):
+    (document,) = results.documents()
+    assert (document["n"], document["num_clips"], document["seeds"], document["training_range"]) == (2, 7, [0, 1], 2)
+    assert document["accuracy"]["V0"] == {"mean": pytest.approx(0.6), "deviation": pytest.approx(0.02**0.5)}
+    assert document["accuracy"]["vy_0_vx_0"] == {"mean": 0.5, "deviation": 0.0}
+
+
+def test_the_table_has_a_column_for_each_range(results):
+    table = results.table()
+    assert table.header[3:] == ("V_0", "V_1", "V_2")
+    assert table.rows == [["m", "0.0003", "2", "0.600 ± 0.141", "0.500 ± 0.141", "0.400 ± 0.141"]]
+
+
+def test_figures_name_the_numbers_they_draw(results):
+    curves, heatmap = results.figures()
+    assert curves.words.endswith("with velocities from V0, V1, V2. m: 0.600, 0.500, 0.400.")
+    assert "at 9 velocities, from 0.100 to 0.900; trained on velocities up to 2." in heatmap.words
+    (axes,) = curves.figure.axes
+    assert [line.get_label() for line in axes.lines] == ["chance", "m (n = 2)"]
+    assert axes.lines[0].get_ydata()[0] == pytest.approx(1 / 6)
+
+
+def test_runs_get_numbers_by_name_and_a_csv_with_places(results):
+    first, _, model, study = results.run_records()
+    assert {point.name: point.value for point in first.points}["velocity/vy_-1_vx_1"] == 0.3
+    lines = model.files()["velocity.csv"].decode().splitlines()
+    assert lines[0] == "name,vy,vx,mean,deviation,n" and lines[4] == "vy_-1_vx_-1,-1,-1,0.1,0.0,2"
+    assert study.points == [] and set(study.files()) == {"velocity.csv", "curves.png"}
+    assert first.document["num_clips"] == 7 and set(first.files()) == {"velocity.csv", "heatmap.png"}
+
+
+def test_a_grid_of_one_row_is_a_curve_over_the_angle(row):
+    model = row(ModelVelocity, ROTATING.base, Settings(1), [TURNS])
+    (axes,) = grid_figure(model.readings(TURNS), model.metric, 1).axes
+    assert axes.lines[0].get_xdata().tolist() == [-10, 0, 10] and axes.get_yscale() == "log"
+    assert list(model.curve()) == ["angle_-10", "angle_0", "angle_10"]
+
+
+def test_colours_span_a_factor_of_ten_or_more(row):
+    model = row(ModelVelocity, ROTATING.base, Settings(1), [TURNS])
+    scale = log_scale(model.readings(TURNS))
+    assert (scale.vmin, scale.vmax) == (0.1, 1.0)

@@ -1,0 +1,61 @@
+"""A study's table: its rows as text and by name, its marks, and the remarks below it."""
+
+from dataclasses import replace
+
+import pytest
+
+from fernn.train.task import ACCURACY
+from tests.support.stored_study import finished_study, planned_study
+from tune.core.study import StudyError
+from tune.reporting.table import Table, absent, columns, mark_lines, marks, notes, records, row_cells
+
+SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3,), "seed": (0, 1)}
+HITS = {("grnn", 1e-3, 0): (5, 4), ("grnn", 1e-3, 1): (5, 6), ("3dcnn", 1e-3, 0): (9, 8)}
+
+
+@pytest.mark.parametrize(
+    ("names", "text"), [(("a",), "a missing or skipped"), (tuple("abcde"), "a, b, c and 2 more missing or skipped")]
+)
+def test_the_first_three_of_what_is_absent_are_named(names, text):
+    assert absent(names) == text
+
+
+def test_every_mark_stands_in_the_same_order_with_its_reason(tmp_path):
+    study = planned_study(tmp_path / "s", SPACE, demo=True, partial=("x",), stand_in="y")
+    assert marks(study) == "DEMO STAND-IN PARTIAL"
+    assert [line.partition(":")[0] for line in mark_lines(study)] == ["DEMO", "STAND-IN", "PARTIAL"]
+    assert marks(planned_study(tmp_path / "t", SPACE)) == ""
+
+
+def test_rows_are_text_for_people_and_numbers_by_name_for_programs(tmp_path):
+    table = Table.of(finished_study(tmp_path / "s", SPACE, HITS, demo=True))
+    assert columns(ACCURACY)[-1] == "test accuracy"
+    grnn, cnn = table.texts()
+    assert grnn == ("grnn", "1,234", "0.001", "2", "0.500", "0.500 ± 0.141") == row_cells(table.rows[0])
+    assert cnn[3:] == ("1 of 2", "0.900", "0.800")
+    record = records(table)[1]
+    assert (record["test_accuracy"], record["n"], record["n_planned"], record["test_deviation"]) == (0.8, 1, 2, None)
+    assert record["origin"] == "trained here" and "published" not in record
+
+
+def test_cells_that_are_missing_or_have_diverged_are_counted(tmp_path):
+    study = finished_study(tmp_path / "s", SPACE, HITS)
+    assert notes(study)[-1] == "INCOMPLETE: 1 of 4 cells have no result yet."
+    folder = study.cell_folder(study.cells[3])
+    folder.take_over()
+    folder.fail("the loss is nan", diverged=True)
+    assert notes(study)[-1].startswith("DIVERGED, and without a result: 3dcnn lr 0.001 seed 1.")
+
+
+def test_a_sampler_and_halving_are_named(tmp_path):
+    study = planned_study(tmp_path / "s", SPACE)
+    sampling = {"lr_range": (1e-4, 1e-2), "sampler": "tpe"}
+    lines = notes(replace(study, scheduler="halving", sampling=sampling, num_to_come=3))
+    assert any("Optuna's TPE sampler" in line and "from 0.0001 to 0.01" in line for line in lines)
+    assert any("it stopped 0 learning rates early" in line for line in lines)
+    assert lines[-1] == "INCOMPLETE: 4 of 4 cells have no result yet, and 3 more are to be proposed."
+
+
+def test_a_study_without_results_has_no_table(tmp_path):
+    with pytest.raises(StudyError, match="'s' has no finished cell yet"):
+        Table.of(planned_study(tmp_path, SPACE))

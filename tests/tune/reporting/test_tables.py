@@ -1,0 +1,92 @@
+"""The tables of a report: comparisons on equal seeds, warnings, verdicts, equivariance, and cost."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from tests.support.stored_study import finished_study
+from tune.kth_search import PUBLISHED
+from tune.reporting.html import summary
+from tune.reporting.table import Table
+from tune.reporting.tables import check_text, largest_errors, report_tables
+
+SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2)}
+HITS = {
+    ("grnn", 1e-3, 0): (5, 4), ("grnn", 1e-3, 1): (6, 7), ("grnn", 1e-3, 2): (6, 6),
+    ("grnn", 1e-4, 0): (4, 9), ("grnn", 1e-4, 1): (4, 8), ("grnn", 1e-4, 2): (4, 9),
+    ("3dcnn", 1e-3, 0): (9, 9), ("3dcnn", 1e-3, 1): (9, 8), ("3dcnn", 1e-3, 2): (9, 9),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return finished_study(tmp_path_factory.mktemp("tables") / "s", SPACE, HITS, demo=True)
+
+
+def table_of(study, name):
+    return {table.name: table for table in report_tables(Table.of(study))}[name]
+
+
+def test_models_are_compared_on_equal_seeds(study):
+    (line,) = table_of(study, "comparisons").rows
+    names, pairs, gap, p, adjusted, advice = line
+    assert (names, pairs, p, adjusted) == ("grnn – 3dcnn", 3, 0.25, 0.25)
+    assert gap == pytest.approx(17 / 30 - 26 / 30)
+    assert "cannot be shown" in advice
+    assert "No difference between models is shown" in summary(Table.of(study))
+
+
+def test_what_choosing_on_test_clips_would_seem_to_gain_is_a_warning(study):
+    warnings = [said for said in table_of(study, "table").remarks if said.startswith("WARNING")]
+    assert warnings == [
+        "WARNING, grnn: learning rate 0.0001 is best on the test clips, with 0.867: 0.300 better than the one chosen "
+        "on validation. Choosing on test clips would seem to gain this much."
+    ]
+
+
+def test_published_values_have_a_verdict_and_its_rule(tmp_path):
+    hits = {("grnn", 1e-3, seed): (6, 7) for seed in (0, 1, 2)} | {("3dcnn", 1e-3, 0): (6, 7)}
+    space = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3,), "seed": (0, 1, 2)}
+    study = finished_study(tmp_path / "s", space, hits, settings={})
+    table = Table.of(study)
+    whole = Table(study, table.rows, (), table.search, ())  # as if nothing stood against the published values
+    found = {one.name: one for one in report_tables(whole)}["table"]
+    by_model = {line[0]: dict(zip(found.header, line, strict=True)) for line in found.rows}
+    assert by_model["grnn"]["published"] == f"{PUBLISHED['grnn'].mean:g} ± 0.03"
+    assert by_model["grnn"]["difference"].startswith("+0.035 [")
+    assert by_model["grnn"]["verdict"] == "under-powered"
+    assert by_model["3dcnn"]["verdict"] == "none: one seed has no deviation"
+    assert any(said.startswith("Verdict, by the 95 % interval") for said in found.remarks)
+
+
+def with_errors(row, *errors):
+    """The row with one chosen cell for each of the equivariance errors."""
+    cells = [replace(one, law_errors=values) for one, values in zip(row.chosen, errors, strict=True)]
+    return replace(row, by_lr={row.lr: cells})
+
+
+def test_the_largest_error_over_seeds_counts_also_where_it_is_no_number(study):
+    row = with_errors(
+        Table.of(study).rows[0], {"own/float32": 0.5}, {"own/float32": 0.75, "circular/float32": 1e-7}, {}
+    )
+    assert largest_errors(row) == {"own/float32": 0.75, "circular/float32": 1e-7}
+    broken = with_errors(row, {"own/float32": 0.5}, {"own/float32": math.nan}, {"own/float32": 0.25})
+    assert math.isnan(largest_errors(broken)["own/float32"])
+
+
+def test_a_check_is_of_the_best_checkpoint_and_names_other_seeds_that_break_the_law(study):
+    row = Table.of(study).rows[0]
+    held, broken = {"circular/float32": 1e-7}, {"circular/float32": 0.5}
+    assert check_text(row) == "not measured: of an earlier version"
+    assert check_text(with_errors(row, held, held, {"own/float32": 0.5})) == "holds"
+    best = [one.cell == row.best for one in row.chosen].index(True)
+    errors = [held if place == best else broken for place in range(3)]
+    others = ", ".join(str(place) for place in range(3) if place != best)
+    assert check_text(with_errors(row, *errors)) == f"holds; broken by seed {others}"
+    assert check_text(with_errors(row, *[{"own/float32": 0.5}] * 3)) == "no check: its flow interpolates"
+
+
+def test_cost_is_summed_over_all_learning_rates(study):
+    (grnn, cnn) = table_of(study, "cost").rows
+    assert grnn[:2] == ("grnn", 6) and cnn[:2] == ("3dcnn", 3) and grnn[3] is None
