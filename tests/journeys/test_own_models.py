@@ -18,7 +18,7 @@ from tune.core.study import Cell, cell_of, plan_cells
 from tune.engine.cost import probe
 
 SMALL = ["--lrs", "1e-3", "--set", "data.size=8", "--set", "model.hidden_channels=4"]
-PAGE = Path(__file__).parents[3] / "docs/extend/model.md"
+PAGE = Path(__file__).parents[2] / "docs/extend/model.md"
 
 
 @pytest.fixture
