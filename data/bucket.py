@@ -23,8 +23,8 @@ def is_bucket(address: str) -> bool:
     """Whether the address of data is that of a bucket; raises DataError for a URL of another kind."""
     scheme, separator, _ = address.partition("://")
     if separator and scheme not in SCHEMES:
-        known = ", ".join(f"{name}://" for name in SCHEMES)
-        raise DataError(f"data must be in a folder or at a URL that begins with {known}, got {address!r}")
+        schemes = ", ".join(f"{name}://" for name in SCHEMES)
+        raise DataError(f"data must be in a folder or at a URL that begins with {schemes}, got {address!r}")
     return bool(separator)
 
 

@@ -75,7 +75,7 @@ def _run(body: Body, phase: Array, rng: np.random.Generator) -> Pose:
 
 
 def _gait(body: Body, phase: Array, leg: tuple[float, float], arm: tuple[float, float], lean: float) -> Pose:
-    """A walking or running figure: how far its thigh and knee, upper arm and elbow turn, and its trunk leans."""
+    """A walking or running figure: thigh and knee, upper arm and elbow turn so far, and the trunk leans, in radians."""
     sides, (swing, knee), (arms, elbow) = (phase, phase + np.pi), leg, arm
     legs = [_leg(body, swing * np.sin(side), knee * np.maximum(np.cos(side), 0.0)) for side in sides]
     hip = -_rise(legs)
