@@ -21,12 +21,12 @@ WAYS = ("bottom", "top", "convection", "temperature dissipation", "energy dissip
 def nusselt(layer: Layer, state: State) -> dict[str, float]:
     """The Nusselt number of one moment, by each of :data:`WAYS`."""
     flux = layer.heat_flux(state).mean(axis=1) / layer.diffusivity
-    found = (
+    values = (
         flux[0], flux[-1], 1 + buoyancy_work(layer, state) / layer.diffusivity,
         temperature_dissipation(layer, state) / layer.diffusivity,
         1 + energy_dissipation(layer, state) / layer.diffusivity,
     )  # fmt: skip
-    return dict(zip(WAYS, map(float, found), strict=True))
+    return dict(zip(WAYS, map(float, values), strict=True))
 
 
 def kinetic_energy(layer: Layer, state: State) -> float:

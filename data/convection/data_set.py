@@ -5,10 +5,8 @@ from pathlib import Path
 
 from data.convection import made
 from data.convection.prepare import folder_of, prepare, require_same
-from data.data_set import DataSet
 from data.errors import DataError
-from data.fields.schema import SCHEMA
-from data.fields.stream import num_windows, read_fields
+from data.fields.stream import fields_data_set
 from data.fields.windows import count_windows
 from data.manifest import Manifest
 from fernn.config import ConvectionConfig, DataConfig, MadeConvectionConfig
@@ -24,26 +22,21 @@ def num_made_windows(data: MadeConvectionConfig, manifest: Manifest | None, is_d
     return count_windows({f"{made.REGION}/0/{square}": data.num_fields for square in range(data.squares)}, data)
 
 
-CONVECTION = DataSet(
+CONVECTION = fields_data_set(
     config=ConvectionConfig(),
     folder="convection",
     prepare=lambda out, data, files: prepare(out, files=files, size=data.size),
     prepare_demo=refuse_demo,
     folder_of=lambda out, data: folder_of(out, data.size),
-    schema=lambda data: SCHEMA,
-    num_clips=num_windows,
-    read=read_fields,
     has_sizes=True,
     require_same=require_same,
 )
-MADE_CONVECTION = DataSet(
+MADE_CONVECTION = fields_data_set(
     config=MadeConvectionConfig(),
     folder="made-convection",
     prepare=made.prepare,
     prepare_demo=lambda out, data: made.prepare(out, data, demo=True),
     folder_of=made.folder_of,
-    schema=lambda data: SCHEMA,
     num_clips=num_made_windows,
-    read=read_fields,
     is_generated=True,
 )

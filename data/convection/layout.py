@@ -5,6 +5,7 @@ columns in that order. A list is an axis before those of its arrays. Axes of siz
 than four, and an axis of size 1 at the end is no column but a single frame.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ def velocities_in(path: Path, content: Any, most_bytes: int, axis: int | None = 
     """
     chosen = _chosen(path, content, ())
     arrays = [_plain(path, array, chosen.is_listed) for array in chosen.arrays]
-    if sum(_num_bytes(array) for array in arrays) > most_bytes:
+    if sum(math.prod(array.shape) * array.dtype.itemsize for array in arrays) > most_bytes:
         shape = tuple(arrays[0].shape)
         raise DataError(f"{path} must hold every number of its shape {shape}, it is too small for them")
     if chosen.is_pair:
@@ -122,14 +123,14 @@ def _of_names(path: Path, content: Mapping[Any, Any], names: tuple[str, ...]) ->
 
 def _has_arrays(value: Any, depth: int) -> bool:
     values = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
-    return depth < DEEPEST and any(isinstance(one, ARRAYS) or _has_arrays(one, depth + 1) for one in values)
+    return depth < DEEPEST and any(isinstance(entry, ARRAYS) or _has_arrays(entry, depth + 1) for entry in values)
 
 
 def _pair(arrays: Mapping[Any, Array]) -> tuple[Any, Any] | None:
     """The names of the two components; None where none are there, or more than one pair of names is."""
-    known = {re.sub(r"[\W_]", "", str(key).lower()): key for key in arrays}
-    found = [(known[one], known[two]) for one, two in PAIRS if one in known and two in known]
-    return found[0] if len(found) == 1 else None
+    keys = {re.sub(r"[\W_]", "", str(key).lower()): key for key in arrays}
+    pairs = [(keys[first], keys[second]) for first, second in PAIRS if first in keys and second in keys]
+    return pairs[0] if len(pairs) == 1 else None
 
 
 def _numbered(arrays: Mapping[Any, Array]) -> list[Any]:
@@ -137,15 +138,15 @@ def _numbered(arrays: Mapping[Any, Array]) -> list[Any]:
     numbers = {key: re.findall(r"\d+", str(key)) for key in arrays}
     if not all(numbers.values()) or len({value.shape for value in arrays.values()}) != 1:
         return []
-    order = {key: int(found[-1][:18]) for key, found in numbers.items()}
+    order = {key: int(digits[-1][:18]) for key, digits in numbers.items()}
     return sorted(order, key=lambda key: order[key]) if len(set(order.values())) == len(order) else []
 
 
 def _are_alike(content: Sequence[Any]) -> bool:
     """Whether a list holds arrays of velocities alone, and not labels or times beside them."""
-    if not all(isinstance(one, ARRAYS) for one in content):
+    if not all(isinstance(array, ARRAYS) for array in content):
         return False
-    return len({(one.ndim, _is_float(one)) for one in content}) == 1
+    return len({(array.ndim, _is_float(array)) for array in content}) == 1
 
 
 def _is_float(array: Array) -> bool:
@@ -198,20 +199,20 @@ def _axis(path: Path, shape: tuple[int, ...], given: int | None, is_joined: bool
     """The components' axis; raises DataError where there is none, or more than one."""
     if len(shape) != 4 or 0 in shape:
         raise DataError(f"{path} must have the shape {SHAPE}, got {shape}")
-    found = [axis for axis, size in enumerate(shape) if size == 2 and not (axis == 0 and is_joined)]
-    if given is not None and given in found:
+    axes_of_two = [axis for axis, size in enumerate(shape) if size == 2 and not (axis == 0 and is_joined)]
+    if given is not None and given in axes_of_two:
         return given
     if given is not None:
         raise DataError(f"{path} must have two components along --component-axis {given}, its shape is {shape}")
-    if not found:
+    if not axes_of_two:
         raise DataError(f"{path} must have the shape {SHAPE}, got {shape}: no axis has the size 2 of the components")
-    if len(found) > 1:
-        axes = " and ".join(map(str, found))
+    if len(axes_of_two) > 1:
+        axes = " and ".join(map(str, axes_of_two))
         raise DataError(
             f"{path} has the shape {shape}, of which axes {axes} may be the two components: say which by "
             "data/convection/prepare.py with --component-axis"
         )
-    return found[0]
+    return axes_of_two[0]
 
 
 def _between(parts: Sequence[Array], first: int, last: int) -> NDArray[np.float32]:
@@ -227,7 +228,3 @@ def _numbers(array: Array) -> NDArray[np.float32]:
         return array.float().numpy()
     with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite, and is refused as such
         return np.asarray(array, dtype=np.float32)
-
-
-def _num_bytes(array: Array) -> int:
-    return int(np.prod([int(size) for size in array.shape], dtype=object)) * int(array.dtype.itemsize)

@@ -79,16 +79,16 @@ def solved(data: MadeConvectionConfig) -> tuple[Frames, dict[str, float]]:
     """
     layer, state = layer_of(data), first_state(data)
     fields = np.empty((data.num_fields, 2, data.size, data.squares * data.size), np.float32)
-    num_before, found = round(data.warm_up / data.interval), []
+    num_before, measures = round(data.warm_up / data.interval), []
     title = f"convection at Ra {data.rayleigh:g} on {layer.rows} x {layer.columns} cells"
     with progress(title, num_before + data.num_fields, "frames") as advance:
         for number in range(-num_before, data.num_fields):
             state = _next(layer, state, data.interval)
             if number >= 0:
                 fields[number] = pixels(state, data.refinement)
-                found.append(nusselt(layer, state))
+                measures.append(nusselt(layer, state))
             advance(1)
-    return fields, {way: float(np.mean([one[way] for one in found])) for way in WAYS}
+    return fields, {way: float(np.mean([measure[way] for measure in measures])) for way in WAYS}
 
 
 def layer_of(data: MadeConvectionConfig) -> Layer:

@@ -88,12 +88,7 @@ def prepare(
         return write_tiles(folder, tiles, LIBRARIES, dataset=DATASET, demo=False, details=facts, **origin)
 
     def check(ready: Manifest) -> None:
-        way = (ready.details.get("components_swapped"), ready.details.get("rows_turned"))
-        if reading is not None and way != READINGS[reading]:
-            raise DataError(f"{folder} was read in another way than {reading}: choose another output folder")
-        layout = str(ready.details.get("layout", "components along axis 1 of"))
-        if component_axis is not None and f"components along axis {component_axis} of" not in layout:
-            raise DataError(f"{folder} was read with {layout}, not {component_axis}: choose another output folder")
+        _require_reading(folder, ready.details, reading, component_axis)
         require_same(folder, ready, files)
 
     return ready_or_made(folder, DATASET, make, check)
@@ -106,6 +101,15 @@ def _say_form(path: Path, facts: Mapping[str, Any]) -> None:
         say(f"{path}: {facts['layout']}")
     if shape != PUBLISHED:
         say(f"{path}: {shape[0]} frames of {shape[2]} x {shape[3]} pixels, the published file has 2000 of 256 x 1792")
+
+
+def _require_reading(folder: Path, facts: Mapping[str, Any], reading: ReadingName | None, axis: int | None) -> None:
+    """Raise DataError where the squares in ``folder`` were read in another way than is asked for."""
+    if reading is not None and (facts.get("components_swapped"), facts.get("rows_turned")) != READINGS[reading]:
+        raise DataError(f"{folder} was read in another way than {reading}: choose another output folder")
+    layout = str(facts.get("layout", "components along axis 1 of"))
+    if axis is not None and f"components along axis {axis} of" not in layout:
+        raise DataError(f"{folder} was read with {layout}, not {axis}: choose another output folder")
 
 
 def require_same(folder: Path, manifest: Manifest, files: Path | str | None) -> None:

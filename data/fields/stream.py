@@ -6,7 +6,7 @@ The order of a training epoch comes from the stream ("windows", seed, epoch), th
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from ray.data.collate_fn import NumpyBatchCollateFn
 
-from data.data_set import SPLITS, by_split
+from data.data_set import SPLITS, DataSet, by_split
 from data.errors import DataError
-from data.fields.schema import TILES, Tile, breaks_of, read_tiles
+from data.fields.schema import SCHEMA, TILES, Tile, breaks_of, read_tiles
 from data.fields.windows import Window, count_windows, cut_at, frames_used, is_held_out, windows
 from data.manifest import Manifest
 from data.stream import Stream, batches
@@ -29,7 +29,6 @@ from fernn.flows.field_symmetries import MOST_MAGNITUDE, MOST_MOTION, MOST_SCALE
 from fernn.seeding import generator
 
 LABELS = (*PARAMETERS, "domain")
-NOT_SET_IN_MOTION = "velocity generalization is of clips that are set in motion; fields move by themselves"
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,10 @@ def num_windows(data: FieldsConfig, manifest: Manifest | None, is_demo: bool) ->
     return by_split((train, validation, test + (domain if data.domain else 0)))
 
 
+fields_data_set = partial(DataSet, schema=lambda data: SCHEMA, num_clips=num_windows, read=read_fields)
+"""A data set of tiles of velocity fields."""
+
+
 class FieldStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
@@ -80,7 +83,7 @@ class FieldStream(Stream):
     def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
         """The split's windows in a fixed order; the test's with their shifts, those of the domain test last."""
         if velocities is not None:
-            raise DataError(NOT_SET_IN_MOTION)
+            raise DataError("velocity generalization is of clips that are set in motion; fields move by themselves")
         if split != "test":
             return self._batches(self.windows[split])
         tested = [*self.windows["test"], *self.windows["domain"]]
@@ -88,10 +91,6 @@ class FieldStream(Stream):
         labels[:, :-1] = [shift_of(window, self.deviation) for window in tested]
         labels[len(self.windows["test"]) :, -1] = 1
         return self._batches(tested, labels)
-
-    def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
-        """Raises DataError: no field is set in motion."""
-        raise DataError(NOT_SET_IN_MOTION)
 
     def num_clips(self, split: Split) -> int:
         """How many windows the split has."""

@@ -32,8 +32,8 @@ def windows(
                 if not any(first < frame < first + data.num_frames for frame in breaks.get(name, ()))
             ]  # fmt: skip
     return {
-        split: evenly(sorted(found, key=lambda window: window[1]), most)
-        for (split, found), most in zip(whole.items(), data.num_clips, strict=True)
+        split: evenly(sorted(group, key=lambda window: window[1]), most)
+        for (split, group), most in zip(whole.items(), data.num_clips, strict=True)
     }
 
 
@@ -41,7 +41,7 @@ def count_windows(
     lengths: Mapping[str, int], data: FieldsConfig, breaks: Mapping[str, Sequence[int]] = MappingProxyType({})
 ) -> dict[str, int]:
     """How many windows each split has, those of the domain test counted with the test's."""
-    counts = {split: len(found) for split, found in windows(lengths, data, breaks).items()}
+    counts = {split: len(group) for split, group in windows(lengths, data, breaks).items()}
     domain = counts.pop("domain")
     return counts | {"test": counts["test"] + domain}
 

@@ -131,16 +131,16 @@ def _place(path: Path, field: xr.DataArray, kind: str) -> xr.DataArray:
         *(name for name in field.coords if PLACE_NAMES[kind].fullmatch(str(name))),
     ]
     coordinates = [field.coords[name] for name in dict.fromkeys(names)]
-    lines_and_planes = [one if one.ndim < 2 else one.squeeze(drop=True) for one in coordinates]
-    places = [one for one in lines_and_planes if one.ndim in (1, 2)]
+    lines_and_planes = [place if place.ndim < 2 else place.squeeze(drop=True) for place in coordinates]
+    places = [place for place in lines_and_planes if place.ndim in (1, 2)]
     if not places:
         have = ", ".join(sorted(map(str, field.coords))) or "no coordinates"
         raise DataError(f"{path} must have the {kind}s of {field.name}, in degrees; it has {have}")
-    best = min(places, key=lambda one: (not _is_of(one, kind), one.ndim, one.name not in one.dims))
+    best = min(places, key=lambda place: (not _is_of(place, kind), place.ndim, place.name not in place.dims))
     if best.ndim == 1:
-        planes = [one for one in places if one.ndim == 2]
+        planes = [place for place in places if place.ndim == 2]
         named = str(field.encoding.get("coordinates", "")).split()
-        for plane in [one for one in planes if one.name in named] or planes:
+        for plane in [place for place in planes if place.name in named] or planes:
             _require_repeated(path, best, plane, kind)
     return best
 
@@ -173,16 +173,16 @@ def _is_dated(coordinate: xr.DataArray) -> bool:
 def _time(path: Path, field: xr.DataArray) -> xr.DataArray:
     """The times: by standard name first, then by axis, units and name; along a dimension rather than one alone."""
     by_axis = field.cf.axes.get("T", ())
-    times = [one for name, one in field.coords.items() if one.ndim <= 1 and (name in by_axis or _is_time(one))]
+    times = [time for name, time in field.coords.items() if time.ndim <= 1 and (name in by_axis or _is_time(time))]
     if not times:
         timeless = [str(name) for name in field.dims if TIME_NAMES.fullmatch(str(name))]
         reason = f"its dimension {timeless[0]} has no values" if timeless else "one in its name is not read"
         raise DataError(f"{path} has no time, {reason}: give it a coordinate time in units as days since 2000-01-01")
-    return max(
-        times,
-        key=lambda one: (
-            START.search(text_of(one, "long_name")) is None, one.name == "valid_time",
-            text_of(one, "standard_name").lower() == "time", one.ndim == 1, one.name in by_axis, one.name in one.dims,
-            _is_dated(one),
-        ),
-    )  # fmt: skip
+    return max(times, key=lambda time: _rank(time, time.name in by_axis))
+
+
+def _rank(time: xr.DataArray, is_by_axis: bool) -> tuple[bool, ...]:
+    """What speaks for a time to be that of the fields, the weightiest first."""
+    is_standard, is_own = text_of(time, "standard_name").lower() == "time", time.name in time.dims
+    is_start = START.search(text_of(time, "long_name")) is not None
+    return not is_start, time.name == "valid_time", is_standard, time.ndim == 1, is_by_axis, is_own, _is_dated(time)

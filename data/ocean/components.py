@@ -102,6 +102,9 @@ class Chosen:
     passed_over: tuple[str, ...] = ()
     """Currents that are less preferred."""
 
+    def __str__(self) -> str:
+        return f"{self.kind.title} ({', '.join(self.names.values())})"
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -119,36 +122,30 @@ def chosen(path: Path, dataset: xr.Dataset, variables: tuple[str, str] | None) -
     """The components to read, those asked for or the most preferred pair; raises DataError if there are none."""
     if variables is not None:
         return _asked(path, dataset, variables)
-    candidates = [one for name in dataset.variables if (one := _candidate(dataset, str(name))) is not None]
-    pairs = (_pair(path, [one for one in candidates if one.kind is kind]) for kind in KINDS)
-    alone = sorted(candidates, key=lambda one: (KINDS.index(one.kind), one.row))[:1]
+    candidates = [candidate for name in dataset.variables if (candidate := _candidate(dataset, str(name))) is not None]
+    pairs = (_pair(path, [candidate for candidate in candidates if candidate.kind is kind]) for kind in KINDS)
+    alone = sorted(candidates, key=lambda candidate: (KINDS.index(candidate.kind), candidate.row))[:1]
     first = next(filter(None, pairs), alone)
     if not first:
-        raise _refusal(
-            dataset,
-            f"{path} must have currents, as uo and vo or by the standard names eastward_sea_water_velocity and "
-            f"northward_sea_water_velocity; it has {_listed(dataset)}: name them with --variables U V, "
-            "or leave it out",
-        )
-    names = {one.component: one.name for one in first}
-    return Chosen(first[0].kind, names, tuple(one.name for one in candidates if one not in first))
+        lacking = "must have currents, as uo and vo or by the standard names eastward_sea_water_velocity and "
+        lacking += "northward_sea_water_velocity;"
+        raise _refusal(path, dataset, lacking, ": name them with --variables U V, or leave it out")
+    names = {candidate.component: candidate.name for candidate in first}
+    return Chosen(first[0].kind, names, tuple(candidate.name for candidate in candidates if candidate not in first))
 
 
-def _asked(path: Path, dataset: xr.Dataset, asked: tuple[str, str]) -> Chosen:
-    if asked[0] == asked[1]:
-        raise DataError(f"--variables must name two variables, u and v, got {asked[0]} twice")
-    names = {component: name for component, name in zip("uv", asked, strict=True) if name in dataset.variables}
+def _asked(path: Path, dataset: xr.Dataset, variables: tuple[str, str]) -> Chosen:
+    if variables[0] == variables[1]:
+        raise DataError(f"--variables must name two variables, u and v, got {variables[0]} twice")
+    names = {component: name for component, name in zip("uv", variables, strict=True) if name in dataset.variables}
     if not names:
-        raise _refusal(dataset, f"{path} has neither {asked[0]} nor {asked[1]}, it has {_listed(dataset)}")
-    return Chosen(Kind(" and ".join(asked), ()), names)
+        raise _refusal(path, dataset, f"has neither {variables[0]} nor {variables[1]},")
+    return Chosen(Kind(" and ".join(variables), ()), names)
 
 
-def _refusal(dataset: xr.Dataset, reason: str) -> DataError:
-    return DataError(reason) if has_times(dataset) else NoFields(reason)
-
-
-def _listed(dataset: xr.Dataset) -> str:
-    return ", ".join(map(str, dataset.variables)) or "no variable outside of its groups"
+def _refusal(path: Path, dataset: xr.Dataset, lacking: str, way: str = "") -> DataError:
+    listed = ", ".join(map(str, dataset.variables)) or "no variable outside of its groups"
+    return (DataError if has_times(dataset) else NoFields)(f"{path} {lacking} it has {listed}{way}")
 
 
 def _candidate(dataset: xr.Dataset, name: str) -> Candidate | None:
@@ -167,7 +164,7 @@ def _candidate(dataset: xr.Dataset, name: str) -> Candidate | None:
 
 def _pair(path: Path, candidates: Sequence[Candidate]) -> list[Candidate]:
     """The most preferred u and v of one kind, empty where it has but one component or none."""
-    sides = ([one for one in candidates if one.component == component] for component in "uv")
+    sides = ([candidate for candidate in candidates if candidate.component == component] for component in "uv")
     pairs = [(u, v) for u, v in product(*sides) if u.row == v.row or (u.is_standard and v.is_standard)]
     rows = [(u, v) for u, v in pairs if u.row == v.row < len(u.kind.names)] or pairs
     first = [pair for pair in rows if pair[0].row == min(u.row for u, _ in rows)]

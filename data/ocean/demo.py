@@ -40,10 +40,11 @@ def write_region(folder: Path, name: str, height: int, width: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     fields = currents(name, height, width)
     fields[:, :, :3, : width // 4] = np.nan  # a coast in the north west
-    dimensions = ("time", "latitude", "longitude")
     northwards = fields[:, :, ::-1]  # Copernicus' rows go from south to north
-    metres = {"units": "m s-1"}
-    content = {"uo": (dimensions, northwards[:, 0], metres), "vo": (dimensions, northwards[:, 1], metres)}
+    content = {
+        variable: (("time", "latitude", "longitude"), northwards[:, side], {"units": "m s-1"})
+        for side, variable in enumerate(("uo", "vo"))
+    }
     places = {
         "time": ("time", np.arange(NUM_DAYS) * 24.0, {"units": "hours since 2000-01-01"}),
         "latitude": ("latitude", np.arange(height) / 12, {"units": "degrees_north"}),
@@ -58,10 +59,8 @@ def currents(name: str, height: int, width: int) -> NDArray[np.float32]:
     """Velocities (t, 2, h, w) in m/s, the first row in the north; space wraps, so that eddies never leave."""
     random = generator("made-currents", name)
     places = random.random((NUM_EDDIES, 2)) * (height, width)
-    radii, spins = (
-        random.uniform(2, 5, NUM_EDDIES),
-        random.choice([-1, 1], NUM_EDDIES) * random.uniform(0.3, 1, NUM_EDDIES),
-    )
+    radii = random.uniform(2, 5, NUM_EDDIES)
+    spins = random.choice([-1, 1], NUM_EDDIES) * random.uniform(0.3, 1, NUM_EDDIES)
     drift = random.uniform(-0.4, 0.4, 2) + random.uniform(-0.2, 0.2, (NUM_EDDIES, 2))
     y, x = np.arange(height)[:, None], np.arange(width)
     frames = np.zeros((NUM_DAYS, 2, height, width))

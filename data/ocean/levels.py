@@ -63,11 +63,11 @@ class Level:
         return where if self.of == 1 else f"{where}, one of {self.of} levels"
 
 
-def same_level(one: Level | None, other: Level | None) -> bool:
+def same_level(level: Level | None, other: Level | None) -> bool:
     """Whether two fields are of one level, up to rounding, or both of none."""
-    if one is None or other is None or (one.depth is None) != (other.depth is None):
-        return one is other
-    first, second = (level.value if level.depth is None else level.depth for level in (one, other))
+    if level is None or other is None or (level.depth is None) != (other.depth is None):
+        return level is other
+    first, second = (level.value if level.depth is None else level.depth for level in (level, other))
     return bool(np.isclose(first, second, rtol=1e-3, atol=1e-3))
 
 
@@ -98,10 +98,11 @@ def _along(velocity: xr.DataArray, name: str, choice: Choice) -> xr.DataArray | 
     They may have another name, levels first; None where there are none.
     """
     named = [coordinate for coordinate in velocity.coords.values() if coordinate.dims == (name,)]
-    own = min(named, key=lambda one: (one.name != name, not is_level(one)), default=None)
+    own = min(named, key=lambda coordinate: (coordinate.name != name, not is_level(coordinate)), default=None)
     if own is None or name in choice.select or (is_level(own) and _is_in_metres(own)):
         return own
-    return next((one for one in named if is_level(one) and one.dtype.kind in "fiu" and _is_in_metres(one)), own)
+    levels = [coordinate for coordinate in named if is_level(coordinate) and coordinate.dtype.kind in "fiu"]
+    return next(filter(_is_in_metres, levels), own)
 
 
 def _is_in_metres(levels: xr.DataArray) -> bool:
@@ -194,11 +195,11 @@ def _place(path: Path, name: str, coordinate: xr.DataArray | None, size: int, ch
     return places[0]
 
 
-def _same(text: str, asked: str) -> bool:
+def _same(text: str, wanted: str) -> bool:
     try:
-        return bool(np.isclose(float(text), float(asked), rtol=1e-5, atol=1e-9))
+        return bool(np.isclose(float(text), float(wanted), rtol=1e-5, atol=1e-9))
     except ValueError:
-        return text == asked
+        return text == wanted
 
 
 def _texts(coordinate: xr.DataArray | None, size: int = 1) -> list[str]:
@@ -213,11 +214,11 @@ def _require_used(
 ) -> None:
     """Raise DataError for a choice that the file does not have."""
     names = {*along, *(str(coordinate.name) for coordinate in along.values() if coordinate is not None)}
-    for name, asked in choice.select.items():
+    for name, wanted in choice.select.items():
         alone = velocity.coords.get(name)
-        if name not in names and (alone is None or alone.size != 1 or not _same(_texts(alone)[0], asked)):
+        if name not in names and (alone is None or alone.size != 1 or not _same(_texts(alone)[0], wanted)):
             have = ", ".join(sorted(names)) or "none but time and place"
-            raise DataError(f"--select {name}={asked}: {path} has no such dimension, it has {have}")
+            raise DataError(f"--select {name}={wanted}: {path} has no such dimension, it has {have}")
     if choice.depth is None:
         return
     if level is None:

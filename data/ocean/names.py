@@ -22,10 +22,10 @@ def named(path: Path) -> str:
 def common_name(paths: Sequence[Path]) -> str:
     """What the region of several files is called: the words that all names begin with, or end with, or the first's."""
     words = [re.split(r"[_.\s]+", named(path)) for path in paths]
-    if all(one == words[0] for one in words):
+    if all(parts == words[0] for parts in words):
         return named(paths[0])
     first = os.path.commonprefix(words)
-    last = os.path.commonprefix([one[::-1] for one in words])[::-1]
+    last = os.path.commonprefix([parts[::-1] for parts in words])[::-1]
     return "_".join(first or last) or named(paths[0])
 
 

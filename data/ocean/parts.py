@@ -24,12 +24,8 @@ class Part:
 
     path: Path
     component: str
-    name: str
-    """Of the variable."""
-    kind: str
-    """Of current, in words."""
-    passed_over: tuple[str, ...]
-    """Currents of the file that are less preferred."""
+    currents: Chosen
+    """Of the file."""
     values: Frames
     outside: int
     """Values outside of valid_min, valid_max or valid_range, which are missing."""
@@ -40,6 +36,11 @@ class Part:
     level: Level | None
     selected: Mapping[str, str]
     """Values along other dimensions, and the member of an ensemble where the file has one alone."""
+
+    @property
+    def name(self) -> str:
+        """The variable's."""
+        return self.currents.names[self.component]
 
 
 def read_parts(path: Path, choice: Choice) -> list[Part]:
@@ -71,7 +72,4 @@ def _part(path: Path, field: xr.DataArray, component: str, currents: Chosen, cho
     plane = field.isel(places)
     plane = (plane if axes.time.dims else plane.expand_dims("time")).transpose(..., *grid.dimensions)
     values, outside = speeds_of(path, plane, factor, grid.rows, grid.columns)
-    return Part(
-        path, component, str(field.name), currents.kind.title, currents.passed_over, values, outside,
-        text_of(field, "units"), times, grid, level, selected,
-    )  # fmt: skip
+    return Part(path, component, currents, values, outside, text_of(field, "units"), times, grid, level, selected)

@@ -75,10 +75,8 @@ def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64,
         return write(folder, netcdf_files(source), size, str(source), choice=choice)
 
     def check(ready: Manifest) -> None:
-        made, asked = ready.details.get("choice", NEAREST.facts()), choice.facts()
-        if (files is not None or choice != NEAREST) and made != asked:
-            asked_for = f"{spelled(made)}, asked for is {spelled(asked)}"
-            raise DataError(f"{folder} was prepared with {asked_for}: choose another output folder")
+        if files is not None or choice != NEAREST:
+            _require_choice(folder, ready, choice)
         require_same(folder, ready, files)
         if "choice" not in ready.details:
             say(f"{folder} is of an earlier version, which wrote no choices down: delete it to make it again")
@@ -86,21 +84,28 @@ def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64,
     return _told(folder, ready_or_made(folder, DATASET, make, check))
 
 
+def _require_choice(folder: Path, manifest: Manifest, choice: Choice) -> None:
+    made, asked = manifest.details.get("choice", NEAREST.facts()), choice.facts()
+    if made != asked:
+        choices = f"{spelled(made)}, asked for is {spelled(asked)}"
+        raise DataError(f"{folder} was prepared with {choices}: choose another output folder")
+
+
 def require_same(folder: Path, manifest: Manifest, files: Path | str | None) -> None:
     """Raise DataError where ``files`` has other content, or other names, than the tiles in ``folder`` are made of."""
     if files is None:
         return
     source = full_path(files)
-    asked = {_inside(path, str(source)): path for path in netcdf_files(source)}
+    given = {_inside(path, str(source)): path for path in netcdf_files(source)}
     held = manifest.details.get("files")
     if not isinstance(held, dict):
         say(f"{folder} does not say which files it is made of, these may be others: delete it to make it again")
         return
-    differing = sorted(set(asked) ^ set(held))
-    differing = differing or [name for name, path in asked.items() if sha256_of(path) != held[name]]
+    differing = sorted(set(given) ^ set(held))
+    differing = differing or [name for name, path in given.items() if sha256_of(path) != held[name]]
     if differing:
         name = differing[0]
-        reason = "is not there" if name not in asked else "has other content" if name in held else "is not part of it"
+        reason = "is not there" if name not in given else "has other content" if name in held else "is not part of it"
         raise DataError(
             f"{folder} is not made of what {source} has, {name} {reason}: give another folder (--out, --data of a "
             "search), or drop --files"
@@ -127,25 +132,19 @@ def write(
     tiles: list[Tile] = []
     facts = {}
     for region in read_regions(paths, choice):
-        cuts = cut(region.name, region.fields, size, region.land, MOST_LAND, region.breaks)
-        tiles += cuts
+        squares = cut(region.name, region.fields, size, region.land, MOST_LAND, region.breaks)
+        tiles += squares
         facts[region.name] = {
             "frames": len(region.fields), "pixels": list(region.land.shape), "land": float(region.land.mean()),
-            "tiles": len(cuts), "speed": float((region.fields**2).sum(axis=1).mean() ** 0.5),
+            "tiles": len(squares), "speed": float((region.fields**2).sum(axis=1).mean() ** 0.5),
             **region.facts,
         }  # fmt: skip
     if not tiles:
         raise DataError(_all_land(origin, size, facts))
-    return write_tiles(
-        folder,
-        tiles,
-        LIBRARIES,
-        dataset=dataset,
-        demo=dataset != DATASET,
-        origin=origin,
-        source_sha256=hashlib.sha256(" ".join(digests.values()).encode()).hexdigest(),
-        details={"files": digests, "regions": facts, "most_land": MOST_LAND, "choice": choice.facts()},
-    )
+    details = {"files": digests, "regions": facts, "most_land": MOST_LAND, "choice": choice.facts()}
+    source = hashlib.sha256(" ".join(digests.values()).encode()).hexdigest()
+    identity = {"dataset": dataset, "demo": dataset != DATASET, "origin": origin, "source_sha256": source}
+    return write_tiles(folder, tiles, LIBRARIES, details=details, **identity)
 
 
 def _all_land(origin: str, size: int, regions: Mapping[str, Mapping[str, Any]]) -> str:

@@ -89,13 +89,13 @@ def _joined(name: str, parts: Sequence[Part]) -> Region:
     if not water.any():
         raise DataError(f"{parts[0].path} has no currents: every value is a fill value or not valid")
     fields[gaps] = 0
-    kept = dry[:, water].mean(axis=1) <= MOST_MASKED
-    if not kept.all():
-        fields, dry = fields[kept], dry[kept]
-    left = replace(times, values=times.values[kept])
+    is_whole = dry[:, water].mean(axis=1) <= MOST_MASKED
+    if not is_whole.all():
+        fields, dry = fields[is_whole], dry[is_whole]
+    left = replace(times, values=times.values[is_whole])
     facts = _facts(parts, left) | {
         "gaps": times.gaps(),
-        "masked": [times.label(value) for value in times.values[~kept]],
+        "masked": [times.label(value) for value in times.values[~is_whole]],
         "doubled": num_doubled,
         "sometimes_masked": _sometimes(dry, left),
     }
@@ -115,10 +115,10 @@ def _require_alike(parts: Sequence[Part]) -> None:
     """Raise DataError, which names two files, where they have currents of two kinds, levels or members."""
     first = parts[0]
     for part in parts[1:]:
-        if part.kind != first.kind:
+        if part.currents.kind.title != first.currents.kind.title:
             raise DataError(
-                f"{first.path} has the {first.kind} ({_names(first, parts)}) and {part.path} the {part.kind} "
-                f"({_names(part, parts)}): give --variables U V, or prepare them by themselves"
+                f"{first.path} has the {first.currents} and {part.path} the {part.currents}: give --variables U V, or "
+                "prepare them by themselves"
             )
         names = sorted({*first.selected, *part.selected})
         pairs: list[tuple[str, object, object]] = [
@@ -130,11 +130,6 @@ def _require_alike(parts: Sequence[Part]) -> None:
             if value != other:
                 has = f"{first.path} has {name} {value} and {part.path} {other}"
                 raise DataError(f"{has}, on one grid: prepare them by themselves")
-
-
-def _names(part: Part, parts: Sequence[Part]) -> str:
-    """The variables that a part's file has of them."""
-    return ", ".join(one.name for one in parts if one.path == part.path)
 
 
 def _filled(parts: Sequence[Part], times: Timeline) -> tuple[Frames, int]:
@@ -180,8 +175,8 @@ def _facts(parts: Sequence[Part], times: Timeline) -> dict[str, Any]:
     sides = [[part for part in parts if part.component == component] for component in "uv"]
     return {
         "variables": [_alternatives(part.name for part in side) for side in sides],
-        "kind": parts[0].kind,
-        "passed_over": sorted({name for part in parts for name in part.passed_over}),
+        "kind": parts[0].currents.kind.title,
+        "passed_over": sorted({name for part in parts for name in part.currents.passed_over}),
         "units": [_alternatives(part.units or "m s-1 (no units given)" for part in side) for side in sides],
         "level": None if level is None else asdict(level),
         "selected": dict(parts[0].selected),

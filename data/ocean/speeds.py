@@ -93,8 +93,8 @@ def _limits(field: xr.DataArray) -> tuple[float, float]:
     They are of packed values, unless those are integers and the limits are not.
     """
     packed, attributes, packing = field.encoding.get("dtype"), field.attrs, field.encoding
-    both = np.atleast_1d(attributes.get("valid_range", ()))
-    ends = [attributes.get("valid_min"), attributes.get("valid_max")] if len(both) != 2 else list(both)
+    span = np.atleast_1d(attributes.get("valid_range", ()))
+    ends = [attributes.get("valid_min"), attributes.get("valid_max")] if len(span) != 2 else list(span)
     scale, offset = float(packing.get("scale_factor", 1)), float(packing.get("add_offset", 0))
     limits = []
     for end, infinite in zip(ends, (-np.inf, np.inf), strict=True):

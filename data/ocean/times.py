@@ -119,10 +119,10 @@ def _decoded(path: Path, values: NDArray[np.float64], units: str, calendar: str)
     try:
         decoder = xr.coders.CFDatetimeCoder(use_cftime=True)
         variable = xr.Variable(("time",), values, {"units": spelled, "calendar": calendar})
-        found = np.atleast_1d(cftime.date2num(decoder.decode(variable).to_numpy(), EPOCH, calendar))
+        instants = np.atleast_1d(cftime.date2num(decoder.decode(variable).to_numpy(), EPOCH, calendar))
     except (ValueError, TypeError, OverflowError, AttributeError) as error:
         raise DataError(f"{path}: times in {units!r}, calendar {calendar}, cannot be read: {NEEDED}") from error
-    return np.round(found.astype(np.float64) / SECOND).astype(np.int64) * SECOND
+    return np.round(instants.astype(np.float64) / SECOND).astype(np.int64) * SECOND
 
 
 def _spelled(units: str) -> str:
@@ -157,7 +157,7 @@ def timeline(times: Mapping[Path, Times]) -> Timeline:
     usual step, and where the times of one file lie between those of another.
     """
     calendar = _calendar(times)
-    values = np.sort(np.concatenate([one.values for one in times.values()]))
+    values = np.sort(np.concatenate([several.values for several in times.values()]))
     nearest = 1 if calendar == UNDATED else SECOND
     values = values[np.diff(values, prepend=values[:1] - nearest) >= nearest]
     steps = np.diff(values)
@@ -172,11 +172,11 @@ def timeline(times: Mapping[Path, Times]) -> Timeline:
 
 def _calendar(times: Mapping[Path, Times]) -> str:
     """The calendar that all files have; raises DataError, which names two, where they differ or have none."""
-    first, calendar = next((path, one.calendar) for path, one in times.items())
-    for path, one in times.items():
-        if one.calendar != calendar:
+    first, calendar = next((path, own.calendar) for path, own in times.items())
+    for path, own in times.items():
+        if own.calendar != calendar:
             raise DataError(
-                f"{first} has the calendar {calendar} and {path} {one.calendar}: prepare them by themselves"
+                f"{first} has the calendar {calendar} and {path} {own.calendar}: prepare them by themselves"
             )
         if calendar == UNDATED and path != first:
             raise DataError(
@@ -186,7 +186,7 @@ def _calendar(times: Mapping[Path, Times]) -> str:
 
 
 def _uneven(times: Mapping[Path, Times], joined: Timeline, before: int, after: int) -> str:
-    path = next(path for path, one in times.items() if (np.abs(one.values - after) < SECOND).any())
+    path = next(path for path, own in times.items() if (np.abs(own.values - after) < SECOND).any())
     step = after - before
     way = "leave out what is between" if step < joined.step else "interpolate it to even steps, as with cdo inttime"
     return (

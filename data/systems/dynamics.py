@@ -35,13 +35,13 @@ def trajectories(system: str, starts: States, num_states: int, duration: float) 
     Twenty steps an interval: the energy keeps to 1e-6 over the intervals that are used here.
     """
     step = duration / (num_states - 1) / SUBSTEPS
-    found = [starts]
+    reached = [starts]
     for _ in range(num_states - 1):
-        states = found[-1]
+        states = reached[-1]
         for _ in range(SUBSTEPS):
             states = runge_kutta(lambda now: motion(system, now), states, step)
-        found.append(states)
-    return np.stack(found, axis=1)
+        reached.append(states)
+    return np.stack(reached, axis=1)
 
 
 def runge_kutta(slope: Callable[[States], States], states: States, step: float) -> States:

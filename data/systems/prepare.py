@@ -62,7 +62,7 @@ def _generate(folder: Path, data: SystemConfig, demo: bool) -> Manifest:
     splits, source = {split: observed(data, split) for split in SPLITS}, _deciding(data)
     rows = [
         {"split": split, "index": index, "states": states.ravel().tolist()}
-        for split, found in splits.items() for index, states in enumerate(found)
+        for split, sequences in splits.items() for index, states in enumerate(sequences)
     ]  # fmt: skip
     table = pa.Table.from_pylist(rows, schema=schema(data.num_frames))
     return Manifest(

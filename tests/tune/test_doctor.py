@@ -25,8 +25,8 @@ def diagnose(monkeypatch, capsys, tmp_path):
 
     def run(*arguments):
         monkeypatch.setattr("sys.argv", ["doctor.py", *map(str, arguments)])
-        code, said = doctor.main(), capsys.readouterr()
-        return code, said.out, said.err
+        code, printed = doctor.main(), capsys.readouterr()
+        return code, printed.out, printed.err
 
     return run
 
@@ -40,9 +40,9 @@ def test_a_newcomer_learns_what_to_type_and_finds_the_folder_as_it_was(diagnose,
 
 def test_programs_get_one_document_and_the_code_says_whether_something_is_broken(diagnose, tmp_path):
     code, out, _ = diagnose("--json", "--data", tmp_path / "nowhere", "--tracking-uri", "http://127.0.0.1:9")
-    said = json.loads(out)
-    broken = {row["check"]: row for row in said["checks"] if row["verdict"] == "broken"}
-    assert code == 1 and said["broken"] == 2 and sorted(broken) == ["MLflow", "data"]
+    document = json.loads(out)
+    broken = {row["check"]: row for row in document["checks"] if row["verdict"] == "broken"}
+    assert code == 1 and document["broken"] == 2 and sorted(broken) == ["MLflow", "data"]
     assert "127.0.0.1:9 does not" in broken["MLflow"]["text"] and broken["data"]["way_out"]
     code, out, err = diagnose("--storage", "ftp://host/x")
     assert (code, out) == (2, "") and err.startswith("error: --storage must be a folder or a URL")
@@ -68,10 +68,10 @@ def test_the_process_ends_though_a_check_hangs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("home", "said"),
+    ("home", "reason"),
     [("nowhere", "does not exist"), ("locked", "cannot be written"), (None, "this user has no home folder")],
 )
-def test_a_home_that_cannot_be_used_is_a_warning(home, said, diagnose, tmp_path, monkeypatch):
+def test_a_home_that_cannot_be_used_is_a_warning(home, reason, diagnose, tmp_path, monkeypatch):
     def without_home():
         raise RuntimeError("Could not determine home directory.")
 
@@ -83,7 +83,7 @@ def test_a_home_that_cannot_be_used_is_a_warning(home, said, diagnose, tmp_path,
         monkeypatch.setenv("HOME", str(tmp_path / home))
         monkeypatch.setattr("os.access", lambda path, mode: Path(path).name != "locked")
     code, out, _ = diagnose()
-    assert code == 0 and "! home: " in out and f"{said}: Ray gets a token for one search at a time" in out
+    assert code == 0 and "! home: " in out and f"{reason}: Ray gets a token for one search at a time" in out
 
 
 def test_a_password_is_never_shown(diagnose, monkeypatch):

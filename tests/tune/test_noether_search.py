@@ -35,8 +35,8 @@ def test_a_ramp_demo_runs_from_videos_to_table_quality_and_report(command, two_c
     code, (out, err) = command(*FEW, *TINY, search=RAMP)
     assert code == 0 and "DEMO: rendered blocks, not Physics 101" in out, err
     assert re.search(r"noether, inner_steps 0 +│", out) and re.search(r"noether, inner_steps 1 +│", out)
-    said = measure(monkeypatch, capsys, "--steps", "3", "--inner-lr", "3000", "--json")
-    plain, tailored = json.loads(said.out)["models"]
+    printed = measure(monkeypatch, capsys, "--steps", "3", "--inner-lr", "3000", "--json")
+    plain, tailored = json.loads(printed.out)["models"]
     (found,) = tailored["cells"]
     inner = found["inner"]["mean"]
     assert len(inner) == 4 and inner[-1] < inner[0] and len(found["outer"]["error"]) == 4
@@ -63,12 +63,12 @@ def test_a_ramp_demo_runs_from_videos_to_table_quality_and_report(command, two_c
 
 
 def test_searched_fields_are_set_by_all_their_values(command):
-    code, said = command("--plan", "--set", "model.inner_steps=[0,1,5]", "--seeds", "0", search=RAMP)
-    assert code == 0 and "3 cells (1 model × 3 inner_steps × 1 lr × 1 seed)" in said.err
-    code, said = command("--plan", "--set", "model.inner_steps=-1", search=RAMP)
-    assert code == 2 and "inner_steps must be 0 or more, got -1" in said.err
-    code, said = command("--plan", "--set", "seed=3", search=RAMP)
-    assert code == 2 and "seed is searched, so it cannot be set: use --seeds" in said.err
+    code, printed = command("--plan", "--set", "model.inner_steps=[0,1,5]", "--seeds", "0", search=RAMP)
+    assert code == 0 and "3 cells (1 model × 3 inner_steps × 1 lr × 1 seed)" in printed.err
+    code, printed = command("--plan", "--set", "model.inner_steps=-1", search=RAMP)
+    assert code == 2 and "inner_steps must be 0 or more, got -1" in printed.err
+    code, printed = command("--plan", "--set", "seed=3", search=RAMP)
+    assert code == 2 and "seed is searched, so it cannot be set: use --seeds" in printed.err
 
 
 @pytest.mark.parametrize(
@@ -81,5 +81,5 @@ def test_searched_fields_are_set_by_all_their_values(command):
     ],
 )
 def test_what_cannot_run_is_refused_in_one_line(arguments, message, command):
-    code, said = command("--yes", *arguments, search=RAMP)
-    assert code == 2 and message in said.err.splitlines()[-1]
+    code, printed = command("--yes", *arguments, search=RAMP)
+    assert code == 2 and message in printed.err.splitlines()[-1]

@@ -49,7 +49,7 @@ def test_a_demo_runs_from_currents_to_shifted_errors_and_pictures(command, two_c
 
 
 def test_the_bare_command_plans_the_papers_ten_models(command):
-    code, said = command("--plan", search=SEARCH)
-    assert code == 0 and "100 cells (10 model × 2 lr × 5 seed), 0 done, 100 to run" in said.err
-    code, said = command("--yes", search=SEARCH)
-    assert code == 2 and "ocean currents cannot be downloaded without an account" in said.err
+    code, printed = command("--plan", search=SEARCH)
+    assert code == 0 and "100 cells (10 model × 2 lr × 5 seed), 0 done, 100 to run" in printed.err
+    code, printed = command("--yes", search=SEARCH)
+    assert code == 2 and "ocean currents cannot be downloaded without an account" in printed.err

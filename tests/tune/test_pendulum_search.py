@@ -20,9 +20,9 @@ def test_a_pendulum_demo_runs_without_asking_for_a_gpu(command, two_cpus, tmp_pa
 
 @pytest.mark.parametrize("search", [PENDULUM, spring_search.SEARCH])
 def test_the_bare_command_plans_fifteen_cells_and_needs_no_gpu(search, command):
-    code, said = command("--plan", search=search)
-    assert code == 0 and "15 cells (3 model × 1 lr × 5 seed), 0 done, 15 to run" in said.err
-    assert f"study {search.base.data.name}-paper" in said.err and not search.wants_gpu
+    code, printed = command("--plan", search=search)
+    assert code == 0 and "15 cells (3 model × 1 lr × 5 seed), 0 done, 15 to run" in printed.err
+    assert f"study {search.base.data.name}-paper" in printed.err and not search.wants_gpu
 
 
 def test_the_spring_is_the_pendulums_search_on_another_system():

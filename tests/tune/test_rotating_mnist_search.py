@@ -38,11 +38,11 @@ def velocities(monkeypatch, capsys, study, radius):
 
 
 def test_the_bare_command_plans_the_papers_cells(command):
-    code, said = command("--plan", search=ROTATING)
-    assert code == 0 and "27 cells (3 model × 3 lr × 3 seed), 0 done, 27 to run" in said.err
-    assert "not prepared yet, goes to" in said.err and "datasets/mnist/digits" in said.err
-    _, said = command("--preset", "figure4", "--plan", search=ROTATING)
-    assert "18 cells (2 model × 3 lr × 3 seed)" in said.err
+    code, printed = command("--plan", search=ROTATING)
+    assert code == 0 and "27 cells (3 model × 3 lr × 3 seed), 0 done, 27 to run" in printed.err
+    assert "not prepared yet, goes to" in printed.err and "datasets/mnist/digits" in printed.err
+    _, printed = command("--preset", "figure4", "--plan", search=ROTATING)
+    assert "18 cells (2 model × 3 lr × 3 seed)" in printed.err
 
 
 @pytest.mark.parametrize(
@@ -58,5 +58,5 @@ def test_the_bare_command_plans_the_papers_cells(command):
     ],
 )
 def test_what_cannot_run_is_refused_in_one_line(arguments, message, command):
-    code, said = command("--yes", *arguments, search=ROTATING)
-    assert code == 2 and message in said.err.splitlines()[-1]
+    code, printed = command("--yes", *arguments, search=ROTATING)
+    assert code == 2 and message in printed.err.splitlines()[-1]

@@ -38,9 +38,9 @@ def tailoring(monkeypatch, capsys, study):
         monkeypatch.setattr("sys.argv", ["noether_eval.py", *asked])
         capsys.readouterr()
         assert evaluate("quality") == 0
-    said = capsys.readouterr()
-    assert "nothing to do: 1 cells are measured, and MLflow shows them" in said.err
-    return json.loads(said.out)["models"]
+    printed = capsys.readouterr()
+    assert "nothing to do: 1 cells are measured, and MLflow shows them" in printed.err
+    return json.loads(printed.out)["models"]
 
 
 @pytest.mark.soak
@@ -71,9 +71,9 @@ def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_pat
         monkeypatch.setattr("sys.argv", ["length_eval.py", "--study", name, "--horizon", "7", "--json"])
         capsys.readouterr()
         assert evaluate("length") == 0
-    said = capsys.readouterr()
-    assert "nothing to do: 1 cells are measured, and MLflow shows them" in said.err
-    (found,) = json.loads(said.out)["models"]
+    printed = capsys.readouterr()
+    assert "nothing to do: 1 cells are measured, and MLflow shows them" in printed.err
+    (found,) = json.loads(printed.out)["models"]
     assert (found["label"], found["n"], len(found["mean"])) == (model, 1, 7)
     assert sum(found["mean"][:6]) / 6 == pytest.approx(done["metrics"]["test/mse"])  # it was trained to predict six
     for picture in ("length/curves.png", "length/rollouts.png"):
@@ -105,6 +105,6 @@ def test_a_demo_runs_from_digits_to_table_and_weights(command, two_cpus, tmp_pat
 
 
 def test_the_bare_command_plans_the_papers_cells(command):
-    code, said = command("--plan", search=TRANSLATING)
-    assert code == 0 and "27 cells (3 model × 3 lr × 3 seed), 0 done, 27 to run" in said.err
-    assert "not prepared yet, goes to" in said.err and "datasets/mnist/digits" in said.err
+    code, printed = command("--plan", search=TRANSLATING)
+    assert code == 0 and "27 cells (3 model × 3 lr × 3 seed), 0 done, 27 to run" in printed.err
+    assert "not prepared yet, goes to" in printed.err and "datasets/mnist/digits" in printed.err

@@ -116,8 +116,7 @@ def execute(search: Search, planned: Planned, options: Options, output: SearchOu
         is_ready = planned.manifest is not None and options.clips.videos is None
         if is_ready and not planned.study.missing():
             output.planned(planned, None)
-            record_study_data(planned)
-            return run_with_views(planned.study, options, output, lambda _: (planned.study, {}))
+            return run_with_views(planned, options, output, lambda _: (planned.study, {}))
         with ray_runtime(options.cluster.address):
             resources = chosen_resources(options)
             if search.wants_gpu:
@@ -139,23 +138,16 @@ def train_missing(
         corpus.stream(data, 1)  # raises DataError where a split has no clips
     if options.training.weights is not None:
         store_weights(planned.study, options.training.weights)
-    record_study_data(planned)
     study = replace(planned.study, code=record(planned.study.folder))
-    again = partial(replan, search, replace(planned, study=study), options)
+    planned = replace(planned, study=study)
+    again = partial(replan, search, planned, options)
 
     def train(tracking: SearchCallback) -> tuple[Study, Failures]:
         pace = expected.pace if expected else Pace()
         with output.progress(study, study.missing(), pace) as progress, Monitor(study) as monitor:
             return run_rounds(Workload(study, corpus, resources, [tracking, progress, monitor]), again)
 
-    return run_with_views(study, options, output, train)
-
-
-def record_study_data(planned: Planned) -> None:
-    """Record in the study's folder the data on which it is trained."""
-    assert planned.manifest is not None
-    data = planned.study.cells[0].experiment.data
-    record_data(planned.study.folder, planned.manifest, planned.num_clips(data))
+    return run_with_views(planned, options, output, train)
 
 
 def confirm(planned: Planned, preset: Preset, resources: Resources, options: Options, output: SearchOutput) -> None:
@@ -180,10 +172,13 @@ def warn_of_damage(study: Study, output: SearchOutput) -> None:
             output.warned(f"damaged: {files}; the cell goes on after epoch {len(resumable.rows)}")
 
 
-def run_with_views(study: Study, options: Options, output: SearchOutput, work: Work) -> Outcome:
+def run_with_views(planned: Planned, options: Options, output: SearchOutput, work: Work) -> Outcome:
     """Do ``work`` on the study, with its views updated before, meanwhile and after; then write its card."""
     from tune.tracking.views import Views  # MLflow takes seconds to import
 
+    assert planned.manifest is not None
+    study = planned.study
+    record_data(study.folder, planned.manifest, planned.num_clips(study.cells[0].experiment.data))
     save_study(study)
     views = Views(load_study(study.folder), options.records)
     for line in views.begin():

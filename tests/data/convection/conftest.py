@@ -1,6 +1,8 @@
 """A small convecting layer, solved for once."""
 
+import numpy as np
 import pytest
+import torch
 
 from data.convection import made
 from fernn.config import data_config
@@ -21,3 +23,18 @@ def layer_config():
 def solved(layer_config):
     """Its fields (12, 2, 16, 48)."""
     return made.solved(layer_config)[0]
+
+
+@pytest.fixture
+def file(solved, tmp_path):
+    """A file as the published one, of 12 frames of 16 x 48 pixels."""
+    path = tmp_path / "files/rbc_data.pt"
+    path.parent.mkdir()
+    torch.save(torch.from_numpy(solved), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def numbers(solved):
+    """Twelve frames (12, 2, 16, 48) of which half precision is exact."""
+    return solved.astype(np.float16).astype(np.float32)

@@ -21,12 +21,6 @@ from tests.support.mutations import bounded_memory, mutations, tried
 SIZE = 16
 
 
-@pytest.fixture(scope="module")
-def numbers(solved):
-    """Twelve frames (12, 2, 16, 48) of which half precision is exact."""
-    return solved.astype(np.float16).astype(np.float32)
-
-
 def torch_file(content, **options):
     sink = io.BytesIO()
     torch.save(content, sink, **options)
@@ -195,21 +189,6 @@ def test_the_command_says_how_the_file_was_read_and_squares_have_one_hash(number
         assert np.array_equal(read_tiles(folder_of(out, SIZE), manifest)[1].frames, numbers[..., 16:32])
         assert {path.name for path in out.iterdir()} == {".lock", "squares-16"}
     assert len(hashes) == 1
-
-
-def test_where_two_axes_may_be_the_components_one_is_given(numbers, tmp_path, capsys):
-    for axis, stored in ((1, numbers[:2]), (0, np.swapaxes(numbers[:2], 0, 1))):
-        np.save(tmp_path / "rbc.npy", stored)
-        with pytest.raises(DataError, match=r"shape \(2, 2, 16, 48\), of which axes 0 and 1 may .* --component-axis"):
-            read_published(tmp_path / "rbc.npy", SIZE)
-        assert np.array_equal(read_published(tmp_path / "rbc.npy", SIZE, component_axis=axis)[0], numbers[:2])
-    np.savez(tmp_path / "named.npz", u=numbers[:2, 0], v=numbers[:2, 1])  # whose names tell
-    assert np.array_equal(read_published(tmp_path / "named.npz", SIZE)[0], numbers[:2])
-    np.save(tmp_path / "rbc.npy", numbers)
-    assert main(PrepareConfig(tmp_path / "out", tmp_path / "rbc.npy", SIZE, component_axis=3)) == 2
-    assert "must have two components along --component-axis 3, its shape is (12, 2, 16, 48)" in said(capsys)
-    assert main(PrepareConfig(tmp_path / "out", size=SIZE, component_axis=3)) == 2
-    assert "--component-axis is of a file: give --files with it" in said(capsys)
 
 
 WRONG = {

@@ -1,7 +1,6 @@
 """The published file: read without running code, the right way up, or refused by name."""
 
 import os
-import shutil
 from contextlib import suppress
 from io import BytesIO
 
@@ -10,24 +9,11 @@ import pytest
 import torch
 from hypothesis import given
 
-from data.convection import made
-from data.convection.prepare import PrepareConfig, folder_of, main, prepare
+from data.convection.prepare import folder_of, prepare
 from data.convection.published import divergence, read_published
-from data.errors import DataError, DownloadError, ManifestError
+from data.errors import DataError
 from data.fields.schema import read_tiles
-from data.manifest import Manifest
-from data.registry import data_set, read_corpus
-from fernn.config import data_config
 from tests.support.mutations import bounded_memory, mutations, tried
-
-
-@pytest.fixture
-def file(solved, tmp_path):
-    """A file as the published one, of 12 frames of 16 x 48 pixels."""
-    path = tmp_path / "files/rbc_data.pt"
-    path.parent.mkdir()
-    torch.save(torch.from_numpy(solved), path)
-    return path
 
 
 def test_the_file_becomes_squares_of_every_fourth_pixel(file, solved, tmp_path):
@@ -151,98 +137,3 @@ def test_a_file_is_read_or_refused(file, solved):
 
     with bounded_memory():
         check()
-
-
-def test_a_second_call_changes_nothing_and_damage_is_made_good(file, tmp_path):
-    first = prepare(tmp_path / "out", files=file, size=4)
-    path = folder_of(tmp_path / "out", 4) / "tiles.parquet"
-    before = path.stat().st_mtime_ns
-    assert prepare(tmp_path / "out", size=4) == first and path.stat().st_mtime_ns == before
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ManifestError, match=r"tiles.parquet has \d+ bytes"):
-        Manifest.read(path.parent).verify(path.parent)
-    assert prepare(tmp_path / "out", files=file, size=4).hash == first.hash
-
-
-def test_squares_that_stand_never_hide_another_file_or_axis(file, solved, tmp_path, capsys):
-    torch.save(torch.from_numpy(solved[:2].copy()), file)
-    first = prepare(tmp_path / "out", files=file, size=4, component_axis=1)
-    assert prepare(tmp_path / "out", files=file, size=4) == first
-    assert main(PrepareConfig(tmp_path / "out", file, 4, component_axis=0)) == 2
-    assert "was read with components along axis 1 of (2, 2, 16, 48), not 0" in capsys.readouterr().err
-    with pytest.raises(DataError, match="was read with components along axis 1"):
-        prepare(tmp_path / "out", size=4, component_axis=0)
-    other = file.with_name("other.pt")
-    torch.save(torch.from_numpy(2 * solved[:2]), other)
-    for path, reason in (
-        (other, "is not made of .*other.pt, which has other content"),
-        (tmp_path / "gone", "not there"),
-    ):
-        with pytest.raises(DataError, match=reason):
-            prepare(tmp_path / "out", files=path, size=4)
-        with pytest.raises(DataError, match=reason):
-            data_set("convection").require_same(folder_of(tmp_path / "out", 4), first, path)
-    assert prepare(tmp_path / "out", files=shutil.copy(file, tmp_path / "copy.pt"), size=4) == first
-
-
-def test_without_the_file_the_ways_out_are_named(tmp_path):
-    with pytest.raises(DownloadError, match="rbc_data.pt is not downloaded .* --set data.name=made-convection"):
-        prepare(tmp_path / "out")
-    with pytest.raises(DataError, match="rbc_data.pt is not there: give rbc_data.pt, or the folder that has it"):
-        prepare(tmp_path / "out", files=tmp_path)
-    with pytest.raises(DataError, match="a demo has no published fields: leave data.name made-convection"):
-        data_set("convection").prepare_demo(tmp_path, data_config("convection"))
-
-
-def said(capsys):
-    """What was said, whatever its line breaks."""
-    return capsys.readouterr().err.replace("\n", "")
-
-
-def test_the_command_says_what_there_is(file, tmp_path, capsys, monkeypatch):
-    assert main(PrepareConfig(tmp_path / "out", file, 4)) == 0
-    assert "squares-4: convection, 3 squares, 36 frames" in said(capsys)
-    assert main(PrepareConfig(tmp_path / "other", tmp_path / "nothing.pt")) == 2
-    assert "error: " in said(capsys)
-    monkeypatch.setattr(made, "prepare", lambda out, data: prepare(tmp_path / "out", size=data.size))
-    assert main(PrepareConfig(tmp_path / "out", size=4)) == 0
-    assert f"{made.folder_of(tmp_path / 'out', data_config('made-convection').override({'size': 4}))}:" in said(capsys)
-    assert main(PrepareConfig(tmp_path / "out", rayleigh=-1.0)) == 2
-    assert "data.rayleigh must be above 0, got -1" in said(capsys)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"size": 0, "files": True}, "data.size must be 1 or more, got 0"),
-        ({"size": -4, "files": True}, "data.size must be 1 or more, got -4"),
-        ({"size": 0}, "data.size must be"),
-        ({"rayleigh": 1e5, "files": True}, "--rayleigh is of fields solved for: leave it or --files out"),
-        ({"num_fields": 5, "files": True}, "--num-fields is of fields solved for"),
-        ({"reading": "uv"}, "--reading is of a file: give --files with it"),
-    ],
-)
-def test_what_the_command_cannot_do_is_named(file, tmp_path, capsys, options, message):
-    found = {"files": file} if options.pop("files", False) else {}
-    assert main(PrepareConfig(tmp_path / "out", **found, **options)) == 2
-    assert f"error: {message}" in said(capsys) and not (tmp_path / "out").exists()
-
-
-def test_windows_of_a_domain_test_are_counted_where_there_is_one():
-    """Before there is data: as many as the config allows."""
-    assert data_set("convection").num_clips(data_config("convection"), None, False)["test"] == 2000
-    assert data_set("ocean").num_clips(data_config("ocean"), None, False)["test"] == 4000
-
-
-def test_squares_are_streamed_standardised_by_the_training_frames_alone(two_cpus, file, solved, tmp_path):
-    data = data_config("convection").override({"size": 4, "num_frames": 2, "input_frames": 1})
-    manifest = prepare(tmp_path / "out", files=file, size=4)
-    stream = read_corpus(data, folder_of(tmp_path / "out", 4), manifest).stream(data, 64)
-    training = solved[:7, :, ::4, ::4].astype(np.float64)  # 60 % of 12 frames
-    assert stream.moments == pytest.approx((training.mean(), training.std()))
-    (batch,) = stream.evaluation("validation")
-    assert batch.ids == [f"rbc/0/{square}@{start}" for start in (7, 8) for square in range(3)]
-    expected = (solved[7:9, :, ::4, 16:32:4] - training.mean()) / training.std()
-    np.testing.assert_allclose(batch.clips[1], expected, atol=1e-5)
-    counts = data_set("convection").num_clips(data, manifest, False)
-    assert counts == {split: stream.num_clips(split) for split in counts} == {"train": 18, "validation": 6, "test": 3}

@@ -3,25 +3,18 @@
 import json
 
 import numpy as np
-import pytest
 import xarray as xr
 
-from data.errors import DataError, ManifestError
-from data.fields.schema import Tile, breaks_of, content_hash, read_tiles
+from data.fields.schema import breaks_of, read_tiles
 from data.fields.stream import read_fields
 from data.manifest import Manifest
+from data.ocean.account import masked_at_times, spelled
 from data.ocean.levels import Choice
-from data.ocean.prepare import PrepareConfig, folder_of, main, prepare, selection
+from data.ocean.prepare import PrepareConfig, folder_of, main, prepare
 from data.registry import data_set
 from fernn.config import OceanConfig
 
 DATA = OceanConfig(size=4, num_frames=4, input_frames=2, domain=())
-
-
-def deep(sea):
-    """The current at the surface, twice as fast at 100 m."""
-    found = xr.concat([sea.dataset(), 2 * sea.dataset()], dim="depth").transpose("time", "depth", ...)
-    return found.assign_coords(depth=("depth", [0.5, 100.0], {"units": "m", "positive": "down"}))
 
 
 def test_choices_are_said_and_stand_in_the_manifest(sea, tmp_path, capsys):
@@ -38,42 +31,6 @@ def test_choices_are_said_and_stand_in_the_manifest(sea, tmp_path, capsys):
     assert facts["gaps"] == ["2002-01-04"] and facts["variables"] == ["uo", "vo"] and facts["step"] == "1 day"
     assert main(PrepareConfig(tmp_path / "out", sea.folder, 4)) == 0
     assert capsys.readouterr().err.splitlines() == said  # nothing is made anew, and all is said again
-
-
-def test_another_depth_never_takes_a_folders_place_in_silence(sea, tmp_path, capsys):
-    sea.save(deep(sea))
-    surface = prepare(tmp_path / "out", files=sea.folder, size=4)
-    with pytest.raises(DataError, match="was prepared with the level nearest the surface, asked for is --depth 100"):
-        prepare(tmp_path / "out", size=4, choice=Choice(depth=100))
-    assert main(PrepareConfig(tmp_path / "other", sea.folder, 4, depth=100)) == 0
-    assert "depth 100 (100 m deep) of 2 levels" in capsys.readouterr().err
-    other = Manifest.read(folder_of(tmp_path / "other", 4))
-    assert other.hash != surface.hash and other.details["choice"]["depth"] == 100
-    assert prepare(tmp_path / "other", size=4) == other  # without files, what is there is asked for
-    for arguments in ({}, {"depth": 50}, {"select": ("depth=100",)}, {"depth": 100, "variables": ("u", "v")}):
-        assert main(PrepareConfig(tmp_path / "other", sea.folder, 4, **arguments)) == 2
-        assert "was prepared with --depth 100, asked for is" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("given", ["member", "member=", "=0", "member=0=", "=", ""])
-def test_a_selection_is_a_dimension_and_its_value(sea, tmp_path, capsys, given):
-    assert selection(["member=0", "expver = 0001"]) == {"member": "0", "expver": "0001"}
-    if given == "member=0=":
-        assert selection([given]) == {"member": "0="}
-        return
-    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4, select=(given,))) == 2
-    assert f"--select must be DIMENSION=VALUE, each dimension once, got {given!r}" in capsys.readouterr().err
-    with pytest.raises(DataError, match="each dimension once"):
-        selection(["a=1", "a=2"])
-
-
-def test_nothing_is_left_where_files_are_refused(sea, tmp_path, capsys):
-    sea.save(sea.dataset().expand_dims(member=[0, 1]))
-    for arguments in ({}, {"depth": -5.0}, {"size": 0}, {"select": ("member=7",)}):
-        assert main(PrepareConfig(tmp_path / "out", sea.folder, **{"size": 4} | arguments)) == 2
-        assert len(capsys.readouterr().err.splitlines()) == 1
-    assert not folder_of(tmp_path / "out", 4).exists()
-    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4, select=("member=1",))) == 0
 
 
 def test_no_window_spans_a_gap_and_the_search_counts_the_same(sea, tmp_path, two_cpus):
@@ -98,22 +55,6 @@ def test_no_window_spans_a_gap_and_the_search_counts_the_same(sea, tmp_path, two
     assert sum(len(batch.ids) for batch in stream.training(0, 1)) == 30
 
 
-def test_gaps_are_part_of_what_tiles_are_and_tampered_ones_are_refused(sea, tmp_path):
-    frames = np.zeros((5, 2, 4, 4), np.float32)
-    plain, broken = content_hash("x", [Tile("a/0/0", frames)]), content_hash("x", [Tile("a/0/0", frames, breaks=(3,))])
-    assert plain == content_hash("x", [Tile("a/0/0", frames, 0.0, ())]) != broken
-    sea.save(sea.dataset())
-    assert "breaks" not in prepare(tmp_path / "out", files=sea.folder, size=4).details
-    path = folder_of(tmp_path / "out", 4) / "manifest.json"
-    content = json.loads(path.read_text())
-    del content["crc32"]  # as an earlier version wrote it
-    for wrong in ([3], {"atlantic/0/0": 3}, {"atlantic/0/0": ["3"]}, {"atlantic/0/0": [-1]}, {"atlantic/0/0": [True]}):
-        content["details"]["breaks"] = wrong
-        path.write_text(json.dumps(content))
-        with pytest.raises(ManifestError, match="breaks in the manifest must be frames by tile"):
-            read_tiles(path.parent, Manifest.read(path.parent))
-
-
 def test_a_manifest_that_does_not_say_what_was_read_is_refused_and_an_older_one_is_told(sea, tmp_path, capsys):
     sea.save(sea.dataset())
     prepare(tmp_path / "out", files=sea.folder, size=4)
@@ -131,3 +72,23 @@ def test_a_manifest_that_does_not_say_what_was_read_is_refused_and_an_older_one_
     path.write_text(json.dumps(content))
     assert main(PrepareConfig(tmp_path / "out", sea.folder, 4)) == 2
     assert "was prepared with what its manifest does not say, asked for is the level" in capsys.readouterr().err
+
+
+def deep(sea):
+    """The current at the surface, twice as fast at 100 m."""
+    found = xr.concat([sea.dataset(), 2 * sea.dataset()], dim="depth").transpose("time", "depth", ...)
+    return found.assign_coords(depth=("depth", [0.5, 100.0], {"units": "m", "positive": "down"}))
+
+
+def test_a_choice_is_spelled_as_the_options_that_make_it():
+    assert spelled({"depth": 100.0, "select": {"member": "0"}, "variables": ["u", "v"]}) == (
+        "--depth 100 --select member=0 --variables u v"
+    )
+    assert spelled({}) == spelled(Choice().facts()) == "the level nearest the surface"
+    assert spelled(["depth"]) == spelled({"select": 1}) == "what its manifest does not say"
+
+
+def test_a_small_share_of_masked_places_has_one_digit():
+    assert masked_at_times({"sometimes_masked": {"share": 0.0034, "most": "2002-01-01"}}).startswith("0.3 % counts as")
+    assert masked_at_times({"sometimes_masked": {"share": 0.126, "most": "2002-01-01"}}).startswith("13 % counts as")
+    assert masked_at_times({"sometimes_masked": None}) == masked_at_times({}) == ""

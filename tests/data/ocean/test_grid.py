@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from data.errors import DataError
 from data.ocean.regions import read_regions
@@ -111,26 +110,10 @@ def curvilinear(sea):
     return found.assign_coords(lat=(("y", "x"), -40 + 0.5 * y + 0.1 * x), lon=(("y", "x"), 10 + 0.5 * x - 0.1 * y))
 
 
-def staggered(sea):
-    found = sea.dataset()
-    v = found["vo"].rename(latitude="lat_v").assign_coords(lat_v=("lat_v", found["latitude"].to_numpy() + 0.25))
-    v["lat_v"].attrs["units"] = "degrees_north"
-    return xr.Dataset({"uo": found["uo"], "vo": v})
-
-
-def along_its_grid(sea):
-    found = sea.dataset(names=("vxo", "vyo")).drop_vars(["latitude", "longitude"])
-    found = found.rename_dims(latitude="y", longitude="x")
-    y, x = np.mgrid[: found.sizes["y"], : found.sizes["x"]]
-    return found.assign_coords(lat=(("y", "x"), -40 + 0.5 * y), lon=(("y", "x"), 10 + 0.5 * x))
-
-
 @pytest.mark.parametrize(
     ("made", "message"),
     [
         (curvilinear, "is on a curvilinear grid, its latitudes lat vary along y and x: interpolate it"),
-        (staggered, "u and v are on different grids: interpolate both to one"),
-        (along_its_grid, "vxo is along the axes of the file's own grid, which need not be east and north"),
         (lambda sea: sea.dataset(longitude=[10, 10.5, 11, 20, 20.5, 21]), "longitudes jump from 11 to 20"),
         (lambda sea: sea.dataset(latitude=[-40, -39, -38, -36, -35]), "latitudes jump from -36 to -38"),
         (lambda sea: sea.dataset(longitude=[10, 10.5, 10.5, 11]), "has the longitude 10.5 twice"),

@@ -11,8 +11,8 @@ import xarray as xr
 from data.errors import DataError, DownloadError, ManifestError
 from data.fields.schema import read_tiles
 from data.manifest import Manifest
-from data.ocean import demo
-from data.ocean.prepare import PrepareConfig, folder_of, main, prepare
+from data.ocean.levels import Choice
+from data.ocean.prepare import PrepareConfig, folder_of, main, prepare, selection
 from data.ocean.regions import read_regions
 from data.registry import data_set
 
@@ -121,18 +121,6 @@ def test_what_cannot_be_used_is_named(tmp_path):
     assert not folder_of(tmp_path / "out", 4).exists()
 
 
-def test_made_currents_have_no_divergence_and_are_the_same_every_time():
-    fields = demo.currents("atlantic", 32, 48)
-    again = demo.currents("atlantic", 32, 48)
-    assert np.array_equal(fields, again) and fields.shape == (demo.NUM_DAYS, 2, 32, 48)
-    u, v = fields[:, 0], fields[:, 1]
-    along = np.roll(u, -1, -1) - np.roll(u, 1, -1)
-    down = np.roll(v, -1, -2) - np.roll(v, 1, -2)
-    inner = np.s_[:, 4:-4, 4:-4]
-    assert np.abs((along - down)[inner]).mean() < 0.15 * np.abs(along[inner]).mean()  # rows go down, v up
-    assert np.abs((along + down)[inner]).mean() > 0.5 * np.abs(along[inner]).mean()
-
-
 @pytest.mark.skipif("FERNN_OCEAN" not in os.environ, reason="FERNN_OCEAN names no folder of GlobCurrent's files")
 def test_real_currents_are_read(tmp_path):
     manifest = prepare(tmp_path / "out", files=Path(os.environ["FERNN_OCEAN"]), size=16)
@@ -188,3 +176,45 @@ def test_a_manifest_without_files_says_that_it_cannot_tell(sea, ready, capsys):
     del manifest.details["files"]
     data_set("ocean").require_same(folder_of(ready, 4), manifest, sea.folder)
     assert "does not say which files it is made of, these may be others: delete it" in capsys.readouterr().err
+
+
+def deep(sea):
+    """The current at the surface, twice as fast at 100 m."""
+    found = xr.concat([sea.dataset(), 2 * sea.dataset()], dim="depth").transpose("time", "depth", ...)
+    return found.assign_coords(depth=("depth", [0.5, 100.0], {"units": "m", "positive": "down"}))
+
+
+def test_another_depth_never_takes_a_folders_place_in_silence(sea, tmp_path, capsys):
+    sea.save(deep(sea))
+    surface = prepare(tmp_path / "out", files=sea.folder, size=4)
+    with pytest.raises(DataError, match="was prepared with the level nearest the surface, asked for is --depth 100"):
+        prepare(tmp_path / "out", size=4, choice=Choice(depth=100))
+    assert main(PrepareConfig(tmp_path / "other", sea.folder, 4, depth=100)) == 0
+    assert "depth 100 (100 m deep) of 2 levels" in capsys.readouterr().err
+    other = Manifest.read(folder_of(tmp_path / "other", 4))
+    assert other.hash != surface.hash and other.details["choice"]["depth"] == 100
+    assert prepare(tmp_path / "other", size=4) == other  # without files, what is there is asked for
+    for arguments in ({}, {"depth": 50}, {"select": ("depth=100",)}, {"depth": 100, "variables": ("u", "v")}):
+        assert main(PrepareConfig(tmp_path / "other", sea.folder, 4, **arguments)) == 2
+        assert "was prepared with --depth 100, asked for is" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["member", "member=", "=0", "member=0=", "=", ""])
+def test_a_selection_is_a_dimension_and_its_value(sea, tmp_path, capsys, given):
+    assert selection(["member=0", "expver = 0001"]) == {"member": "0", "expver": "0001"}
+    if given == "member=0=":
+        assert selection([given]) == {"member": "0="}
+        return
+    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4, select=(given,))) == 2
+    assert f"--select must be DIMENSION=VALUE, each dimension once, got {given!r}" in capsys.readouterr().err
+    with pytest.raises(DataError, match="each dimension once"):
+        selection(["a=1", "a=2"])
+
+
+def test_nothing_is_left_where_files_are_refused(sea, tmp_path, capsys):
+    sea.save(sea.dataset().expand_dims(member=[0, 1]))
+    for arguments in ({}, {"depth": -5.0}, {"size": 0}, {"select": ("member=7",)}):
+        assert main(PrepareConfig(tmp_path / "out", sea.folder, **{"size": 4} | arguments)) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not folder_of(tmp_path / "out", 4).exists()
+    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4, select=("member=1",))) == 0

@@ -1,4 +1,4 @@
-"""Times are read with their units and calendars; files follow each other, doubled fields are told, gaps are named."""
+"""Times are read with their units and calendars; files follow each other, and gaps are named."""
 
 import cftime
 import numpy as np
@@ -89,25 +89,6 @@ def test_two_calendars_are_not_mixed(sea):
         read_regions(sea.paths)
 
 
-def test_times_that_two_files_have_are_read_once_where_their_fields_are_equal(sea):
-    sea.save(sea.dataset(days=range(4)), "jan.nc")
-    sea.save(at(sea.dataset(days=range(2, 6)), np.arange(48, 144, 24), "hours since 2002-01-01"), "feb.nc")
-    (region,) = read_regions(sea.paths)
-    assert sea.holds(region, days=range(6)) and region.facts["doubled"] == 2
-    sea.save(sea.dataset(days=range(4)) * 1.5, "jan.nc")
-    with pytest.raises(
-        DataError, match=r"feb.nc and .*jan.nc have different currents on 2002-01-03 at the same places"
-    ):
-        read_regions(sea.paths)
-    for path in sea.paths:
-        path.unlink()
-    sea.save(sea.dataset(days=[0, 1, 1, 2]))
-    assert sea.holds(read_regions(sea.paths)[0], days=range(3))
-    sea.save(at(sea.dataset(days=[0, 1, 2, 3]), [0, 1, 1, 2], "days since 2002-01-01"))
-    with pytest.raises(DataError, match="atlantic.nc has 2002-01-02 twice, with different currents"):
-        read_regions(sea.paths)
-
-
 @pytest.mark.parametrize(
     ("days", "breaks", "gaps"),
     [
@@ -123,32 +104,6 @@ def test_missing_days_are_named_and_break_the_frames(sea, days, breaks, gaps, ma
         sea.save(sea.dataset(days=mine), f"a_{number}.nc")
     (region,) = read_regions(sea.paths)
     assert sea.holds(region, days=days) and region.breaks == breaks and region.facts["gaps"] == gaps
-
-
-@pytest.mark.parametrize("share", [1.0, 0.7])
-@pytest.mark.parametrize("component", ["uo", "vo"])
-def test_a_day_that_is_masked_is_a_gap_and_no_land(sea, share, component):
-    found = sea.dataset()
-    found[component][3, :, : round(share * found.sizes["longitude"])] = np.nan
-    found["uo"][:, 0, 0] = np.nan  # land
-    sea.save(found)
-    (region,) = read_regions(sea.paths)
-    assert len(region.fields) == 5 and region.breaks == (3,) and region.facts["masked"] == ["2002-01-04"]
-    assert region.land.sum() == 1 and region.land[-1, 0]
-    region.fields[:, :, -1, 0] = 0
-    assert region.fields[3, 1, 0, 4] == pytest.approx(float(found["vo"][4, -1, 4]))
-
-
-def test_masked_days_at_the_ends_are_left_out_and_a_file_without_any_value_is_refused(sea):
-    found = sea.dataset()
-    found["uo"][[0, 5]] = np.nan
-    sea.save(found)
-    (region,) = read_regions(sea.paths)
-    assert sea.holds(region, days=[1, 2, 3, 4]) and region.breaks == ()
-    assert region.facts["masked"] == ["2002-01-01", "2002-01-06"] and region.facts["first"] == "2002-01-02"
-    sea.save(found * np.nan)
-    with pytest.raises(DataError, match="atlantic.nc has no currents: every value is a fill value"):
-        read_regions(sea.paths)
 
 
 def bare(sea):
@@ -183,15 +138,6 @@ def test_numbers_without_units_are_times_of_one_file_alone(sea):
     sea.save(at(sea.dataset(days=[4]), [9.0], ""), "a_2.nc")
     with pytest.raises(
         DataError, match="a_2.nc has times without units such as days since 2000-01-01: they cannot follow"
-    ):
-        read_regions(sea.paths)
-
-
-def test_regions_have_one_step_in_time(sea):
-    sea.save(sea.dataset(days=[0, 1, 2]), "atlantic.nc")
-    sea.save(sea.dataset(days=[0, 0.25, 0.5], longitude=np.arange(-30, -20, 0.5)), "pacific.nc")
-    with pytest.raises(
-        DataError, match="but atlantic has 1 day and pacific 6 hours: prepare them in folders of their own"
     ):
         read_regions(sea.paths)
 

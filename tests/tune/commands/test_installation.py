@@ -9,17 +9,17 @@ def test_versions_that_are_not_the_locks_are_a_warning(monkeypatch, tmp_path):
     lock = tmp_path / "requirements.lock"
     lock.write_text("# a lock\npackaging==0.1\npytest==0.2 ; sys_platform == 'linux'\nx==1 ; sys_platform == 'win32'\n")
     monkeypatch.setattr(installation, "LOCK", lock)
-    found = installation.packages()
-    assert found.verdict == "warning" and "the lock has 0.1" in found.text and "the lock has 0.2" in found.text
-    assert "x " not in found.text
+    finding = installation.packages()
+    assert finding.verdict == "warning" and "the lock has 0.1" in finding.text and "the lock has 0.2" in finding.text
+    assert "x " not in finding.text
 
 
 def test_packages_outside_the_projects_bounds_are_broken_and_the_first_four_are_named(monkeypatch):
     wanted = ["pytest<1", *(f"no-such-thing-{number}" for number in range(5))]
     monkeypatch.setattr(installation, "requirements", lambda: wanted)
-    found = installation.packages()
-    assert found.verdict == "broken" and found.way_out == installation.INSTALL
-    assert "must be <1" in found.text and found.text.endswith("no-such-thing-2 is missing; and 2 more")
+    finding = installation.packages()
+    assert finding.verdict == "broken" and finding.way_out == installation.INSTALL
+    assert "must be <1" in finding.text and finding.text.endswith("no-such-thing-2 is missing; and 2 more")
 
 
 def test_a_package_without_its_lock_has_nothing_to_compare_with(monkeypatch, tmp_path):
@@ -44,5 +44,5 @@ def test_only_a_python_with_wheels_for_all_packages_will_do(version, verdict, mo
 )
 def test_a_package_that_cannot_be_imported_is_broken(answer, verdict, text, monkeypatch):
     monkeypatch.setattr(installation, "probe", lambda *_, **__: answer)
-    found = installation.imports()
-    assert found.verdict == verdict and text in found.text
+    finding = installation.imports()
+    assert finding.verdict == verdict and text in finding.text

@@ -22,8 +22,8 @@ SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}
 
 
 def test_a_plan_can_be_read_by_a_program(command):
-    _, said = command("--plan", "--json", "--sampler", "tpe", "--models", "grnn")
-    plan = json.loads(said.out)
+    _, printed = command("--plan", "--json", "--sampler", "tpe", "--models", "grnn")
+    plan = json.loads(printed.out)
     assert (plan["event"], plan["num_cells"], plan["num_to_come"]) == ("plan", 12, 24)
     assert len(plan["to_run"]) == 12 and plan["seconds"] > 0
 
@@ -33,10 +33,10 @@ def test_a_search_that_wants_gpus_warns_and_asks_where_there_is_none(answer, arg
     for stream in ("stdin", "stderr"):
         monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
     monkeypatch.setattr("rich.console.Console.input", lambda *_, **__: answer)
-    code, said = command("--models", "grnn", "--videos", str(tmp_path), *arguments)
-    assert code == 2 and "warning: this search wants GPUs, and there is none: about" in said.err
-    assert ("not started: give --address" in said.err) == (answer == "n")
-    assert ("00sequences.txt" in said.err) == (answer is None)
+    code, printed = command("--models", "grnn", "--videos", str(tmp_path), *arguments)
+    assert code == 2 and "warning: this search wants GPUs, and there is none: about" in printed.err
+    assert ("not started: give --address" in printed.err) == (answer == "n")
+    assert ("00sequences.txt" in printed.err) == (answer is None)
 
 
 @pytest.mark.parametrize(
@@ -70,21 +70,21 @@ def test_a_search_that_wants_gpus_warns_and_asks_where_there_is_none(answer, arg
     ],
 )
 def test_a_command_that_cannot_run_is_refused_in_one_line(arguments, message, command, tmp_path):
-    code, said = command("--set", "model.hidden_channels=4", *arguments)
+    code, printed = command("--set", "model.hidden_channels=4", *arguments)
     assert code == 2
-    (line,) = [line for line in said.err.splitlines() if not line.startswith(("warning: ", "measuring "))]
+    (line,) = [line for line in printed.err.splitlines() if not line.startswith(("warning: ", "measuring "))]
     assert line.startswith("error: ") and message in line
     assert not list(tmp_path.rglob("study.json"))
 
 
 def test_a_plan_for_what_the_hardware_cannot_hold_is_refused(command):
-    code, said = command("--plan", "--gpus-per-trial", "9")
-    assert code == 2 and "must fit on one machine, got 1 and 9" in said.err
+    code, printed = command("--plan", "--gpus-per-trial", "9")
+    assert code == 2 and "must fit on one machine, got 1 and 9" in printed.err
 
 
 def test_what_the_data_cannot_give_is_refused_before_the_study_is_begun(two_cpus, command, prepared, tmp_path):
-    code, said = command("--data", prepared, *SMALL, "--set", "data.num_frames=40")
-    (line,) = [line for line in said.err.splitlines() if line.startswith("error: ")]
+    code, printed = command("--data", prepared, *SMALL, "--set", "data.num_frames=40")
+    (line,) = [line for line in printed.err.splitlines() if line.startswith("error: ")]
     assert code == 2 and "a clip needs 80 frames, the longest range of the train split has 33" in line
     assert not (tmp_path / STUDY / "study.json").exists()
 
@@ -93,10 +93,10 @@ def test_a_study_grows_and_a_changed_protocol_is_another_study(two_cpus, command
     one = ["--data", prepared, *SMALL, "--models", "grnn", "--seeds", "0", "--epochs", "1"]
     assert command(*one)[0] == 0
     for flag in ([], ["--plan"]):
-        code, said = command(*one, "--protocol", "published", *flag)
-        assert code == 2 and "was begun with data.protocol = 'default', not 'published'" in said.err
-    code, said = command(*one, "--seeds", "0", "1", "--epochs", "2", "--json")
-    events = [json.loads(line) for line in said.out.splitlines()]
+        code, printed = command(*one, "--protocol", "published", *flag)
+        assert code == 2 and "was begun with data.protocol = 'default', not 'published'" in printed.err
+    code, printed = command(*one, "--seeds", "0", "1", "--epochs", "2", "--json")
+    events = [json.loads(line) for line in printed.out.splitlines()]
     assert code == 0 and Counter(event["event"] for event in events) == {
         "plan": 1, "started": 2, "epoch": 3, "done": 2, "table": 1, "end": 1,
     }  # fmt: skip

@@ -34,11 +34,11 @@ def test_data_is_compared_with_its_hashes(tmp_path):
     manifest.write(home)
     assert services.data(str(tmp_path)) == ok(f"{home}: kth-demo, 3 clips, whole, DEMO")
     replace(manifest, missing=("person01_boxing_d1",)).write(home)
-    found = services.data(str(tmp_path))
-    assert found.verdict == "warning" and "PARTIAL: person01_boxing_d1 missing" in found.text
+    finding = services.data(str(tmp_path))
+    assert finding.verdict == "warning" and "PARTIAL: person01_boxing_d1 missing" in finding.text
     (home / "clips.parquet").write_bytes(b"Clips")
-    found = services.data(str(tmp_path))
-    assert found.verdict == "broken" and "the SHA-256 of clips.parquet has changed" in found.text
+    finding = services.data(str(tmp_path))
+    assert finding.verdict == "broken" and "the SHA-256 of clips.parquet has changed" in finding.text
 
 
 def test_a_storage_is_tried_and_left_as_it_was(tmp_path, bucket):
@@ -59,8 +59,8 @@ def test_a_database_is_read_and_must_have_the_installed_versions_schema(tmp_path
         with sqlite3.connect(file) as connection:
             connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
         connection.close()
-        found = services.optuna(Records(storage=str(tmp_path)))
-        assert found.verdict == verdict and way_out in found.way_out
+        finding = services.optuna(Records(storage=str(tmp_path)))
+        assert finding.verdict == verdict and way_out in finding.way_out
     file.write_bytes(b"no database" * 100)
     assert services.optuna(Records(storage=str(tmp_path))).verdict == "broken"
     refused = result_of(
@@ -70,8 +70,12 @@ def test_a_database_is_read_and_must_have_the_installed_versions_schema(tmp_path
 
 
 def test_ray_is_not_waited_for_where_nothing_listens():
-    found = services.ray("127.0.0.1:9")
-    assert found.verdict == "broken" and "nothing answers there" in found.text and "ray start --head" in found.way_out
+    finding = services.ray("127.0.0.1:9")
+    assert (
+        finding.verdict == "broken"
+        and "nothing answers there" in finding.text
+        and "ray start --head" in finding.way_out
+    )
 
 
 def test_a_token_that_others_can_read_is_a_warning(tmp_path, monkeypatch):
@@ -84,8 +88,8 @@ def test_a_token_that_others_can_read_is_a_warning(tmp_path, monkeypatch):
 
 
 def test_data_in_a_bucket(prepared, bucket):
-    found = services.data(f"{bucket}/kth")
-    assert found.verdict == "broken" and "data/upload.py" in found.way_out
+    finding = services.data(f"{bucket}/kth")
+    assert finding.verdict == "broken" and "data/upload.py" in finding.way_out
     upload(prepared / "8px", f"{bucket}/kth")
     assert services.data(f"{bucket}/kth") == ok(f"{bucket}/kth/8px: kth-demo, 132 clips")
     assert services.data("http://nowhere/kth").verdict == "broken"

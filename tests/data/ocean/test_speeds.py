@@ -1,4 +1,4 @@
-"""Values that are no current are land where an attribute says so, else refused; none passes as a current."""
+"""Velocities become m/s; values that are no current are land where an attribute says so, else refused."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import pytest
 from data.errors import DataError
 from data.ocean.prepare import PrepareConfig, main
 from data.ocean.regions import read_regions
+from data.ocean.speeds import metres_per_second
 
 HOLE = np.s_[:, :3, :4]
 
@@ -78,13 +79,72 @@ def test_limits_are_of_packed_values_unless_those_are_integers_and_the_limits_ar
     assert read_regions(sea.paths)[0].land.sum() == 12
 
 
-def test_a_scale_in_text_is_read_and_one_that_is_no_number_is_named(sea):
-    found = sea.dataset(factor=2.0)
-    for name in ("uo", "vo"):
-        found[name].attrs |= {"scale_factor": "2.0", "add_offset": "0", "missing_value": "none"}
-    sea.save(found)
-    assert sea.holds(read_regions(sea.paths)[0])
-    found["vo"].attrs["scale_factor"] = "two"
-    sea.save(found)
-    with pytest.raises(DataError, match="atlantic.nc: scale_factor of vo must be a number, got 'two'"):
+METRES = {
+    1: "m s-1|m/s|m s**-1|m s^-1|m.s-1|m·s⁻¹|m*s-1|ms-1|ms^-1|m sec-1|M/S|[m/s]|(m s-1)| m s-1 |meter second-1"
+    "|meters second-1|metre per second|meters/second|metres per second|meter sec-1|m s^{-1}|m s -1|1 m s-1|mps|m_per_s",
+    0.01: "cm s-1|cm/s|cm s**-1|cm.s-1|cms-1|centimeter second-1|centimetres per second|cm/sec|0.01 m s-1|1e-2 m/s",
+    0.001: "mm s-1|mm/s|millimeter s-1", 1852 / 3600: "knots|knot|kt|kts|kn|Knots",
+    1 / 3.6: "km/h|km h-1|km/hr|kilometers per hour|kmh|kph|km hour-1", 1000: "km/s",
+    1 / 86400: "m/day|m d-1|metres per day",
+}  # fmt: skip
+
+NO_SPEEDS = (
+    "degC|1|kg m-3|m|s|m2 s-1|m s-2|m/s2|m/s/s|s-1|Pa|m s|dimensionless|unknown|m-1 s|W m-2|m3 s-1|rad s-1|0 m/s|none"
+)
+
+
+def test_spellings_of_units_become_metres_per_second():
+    for rate, spellings in METRES.items():
+        for spelling in spellings.split("|"):
+            assert metres_per_second(spelling) == pytest.approx(rate), spelling
+    assert [units for units in NO_SPEEDS.split("|") if metres_per_second(units) is not None] == []
+
+
+@pytest.mark.parametrize(
+    ("units", "factor"), [("cm s-1", 0.01), ("knots", 1852 / 3600), ("km/h", 1 / 3.6), ("m s**-1", 1)]
+)
+def test_velocities_become_metres_per_second(sea, units, factor):
+    sea.save(sea.dataset(units=units, factor=factor))
+    (region,) = read_regions(sea.paths)
+    assert sea.holds(region) and region.facts["units"] == [units, units]
+
+
+def test_each_variable_and_file_has_units_of_its_own_and_none_is_said(sea):
+    found = sea.dataset(days=[0, 1])
+    found["uo"] = found["uo"] * 100
+    found["uo"].attrs = {"Unit": "cm/s"}
+    sea.save(found, "a_1.nc")
+    sea.save(sea.dataset(days=[2, 3], units=None), "a_2.nc")
+    (region,) = read_regions(sea.paths)
+    assert sea.holds(region, days=range(4))
+    assert region.facts["units"] == [f"{units} or m s-1 (no units given)" for units in ("cm/s", "m s-1")]
+
+
+@pytest.mark.parametrize("units", ["degC", "1", "kg m-3", "m s-2"])
+def test_what_cannot_become_metres_per_second_is_refused(sea, units):
+    sea.save(sea.dataset(units=units))
+    with pytest.raises(DataError, match=f"atlantic.nc: uo is in '{units}', which is no velocity that becomes m/s"):
         read_regions(sea.paths)
+
+
+@pytest.mark.parametrize("engine", ["scipy", "h5netcdf"])
+@pytest.mark.parametrize(("units", "factor"), [("m s-1", 1.0), ("cm s-1", 0.01)])
+def test_packed_values_are_unpacked_and_fill_values_are_land(sea, engine, units, factor):
+    found = sea.dataset(units=units, factor=factor)
+    found["uo"][:, 0, 0] = np.nan
+    packing = {"dtype": "i2", "scale_factor": 1e-4 / factor, "add_offset": 0.5 / factor, "_FillValue": np.int16(-32767)}
+    sea.save(found, engine=engine, encoding={"uo": packing, "vo": packing})
+    (region,) = read_regions(sea.paths)
+    assert region.land.sum() == 1 and (region.fields[:, 0, -1, 0] == 0).all()
+    region.fields[:, 0, -1, 0] = float(found["uo"][0, 1, 0]) * factor  # any: what is land has no right value
+    assert region.fields[2, 0, 0, 3] == pytest.approx(float(found["uo"][2, -1, 3]) * factor, abs=1e-4)
+    assert region.fields[2, 1, 0, 3] == pytest.approx(float(found["vo"][2, -1, 3]) * factor, abs=1e-4)
+
+
+@pytest.mark.parametrize("fill", [-32767.0, 9.96921e36, 1e20, -9999.0, 999.0, -1e34])
+def test_fill_values_that_no_attribute_names_are_land(sea, fill):
+    found = sea.dataset()
+    found["vo"][:, 0, 0] = fill
+    sea.save(found, encoding={name: {"_FillValue": None} for name in ("uo", "vo")})
+    (region,) = read_regions(sea.paths)
+    assert region.land.sum() == 1 and region.land[-1, 0] and np.abs(region.fields).max() < 3
