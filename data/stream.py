@@ -6,7 +6,7 @@ waits for a CPU that another one holds.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,9 +26,6 @@ Rows = dict[str, NDArray[Any]]
 class Stream(Protocol):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for, and more."""
 
-    counts: Mapping[str, int]
-    """How many clips each split has; of training, how many an epoch draws."""
-
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """The epoch's shuffled training batches: the same for the same seed and epoch."""
 
@@ -41,7 +38,6 @@ class Stream(Protocol):
 
     def num_clips(self, split: Split) -> int:
         """How many clips the split has."""
-        return self.counts[split]
 
     def facts(self, ids: list[str]) -> dict[str, list[Any]]:
         """What else is known of the clips named by ``ids``, by column; nothing beyond their names by default."""

@@ -81,7 +81,6 @@ class ClipStream(Stream):
         self.footage, self.data, self.batch_size = footage, data, batch_size
         self._late = int(data.protocol == "published")  # the published code takes the 1-based annotation for 0-based
         self._splits = {split: _split_clips(footage, data, split) for split in SPLITS}
-        self.counts = {split: len(clips.clips) for split, clips in self._splits.items()}
         self._gather = GatherClips(footage, data, device)
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
@@ -110,6 +109,10 @@ class ClipStream(Stream):
         """The (vy, vx) that the split's clips would have if the data's velocity range were this one: (n, 2)."""
         names = [self.footage.ids[clip] for clip in self._splits[split].clips]
         return clip_velocities(names, replace(self.data, velocity_range=velocity_range), split)
+
+    def num_clips(self, split: Split) -> int:
+        """How many clips the split has."""
+        return len(self._splits[split].clips)
 
     def facts(self, ids: list[str]) -> dict[str, list[int]]:
         """The persons seen in the clips named by ``ids``."""

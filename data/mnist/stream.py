@@ -65,7 +65,6 @@ class DigitStream(Stream):
 
     def __init__(self, corpus: Digits, data: DigitsConfig, batch_size: int, device: torch.device | str = "cpu") -> None:
         self.corpus, self.data, self.batch_size, self.device = corpus, data, batch_size, device
-        self.counts = by_split(data.num_sequences)
         require_enough(corpus.parts)
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
@@ -81,6 +80,10 @@ class DigitStream(Stream):
         """One velocity (n, k) for each of the split's sequences, drawn from V_velocity_range."""
         data = replace(self.data, velocity_range=velocity_range, num_digits=1)
         return draw(data, generator("velocities", split), self.num_clips(split), 1).velocities[:, 0]
+
+    def num_clips(self, split: Split) -> int:
+        """How many sequences the split has."""
+        return by_split(self.data.num_sequences)[split]
 
     def part(self, split: Split) -> Part:
         """The split's digits."""

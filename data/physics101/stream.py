@@ -58,7 +58,7 @@ class SlideStream(Stream):
         places = {name: i for i, name in enumerate(slides.ids) if slides.lengths[i] >= data.num_frames}
         splits = split_by(places, data.split)
         self.clips = {split: [name for name in places if splits[name] == split] for split in set(splits.values())}
-        self.places, self.counts = places, {split: len(names) for split, names in self.clips.items()}
+        self.places = places
         for split in SPLITS:
             if not self.clips.get(split):
                 held = f"{len(places)} videos of {data.num_frames} frames or more"
@@ -76,6 +76,10 @@ class SlideStream(Stream):
         if velocities is not None:
             raise DataError("objects on the ramp slide by themselves: no velocities can be given")
         return self._batches(self.clips[split], np.zeros(len(self.clips[split]), dtype=np.int64))
+
+    def num_clips(self, split: Split) -> int:
+        """How many clips the split has."""
+        return len(self.clips[split])
 
     def facts(self, ids: list[str]) -> dict[str, list[str]]:
         """The objects seen in the clips named by ``ids``."""

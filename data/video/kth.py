@@ -67,7 +67,6 @@ class WindowStream(Stream):
             "validation": self._spread("validation", data.num_clips[1]),
             "test": self._spread("test", data.num_clips[2]),
         }
-        self.counts = {split: len(windows) for split, windows in self._windows.items()} | {"train": data.num_clips[0]}
         self._gather = GatherClips(footage, data, device)
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
@@ -89,6 +88,10 @@ class WindowStream(Stream):
         """The (vy, vx) that the split's windows would have if the data's velocity range were this one: (n, 2)."""
         windows = self._windows[split]
         return drawn_velocities(self._ids(windows.clips, windows.firsts), velocity_range, split)
+
+    def num_clips(self, split: Split) -> int:
+        """How many windows the split has; of training, how many an epoch draws."""
+        return self.data.num_clips[0] if split == "train" else len(self._windows[split])
 
     def facts(self, ids: list[str]) -> dict[str, list[int]]:
         """The persons seen in the windows named by ``ids``."""
