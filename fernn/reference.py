@@ -16,7 +16,7 @@ from fernn.layers.convolution import CircularConvolution
 from fernn.layers.steerable import SteerableConvolution, kernel_basis
 from fernn.models.cnn3d import CNN3D
 from fernn.models.dynamics.published import published_dynamics
-from fernn.models.fernn import build_recurrent
+from fernn.models.fernn import RecurrentClassifier
 from fernn.models.predictor import SequencePredictor, build_decoder
 
 __all__ = ["from_reference", "published_dynamics", "read_reference"]
@@ -105,7 +105,7 @@ def _kth(weights: Weights, velocities: Any) -> nn.Module:
     widths = (embedding[0].shape[1], *(w.shape[0] for w in embedding))
     depth = sum(name.startswith("lstm.conv_h_layers.") for name in weights)
     cells = _cells(weights, velocities, widths[-1], depth)
-    return build_recurrent(widths, cells, _need(weights, "fc.weight").shape[0], "zeros")
+    return RecurrentClassifier(widths, cells, _need(weights, "fc.weight").shape[0], "zeros")
 
 
 def _cells(

@@ -48,7 +48,8 @@ class FERNNCell(nn.Module):
 
     def last_state(self, inputs: Tensor) -> Tensor:
         """h_{T-1} as (v, b, c, h, w); ``inputs`` as in :meth:`states`."""
-        return self.hidden(final(self._frames(inputs)), len(inputs) - 1)
+        last = deque(self._frames(inputs), maxlen=1).pop()  # the others are not kept
+        return self.hidden(last, len(inputs) - 1)
 
     def _frames(self, inputs: Tensor) -> Iterator[Tensor]:
         state, kernel = None, self.convolution.kernel()
@@ -59,22 +60,19 @@ class FERNNCell(nn.Module):
     def step(self, state: Tensor | None, time: int, drive: Tensor, kernel: Tensor) -> Tensor:
         """The state at ``time`` from the one before (None: zero) and u_time, in the form that it is computed in.
 
-        ``kernel`` is the convolution's. :meth:`hidden` makes h of the state.
+        ``kernel`` is the convolution's. :meth:`hidden` makes h of the state, which in the moving frame is g, one slice
+        where all are still alike, continued round the border for the convolution.
         """
-        if self.flow.shifts(0) is not None:
-            return self._step_in_moving_frame(state, time, drive, kernel)
-        if state is None:
-            return getattr(torch, self.activation)(drive)
-        carried = convolve_slices(self.convolution, self._carry(state, 1), kernel)
-        return getattr(torch, f"{self.activation}_")(carried + drive)
-
-    def _step_in_moving_frame(self, state: Tensor | None, time: int, drive: Tensor, kernel: Tensor) -> Tensor:
-        """States are g, one slice where all are still alike, continued round the border for the convolution."""
-        pad = kernel.shape[-1] // 2
+        shifts, pad = self.flow.shifts(-time), kernel.shape[-1] // 2
+        if shifts is None:
+            if state is None:
+                return getattr(torch, self.activation)(drive)
+            carried = convolve_slices(self.convolution, self._carry(state, 1), kernel)
+            return getattr(torch, f"{self.activation}_")(carried + drive)
         if state is None:
             return advance(None, drive, [(0, 0)] * len(drive), self.activation, pad)
         convolved = F.conv2d(state.flatten(0, 1), kernel).unflatten(0, state.shape[:2])
-        return advance(convolved, drive, self.flow.shifts(-time) or (), self.activation, pad)
+        return advance(convolved, drive, shifts, self.activation, pad)
 
     def hidden(self, state: Tensor, time: int) -> Tensor:
         """h_time as (v, b, c, h, w) of a state in the form that it is computed in."""
@@ -135,12 +133,7 @@ class LearnedKernelCell(nn.Module):
 
     def last_state(self, inputs: Tensor) -> Tensor:
         """h_{T-1} as (v, b, c, h, w)."""
-        return final(self.states(inputs))
-
-
-def final(states: Iterator[Tensor]) -> Tensor:
-    """The last of ``states``; the others are not kept."""
-    return deque(states, maxlen=1).pop()
+        return deque(self.states(inputs), maxlen=1).pop()
 
 
 def convolve_slices(convolution: Convolution, slices: Tensor, kernel: Tensor) -> Tensor:

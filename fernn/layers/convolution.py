@@ -1,7 +1,9 @@
-"""Convolutions whose kernel is made once and used at every time step; periodic and zero-padded ones."""
+"""Convolutions of frames: those whose kernel is made once for all time steps, and the embedding of whole clips."""
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -42,3 +44,60 @@ def plane_convolution(in_channels: int, out_channels: int, kernel_size: int, pad
     if padding == "circular":
         return CircularConvolution(in_channels, out_channels, kernel_size)
     return nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False)
+
+
+class StepBatchNorm(nn.BatchNorm2d):
+    """BatchNorm that treats every time step as a batch of its own, computed for all steps at once.
+
+    Equal to calling ``nn.BatchNorm2d`` once per time step, in order: in training each step is
+    normalised by its own mean and variance, and the running averages move T times. With momentum m
+    and statistics s_1 .. s_T their value after T updates is
+
+        r_T = (1 - m)^T r_0 + m sum_i (1 - m)^(T - i) s_i
+    """
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Normalises frames (b, t, c, h, w); statistics are taken over (b, h, w)."""
+        if not self.training:
+            return super().forward(frames.flatten(0, 1)).view_as(frames)
+        steps = frames.shape[1]
+        mean = self.weight.new_zeros(steps * self.num_features)
+        variance = self.weight.new_zeros(steps * self.num_features)
+        normalised = F.batch_norm(
+            frames.flatten(1, 2), mean, variance, self.weight.repeat(steps), self.bias.repeat(steps),
+            training=True, momentum=1.0, eps=self.eps,
+        )  # fmt: skip
+        self._update_running(mean.view(steps, -1), variance.view(steps, -1))
+        return normalised.view_as(frames)
+
+    @torch.no_grad()
+    def _update_running(self, means: Tensor, variances: Tensor) -> None:
+        steps, momentum = len(means), float(self.momentum or 0.0)
+        ages = torch.arange(steps - 1, -1, -1, device=means.device, dtype=means.dtype)
+        weights = momentum * (1 - momentum) ** ages
+        assert self.running_mean is not None and self.running_var is not None
+        self.running_mean.mul_((1 - momentum) ** steps).add_(weights @ means)
+        self.running_var.mul_((1 - momentum) ** steps).add_(weights @ variances)
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(steps)
+
+
+class FrameEmbedding(nn.Module):
+    """Convolution, StepBatchNorm and ReLU, repeated: frames (b, t, c, h, w) to maps of the last width.
+
+    ``padding_mode`` "zeros" is the published embedding, which is not exactly equivariant at the
+    border; "circular" is.
+    """
+
+    def __init__(self, channels: Sequence[int], kernel_sizes: Sequence[int], padding_mode: Padding) -> None:
+        super().__init__()
+        pairs = list(zip(channels[:-1], channels[1:], kernel_sizes, strict=True))
+        self.convolutions = nn.ModuleList(plane_convolution(c_in, c_out, k, padding_mode) for c_in, c_out, k in pairs)
+        self.norms = nn.ModuleList(StepBatchNorm(width) for width in channels[1:])
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Maps (b, t, c', h, w) of frames (b, t, c, h, w)."""
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            maps = convolution(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+            frames = F.relu(norm(maps))
+        return frames

@@ -1,12 +1,21 @@
-"""The recurrent cell of E3D-LSTM: a convolutional LSTM over a window of maps that recalls all its past states."""
+"""The recurrent cell of E3D-LSTM: a convolutional LSTM over a window of maps, which recalls all its past states."""
+
+from functools import partial
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
-from fernn.layers.history import History
-from fernn.layers.window_convolution import Kernel, MapNorm, WindowConvolution
+from fernn.layers.window_convolution import Kernel, WindowConvolution
 
 FORGET_BIAS = 1.0
+MapNorm = partial(nn.GroupNorm, 1, eps=1e-12)
+"""Layer normalisation of maps (b, c, ...): statistics over all axes but the first, gain and shift by channel.
+
+The variance is raised by 1e-12, as TensorFlow's ``contrib.layers.layer_norm`` does.
+"""
 
 
 class EideticCell(nn.Module):
@@ -39,56 +48,102 @@ class EideticCell(nn.Module):
         self.norm_inputs, self.norm_hidden = MapNorm(7 * channels), MapNorm(4 * channels)
         self.norm_memory, self.norm_cell = MapNorm(4 * channels), MapNorm(channels)
 
-    def begin(self, num_steps: int) -> "EideticPass":
-        """The cell before the first of ``num_steps`` steps."""
-        return EideticPass(self, num_steps)
-
 
 class EideticPass:
-    """A cell reading one clip: its kernels, made once, and the states that it carries from step to step."""
+    """A cell reading one clip of a known number of steps: its kernels, made once, and the states that it carries."""
 
     def __init__(self, cell: EideticCell, num_steps: int) -> None:
         self._cell, self._num_steps = cell, num_steps
         self._inputs, self._hidden = cell.from_inputs.kernel(), cell.from_hidden.kernel()
         self._memory, self._joined = cell.from_memory.kernel(), cell.joined.kernel()
         self._gate = cell.from_cell.kernel().beside(cell.from_new_memory.kernel())
-        self._states: tuple[Tensor, Tensor] | None = None
+        self._states: tuple[Tensor | None, Tensor | None] = (None, None)
         self._history: History | None = None
 
     def step(self, inputs: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor]:
         """The new hidden state and the new memory; ``memory`` None is zero."""
         cell, width = self._cell, self._cell.channels
-        gates, fresh = cell.norm_inputs(self._inputs(inputs)).split([4 * width, 3 * width], dim=1)
-        before = None if self._states is None else self._states[0]
-        i, g, r, o = (gates + normed(self._hidden, cell.norm_hidden, before)).chunk(4, dim=1)
-        state = self._recalled(torch.sigmoid(r)) + torch.sigmoid(i) * torch.tanh(g)
-        remembered = self._remembered(fresh, memory)
-        both = torch.cat([state, remembered], dim=1)
-        hidden = torch.tanh(self._joined(both)) * torch.sigmoid(torch.tanh(o + self._gate(both)))
+        hidden, state = self._states
+        gates, memory_gates = cell.norm_inputs(self._inputs(inputs)).split([4 * width, 3 * width], dim=1)
+        i, g, r, o = (gates + normed(self._hidden, cell.norm_hidden, hidden)).chunk(4, dim=1)
+        state = self._recalled(state, torch.sigmoid(r)) + torch.sigmoid(i) * torch.tanh(g)
+        i_m, f_m, g_m, z = normed(self._memory, cell.norm_memory, memory).chunk(4, dim=1)
+        i, g, f = memory_gates.chunk(3, dim=1)
+        forget = torch.sigmoid(f + f_m + FORGET_BIAS)
+        memory = forget * torch.tanh(z) + torch.sigmoid(i + i_m) * torch.tanh(g + g_m)
+        joined = torch.cat([state, memory], dim=1)
+        hidden = torch.tanh(self._joined(joined)) * torch.sigmoid(torch.tanh(o + self._gate(joined)))
         self._states = hidden, state
-        return hidden, remembered
+        return hidden, memory
 
-    def _recalled(self, queries: Tensor) -> Tensor:
+    def _recalled(self, state: Tensor | None, queries: Tensor) -> Tensor:
         """The cell and what it recalls, normalised; at the first step all that is zero."""
         norm = self._cell.norm_cell
-        if self._states is None:
+        if state is None:
             return norm.bias.view(1, -1, 1, 1, 1)
-        state = self._states[1]
         if self._history is None:
             self._history = History(state, self._num_steps)
         self._history.append(state)
         recalled: Tensor = norm(state + self._history.recall(queries))
         return recalled
 
-    def _remembered(self, fresh: Tensor, memory: Tensor | None) -> Tensor:
-        """The new memory."""
-        i_m, f_m, g_m, kept = normed(self._memory, self._cell.norm_memory, memory).chunk(4, dim=1)
-        i, g, f = fresh.chunk(3, dim=1)
-        forget = torch.sigmoid(f + f_m + FORGET_BIAS)
-        return forget * torch.tanh(kept) + torch.sigmoid(i + i_m) * torch.tanh(g + g_m)
 
-
-def normed(kernel: Kernel, norm: MapNorm, maps: Tensor | None) -> Tensor:
+def normed(kernel: Kernel, norm: nn.GroupNorm, maps: Tensor | None) -> Tensor:
     """The convolved maps, normalised; of zeros (1, c, 1, 1, 1), since all places are alike."""
-    found: Tensor = norm(kernel.of_zeros() if maps is None else kernel(maps))
-    return found
+    normalised: Tensor = norm(kernel.bias.view(1, -1, 1, 1, 1) if maps is None else kernel(maps))
+    return normalised
+
+
+class History:
+    """The states of all steps so far as tokens, one for each place of each map, the first state being zero.
+
+    It has room for a known number of states. A new state is written behind the others, and attention reads all of them
+    in place. Over T steps T states are written; concatenating them at every step would copy T^2 / 2 of them, and keep
+    every copy for the gradients.
+    """
+
+    def __init__(self, first: Tensor, num_states: int) -> None:
+        """Room for ``num_states`` states like ``first`` (b, c, l, h, w), zero but for those appended, with one zero."""
+        places = first[0, 0].numel()
+        self._room = first.new_zeros(len(first), num_states * places, first.shape[1])
+        self.tokens = self._room.detach()[:, :places]
+        """All states so far (b, n, c)."""
+
+    def append(self, state: Tensor) -> None:
+        """Add a state (b, c, l, h, w); raises ValueError where no room is left."""
+        added = to_tokens(state).to(self._room.dtype)
+        if self.tokens.shape[1] + added.shape[1] > self._room.shape[1]:
+            raise ValueError(f"the history has room for {self._room.shape[1]} tokens: make it with more states")
+        self.tokens = _Append.apply(self.tokens, added, self._room)
+
+    def recall(self, queries: Tensor) -> Tensor:
+        """softmax(q K^T) K of queries (b, c, l, h, w) on all tokens K, with one head and without a scale."""
+        tokens, keys = to_tokens(queries).to(self._room.dtype)[:, None], self.tokens[:, None]
+        recalled = F.scaled_dot_product_attention(tokens, keys, keys, scale=1.0)[:, 0]
+        return recalled.unflatten(1, queries.shape[2:]).permute(0, 4, 1, 2, 3)
+
+
+def to_tokens(maps: Tensor) -> Tensor:
+    """One token (c) for each place of maps (b, c, l, h, w), the window slowest: (b, l * h * w, c)."""
+    return maps.permute(0, 2, 3, 4, 1).flatten(1, 3)
+
+
+class _Append(torch.autograd.Function):
+    """Tokens behind others, in the room where both lie.
+
+    The room is written behind autograd's back. That is sound because no token is ever written twice: what attention
+    has kept for its gradient stays as it was.
+    """
+
+    @staticmethod
+    def forward(context: Any, past: Tensor, added: Tensor, room: Tensor) -> Tensor:
+        context.num_past = past.shape[1]
+        tokens = room.data
+        last = context.num_past + added.shape[1]
+        tokens[:, context.num_past : last] = added
+        return tokens[:, :last].data
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        return gradient[:, : context.num_past], gradient[:, context.num_past :], None

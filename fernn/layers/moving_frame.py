@@ -38,12 +38,12 @@ class _Advance(torch.autograd.Function):
         padded = drive.new_empty(len(shifts), *others, height + 2 * pad, width + 2 * pad, dtype=dtype)
         state = interior(padded, pad, pad)
         for index, shift in enumerate(shifts):
-            mine, moving = state[index], drive[index % len(drive)]
+            moved, image = state[index], drive[index % len(drive)]
             for to, source in quadrants(drive.shape, shift):
                 if convolved is None:
-                    mine[to].copy_(moving[source])
+                    moved[to].copy_(image[source])
                 else:
-                    torch.add(convolved[index % len(convolved)][to], moving[source], out=mine[to])
+                    torch.add(convolved[index % len(convolved)][to], image[source], out=moved[to])
         getattr(torch, f"{activation}_")(state)
         fill_border(padded, pad, pad)
         context.save_for_backward(padded)
@@ -53,13 +53,13 @@ class _Advance(torch.autograd.Function):
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
         (padded,) = context.saved_tensors
-        whole = gradient_before(gradient, padded, context.activation, context.pad)
-        convolved = whole.sum(dim=0, keepdim=True) if context.num_convolved == 1 != len(whole) else whole
+        slopes = gradient_before(gradient, padded, context.activation, context.pad)
+        convolved = slopes.sum(dim=0, keepdim=True) if context.num_convolved == 1 != len(slopes) else slopes
         back = [(-dy, -dx) for dy, dx in context.shifts]
         driven = None
         if context.needs_input_grad[1]:
             shared = context.num_driven == 1
-            driven = sum_of_shifted(whole, back) if shared else shift_slices(whole, back)
+            driven = sum_of_shifted(slopes, back) if shared else shift_slices(slopes, back)
         return (None if context.num_convolved is None else convolved), driven, None, None, None
 
 

@@ -1,4 +1,15 @@
-"""Convolutions whose channels are pairs (u, v) of velocity components, with the border replicated."""
+"""Convolutions whose channels are pairs (u, v) of velocity components; those that commute with uniform motion.
+
+Uniform motion is w -> w + c. The published layer cuts its input into k x k blocks, subtracts from each block its
+mean velocity mu, convolves, and adds mu to the result. Cutting is not needed: mu is linear in the input, so that
+
+    W * (x - mu) = (W - mean W) * x
+
+where the mean of W is taken over everything that mu is a mean of. One plain convolution with a centred kernel, and
+one box filter of two channels, are the whole layer. Magnitude has :mod:`fernn.layers.magnitude`.
+Source: Wang, Walters and Yu, "Incorporating Symmetry into Deep Dynamics Models for Improved Generalization",
+ICLR 2021, section 3.
+"""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,6 +43,35 @@ class PairConvolution(nn.Module):
     def activated(self, maps: Tensor) -> Tensor:
         """The maps after the ReLU, if there is one."""
         return F.relu(maps) if self.activation else maps
+
+
+class UniformMotionConvolution(PairConvolution):
+    """y = ReLU(W * (x - mu) + b) + mu with local means mu of both components; the border is replicated."""
+
+    restores_mean = True
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps (b, out, h', w') of maps (b, in, h, w)."""
+        padded = self.padded(maps)
+        convolved = self.activated(F.conv2d(padded, self.kernel(), self.convolution.bias, self.convolution.stride))
+        if not self.restores_mean:
+            return convolved
+        return (pairs_of(convolved) + self.local_mean(padded)[:, None]).flatten(1, 2)
+
+    def kernel(self) -> Tensor:
+        """The kernel (out, in, k, k) whose sum over each component's channels and pixels is 0."""
+        pairs = pairs_of(self.convolution.weight)
+        return (pairs - pairs.mean(dim=(1, 3, 4), keepdim=True)).flatten(1, 2)
+
+    def local_mean(self, padded: Tensor) -> Tensor:
+        """The mean velocity (b, 2, h', w') of every block, over its pixels and all pairs."""
+        return F.avg_pool2d(pairs_of(padded).mean(dim=1), self.convolution.kernel_size, self.convolution.stride)
+
+
+class UniformMotionDeviation(UniformMotionConvolution):
+    """y = ReLU(W * (x - mu) + b), for a sum with a field that has mu."""
+
+    restores_mean = False
 
 
 def pairs_of(maps: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Convolutions over a short window of maps and the plane, and normalisation of what they give."""
+"""Convolutions over a short window of maps and the plane."""
 
 from typing import NamedTuple
 
@@ -16,18 +16,12 @@ class Kernel(NamedTuple):
     def __call__(self, maps: Tensor) -> Tensor:
         """Maps (b, out, l, h, w) of maps (b, in, l, h, w)."""
         window, before = maps.shape[2], (len(self.slices) - 1) // 2
-        found = convolve_planes(maps, self.slices[before], self.bias)
-        for place, part in enumerate(self.slices):
-            shift = place - before
+        convolved = convolve_planes(maps, self.slices[before], self.bias)
+        for shift, part in enumerate(self.slices, start=-before):
             if shift and abs(shift) < window:
                 first, last = max(0, -shift), min(window, window - shift)
-                met = convolve_planes(maps[:, :, first + shift : last + shift], part)
-                found[:, :, first:last].add_(met)
-        return found
-
-    def of_zeros(self) -> Tensor:
-        """What it gives of maps of zeros, the same at every place: (1, out, 1, 1, 1)."""
-        return self.bias.view(1, -1, 1, 1, 1)
+                convolved[:, :, first:last].add_(convolve_planes(maps[:, :, first + shift : last + shift], part))
+        return convolved
 
     def beside(self, other: "Kernel") -> "Kernel":
         """The kernel that gives of maps behind each other the sum of what both give."""
@@ -38,12 +32,11 @@ class Kernel(NamedTuple):
 def convolve_planes(maps: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
     """Every map of the window convolved with a kernel (out, in, k, k)."""
     planes, (rows, columns) = maps.transpose(1, 2).flatten(0, 1), kernel.shape[-2:]
+    padding = rows // 2, columns // 2
     if rows % 2 == 0 or columns % 2 == 0:
         planes = F.pad(planes, ((columns - 1) // 2, columns // 2, (rows - 1) // 2, rows // 2))
-        found = F.conv2d(planes, kernel, bias)
-    else:
-        found = F.conv2d(planes, kernel, bias, padding=(rows // 2, columns // 2))
-    return found.unflatten(0, (len(maps), -1)).transpose(1, 2)
+        padding = 0, 0
+    return F.conv2d(planes, kernel, bias, padding=padding).unflatten(0, (len(maps), -1)).transpose(1, 2)
 
 
 class WindowConvolution(nn.Module):
@@ -64,17 +57,3 @@ class WindowConvolution(nn.Module):
     def kernel(self) -> Kernel:
         """The kernel as it is used at every step of a clip: its slices, each as it lies in memory, and the bias."""
         return Kernel([part.contiguous() for part in self.weight.unbind(2)], self.bias)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Maps (b, out, l, h, w) of maps (b, in, l, h, w)."""
-        return self.kernel()(maps)
-
-
-class MapNorm(nn.GroupNorm):
-    """Layer normalisation of maps (b, c, ...): statistics over all axes but the first, gain and shift by channel.
-
-    The variance is raised by 1e-12, as TensorFlow's ``contrib.layers.layer_norm`` does.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__(1, channels, eps=1e-12)

@@ -9,16 +9,7 @@ from fernn.models.dynamics import CONVECTION, OCEAN
 from fernn.models.e3d_lstm import E3DLSTMConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
 from fernn.models.noether import NoetherConfig, StateConfig
-from fernn.models.own import (
-    NAMED,
-    StoredConfig,
-    UnnamedModelError,
-    how_to_name,
-    import_model,
-    name_model,
-    require_own_name,
-    source_hash,
-)
+from fernn.models.own import StoredConfig, UnnamedModelError, import_model, name_model, named_config, source_hash
 from fernn.models.predictor import RotatingPredictorConfig, TranslatingPredictorConfig
 
 __all__ = [
@@ -83,12 +74,9 @@ def model_config(name: str, data: str = "kth") -> ModelConfig:
     Imports nothing: see :func:`import_model`. Raises KeyError with the nearest name, UnnamedModelError for a model of
     a user's own that was not named.
     """
-    if name in NAMED:
-        return NAMED[name]
     if ":" in name:
-        require_own_name(name)
-        raise UnnamedModelError(how_to_name(name))
-    known = models_of(data)
-    if name not in known:
-        raise KeyError(f"{unknown_name(name, list(known), kind='model')}, or package.module:ConfigClass")
-    return known[name]
+        return named_config(name)
+    models = models_of(data)
+    if name not in models:
+        raise KeyError(f"{unknown_name(name, list(models), kind='model')}, or package.module:ConfigClass")
+    return models[name]

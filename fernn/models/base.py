@@ -38,8 +38,8 @@ class ModelConfig(Config):
         raise NotImplementedError(f"{type(self).__name__} must define build()")
 
 
-def require_positive(**fields: int) -> None:
-    """ValueError for the first field that is not 1 or more."""
+def require_at_least(least: int, **fields: float) -> None:
+    """ValueError for the first field that is not ``least`` or more."""
     for name, value in fields.items():
-        if value < 1:
-            raise ValueError(f"{name} must be 1 or more, got {value}")
+        if not value >= least:
+            raise ValueError(f"{name} must be {least} or more, got {value}")

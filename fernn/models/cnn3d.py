@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from fernn.models.base import ModelConfig, require_positive
+from fernn.models.base import ModelConfig, require_at_least
 
 
 class CNN3D(nn.Module):
@@ -43,7 +43,7 @@ class CNN3DConfig(ModelConfig):
     base: int = 16
 
     def __post_init__(self) -> None:
-        require_positive(base=self.base)
+        require_at_least(1, base=self.base)
 
     def build(self, *, in_channels: int = 1, num_classes: int = 6) -> CNN3D:
         """The network, with PyTorch's default initial weights."""

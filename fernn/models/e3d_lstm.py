@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fernn.layers.eidetic import EideticCell, EideticPass
-from fernn.layers.patches import from_patches, to_patches
-from fernn.models.base import ModelConfig, require_positive
+from fernn.models.base import ModelConfig, require_at_least
 
 
 class E3DLSTM(nn.Module):
@@ -49,34 +48,29 @@ class E3DLSTM(nn.Module):
         return self._predictions(clips, given, clips.shape[1] - 1)
 
     def _predictions(self, frames: Tensor, given: Tensor, num_steps: int) -> Tensor:
+        """A step reads the true frame where it is given, else what was predicted for it."""
         maps = to_patches(frames, self.config.patch_size)
-        layers = [cell.begin(num_steps) for cell in self.cells]  # type: ignore[operator]
+        layers = [EideticPass(cell, num_steps) for cell in self.cells]  # type: ignore[arg-type]
         shown = [torch.zeros_like(maps[:, 0])] * (self.config.window - 1)
         memory: Tensor | None = None
         predicted: list[Tensor] = []
         for time in range(num_steps):
-            shown = [*shown, self._input(maps, given, predicted, time)][-self.config.window :]
+            frame = maps[:, time] if time < maps.shape[1] else predicted[-1]
+            if predicted and time < maps.shape[1]:
+                frame = torch.where(given[:, time, None, None, None], frame, predicted[-1].to(maps.dtype))
+            shown = [*shown, frame][-self.config.window :]
             window = torch.stack(shown, dim=2).contiguous(memory_format=torch.channels_last_3d)
             top, memory = self._step(window, layers, memory)
             predicted.append(self.decoder(top)[:, :, 0])
         return from_patches(torch.stack(predicted, dim=1), self.config.patch_size)
 
-    @staticmethod
-    def _input(maps: Tensor, given: Tensor, predicted: list[Tensor], time: int) -> Tensor:
-        """The frame that is read at ``time``: the true one where it is given, else what was predicted for it."""
-        if time >= maps.shape[1]:
-            return predicted[-1]
-        if not predicted:
-            return maps[:, time]
-        return torch.where(given[:, time, None, None, None], maps[:, time], predicted[-1].to(maps.dtype))
-
     def _step(self, inputs: Tensor, layers: list[EideticPass], memory: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """One step of all layers: what the decoder reads, and the memory."""
         hidden: list[Tensor] = []
         for layer in layers:
-            new, fresh = layer.step(self._below(hidden) if hidden else inputs, memory)
-            memory = fresh if self.config.return_new_memory else None
-            hidden.append(new)
+            state, new_memory = layer.step(self._below(hidden) if hidden else inputs, memory)
+            memory = new_memory if self.config.return_new_memory else None
+            hidden.append(state)
         return self._below(hidden), memory
 
     def _below(self, hidden: list[Tensor]) -> Tensor:
@@ -84,6 +78,25 @@ class E3DLSTM(nn.Module):
         if self.config.residual and len(hidden) % 2 == 0:
             return hidden[-2] + hidden[-1]
         return hidden[-1]
+
+
+def to_patches(frames: Tensor, size: int) -> Tensor:
+    """Frames (..., c, h, w) as maps (..., size * size * c, h / size, w / size).
+
+    A channel is a place in a patch: its row slowest, then its column, then the frame's channel. Raises ValueError
+    where patches do not fill the frame.
+    """
+    rows, columns = frames.shape[-2:]
+    if rows % size or columns % size:
+        raise ValueError(f"patches of {size}x{size} pixels must fill the frame, got frames of {rows}x{columns}")
+    parts = frames.unflatten(-1, (-1, size)).unflatten(-3, (-1, size))  # (..., c, h', row, w', column)
+    return parts.movedim((-3, -1), (-5, -4)).flatten(-5, -3)
+
+
+def from_patches(maps: Tensor, size: int) -> Tensor:
+    """The frames whose patches the maps are: the inverse of :func:`to_patches`, exactly."""
+    parts = maps.unflatten(-3, (size, size, -1))  # (..., row, column, c, h', w')
+    return parts.movedim((-5, -4), (-3, -1)).flatten(-2, -1).flatten(-3, -2)
 
 
 @dataclass(frozen=True)
@@ -110,7 +123,7 @@ class E3DLSTMConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         names = ("num_layers", "hidden_channels", "patch_size", "kernel_depth", "kernel_size", "window")
-        require_positive(**{name: getattr(self, name) for name in names})
+        require_at_least(1, **{name: getattr(self, name) for name in names})
         if self.residual and self.num_layers % 2:
             raise ValueError(f"num_layers must be even where residual is set, got {self.num_layers}")
 

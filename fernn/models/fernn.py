@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -9,9 +10,10 @@ from torch import Tensor, nn
 from fernn.flows import Flow, TranslationFlow
 from fernn.flows.translation import Velocity
 from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels, pool_velocities
-from fernn.layers.convolution import CircularConvolution, Padding
-from fernn.layers.embedding import FrameEmbedding
-from fernn.models.base import ModelConfig, require_positive
+from fernn.layers.convolution import CircularConvolution, FrameEmbedding, Padding
+from fernn.models.base import ModelConfig, require_at_least
+
+Cells = Sequence[FERNNCell | LearnedKernelCell]
 
 
 class RecurrentClassifier(nn.Module):
@@ -21,18 +23,14 @@ class RecurrentClassifier(nn.Module):
     Source: Keller, 2025, section 5.2 and appendix B.
     """
 
-    def __init__(
-        self,
-        embedding: FrameEmbedding,
-        cells: Sequence[FERNNCell | LearnedKernelCell],
-        between: Sequence[FrameEmbedding],
-        head: nn.Linear,
-    ) -> None:
+    def __init__(self, widths: Sequence[int], cells: Cells, num_classes: int, padding: Padding) -> None:
+        """Layers of ``cells`` behind an embedding of the ``widths``, by 5x5 kernels first, then by 3x3."""
         super().__init__()
-        self.embedding = embedding
+        hidden, kernel_sizes = widths[-1], [5, *[3] * (len(widths) - 2)]
+        self.embedding = FrameEmbedding(widths, kernel_sizes, padding)
         self.cells = nn.ModuleList(cells)
-        self.between = nn.ModuleList(between)
-        self.head = head
+        self.between = nn.ModuleList(FrameEmbedding((hidden, hidden), [3], padding) for _ in cells[1:])
+        self.head = nn.Linear(hidden, num_classes)
 
     def forward(self, clips: Tensor) -> Tensor:
         """Logits (b, classes) of clips (b, t, c, h, w) in [0, 1]."""
@@ -59,7 +57,7 @@ class RecurrentClassifier(nn.Module):
             raise ValueError(
                 "embedding_padding must be 'circular' in a FERNN: else drifting clips must be run themselves"
             )
-        own, needed = self._translations(), self.drift_slices(velocities)
+        own, needed = cast(TranslationFlow, self.flow), self.drift_slices(velocities)
         flow = TranslationFlow(needed)
         cells = [FERNNCell(flow, cell.convolution, cell.activation) for cell in self.cells]  # type: ignore[arg-type]
         states = cells[-1].last_state(self._top_inputs(clips, cells))
@@ -69,7 +67,7 @@ class RecurrentClassifier(nn.Module):
 
     def drift_slices(self, velocities: Sequence[Velocity]) -> tuple[Velocity, ...]:
         """Every v - w, each once: how many slices :meth:`drift_logits` runs."""
-        own = self._translations()
+        own = cast(TranslationFlow, self.flow)
         return tuple(dict.fromkeys(own.difference(v, w) for v in own.velocities for w in velocities))
 
     @property
@@ -77,24 +75,14 @@ class RecurrentClassifier(nn.Module):
         """The flow and its V, None where the kernels are learned."""
         return self.cells[0].flow if isinstance(self.cells[0], FERNNCell) else None
 
-    def _translations(self) -> TranslationFlow:
-        assert isinstance(self.flow, TranslationFlow)
-        return self.flow
-
     def _top_inputs(self, clips: Tensor, cells: Iterable[nn.Module]) -> Tensor:
-        """What the last of the cells is driven by."""
+        """What the last of the cells is driven by, (t, v or 1, b, c, h, w)."""
         inputs = self.embedding(clips).transpose(0, 1)[:, None]
         for cell, embedding in zip(cells, self.between, strict=False):
             states = list(cell.states(inputs))  # type: ignore[operator]
-            inputs = embed_states(embedding, states)  # type: ignore[arg-type]
+            maps = torch.stack([state.expand_as(states[-1]).flatten(0, 1) for state in states], dim=1)
+            inputs = embedding(maps).unflatten(0, states[-1].shape[:2]).movedim(2, 0)
         return inputs
-
-
-def embed_states(embedding: FrameEmbedding, states: Sequence[Tensor]) -> Tensor:
-    """The next layer's inputs (t, v, b, c, h, w) from this layer's states, each (v or 1, b, c, h, w)."""
-    num_slices, batch = states[-1].shape[:2]
-    whole = torch.stack([state.expand(num_slices, *state.shape[1:]).flatten(0, 1) for state in states], dim=1)
-    return embedding(whole).unflatten(0, (num_slices, batch)).movedim(2, 0)
 
 
 @dataclass(frozen=True)
@@ -112,16 +100,16 @@ class RecurrentConfig(ModelConfig):
     def __post_init__(self) -> None:
         TranslationFlow.box(*self.velocity_range)
         widths = min(self.embedding_channels, default=1)
-        require_positive(hidden_channels=self.hidden_channels, num_layers=self.num_layers, embedding_channels=widths)
+        require_at_least(1, hidden_channels=self.hidden_channels, num_layers=self.num_layers, embedding_channels=widths)
 
-    def cells(self) -> Sequence[FERNNCell | LearnedKernelCell]:
+    def cells(self) -> Cells:
         """The recurrent layers, freshly initialised."""
         raise NotImplementedError(f"{type(self).__name__} must define cells()")
 
     def build(self, *, in_channels: int = 1, num_classes: int = 6) -> RecurrentClassifier:
         """The network, with PyTorch's default initial weights but for those of learned kernels."""
         cells, widths = self.cells(), (in_channels, *self.embedding_channels, self.hidden_channels)
-        return build_recurrent(widths, cells, num_classes, self.embedding_padding)
+        return RecurrentClassifier(widths, cells, num_classes, self.embedding_padding)
 
 
 @dataclass(frozen=True)
@@ -146,20 +134,3 @@ class GRNNPlusConfig(RecurrentConfig):
         height, width = (2 * radius + 1 for radius in self.velocity_range)
         kernels = LearnedKernels(height * width, height, width)
         return [LearnedKernelCell(kernels, self.hidden_channels) for _ in range(self.num_layers)]
-
-
-def build_recurrent(
-    widths: Sequence[int],
-    cells: Sequence[FERNNCell | LearnedKernelCell],
-    num_classes: int,
-    padding: Padding,
-) -> RecurrentClassifier:
-    """A classifier around ``cells``: embedding 5x5, then 3x3, of the given ``widths``."""
-    hidden = widths[-1]
-    kernel_sizes = [5, *[3] * (len(widths) - 2)]
-    return RecurrentClassifier(
-        FrameEmbedding(widths, kernel_sizes, padding),
-        cells,
-        [FrameEmbedding((hidden, hidden), [3], padding) for _ in cells[1:]],
-        nn.Linear(hidden, num_classes),
-    )

@@ -50,15 +50,23 @@ class StoredConfig(ModelConfig):
 
     def override(self, values: Mapping[str, Any]) -> Self:
         """A copy with the named fields changed; raises KeyError for a name that does not exist."""
-        known = dict(self.values)
+        fields = dict(self.values)
         for name in values:
-            if name not in known:
-                raise KeyError(unknown_name(name, known, kind="field"))
-        return replace(self, values=tuple({**known, **values}.items()))
+            if name not in fields:
+                raise KeyError(unknown_name(name, fields, kind="field"))
+        return replace(self, values=tuple({**fields, **values}.items()))
 
     def build(self, **shape: int) -> nn.Module:
         """Raises UnnamedModelError: there is no class to build from."""
         raise UnnamedModelError(how_to_name(self.name))
+
+
+def named_config(name: str) -> ModelConfig:
+    """The config of a user's own model that was named; raises UnnamedModelError for another."""
+    if name not in NAMED:
+        require_own_name(name)
+        raise UnnamedModelError(how_to_name(name))
+    return NAMED[name]
 
 
 def how_to_name(name: str) -> str:
@@ -100,20 +108,20 @@ def import_model(name: str, outside: Iterable[str | Path] = ()) -> ModelConfig:
     module, _, attribute = name.partition(":")
     try:
         with _path_without(folders):
-            found = getattr(_module(module, folders), attribute)
+            kind = getattr(_module(module, folders), attribute)
     except Exception as error:  # a user's module may raise anything
         hidden = f"; not looked for in {Path.cwd()}, where studies are kept" if _is_inside(".", folders) else ""
         reason = f"model {name!r} cannot be imported ({error}{hidden})"
         raise ValueError(f"{reason}: install it, or run from its folder") from error
-    return name_model(name, found)
+    return name_model(name, kind)
 
 
-def name_model(name: str, found: Any) -> ModelConfig:
-    """The config of the class ``found``, registered as ``name``; raises ValueError where it is no config's class."""
-    if not (isinstance(found, type) and issubclass(found, ModelConfig)):
-        raise ValueError(f"model {name!r} must be a class derived from fernn.models.ModelConfig, got {found!r}")
+def name_model(name: str, kind: Any) -> ModelConfig:
+    """The config of the class ``kind``, registered as ``name``; raises ValueError where it is no config's class."""
+    if not (isinstance(kind, type) and issubclass(kind, ModelConfig)):
+        raise ValueError(f"model {name!r} must be a class derived from fernn.models.ModelConfig, got {kind!r}")
     try:
-        config = found()  # type: ignore[call-arg]
+        config = kind()  # type: ignore[call-arg]
         NAMED[name] = replace(config.override(config.flatten()), name=name)  # 0 becomes 0.0 where a float stands
     except TypeError as error:
         raise ValueError(f"model {name!r} must have a default for every field: {error}") from error
@@ -122,21 +130,14 @@ def name_model(name: str, found: Any) -> ModelConfig:
 
 def _module(name: str, folders: Sequence[Path]) -> Any:
     """The module, each package above it looked at before it is imported."""
-    for dotted in accumulate(name.split("."), lambda package, part: f"{package}.{part}"):
-        if dotted not in sys.modules:
-            _require_outside(dotted, folders)
+    for dotted in accumulate(name.split("."), "{}.{}".format):
+        spec = None if dotted in sys.modules else find_spec(dotted)
+        places = [] if spec is None else [*(spec.submodule_search_locations or ()), spec.origin]
+        for place in filter(None, places):
+            if _is_inside(place, folders):
+                raise ImportError(f"{place} is among the studies, whose files are never imported: keep it elsewhere")
         import_module(dotted)
     return sys.modules[name]
-
-
-def _require_outside(dotted: str, folders: Sequence[Path]) -> None:
-    spec = find_spec(dotted)
-    if spec is None:
-        raise ModuleNotFoundError(f"No module named {dotted!r}")
-    places = [*(spec.submodule_search_locations or ()), *([spec.origin] if spec.has_location and spec.origin else ())]
-    for place in places:
-        if _is_inside(place, folders):
-            raise ImportError(f"{place} is among the studies, whose files are never imported: keep it elsewhere")
 
 
 def _is_inside(place: str | Path, folders: Sequence[Path]) -> bool:

@@ -1,7 +1,9 @@
 """Frame predictors with a recurrent hidden state: FERNN for translating and for rotating pictures, and G-RNN."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -12,7 +14,7 @@ from fernn.flows import Flow, RotationFlow, TranslationFlow
 from fernn.layers.cell import FERNNCell, pool_velocities
 from fernn.layers.convolution import CircularConvolution, Convolution, Padding, plane_convolution
 from fernn.layers.steerable import SteerableConvolution
-from fernn.models.base import ModelConfig, require_positive
+from fernn.models.base import ModelConfig, require_at_least
 
 RolloutKind = Literal["published", "equivariant"]
 Kernels = tuple[Tensor, Tensor]
@@ -44,10 +46,15 @@ class SequencePredictor(nn.Module):
         """The ``horizon`` frames (b, horizon, c, h, w) that follow ``frames`` (b, t, c, h, w) in [0, 1]."""
         kernels = self.lift.kernel(), self.cell.convolution.kernel()
         inputs, last, state = self._lifted(frames, kernels), frames[:, -1], None
+        times, size = range(len(inputs) + horizon), len(inputs) + horizon
+        compute: Callable[..., tuple[Tensor, list[Tensor]]] = self._steps
+        if self.recompute_steps and torch.is_grad_enabled():
+            size = self.recompute_steps
+            compute = partial(checkpoint, self._steps, use_reentrant=False, preserve_rng_state=False)
         predictions: list[Tensor] = []
-        for times in self._segments(len(inputs) + horizon):
-            state, fresh = self._run(state, last, inputs, times, kernels)
-            predictions += fresh
+        for first in times[::size]:
+            state, predicted = compute(state, last, inputs, times[first : first + size], kernels)
+            predictions += predicted
             last = predictions[-1].detach() if predictions else last
         return torch.stack(predictions, dim=1)
 
@@ -56,8 +63,8 @@ class SequencePredictor(nn.Module):
         kernels = self.lift.kernel(), self.cell.convolution.kernel()
         inputs, last, state = self._lifted(frames, kernels), frames[:, -1], None
         for time in range(len(inputs) + horizon):
-            state, fresh = self._steps(state, last, inputs, range(time, time + 1), kernels)
-            last = fresh[-1].detach() if fresh else last
+            state, predicted = self._steps(state, last, inputs, range(time, time + 1), kernels)
+            last = predicted[-1].detach() if predicted else last
             yield self.cell.hidden(state, time)
 
     @property
@@ -73,20 +80,6 @@ class SequencePredictor(nn.Module):
     def _lifted(self, frames: Tensor, kernels: Kernels) -> Tensor:
         """The inputs (t, 1, b, c', h, w) of all frames."""
         return self.lift(frames.flatten(0, 1), kernels[0]).unflatten(0, frames.shape[:2]).transpose(0, 1)[:, None]
-
-    def _segments(self, num_steps: int) -> list[range]:
-        """The steps in parts, each computed again for its gradients; one part where nothing is computed again."""
-        size = self.recompute_steps if self.recompute_steps and torch.is_grad_enabled() else num_steps
-        return [range(first, min(first + size, num_steps)) for first in range(0, num_steps, size)]
-
-    def _run(
-        self, state: Tensor | None, last: Tensor, inputs: Tensor, times: range, kernels: Kernels
-    ) -> tuple[Tensor, list[Tensor]]:
-        if self.recompute_steps and torch.is_grad_enabled():
-            return checkpoint(
-                self._steps, state, last, inputs, times, kernels, use_reentrant=False, preserve_rng_state=False
-            )
-        return self._steps(state, last, inputs, times, kernels)
 
     def _steps(
         self, state: Tensor | None, last: Tensor, inputs: Tensor, times: range, kernels: Kernels
@@ -125,7 +118,8 @@ class TranslatingPredictorConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         TranslationFlow.box(*self.velocity_range)
-        require_predictor(self, hidden_channels=self.hidden_channels)
+        require_at_least(1, hidden_channels=self.hidden_channels)
+        require_at_least(0, decoder_layers=self.decoder_layers, recompute_steps=self.recompute_steps)
 
     @property
     def flow(self) -> TranslationFlow:
@@ -156,7 +150,8 @@ class RotatingPredictorConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         RotationFlow(self.velocities, self.group_order)
-        require_predictor(self, hidden_fields=self.hidden_fields)
+        require_at_least(1, hidden_fields=self.hidden_fields)
+        require_at_least(0, decoder_layers=self.decoder_layers, recompute_steps=self.recompute_steps)
 
     @property
     def flow(self) -> RotationFlow:
@@ -165,25 +160,14 @@ class RotatingPredictorConfig(ModelConfig):
 
     def build(self) -> SequencePredictor:
         """The network; steerable weights drawn as escnn does, the decoder's by PyTorch's default."""
-        cell = FERNNCell(
-            self.flow, SteerableConvolution(self.hidden_fields, self.hidden_fields, self.group_order), "relu"
-        )
-        widths = [self.hidden_fields * self.group_order] * (self.decoder_layers + 1)
-        lift = SteerableConvolution(None, self.hidden_fields, self.group_order)
-        return SequencePredictor(lift, cell, build_decoder(widths, 1, "zeros"), self.rollout, self.recompute_steps)
+        fields, order = self.hidden_fields, self.group_order
+        cell = FERNNCell(self.flow, SteerableConvolution(fields, fields, order), "relu")
+        lift = SteerableConvolution(None, fields, order)
+        decoder = build_decoder([fields * order] * (self.decoder_layers + 1), 1, "zeros")
+        return SequencePredictor(lift, cell, decoder, self.rollout, self.recompute_steps)
 
 
 def build_decoder(widths: Sequence[int], out_channels: int, padding: Padding) -> nn.Sequential:
     """3x3 convolutions without bias, a ReLU between them: maps of ``widths[0]`` to pictures."""
-    layers: list[nn.Module] = []
-    for width, following in zip(widths[:-1], widths[1:], strict=True):
-        layers += [plane_convolution(width, following, 3, padding), nn.ReLU()]
-    return nn.Sequential(*layers, plane_convolution(widths[-1], out_channels, 3, padding))
-
-
-def require_predictor(config: TranslatingPredictorConfig | RotatingPredictorConfig, **widths: int) -> None:
-    """ValueError for sizes below 1, and for counts below 0."""
-    require_positive(**widths)
-    for name in ("decoder_layers", "recompute_steps"):
-        if (value := getattr(config, name)) < 0:
-            raise ValueError(f"{name} must be 0 or more, got {value}")
+    *hidden, last = [plane_convolution(*sizes, 3, padding) for sizes in pairwise((*widths, out_channels))]
+    return nn.Sequential(*(layer for convolution in hidden for layer in (convolution, nn.ReLU())), last)

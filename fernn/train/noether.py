@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from fernn.models.noether import StateNetwork
-from fernn.models.noether.network import Rollout
+from fernn.models.noether.tailoring import Rollout
 from fernn.train.prediction import FrameErrors, Prediction
 from fernn.train.task import RMSE
 

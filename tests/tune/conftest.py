@@ -67,7 +67,7 @@ def command(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("ray.shutdown", lambda: None)  # other tests' Ray lives in this process
     for module in ("commands.search", "planning.resources"):
         monkeypatch.setattr(f"tune.{module}.hardware", lambda: Hardware((Node(cpus=2, gpus=0),)))
-    monkeypatch.setattr("tune.engine.cost.probe", lambda experiment, cpus, beside: (0.1, 1000))
+    monkeypatch.setattr("tune.engine.cost.measured", lambda *_: (0.1, 1000))
 
     def run(*arguments, search=kth_search.SEARCH):
         capsys.readouterr()

@@ -113,9 +113,9 @@ def _probes(shares: Mapping[Cell, Share], load: Load, elsewhere: bool) -> dict[C
     """Seconds for a clip and the number of parameters of each cell; each different experiment is probed once."""
     ship_models(list(shares))
     subjects = {cell: (probe_of(cell.experiment), share) for cell, share in shares.items()}
-    measured = {subject: _probe(*subject, load, elsewhere) for subject in set(subjects.values())}
+    probes = {subject: measured(*subject, load, elsewhere) for subject in set(subjects.values())}
     torch.cuda.empty_cache()  # the trials need the memory of the probes
-    return {cell: measured[subject] for cell, subject in subjects.items()}
+    return {cell: probes[subject] for cell, subject in subjects.items()}
 
 
 def probe_of(experiment: Experiment) -> Experiment:
@@ -124,27 +124,25 @@ def probe_of(experiment: Experiment) -> Experiment:
     return replace(experiment, seed=0, epochs=1, data=still, optim=replace(experiment.optim, lr=1e-3))
 
 
-def _probe(experiment: Experiment, share: Share, load: Load, elsewhere: bool) -> tuple[float, int]:
+@cache
+def measured(experiment: Experiment, share: Share, load: Load, elsewhere: bool) -> tuple[float, int]:
+    """As :func:`probe_here`; ``elsewhere``: in a task of the cluster with a trial's CPUs and GPUs.
+
+    Raises StudyError for a model that fails, and NoMachineError where no machine of the cluster becomes free.
+    """
+    cpus, gpus = share
     try:
-        return probe_elsewhere(experiment, share, load) if elsewhere else probe_here(experiment, share[0], load)
-    except NoMachineError:
-        raise
+        if not elsewhere:
+            return probe_here(experiment, cpus, load)
+        task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_calls=1)(probe_here)  # a GPU's memory goes with its process
+        answer: tuple[float, int] = ray.get(task.remote(experiment, cpus, load), timeout=PATIENCE)
+        return answer
+    except GetTimeoutError as error:
+        raise NoMachineError(f"no machine with {cpus:g} CPUs and {gpus:g} GPUs free in {PATIENCE:.0f} s") from error
     except Exception as error:
         cause = error.cause if isinstance(error, RayTaskError) else error
         first_line = (str(cause).splitlines() or [type(cause).__name__])[0]
         raise StudyError(f"model {experiment.model.name!r} fails in its first training step: {first_line}") from error
-
-
-@cache
-def probe_elsewhere(experiment: Experiment, share: Share, load: Load) -> tuple[float, int]:
-    """As :func:`probe_here`, in a task of the cluster with a trial's CPUs and GPUs; raises NoMachineError."""
-    cpus, gpus = share
-    task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_calls=1)(probe_here)  # a GPU's memory goes with its process
-    try:
-        measured: tuple[float, int] = ray.get(task.remote(experiment, cpus, load), timeout=PATIENCE)
-        return measured
-    except GetTimeoutError as error:
-        raise NoMachineError(f"no machine with {cpus:g} CPUs and {gpus:g} GPUs free in {PATIENCE:.0f} s") from error
 
 
 def probe_here(experiment: Experiment, cpus: float, load: Load) -> tuple[float, int]:
@@ -159,7 +157,6 @@ def probe_here(experiment: Experiment, cpus: float, load: Load) -> tuple[float, 
     return probe(experiment, cpus, max(0, min(concurrency, fitting) - 1) * max(1, int(cpus_each)) + 1)
 
 
-@cache
 def probe(experiment: Experiment, cpus: float, num_busy: int = 0) -> tuple[float, int]:
     """Seconds of a training step for one clip, a median after a warm-up step; and the number of parameters.
 

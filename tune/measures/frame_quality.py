@@ -162,7 +162,7 @@ Predicts the test clips with up to --steps inner steps, by SGD or Adam: MSE, PSN
 A Noether Network takes the steps that it was trained for. FERNN, E3D-LSTM or any other predictor of frames, which was
 trained without, learns a quantity from the true training clips (or conserves the frames' brightness), and moves all its
 weights for each clip; learning rate and number of steps are chosen on validation clips. See
-fernn/models/noether/predictor.py for the method, and why such a network is not trained through its steps.
+fernn/models/noether/tailoring.py for the method, and why such a network is not trained through its steps.
 Source: Alet et al., "Noether Networks", NeurIPS 2021.
 
     python tune/noether_eval.py --study physics101-paper
@@ -199,15 +199,16 @@ Source: Alet et al., "Noether Networks", NeurIPS 2021.
 
     def ways(self, study: Study, cells: Sequence[Cell]) -> list[str]:
         """The names of all sets of options, the usual one first."""
-        names = study.folder.each(lambda cell: study.cell_folder(cell).folder.children(HOME), cells)
-        ways = {name.removesuffix(".json") for each in names for name in each if name.endswith(".json")}
+        by_cell = study.folder.each(lambda cell: study.cell_folder(cell).folder.children(HOME), cells)
+        ways = {name.removesuffix(".json") for names in by_cell for name in names if name.endswith(".json")}
         return sorted(ways, key=lambda way: (way != USUAL, way))
 
     def contents(self, study: Study, cells: Sequence[Cell], way: str) -> dict[Cell, Document]:
         """The contents of the files of cells that are measured with the same settings as the first."""
         contents = {cell: self.file_of(study.cell_folder(cell), way).read() for cell in cells}
-        known = {cell: content for cell, content in contents.items() if content is not None}
-        return {cell: content for cell, content in known.items() if _how(content) == _how(next(iter(known.values())))}
+        measured = {cell: content for cell, content in contents.items() if content is not None}
+        settings = [_settings_of(content) for content in measured.values()]
+        return {cell: measured[cell] for cell, own in zip(measured, settings, strict=True) if own == settings[0]}
 
     def models(self, study: Study, shown: ShownRow, way: str) -> list[ModelQuality]:
         """The row with its measurements; empty where there are none.
@@ -222,6 +223,6 @@ Source: Alet et al., "Noether Networks", NeurIPS 2021.
         return rows
 
 
-def _how(content: Document) -> Document:
+def _settings_of(content: Document) -> Document:
     """The settings of a document, without the cell."""
     return {name: value for name, value in content["subject"].items() if name not in ("key", "weights_sha256")}

@@ -20,9 +20,9 @@ def perceptual(path: Path | None, size: int) -> Perceptual | None:
     try:
         file = full_path(path)
         weights = read_weights(file, lambda names: FIRST in names)
-        found = Perceptual(weights, sha256_of(file))
-        found.require_size(size)
-        return found
+        network = Perceptual(weights, sha256_of(file))
+        network.require_size(size)
+        return network
     except OSError as error:
         raise StudyError(f"--lpips {path} cannot be read ({error.strerror or error}): give {SOURCE}") from error
     except StudyError as error:

@@ -271,8 +271,8 @@ class Measure(ABC, Generic[S]):
 
     def contents(self, study: Study, cells: Sequence[Cell], way: Any) -> dict[Cell, Document]:
         """The contents of the files of cells that are measured in that way, which here is the settings."""
-        measurements = self.measurements(study, cells, way)
-        return {one.cell: content for one in measurements if (content := one.result()) is not None}
+        contents = {one.cell: one.result() for one in self.measurements(study, cells, way)}
+        return {cell: content for cell, content in contents.items() if content is not None}
 
     def models(self, study: Study, shown: ShownRow, way: Any) -> Sequence[MeasuredRow]:
         """The row with its measurements of one way, empty where there are none."""
@@ -293,6 +293,6 @@ class Measure(ABC, Generic[S]):
         if not rows or not self.is_defined_on(rows[0].experiment.data):
             return
         shown = [ShownRow.of(row) for row in rows]
-        for way in self.ways(study, [cell for one in shown for cell in one.cells]):
+        for way in self.ways(study, [cell for row in shown for cell in row.cells]):
             if (results := self.results(study, shown, way)) is not None:
                 yield results

@@ -70,11 +70,11 @@ class ModelQuality(MeasuredRow):
 
     def by_frame(self, metric: str) -> tuple[Values, Values]:
         """Mean over seeds by predicted frame, and the standard error over test clips, its mean over seeds."""
-        return means([one["frames"][str(self.own_steps(one))][metric] for one in self.contents])
+        return means([content["frames"][str(self.own_steps(content))][metric] for content in self.contents])
 
     def by_steps(self, loss: str) -> tuple[Values, Values]:
         """The same of the inner or outer loss, by number of inner steps."""
-        return means([one[loss] for one in self.contents])
+        return means([content[loss] for content in self.contents])
 
     def steps_words(self) -> str:
         """The losses over all steps, and the number of steps that was chosen; empty where none is taken."""
@@ -82,11 +82,11 @@ class ModelQuality(MeasuredRow):
             return ""
         losses = [(name, self.by_steps(name)[0]) for name in ("inner", "outer")]
         drops = ", ".join(f"{name} {values[0]:.3g} to {values[-1]:.3g}" for name, values in losses)
-        chosen = ", ".join(f"{one[OWN]} at {one['inner_lr']:g}" for one in self.contents if self.chooses)
+        chosen = ", ".join(f"{content[OWN]} at {content['inner_lr']:g}" for content in self.contents if self.chooses)
         return f"{self.num_steps}: {drops}" + (f"; validation chose {chosen}" if chosen else "")
 
     def document(self) -> Document:
-        own = [self.own_steps(one) for one in self.contents]
+        own = [self.own_steps(content) for content in self.contents]
         head = {"label": self.label, "way": self.way}
         return head | super().document() | {OWN: own, "cells": list(self.contents)}
 
@@ -135,7 +135,7 @@ def steps_figure(models: Sequence[ModelQuality]) -> Figure:
     """Inner and outer loss by number of inner steps, of the models that take any."""
     figure = blank_figure(8.6, 3.8)
     for axes, name in zip(figure.subplots(1, 2), ("inner", "outer"), strict=True):
-        for model in [one for one in models if one.num_steps]:
+        for model in (model for model in models if model.num_steps):
             mean, error = model.by_steps(name)
             draw_band(axes, mean, error, places=range(len(mean)), label=model.legend)
         scale = "log" if name == "inner" else "linear"

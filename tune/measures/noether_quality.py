@@ -40,7 +40,7 @@ class Gauge:
         read: dict[str, Tensor] = {}
         inner, outer, true = [], [], clips[:, num_given:]
         for count, step in enumerate(islice(steps, self.steps + 1)):
-            frames = step.found.frames[:, num_given:]
+            frames = step.frames[:, num_given:]
             inner.append(step.losses.cpu())
             outer.append((frames - true).square().mean(dim=(2, 3, 4)).sum(dim=1).cpu())
             if count in self.shown:

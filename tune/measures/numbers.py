@@ -56,7 +56,7 @@ class NumbersResults(Results[ModelNumbers]):
     kind: "NumbersMeasure[Any]"
 
     def table(self) -> ReportTable:
-        texts = [[self.kind.text(name, *pair) for name, pair in one.statistics.items()] for one in self.models]
+        texts = [[self.kind.text(name, *pair) for name, pair in model.statistics.items()] for model in self.models]
         return self.table_of(self.kind.title, self.models[0].statistics, texts)
 
     def figures(self) -> Iterator[ReportFigure]:
@@ -104,8 +104,8 @@ class NumbersMeasure(Measure[S]):
     def ways(self, study: Study, cells: Sequence[Cell]) -> list[S]:
         """The settings of most cells' last measurements, the first of equal counts."""
         parsed = [self._parsed(subject["settings"]) for subject in self.subjects(study, cells)]
-        known = [settings for settings in parsed if settings is not None]
-        return [max(known, key=known.count)] if known else []
+        ways = [settings for settings in parsed if settings is not None]
+        return [max(ways, key=ways.count)] if ways else []
 
     def _parsed(self, values: Mapping[str, Any]) -> S | None:
         """The settings of a file; None for those of an earlier version of the measure, which had other fields."""

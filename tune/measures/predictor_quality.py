@@ -18,10 +18,8 @@ from data.stream import Corpus, Stream
 from fernn.batch import Batch
 from fernn.experiment import Split
 from fernn.files.checkpoint import Tensors
-from fernn.models.noether.network import Rollout
-from fernn.models.noether.predictor import TailoredPredictor
 from fernn.models.noether.quantities import Brightness, ComparedWith, FrameQuantity, learn
-from fernn.models.noether.tailoring import InnerOptimizer, InnerSteps, Step
+from fernn.models.noether.tailoring import InnerOptimizer, InnerSteps, Step, TailoredPredictor
 from fernn.seeding import seed_of
 from fernn.train.run import Run, autocast, evaluating, to_unit
 from tune.measures.measure import Advance
@@ -60,9 +58,9 @@ class PredictorMeasurement(QualityMeasurement):
 
     def num_units(self, corpus: Corpus) -> int:
         """One for each clip, number of inner steps and learning rate."""
-        stream, each = corpus.stream(self.data, 1), self.inner.steps + 1
-        tried = len(self.inner.rates) * len(self._places(stream, "validation")) if self.inner.steps else 0
-        return (tried + len(self._places(stream, "test"))) * each
+        stream, num_rates = corpus.stream(self.data, 1), len(self.inner.rates) if self.inner.steps else 0
+        num_clips = num_rates * len(self._places(stream, "validation")) + len(self._places(stream, "test"))
+        return num_clips * (self.inner.steps + 1)
 
     @torch.no_grad()
     def take(self, run: Run, corpus: Corpus, advance: Advance) -> tuple[Document, Tensors | None]:
@@ -70,12 +68,12 @@ class PredictorMeasurement(QualityMeasurement):
         stream = corpus.stream(self.data, self.cell.experiment.batch_size, run.device)
         with evaluating(run.model):
             quantity = self._quantity(run, corpus) if self.inner.steps else None
-            own, rate, tried = self._chosen(run, quantity, stream, advance)
+            own, rate, errors = self._chosen(run, quantity, stream, advance)
             gauge = Gauge(self.inner.steps, sorted({0, own, self.inner.steps}), self.lpips)
             test = self.opened(run, corpus)
             parts = list(self._read(run, quantity, rate, self._clips(run, test, "test"), gauge, advance))
             maps = {} if quantity is None else heatmaps(quantity, next(self._clips(run, test, "test")))
-        choice = {"own_steps": own, "inner_lr": rate if self.inner.steps else None, "validation": tried}
+        choice = {"own_steps": own, "inner_lr": rate if self.inner.steps else None, "validation": errors}
         return gauge.document(parts) | choice, maps
 
     @torch.enable_grad()
@@ -93,17 +91,17 @@ class PredictorMeasurement(QualityMeasurement):
         self, run: Run, quantity: nn.Module | None, stream: Stream, advance: Advance
     ) -> tuple[int, float, dict[str, list[float | None]]]:
         """Steps and rate with the smallest validation error, the fewest and lowest of equals; all errors by rate."""
-        tried: dict[str, list[float | None]] = {}
+        by_rate: dict[str, list[float | None]] = {}
         best = (0, self.inner.rates[0], float("inf"))
         for rate in self.inner.rates if self.inner.steps else ():
             clips = self._clips(run, stream, "validation")
             parts = self._read(run, quantity, rate, clips, Gauge(self.inner.steps, ()), advance)
             errors = torch.cat([part["outer"] for part in parts]).double().mean(dim=0)
-            tried[f"{rate:g}"] = finite(errors)
+            by_rate[f"{rate:g}"] = finite(errors)
             errors = errors.nan_to_num(nan=torch.inf)
             if errors.min() < best[2]:
                 best = (int(errors.argmin()), rate, errors.min().item())
-        return best[0], best[1], tried
+        return best[0], best[1], by_rate
 
     def _read(
         self, run: Run, quantity: nn.Module | None, rate: float, clips: Iterable[Tensor], gauge: Gauge, advance: Advance
@@ -128,19 +126,19 @@ class PredictorMeasurement(QualityMeasurement):
 
     def _places(self, stream: Stream, split: Split) -> list[int]:
         """Which of the split's clips are chosen."""
-        known = stream.num_clips(split)
-        return spread(known, self.inner.num_clips or known)
+        num_clips = stream.num_clips(split)
+        return spread(num_clips, self.inner.num_clips or num_clips)
 
 
 def plain(network: nn.Module, given: Tensor, horizon: int) -> Iterator[Step]:
     """The network's own prediction, as the one after zero steps."""
     frames, nothing = torch.cat([given, network(given, horizon).float()], dim=1), given.new_zeros(len(given))
-    yield Step(nothing, Rollout(frames, nothing), {})
+    yield Step(nothing, frames, {})
 
 
-def spread(known: int, number: int) -> list[int]:
-    """``number`` of ``known`` places at equal distances, the first included; all where there are no more."""
-    return [place * known // number for place in range(number)] if number < known else list(range(known))
+def spread(total: int, number: int) -> list[int]:
+    """``number`` of ``total`` places at equal distances, the first included; all where there are no more."""
+    return [place * total // number for place in range(number)] if number < total else list(range(total))
 
 
 def at_places(batches: Iterable[Batch], places: Iterable[int]) -> Iterator[Tensor]:

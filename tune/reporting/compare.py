@@ -72,7 +72,7 @@ class StudyComparison:
         by_study = {self.name(table): values(table.study) for table in self.tables}
         names = dict.fromkeys(name for fields in by_study.values() for name in fields)
         by_field = {name: {key: fields[name] for key, fields in by_study.items() if name in fields} for name in names}
-        return {name: each for name, each in by_field.items() if len(set(map(json.dumps, each.values()))) > 1}
+        return {name: choices for name, choices in by_field.items() if len({*map(json.dumps, choices.values())}) > 1}
 
     def remarks(self) -> list[str]:
         """The remarks below the comparison."""
@@ -111,7 +111,8 @@ def values(study: Study) -> dict[str, list[Any]]:
             field = "model" if name == "model.name" else name.replace("model.", f"{label}.", 1)
             distinct.setdefault(field, {})[json.dumps(value)] = value
     strategy = {"scheduler": study.scheduler, "sampling": dict(study.sampling)}
-    return {name: list(each.values()) for name, each in distinct.items()} | {name: [v] for name, v in strategy.items()}
+    fields = {name: list(choices.values()) for name, choices in distinct.items()}
+    return fields | {name: [value] for name, value in strategy.items()}
 
 
 def print_comparison(studies: Sequence[Study], as_json: bool) -> None:

@@ -43,17 +43,17 @@ def study_figures(study: Study, rows: Sequence[ModelRow]) -> Iterator[ReportFigu
 
 
 def _examples(study: Study, rows: Sequence[ModelRow]) -> Iterator[ReportFigure]:
-    kept = {row.label: study.cell_folder(row.best).examples() for row in rows}
-    if examples := {label: tensors for label, tensors in kept.items() if tensors}:
+    stored = {row.label: study.cell_folder(row.best).examples() for row in rows}
+    if examples := {label: tensors for label, tensors in stored.items() if tensors}:
         words = f"Frames of test clips: the given ones, the true ones, and those predicted by {', '.join(examples)}."
         yield ReportFigure("rollouts", "Predictions beside the truth", words, rollout_figure(study, examples))
     if curves := frame_curves(study, rows):
-        means = {label: {name: seeds.mean(axis=0) for name, seeds in one.items()} for label, one in curves.items()}
-        each = [
-            f"{label}: {', '.join(f'{name} {line[0]:.3g} to {line[-1]:.3g}' for name, line in lines.items())}"
-            for label, lines in means.items()
-        ]
-        words = f"Test scores by predicted frame, from the first to the last, means over seeds. {'; '.join(each)}."
+        texts = []
+        for label, scores in curves.items():
+            means = {name: seeds.mean(axis=0) for name, seeds in scores.items()}
+            ends = [f"{name} {line[0]:.3g} to {line[-1]:.3g}" for name, line in means.items()]
+            texts.append(f"{label}: {', '.join(ends)}")
+        words = f"Test scores by predicted frame, from the first to the last, means over seeds. {'; '.join(texts)}."
         yield ReportFigure("scores", "Scores by predicted frame", words, scores_figure(study, curves))
 
 
@@ -62,16 +62,16 @@ def _fields(study: Study, rows: Sequence[ModelRow]) -> Iterator[ReportFigure]:
         ends = [f"{label}: {scores[0].rmse_by_horizon()[-1]:.3g}" for label, scores in fields.items()]
         words = f"Test RMSE by predicted frame; of the first seed at the last frame, {'; '.join(ends)}."
         yield ReportFigure("rmse-by-horizon", "Error by predicted frame", words, horizon_figure(study, fields))
-        each = [f"{label}: {scores[0].metrics()['ese']:.3g}" for label, scores in fields.items()]
-        words = f"Energy spectra of the predicted frames beside the true one. ESE of the first seed, {'; '.join(each)}."
+        ends = [f"{label}: {scores[0].metrics()['ese']:.3g}" for label, scores in fields.items()]
+        words = f"Energy spectra of the predicted frames beside the true one. ESE of the first seed, {'; '.join(ends)}."
         yield ReportFigure("spectra", "Energy spectra", words, spectra_figure(study, fields))
 
 
 def _confusions(study: Study, rows: Sequence[ModelRow]) -> Iterator[ReportFigure]:
     for row in rows:
-        seeds = [one for one in seed_predictions(study, row) if isinstance(one, Logits)]
+        seeds = [seed for seed in seed_predictions(study, row) if isinstance(seed, Logits)]
         if seeds:
-            counts = torch.stack([one.confusion() for one in seeds]).sum(dim=0)
+            counts = torch.stack([seed.confusion() for seed in seeds]).sum(dim=0)
             names = class_names(row.experiment.data, len(counts))
             title = f"{row.label} lr {row.lr:g}: test clips of {row.num_seeds} seed{'s' * (row.num_seeds > 1)}"
             figure = confusion_figure(counts, names, "\n".join([title, *marks(study)]))
@@ -91,7 +91,7 @@ def horizon_figure(study: Study, fields: Fields) -> Figure:
     """RMSE of every predicted frame, mean over seeds, band: sample standard deviation."""
     figure, axes = one_panel(6, 4)
     for label, scores in fields.items():
-        curves = torch.stack([one.rmse_by_horizon() for one in scores])
+        curves = torch.stack([seed.rmse_by_horizon() for seed in scores])
         draw_seeds(axes, curves, label=f"{label} (n = {len(curves)})")
     finish_axes(axes, xlabel="predicted frame", ylabel="RMSE", ylim=(0, None))
     return titled(figure, study, "test windows later in time")
@@ -103,7 +103,8 @@ def spectra_figure(study: Study, fields: Fields) -> Figure:
     truth = next(iter(fields.values()))[0]
     lines = {"truth": truth.values["true_spectrum"][~truth.is_domain].mean(dim=0)}
     for label, scores in fields.items():
-        lines[label] = torch.stack([one.values["spectrum"][~one.is_domain].mean(dim=0) for one in scores]).mean(dim=0)
+        spectra = [seed.values["spectrum"][~seed.is_domain].mean(dim=0) for seed in scores]
+        lines[label] = torch.stack(spectra).mean(dim=0)
     for label, line in lines.items():
         color, style = ("black", "--") if label == "truth" else (None, "-")
         axes.plot(range(1, len(line) + 1), line, label=label, color=color, linestyle=style)
@@ -126,7 +127,7 @@ def validation_figure(study: Study, rows: Sequence[ModelRow]) -> Figure:
 def seeds_by_epoch(study: Study, row: ModelRow) -> np.ndarray:
     """The validation metric (seeds, epochs), up to the last epoch that all seeds have."""
     name = f"validation/{study.metric.name}"
-    lines = [[epoch[name] for epoch in study.cell_folder(one.cell).history()] for one in row.chosen]
+    lines = [[epoch[name] for epoch in study.cell_folder(seed.cell).history()] for seed in row.chosen]
     shortest = min(map(len, lines))
     return np.array([line[:shortest] for line in lines])
 

@@ -35,7 +35,8 @@ def page(table: Table, tables: Sequence[ReportTable], figures: Sequence[ReportFi
         summary=summary(table),
         tables=tables,
         remarks=table.remarks(),
-        figures=[{"name": one.name, "title": one.title, "words": one.words, "svg": inline(one)} for one in figures],
+        figures=figures,
+        inline=inline,
         deviations=deviations(table.study, table.search),
     )
 
@@ -49,7 +50,7 @@ def summary(table: Table) -> str:
     done = sum(len(cells) for row in rows for cells in row.by_lr.values())
     sentences = [f"{done} of {len(study.cells)} cells have a result.", f"Best mean on test clips: {best.label}."]
     compared = comparisons(rows)
-    pairs = [f"{one.first} and {one.second}" for one in compared if one.adjusted <= LEVEL]
+    pairs = [f"{pair.first} and {pair.second}" for pair in compared if pair.adjusted <= LEVEL]
     differing = [f"Shown to differ by these seeds (exact paired tests, below): {'; '.join(pairs)}."] if pairs else []
     if compared and not pairs:
         differing = ["No difference between models is shown by these seeds (exact paired tests, below)."]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import starmap
 from typing import Any
 
 from tune.core.console import disk, moment, print_document, print_lines, print_table
@@ -61,7 +62,7 @@ def last_result(study: Study) -> float | None:
     for cell in study.cells:
         with suppress(DamagedError):  # counted as damaged
             times.append((study.cell_folder(cell).done() or Result()).finished_at)
-    return max((known for known in times if known is not None), default=None)
+    return max((time for time in times if time is not None), default=None)
 
 
 def print_list(storage: str, as_json: bool) -> None:
@@ -69,12 +70,12 @@ def print_list(storage: str, as_json: bool) -> None:
     studies, others = entries(storage)
     root = Folder(storage).root
     if as_json:
-        return print_document({"storage": root, "studies": [one for _, one in studies], "unreadable": others})
+        return print_document({"storage": root, "studies": [facts for _, facts in studies], "unreadable": others})
     if studies:
-        print_table(f"studies in {storage}", COLUMNS, [row(*one) for one in studies], right=("cells done", "disk"))
+        print_table(f"studies in {storage}", COLUMNS, [*starmap(row, studies)], right=("cells done", "disk"))
     else:
         print_lines([f"no study in {storage}: {FIRST}"])
-    print_lines(f"not a study: {root}/{one['folder']}: {one['reason']}" for one in others)
+    print_lines(f"not a study: {root}/{other['folder']}: {other['reason']}" for other in others)
 
 
 def row(study: Study, facts: Mapping[str, Any]) -> tuple[str, ...]:

@@ -21,11 +21,11 @@ def rate_figures(study: Study, rows: Sequence[ModelRow]) -> Iterator[ReportFigur
     metric = study.metric
     if any(len(row.by_lr) > 1 for row in rows):
         means = {row.label: sorted(row.validation_by_lr.items()) for row in rows}
-        each = [
+        texts = [
             f"{label}: {', '.join(f'{metric.text(mean)} at {lr:g}' for lr, mean in pairs)}"
             for label, pairs in means.items()
         ]
-        words = f"Best validation {metric.title} by learning rate, means over seeds. {'; '.join(each)}."
+        words = f"Best validation {metric.title} by learning rate, means over seeds. {'; '.join(texts)}."
         yield ReportFigure("learning-rates", "Learning-rate sensitivity", words, rates_figure(study, rows))
     trials = finished_trials(study)
     if shares := importances(study, trials):
@@ -45,14 +45,14 @@ def rates_figure(study: Study, rows: Sequence[ModelRow]) -> Figure:
     (figure, axes), metric = one_panel(), study.metric
     for row in rows:
         rates = sorted(row.by_lr)
-        pairs = [mean_and_deviation([one.validation for one in row.by_lr[lr]]) for lr in rates]
+        pairs = [mean_and_deviation([seed.validation for seed in row.by_lr[lr]]) for lr in rates]
         means, deviations = zip(*pairs, strict=True)
         floor = 0 if metric == ACCURACY else min(means) / 2
         line = draw_band(axes, means, deviations, places=rates, floor=floor, label=row.label)
         axes.plot(row.lr, row.validation, marker="o", markersize=13, fillstyle="none", color=line.get_color())
     axes.set(xscale="log")
-    known = sorted({lr for row in rows for lr in row.by_lr})
-    axes.set_xticks(known, [f"{lr:.3g}" for lr in known], rotation=30 if len(known) > 6 else 0)
+    ticks = sorted({lr for row in rows for lr in row.by_lr})
+    axes.set_xticks(ticks, [f"{lr:.3g}" for lr in ticks], rotation=30 if len(ticks) > 6 else 0)
     axes.minorticks_off()
     scale = "linear" if metric == ACCURACY else "log"
     finish_axes(axes, xlabel="learning rate", ylabel=f"best validation {metric.title}", yscale=scale)
@@ -97,8 +97,8 @@ def coordinates_figure(study: Study, trials: Sequence[FrozenTrial]) -> Figure:
 
 def _evenly(values: Sequence[Any]) -> Column:
     """Distinct values at equal distances, in their order."""
-    known = sorted(set(values))
-    heights = {value: index / max(1, len(known) - 1) for index, value in enumerate(known)}
+    distinct = sorted(set(values))
+    heights = {value: index / max(1, len(distinct) - 1) for index, value in enumerate(distinct)}
     labels = {height: f"{value:g}" if isinstance(value, float) else str(value) for value, height in heights.items()}
     return [heights[value] for value in values], labels
 

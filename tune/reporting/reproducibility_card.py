@@ -90,9 +90,9 @@ def source_code(code: Mapping[str, Any]) -> list[str]:
     """The records of code, with the number of cells that each trained."""
     header = ("code", "first used", "version", "commit", "uncommitted diff", "SHA-256 of the sources", "cells")
     lines = [
-        (name, time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(one["first_used_at"])), one["version"] or UNKNOWN,
-         one["commit"] or "no git", _diff(name, one), one["source_sha256"], str(len(one["cells"])))
-        for name, one in code["records"].items()
+        (name, time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(record["first_used_at"])), record["version"] or UNKNOWN,
+         record["commit"] or "no git", _diff(name, record), record["source_sha256"], str(len(record["cells"])))
+        for name, record in code["records"].items()
     ]  # fmt: skip
     text = f"Distribution `{code['distribution']}`, MIT licence. `code/` beside this file holds a record for each code "
     text += "and command with which the study was run. A cell that was continued with other code counts with each."
@@ -106,11 +106,11 @@ def source_code(code: Mapping[str, Any]) -> list[str]:
     return parts
 
 
-def _diff(name: str, one: Mapping[str, Any]) -> str:
-    if one["diff_sha256"] is None:
-        return "none" if one["commit"] else "unknown"
-    kept = f"in code/{name}.json" if one["diff"] is not None else "too long to store"
-    return f"{kept} (SHA-256 {one['diff_sha256'][:12]})"
+def _diff(name: str, record: Mapping[str, Any]) -> str:
+    if record["diff_sha256"] is None:
+        return "none" if record["commit"] else "unknown"
+    place = f"in code/{name}.json" if record["diff"] is not None else "too long to store"
+    return f"{place} (SHA-256 {record['diff_sha256'][:12]})"
 
 
 def datasets(data: Mapping[str, Any]) -> list[str]:
@@ -126,10 +126,10 @@ def datasets(data: Mapping[str, Any]) -> list[str]:
         return [*parts, grid(("data", ""), [*lines, ("origin, files, versions", UNKNOWN)])]
     lines += [("prepared as", manifest["dataset"]), ("origin", manifest["origin"])]
     lines += [("SHA-256 of all it was made from", manifest["source_sha256"])]
-    lines += [(f"SHA-256 of {one['name']}", f"{one['sha256']} ({one['rows']} rows)") for one in manifest["files"]]
+    lines += [(f"SHA-256 of {file['name']}", f"{file['sha256']} ({file['rows']} rows)") for file in manifest["files"]]
     lines += [("prepared with", ", ".join(f"{name} {value}" for name, value in manifest["versions"].items()))]
     lines += [("missing", ", ".join(manifest["missing"]) or "nothing")]
-    lines += [("skipped", ", ".join(one["name"] for one in manifest["skipped"]) or "nothing")]
+    lines += [("skipped", ", ".join(file["name"] for file in manifest["skipped"]) or "nothing")]
     return [*parts, grid(("data", ""), lines)]
 
 
@@ -152,21 +152,21 @@ def hardware(machines: Sequence[Mapping[str, Any]]) -> list[str]:
     if not machines:
         return ["No machine is recorded, since no cell was trained yet."]
     header = ("machine", "host", "CPU", "cores", "memory", "GPU", "driver, CUDA", "OS", "a trial held", "cells")
-    lines = [(str(number), *_machine(one), str(len(one["cells"]))) for number, one in enumerate(machines, start=1)]
+    lines = [(str(number), *_machine(machine)) for number, machine in enumerate(machines, start=1)]
     return ["As recorded when each trial began; for cells of earlier versions, when they ended.", grid(header, lines)]
 
 
-def _machine(one: Mapping[str, Any]) -> tuple[str, ...]:
-    cpu = one.get("cpu") and f"{one['cpu']} ({one.get('cpu_capability')})"
-    gpu = one.get("gpu") and f"{one['gpu']}, {_gigabytes(one.get('gpu_memory_bytes'))}"
-    drivers = f"{one.get('driver') or UNKNOWN}, CUDA {one.get('cuda') or UNKNOWN}" if gpu else "–"
-    none = "none used" if one.get("device_type") == "cpu" else str(one.get("device") or UNKNOWN)
-    held, threads = one.get("held"), one.get("threads")
+def _machine(machine: Mapping[str, Any]) -> tuple[str, ...]:
+    cpu = machine.get("cpu") and f"{machine['cpu']} ({machine.get('cpu_capability')})"
+    gpu = machine.get("gpu") and f"{machine['gpu']}, {_gigabytes(machine.get('gpu_memory_bytes'))}"
+    drivers = f"{machine.get('driver') or UNKNOWN}, CUDA {machine.get('cuda') or UNKNOWN}" if gpu else "–"
+    none = "none used" if machine.get("device_type") == "cpu" else str(machine.get("device") or UNKNOWN)
+    held, threads = machine.get("held"), machine.get("threads")
     share = f", CPUs: {held['cpus']:g}, GPUs: {held['gpus']:g}" if held else ""
     return (
-        one.get("host") or UNKNOWN, cpu or UNKNOWN, str(one.get("cores") or UNKNOWN),
-        _gigabytes(one.get("memory_bytes")), gpu or none, drivers, one.get("os") or UNKNOWN,
-        f"threads: {threads}{share}" if threads else UNKNOWN,
+        machine.get("host") or UNKNOWN, cpu or UNKNOWN, str(machine.get("cores") or UNKNOWN),
+        _gigabytes(machine.get("memory_bytes")), gpu or none, drivers, machine.get("os") or UNKNOWN,
+        f"threads: {threads}{share}" if threads else UNKNOWN, str(len(machine["cells"])),
     )  # fmt: skip
 
 

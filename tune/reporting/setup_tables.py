@@ -17,7 +17,7 @@ def setup(values: Mapping[str, Any], is_trained: bool) -> list[str]:
     metric = values["metric"]
     if values["chosen"]:
         header = ("model", "chosen learning rate", "seeds", "parameters", "mean validation by learning rate")
-        parts += [f"Chosen by validation {metric['title']}:", grid(header, [_chosen(one) for one in values["chosen"]])]
+        parts += [f"Chosen by validation {metric['title']}:", grid(header, [*map(_chosen, values["chosen"])])]
     parts.append(f"Metric: {metric['title']}, {metric['definition']}.")
     if is_trained:
         halved = ", fewer where successive halving stopped" if values["scheduler"] == HALVING else ""
@@ -31,10 +31,10 @@ def setup(values: Mapping[str, Any], is_trained: bool) -> list[str]:
     return parts
 
 
-def _chosen(one: Mapping[str, Any]) -> tuple[str, ...]:
-    means = ", ".join(f"{lr}: {_text(mean)}" for lr, mean in one["validation_by_learning_rate"].items())
-    seeds = f"{one['num_seeds']} of {one['num_seeds_planned']}"
-    return one["model"], f"{one['learning_rate']:g}", seeds, f"{one['num_parameters']:,}", means
+def _chosen(model: Mapping[str, Any]) -> tuple[str, ...]:
+    means = ", ".join(f"{lr}: {_text(mean)}" for lr, mean in model["validation_by_learning_rate"].items())
+    seeds = f"{model['num_seeds']} of {model['num_seeds_planned']}"
+    return model["model"], f"{model['learning_rate']:g}", seeds, f"{model['num_parameters']:,}", means
 
 
 def _text(value: Any) -> str:
@@ -46,7 +46,7 @@ def _text(value: Any) -> str:
 def compute(spent: Sequence[Mapping[str, Any]]) -> list[str]:
     """Time by model, and in total."""
     header = ("model", "cells begun", "training, s", "validation, s", "CPU-hours", "GPU-hours", "cells in the hours")
-    lines = [_spent(one["model"], [one]) for one in spent]
+    lines = [_spent(model["model"], [model]) for model in spent]
     lines += [_spent("total", spent)] if len(spent) > 1 else []
     text = (
         "Seconds are summed over the recorded epochs, also of cells without a result. Hours are these seconds times "
@@ -58,20 +58,20 @@ def compute(spent: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _spent(label: str, spent: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     def hours(name: str) -> str:
-        known = [one[name] for one in spent if one[name] is not None]
-        return f"{sum(known):.3g}" if known else UNKNOWN
+        recorded = [model[name] for model in spent if model[name] is not None]
+        return f"{sum(recorded):.3g}" if recorded else UNKNOWN
 
-    seconds = [f"{sum(one[f'{part}_seconds'] for one in spent):,.1f}" for part in ("train", "validation")]
-    counts = [str(sum(one[name] for one in spent)) for name in ("num_cells", "num_cells_in_hours")]
+    seconds = [f"{sum(model[f'{part}_seconds'] for model in spent):,.1f}" for part in ("train", "validation")]
+    counts = [str(sum(model[name] for model in spent)) for name in ("num_cells", "num_cells_in_hours")]
     return label, counts[0], *seconds, hours("cpu_hours"), hours("gpu_hours"), counts[1]
 
 
 def missing(card: Mapping[str, Any]) -> list[str]:
     """The cells without a result."""
     lines = [
-        f"{one['label']}: {one['status']} after {one['epochs']} of {one['epochs_planned']} epochs"
-        + (f" ({one['reason']})" if one["reason"] else "")
-        for one in card["missing"]
+        f"{cell['label']}: {cell['status']} after {cell['epochs']} of {cell['epochs_planned']} epochs"
+        + (f" ({cell['reason']})" if cell["reason"] else "")
+        for cell in card["missing"]
     ]
     return [bullets(lines) or "Nothing: every planned cell has a result."]
 
@@ -79,7 +79,7 @@ def missing(card: Mapping[str, Any]) -> list[str]:
 def rerun(card: Mapping[str, Any]) -> list[str]:
     """The commands that made the study, and the command that trains one of its cells again."""
     commands, data_hash = card["code"]["commands"], card["data"]["hash"]
-    finished = [one for one in card["cells"] if one["status"] == "done"]
+    finished = [cell for cell in card["cells"] if cell["status"] == "done"]
     parts = [f"The command was {UNKNOWN}."]
     if commands:
         order = " Each command continues the same study." if len(commands) > 1 else ""
@@ -100,15 +100,16 @@ def cells(records: Sequence[Mapping[str, Any]]) -> list[str]:
     """Every cell with the hash of its metrics, which compares two machines."""
     header = ("cell", "status", "epochs", "best epoch", "code", "machine", "SHA-256 of its metrics")
     lines = [
-        (one["cell"], one["status"], str(one["epochs"]), str(one["best_epoch"] or "–"), _codes(one["code"]),
-         ", ".join(map(str, one["machines"])) or "–", one["metrics_sha256"] or (UNKNOWN if one["best_epoch"] else "–"))
-        for one in records
+        (cell["cell"], cell["status"], str(cell["epochs"]), str(cell["best_epoch"] or "–"), _codes(cell["code"]),
+         ", ".join(map(str, cell["machines"])) or "–",
+         cell["metrics_sha256"] or (UNKNOWN if cell["best_epoch"] else "–"))
+        for cell in records
     ]  # fmt: skip
     text = "The hash covers every metric of every epoch except times, and the final validation and test metrics."
     return [text, grid(header, lines)]
 
 
 def _codes(stretches: Sequence[Mapping[str, Any]]) -> str:
-    names = [one["code"] or UNKNOWN for one in stretches] or [UNKNOWN]
-    later = [f", from epoch {one['first_epoch']} {name}" for one, name in zip(stretches[1:], names[1:], strict=True)]
-    return names[0] + "".join(later)
+    names = [stretch["code"] or UNKNOWN for stretch in stretches] or [UNKNOWN]
+    later = zip(stretches[1:], names[1:], strict=True)
+    return names[0] + "".join(f", from epoch {stretch['first_epoch']} {name}" for stretch, name in later)

@@ -26,9 +26,9 @@ def field_tables(table: Table) -> list[ReportTable]:
 
 def shifts_table(fields: Fields, metric: str) -> ReportTable:
     """RMSE or ESE of every model on every test set, mean ± deviation over seeds."""
-    values = {label: [one.metrics() for one in scores] for label, scores in fields.items()}
-    known = {name for seeds in values.values() for seed in seeds for name in seed}
-    sets = {prefix: title for prefix, title in SETS.items() if f"{prefix}{metric}" in known}
+    values = {label: [seed.metrics() for seed in scores] for label, scores in fields.items()}
+    names = {name for seeds in values.values() for seed in seeds for name in seed}
+    sets = {prefix: title for prefix, title in SETS.items() if f"{prefix}{metric}" in names}
     rows = [
         (label, *(_spread([seed[f"{prefix}{metric}"] for seed in seeds]) for prefix in sets))
         for label, seeds in values.items()

@@ -137,8 +137,8 @@ def absent(names: Sequence[str]) -> str:
 
 def marks(study: Study) -> str:
     """The marks of every form of the table: those of DEMO, STAND-IN and PARTIAL that apply."""
-    known = (("DEMO", study.demo), (STAND_IN, study.stand_in), ("PARTIAL", study.partial))
-    return " ".join(mark for mark, holds in known if holds)
+    reasons = (("DEMO", study.demo), (STAND_IN, study.stand_in), ("PARTIAL", study.partial))
+    return " ".join(mark for mark, holds in reasons if holds)
 
 
 def columns(metric: Metric) -> tuple[str, ...]:

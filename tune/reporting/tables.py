@@ -23,7 +23,7 @@ def report_tables(table: Table) -> list[ReportTable]:
     study, rows = table.study, table.rows
     tables = [results_table(table), *video_tables(table), *field_tables(table)]
     tables += [comparisons_table(rows), law_table(rows), cost_table(study, rows)]
-    return [each for each in tables if each.rows]
+    return [table for table in tables if table.rows]
 
 
 PUBLISHED = ("published", "source", "certainty", "difference", "verdict")
@@ -40,8 +40,8 @@ def results_table(table: Table) -> ReportTable:
     for row, interval in zip(table.rows, intervals, strict=True):
         persons = [None if interval is None else _span(metric, interval)] if has_persons else []
         rows.append([*row_cells(row), *persons, *([] if table.obstacles else _published(table, row))])
-    for one in table.imported:
-        cells = imported_row_cells(*one)
+    for imported in table.imported:
+        cells = imported_row_cells(*imported)
         rows.append([*cells, *[None] * (len(header) - len(cells))])
     return ReportTable("table", f"Test {metric.title}", header, rows, _result_remarks(table, has_persons))
 
@@ -113,7 +113,7 @@ def law_table(rows: Sequence[ModelRow]) -> ReportTable:
 
 def follows_a_flow(row: ModelRow) -> bool:
     """Whether the row's networks are flow equivariant by design, or their errors were measured."""
-    measured = any(one.law_errors for one in row.chosen)
+    measured = any(seed.law_errors for seed in row.chosen)
     if measured or row.experiment.model.is_own:
         return measured
     flow = flow_of(row.experiment.model.build())
@@ -122,8 +122,8 @@ def follows_a_flow(row: ModelRow) -> bool:
 
 def check_text(row: ModelRow) -> str:
     """The check of the row's best checkpoint, and the other seeds that break the law."""
-    best = next(one for one in row.chosen if one.cell == row.best)
-    others = [str(one.cell.experiment.seed) for one in row.chosen if one is not best and one.breaches]
+    best = next(seed for seed in row.chosen if seed.cell == row.best)
+    others = [str(seed.cell.experiment.seed) for seed in row.chosen if seed is not best and seed.breaches]
     text = "; ".join(best.breaches) or ("holds" if best.law_errors else "not measured: of an earlier version")
     if best.law_errors and not any(name.startswith(CIRCULAR) for name in best.law_errors):
         text = "no check: its flow interpolates"
@@ -133,8 +133,8 @@ def check_text(row: ModelRow) -> str:
 def largest_errors(row: ModelRow) -> dict[str, float]:
     """The row's equivariance errors by padding and precision, the largest over seeds."""
     largest: dict[str, float] = {}
-    for one in row.chosen:
-        for name, error in one.law_errors.items():
+    for seed in row.chosen:
+        for name, error in seed.law_errors.items():
             largest[name] = float(np.maximum(largest.get(name, 0.0), error))  # np.maximum keeps NaN
     return largest
 
@@ -151,15 +151,15 @@ def cost_table(study: Study, rows: Sequence[ModelRow]) -> ReportTable:
 
 
 def _cost(study: Study, row: ModelRow) -> list[Any]:
-    folders = [study.cell_folder(one.cell) for ones in row.by_lr.values() for one in ones]
-    done = [folder.done() or Result() for folder in folders]
-    hours = [one.seconds / 3600 for one in done]
-    machines = [one.machine for one in done]
-    held = [one.held("gpus") for one in done]
+    folders = [study.cell_folder(seed.cell) for seeds in row.by_lr.values() for seed in seeds]
+    results = [folder.done() or Result() for folder in folders]
+    hours = [result.seconds / 3600 for result in results]
+    machines = [result.machine for result in results]
+    held = [result.held("gpus") for result in results]
     rates = [e["time/clips_per_second"] for f in folders for e in f.history() if "time/clips_per_second" in e]
-    peaks = [one.peak_memory_bytes for one in done if one.peak_memory_bytes is not None]
+    peaks = [result.peak_memory_bytes for result in results if result.peak_memory_bytes is not None]
     return [
-        len(done),
+        len(results),
         sum(hours),
         None if None in held else sum(h * (share or 0.0) for h, share in zip(hours, held, strict=True)),
         median(rates) if rates else None,

@@ -7,9 +7,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from fernn.models.base import ModelConfig, require_positive
-from fernn.models.dynamics.networks import Parts
-from fernn.models.dynamics.plane import MagnitudeParts, PlainParts, UniformMotionParts
+from fernn.models.base import ModelConfig, require_at_least
+from fernn.models.dynamics.networks import MagnitudeParts, Parts, PlainParts, UniformMotionParts
 from fernn.models.dynamics.rotation import RotationParts
 from fernn.models.dynamics.scaling import ScaleParts
 
@@ -43,13 +42,9 @@ class DynamicsNetwork(nn.Module):
             )
         frames, predictions = frames[:, -self.input_length :], []
         for _ in range(horizon):
-            predictions.append(self.step(frames))
+            predictions.append(self.network(frames.flatten(1, 2) if self.stacks_frames else frames))
             frames = torch.cat([frames[:, 1:], predictions[-1][:, None]], dim=1)
         return torch.stack(predictions, dim=1)
-
-    def step(self, frames: Tensor) -> Tensor:
-        """The field (b, 2, h, w) that follows the last L frames (b, L, 2, h, w)."""
-        return self.network(frames.flatten(1, 2) if self.stacks_frames else frames)
 
 
 @dataclass(frozen=True)
@@ -80,7 +75,7 @@ class DynamicsConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         counts = ("base", "narrowing", "input_length", "output_length")
-        require_positive(**{name: getattr(self, name) for name in counts})
+        require_at_least(1, **{name: getattr(self, name) for name in counts})
         if self.kernel_size < 1 or self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, so that a pixel has a middle, got {self.kernel_size}")
         if self.base % (self.base_unit * self.narrowing):
@@ -95,11 +90,6 @@ class DynamicsConfig(ModelConfig):
         return 2 if self.symmetry == "scale" or (self.architecture, self.symmetry) == ("U-Net", "magnitude") else 1
 
     @property
-    def width(self) -> int:
-        """The narrowest layers' channels or fields."""
-        return self.base // self.narrowing
-
-    @property
     def base_unit(self) -> int:
         """What every width can be divided by: pairs (u, v), halves and quarters of them in a U-Net."""
         if self.architecture == "ResNet":
@@ -108,19 +98,11 @@ class DynamicsConfig(ModelConfig):
 
     def build(self) -> DynamicsNetwork:
         """The network with initial weights: PyTorch's, with rotation escnn's, with scale the paper's."""
-        network = self.network()
+        turns = self.symmetry == "rotation"
+        parts = RotationParts(self.group_order, self.kernel_size) if turns else PARTS[self.symmetry](self.kernel_size)
+        build = parts.unet if self.architecture == "U-Net" else parts.resnet
+        network = build(self.input_length, self.base // self.narrowing)
         return DynamicsNetwork(network, self.input_length, self.output_length, stacks_frames=self.symmetry != "scale")
-
-    def network(self) -> nn.Module:
-        """The network of one step."""
-        parts = self.parts()
-        return (parts.unet if self.architecture == "U-Net" else parts.resnet)(self.input_length, self.width)
-
-    def parts(self) -> Parts:
-        """The layers of the symmetry."""
-        if self.symmetry == "rotation":
-            return RotationParts(self.group_order, self.kernel_size)
-        return PARTS[self.symmetry](self.kernel_size)
 
 
 @dataclass(frozen=True)
@@ -137,13 +119,10 @@ class UNetConfig(DynamicsConfig):
     architecture = "U-Net"
 
 
-BASES: dict[tuple[type[DynamicsConfig], Symmetry], int] = {
-    (ResNetConfig, "rotation"): 16, (UNetConfig, "rotation"): 32,
-    (ResNetConfig, "scale"): 32, (UNetConfig, "scale"): 32,
-}  # fmt: skip
+BASES = {"resnet-rot": 16, "unet-rot": 32, "resnet-scale": 32, "unet-scale": 32}
 """Published widths other than 64."""
 DYNAMICS: tuple[DynamicsConfig, ...] = tuple(
-    kind(f"{kind.name}{short}", symmetry, BASES.get((kind, symmetry), 64))
+    kind(name := f"{kind.name}{short}", symmetry, BASES.get(name, 64))
     for kind in (ResNetConfig, UNetConfig)
     for symmetry, short in SHORT.items()
 )
@@ -155,13 +134,10 @@ LENGTHS: dict[str, tuple[int, int]] = {
 """Frames read, and steps of the training loss, that the authors tuned for ocean currents."""
 
 
-def _for_ocean(config: DynamicsConfig) -> DynamicsConfig:
-    read, rolled = LENGTHS[config.name]
-    kernel_size = 5 if config.symmetry == "scale" else 3
-    return replace(config, input_length=read, output_length=rolled, kernel_size=kernel_size)
-
-
-OCEAN = tuple(_for_ocean(config) for config in DYNAMICS)
-
+OCEAN = tuple(
+    replace(config, input_length=read, output_length=rolled, kernel_size=5 if config.symmetry == "scale" else 3)
+    for config in DYNAMICS
+    for read, rolled in [LENGTHS[config.name]]
+)
 CONVECTION = tuple(replace(config, output_length=4 if config.architecture == "U-Net" else 3) for config in DYNAMICS)
 """With the steps of the training loss that the released commands give for convection."""

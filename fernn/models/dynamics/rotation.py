@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fernn.layers.steerable import FieldConvolution, FieldNorm, FieldUpsampling
+from fernn.layers.steerable import FieldConvolution, FieldNorm, Fields, FieldUpsampling
 from fernn.models.dynamics.networks import Parts, ResNet, UNet, decoder, encoder
 
 
@@ -33,7 +33,7 @@ class RotationParts(Parts):
     kernel_size: int = 3
 
     def first(self, num_in: int, num_out: int) -> nn.Module:
-        return self._normed(FieldConvolution(("regular", num_in), ("regular", num_out), *self._shape))
+        return self._normed(self._convolution(("regular", num_in), ("regular", num_out)))
 
     def encode(self, num_in: int, num_out: int, stride: int) -> nn.Module:
         return self.first(num_in, num_out) if stride == 1 else nn.Sequential(self.first(num_in, num_out), MeanPooling())
@@ -43,16 +43,12 @@ class RotationParts(Parts):
 
     def lift(self, num_frames: int, num_out: int) -> nn.Module:
         """From the vectors of all frames."""
-        return self._normed(FieldConvolution(("vector", num_frames), ("regular", num_out), *self._shape))
-
-    def last_decode(self, num_in: int, num_out: int) -> nn.Module:
-        """To vectors, which have no point-wise nonlinearity."""
-        return FieldUpsampling(("regular", num_in), ("vector", num_out), self.group_order)
+        return self._normed(self._convolution(("vector", num_frames), ("regular", num_out)))
 
     def resnet(self, num_frames: int, base: int) -> nn.Module:
         """A lift to base fields, blocks of 2, 4, 8 and 12 times as many, two each."""
         widths = [base, *(base * factor for factor in (2, 2, 4, 4, 8, 8, 12, 12))]
-        head = FieldConvolution(("regular", widths[-1]), ("vector", 1), *self._shape)
+        head = self._convolution(("regular", widths[-1]), ("vector", 1))
         return ResNet(self, self.lift(num_frames, base), widths, head)
 
     def unet(self, num_frames: int, base: int) -> nn.Module:
@@ -65,13 +61,13 @@ class RotationParts(Parts):
         )
         others = [[(width, 2 * width, 2), (2 * width, 2 * width, 1)] for width in (2 * base, 4 * base)]
         ups = decoder(self, [8 * base, 2 * base, base], [4 * base])
-        last = self.last_decode(3 * base, base // 2)
-        head = FieldConvolution(("vector", base // 2 + num_frames), ("vector", 1), *self._shape)
+        # vectors have no point-wise nonlinearity
+        last = FieldUpsampling(("regular", 3 * base), ("vector", base // 2), self.group_order)
+        head = self._convolution(("vector", base // 2 + num_frames), ("vector", 1))
         return UNet([first, *encoder(self, others)], [*ups, last], head)
 
-    @property
-    def _shape(self) -> tuple[int, int]:
-        return self.group_order, self.kernel_size
+    def _convolution(self, source: Fields, target: Fields) -> FieldConvolution:
+        return FieldConvolution(source, target, self.group_order, self.kernel_size)
 
     def _normed(self, layer: FieldConvolution) -> nn.Module:
         return nn.Sequential(layer, FieldNorm(layer.out_fields, self.group_order), nn.ReLU())

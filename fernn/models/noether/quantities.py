@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 STATE = 2
 """Numbers of a state: position q and momentum p."""
-EMBEDDING_WIDTH, EMBEDDING_DIMENSIONS, EMBEDDING_FRAMES = 16, 8, 2
 LEARNING_RATE = 1e-3
 ComparedWith = Literal["previous", "first", "both"]
 """Which earlier moments a quantity is compared with."""
@@ -54,7 +53,7 @@ class FrameQuantity(nn.Module):
     Source: Alet et al., "Noether Networks", NeurIPS 2021, video experiment.
     """
 
-    def __init__(self, channels: int, size: int, width: int, dimensions: int, num_frames: int = 2) -> None:
+    def __init__(self, channels: int, size: int, width: int = 16, dimensions: int = 8, num_frames: int = 2) -> None:
         super().__init__()
         self.num_frames = num_frames
         self.features = nn.Sequential(
@@ -72,7 +71,7 @@ class FrameQuantity(nn.Module):
         """A small one of pairs of frames, its weights from the seed; global RNGs untouched."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return cls(channels, size, EMBEDDING_WIDTH, EMBEDDING_DIMENSIONS, EMBEDDING_FRAMES)
+            return cls(channels, size)
 
     def forward(self, clips: Tensor) -> Tensor:
         """The embeddings of every window of frames."""

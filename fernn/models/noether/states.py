@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fernn.layers.conditional import ConditionalNorm
-from fernn.models.base import ModelConfig, require_positive
-from fernn.models.noether.network import Rollout, TailoredNetwork
+from fernn.models.base import ModelConfig, require_at_least
 from fernn.models.noether.quantities import (
     STATE,
     ComparedWith,
@@ -19,7 +18,7 @@ from fernn.models.noether.quantities import (
     StateQuantityName,
     learning_terms,
 )
-from fernn.models.noether.tailoring import InnerSteps
+from fernn.models.noether.tailoring import InnerSteps, Rollout, TailoredNetwork
 
 
 class Stepper(nn.Module):
@@ -40,10 +39,10 @@ class Stepper(nn.Module):
             before = given[:, num_given - 1 : num_given - 1 + horizon]
             states = torch.cat([given[:, :num_given], self.following(before.flatten(0, 1)).view_as(before)], dim=1)
         else:
-            found = [*given[:, :num_given].unbind(dim=1)]
+            rolled = [*given[:, :num_given].unbind(dim=1)]
             for _ in range(horizon):
-                found.append(self.following(found[-1]))
-            states = torch.stack(found, dim=1)
+                rolled.append(self.following(rolled[-1]))
+            states = torch.stack(rolled, dim=1)
         return Rollout(states[..., None, None], states.new_zeros(len(states)))
 
     def following(self, states: Tensor) -> Tensor:
@@ -68,7 +67,7 @@ class StateNetwork(TailoredNetwork):
         """
         states = self.backbone(sequences, num_given, sequences.shape[1] - num_given, True).frames[:, num_given:]
         loss = (states - sequences[:, num_given:]).square().mean()
-        if any(True for _ in self.embedding.parameters()):
+        if [*self.embedding.parameters()]:
             loss = sum(learning_terms(self.embedding(sequences)), start=loss)
         return loss, states
 
@@ -90,7 +89,7 @@ class StateConfig(ModelConfig):
     """Numbers that are to be conserved, where they are learned."""
 
     def __post_init__(self) -> None:
-        require_positive(width=self.width, dimensions=self.dimensions)
+        require_at_least(1, width=self.width, dimensions=self.dimensions)
         self.inner()
 
     def inner(self) -> InnerSteps:

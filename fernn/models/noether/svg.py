@@ -9,9 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from fernn.layers.latent import CodePredictor, GaussianLSTM, State
-from fernn.layers.vgg import LAST, Decoder, Encoder, initialise
-from fernn.models.noether.network import Rollout
+from fernn.layers.svg import LAST, CodePredictor, Decoder, Encoder, GaussianLSTM, State, initialise
+from fernn.models.noether.tailoring import Rollout
 
 
 class States(NamedTuple):
@@ -31,13 +30,7 @@ class SVG(nn.Module):
     """
 
     def __init__(
-        self,
-        channels: int,
-        widths: Sequence[int],
-        depths: Sequence[int],
-        code: int,
-        latent: int,
-        recurrent: int,
+        self, channels: int, widths: Sequence[int], depths: Sequence[int], code: int, latent: int, recurrent: int
     ) -> None:
         super().__init__()
         self.encoder = Encoder(channels, widths, depths, code)
@@ -57,42 +50,45 @@ class SVG(nn.Module):
         before it. The divergence is KL(posterior || prior), summed over the steps whose true frame is seen.
         """
         if clips.shape[-2:] != (self.size, self.size):
-            found = "x".join(map(str, clips.shape[-2:]))
-            raise ValueError(f"frames must be {self.size}x{self.size} for this many blocks, got {found}")
+            size = "x".join(map(str, clips.shape[-2:]))
+            raise ValueError(f"frames must be {self.size}x{self.size} for this many blocks, got {size}")
         if num_given < 2:
             raise ValueError(f"2 frames or more must be given, got {num_given}")
-        return (self._taught if taught else self._free)(clips, noise, num_given)
+        seen = clips[:, : noise.shape[1] + 1 if taught else num_given]
+        codes, skips = self.encoder(seen.flatten(0, 1))
+        codes = codes.unflatten(0, seen.shape[:2])
+        predicted, states, divergence = self._read(codes, noise)
+        skips = [maps.unflatten(0, seen.shape[:2])[:, num_given - 2] for maps in skips]
+        if taught:
+            decoded = self._decoded(torch.stack(predicted[num_given - 1 :], dim=1), skips)
+            frames = torch.cat([clips[:, :num_given], decoded], dim=1)
+        else:
+            frames = self._rolled(seen, codes[:, -1], noise[:, num_given - 1 :], states, skips)
+        return Rollout(frames, divergence)
 
-    def _taught(self, clips: Tensor, noise: Tensor, num_given: int) -> Rollout:
-        """All frames are encoded, and then decoded, at once."""
-        codes, skips = self.encoder(clips.flatten(0, 1))
-        codes = codes.unflatten(0, clips.shape[:2])
+    def _read(self, codes: Tensor, noise: Tensor) -> tuple[list[Tensor], States, Tensor]:
+        """The codes predicted from true ones (b, n, code), the states after them, and the KL terms (b,), summed."""
         states, predicted, terms = self.start(codes[:, 0]), [], []
-        for i in range(1, noise.shape[1] + 1):
+        for i in range(1, codes.shape[1]):
             code, states, term = self.step(codes[:, i - 1], codes[:, i], noise[:, i - 1], states)
             predicted.append(code)
             terms.append(term)
-        wanted = torch.stack(predicted[num_given - 1 :], dim=1)
-        kept = [self._of_frame(maps, num_given - 2, wanted.shape[:2]) for maps in skips]
-        decoded = self.decoder(wanted.flatten(0, 1), kept).unflatten(0, wanted.shape[:2])
-        return Rollout(torch.cat([clips[:, :num_given], decoded], dim=1), torch.stack(terms).sum(dim=0))
+        return predicted, states, torch.stack(terms).sum(dim=0)
 
-    def _free(self, clips: Tensor, noise: Tensor, num_given: int) -> Rollout:
-        """Only the given frames of the clips are read."""
-        given, num_frames = clips[:, :num_given], noise.shape[1] + 1
-        codes, skips = self.encoder(given.flatten(0, 1))
-        codes = codes.unflatten(0, given.shape[:2])
-        kept = [self._of_frame(maps, num_given - 2, (len(clips), 1)) for maps in skips]
-        states, terms, frames = self.start(codes[:, 0]), [], [*given.unbind(dim=1)]
-        for i in range(1, num_given):
-            _, states, term = self.step(codes[:, i - 1], codes[:, i], noise[:, i - 1], states)
-            terms.append(term)
-        code = codes[:, -1]
-        for i in range(num_given, num_frames):
-            code = code if i == num_given else self.encoder(frames[-1])[0]
-            predicted, states, _ = self.step(code, None, noise[:, i - 1], states)
-            frames.append(self.decoder(predicted, kept))
-        return Rollout(torch.stack(frames, dim=1), torch.stack(terms).sum(dim=0))
+    def _decoded(self, codes: Tensor, skips: Sequence[Tensor]) -> Tensor:
+        """The frames of all codes (b, n, code) at once, with the same maps (b, ...) for each frame of a clip."""
+        num_frames = codes.shape[1]
+        skips = [maps[:, None].expand(-1, num_frames, -1, -1, -1).flatten(0, 1) for maps in skips]
+        return self.decoder(codes.flatten(0, 1), skips).unflatten(0, codes.shape[:2])
+
+    def _rolled(self, given: Tensor, code: Tensor, noise: Tensor, states: States, skips: Sequence[Tensor]) -> Tensor:
+        """The given frames, and one more for each draw; ``code`` is that of the last given one."""
+        frames = [*given.unbind(dim=1)]
+        for draw in noise.unbind(dim=1):
+            code = code if len(frames) == given.shape[1] else self.encoder(frames[-1])[0]
+            predicted, states, _ = self.step(code, None, draw, states)
+            frames.append(self.decoder(predicted, skips))
+        return torch.stack(frames, dim=1)
 
     def start(self, like: Tensor) -> States:
         """All states zero."""
@@ -103,15 +99,8 @@ class SVG(nn.Module):
     ) -> tuple[Tensor, States, Tensor]:
         """The predicted next code, the states, and the KL term (b,), 0 where the following code is not known."""
         expected, prior = self.prior(code, states.prior)
-        known, posterior = (expected, states.posterior)
+        latent, posterior = expected, states.posterior
         if following is not None:
-            known, posterior = self.posterior(following, states.posterior)
-        predicted, predictor = self.frame_predictor(torch.cat([code, known.sample(noise)], dim=1), states.predictor)
-        return predicted, States(predictor, prior, posterior), known.divergence(expected)
-
-    @staticmethod
-    def _of_frame(maps: Tensor, index: int, shape: tuple[int, ...]) -> Tensor:
-        """The maps of the encoded frame ``index`` of each clip, repeated for each of ``shape[1]`` frames."""
-        num_clips, num_frames = shape
-        mine = maps.unflatten(0, (num_clips, -1))[:, index]
-        return mine[:, None].expand(-1, num_frames, -1, -1, -1).flatten(0, 1)
+            latent, posterior = self.posterior(following, states.posterior)
+        predicted, predictor = self.frame_predictor(torch.cat([code, latent.sample(noise)], dim=1), states.predictor)
+        return predicted, States(predictor, prior, posterior), latent.divergence(expected)

@@ -1,26 +1,28 @@
 """Tailoring: a few steps on a loss that needs no labels, for each sample by itself, before the prediction that counts.
 
 Conditioning of a network moves (see :mod:`fernn.layers.conditional`), or any other of its tensors that
-``torch.func.functional_call`` can replace. The steps can be differentiated through.
+``torch.func.functional_call`` can replace. The steps can be differentiated through: a network is trained through them.
 Source: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantities", NeurIPS 2021, section 3.
 """
 
+import copy
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import Tensor
-from torch.func import grad
+from torch import Tensor, nn
+from torch.func import functional_call, grad
 
-from fernn.models.noether.quantities import ComparedWith
+from fernn.layers.conditional import identity_conditioning
+from fernn.models.base import require_at_least
+from fernn.models.noether.quantities import ComparedWith, conservation_loss
 
 InnerOptimizer = Literal["sgd", "adam"]
 Moved = dict[str, Tensor]
 """The tensors that tailoring moves, by name; the first axis is the sample."""
-InnerLoss = Callable[[Moved], tuple[Tensor, Any]]
-"""Losses (b,) of the samples, and the prediction that they are of."""
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 """Adam's, as PyTorch has them."""
 
@@ -30,36 +32,10 @@ class Step(NamedTuple):
 
     losses: Tensor
     """The samples' inner losses (b,) before it."""
-    found: Any
-    """The prediction that the losses are of."""
+    frames: Tensor
+    """The given and the predicted frames (b, t, ...) that the losses are of."""
     moved: Moved
     """The tensors after it."""
-
-
-@dataclass
-class Descent:
-    """A gradient step on every sample's own loss: SGD, or Adam with moments that begin at zero."""
-
-    rate: float
-    optimizer: InnerOptimizer = "sgd"
-    count: int = field(default=0, init=False)
-    moments: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict, init=False)
-
-    def __call__(self, moved: Moved, gradients: Moved) -> Moved:
-        """The tensors after the step."""
-        self.count += 1
-        return {name: value - self.rate * self._direction(name, gradients[name]) for name, value in moved.items()}
-
-    def _direction(self, name: str, gradient: Tensor) -> Tensor:
-        if self.optimizer == "sgd":
-            return gradient
-        zeros = torch.zeros_like(gradient)
-        mean, square = self.moments.get(name, (zeros, zeros))
-        mean = BETAS[0] * mean + (1 - BETAS[0]) * gradient
-        square = BETAS[1] * square + (1 - BETAS[1]) * gradient.square()
-        self.moments[name] = (mean, square)
-        mean, square = (value / (1 - beta**self.count) for value, beta in zip((mean, square), BETAS, strict=True))
-        return mean / (square.sqrt() + EPSILON)
 
 
 @dataclass(frozen=True)
@@ -75,37 +51,130 @@ class InnerSteps:
     compared: ComparedWith = "previous"
 
     def __post_init__(self) -> None:
-        if self.steps < 0:
-            raise ValueError(f"inner_steps must be 0 or more, got {self.steps}")
-        if not self.lr >= 0:
-            raise ValueError(f"inner_lr must be 0 or more, got {self.lr}")
-        if self.clips < 1:
-            raise ValueError(f"inner_clips must be 1 or more, got {self.clips}")
-
-    def descent(self) -> Descent:
-        """The optimizer, at its beginning."""
-        return Descent(self.lr, self.optimizer)
+        require_at_least(0, inner_steps=self.steps, inner_lr=self.lr)
+        require_at_least(1, inner_clips=self.clips)
 
 
-def descend(loss: InnerLoss, moved: Moved, descent: Descent) -> Iterator[Step]:
-    """Steps on the sum of the samples' losses, without end.
+@dataclass
+class Descent:
+    """A gradient step on every sample's own loss: SGD, or Adam with moments that begin at zero."""
 
-    As each sample has tensors of its own, the sum's gradient is that of its own loss and does not depend on the batch.
-    The result can be differentiated in what the loss depends on; where gradients are off, nothing is kept for that.
+    inner: InnerSteps
+    count: int = field(default=0, init=False)
+    moments: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict, init=False)
+
+    def __call__(self, moved: Moved, gradients: Moved) -> Moved:
+        """The tensors after the step."""
+        self.count += 1
+        return {name: value - self.inner.lr * self._direction(name, gradients[name]) for name, value in moved.items()}
+
+    def _direction(self, name: str, gradient: Tensor) -> Tensor:
+        if self.inner.optimizer == "sgd":
+            return gradient
+        zeros = torch.zeros_like(gradient)
+        mean, square = self.moments.get(name, (zeros, zeros))
+        mean = BETAS[0] * mean + (1 - BETAS[0]) * gradient
+        square = BETAS[1] * square + (1 - BETAS[1]) * gradient.square()
+        self.moments[name] = (mean, square)
+        mean, square = (value / (1 - beta**self.count) for value, beta in zip((mean, square), BETAS, strict=True))
+        return mean / (square.sqrt() + EPSILON)
+
+
+class Rollout(NamedTuple):
+    """A predicted sequence (b, t, ...) that begins with what was given, and its KL terms (b,) summed over time."""
+
+    frames: Tensor
+    divergence: Tensor
+
+
+class TailoredNetwork(nn.Module):
+    """A backbone with conditional normalisation, and the quantity ("embedding") that its predictions are to conserve.
+
+    Before the prediction that counts, another is made. The gains and offsets of the conditional normalisation, 1 and 0
+    at first, take ``inner.steps`` steps down the slope of that prediction's conservation loss; with these the
+    prediction that counts is made. With 0 steps it is the backbone's.
     """
 
-    def total(moved: Moved) -> tuple[Tensor, tuple[Tensor, Any]]:
-        losses, found = loss(moved)
-        return losses.sum(), (losses, found)
+    def __init__(self, backbone: nn.Module, embedding: nn.Module, inner: InnerSteps) -> None:
+        super().__init__()
+        self.backbone, self.embedding, self.inner = backbone, embedding, inner
 
-    while True:
-        gradients, (losses, found) = grad(total, has_aux=True)(moved)
-        moved = descent(moved, gradients)
-        yield Step(losses, found, moved)
+    def rollout(self, *inputs: Any) -> Rollout:
+        """The tailored prediction of the backbone, called with the inputs; the first input has the samples."""
+        if self.inner.steps == 0:
+            return self.backbone(*inputs)
+        moved: Moved = {}
+        for step in islice(self.descend(self.inner, *inputs), self.inner.steps):
+            moved = step.moved
+        return functional_call(self.backbone, moved, inputs)
+
+    def descend(self, inner: InnerSteps, *inputs: Any) -> Iterator[Step]:
+        """Steps of tailoring, without end, down the sum of the samples' losses.
+
+        As each sample has tensors of its own, the sum's gradient is that of its own loss and does not depend on the
+        batch. The result can be differentiated in what the loss depends on; where gradients are off, nothing is kept
+        for that.
+        """
+
+        def total(moved: Moved) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+            frames = functional_call(self.backbone, moved, inputs).frames
+            losses = conservation_loss(self.embedding(frames), inner.compared) / inner.clips
+            return losses.sum(), (losses, frames)
+
+        moved, descent = identity_conditioning(self.backbone, len(inputs[0])), Descent(inner)
+        while True:
+            slopes, (losses, frames) = grad(total, has_aux=True)(moved)
+            moved = descent(moved, slopes)
+            yield Step(losses, frames, moved)
 
 
-def tailored(loss: InnerLoss, moved: Moved, inner: InnerSteps) -> Moved:
-    """The tensors after all of the steps; as they are, where there is none."""
-    for step in islice(descend(loss, moved, inner.descent()), inner.steps):
-        moved = step.moved
-    return moved
+class TailoredPredictor:
+    """A copy of any trained predictor of frames, whose weights move for a clip, and the quantity that is conserved.
+
+    A :class:`TailoredNetwork` is trained through its inner steps: gains and offsets move, many clips at once, and the
+    step itself has a gradient. A predictor that is trained already needs ordinary first derivatives alone, and is
+    tailored to one clip at a time, so that all its weights can move. Its layers need neither conditional normalisation
+    nor the rules of torch.func, which FERNN's shifts, padding and fused step and E3D-LSTM's history do not have.
+
+    Training through an inner step takes second derivatives. Those layers give first ones alone
+    (``once_differentiable``), so that FERNN and E3D-LSTM are not meta-trained as SVG is. The quantity is learned from
+    true clips, or known.
+    Source: Alet et al., "Tailoring: encoding inductive biases by optimizing unsupervised objectives at prediction
+    time", NeurIPS 2021, for all weights.
+    """
+
+    def __init__(
+        self, predictor: nn.Module, quantity: nn.Module, precision: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        """``precision`` is entered for each prediction by itself: autocast keeps weights that it has cast once."""
+        self.predictor, self.quantity, self.precision = copy.deepcopy(predictor).eval(), quantity, precision
+        self._weights = {name: weight for name, weight in self.predictor.named_parameters() if weight.requires_grad}
+        self._trained = {name: weight.detach().clone() for name, weight in self._weights.items()}
+
+    def descend(self, inner: InnerSteps, frames: Tensor, horizon: int) -> Iterator[Step]:
+        """Steps for one clip, without end, from the trained weights; ``frames`` (1, t, c, h, w) are given.
+
+        Each has the inner loss (1,) and the frames before it; the weights that move stay in the copy of the predictor.
+        FERNN's published rollout has no gradient between predicted frames, so that the loss has the gradient of each
+        frame by itself. Raises ValueError for more than one clip.
+        """
+        if len(frames) != 1:
+            raise ValueError(f"frames must be of 1 clip, whose weights are its own, got {len(frames)}")
+        self._put(self._trained)
+        descent, weights = Descent(inner), list(self._weights.values())
+        while True:
+            with torch.enable_grad():
+                with self.precision():
+                    predicted = self.predictor(frames, horizon).float()
+                clip = torch.cat([frames, predicted], dim=1)
+                losses = conservation_loss(self.quantity(clip), inner.compared)
+                total = losses.sum()
+            yield Step(losses.detach(), clip.detach(), {})
+            slopes = torch.autograd.grad(total, weights, allow_unused=True, materialize_grads=True)
+            gradients = dict(zip(self._weights, slopes, strict=True))
+            self._put(descent({name: weight.detach() for name, weight in self._weights.items()}, gradients))
+
+    @torch.no_grad()
+    def _put(self, values: dict[str, Tensor]) -> None:
+        for name, weight in self._weights.items():
+            weight.copy_(values[name])

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fernn.models.base import ModelConfig, require_positive
-from fernn.models.noether.network import Rollout, TailoredNetwork
+from fernn.models.base import ModelConfig, require_at_least
 from fernn.models.noether.quantities import ComparedWith, FrameQuantity
 from fernn.models.noether.svg import SVG
-from fernn.models.noether.tailoring import InnerSteps
+from fernn.models.noether.tailoring import InnerSteps, Rollout, TailoredNetwork
 
 
 class NoetherNetwork(TailoredNetwork):
@@ -79,9 +78,8 @@ class NoetherConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         counted = ("embedding_dimensions", "embedding_width", "embedding_frames", "code", "latent", "recurrent")
-        require_positive(**{name: getattr(self, name) for name in (*counted, "channels")})
-        if not self.kl_weight >= 0:
-            raise ValueError(f"kl_weight must be 0 or more, got {self.kl_weight}")
+        require_at_least(1, **{name: getattr(self, name) for name in (*counted, "channels")})
+        require_at_least(0, kl_weight=self.kl_weight)
         if not self.widths or len(self.widths) != len(self.depths) or min(*self.widths, *self.depths) < 1:
             raise ValueError(f"widths and depths must be as many, each 1 or more, got {self.widths} and {self.depths}")
         self.inner()

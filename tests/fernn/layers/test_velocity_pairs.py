@@ -1,17 +1,19 @@
 """Convolutions of velocity pairs: the algebra equals cutting into blocks."""
 
+from functools import partial
+
 import pytest
 import torch
 
 from fernn.layers.magnitude import MagnitudeConvolution
-from fernn.layers.uniform_motion import UniformMotionConvolution
-from tests.fernn.reference.dynamics import magnitude, uniform_motion
+from fernn.layers.velocity_pairs import UniformMotionConvolution, UniformMotionDeviation
+from tests.fernn.reference.dynamics import magnitude, tiled_uniform_motion, uniform_motion
 
 LAYERS = [
     (UniformMotionConvolution, uniform_motion, 3, {}),
     (UniformMotionConvolution, uniform_motion, 3, {"stride": 2}),
     (UniformMotionConvolution, uniform_motion, 3, {"activation": False}),
-    (UniformMotionConvolution, uniform_motion, 3, {"restores_mean": False}),
+    (UniformMotionDeviation, partial(uniform_motion, restores_mean=False), 3, {}),
     (UniformMotionConvolution, uniform_motion, 4, {}),
     (MagnitudeConvolution, magnitude, 3, {}),
     (MagnitudeConvolution, magnitude, 3, {"stride": 2}),
@@ -31,3 +33,9 @@ def test_the_algebra_equals_cutting_into_blocks(kind, plain, kernel_size, option
     wanted = torch.randn_like(found[0])
     slopes = [torch.autograd.grad((one * wanted).sum(), (weight, bias)) for one in found]
     torch.testing.assert_close(*slopes, rtol=1e-9, atol=1e-9)
+
+
+def test_published_weights_are_ours_with_rows_and_columns_swapped():
+    layer, maps = UniformMotionConvolution(6, 4), torch.randn(2, 6, 7, 7)
+    published = layer.convolution.weight.transpose(-1, -2)
+    torch.testing.assert_close(layer(maps), tiled_uniform_motion(maps, published, layer.convolution.bias))

@@ -4,10 +4,11 @@ import copy
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fernn.layers.patches import to_patches
-from fernn.models.e3d_lstm import E3DLSTMConfig
-from tests.fernn.reference.e3d_lstm import plain_predictions
+from fernn.models.e3d_lstm import E3DLSTMConfig, from_patches, to_patches
+from tests.fernn.reference.e3d_lstm import patched, plain_predictions
 
 SMALL = {"num_layers": 2, "hidden_channels": 3, "patch_size": 2, "kernel_size": 3}
 
@@ -77,6 +78,14 @@ def test_evaluation_feeds_predictions_and_training_shows_what_it_is_told():
     hidden_frames = torch.cat([clips[:, :3], torch.rand_like(clips[:, 3:])], dim=1)
     torch.testing.assert_close(model.forced(hidden_frames, shown), model.forced(clips, shown))
     assert not torch.equal(model.forced(clips, torch.ones_like(shown)), model.forced(clips, shown))
+
+
+@given(size=st.integers(1, 4), rows=st.integers(1, 3), columns=st.integers(1, 3), channels=st.integers(1, 2))
+def test_patches_go_back_to_the_same_frames(size, rows, columns, channels):
+    frames = torch.rand(2, 3, channels, rows * size, columns * size)
+    maps = to_patches(frames, size)
+    assert torch.equal(maps.permute(0, 1, 3, 4, 2), patched(frames.permute(0, 1, 3, 4, 2), size))
+    assert torch.equal(from_patches(maps, size), frames)
 
 
 def test_what_does_not_fit_is_refused():

@@ -15,7 +15,7 @@ from fernn.models import import_model, model_config
 from fernn.models.own import NAMED, StoredConfig, UnnamedModelError
 from tune.core.protocol import import_models
 from tune.core.study import cell_of, make_cell, plan_cells
-from tune.engine.cost import probe
+from tune.engine.cost import measured
 
 SMALL = ["--lrs", "1e-3", "--set", "data.size=8", "--set", "model.hidden_channels=4"]
 PAGE = Path(__file__).parents[3] / "docs/extend/model.md"
@@ -67,7 +67,7 @@ class BrokenConfig(ModelConfig):
 
 def test_a_model_that_fails_is_refused_before_it_is_trained(mine, command, prepared, monkeypatch):
     (mine / "failing.py").write_text(BROKEN, encoding="utf-8")
-    monkeypatch.setattr("tune.engine.cost.probe", probe)
+    monkeypatch.setattr("tune.engine.cost.measured", measured)
     code, (_, err) = command("--data", prepared, *SMALL[:-2], "--models", "failing:BrokenConfig", "--seeds", "0")
     assert code == 2
     assert err.splitlines()[-1] == (

@@ -26,7 +26,7 @@ def num_clips(data):
 
 
 def test_time_and_disk_scale_with_cells_epochs_and_concurrency(monkeypatch, tmp_path):
-    monkeypatch.setattr(estimate, "probe", lambda experiment, cpus, beside: (0.5, 100_000))
+    monkeypatch.setattr(estimate, "measured", lambda *_: (0.5, 100_000))
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1, 2)}, "hash", settings={"epochs": 6})
     study = Study("s", Folder(str(tmp_path)), {}, cells)
     alone = estimate.cost_of(study, cells, num_clips, Resources(), machine(1, 0))
@@ -36,7 +36,7 @@ def test_time_and_disk_scale_with_cells_epochs_and_concurrency(monkeypatch, tmp_
 
 
 def test_epochs_that_are_done_cost_nothing(monkeypatch, tmp_path):
-    monkeypatch.setattr(estimate, "probe", lambda experiment, cpus, beside: (0.5, 100_000))
+    monkeypatch.setattr(estimate, "measured", lambda *_: (0.5, 100_000))
     study = finished_study(
         tmp_path, {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}, {("grnn", 1e-3, 0): (5, 5)}
     )
@@ -47,7 +47,7 @@ def test_epochs_that_are_done_cost_nothing(monkeypatch, tmp_path):
 
 
 def test_a_gpus_hours_have_a_price(monkeypatch, tmp_path):
-    monkeypatch.setattr(estimate, "probe", lambda experiment, cpus, beside: (36.0, 100_000))
+    monkeypatch.setattr(estimate, "measured", lambda *_: (36.0, 100_000))
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1)}, "hash", settings={"epochs": 1})
     study = Study("s", Folder(str(tmp_path)), {}, cells)
     cost = estimate.cost_of(study, cells, num_clips, Resources(gpus=0.25), machine(4, 1))
@@ -84,7 +84,7 @@ def test_the_scarcest_resource_decides_how_many_run_at_once(resources, hardware,
 
 
 def test_each_model_costs_by_what_its_trials_hold(monkeypatch, tmp_path):
-    monkeypatch.setattr(estimate, "probe", lambda experiment, cpus, beside: (0.5 / cpus, 100_000))
+    monkeypatch.setattr(estimate, "measured", lambda experiment, share, *_: (0.5 / share[0], 100_000))
     cells = plan_cells(Experiment(), {"model": ("grnn", "3dcnn"), "seed": (0, 1)}, "hash", settings={"epochs": 6})
     study = Study("s", Folder(str(tmp_path)), {"model": ("grnn", "3dcnn"), "seed": (0, 1)}, cells)
     resources = Resources(by_model={"3dcnn": (4, 0)})

@@ -10,7 +10,7 @@ import pytest
 from fernn.experiment import Experiment
 from tests.support import tiny
 from tests.support.tiny import Listener, results, study_in
-from tune.core.protocol import load_study, save_study
+from tune.core.protocol import import_models, load_study, save_study
 from tune.core.study import plan_cells
 from tune.engine.ray_tune import Workload
 from tune.engine.rounds import run_rounds, run_with_retries
@@ -127,6 +127,7 @@ def test_a_trial_without_room_goes_on_with_a_larger_share(share, num_lost, two_c
     (tmp_path / "out_of_memory.py").write_text(CRAMPED, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "out_of_memory", raising=False)
+    import_models(["out_of_memory:CrampedConfig"])
     space = {"model": ("out_of_memory:CrampedConfig",), "model.share": (share,), "seed": (0,)}
     study, listener = tiny.study_in(tmp_path / "study", space), tiny.Listener()
     resources = Resources(0.5, 0.25)

@@ -1,11 +1,11 @@
-"""The history of a cell: attention over all its tokens, written where it lies."""
+"""The recurrent cell of E3D-LSTM: its history, attention over all tokens, written where it lies."""
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fernn.layers.history import History
+from fernn.layers.eidetic import History
 from tests.fernn.reference.e3d_lstm import attention
 
 
