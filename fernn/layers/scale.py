@@ -15,8 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fernn.layers.upsampling import with_zeros_between
-
 LEVELS = 5
 READ_LEVELS = 3
 """Levels that one output level reads: its own and those above it, as far as there are."""
@@ -32,13 +30,7 @@ class ScaleConvolution(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int = 3,
-        *,
-        stride: int = 1,
-        activation: bool = True,
+        self, in_channels: int, out_channels: int, kernel_size: int = 3, *, stride: int = 1, activation: bool = True
     ) -> None:
         """``in_channels`` are pairs."""
         super().__init__()
@@ -83,18 +75,6 @@ class ScaleHead(nn.Conv2d):
     def forward(self, maps: Tensor) -> Tensor:
         """A field (b, out, h, w) of fields (b, 5, in, h, w)."""
         return super().forward(maps[:, 0])
-
-
-class ScaleUpsampling(nn.Module):
-    """Twice the height and width: zeros between the pixels, then a 4 x 4 correlation."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.layer = ScaleConvolution(in_channels, out_channels, 4)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Fields (b, 5, out, 2h, 2w) of fields (b, 5, in, h, w)."""
-        return self.layer(with_zeros_between(maps))
 
 
 def initial_range(in_channels: int, kernel_size: int) -> tuple[float, float]:
