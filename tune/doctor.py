@@ -47,6 +47,7 @@ class Options:
 
 
 SIGNS: dict[Verdict, str] = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "broken": "[red]✗[/]"}
+NOT_WRITABLE = "give another --storage, or the right to write there"
 FIRST = "python tune/kth_search.py --preset demo: a small search, about two minutes on two free cores"
 NEXT = "python tune/kth_search.py --plan: what the paper's grid would take here"
 
@@ -113,12 +114,7 @@ def checks(options: Options) -> Sequence[Check]:
         Check("home", machine.home),
         Check("video", machine.video),
         Check("data", partial(services.data, options.data), 120),
-        Check(
-            "storage",
-            partial(services.storage, options.storage),
-            30,
-            "give another --storage, or the right to write there",
-        ),
+        Check("storage", partial(services.storage, options.storage), 30, NOT_WRITABLE),
         Check("MLflow", partial(services.tracking, records), 30, "mlflow server starts one"),
         Check("Optuna", partial(services.optuna, records), 30, "give another --optuna-storage, or none"),
         Check("Ray", partial(services.ray, options.address), services.RAY_S + 10),

@@ -79,12 +79,11 @@ def main(name: str) -> int:
     measure: Measure[Any] = MEASURES[name]
     kind: Any = Options[measure.settings]  # type: ignore[name-defined]
     options = options_of(kind, description=measure.description + SHARED, config=(tyro.conf.OmitArgPrefixes,))
-    shared = options.shared
     stop_on_sigterm()
     try:
         study = open_study(measure, options)
-        uri = tracking_uri(Records(storage=shared.storage, tracking_uri=shared.tracking_uri))
-        check_tracking(uri, shared.storage, given=shared.tracking_uri is not None)
+        uri = tracking_uri(Records(storage=options.shared.storage, tracking_uri=options.shared.tracking_uri))
+        check_tracking(uri, options.shared.storage, given=options.shared.tracking_uri is not None)
         from tune.tracking.measures import StudyView  # MLflow takes seconds to import: not for a refused option
 
         with driver_lock(study.folder):
@@ -96,7 +95,7 @@ def main(name: str) -> int:
         return 130
     except USER_ERRORS as error:
         return refuse(error)
-    show(study, results, shared.json)
+    show(study, results, options.shared.json)
     for line in view.behind:
         say(line)
     return 1 if view.behind else 0

@@ -52,7 +52,7 @@ def test_fields_reach_the_models_that_have_them():
 
 def test_a_point_leads_back_to_its_cell(tmp_path):
     one = study(tmp_path)
-    assert all(one.cell_at(one.point(cell)) is cell for cell in one.cells)
+    assert all(one.cell_at(cell.point(one.space)) is cell for cell in one.cells)
 
 
 def test_a_study_is_loaded_from_its_folder(tmp_path):
@@ -62,7 +62,7 @@ def test_a_study_is_loaded_from_its_folder(tmp_path):
     loaded = load_study(planned.folder)
     assert loaded.name == tmp_path.name and loaded.space["seed"] == (0, 1, 2, 3)
     assert set(loaded.cells) == {*planned.cells, *study(tmp_path, {**SPACE, "seed": (3,)}).cells}
-    assert [loaded.point(cell) for cell in loaded.cells] == points(loaded.space)
+    assert [cell.point(loaded.space) for cell in loaded.cells] == points(loaded.space)
     with pytest.raises(StudyError, match="holds no study"):
         load_study(Folder(str(tmp_path / "nothing")))
 
