@@ -116,6 +116,7 @@ def fitted(name: str, value: Any, kind: Any) -> Any:
         return _fitted_tuple(name, value, args)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    kind = origin or kind
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise TypeError(f"{name} must be of type {_type_name(kind)}, got {value!r}")
     return value
