@@ -44,22 +44,20 @@ def subcommand_of(commands: Mapping[str, Callable[..., Any]], description: str |
 
 
 def begin() -> None:
-    """Make output readable, and end the process with code 2 where what was typed is no text in this locale."""
-    make_readable()
+    """Let output write what its encoding lacks in plain signs, where it would raise.
+
+    Ends the process with code 2 where what was typed is no text in this locale.
+    """
+    codecs.register_error(PLAIN, _replaced)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # neither a closed one nor what stands in for it in a notebook
+            stream.reconfigure(errors=PLAIN)
     encoding = sys.getfilesystemencoding()
     for word in (os.path.abspath(""), *sys.argv[1:]):
         if any("\ud800" <= sign <= "\udfff" for sign in word):
             way_out = "rename it" if encoding == "utf-8" else "set PYTHONUTF8=1, or use names without such signs"
             print(f"error: '{word}' is no text in {encoding}, this machine's encoding: {way_out}", file=sys.stderr)
             raise SystemExit(2)
-
-
-def make_readable() -> None:
-    """Let standard output and errors write what their encoding lacks in plain signs, where they would raise."""
-    codecs.register_error(PLAIN, _replaced)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # neither a closed one nor what stands in for it in a notebook
-            stream.reconfigure(errors=PLAIN)
 
 
 def plain(sign: str) -> str:

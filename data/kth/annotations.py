@@ -15,7 +15,7 @@ behind "#", "%" or "//".
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,11 +123,6 @@ def format_annotation(videos: Iterable[Video]) -> str:
         ranges = ", ".join(f"{part.first + 1}-{part.last + 1}" for part in video.ranges)
         lines.append(f"{video.name}\t*missing*\r\n" if video.missing else f"{video.name}\t\tframes\t{ranges}\r\n")
     return "".join(lines)
-
-
-def clips_of(videos: Sequence[Video]) -> Iterator[tuple[Video, Range]]:
-    """Every range that is long enough to be a clip, with its video."""
-    return ((video, part) for video in videos for part in video.ranges if part.is_clip)
 
 
 def video_of(name: str, ranges: Iterable[tuple[int, int]] = (), *, missing: bool = False) -> Video:

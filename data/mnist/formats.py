@@ -32,17 +32,8 @@ KINDS = "x|images?|pictures?|data", "y|labels?|targets?|classes"
 WAY_OUT = "give the folder with MNIST's four files (.gz or not), or mnist.npz"
 
 
-def read_pictures(path: Path) -> NDArray[np.uint8]:
-    """The pictures (n, 28, 28) of an idx file; raises DataError, which names file and rule, for another one."""
-    return _read(path, PICTURES)
-
-
-def read_labels(path: Path) -> NDArray[np.uint8]:
-    """The labels (n,) of an idx file; raises DataError, which names file and rule, for another one."""
-    return _read(path, LABELS)
-
-
-def _read(path: Path, kind: int) -> NDArray[np.uint8]:
+def read_idx(path: Path, kind: int) -> NDArray[np.uint8]:
+    """The PICTURES (n, 28, 28) or LABELS (n,) of an idx file; raises DataError, with file and rule, for another one."""
     content = _content(path)
     magic = int.from_bytes(content[:4], "big")
     if magic in NAMES and magic != kind:

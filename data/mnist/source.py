@@ -7,7 +7,7 @@ some tools unpack them, and all may stand some folders down, as torchvision has 
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ import numpy as np
 
 from data.errors import DataError
 from data.files import files_below, sha256_of
-from data.mnist.formats import WAY_OUT, paired, read_labels, read_npz, read_pictures
+from data.mnist.formats import LABELS, PICTURES, WAY_OUT, paired, read_idx, read_npz
 from data.mnist.schema import Part, content_hash, stand_in
 from data.sources.arrays import GreyLevels
 from data.terminal import say
@@ -168,8 +168,8 @@ def _read(home: Path, paths: Sequence[Path]) -> Source:
         return Source(home, parts, dict.fromkeys(parts, (paths[0],)))
     files = {name: [path for path in paths if _plain_name(path) == name] for pair in NAMES.values() for name in pair}
     for name, (pictures, labels) in NAMES.items():
-        shown_in, shown = _same(files[pictures], read_pictures)
-        named_in, named = _same(files[labels], read_labels)
+        shown_in, shown = _same(files[pictures], PICTURES)
+        named_in, named = _same(files[labels], LABELS)
         GreyLevels.of(shown, shown_in)
         parts[name], taken[name] = paired(shown, named.astype(np.int64), shown_in, named_in), (shown_in, named_in)
     if any(path.name.lower().startswith("emnist") for path in paths):
@@ -177,11 +177,11 @@ def _read(home: Path, paths: Sequence[Path]) -> Source:
     return Source(home, parts, taken)
 
 
-def _same(paths: Sequence[Path], read: Callable[[Path], Any]) -> tuple[Path, Any]:
+def _same(paths: Sequence[Path], kind: int) -> tuple[Path, Any]:
     """A file and what it holds, the one without .gz where both are there; raises DataError where copies differ."""
     first, *others = sorted(paths, key=lambda path: (path.suffix.lower() == ".gz", len(path.parts), path))
-    values = read(first)
+    values = read_idx(first, kind)
     for other in others:
-        if not np.array_equal(values, read(other)):
+        if not np.array_equal(values, read_idx(other, kind)):
             raise DataError(f"{first} and {other} hold different things: delete the wrong one")
     return first, values

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 from data.data_set import DataSet, by_split
 from data.errors import DataError
@@ -15,29 +16,25 @@ from data.video.kth import Videos
 from fernn.config import KTHVideoConfig, MovingConfig
 
 
-def prepare_moving(out: Path, data: MovingConfig, files: Path | None) -> Manifest:
-    """MNIST's digits, and beside them the standard test clips where the protocol has them."""
-    return standard.prepare(out, files=files) if _is_published(data) else prepare.prepare(out, files=files)
-
-
 def prepare_moving_demo(out: Path, data: MovingConfig) -> Manifest:
     """Rendered digits; raises DataError for the published protocol, whose test clips are of MNIST itself."""
-    if _is_published(data):
+    if data.protocol == "published":
         raise DataError("data.protocol published goes with MNIST itself: give --files DIR, or drop --protocol")
     return demo.prepare(out)
 
 
-def _is_published(data: MovingConfig) -> bool:
-    return data.protocol == "published"
+def _source_of(data: MovingConfig) -> ModuleType:
+    """What prepares a config's data: MNIST's digits, with the standard test clips where the protocol has them."""
+    return standard if data.protocol == "published" else prepare
 
 
 MOVING = DataSet(
     config=MovingConfig(),
     folder="mnist",
-    prepare=prepare_moving,
+    prepare=lambda out, data, files: _source_of(data).prepare(out, files=files),
     prepare_demo=prepare_moving_demo,
-    folder_of=lambda out, data: (standard if _is_published(data) else prepare).folder_of(out),
-    schema=lambda data: standard.SCHEMA if _is_published(data) else SCHEMA,
+    folder_of=lambda out, data: _source_of(data).folder_of(out),
+    schema=lambda data: standard.SCHEMA if data.protocol == "published" else SCHEMA,
     num_clips=lambda data, manifest, is_demo: by_split(data.num_clips),
     read=standard.read_moving,
     download="MNIST's four files (12 MB)",

@@ -12,7 +12,7 @@ import pytest
 from rich.table import Table
 
 from data import terminal
-from data.terminal import PLAIN, PlainConsole, begin, make_readable, plain, progress
+from data.terminal import PLAIN, PlainConsole, begin, plain, progress
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path for floor in ("fernn", "data", "tune") for path in (ROOT / floor).rglob("*.py"))
@@ -57,7 +57,7 @@ def output(monkeypatch):
 )
 def test_text_is_readable_in_every_encoding(encoding, shown, output):
     stream = output(encoding)
-    make_readable()
+    begin()
     print("0.4 ± 0.2, 2 × 3, a · b, “…”, –, σ, Schrödinger 中 \udcff", end="")
     assert stream.text() == shown
 
@@ -70,7 +70,7 @@ def test_every_stand_in_is_ascii_and_leaves_json_whole():
 @pytest.mark.parametrize(("encoding", "line"), [("ascii", "| 0.4 +/- 0.2 |"), ("utf-8", "│ 0.4 ± 0.2 │")])
 def test_a_table_keeps_its_columns(encoding, line, output):
     stream = output(encoding)
-    make_readable()
+    begin()
     table = Table("test")
     table.add_row("0.4 ± 0.2")
     PlainConsole(file=stream, width=40).print(table)

@@ -19,7 +19,7 @@ from data.kth.decode import decode, encode
 from data.kth.prepare import folder_of
 from data.kth.source import extract
 from data.manifest import MANIFEST, Manifest
-from data.mnist.formats import read_labels, read_pictures
+from data.mnist.formats import LABELS, PICTURES, read_idx
 from data.sources.arrays import read_arrays
 from tests.support.mutations import JSON, bounded_memory, mutations, tried
 
@@ -160,7 +160,7 @@ def test_bombs_are_refused_before_they_go_off(tmp_path):
         extract(tmp_path / "b.zip", folder)
     (tmp_path / "labels.gz").write_bytes(gzip.compress(b"\0" * 2**28, 1))
     with bounded_memory(), pytest.raises(DataError, match="more than"):
-        read_labels(tmp_path / "labels.gz")
+        read_idx(tmp_path / "labels.gz", LABELS)
     assert everything(folder) <= {folder / ".lock"}
 
 
@@ -197,7 +197,7 @@ def test_an_idx_file_is_read_or_refused(tmp_path):
         path = tmp_path / f"file{'.gz' if packed else ''}"
         path.write_bytes(content)
         with suppress(DataError):
-            assert (read_labels if is_label else read_pictures)(path).dtype == np.uint8
+            assert read_idx(path, LABELS if is_label else PICTURES).dtype == np.uint8
 
     with bounded_memory():
         check()

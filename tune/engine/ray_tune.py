@@ -183,7 +183,7 @@ def fixed_search(study: Study, cells: list[Cell]) -> OptunaSearch:
         name: optuna.distributions.CategoricalDistribution(tuple(values)) for name, values in study.space.items()
     }
     mode = "max" if study.metric.higher_is_better else "min"
-    points = [study.point(cell) for cell in cells]
+    points = [cell.point(study.space) for cell in cells]
     return OptunaSearch(space, metric=f"best/{study.metric.name}", mode=mode, points_to_evaluate=points)
 
 

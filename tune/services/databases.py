@@ -44,13 +44,10 @@ class Package:
     name: str
     option: str
     migrations: str
-    first_tables: tuple[str, str]
-    """The module and the declarative base of the tables that exist before the schema has a version."""
-
-    @property
-    def version(self) -> str:
-        """The installed version."""
-        return version(self.name.lower())
+    first_tables: str
+    """The module of the tables that exist before the schema has a version."""
+    base: str
+    """The name of their declarative base."""
 
     def revisions(self) -> tuple[str | None, set[str]]:
         """The newest schema revision of the installed package, and all revisions."""
@@ -62,18 +59,14 @@ class Package:
 
     def tables(self) -> set[str]:
         """The names of the tables that exist before the schema has a version."""
-        module, base = self.first_tables
-        return set(getattr(import_module(module), base).metadata.tables)
+        return set(getattr(import_module(self.first_tables), self.base).metadata.tables)
 
 
 MLFLOW = Package(
-    "MLflow",
-    "--tracking-uri",
-    "mlflow.store.db_migrations",
-    ("mlflow.store.tracking.dbmodels.initial_models", "Base"),
+    "MLflow", "--tracking-uri", "mlflow.store.db_migrations", "mlflow.store.tracking.dbmodels.initial_models", "Base"
 )
 OPTUNA = Package(
-    "Optuna", "--optuna-storage", "optuna.storages._rdb.alembic", ("optuna.storages._rdb.models", "BaseModel")
+    "Optuna", "--optuna-storage", "optuna.storages._rdb.alembic", "optuna.storages._rdb.models", "BaseModel"
 )
 
 
@@ -83,16 +76,6 @@ class ViewError(ConnectionError):
     def __init__(self, package: Package, address: str, condition: Condition, reason: str) -> None:
         self.package, self.address, self.condition, self.reason = package, masked(address), condition, masked(reason)
         super().__init__(f"{self.address} {self.reason}")
-
-
-class NoDatabaseError(sqlite3.DatabaseError):
-    """A file or folder at a database's path that is no database."""
-
-    sqlite_errorname = "SQLITE_NOTADB"
-
-
-class ForeignError(Exception):
-    """A database or file of another program, which must not be changed."""
 
 
 def sqlite_file(uri: str) -> Path | None:
@@ -130,47 +113,50 @@ def check_usable(package: Package, uri: str, *, study: str = "", whole: bool = F
         if file is None:
             revision = server_revision(uri)
         else:
-            _check_link(file, study)
+            _check_link(package, file, study)
             revision = file_revision(package, file, whole)
-    except (sqlite3.Error, SQLAlchemyError, ImportError, OSError, ForeignError) as error:
+    except ViewError:
+        raise
+    except (sqlite3.Error, SQLAlchemyError, ImportError, OSError) as error:
         raise view_error(package, uri, error) from error
-    head, known = package.revisions() if revision is not None else (None, set[str]())
+    head, revisions = package.revisions() if revision is not None else (None, set[str]())
     if revision == head:
         return
-    condition: Condition = "older" if revision in known else "newer"
-    reason = f"has the schema of {condition} versions of {package.name} ({revision}), {package.version} is installed"
+    condition: Condition = "older" if revision in revisions else "newer"
+    installed = version(package.name.lower())
+    reason = f"has the schema of {condition} versions of {package.name} ({revision}), {installed} is installed"
     raise ViewError(package, display_name(uri), condition, reason)
 
 
-def _check_link(file: Path, study: str) -> None:
+def _check_link(package: Package, file: Path, study: str) -> None:
     if file.is_symlink() and str(file.parent) == study.rpartition("/")[0]:
         target = file.resolve()
         if not target.is_relative_to(file.parent.resolve()):
-            raise ForeignError(f"is a link that leads to {target}")
+            raise ViewError(package, str(file), "foreign", f"is a link that leads to {target}")
 
 
 def file_revision(package: Package, file: Path, whole: bool = False) -> str | None:
-    """The schema revision of a SQLite file, None where it has none yet; raises an error for an unusable file."""
+    """The schema revision of a SQLite file, None where it has none yet; raises ViewError, sqlite3.Error or OSError."""
     if file.is_dir():
-        raise NoDatabaseError("a folder is in its place")
+        raise _damaged(package, file, "a folder is in its place")
     if not file.exists():
         return None
     if not file.is_file():
-        raise ForeignError("is no file")
+        raise ViewError(package, str(file), "foreign", "is no file")
     with file.open("rb") as content:
         if content.read(len(MAGIC)) not in (b"", MAGIC):  # SQLite would delete the log of such a file
-            raise NoDatabaseError("file is not a database")
+            raise _damaged(package, file, "file is not a database")
     if not (os.access(file, os.W_OK) and os.access(file.resolve().parent, os.W_OK)):
         raise PermissionError("it may only be read")
     with closing(sqlite3.connect(file, timeout=LOCK_S, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         if whole and (answer := connection.execute("PRAGMA quick_check(1)").fetchone()) != ("ok",):
-            raise NoDatabaseError(" ".join(str(answer[0]).split()))
-        return _revision_in(connection, package)
+            raise _damaged(package, file, " ".join(str(answer[0]).split())[:300])
+        return _revision_in(connection, package, file)
 
 
-def _revision_in(connection: sqlite3.Connection, package: Package) -> str | None:
-    """The schema revision; raises ForeignError where the tables belong to another program."""
+def _revision_in(connection: sqlite3.Connection, package: Package, file: Path) -> str | None:
+    """The schema revision; raises ViewError where the tables belong to another program."""
     names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
     tables = {str(name) for (name,) in names}
     query = "SELECT version_num FROM alembic_version"
@@ -178,9 +164,13 @@ def _revision_in(connection: sqlite3.Connection, package: Package) -> str | None
     if not tables or (row is not None and (tables & package.tables() or str(row[0]) in package.revisions()[1])):
         return None if row is None else str(row[0])
     if row is None and tables - {"alembic_version"} <= package.tables():
-        raise NoDatabaseError("its tables were being made when the program ended")
+        raise _damaged(package, file, "its tables were being made when the program ended")
     shown = ", ".join(sorted(tables - package.tables())[:3])
-    raise ForeignError(f"is not {package.name}'s, it has other tables ({shown})")
+    raise ViewError(package, str(file), "foreign", f"is not {package.name}'s, it has other tables ({shown})")
+
+
+def _damaged(package: Package, file: Path, reason: str) -> ViewError:
+    return ViewError(package, str(file), "damaged", f"is damaged ({reason})")
 
 
 def server_revision(uri: str) -> str | None:
@@ -205,8 +195,6 @@ def view_error(package: Package, uri: str, error: BaseException) -> ViewError:
     for cause in causes(error):
         if isinstance(cause, ViewError):
             return cause
-        if isinstance(cause, ForeignError):
-            return ViewError(package, name, "foreign", str(cause))
         if isinstance(cause, sqlite3.Error):
             return ViewError(package, name, *_sqlite_condition(cause))
         if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:

@@ -8,8 +8,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import optuna
@@ -67,29 +67,32 @@ def unused_name(file: Path, word: str) -> Path:
     return next(path for name in names if not os.path.lexists(path := file.with_name(name)))
 
 
+@contextmanager
+def temporary(file: Path, word: str) -> Iterator[Path]:
+    """The path of a new database beside the file, which is deleted at the end unless it was moved."""
+    new = unused_name(file, word)
+    try:
+        yield new
+    finally:
+        for ending in ("", *SIDE_FILES):
+            new.with_name(new.name + ending).unlink(missing_ok=True)
+
+
 def rebuild(package: Package, file: Path, ship: Callable[[str], None]) -> Path:
     """Replace a damaged database by a new one that ``ship`` fills; the new path of the damaged one.
 
     Raises ViewError, and changes nothing, where the new database cannot be filled either.
     """
-    new = unused_name(file, "renewing")
     try:
-        ship(f"sqlite:///{new.absolute()}")
-        moved_to = move_aside(file, "damaged")
-        new.rename(file)
+        with temporary(file, "renewing") as new:
+            ship(f"sqlite:///{new.absolute()}")
+            moved_to = move_aside(file, "damaged")
+            new.rename(file)
     except ViewError as error:
         condition = "away" if error.condition == "damaged" else error.condition
         reason = error.reason.replace("is damaged", "cannot be brought up to date, nor can a new one", 1)
         raise ViewError(package, str(file), condition, reason) from error
-    finally:
-        delete(new)
     return moved_to
-
-
-def delete(database: Path) -> None:
-    """Delete a temporary database, if it still exists, with its side files."""
-    for ending in ("", *SIDE_FILES):
-        database.with_name(database.name + ending).unlink(missing_ok=True)
 
 
 def _upgrade_file(package: Package, file: Path, error: ViewError) -> str:
@@ -97,21 +100,19 @@ def _upgrade_file(package: Package, file: Path, error: ViewError) -> str:
 
     Raises ViewError where there is no room for a copy, or another program holds the database.
     """
-    copy = unused_name(file, "upgrading")
-    address = f"sqlite:///{copy.absolute()}"
     try:
-        with view_errors(package, f"sqlite:///{file}"):
-            copied(file, copy)
-        upgrade(package, address)
-        check_usable(package, address, whole=True)
-        moved_to = move_aside(file, "older")
-        copy.rename(file)
+        with temporary(file, "upgrading") as copy:
+            with view_errors(package, f"sqlite:///{file}"):
+                copied(file, copy)
+            address = f"sqlite:///{copy.absolute()}"
+            upgrade(package, address)
+            check_usable(package, address, whole=True)
+            moved_to = move_aside(file, "older")
+            copy.rename(file)
     except (ViewError, RuntimeError) as failure:
         if isinstance(failure, ViewError) and failure.condition not in ("damaged", "older", "newer"):
             raise
         return f"{package.name}: {error}: {failure}; moved to {move_aside(file, 'older')}, and {REPLACED}"
-    finally:
-        delete(copy)
     return f"{package.name}: {error}: brought to this version, the file of before is {moved_to}"
 
 

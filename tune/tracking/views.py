@@ -26,7 +26,6 @@ from tune.planning.options import Records
 from tune.planning.preflight import optuna_storage, tracking_uri
 from tune.services.databases import (
     MLFLOW,
-    ForeignError,
     ViewError,
     check_usable,
     display_name,
@@ -164,7 +163,7 @@ class TrackingListener(SearchCallback):
         except Exception as error:
             self._behind = error  # the next task that succeeds, or the end of the search, logs what is missing
             cause = error.__cause__ if isinstance(error, ViewError) else None
-            if cause is not None and not isinstance(cause, (sqlite3.Error, ForeignError, *OUTAGES)):
+            if cause is not None and not isinstance(cause, (sqlite3.Error, *OUTAGES)):
                 self._error = self._error or error
 
 

@@ -1,5 +1,4 @@
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,15 +7,12 @@ from hypothesis import strategies as st
 from data.errors import AnnotationError
 from data.kth.annotations import (
     ACTIONS,
-    clips_of,
     format_annotation,
     parse_annotation,
     read_annotation,
     video_of,
 )
-
-PUBLISHED = Path(__file__).parent / "00sequences.txt"
-"""The published annotation, byte for byte."""
+from tests.data.kth.published import PUBLISHED, clips_of
 
 names = st.builds("person{:02}_{}_d{}".format, st.integers(1, 25), st.sampled_from(ACTIONS), st.integers(1, 4))
 pairs = st.tuples(st.integers(0, 2000), st.integers(0, 300)).map(lambda pair: (pair[0], sum(pair)))

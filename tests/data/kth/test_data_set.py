@@ -4,14 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from data.kth.annotations import clips_of, read_annotation
+from data.kth.annotations import read_annotation
 from data.kth.data_set import KTH
 from data.kth.demo import DemoConfig
 from data.kth.schema import count_by_split
 from fernn.config import KTHConfig
 from fernn.config.kth import PERSONS
-
-PUBLISHED = Path(__file__).parent / "00sequences.txt"
+from tests.data.kth.published import PUBLISHED, clips_of
 
 
 @pytest.mark.parametrize("split", PERSONS)

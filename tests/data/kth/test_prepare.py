@@ -13,12 +13,13 @@ import ray
 import data.kth
 from data.errors import AnnotationError, DataError, StorageError
 from data.kth import prepare as module
-from data.kth.annotations import clips_of, read_annotation
+from data.kth.annotations import read_annotation
 from data.kth.decode import decode
 from data.kth.prepare import PrepareConfig, folder_of, main, prepare
 from data.manifest import Manifest
 from data.preparing import parquet
 from data.preparing.frames import frames_of
+from tests.data.kth.published import clips_of
 
 pytestmark = pytest.mark.usefixtures("two_cpus")
 

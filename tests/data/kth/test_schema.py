@@ -1,13 +1,11 @@
 from itertools import combinations
-from pathlib import Path
 
 import pytest
 
-from data.kth.annotations import clips_of, read_annotation
+from data.kth.annotations import read_annotation
 from data.kth.schema import content_hash, count_by_split, split_of
 from fernn.config.kth import PERSONS
-
-PUBLISHED = Path(__file__).parent / "00sequences.txt"
+from tests.data.kth.published import PUBLISHED, clips_of
 
 
 @pytest.mark.parametrize("name", PERSONS)

@@ -190,19 +190,19 @@ def test_nothing_that_claims_to_be_an_artifact_is_written_over(storage, tmp_path
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "file").write_text("mine")
-    found = tracker(storage)
-    (cell,) = found.study.cells
-    run = found.tree[f"cell/{cell.key}"].info.run_id
+    views = tracker(storage)
+    (cell,) = views.study.cells
+    run = views.tree.read(f"cell/{cell.key}").info.run_id
     home = storage / f"s/mlflow-artifacts/{run}/artifacts"
     (home / "config.json").unlink()
     (home / "config.json").symlink_to(outside / "file")
     with pytest.raises(LeadsOutError):
-        found.finish(cell, found.study.cell_folder(cell))
+        views.finish(cell)
     (home / "config.json").unlink()
     shutil.rmtree(home / "best")
     (home / "best").symlink_to(outside)
     with pytest.raises(LeadsOutError):
-        found.finish(cell, found.study.cell_folder(cell))
+        views.finish(cell)
     assert [path.name for path in outside.iterdir()] == ["file"] and (outside / "file").read_text() == "mine"
 
 
