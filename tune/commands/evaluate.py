@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import tyro
 
-from data.registry import read_corpus
+from data.registry import data_set
 from data.stream import Corpus
 from data.terminal import options_of, progress, say
 from fernn.config import DATA, unknown_name
@@ -208,7 +208,7 @@ def opened_data(study: Study, measurement: CellMeasurement, given: str | None) -
     cell = measurement.cell
     home, manifest = find_data(study, cell.experiment.data, cell.data_hash, given)
     with ray_runtime(None):
-        yield read_corpus(measurement.data, home, manifest)
+        yield data_set(measurement.data.name).read(home, manifest)
 
 
 def show(study: Study, results: Results | None, as_json: bool) -> None:
