@@ -21,7 +21,7 @@ from tune.core.identity import record_folder
 from tune.core.protocol import find_study
 from tune.core.study import Cell, Study, StudyError
 from tune.engine.ray_tune import ray_runtime
-from tune.measures.measure import CellMeasurement, Measure, Results, S, ShownRow
+from tune.measures.measure import CellMeasurement, Measure, Results, S
 from tune.measures.registry import MEASURES
 from tune.planning.options import Records
 from tune.planning.preflight import check_tracking, tracking_uri
@@ -194,12 +194,12 @@ def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
     raise StudyError(f"MLflow's 'best' of {name!r} is cell {key}, which study {study.name!r} has not finished")
 
 
-def shown_row(row: ModelRow, measured: Sequence[Cell]) -> ShownRow:
+def shown_row(row: ModelRow, measured: Sequence[Cell]) -> ModelRow:
     """The row with its chosen cells, or with only the registered cell where that has another learning rate."""
-    like = {"optim.lr": row.lr, "epochs": row.experiment.epochs, "seed": row.experiment.seed}
-    of_row = [cell for cell in measured if cell.experiment.override(like) == row.experiment]
-    others = [cell for cell in of_row if cell.experiment.optim.lr != row.lr]
-    return ShownRow(row, others) if others else ShownRow.of(row)
+    for lr, results in row.by_lr.items():
+        if lr != row.lr and (registered := [result for result in results if result.cell in measured]):
+            return replace(row, lr=lr, by_lr={lr: registered})
+    return row
 
 
 @contextmanager

@@ -16,10 +16,11 @@ from fernn.models.noether import NoetherConfig
 from fernn.models.noether.tailoring import InnerSteps
 from tune.analysis.plotting import ReportFigure, file_name, png
 from tune.analysis.report_table import ReportTable
+from tune.analysis.results import ModelRow
 from tune.core.cell_folder import CellFolder
 from tune.core.study import Cell, Study, StudyError
 from tune.measures.lpips import perceptual
-from tune.measures.measure import Measure, Results, RunRecord, ShownRow
+from tune.measures.measure import Measure, Results, RunRecord
 from tune.measures.model_quality import (
     HOME,
     USUAL,
@@ -210,17 +211,17 @@ Source: Alet et al., "Noether Networks", NeurIPS 2021.
         settings = [_settings_of(content) for content in measured.values()]
         return {cell: measured[cell] for cell, own in zip(measured, settings, strict=True) if own == settings[0]}
 
-    def models(self, study: Study, shown: ShownRow, way: str) -> list[ModelQuality]:
+    def models(self, study: Study, row: ModelRow, way: str) -> list[ModelQuality]:
         """The row with its measurements; empty where there are none.
 
         A predictor that was trained without inner steps has two: as trained, and tailored where steps are taken.
         """
-        rows: list[ModelQuality] = []
-        for row in super().models(study, shown, way):
-            assert isinstance(row, ModelQuality)
-            kinds = (False, True)[: 1 + bool(row.num_steps)] if row.chooses else (True,)
-            rows += [replace(row, tailored=tailored) for tailored in kinds]
-        return rows
+        models: list[ModelQuality] = []
+        for model in super().models(study, row, way):
+            assert isinstance(model, ModelQuality)
+            kinds = (False, True)[: 1 + bool(model.num_steps)] if model.chooses else (True,)
+            models += [replace(model, tailored=tailored) for tailored in kinds]
+        return models
 
 
 def _settings_of(content: Document) -> Document:
