@@ -6,6 +6,7 @@ measurement. The command (:mod:`tune.commands.evaluate`), the report (``tune/rep
 (:mod:`tune.tracking.measures`) know measures by this protocol alone.
 """
 
+import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -68,8 +69,9 @@ class CellMeasurement(ABC):
         return self.cell.experiment.data
 
     def subject(self) -> Document:
-        """Everything that decides the result."""
-        return {"key": self.cell.key, "weights_sha256": self.folder.best_sha256(), **self.settings()}
+        """Everything that decides the result, as a file has it."""
+        subject = {"key": self.cell.key, "weights_sha256": self.folder.best_sha256(), **self.settings()}
+        return dict(json.loads(json.dumps(subject)))
 
     def result(self) -> Document | None:
         """The result, None where there is none with these weights and settings."""

@@ -55,7 +55,7 @@ class VelocityMeasurement(CellMeasurement):
 
     def settings(self) -> Document:
         best_epoch = (self.folder.done() or Result()).best_epoch
-        return {"best_epoch": best_epoch, "radius": self.grid.radius, "ranges": list(self.grid.ranges)}
+        return {"best_epoch": best_epoch, "radius": self.grid.radius, "ranges": self.grid.ranges}
 
     def lines(self) -> Lines:
         """The lines that an interrupted measurement left."""
