@@ -188,7 +188,8 @@ def _uneven(times: Mapping[Path, Times], joined: Timeline, before: int, after: i
     way = "leave out what is between" if step < joined.step else "interpolate it to even steps, as with cdo inttime"
     return (
         f"{path}: times must be whole steps of {joined.in_words(joined.step)} apart, but {joined.label(before)} is "
-        f"followed by {joined.label(after)}, {joined.in_words(step)} later, an uneven step: {way}, or prepare it by itself"
+        f"followed by {joined.label(after)}, {joined.in_words(step)} later, an uneven step: {way}, or prepare it by "
+        "itself"
     )
 
 
