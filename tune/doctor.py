@@ -113,7 +113,7 @@ def checks(options: Options) -> Sequence[Check]:
     return (
         Check("CPUs", machine.processors),
         Check("memory", machine.memory),
-        Check("GPU", machine.gpus, machine.GPU_S + machine.DRIVER_S + 10),
+        Check("GPU", machine.gpus, machine.GPU_S + 10),
         Check("shared memory", machine.shared_memory),
         Check("temporary files", machine.scratch),
         Check("home", machine.home),

@@ -16,6 +16,7 @@ from tune.commands.checks import Finding, broken, ok, probe, warning
 from tune.commands.machine_checks import GB
 from tune.core.data_source import verified
 from tune.core.folder import Folder
+from tune.engine.machine import home_problem
 from tune.planning.options import Records
 from tune.planning.preflight import check_optuna, check_storage, check_tracking, optuna_storage, tracking_uri
 from tune.reporting.table import absent
@@ -29,7 +30,6 @@ from tune.services.databases import (
     is_database,
     sqlite_file,
 )
-from tune.services.host import home_problem
 
 DATASETS = Path("datasets")
 GET_DATA = (

@@ -83,11 +83,12 @@ WAYS_OUT: dict[Condition, str] = {
 
 
 class ViewError(ConnectionError):
-    """A view that cannot be updated: its package, its address, its condition, and the reason in one line."""
+    """A view that cannot be updated: its package, its file or address, its condition, and the reason in one line."""
 
     def __init__(self, package: Package, address: str, condition: Condition, reason: str) -> None:
-        self.package, self.address, self.condition, self.reason = package, masked(address), condition, masked(reason)
-        super().__init__(f"{self.address} {self.reason}")
+        name = str((is_database(address) and sqlite_file(address)) or address)
+        self.package, self.condition, self.reason = package, condition, masked(reason)
+        super().__init__(f"{masked(name)} {self.reason}")
 
     def way_out(self, study: str) -> str:
         """What to do for the view of a study."""
@@ -135,7 +136,7 @@ def check_usable(package: Package, uri: str, *, study: str = "", whole: bool = F
     condition: Condition = "older" if revision in revisions else "newer"
     installed = version(package.name.lower())
     reason = f"has the schema of {condition} versions of {package.name} ({revision}), {installed} is installed"
-    raise ViewError(package, display_name(uri), condition, reason)
+    raise ViewError(package, uri, condition, reason)
 
 
 def _check_link(package: Package, file: Path, study: str) -> None:
@@ -195,26 +196,20 @@ def server_revision(uri: str) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def display_name(uri: str) -> str:
-    """The database's name in messages: its file, or its address."""
-    return str((is_database(uri) and sqlite_file(uri)) or uri)
-
-
 def view_error(package: Package, uri: str, error: BaseException) -> ViewError:
     """The ViewError that explains an error of the view at ``uri``."""
-    name = display_name(uri)
     for cause in causes(error):
         if isinstance(cause, ViewError):
             return cause
         if isinstance(cause, sqlite3.Error):
-            return ViewError(package, name, *_sqlite_condition(cause))
+            return ViewError(package, uri, *_sqlite_condition(cause))
         if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
-            return ViewError(package, name, "full", DISK_FULL)
+            return ViewError(package, uri, "full", DISK_FULL)
         if isinstance(cause, PermissionError):
-            return ViewError(package, name, "unwritable", f"cannot be written: {first_line(cause)}")
+            return ViewError(package, uri, "unwritable", f"cannot be written: {first_line(cause)}")
         if isinstance(cause, MISREAD) and is_database(uri) and sqlite_file(uri) is not None:
-            return ViewError(package, name, "damaged", f"is damaged ({error_text(cause)})")
-    return ViewError(package, name, "away", _server_reason(error))
+            return ViewError(package, uri, "damaged", f"is damaged ({error_text(cause)})")
+    return ViewError(package, uri, "away", _server_reason(error))
 
 
 DISK_FULL = "has no room: the disk is full"

@@ -26,7 +26,6 @@ from tune.services.databases import (
     Package,
     ViewError,
     check_usable,
-    display_name,
     first_line,
     sqlite_file,
     view_errors,
@@ -161,5 +160,5 @@ def upgrade(package: Package, uri: str) -> None:
     except Exception as error:
         reason = first_line(error)
         if "disk is full" in reason or "No space left" in reason:
-            raise ViewError(package, display_name(uri), "full", DISK_FULL) from error
-        raise ViewError(package, display_name(uri), "older", f"could not be upgraded ({reason})") from error
+            raise ViewError(package, uri, "full", DISK_FULL) from error
+        raise ViewError(package, uri, "older", f"could not be upgraded ({reason})") from error

@@ -19,7 +19,6 @@ from tune.services.databases import (
     MLFLOW,
     ViewError,
     check_usable,
-    display_name,
     error_text,
     first_line,
     is_own_error,
@@ -81,7 +80,7 @@ class TrackingListener(SearchCallback):
         Also raises ViewError where the attempt takes longer than ``seconds``.
         """
         if not self._tried.wait(seconds):
-            raise ViewError(MLFLOW, display_name(self.view.uri), "away", f"has not answered within {seconds:g} s")
+            raise ViewError(MLFLOW, self.view.uri, "away", f"has not answered within {seconds:g} s")
         if self._behind is not None:
             raise self._behind
 
@@ -99,7 +98,7 @@ class TrackingListener(SearchCallback):
             self._changed.notify()
         self._thread.join(seconds)
         if self._thread.is_alive():
-            raise ViewError(MLFLOW, display_name(self.view.uri), "away", "does not answer")
+            raise ViewError(MLFLOW, self.view.uri, "away", "does not answer")
 
     def _later(self, method: str, cell: Cell) -> None:
         """Call the method of :class:`Tracker` on the cell when its turn comes."""
