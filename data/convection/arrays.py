@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from data.errors import ArchiveError, DataError
@@ -35,6 +33,7 @@ from fernn.files.kinds import (
     unpacked_size,
 )
 from fernn.files.torch_files import load_torch
+from fernn.files.weights import read
 
 Array = Tensor | NDArray[Any]
 ARRAYS = (Tensor, np.ndarray)
@@ -72,10 +71,7 @@ def _read(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
     if kind == NPY:
         return mapped_array(path), size
     if kind == SAFETENSORS:
-        try:
-            return load_file(path), size
-        except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
-            raise UnreadableError("it cannot be read: it is cut short or damaged: get it again") from error
+        return read(path), size
     if kind in (NPZ, ZIP) and depth < DEEPEST:
         return _unpacked(path, scratch, depth)
     raise refusal(kind)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fernn.equivariance.trained import CIRCULAR, flow_of
+from fernn.equivariance import CIRCULAR, flow_of
 from fernn.train.task import Metric
 from tune.analysis.report_table import UNKNOWN, ReportTable, Row
 from tune.analysis.results import ModelRow
