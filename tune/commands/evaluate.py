@@ -88,17 +88,19 @@ def main(name: str) -> int:
 
         with driver_lock(study.folder):
             study = replace(study, id=record_folder(study.folder))
-            with StudyView(study, uri) as view:
-                results = evaluate(measure, study, options, view)
+            view = StudyView(study, uri)
+            for line in view.log()[1]:
+                say(f"{line}; measuring continues")
+            results, behind = evaluate(measure, study, options, view)
     except KeyboardInterrupt:
         say("stopped: the results so far are kept, the same command continues")
         return 130
     except USER_ERRORS as error:
         return refuse(error)
     show(study, results, options.shared.json)
-    for line in view.behind:
+    for line in behind:
         say(line)
-    return 1 if view.behind else 0
+    return 1 if behind else 0
 
 
 def open_study(measure: Measure[S], options: Options[S]) -> Study:
@@ -138,10 +140,12 @@ def finished_study(options: EvaluationOptions) -> Study:
     return study
 
 
-def evaluate(measure: Measure[S], study: Study, options: Options[S], view: "StudyView") -> Results | None:
-    """Measure the chosen cells that are not measured yet, and update MLflow; returns all results of the study."""
+def evaluate(
+    measure: Measure[S], study: Study, options: Options[S], view: "StudyView"
+) -> tuple[Results | None, list[str]]:
+    """Measure the chosen cells that are not measured yet, and update MLflow; all results, a line where it is behind."""
     rows = model_rows(study)
-    cells = chosen_cells(study, rows, options.shared, view.mlflow.open)
+    cells = chosen_cells(study, rows, options.shared, view.ship)
     measurements = measure.measurements(study, cells, options.own)
     left = [measurement for measurement in measurements if measurement.result() is None]
     if left:
@@ -152,10 +156,10 @@ def evaluate(measure: Measure[S], study: Study, options: Options[S], view: "Stud
                 for measurement in left:
                     measurement.measure(corpus, advance)
     results = measure.results(study, [shown_row(row, cells) for row in rows], measurements[0].way)
-    changed = 0 if results is None else view.log(results)
-    if not left and changed == 0:
+    num_changed, behind = view.log(results)
+    if not (left or num_changed or behind):
         say(f"nothing to do: {len(measurements)} cells are measured, and MLflow shows them")
-    return results
+    return results, behind
 
 
 def chosen_cells(

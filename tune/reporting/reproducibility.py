@@ -12,7 +12,7 @@ from typing import Any
 from fernn.config import DataConfig
 from fernn.experiment import Experiment
 from fernn.models.noether import NoetherConfig
-from fernn.train.tasks import task_of
+from fernn.train.run import task_of
 from tune.analysis.published import deviations, search_of
 from tune.analysis.results import model_rows
 from tune.analysis.statistics import selection_rule

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fernn.equivariance.trained import CIRCULAR, flow_of
+from fernn.equivariance import CIRCULAR, flow_of
 from fernn.flows.field_symmetries import SHIFTS
 from fernn.train.fields import DOMAIN
 from fernn.train.task import Metric

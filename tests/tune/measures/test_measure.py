@@ -117,7 +117,7 @@ def test_a_measure_from_outside_is_measured_resumed_and_shown(noise, typed, stud
     assert "robustness against noise" in (tmp_path / "s/report/report.html").read_text()
 
     tracker = Tracker(load_study(study.folder), f"sqlite:///{tmp_path}/mlflow.db")
-    run = tracker.run("model/grnn")
+    run = tracker.tree.read("model/grnn")
     assert run.data.metrics["noise/noise_0.5"] == model["numbers"]["noise_0.5"]["mean"]
     assert [file.path for file in tracker.client.list_artifacts(run.info.run_id, "noise")] == ["noise/noise.json"]
 

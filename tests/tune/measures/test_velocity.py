@@ -149,14 +149,14 @@ def test_mlflow_shows_each_view_once(study, footage, tmp_path):
     assert log_results(Tracker(study, uri), results_of(study)) == 0
     assert tracked(tmp_path / "mlflow.db") == (runs, points) and set(points.values()) == {1}
     model = results_of(study).models[0]
-    shown = tracker.run("model/grnn").data.metrics
+    shown = tracker.tree.read("model/grnn").data.metrics
     assert {name: shown[f"velocity/{name}"] for name in ("V2", "vy_1_vx_-1")} == {
         name: model.statistics[name][0] for name in ("V2", "vy_1_vx_-1")
     }
     key, values = model.cells[0].key, model.values(model.contents[0])
-    assert tracker.run(f"cell/{key}").data.metrics["velocity/V1"] == values["V1"]
+    assert tracker.tree.read(f"cell/{key}").data.metrics["velocity/V1"] == values["V1"]
     for node, picture in (("study", "curves"), ("model/3dcnn", "heatmap"), (f"cell/{key}", "heatmap")):
-        names = {entry.path for entry in tracker.client.list_artifacts(tracker.run(node).info.run_id, "velocity")}
+        names = {entry.path for entry in tracker.client.list_artifacts(tracker.tree.read(node).info.run_id, "velocity")}
         assert names == {f"velocity/{name}" for name in ("velocity.csv", "velocity.json", f"{picture}.png")}
 
 
