@@ -1,7 +1,6 @@
 """Printing for commands: one JSON document for programs, tables and lines for people."""
 
 import json
-import math
 import re
 import sys
 import time
@@ -26,23 +25,20 @@ def all_masked(value: Any) -> Any:
     """A JSON value with every text in it masked."""
     if isinstance(value, str):
         return masked(value)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {name: all_masked(item) for name, item in value.items()}
     return [all_masked(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def document_text(content: Mapping[str, Any], indent: int | None = None) -> str:
+    """A JSON document, masked; infinite numbers and NaN become null."""
+    document = json.loads(json.dumps(all_masked(content)), parse_constant=lambda name: None)
+    return json.dumps(document, indent=indent, allow_nan=False)
+
+
 def print_document(content: Mapping[str, Any]) -> None:
-    """Print one JSON document on standard output, masked; infinite numbers and NaN become null."""
-    print(json.dumps(all_masked(finite(content)), indent=2, allow_nan=False))
-
-
-def finite(value: Any) -> Any:
-    """A JSON value with None for every infinite number and NaN."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {name: finite(item) for name, item in value.items()}
-    return [finite(item) for item in value] if isinstance(value, list | tuple) else value
+    """Print one JSON document on standard output, see :func:`document_text`."""
+    print(document_text(content, indent=2))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:

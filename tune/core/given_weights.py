@@ -1,7 +1,6 @@
 """Weights from files: cells imported from the published code, and checkpoints from which training starts."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from fernn.models.predictor import RotatingPredictorConfig, TranslatingPredictor
 from fernn.reference import Velocities, from_reference, is_derived, is_published, published_name, renamed
 from tune.core.cell_folder import CellFolder
 from tune.core.folder import Folder
-from tune.core.study import Cell, Study, StudyError, cell_of
+from tune.core.study import Cell, Study, StudyError, cell_of, key_of
 
 FOLDER = "imported"
 STATUS = "imported"
@@ -51,8 +50,7 @@ class ImportedCell:
     @property
     def key(self) -> str:
         """Twelve hexadecimal digits; equal for equal weights and evaluation, whatever the file's name."""
-        text = json.dumps(self.cell.config() | {"imported": self.sha256}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return key_of(self.cell.config() | {"imported": self.sha256})
 
     @property
     def name(self) -> str:
@@ -185,7 +183,6 @@ def check_outputs(model: nn.Module, published: nn.Module, inputs: Sequence[Any])
         )
 
 
-DIGEST = re.compile("[0-9a-f]{64}")
 FIELD = "model.initial_weights"
 
 
@@ -199,9 +196,13 @@ def store_weights(study: Study, path: Path) -> None:
     """Copy the checkpoint into the study's folder; raises StudyError where it does not fit a model that names it."""
     content, tensors = _read(path)
     digest = hashlib.sha256(content).hexdigest()
-    for model in dict.fromkeys(cell.experiment.model for cell in study.cells):
-        if named_weights(model) == digest:
-            _check(model, tensors, path)
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    models = dict.fromkeys(cell.experiment.model for cell in study.cells)
+    for model in (model for model in models if named_weights(model) == digest):
+        with torch.device("meta"):
+            own = {name: tensor.shape for name, tensor in model.build().state_dict().items()}
+        if shapes != own:
+            raise StudyError(f"--weights {path} does not fit {model.label}: its weights have other names or shapes")
     if not study.folder.has(name := file_name(digest)):
         study.folder.write(name, content)
 
@@ -214,7 +215,7 @@ def initial_weights(folder: Folder, model: ModelConfig) -> Tensors | None:
     digest = named_weights(model)
     if not digest:
         return None
-    content = folder.read(file_name(digest)) if DIGEST.fullmatch(digest) else None
+    content = folder.read(file_name(digest)) if re.fullmatch("[0-9a-f]{64}", digest) else None
     if content is None or hashlib.sha256(content).hexdigest() != digest:
         raise StudyError(f"{folder.root} lacks the weights {digest[:12]}, or they were altered: give --weights")
     return unpack(content)[0]
@@ -242,10 +243,3 @@ def _read(path: Path) -> tuple[bytes, Tensors]:
         raise StudyError(f"--weights {path} cannot be read: {error.strerror or error}") from error
     except (UnreadableError, CheckpointError) as error:
         raise StudyError(f"--weights {path}: {error}; give a cell's best/model.safetensors") from error
-
-
-def _check(model: ModelConfig, tensors: Tensors, path: Path) -> None:
-    with torch.device("meta"):
-        wanted = {name: tensor.shape for name, tensor in model.build().state_dict().items()}
-    if wanted != {name: tensor.shape for name, tensor in tensors.items()}:
-        raise StudyError(f"--weights {path} does not fit {model.label}: its weights have other names or shapes")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from data.stream import Corpus, Stream
 from fernn.batch import Batch
-from fernn.equivariance.trained import law_errors
+from fernn.equivariance import law_errors
 from fernn.experiment import Split
 from fernn.files.checkpoint import Tensors
 from fernn.train.loop import DivergedError, Row, fit
@@ -131,7 +131,7 @@ class Evaluated:
     examples: dict[str, Tensor]
     """Example clips and predictions of the first test batch, by name."""
     law_errors: dict[str, float]
-    """On the first validation batch, see :func:`fernn.equivariance.trained.law_errors`."""
+    """On the first validation batch, see :func:`fernn.equivariance.law_errors`."""
 
     def table(self, clips: SealedClips) -> pa.Table:
         """One row a clip: split, id, the clip's facts (KTH: person), and the task's columns (label and logits)."""
