@@ -55,10 +55,10 @@ class ScaleConvolution(nn.Module):
 
     def _level(self, maps: Tensor, level: int) -> Tensor:
         kernel, read = self.kernel(level), maps[:, level : level + READ_LEVELS].flatten(1, 2)
-        size, own = kernel.shape[-1], self.weights.shape[-1]
-        if own % 2:
+        size, own_size = kernel.shape[-1], self.weights.shape[-1]
+        if own_size % 2:
             return F.conv2d(read, kernel, stride=self.stride, padding=size // 2)
-        before = (size - own) // 2
+        before = (size - own_size) // 2
         return F.conv2d(F.pad(read, (before, size - 1 - before) * 2), kernel)
 
 
@@ -124,9 +124,9 @@ def _dilating(factor: float, kernel_size: int, depth: int) -> tuple[Tensor, Tens
 
 def _spread(rows: Tensor, gap: int) -> Tensor:
     """The rows with ``gap`` rows of zeros between each two."""
-    found = rows.new_zeros(len(rows) + (len(rows) - 1) * gap, rows.shape[1])
-    found[:: gap + 1] = rows
-    return found
+    spread = rows.new_zeros(len(rows) + (len(rows) - 1) * gap, rows.shape[1])
+    spread[:: gap + 1] = rows
+    return spread
 
 
 def _sampled(rows: Tensor, count: int, reach: float | Tensor) -> Tensor:

@@ -71,7 +71,7 @@ class AgainstPublished:
 def against_published(row: ModelRow, published: Published) -> AgainstPublished:
     """The difference, its 95 % interval and the verdict; no verdict from one seed or from an uncertain value."""
     delta = row.test - published.mean
-    if published.certainty.startswith("uncertain"):
+    if not published.is_certain:
         return AgainstPublished(delta, None, "none: the published value is uncertain")
     if published.num_seeds is None:
         return AgainstPublished(delta, None, "none: the number of seeds of the published value is unknown")

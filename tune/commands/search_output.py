@@ -172,9 +172,8 @@ class EventOutput(SearchCallback):
         return nullcontext(self)
 
     def on_epoch(self, cell: Cell, row: Row) -> None:
-        self._tell(
-            "epoch", cell=cell.name, epoch=row["epoch"], metrics={name: row[name] for name in row if "/" in name}
-        )
+        numbers = {name: value for name, value in row.items() if "/" in name}
+        self._tell("epoch", cell=cell.name, epoch=row["epoch"], metrics=numbers)
 
     def on_status(self, cell: Cell, status: Status) -> None:
         words: dict[Status, str] = {"running": "started", "resting": "rested", "waiting": "proposed"}

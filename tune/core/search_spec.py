@@ -31,9 +31,13 @@ class Published:
     deviation: float
     source: str
     certainty: str
-    """In words; no verdict rests on a value whose certainty begins with "uncertain"."""
     num_seeds: int | None = None
     """The number of seeds, None where the publication does not give it."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether a verdict may rest on it."""
+        return not self.certainty.startswith("uncertain")
 
 
 Sentences = tuple[str, ...]

@@ -8,7 +8,6 @@ from rich.console import Console
 
 from tune.commands.search_output import EventOutput, TextOutput
 from tune.core.console import masked
-from tune.core.folder import check_storage_name
 from tune.core.study import StudyError
 
 SECRET = "hunter2"
@@ -41,9 +40,3 @@ def test_neither_people_nor_programs_are_told_a_password():
     assert TextOutput(Console(file=out)).refused(error) == EventOutput(lines).refused(error) == 2
     assert json.loads(lines.getvalue())["reason"].endswith("http://***@host does not")
     assert SECRET not in out.getvalue() + lines.getvalue() and "***@host" in out.getvalue()
-
-
-def test_a_storage_with_a_key_in_it_is_refused_without_naming_it():
-    with pytest.raises(ValueError, match="without a key or password: AWS_ACCESS_KEY_ID") as refused:
-        check_storage_name(f"s3://key:{SECRET}@bucket/studies")
-    assert SECRET not in str(refused.value)
