@@ -101,8 +101,8 @@ def reset_globals(num_threads: int) -> None:
 
 
 Evaluation = tuple[pa.Table, Result, dict[str, Tensor]]
-"""A table with one row a clip: split, id, the clip's facts (KTH: person), and the task's columns (label and logits); the
-cell's result; and example clips and predictions of the first test batch, by name."""
+"""A table with one row a clip: split, id, the clip's facts (KTH: person), and the task's columns (label and logits);
+the cell's result; and example clips and predictions of the first test batch, by name."""
 
 
 def evaluated(cell: Cell, run: Run, clips: SealedClips, rows: list[Row]) -> Evaluation:
@@ -113,13 +113,11 @@ def evaluated(cell: Cell, run: Run, clips: SealedClips, rows: list[Row]) -> Eval
         first[split] = next(batches)
         predictions[split] = run.predict(chain([first[split]], batches))
     examples, errors = run.look_at(first["test"]), law_errors(run, first["validation"].clips)
-    table = pa.concat_tables(
-        pa.table(
-            {"split": [split] * len(answers.ids), "id": answers.ids} | clips.facts(answers.ids) | answers.columns()
-        )
-        for split, answers in predictions.items()
-    )
-    return table, result(cell, run, rows, predictions, errors), examples
+    tables = []
+    for split, answers in predictions.items():
+        columns = {"split": [split] * len(answers.ids), "id": answers.ids}
+        tables.append(pa.table(columns | clips.facts(answers.ids) | answers.columns()))
+    return pa.concat_tables(tables), result(cell, run, rows, predictions, errors), examples
 
 
 def result(
