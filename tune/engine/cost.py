@@ -135,10 +135,10 @@ def measured(experiment: Experiment, share: Share, load: Load, elsewhere: bool) 
         raise StudyError(f"model {experiment.model.name!r} fails in its first training step: {first_line}") from error
 
 
-def probe(experiment: Experiment, cpus: float, load: Load | None = None) -> tuple[float, int]:
+def probe(experiment: Experiment, cpus: float, load: Load | None) -> tuple[float, int]:
     """Seconds of a training step for one clip, a median after a warm-up step; and the number of parameters.
 
-    Threads imitate the other trials of ``load`` meanwhile, unless trials compute on GPUs: trials that share a machine's
+    Threads imitate the other trials of ``load`` meanwhile, none where trials compute on GPUs: trials that share a machine's
     cores and memory slow each other down.
     """
     device, threads = available_device(), torch.get_num_threads()

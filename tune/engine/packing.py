@@ -174,7 +174,7 @@ class Prober:
         self.run = Run.start(experiment, available_device())
         self.num_clips = experiment.batch_size
         if self.run.device.type == "cpu":  # a second's work is enough
-            self.num_clips = max(2, min(self.num_clips, int(1 / probe(experiment, cpus)[0])))
+            self.num_clips = max(2, min(self.num_clips, int(1 / probe(experiment, cpus, load=None)[0])))
         self.batch = blank_batch(experiment, self.num_clips)
 
     def work(self, seconds: float, least_steps: int = 1) -> float:

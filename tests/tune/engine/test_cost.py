@@ -63,7 +63,7 @@ def test_cells_that_differ_in_rate_seed_or_epochs_share_a_probe():
 
 
 def test_a_probe_measures_a_step_and_counts_parameters():
-    seconds, parameters = estimate.probe(Experiment().override({"model": "grnn", **SMALL}), cpus=1)
+    seconds, parameters = estimate.probe(Experiment().override({"model": "grnn", **SMALL}), cpus=1, load=None)
     assert seconds > 0 and parameters == 2 * 25 + 4 + 2 * 2 * 9 + 4 + 2 * 2 * 9 + 2 * 6 + 6
 
 
