@@ -138,8 +138,8 @@ def measured(experiment: Experiment, share: Share, load: Load, elsewhere: bool) 
 def probe(experiment: Experiment, cpus: float, load: Load | None) -> tuple[float, int]:
     """Seconds of a training step for one clip, a median after a warm-up step; and the number of parameters.
 
-    Threads imitate the other trials of ``load`` meanwhile, none where trials compute on GPUs: trials that share a machine's
-    cores and memory slow each other down.
+    Threads imitate the other trials of ``load``, which share the machine's cores and memory; none where trials compute
+    on GPUs.
     """
     device, threads = available_device(), torch.get_num_threads()
     num_busy = 0 if load is None or device.type == "cuda" else _num_busy(*load)
