@@ -14,7 +14,7 @@ import tyro
 from data.bucket import at_hand
 from data.files import sha256_of
 from data.manifest import Manifest
-from data.registry import data_set, read_corpus
+from data.registry import data_set
 from data.stream import Corpus
 from data.terminal import options_of
 from fernn.experiment import Experiment
@@ -82,7 +82,7 @@ def main(options: Options) -> int:
             origin = f"the weights in {options.weights}"
             published_network(weights, experiment.model, origin)  # refuses other weights before Ray starts
             with ray_runtime(None):
-                evaluate_weights(study, imported, weights, read_corpus(experiment.data, home, manifest))
+                evaluate_weights(study, imported, weights, data_set(experiment.data.name).read(home, manifest))
     except USER_ERRORS as error:
         return refuse(error)
     sys.stdout.write(summary(study, imported, is_known))

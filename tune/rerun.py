@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from data.registry import read_corpus
+from data.registry import data_set
 from data.stream import Corpus
 from data.terminal import options_of, progress, say
 from fernn.config import nearest
@@ -108,7 +108,8 @@ def main() -> int:
     try:
         recorded = recorded_cell(find_study(options.study, options.storage, options.models), options.cell)
         data = recorded.cell.experiment.data
-        corpus = read_corpus(data, *find_data(recorded.study, data, recorded.cell.data_hash, options.data))
+        home_and_manifest = find_data(recorded.study, data, recorded.cell.data_hash, options.data)
+        corpus = data_set(data.name).read(*home_and_manifest)
         compared = rerun(recorded, corpus, device_for(recorded))
     except KeyboardInterrupt:
         say("stopped: nothing is kept, and the study is as it was")

@@ -25,7 +25,7 @@ class Result:
     metrics_sha256: str | None = None
     """Of all metrics of all epochs, see :class:`tune.analysis.differences.Training`."""
     law_errors: Mapping[str, float] = field(default_factory=dict)
-    """See :func:`fernn.equivariance.trained.law_errors`."""
+    """See :func:`fernn.equivariance.law_errors`."""
     peak_memory_bytes: int | None = None
     train_seconds: float | None = None
     validation_seconds: float | None = None

@@ -13,8 +13,8 @@ import data.registry  # noqa: F401  the configs of data sets that fernn does not
 from fernn.config import unknown_name
 from fernn.experiment import Experiment
 from fernn.models import ModelConfig, source_hash
+from fernn.train.run import task_of
 from fernn.train.task import Metric
-from fernn.train.tasks import task_of
 from tune.core.cell_folder import CellFolder
 from tune.core.folder import Folder
 

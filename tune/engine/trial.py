@@ -14,7 +14,7 @@ from torch import Tensor
 
 from data.stream import Corpus
 from fernn.batch import Batch
-from fernn.equivariance.trained import law_errors
+from fernn.equivariance import law_errors
 from fernn.experiment import Split
 from fernn.train.loop import DivergedError, Row, fit
 from fernn.train.run import Run, available_device

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fernn.train.run import task_of
 from fernn.train.task import Metric
-from fernn.train.tasks import task_of
 from tune.analysis.published import missing_values, obstacles, published_value, search_of
 from tune.analysis.results import CellResult, ModelRow, imported_results, model_rows
 from tune.analysis.significance import against_published

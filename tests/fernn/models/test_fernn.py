@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fernn.equivariance.error import assert_flow_equivariant
+from fernn.equivariance import assert_flow_equivariant
 from fernn.flows import TranslationFlow
 from fernn.models import MODELS, model_config
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
