@@ -105,7 +105,7 @@ def run(measure: Measure[S], options: Options[S]) -> tuple[Study, Results | None
         view = StudyView(study, tracking_uri(records))
         for line in view.log()[1]:
             say(f"{line}; measuring continues")
-        return study, *evaluate(measure, study, options, view)
+        return study, *evaluate(measure, options, view)
 
 
 def open_study(measure: Measure[S], options: Options[S]) -> Study:
@@ -145,10 +145,9 @@ def finished_study(options: EvaluationOptions) -> Study:
     return study
 
 
-def evaluate(
-    measure: Measure[S], study: Study, options: Options[S], view: "StudyView"
-) -> tuple[Results | None, list[str]]:
+def evaluate(measure: Measure[S], options: Options[S], view: "StudyView") -> tuple[Results | None, list[str]]:
     """Measure the chosen cells that are not measured yet, and update MLflow; all results, a line where it is behind."""
+    study = view.study
     rows = model_rows(study)
     cells = chosen_cells(study, rows, options.shared, view.ship)
     measurements = measure.measurements(study, cells, options.own)
