@@ -15,8 +15,8 @@ from fernn.metrics.frame_quality import Perceptual
 from fernn.models.noether import NoetherConfig
 from fernn.models.noether.tailoring import InnerSteps
 from tune.analysis.plotting import ReportFigure, file_name, png
-from tune.analysis.report_table import ReportTable
 from tune.core.cell_folder import CellFolder
+from tune.core.console import ReportTable
 from tune.core.study import Cell, Study, StudyError
 from tune.measures.lpips import perceptual
 from tune.measures.measure import Measure, Results, RunRecord, ShownRow

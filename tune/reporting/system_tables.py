@@ -1,13 +1,14 @@
 """Tables of scores: velocity fields and videos, beside what is published of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fernn.flows.field_symmetries import SHIFTS
 from fernn.train.fields import DOMAIN
 from tune.analysis.literature import RANGE
-from tune.analysis.report_table import ReportTable, Row
 from tune.analysis.results import TITLES, Curves, Fields, field_scores, frame_curves
 from tune.analysis.statistics import mean_and_deviation
+from tune.core.console import ReportTable, Row
 from tune.reporting.table import Table
 
 SETS = {
@@ -82,10 +83,9 @@ def literature_tables(table: Table) -> list[ReportTable]:
     published = None if search is None else search.literature
     if search is None or published is None or study.cells[0].experiment.data.name != search.base.data.name:
         return []
-    remarks = list(published.remarks)
-    if published.needs_real_data:
-        if study.demo or study.stand_in or study.partial:
-            return []
-        departures = f"This study departs from the published setting: {'; '.join(table.obstacles)}."
-        remarks += [departures] if table.obstacles else []
-    return [ReportTable(published.name, published.title, published.header, published.rows, remarks)]
+    if not published.needs_real_data:
+        return [published]
+    if study.demo or study.stand_in or study.partial:
+        return []
+    departures = [f"This study departs from the published setting: {'; '.join(table.obstacles)}."]
+    return [replace(published, remarks=[*published.remarks, *(departures if table.obstacles else [])])]

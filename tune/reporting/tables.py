@@ -8,10 +8,10 @@ import numpy as np
 
 from fernn.equivariance import CIRCULAR, flow_of
 from fernn.train.task import Metric
-from tune.analysis.report_table import UNKNOWN, ReportTable, Row
 from tune.analysis.results import ModelRow
 from tune.analysis.significance import against_published, comparisons, interval_over_persons, selection_on_test
 from tune.analysis.statistics import verdict_rule
+from tune.core.console import UNKNOWN, ReportTable, Row
 from tune.core.result import Result
 from tune.core.study import Study
 from tune.reporting.system_tables import field_tables, video_tables
