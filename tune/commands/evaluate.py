@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import tyro
 
-from data.registry import read_corpus
+from data.registry import data_set
 from data.stream import Corpus
 from data.terminal import options_of, progress, say
 from fernn.config import DATA, unknown_name
@@ -21,7 +21,7 @@ from tune.core.identity import record_folder
 from tune.core.protocol import find_study
 from tune.core.study import Cell, Study, StudyError
 from tune.engine.ray_tune import ray_runtime
-from tune.measures.measure import CellMeasurement, Measure, Results, S, ShownRow
+from tune.measures.measure import CellMeasurement, Measure, Results, S
 from tune.measures.registry import MEASURES
 from tune.planning.options import Records
 from tune.planning.preflight import check_views, tracking_uri
@@ -198,12 +198,12 @@ def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
     raise StudyError(f"MLflow's 'best' of {name!r} is cell {key}, which study {study.name!r} has not finished")
 
 
-def shown_row(row: ModelRow, measured: Sequence[Cell]) -> ShownRow:
+def shown_row(row: ModelRow, measured: Sequence[Cell]) -> ModelRow:
     """The row with its chosen cells, or with only the registered cell where that has another learning rate."""
-    like = {"optim.lr": row.lr, "epochs": row.experiment.epochs, "seed": row.experiment.seed}
-    of_row = [cell for cell in measured if cell.experiment.override(like) == row.experiment]
-    others = [cell for cell in of_row if cell.experiment.optim.lr != row.lr]
-    return ShownRow(row, others) if others else ShownRow.of(row)
+    for lr, results in row.by_lr.items():
+        if lr != row.lr and (registered := [result for result in results if result.cell in measured]):
+            return replace(row, lr=lr, by_lr={lr: registered})
+    return row
 
 
 @contextmanager
@@ -212,7 +212,7 @@ def opened_data(study: Study, measurement: CellMeasurement, given: str | None) -
     cell = measurement.cell
     home, manifest = find_data(study, cell.experiment.data, cell.data_hash, given)
     with ray_runtime(None):
-        yield read_corpus(measurement.data, home, manifest)
+        yield data_set(measurement.data.name).read(home, manifest)
 
 
 def show(study: Study, results: Results | None, as_json: bool) -> None:

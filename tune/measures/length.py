@@ -18,7 +18,7 @@ from fernn.train.prediction import FrameErrors
 from fernn.train.run import Run
 from fernn.train.task import ERROR
 from tune.analysis.plotting import ReportFigure, draw_band, finish_axes, one_panel, png, rollout_figure, titled
-from tune.analysis.report_table import ReportTable, csv_text
+from tune.core.console import ReportTable, csv_text
 from tune.core.study import Cell, Study, StudyError
 from tune.engine.trial import keep_first
 from tune.measures.measure import Advance, CellMeasurement, Measure, MeasuredRow, Point, Results, RunRecord
@@ -121,7 +121,7 @@ class LengthResults(Results[ModelLength]):
         def files() -> dict[str, bytes]:
             header = ("model", "learning_rate", "frame", "mean", "deviation", "n")
             rows = [
-                (model.label, model.lr, frame, *pair, len(model.cells))
+                (model.label, model.row.lr, frame, *pair, len(model.cells))
                 for model in models
                 for frame, pair in model.statistics.items()
             ]

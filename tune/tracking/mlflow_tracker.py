@@ -13,9 +13,9 @@ from mlflow.entities import Experiment, Metric, Run
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from tune.analysis.plotting import marks, png, rollout_figure, test_figure
-from tune.analysis.report_table import bullets
 from tune.analysis.results import ModelRow, test_predictions
 from tune.core.cell_folder import BEST, CellFolder
+from tune.core.console import bullets
 from tune.core.identity import ID, OWNER, OWNER_ID, PLACE, is_view_of, owner_tags, require_no_copy
 from tune.core.result import Result
 from tune.core.study import Cell, Study, StudyError

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from fernn.train.task import ACCURACY, Metric
-from tune.analysis.report_table import bullets, grid
 from tune.analysis.results import ModelRow
+from tune.core.console import bullets, grid
 from tune.core.study import Cell, Study
 from tune.reporting.table import columns, law_breaches, mark_lines, marks, notes, row_cells
 from tune.tracking.run_tree import NODE
