@@ -19,7 +19,7 @@ from fernn.train.prediction import FrameErrors
 from fernn.train.run import Run
 from fernn.train.task import ERROR
 from tune.analysis.plotting import ReportFigure, draw_band, finish_axes, one_panel, png, rollout_figure, titled
-from tune.analysis.report_table import ReportTable, csv_text
+from tune.core.console import ReportTable, csv_text
 from tune.core.study import Cell, Study, StudyError
 from tune.measures.measure import Advance, CellMeasurement, Measure, MeasuredRow, Point, Results, RunRecord
 from tune.measures.result_file import Document
