@@ -7,7 +7,6 @@ The order of a training epoch comes from the stream ("windows", seed, epoch), th
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,11 +40,6 @@ class Fields:
         return FieldStream(self, data, batch_size)
 
 
-def read_fields(folder: Path, manifest: Manifest) -> Fields:
-    """The tiles of a prepared folder."""
-    return Fields(read_tiles(folder, manifest))
-
-
 def num_windows(data: FieldsConfig, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
     """How many windows each split has, by the tiles' lengths; without them, the most that the config allows."""
     if manifest is not None:
@@ -54,7 +48,10 @@ def num_windows(data: FieldsConfig, manifest: Manifest | None, is_demo: bool) ->
     return by_split((train, validation, test + (domain if data.domain else 0)))
 
 
-fields_data_set = partial(DataSet, schema=lambda data: SCHEMA, num_clips=num_windows, read=read_fields)
+fields_data_set = partial(
+    DataSet, schema=lambda data: SCHEMA, num_clips=num_windows,
+    read=lambda folder, manifest: Fields(read_tiles(folder, manifest)),
+)  # fmt: skip
 """A data set of tiles of velocity fields."""
 
 
