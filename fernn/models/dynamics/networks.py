@@ -12,9 +12,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from fernn.layers.magnitude import MagnitudeConvolution
-from fernn.layers.upsampling import RepeatedUpsampling, ZeroUpsampling
-from fernn.layers.velocity_pairs import PairConvolution, UniformMotionConvolution, UniformMotionDeviation
+from fernn.layers.convolution import RepeatedUpsampling, ZeroUpsampling
+from fernn.layers.velocity_pairs import (
+    MagnitudeConvolution,
+    PairConvolution,
+    UniformMotionConvolution,
+    UniformMotionDeviation,
+)
 
 
 class Parts(ABC):

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fernn.layers.convolution import ZeroUpsampling
 from fernn.layers.scale import FACTORS, ScaleConvolution, ScaleHead
-from fernn.layers.upsampling import ZeroUpsampling
 from fernn.models.dynamics.networks import Parts, ResNet, UNet, decoder, encoder
 
 
@@ -21,8 +21,8 @@ class ScaleNetwork(nn.Module):
         self.body = body
 
     def forward(self, frames: Tensor) -> Tensor:
-        """The field (b, 2, h, w) that follows ``frames`` (b, t, 2, h, w)."""
-        return self.body(scale_levels(frames))
+        """The field (b, 2, h, w) that follows ``frames`` (b, t * 2, h, w)."""
+        return self.body(scale_levels(frames.unflatten(1, (-1, 2))))
 
 
 def scale_levels(frames: Tensor) -> Tensor:

@@ -68,7 +68,8 @@ class SVG(nn.Module):
 
     def _read(self, codes: Tensor, noise: Tensor) -> tuple[list[Tensor], States, Tensor]:
         """The codes predicted from true ones (b, n, code), the states after them, and the KL terms (b,), summed."""
-        states, predicted, terms = self.start(codes[:, 0]), [], []
+        networks = (self.frame_predictor, self.prior, self.posterior)
+        states, predicted, terms = States(*(network.start(codes[:, 0]) for network in networks)), [], []
         for i in range(1, codes.shape[1]):
             code, states, term = self.step(codes[:, i - 1], codes[:, i], noise[:, i - 1], states)
             predicted.append(code)
@@ -89,10 +90,6 @@ class SVG(nn.Module):
             predicted, states, _ = self.step(code, None, draw, states)
             frames.append(self.decoder(predicted, skips))
         return torch.stack(frames, dim=1)
-
-    def start(self, like: Tensor) -> States:
-        """All states zero."""
-        return States(self.frame_predictor.start(like), self.prior.start(like), self.posterior.start(like))
 
     def step(
         self, code: Tensor, following: Tensor | None, noise: Tensor, states: States

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad
 
+from fernn.config import Config
 from fernn.layers.conditional import identity_conditioning
-from fernn.models.base import require_at_least
 from fernn.models.noether.quantities import ComparedWith, conservation_loss
 
 InnerOptimizer = Literal["sgd", "adam"]
@@ -39,7 +39,7 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True)
-class InnerSteps:
+class InnerSteps(Config):
     """How a sample is tailored before the prediction that counts."""
 
     steps: int = 1
@@ -50,9 +50,8 @@ class InnerSteps:
     optimizer: InnerOptimizer = "sgd"
     compared: ComparedWith = "previous"
 
-    def __post_init__(self) -> None:
-        require_at_least(0, inner_steps=self.steps, inner_lr=self.lr)
-        require_at_least(1, inner_clips=self.clips)
+    place = "inner_"
+    least = {"steps": 0, "lr": 0, "clips": 1}
 
 
 @dataclass

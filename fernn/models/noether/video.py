@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fernn.models.base import ModelConfig, require_at_least
+from fernn.models.base import ModelConfig
 from fernn.models.noether.quantities import ComparedWith, FrameQuantity
 from fernn.models.noether.svg import SVG
 from fernn.models.noether.tailoring import InnerSteps, Rollout, TailoredNetwork
@@ -76,10 +76,13 @@ class NoetherConfig(ModelConfig):
     kl_weight: float = 1e-4
     channels: int = 3
 
+    least = {
+        "embedding_dimensions": 1, "embedding_width": 1, "embedding_frames": 1, "code": 1, "latent": 1, "recurrent": 1,
+        "channels": 1, "kl_weight": 0,
+    }  # fmt: skip
+
     def __post_init__(self) -> None:
-        counted = ("embedding_dimensions", "embedding_width", "embedding_frames", "code", "latent", "recurrent")
-        require_at_least(1, **{name: getattr(self, name) for name in (*counted, "channels")})
-        require_at_least(0, kl_weight=self.kl_weight)
+        super().__post_init__()
         if not self.widths or len(self.widths) != len(self.depths) or min(*self.widths, *self.depths) < 1:
             raise ValueError(f"widths and depths must be as many, each 1 or more, got {self.widths} and {self.depths}")
         self.inner()
