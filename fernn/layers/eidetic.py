@@ -134,14 +134,12 @@ class EideticPass:
         if self._history is None:
             self._history = History(state, self._num_steps)
         self._history.append(state)
-        recalled: Tensor = norm(state + self._history.recall(queries))
-        return recalled
+        return norm(state + self._history.recall(queries))
 
 
 def normed(kernel: Kernel, norm: nn.GroupNorm, maps: Tensor | None) -> Tensor:
     """The convolved maps, normalised; of zeros (1, c, 1, 1, 1), since all places are alike."""
-    normalised: Tensor = norm(kernel.bias.view(1, -1, 1, 1, 1) if maps is None else kernel(maps))
-    return normalised
+    return norm(kernel.bias.view(1, -1, 1, 1, 1) if maps is None else kernel(maps))
 
 
 class History:

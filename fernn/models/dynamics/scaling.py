@@ -1,7 +1,6 @@
 """Networks on fields with five levels of scale."""
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
@@ -52,11 +51,8 @@ def gaussian(s: float) -> Tensor:
     return kernel / kernel.sum()
 
 
-@dataclass(frozen=True)
 class ScaleParts(Parts):
     """f(s w(x / s, t / s^2)) = s f(w)(x / s), approximately."""
-
-    kernel_size: int = 3
 
     def first(self, num_in: int, num_out: int) -> nn.Module:
         return ScaleConvolution(num_in, num_out, self.kernel_size)
