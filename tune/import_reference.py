@@ -14,7 +14,7 @@ import tyro
 from data.bucket import at_hand
 from data.files import sha256_of
 from data.manifest import Manifest
-from data.registry import data_set, read_corpus
+from data.registry import data_set
 from data.stream import Corpus
 from data.terminal import options_of
 from fernn.experiment import Experiment
@@ -88,7 +88,7 @@ def main(options: Options) -> int:
             origin = f"the weights in {options.weights}"
             published_network(weights, target.experiment.model, origin)  # refuses other weights before Ray starts
             with ray_runtime(None):
-                corpus = read_corpus(target.experiment.data, target.home, target.manifest)
+                corpus = data_set(target.experiment.data.name).read(target.home, target.manifest)
                 evaluate_weights(target.study, imported, weights, corpus)
     except USER_ERRORS as error:
         return refuse(error)

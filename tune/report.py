@@ -22,9 +22,8 @@ from tune.measures.registry import measured_results
 from tune.reporting.figures import study_figures
 from tune.reporting.html import page
 from tune.reporting.reproducibility_card import write_card
-from tune.reporting.system_tables import video_tables
 from tune.reporting.table import Table, marks, records
-from tune.reporting.tables import report_tables, results_table
+from tune.reporting.tables import report_tables, results_table, video_tables
 
 PAGE = "report.html"
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from data.registry import read_corpus
+from data.registry import data_set
 from data.stream import Corpus
 from data.terminal import options_of, progress, say
 from fernn.config import nearest
@@ -167,7 +167,7 @@ def _some(names: list[str]) -> str:
 def corpus_of(recorded: Recorded, given: str | None) -> Corpus:
     """The clips on which the cell was trained; raises StudyError or DataError where they are missing."""
     data = recorded.cell.experiment.data
-    return read_corpus(data, *find_data(recorded.study, data, recorded.cell.data_hash, given))
+    return data_set(data.name).read(*find_data(recorded.study, data, recorded.cell.data_hash, given))
 
 
 def device_for(recorded: Recorded) -> torch.device:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from data.errors import ArchiveError, DataError
 from data.sources.archives import extract_member, opened
-from data.sources.arrays import mapped_array
+from data.sources.arrays import OBJECTS, mapped_array
 from fernn.files.kinds import (
     LEGACY,
     NPY,
@@ -95,8 +95,7 @@ def _unpacked(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
         raise UnreadableError(f"it cannot be read ({error.__cause__}): get it again") from error
     if len(files) == 1:
         return _read(files[0], scratch, depth + 1)
-    read_member = _of_numpy if endings == {".npy"} else _of_torch
-    contents = [read_member(file, member.filename) for file, member in zip(files, members, strict=True)]
+    contents = [_one_of_several(file, member.filename) for file, member in zip(files, members, strict=True)]
     names = [PurePosixPath(member.filename).stem for member in members]
     if len(set(names)) < len(names):
         names = [member.filename for member in members]  # with their folders
@@ -104,19 +103,15 @@ def _unpacked(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
     return arrays, sum(size for _, size in contents)
 
 
-def _of_torch(path: Path, name: str) -> tuple[Any, int]:
+def _one_of_several(path: Path, name: str) -> tuple[Any, int]:
+    """The array, or that it is of Python objects: an error only where it is the one that is wanted."""
     try:
         return _read(path, path.parent, DEEPEST)
     except UnreadableError as error:
-        raise UnreadableError(f"in it {name}: {error}") from error
-
-
-def _of_numpy(path: Path, name: str) -> tuple[Any, int]:
-    """The array, or why it cannot be read: an error only where it is the one that is wanted."""
-    try:
-        return mapped_array(path), path.stat().st_size
-    except UnreadableError as error:
-        return error, path.stat().st_size
+        named = UnreadableError(f"in it {name}: {error}")
+        if str(error) != OBJECTS:
+            raise named from error
+        return named, path.stat().st_size
 
 
 def _is_data(member: zipfile.ZipInfo) -> bool:

@@ -15,11 +15,11 @@ from data.files import full_path, sha256_of
 from data.kth.annotations import ACTIONS, MIN_FRAMES, Video, read_annotation
 from data.kth.clips import Cut, decoded
 from data.kth.decode import GREY
-from data.kth.schema import SCHEMA, content_hash, count_by_split
+from data.kth.schema import HASHED, SCHEMA, count_by_split
 from data.kth.source import DATASET, OFFICIAL, Source, from_folder, from_server
 from data.manifest import Manifest, Remark
 from data.preparing.folders import alone_in, dataset_of, ready_in, versions_of, write_folder
-from data.preparing.frames import write_clips
+from data.preparing.frames import content_hash, write_clips
 from data.terminal import answer, options_of
 
 ROWS_PER_FILE = 256
@@ -95,7 +95,7 @@ def main(config: PrepareConfig) -> int:
 
 
 def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest:
-    annotated = [video for video in read_annotation(source.annotation) if not video.missing]
+    annotated = [video for video in read_annotation(source.annotation) if video.ranges]
     videos = [video for video in annotated if video.name in source.videos]
     if not videos:
         named = f"{len(annotated)} videos that {source.annotation} names"
@@ -118,7 +118,7 @@ def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest
         clips=count_by_split(row["person"] for row in rows),
         files=tuple(files),
         versions=versions_of(LIBRARIES),
-        hash=content_hash(source.dataset, size, rows),
+        hash=content_hash(f"{source.dataset} {size}", rows, HASHED),
         details={
             "grey": GREY,
             "annotation_sha256": sha256_of(source.annotation),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import tyro
 
-from data.registry import read_corpus
+from data.registry import data_set
 from data.stream import Corpus
 from data.terminal import options_of, progress, say
 from fernn.config import DATA, unknown_name
@@ -21,7 +21,7 @@ from tune.core.identity import record_folder
 from tune.core.protocol import find_study
 from tune.core.study import Cell, Study, StudyError
 from tune.engine.ray_tune import ray_runtime
-from tune.measures.measure import CellMeasurement, Measure, Results, S, ShownRow
+from tune.measures.measure import CellMeasurement, Measure, Results, S
 from tune.measures.registry import MEASURES
 from tune.planning.options import Records
 from tune.planning.preflight import check_tracking, tracking_uri
@@ -88,17 +88,19 @@ def main(name: str) -> int:
 
         with driver_lock(study.folder):
             study = replace(study, id=record_folder(study.folder))
-            with StudyView(study, uri) as view:
-                results = evaluate(measure, study, options, view)
+            view = StudyView(study, uri)
+            for line in view.log()[1]:
+                say(f"{line}; measuring continues")
+            results, behind = evaluate(measure, study, options, view)
     except KeyboardInterrupt:
         say("stopped: the results so far are kept, the same command continues")
         return 130
     except USER_ERRORS as error:
         return refuse(error)
     show(study, results, options.shared.json)
-    for line in view.behind:
+    for line in behind:
         say(line)
-    return 1 if view.behind else 0
+    return 1 if behind else 0
 
 
 def open_study(measure: Measure[S], options: Options[S]) -> Study:
@@ -138,10 +140,12 @@ def finished_study(options: EvaluationOptions) -> Study:
     return study
 
 
-def evaluate(measure: Measure[S], study: Study, options: Options[S], view: "StudyView") -> Results | None:
-    """Measure the chosen cells that are not measured yet, and update MLflow; returns all results of the study."""
+def evaluate(
+    measure: Measure[S], study: Study, options: Options[S], view: "StudyView"
+) -> tuple[Results | None, list[str]]:
+    """Measure the chosen cells that are not measured yet, and update MLflow; all results, a line where it is behind."""
     rows = model_rows(study)
-    cells = chosen_cells(study, rows, options.shared, view.mlflow.open)
+    cells = chosen_cells(study, rows, options.shared, view.ship)
     measurements = measure.measurements(study, cells, options.own)
     left = [measurement for measurement in measurements if measurement.result() is None]
     if left:
@@ -152,10 +156,10 @@ def evaluate(measure: Measure[S], study: Study, options: Options[S], view: "Stud
                 for measurement in left:
                     measurement.measure(corpus, advance)
     results = measure.results(study, [shown_row(row, cells) for row in rows], measurements[0].way)
-    changed = 0 if results is None else view.log(results)
-    if not left and changed == 0:
+    num_changed, behind = view.log(results)
+    if not (left or num_changed or behind):
         say(f"nothing to do: {len(measurements)} cells are measured, and MLflow shows them")
-    return results
+    return results, behind
 
 
 def chosen_cells(
@@ -194,12 +198,12 @@ def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
     raise StudyError(f"MLflow's 'best' of {name!r} is cell {key}, which study {study.name!r} has not finished")
 
 
-def shown_row(row: ModelRow, measured: Sequence[Cell]) -> ShownRow:
+def shown_row(row: ModelRow, measured: Sequence[Cell]) -> ModelRow:
     """The row with its chosen cells, or with only the registered cell where that has another learning rate."""
-    like = {"optim.lr": row.lr, "epochs": row.experiment.epochs, "seed": row.experiment.seed}
-    of_row = [cell for cell in measured if cell.experiment.override(like) == row.experiment]
-    others = [cell for cell in of_row if cell.experiment.optim.lr != row.lr]
-    return ShownRow(row, others) if others else ShownRow.of(row)
+    for lr, results in row.by_lr.items():
+        if lr != row.lr and (registered := [result for result in results if result.cell in measured]):
+            return replace(row, lr=lr, by_lr={lr: registered})
+    return row
 
 
 @contextmanager
@@ -208,7 +212,7 @@ def opened_data(study: Study, measurement: CellMeasurement, given: str | None) -
     cell = measurement.cell
     home, manifest = find_data(study, cell.experiment.data, cell.data_hash, given)
     with ray_runtime(None):
-        yield read_corpus(measurement.data, home, manifest)
+        yield data_set(measurement.data.name).read(home, manifest)
 
 
 def show(study: Study, results: Results | None, as_json: bool) -> None:

@@ -121,7 +121,7 @@ class LengthResults(Results[ModelLength]):
         def files() -> dict[str, bytes]:
             header = ("model", "learning_rate", "frame", "mean", "deviation", "n")
             rows = [
-                (model.label, model.lr, frame, *pair, len(model.cells))
+                (model.label, model.row.lr, frame, *pair, len(model.cells))
                 for model in models
                 for frame, pair in model.statistics.items()
             ]

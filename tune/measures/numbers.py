@@ -3,7 +3,6 @@
 ``docs/extend/measure.md`` has a worked example.
 """
 
-import json
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,7 +26,7 @@ class NumbersMeasurement(CellMeasurement):
     kind: "NumbersMeasure[Any]"
 
     def settings(self) -> Document:
-        return {"settings": json.loads(json.dumps(asdict(self.way)))}
+        return {"settings": asdict(self.way)}
 
     def num_units(self, corpus: Corpus) -> int:
         return self.kind.num_passes(self.way)

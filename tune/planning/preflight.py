@@ -5,8 +5,8 @@ from importlib.util import find_spec
 from tune.core.folder import Folder
 from tune.core.study import StudyError
 from tune.planning.options import Records
-from tune.services.addresses import DATABASES, SERVERS, check_database, check_scheme, check_server, normalized
-from tune.services.databases import MLFLOW, OPTUNA
+from tune.services.addresses import SERVERS, check_database, check_scheme, check_server, normalized
+from tune.services.databases import DATABASES, MLFLOW, OPTUNA
 
 
 def check_storage(folder: Folder) -> None:

@@ -41,7 +41,11 @@ def answers(study: Study) -> dict[str, Any]:
         "study": study.name,
         "marks": marks(study),
         "notes": notes(study),
-        "research_type": research_type(study, cells),
+        "research_type": {
+            "type": "experimental", "models": list(dict.fromkeys(study.model_label(one.cell) for one in cells)),
+            "num_cells": len(cells), "num_finished": sum(one.status == "done" for one in cells),
+            "num_imported": len(cells) - len(study.cells),
+        },
         "code": code(study, cells),
         "data": data(study),
         "hardware": machines,
@@ -50,15 +54,6 @@ def answers(study: Study) -> dict[str, Any]:
         "compute": compute(study, cells),
         "deviations": deviations(study, search_of(study)),
         "missing": missing(study, cells),
-    }
-
-
-def research_type(study: Study, cells: Sequence[CellStatus]) -> dict[str, Any]:
-    """The kind of study, and its size."""
-    return {
-        "type": "experimental", "models": list(dict.fromkeys(study.model_label(one.cell) for one in cells)),
-        "num_cells": len(cells), "num_finished": sum(one.status == "done" for one in cells),
-        "num_imported": len(cells) - len(study.cells),
     }  # fmt: skip
 
 
@@ -194,10 +189,9 @@ def compute(study: Study, cells: Sequence[CellStatus]) -> list[dict[str, Any]]:
 
 def _spent(label: str, group: Sequence[CellStatus]) -> dict[str, Any]:
     done = [one.result for one in group if one.status == "done"]
-    shares = {kind: [(result.held(kind), result.seconds) for result in done] for kind in ("cpus", "gpus")}
     known = {
-        kind: [held * seconds / 3600 for held, seconds in of_kind if held is not None]
-        for kind, of_kind in shares.items()
+        kind: [held * result.seconds / 3600 for result in done if (held := result.held(kind)) is not None]
+        for kind in ("cpus", "gpus")
     }
     return {
         "model": label,

@@ -11,9 +11,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from fernn.config import unknown_name
 from tune.core.study import StudyError
-from tune.services.databases import Package, ViewError, causes, check_usable, first_line, sqlite_file
+from tune.services.databases import DATABASES, Package, ViewError, causes, check_usable, first_line, sqlite_file
 
-DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https")
 NO_TRACKING = ("", "file", "databricks-uc", "uc")
 """Schemes that MLflow's client registers but that keep no runs any more."""

@@ -26,9 +26,8 @@ MISREAD = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, 
 LOCK_S = 5.0
 """Seconds to wait for another program's lock."""
 CONNECT_S = 5
-SCHEMES = ("sqlite", "postgresql", "mysql", "mariadb", "mssql")
-SERVERS = ("postgresql", "mysql", "mariadb")
-"""Databases whose drivers all take ``connect_timeout``."""
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+"""The schemes of the databases that both packages take."""
 MAGIC = b"SQLite format 3\x00"
 """The first bytes of a SQLite file."""
 SPOILED = "no such (table|column)|Could not decode"
@@ -70,12 +69,30 @@ OPTUNA = Package(
 )
 
 
+WAYS_OUT: dict[Condition, str] = {
+    "damaged": "python tune/sync.py --study {study} creates it again, and keeps the damaged file under another name",
+    "foreign": "it is not changed; name {package}'s database with {option}",
+    "locked": "end that program, or let the search try again; python tune/sync.py --study {study} also brings it up to "
+    "date",
+    "older": "python tune/sync.py --study {study} brings it to this version",
+    "newer": "install that version of {package}, then python tune/sync.py --study {study}",
+    "unwritable": "allow writing, then python tune/sync.py --study {study}",
+    "full": "make room, then python tune/sync.py --study {study}",
+    "away": "python tune/sync.py --study {study} brings it up to date when it can be used",
+}
+
+
 class ViewError(ConnectionError):
-    """A view that cannot be updated: its package, its address, its condition, and the reason in one line."""
+    """A view that cannot be updated: its package, its file or address, its condition, and the reason in one line."""
 
     def __init__(self, package: Package, address: str, condition: Condition, reason: str) -> None:
-        self.package, self.address, self.condition, self.reason = package, masked(address), condition, masked(reason)
-        super().__init__(f"{self.address} {self.reason}")
+        name = str((is_database(address) and sqlite_file(address)) or address)
+        self.package, self.condition, self.reason = package, condition, masked(reason)
+        super().__init__(f"{masked(name)} {self.reason}")
+
+    def way_out(self, study: str) -> str:
+        """What to do for the view of a study."""
+        return WAYS_OUT[self.condition].format(study=study, package=self.package.name, option=self.package.option)
 
 
 def sqlite_file(uri: str) -> Path | None:
@@ -93,7 +110,7 @@ def is_database(uri: str) -> bool:
     from sqlalchemy.exc import ArgumentError
 
     try:
-        return make_url(uri).get_backend_name() in SCHEMES
+        return make_url(uri).get_backend_name() in DATABASES
     except ArgumentError:
         return False
 
@@ -104,28 +121,22 @@ def check_usable(package: Package, uri: str, *, study: str = "", whole: bool = F
     A database that does not exist yet is usable. An MLflow server is not checked. A database in the same storage as
     the folder ``study`` must not be a link that leads out of the storage.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
     if not is_database(uri):
         return
-    try:
+    with view_errors(package, uri):
         file = sqlite_file(uri)
         if file is None:
             revision = server_revision(uri)
         else:
             _check_link(package, file, study)
             revision = file_revision(package, file, whole)
-    except ViewError:
-        raise
-    except (sqlite3.Error, SQLAlchemyError, ImportError, OSError) as error:
-        raise view_error(package, uri, error) from error
     head, revisions = package.revisions() if revision is not None else (None, set[str]())
     if revision == head:
         return
     condition: Condition = "older" if revision in revisions else "newer"
     installed = version(package.name.lower())
     reason = f"has the schema of {condition} versions of {package.name} ({revision}), {installed} is installed"
-    raise ViewError(package, display_name(uri), condition, reason)
+    raise ViewError(package, uri, condition, reason)
 
 
 def _check_link(package: Package, file: Path, study: str) -> None:
@@ -179,31 +190,26 @@ def server_revision(uri: str) -> str | None:
     from sqlalchemy import create_engine, make_url
     from sqlalchemy.pool import NullPool
 
-    waits: dict[str, Any] = {"connect_timeout": CONNECT_S} if make_url(uri).get_backend_name() in SERVERS else {}
+    has_timeout = make_url(uri).get_backend_name() in ("postgresql", "mysql")  # of all their drivers
+    waits: dict[str, Any] = {"connect_timeout": CONNECT_S} if has_timeout else {}
     with create_engine(uri, poolclass=NullPool, connect_args=waits).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def display_name(uri: str) -> str:
-    """The database's name in messages: its file, or its address."""
-    return str((is_database(uri) and sqlite_file(uri)) or uri)
-
-
 def view_error(package: Package, uri: str, error: BaseException) -> ViewError:
     """The ViewError that explains an error of the view at ``uri``."""
-    name = display_name(uri)
     for cause in causes(error):
         if isinstance(cause, ViewError):
             return cause
         if isinstance(cause, sqlite3.Error):
-            return ViewError(package, name, *_sqlite_condition(cause))
+            return ViewError(package, uri, *_sqlite_condition(cause))
         if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
-            return ViewError(package, name, "full", DISK_FULL)
+            return ViewError(package, uri, "full", DISK_FULL)
         if isinstance(cause, PermissionError):
-            return ViewError(package, name, "unwritable", f"cannot be written: {first_line(cause)}")
+            return ViewError(package, uri, "unwritable", f"cannot be written: {first_line(cause)}")
         if isinstance(cause, MISREAD) and is_database(uri) and sqlite_file(uri) is not None:
-            return ViewError(package, name, "damaged", f"is damaged ({error_text(cause)})")
-    return ViewError(package, name, "away", _server_reason(error))
+            return ViewError(package, uri, "damaged", f"is damaged ({error_text(cause)})")
+    return ViewError(package, uri, "away", _server_reason(error))
 
 
 DISK_FULL = "has no room: the disk is full"

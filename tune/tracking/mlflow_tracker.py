@@ -109,7 +109,7 @@ class Tracker:
         study = self.study
         done = study.folder.each(lambda cell: study.cell_folder(cell).done() is not None, study.cells)
         for cell, is_done in zip(study.cells, done, strict=True):
-            run = self.tree.get(f"cell/{cell.key}")
+            run = self.tree.runs.get(f"cell/{cell.key}")
             if is_done:
                 if run is None or run.info.status != "FINISHED":
                     self.finish(cell)
@@ -194,7 +194,7 @@ class Tracker:
         self.tree.set_tags("study", {MLFLOW_RUN_NOTE: bullets(notes(self.study))})
         for row in rows:
             metric, node, note = row.metric, f"model/{row.label}", ui_views.model_note(self.study, row)
-            register(self.client, self.study, row, self.run(f"cell/{row.best.key}").info.run_id, note)
+            register(self.client, self.study, row, self.tree.read(f"cell/{row.best.key}").info.run_id, note)
             spread = metric.spread(row.test, row.test_deviation)
             self.tree.set_tags(node, {MLFLOW_RUN_NOTE: note, ui_views.spread_tag(metric): spread})
             self.tree.set_metrics(node, row.summary(), *moment)
@@ -220,18 +220,6 @@ class Tracker:
         for name, value in values.items():
             if experiment.tags.get(name) != value:
                 self.client.set_experiment_tag(experiment.experiment_id, name, value)
-
-    def links(self) -> dict[str, str]:
-        """The addresses of the saved views."""
-        return ui_views.links(self.uri, self.experiment_id)
-
-    def run(self, node: str) -> Run:
-        """The node's run as MLflow has it now; raises KeyError where there is none."""
-        return self.tree.read(node)
-
-    def close(self, complete: bool) -> None:
-        """End every open run, FINISHED or KILLED."""
-        self.tree.close(complete)
 
     def _log_artifacts(self, run: Run, cell: Cell, folder: CellFolder) -> None:
         with tempfile.TemporaryDirectory() as scratch:

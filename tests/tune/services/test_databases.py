@@ -13,7 +13,6 @@ from tune.services.databases import (
     OPTUNA,
     ViewError,
     check_usable,
-    display_name,
     first_line,
     is_database,
     sqlite_file,
@@ -80,7 +79,8 @@ def test_a_link_out_of_the_studys_storage_is_foreign(tmp_path):
 
 
 def test_addresses_of_files_databases_and_servers():
-    assert str(sqlite_file("sqlite:////a/b.db")) == display_name("sqlite:////a/b.db") == "/a/b.db"
+    assert str(sqlite_file("sqlite:////a/b.db")) == "/a/b.db"
+    assert str(ViewError(OPTUNA, "sqlite:////a/b.db", "full", "has no room")) == "/a/b.db has no room"
     assert sqlite_file("sqlite://") is None and sqlite_file("postgresql://u@h/x") is None
     assert is_database("postgresql://u@h/x") and not is_database("http://h") and not is_database("mlruns")
 
