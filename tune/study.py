@@ -18,8 +18,7 @@ from tune.core.protocol import find_study
 from tune.core.study import Study
 from tune.reporting.compare import print_comparison
 from tune.reporting.export import export
-from tune.reporting.listing import print_list
-from tune.reporting.overview import print_study
+from tune.reporting.overview import print_list, print_study
 
 
 @dataclass(frozen=True, kw_only=True)
