@@ -26,12 +26,7 @@ class Experiment(Config):
     seed: int = 0
     precision: Precision = "float32"
 
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        if self.seed < 0:
-            raise ValueError(f"seed must be 0 or more, got {self.seed}")
+    least = {"epochs": 1, "batch_size": 1, "seed": 0}
 
     def override(self, values: Mapping[str, Any]) -> Self:
         """As :meth:`Config.override`; "data.name", "model" (or "model.name") and "optim.name" take registered names.

@@ -94,31 +94,6 @@ class VelocityGrid:
         return [f"V{k}" for k in self.ranges] + ["_".join(parts) for parts in product(*names)]
 
 
-@dataclass(frozen=True)
-class VelocityReadings:
-    """The test metric by velocity, of one model or as a mean over several."""
-
-    grid: VelocityGrid
-    lines: Lines
-    """All that :func:`measure` ended with."""
-
-    @property
-    def rows(self) -> list[Sequence[float]]:
-        """Row i, column j: the metric at the grid's velocity (i, j)."""
-        return [self.lines[name] for name in self.grid.rows()]
-
-    def by_name(self) -> dict[str, float]:
-        """The metric by the name of its reading, see :meth:`VelocityGrid.names`."""
-        return dict(zip(self.grid.names(), chain(self.lines[DRAWN], *self.rows), strict=True))
-
-    @classmethod
-    def mean(cls, several: Sequence[Self]) -> Self:
-        """The mean over models, entry by entry; all must have the same grid."""
-        first = several[0]
-        lines = {name: np.mean([model.lines[name] for model in several], axis=0).tolist() for name in first.lines}
-        return cls(first.grid, lines)
-
-
 def measure(
     run: Run, clips: MovingClips, grid: VelocityGrid, known: Lines, advance: Callable[[int], None]
 ) -> Iterator[dict[str, Sequence[float]]]:

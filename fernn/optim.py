@@ -19,11 +19,8 @@ class OptimConfig(Config):
 
     weight_decay = 0.0
     decay = 1.0
-
-    def __post_init__(self) -> None:
-        for name in ("lr", "clip_norm"):
-            if getattr(self, name) is not None and not getattr(self, name) > 0:
-                raise ValueError(f"optim.{name} must be above 0, got {getattr(self, name)}")
+    place = "optim."
+    positive = ("lr", "clip_norm")
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Adam:
         """A fresh optimizer of the parameters."""
@@ -56,10 +53,10 @@ class DecayingAdamConfig(OptimConfig):
     """Added to the gradient, as a multiple of the weight (L2, not decoupled)."""
     decay: float = 0.9
 
+    least = {"weight_decay": 0}
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.weight_decay < 0:
-            raise ValueError(f"optim.weight_decay must be 0 or more, got {self.weight_decay}")
         if not 0 < self.decay <= 1:
             raise ValueError(f"optim.decay must be above 0 and at most 1, got {self.decay}")
 

@@ -8,7 +8,8 @@ It changes nothing. The exit code is 0 where nothing is broken, 1 where somethin
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -65,14 +66,15 @@ def main() -> int:
     for result in results(options):
         done.append(result)
         show(out, result)
+    diagnosis = document(done)
     if options.json:
-        print_document(document(done))
+        print_document(diagnosis)
     else:
-        show_end(out, done)
+        show_end(out, diagnosis)
     sys.stdout.flush()
     if any(result.stuck for result in done):
         os._exit(1)  # the thread of a check that hangs would keep the process from ending
-    return 1 if count(done, "broken") else 0
+    return 1 if diagnosis["broken"] else 0
 
 
 def results(options: Options) -> Iterator[Result]:
@@ -108,7 +110,7 @@ def checks(options: Options) -> Sequence[Check]:
     return (
         Check("CPUs", machine.processors),
         Check("memory", machine.memory),
-        Check("GPU", machine.gpus, machine.GPU_S + machine.DRIVER_S + 10),
+        Check("GPU", machine.gpus, machine.GPU_S + 10),
         Check("shared memory", machine.shared_memory),
         Check("temporary files", machine.scratch),
         Check("home", machine.home),
@@ -130,25 +132,20 @@ def show(out: Console, result: Result) -> None:
         out.print(f"    {masked(finding.way_out)}", markup=False, style="dim")
 
 
-def show_end(out: Console, done: Sequence[Result]) -> None:
-    """Print the numbers of faults, and the command to run next."""
-    num_broken, num_warnings = count(done, "broken"), count(done, "warning")
-    warnings = f", {num_warnings} warnings" if num_warnings else ""
-    out.print((f"{num_broken} broken" if num_broken else "nothing is broken") + warnings)
-    if not num_broken:
-        has_data = any(result.name == "data" and "clips" in result.finding.text for result in done)
-        out.print(f"next: {NEXT if has_data else FIRST}", markup=False)
-
-
-def count(done: Sequence[Result], verdict: Verdict) -> int:
-    """The number of findings with the verdict."""
-    return sum(result.finding.verdict == verdict for result in done)
-
-
 def document(done: Sequence[Result]) -> dict[str, Any]:
-    """All findings as one JSON document."""
+    """All findings, and the numbers of faults, as one JSON document."""
+    verdicts = Counter(result.finding.verdict for result in done)
     rows = [{"check": result.name, **asdict(result.finding), "seconds": round(result.seconds, 3)} for result in done]
-    return {"broken": count(done, "broken"), "warnings": count(done, "warning"), "checks": rows}
+    return {"broken": verdicts["broken"], "warnings": verdicts["warning"], "checks": rows}
+
+
+def show_end(out: Console, diagnosis: Mapping[str, Any]) -> None:
+    """Print the numbers of faults, and the command to run next."""
+    warnings = f", {diagnosis['warnings']} warnings" if diagnosis["warnings"] else ""
+    out.print((f"{diagnosis['broken']} broken" if diagnosis["broken"] else "nothing is broken") + warnings)
+    if not diagnosis["broken"]:
+        has_data = any(row["check"] == "data" and "clips" in row["text"] for row in diagnosis["checks"])
+        out.print(f"next: {NEXT if has_data else FIRST}", markup=False)
 
 
 if __name__ == "__main__":

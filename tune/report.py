@@ -14,17 +14,16 @@ from dataclasses import dataclass
 from data.terminal import options_of
 from tune.analysis.plotting import png, svg
 from tune.analysis.published import deviations
-from tune.analysis.report_table import bullets, csv_text, grid
 from tune.commands.search import USER_ERRORS, refuse
+from tune.core.console import bullets, csv_text, grid
 from tune.core.folder import Folder
 from tune.core.protocol import find_study
 from tune.measures.registry import measured_results
 from tune.reporting.figures import study_figures
 from tune.reporting.html import page
 from tune.reporting.reproducibility_card import write_card
-from tune.reporting.system_tables import video_tables
 from tune.reporting.table import Table, marks, records
-from tune.reporting.tables import report_tables, results_table
+from tune.reporting.tables import report_tables, results_table, video_tables
 
 PAGE = "report.html"
 

@@ -8,7 +8,6 @@ version is left as it is. A second run changes nothing.
 """
 
 import sys
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -17,12 +16,12 @@ from tune.commands.search import USER_ERRORS, refuse
 from tune.core.console import masked, print_document
 from tune.core.driver import driver_lock
 from tune.core.identity import record_folder
-from tune.core.protocol import find_study, known_studies
+from tune.core.protocol import find_study
 from tune.core.study import Study
 from tune.planning.options import Records
 from tune.planning.preflight import check_views, optuna_storage, tracking_uri
-from tune.services.databases import MLFLOW, OPTUNA, Package, ViewError, sqlite_file, view_errors
-from tune.services.repair import REPLACED, rebuild, repair_file
+from tune.services.databases import MLFLOW, OPTUNA
+from tune.services.repair import ship_repaired
 
 
 @dataclass(frozen=True)
@@ -75,35 +74,6 @@ def sync(study: Study, records: Records) -> list[str]:
     if url := optuna_storage(records):
         tasks.append(partial(ship_repaired, OPTUNA, url, study, partial(mirror, study)))
     return lines_of(study, *tasks)
-
-
-def ship_repaired(package: Package, uri: str, study: Study, ship: Callable[[str], None]) -> None:
-    """Repair the database if needed, then ship to it; raises ViewError where that is not possible yet.
-
-    A database whose damage shows only while shipping is replaced if shipping to a new one succeeds.
-    """
-    with view_errors(package, uri):
-        _say_repairs(package, uri, study, repair_file(package, uri, study.folder.root))
-        try:
-            ship(uri)
-        except ViewError as error:
-            if error.condition != "damaged" or (file := sqlite_file(uri)) is None:
-                raise
-            moved_to = rebuild(package, file, ship)
-            _say_repairs(package, uri, study, [f"{package.name}: {error}: moved to {moved_to}, and {REPLACED}"])
-
-
-def _say_repairs(package: Package, uri: str, study: Study, repairs: Sequence[str]) -> None:
-    for line in repairs:
-        say(masked(line))
-    if any(line.endswith(REPLACED) for line in repairs):
-        artifacts = study.folder / "mlflow-artifacts"  # of runs in a database
-        if package is MLFLOW and artifacts.exists():
-            say(f"MLflow: files of the runs of before stay beside the new ones in {artifacts.root}")
-        storage = study.folder.root.rpartition("/")[0]
-        others = [name for name in known_studies(storage) if name != study.name]
-        if others and f"{storage}/" in uri:
-            say(f"{package.name}: other studies come back with python tune/sync.py each: {', '.join(others)}")
 
 
 if __name__ == "__main__":

@@ -13,13 +13,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from data.errors import ArchiveError, DataError
 from data.sources.archives import extract_member, opened
-from data.sources.arrays import mapped_array
+from data.sources.arrays import OBJECTS, mapped_array
 from fernn.files.kinds import (
     LEGACY,
     NPY,
@@ -35,6 +33,7 @@ from fernn.files.kinds import (
     unpacked_size,
 )
 from fernn.files.torch_files import load_torch
+from fernn.files.weights import read
 
 Array = Tensor | NDArray[Any]
 ARRAYS = (Tensor, np.ndarray)
@@ -72,10 +71,7 @@ def _read(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
     if kind == NPY:
         return mapped_array(path), size
     if kind == SAFETENSORS:
-        try:
-            return load_file(path), size
-        except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
-            raise UnreadableError("it cannot be read: it is cut short or damaged: get it again") from error
+        return read(path), size
     if kind in (NPZ, ZIP) and depth < DEEPEST:
         return _unpacked(path, scratch, depth)
     raise refusal(kind)
@@ -99,8 +95,7 @@ def _unpacked(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
         raise UnreadableError(f"it cannot be read ({error.__cause__}): get it again") from error
     if len(files) == 1:
         return _read(files[0], scratch, depth + 1)
-    read = _of_numpy if endings == {".npy"} else _of_torch
-    contents = [read(file, member.filename) for file, member in zip(files, members, strict=True)]
+    contents = [_one_of_several(file, member.filename) for file, member in zip(files, members, strict=True)]
     names = [PurePosixPath(member.filename).stem for member in members]
     if len(set(names)) < len(names):
         names = [member.filename for member in members]  # with their folders
@@ -108,19 +103,15 @@ def _unpacked(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
     return arrays, sum(size for _, size in contents)
 
 
-def _of_torch(path: Path, name: str) -> tuple[Any, int]:
+def _one_of_several(path: Path, name: str) -> tuple[Any, int]:
+    """The array, or that it is of Python objects: an error only where it is the one that is wanted."""
     try:
         return _read(path, path.parent, DEEPEST)
     except UnreadableError as error:
-        raise UnreadableError(f"in it {name}: {error}") from error
-
-
-def _of_numpy(path: Path, name: str) -> tuple[Any, int]:
-    """The array, or why it cannot be read: an error only where it is the one that is wanted."""
-    try:
-        return mapped_array(path), path.stat().st_size
-    except UnreadableError as error:
-        return error, path.stat().st_size
+        named = UnreadableError(f"in it {name}: {error}")
+        if str(error) != OBJECTS:
+            raise named from error
+        return named, path.stat().st_size
 
 
 def _is_data(member: zipfile.ZipInfo) -> bool:

@@ -25,6 +25,8 @@ SCHEMA = columns(
 float32 in the order (frame, component, row, column): u to the right, v up, the first row on top."""
 FILE = "tiles.parquet"
 TILES, BREAKS = "tiles", "breaks"
+MOST_LAND = 0.5
+"""Tiles with a larger share of land are left out."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,8 @@ def content_hash(dataset: str, tiles: Sequence[Tile]) -> str:
 
 
 def cut(
-    region: str, fields: Frames, size: int, land: NDArray[np.bool_] | None = None, most_land: float = 0.5,
-    breaks: tuple[int, ...] = (),
-) -> list[Tile]:  # fmt: skip
+    region: str, fields: Frames, size: int, land: NDArray[np.bool_] | None = None, breaks: tuple[int, ...] = ()
+) -> list[Tile]:
     """The tiles of a region's fields (t, 2, h, w), without those that are mostly land; the rest is cut off evenly.
 
     Raises DataError where the region is smaller than a tile.
@@ -99,7 +100,7 @@ def cut(
     for row, column in product(range(height // size), range(width // size)):
         place = np.s_[top + row * size : top + (row + 1) * size, left + column * size : left + (column + 1) * size]
         share = 0.0 if land is None else float(land[place].mean())
-        if share <= most_land:
+        if share <= MOST_LAND:
             frames = np.ascontiguousarray(fields[(..., *place)], dtype=np.float32)
             tiles.append(Tile(f"{region}/{row}/{column}", frames, share, breaks))
     return tiles

@@ -7,21 +7,19 @@ The order of a training epoch comes from the stream ("windows", seed, epoch), th
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import ArrayLike, NDArray
-from ray.data.collate_fn import NumpyBatchCollateFn
 
 from data.data_set import SPLITS, DataSet, by_split
 from data.errors import DataError
 from data.fields.schema import SCHEMA, TILES, Tile, breaks_of, read_tiles
 from data.fields.windows import Window, count_windows, cut_at, frames_used, is_held_out, windows
 from data.manifest import Manifest
-from data.stream import Stream, batches
+from data.stream import Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import FieldsConfig
 from fernn.experiment import Split
@@ -42,11 +40,6 @@ class Fields:
         return FieldStream(self, data, batch_size)
 
 
-def read_fields(folder: Path, manifest: Manifest) -> Fields:
-    """The tiles of a prepared folder."""
-    return Fields(read_tiles(folder, manifest))
-
-
 def num_windows(data: FieldsConfig, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
     """How many windows each split has, by the tiles' lengths; without them, the most that the config allows."""
     if manifest is not None:
@@ -55,7 +48,10 @@ def num_windows(data: FieldsConfig, manifest: Manifest | None, is_demo: bool) ->
     return by_split((train, validation, test + (domain if data.domain else 0)))
 
 
-fields_data_set = partial(DataSet, schema=lambda data: SCHEMA, num_clips=num_windows, read=read_fields)
+fields_data_set = partial(
+    DataSet, schema=lambda data: SCHEMA, num_clips=num_windows,
+    read=lambda folder, manifest: Fields(read_tiles(folder, manifest)),
+)  # fmt: skip
 """A data set of tiles of velocity fields."""
 
 
@@ -120,8 +116,18 @@ class FieldStream(Stream):
         }  # fmt: skip
         if labels is not None:
             columns |= {name: np.ascontiguousarray(labels[:, place]) for place, name in enumerate(LABELS)}
-        moments = self.moments if self.data.standardised else (0.0, 1.0)
-        return batches(pa.table(columns), self.batch_size, CutWindows(self.corpus.tiles, self.data.num_frames, moments))
+        return batches(pa.table(columns), self.batch_size, self._cut)
+
+    def _cut(self, rows: Rows) -> Batch:
+        """The clips (b, t, 2, h, w) of the windows that rows name."""
+        named = [(self.corpus.tiles[tile], start) for tile, start in zip(rows["tile"], rows["start"], strict=True)]
+        frames = np.stack([tile.frames[start : start + self.data.num_frames] for tile, start in named])
+        mean, deviation = self.moments if self.data.standardised else (0.0, 1.0)
+        clips = torch.from_numpy(frames).sub_(mean).div_(deviation)
+        labels = np.zeros((len(named), 0), np.float32)
+        if LABELS[0] in rows:
+            labels = np.stack([rows[name] for name in LABELS], 1)
+        return Batch(clips, torch.from_numpy(labels), [window_name((tile.name, start)) for tile, start in named])
 
 
 def shift_of(window: Window, deviation: float) -> NDArray[np.float64]:
@@ -134,20 +140,3 @@ def shift_of(window: Window, deviation: float) -> NDArray[np.float64]:
 def window_name(window: Window) -> str:
     """The tile and the first frame: "atlantic/0/2@17"."""
     return f"{window[0]}@{window[1]}"
-
-
-class CutWindows(NumpyBatchCollateFn):
-    """Turns rows that name windows into a batch of clips (b, t, 2, h, w)."""
-
-    def __init__(self, tiles: Sequence[Tile], num_frames: int, moments: tuple[float, float]) -> None:
-        self.tiles, self.num_frames, self.moments = tiles, num_frames, moments
-
-    def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
-        chosen = list(zip(rows["tile"].tolist(), rows["start"].tolist(), strict=True))
-        frames = np.stack([self.tiles[tile].frames[start : start + self.num_frames] for tile, start in chosen])
-        mean, deviation = self.moments
-        clips = torch.from_numpy(frames).sub_(mean).div_(deviation)
-        names = [name for name in LABELS if name in rows]
-        labels = np.stack([rows[name] for name in names], 1) if names else np.zeros((len(chosen), 0), np.float32)
-        ids = [window_name((self.tiles[tile].name, start)) for tile, start in chosen]
-        return Batch(clips, torch.from_numpy(labels), ids)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,9 @@ class Choice:
         return dict(json.loads(json.dumps(asdict(self))))
 
 
+NEAREST = Choice()
+
+
 @dataclass(frozen=True)
 class Level:
     """The level that is read: ``depth`` in metres below the surface, None where the file has other units."""
@@ -72,7 +75,7 @@ def same_level(level: Level | None, other: Level | None) -> bool:
 
 
 def one_of_each(
-    path: Path, velocity: xr.DataArray, others: tuple[str, ...], choice: Choice
+    path: Path, velocity: xr.DataArray, others: Sequence[str], choice: Choice
 ) -> tuple[dict[str, int], Level | None, dict[str, str]]:
     """The place along each of the dimensions, the level, and the values chosen along the others.
 
@@ -82,7 +85,8 @@ def one_of_each(
     places = {name: _place(path, name, along[name], velocity.sizes[name], choice) for name in others}
     levels = {name: coordinate for name, coordinate in along.items() if coordinate is not None and is_level(coordinate)}
     scalars = {str(name): coordinate for name, coordinate in velocity.coords.items() if coordinate.ndim == 0}
-    level = _level_alone(scalars.values())
+    alone = next(filter(is_level, scalars.values()), None)  # of a field that has but one level
+    level = None if alone is None or alone.dtype.kind not in "fiu" else _level(alone, 0)
     for name, coordinate in levels.items():
         level = _level(coordinate, places[name])
     _require_used(path, velocity, along, choice, level)
@@ -144,12 +148,6 @@ def _level(levels: xr.DataArray, place: int) -> Level:
     _, metres = _scale(levels)
     depth = None if metres is None else float(_depths(levels)[place] * metres) + 0.0
     return Level(str(levels.name), float(np.atleast_1d(levels.to_numpy())[place]), depth, levels.size)
-
-
-def _level_alone(scalars: Iterable[xr.DataArray]) -> Level | None:
-    """The level of a field that has but one, which is no dimension of it."""
-    levels = next(filter(is_level, scalars), None)
-    return None if levels is None or levels.dtype.kind not in "fiu" else _level(levels, 0)
 
 
 def _nearest(path: Path, levels: xr.DataArray, depth: float | None) -> int:

@@ -15,21 +15,18 @@ from typing import Annotated, Any
 import tyro
 
 from data.errors import DataError, DownloadError, ManifestError
-from data.fields.schema import Tile, cut, write_tiles
+from data.fields.schema import MOST_LAND, Tile, cut, write_tiles
 from data.files import full_path, sha256_of
 from data.manifest import MANIFEST, Manifest
 from data.ocean.account import lines_of, masked_at_times, spelled
-from data.ocean.levels import Choice
+from data.ocean.levels import NEAREST, Choice
 from data.ocean.opening import netcdf_files
 from data.ocean.regions import read_regions
 from data.preparing.folders import ready_or_made
 from data.terminal import answer, options_of, say
 
 DATASET = "ocean-currents"
-MOST_LAND = 0.5
-"""Tiles with a larger share of land are left out."""
 LIBRARIES = ("pyarrow", "xarray", "cf-xarray", "cftime", "h5netcdf", "scipy")
-NEAREST = Choice()
 
 
 @dataclass(frozen=True)
@@ -75,20 +72,15 @@ def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64,
         return write(folder, netcdf_files(source), size, str(source), choice=choice)
 
     def check(ready: Manifest) -> None:
-        if files is not None or choice != NEAREST:
-            _require_choice(folder, ready, choice)
+        made = ready.details.get("choice", NEAREST.facts())
+        if (files is not None or choice != NEAREST) and made != choice.facts():
+            choices = f"{spelled(made)}, asked for is {spelled(choice.facts())}"
+            raise DataError(f"{folder} was prepared with {choices}: choose another output folder")
         require_same(folder, ready, files)
         if "choice" not in ready.details:
             say(f"{folder} is of an earlier version, which wrote no choices down: delete it to make it again")
 
     return _told(folder, ready_or_made(folder, DATASET, make, check))
-
-
-def _require_choice(folder: Path, manifest: Manifest, choice: Choice) -> None:
-    made, asked = manifest.details.get("choice", NEAREST.facts()), choice.facts()
-    if made != asked:
-        choices = f"{spelled(made)}, asked for is {spelled(asked)}"
-        raise DataError(f"{folder} was prepared with {choices}: choose another output folder")
 
 
 def require_same(folder: Path, manifest: Manifest, files: Path | str | None) -> None:
@@ -132,7 +124,7 @@ def write(
     tiles: list[Tile] = []
     facts = {}
     for region in read_regions(paths, choice):
-        squares = cut(region.name, region.fields, size, region.land, MOST_LAND, region.breaks)
+        squares = cut(region.name, region.fields, size, region.land, region.breaks)
         tiles += squares
         facts[region.name] = {
             "frames": len(region.fields), "pixels": list(region.land.shape), "land": float(region.land.mean()),

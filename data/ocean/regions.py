@@ -6,21 +6,49 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.fields.schema import Frames
-from data.ocean.components import NoFields
-from data.ocean.levels import Choice, same_level
-from data.ocean.names import names_of
-from data.ocean.parts import Part, read_parts
-from data.ocean.times import NO_STEP, UNDATED, Timeline, timeline
+from data.ocean.axes import axes_of, with_coordinates
+from data.ocean.components import Chosen, NoFields, chosen
+from data.ocean.grid import Grid, grid_of
+from data.ocean.levels import NEAREST, Choice, Level, one_of_each, same_level
+from data.ocean.opening import names_of, opened, text_of
+from data.ocean.speeds import factor_of, speeds_of
+from data.ocean.times import NO_STEP, UNDATED, Timeline, Times, timeline, times_of
 from data.terminal import say
 
 MOST_MASKED = 0.5
 """A time at which a larger share of a region's water has no value is a gap, as if its file were missing."""
 SAME = 1e-5
 """Velocities that differ by less are equal, m/s, and this share of them."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A component, "u" or "v", in a file: velocities (t, h, w), NaN where it has none; the first row in the north."""
+
+    path: Path
+    component: str
+    currents: Chosen
+    """Of the file."""
+    values: Frames
+    outside: int
+    """Values outside of valid_min, valid_max or valid_range, which are missing."""
+    units: str
+    """As they stand in the file, empty where there are none."""
+    times: Times
+    grid: Grid
+    level: Level | None
+    selected: Mapping[str, str]
+    """Values along other dimensions, and the member of an ensemble where the file has one alone."""
+
+    @property
+    def name(self) -> str:
+        """The variable's."""
+        return self.currents.names[self.component]
 
 
 @dataclass(frozen=True)
@@ -38,13 +66,13 @@ class Region:
     facts: Mapping[str, Any]
 
 
-def read_regions(files: Sequence[Path], choice: Choice | None = None) -> list[Region]:
+def read_regions(files: Sequence[Path], choice: Choice = NEAREST) -> list[Region]:
     """The regions in the files, by name; files of one grid follow each other in time, whatever they are called.
 
     Raises DataError, which names the file, where what is in it is not known for sure.
     """
     groups: list[list[Part]] = []
-    for part in _parts(files, choice or Choice()):
+    for part in _parts(files, choice):
         for group in groups:
             if (turn := part.grid.turn_to(group[0].grid)) is not None:
                 group.append(replace(part, values=np.roll(part.values, turn, -1)) if turn else part)
@@ -76,6 +104,39 @@ def _parts(files: Sequence[Path], choice: Choice) -> Iterator[Part]:
         raise left_out[0][1]
     for path, _ in left_out:
         say(f"{path} has neither currents nor times: it is left out")
+
+
+def read_parts(path: Path, choice: Choice) -> list[Part]:
+    """A file's components, one or both; raises DataError for a file without currents, or with several fields a time."""
+    with opened(path) as dataset:
+        currents = chosen(path, dataset, choice.variables)
+        dataset = with_coordinates(dataset)
+        parts = [_part(path, dataset[name], component, currents, choice) for component, name in currents.names.items()]
+    first, last = parts[0], parts[-1]
+    if first.grid.turn_to(last.grid) != 0:
+        raise DataError(f"{path}: u and v are on different grids: interpolate both to one, as with cdo remapbil")
+    if not np.array_equal(first.times.values, last.times.values) or not same_level(first.level, last.level):
+        raise DataError(f"{path}: u and v have different times or levels")
+    return parts
+
+
+def _part(path: Path, field: xr.DataArray, component: str, currents: Chosen, choice: Choice) -> Part:
+    factor, (latitudes, longitudes, instants) = factor_of(path, field), axes_of(path, field)
+    grid = grid_of(path, latitudes, longitudes)
+    if currents.kind.along_grid and latitudes.ndim == 2:
+        raise DataError(
+            f"{path}: {field.name} is along the axes of the file's own grid, which need not be east and north: turn it "
+            "to eastward and northward on a grid of latitudes and longitudes"
+        )
+    others = [str(name) for name in field.dims if name not in (*latitudes.dims, *longitudes.dims, *instants.dims)]
+    places, level, selected = one_of_each(path, field, others, choice)
+    times = times_of(path, instants)
+    if not len(times.values):
+        raise DataError(f"{path} has no field: its times are none")
+    plane = field.isel(places)
+    plane = (plane if instants.dims else plane.expand_dims("time")).transpose(..., *grid.dimensions)
+    values, outside = speeds_of(path, plane, factor, grid.rows, grid.columns)
+    return Part(path, component, currents, values, outside, text_of(field, "units"), times, grid, level, selected)
 
 
 def _joined(name: str, parts: Sequence[Part]) -> Region:
@@ -181,7 +242,7 @@ def _facts(parts: Sequence[Part], times: Timeline) -> dict[str, Any]:
         "level": None if level is None else asdict(level),
         "selected": dict(parts[0].selected),
         "calendar": times.calendar, "first": times.label(times.values[0]), "last": times.label(times.values[-1]),
-        "step": times.step_text,
+        "step": times.in_words(times.step),
         "latitudes": [float(grid.latitude[-1]), float(grid.latitude[0])],
         "longitudes": [float(grid.longitude[0]), float(grid.longitude[-1])],
         "columns_left_out": grid.twice,

@@ -51,7 +51,9 @@ class Times:
         return text.removesuffix(":00").removesuffix(" 00:00")
 
     def in_words(self, step: int) -> str:
-        """A step as in "1 day", "6 hours"."""
+        """A step as in "1 day", "6 hours"; of one time alone it is 0."""
+        if not step:
+            return NO_STEP
         if self.calendar == UNDATED:
             return f"{step / SECOND:.15g}"
         name, size = next(((n, s) for n, s in STEPS if step % s == 0 or step / s >= 2), STEPS[-1])
@@ -65,11 +67,6 @@ class Timeline(Times):
     step: int
 
     @property
-    def step_text(self) -> str:
-        """As in "1 day", "6 hours"."""
-        return self.in_words(self.step) if self.step else NO_STEP
-
-    @property
     def counts(self) -> NDArray[np.int64]:
         """How many steps each time is after the one before."""
         return np.round(np.diff(self.values) / max(self.step, 1)).astype(np.int64)
@@ -81,8 +78,8 @@ class Timeline(Times):
 
     def gaps(self) -> list[str]:
         """The times that are missing, as "2002-01-05" or "2002-01-05 to 2002-01-07"."""
-        ends = [(int(self.values[place - 1]), int(self.values[place])) for place in self.breaks]
-        spans = [(before + self.step, after - self.step) for before, after in ends]
+        times = self.values.tolist()
+        spans = [(times[place - 1] + self.step, times[place] - self.step) for place in self.breaks]
         return [
             f"{self.label(first)} to {self.label(last)}" if round((last - first) / self.step) > 0 else self.label(first)
             for first, last in spans
@@ -190,8 +187,9 @@ def _uneven(times: Mapping[Path, Times], joined: Timeline, before: int, after: i
     step = after - before
     way = "leave out what is between" if step < joined.step else "interpolate it to even steps, as with cdo inttime"
     return (
-        f"{path}: times must be whole steps of {joined.step_text} apart, but {joined.label(before)} is followed by "
-        f"{joined.label(after)}, {joined.in_words(step)} later, an uneven step: {way}, or prepare it by itself"
+        f"{path}: times must be whole steps of {joined.in_words(joined.step)} apart, but {joined.label(before)} is "
+        f"followed by {joined.label(after)}, {joined.in_words(step)} later, an uneven step: {way}, or prepare it by "
+        "itself"
     )
 
 

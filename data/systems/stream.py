@@ -2,20 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import ArrayLike, NDArray
-from ray.data.collate_fn import NumpyBatchCollateFn
 
 from data.data_set import SPLITS
 from data.errors import DataError
 from data.manifest import Manifest
 from data.preparing.parquet import read_table
-from data.stream import Stream, batches
+from data.stream import Rows, Stream, batches
 from data.systems.dynamics import States
 from fernn.batch import Batch
 from fernn.config import SystemConfig
@@ -65,16 +64,12 @@ class StateStream(Stream):
         return len(self.corpus.splits[split]) * (self.data.passes if split == "train" else 1)
 
     def _batches(self, split: Split, order: NDArray[np.int64]) -> Iterator[Batch]:
-        return batches(pa.table({"index": order}), self.batch_size, GatherStates(self.corpus.splits[split], split))
+        make = partial(sequences, self.corpus.splits[split], split)
+        return batches(pa.table({"index": order}), self.batch_size, make)
 
 
-class GatherStates(NumpyBatchCollateFn):
-    """Turns row numbers into a batch of sequences (b, t, 2, 1, 1)."""
-
-    def __init__(self, states: States, split: Split) -> None:
-        self.states, self.split = states, split
-
-    def __call__(self, rows: dict[str, NDArray[Any]]) -> Batch:  # type: ignore[override]
-        index = rows["index"]
-        sequences = torch.from_numpy(self.states[index].astype(np.float32))[..., None, None]
-        return Batch(sequences, torch.from_numpy(index.copy()), [f"{self.split}-{number}" for number in index])
+def sequences(states: States, split: Split, rows: Rows) -> Batch:
+    """The split's sequences (b, t, 2, 1, 1) that the rows number."""
+    index = rows["index"]
+    clips = torch.from_numpy(states[index].astype(np.float32))[..., None, None]
+    return Batch(clips, torch.from_numpy(index.copy()), [f"{split}-{number}" for number in index])

@@ -5,12 +5,30 @@ import types
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 
 @dataclass(frozen=True)
 class Config:
-    """A frozen dataclass whose fields are reached by dotted names."""
+    """A frozen dataclass whose fields are reached by dotted names, and bounded below by what its class says."""
+
+    place: ClassVar[str] = ""
+    """What stands before a field's name where it is a part of an experiment."""
+    least: ClassVar[Mapping[str, float]] = {}
+    """The smallest value of a field that is bounded below; of a tuple, of each entry."""
+    positive: ClassVar[tuple[str, ...]] = ()
+    """The fields that must be above 0 where they are not None."""
+
+    def __post_init__(self) -> None:
+        for name, least in self.least.items():
+            value = getattr(self, name)
+            smallest, each = (min(value), " each") if isinstance(value, tuple) else (value, "")
+            if not smallest >= least:
+                raise ValueError(f"{self.place}{name} must be {least} or more{each}, got {value}")
+        for name in self.positive:
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{self.place}{name} must be above 0, got {value}")
 
     def flatten(self) -> dict[str, Any]:
         """Every field by dotted name, in the order of declaration: ``{"optim.lr": 1e-3, ...}``."""
@@ -98,6 +116,7 @@ def fitted(name: str, value: Any, kind: Any) -> Any:
         return _fitted_tuple(name, value, args)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    kind = origin or kind
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise TypeError(f"{name} must be of type {_type_name(kind)}, got {value!r}")
     return value

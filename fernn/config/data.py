@@ -1,6 +1,5 @@
 """What the config of every data set has."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -53,15 +52,9 @@ class DataConfig(Config):
     """The names of the labels 0, 1, ... of a data set for classification."""
     channels: ClassVar[int] = 1
     """Of a frame."""
-    least: ClassVar[Mapping[str, int]] = {"velocity_range": 0, "size": 1, "num_frames": 1}
-    """The smallest value of a field that is bounded below; of a tuple, of each entry."""
 
-    def __post_init__(self) -> None:
-        for name, least in self.least.items():
-            value = getattr(self, name)
-            smallest, each = (min(value), " each") if isinstance(value, tuple) else (value, "")
-            if smallest < least:
-                raise ValueError(f"data.{name} must be {least} or more{each}, got {value}")
+    place = "data."
+    least = {"velocity_range": 0, "size": 1, "num_frames": 1}
 
     @property
     def family(self) -> str:
@@ -94,7 +87,7 @@ class PredictionConfig(DataConfig):
     input_frames: int = 1
     """Frames that are given."""
 
-    least: ClassVar[Mapping[str, int]] = {**DataConfig.least, "input_frames": 1}
+    least = {**DataConfig.least, "input_frames": 1}
 
     def __post_init__(self) -> None:
         super().__post_init__()

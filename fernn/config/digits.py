@@ -45,10 +45,7 @@ class TranslatingMNISTConfig(DigitsConfig):
     velocity_range: int = 2
     """Each digit drifts with one (vy, vx), both from -range to range, pixels per frame."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.size < DIGIT:
-            raise ValueError(f"data.size must be {DIGIT} or more, as a digit has, got {self.size}")
+    least = {**DigitsConfig.least, "size": DIGIT}
 
     @property
     def motion(self) -> Motion:
@@ -65,11 +62,9 @@ class RotatingMNISTConfig(DigitsConfig):
     velocity_range: int = 4
     """Each digit turns by a constant multiple of ``angle_step`` degrees per frame, either way; the largest multiple."""
     angle_step: float = 10.0
+    """Degrees."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.angle_step > 0:
-            raise ValueError(f"data.angle_step must be above 0 degrees, got {self.angle_step:g}")
+    positive = ("angle_step",)
 
     @property
     def motion(self) -> Motion:

@@ -118,15 +118,8 @@ class MadeConvectionConfig(ConvectionConfig):
     published_frames: ClassVar[int | None] = None
     demo_note = "fields of a small layer, solved for here"
     source = "Rayleigh-Benard convection, solved for by this repository"
-    least = {**ConvectionConfig.least, "squares": 1, "num_fields": 1, "refinement": 1}
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("rayleigh", "prandtl", "interval"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"data.{name} must be above 0, got {getattr(self, name):g}")
-        if not self.warm_up >= 0:
-            raise ValueError(f"data.warm_up must be 0 or more, got {self.warm_up:g}")
+    least = {**ConvectionConfig.least, "squares": 1, "num_fields": 1, "refinement": 1, "warm_up": 0}
+    positive = ("rayleigh", "prandtl", "interval")
 
     def note(self) -> str:
         solved = f"Ra {self.rayleigh:g}, Pr {self.prandtl:g}, {self.size * self.refinement} rows"

@@ -74,16 +74,13 @@ class SystemConfig(ConservedConfig):
     demo_note = "few trajectories"
     card = "data/systems/CARD.md"
     channels = 2
-    least = {**ConservedConfig.least, "passes": 1, "num_sequences": 1}
+    least = {**ConservedConfig.least, "passes": 1, "num_sequences": 1, "noise": 0}
+    positive = ("duration",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.size != 1:
             raise ValueError(f"data.size must be 1, as states are no pictures, got {self.size}")
-        if not self.duration > 0 or not self.noise >= 0:
-            raise ValueError(
-                f"data.duration must be above 0 and data.noise 0 or more, got {self.duration} and {self.noise}"
-            )
 
     @property
     def source(self) -> str:  # type: ignore[override]

@@ -99,14 +99,10 @@ class MovingConfig(VideoConfig):
     demo_note = "digits rendered from fonts, not MNIST"
     source = MNIST
     card = "data/mnist/CARD.md"
-    least = {**VideoConfig.least, "num_digits": 1}
+    least = {**VideoConfig.least, "num_digits": 1, "size": DIGIT, "speed": 0}
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.size < DIGIT:
-            raise ValueError(f"data.size must be {DIGIT} or more, as a digit has, got {self.size}")
-        if self.speed < 0:
-            raise ValueError(f"data.speed must be 0 or more pixels per frame, got {self.speed:g}")
         if self.protocol == "published" and (self.size, self.num_frames) != (64, 20):
             given = f"data.size {self.size} and data.num_frames {self.num_frames}"
             raise ValueError(f"data.protocol published has 64x64 pixels and 20 frames, got {given}")

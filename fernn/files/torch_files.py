@@ -86,7 +86,8 @@ def load_torch(path: Path, *, mapped: bool = False, wanted: str = "model.state_d
 
 
 def _reason(path: Path, error: Exception, wanted: str) -> str:
-    names = {name for pickle in _pickles(path) for name in _names(pickle)}
+    operations = [operation for pickle in _pickles(path) for operation in _operations(pickle)]
+    names = {argument.replace(" ", ".", 1) for name, argument in operations if name in ("GLOBAL", "INST")}
     code = [name for name in names if not re.fullmatch(READ, name) and name not in PASSED_OVER]
     code.sort(key=lambda name: (name.startswith("torch."), name))
     if code:
@@ -95,7 +96,6 @@ def _reason(path: Path, error: Exception, wanted: str) -> str:
             f"it needs pickled code, which is never run ({', '.join(code[:SHOWN])}{more}); where that code is, load "
             f"it and save {wanted} alone"
         )
-    operations = (operation for pickle in _pickles(path) for operation in _operations(pickle))
     if any(name == "PROTO" and argument > 2 for name, argument in operations):
         return "its pickle protocol is not torch.save's own: save it again without pickle_protocol"
     if isinstance(error, MemoryError) or "allocate memory" in str(error):
@@ -118,22 +118,6 @@ def _pickles(path: Path) -> Iterator[io.BytesIO]:
                 yield io.BytesIO(member.read(MOST_PICKLE))
         except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, ValueError):  # damaged: it names nothing
             return
-
-
-def _names(pickle: io.BytesIO) -> Iterator[str]:
-    """What the next pickle looks up by name; newer protocols give module and name as two strings before it."""
-    strings, memo, last = ["", ""], dict[int, Any](), None
-    for operation, argument in _operations(pickle):
-        if operation in ("GLOBAL", "INST"):
-            yield argument.replace(" ", ".", 1)
-        elif operation == "STACK_GLOBAL":
-            yield ".".join(strings[-2:])
-        elif operation == "MEMOIZE" or operation.endswith("PUT"):
-            memo[len(memo) if argument is None else argument] = last
-            continue
-        last = memo.get(argument) if operation.endswith("GET") else argument
-        if isinstance(last, str):
-            strings.append(last)
 
 
 def _operations(pickle: io.BytesIO) -> Iterator[tuple[str, Any]]:

@@ -15,8 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fernn.layers.upsampling import with_zeros_between
-
 LEVELS = 5
 READ_LEVELS = 3
 """Levels that one output level reads: its own and those above it, as far as there are."""
@@ -32,13 +30,7 @@ class ScaleConvolution(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int = 3,
-        *,
-        stride: int = 1,
-        activation: bool = True,
+        self, in_channels: int, out_channels: int, kernel_size: int = 3, *, stride: int = 1, activation: bool = True
     ) -> None:
         """``in_channels`` are pairs."""
         super().__init__()
@@ -63,10 +55,10 @@ class ScaleConvolution(nn.Module):
 
     def _level(self, maps: Tensor, level: int) -> Tensor:
         kernel, read = self.kernel(level), maps[:, level : level + READ_LEVELS].flatten(1, 2)
-        size, own = kernel.shape[-1], self.weights.shape[-1]
-        if own % 2:
+        size, own_size = kernel.shape[-1], self.weights.shape[-1]
+        if own_size % 2:
             return F.conv2d(read, kernel, stride=self.stride, padding=size // 2)
-        before = (size - own) // 2
+        before = (size - own_size) // 2
         return F.conv2d(F.pad(read, (before, size - 1 - before) * 2), kernel)
 
 
@@ -83,18 +75,6 @@ class ScaleHead(nn.Conv2d):
     def forward(self, maps: Tensor) -> Tensor:
         """A field (b, out, h, w) of fields (b, 5, in, h, w)."""
         return super().forward(maps[:, 0])
-
-
-class ScaleUpsampling(nn.Module):
-    """Twice the height and width: zeros between the pixels, then a 4 x 4 correlation."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.layer = ScaleConvolution(in_channels, out_channels, 4)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Fields (b, 5, out, 2h, 2w) of fields (b, 5, in, h, w)."""
-        return self.layer(with_zeros_between(maps))
 
 
 def initial_range(in_channels: int, kernel_size: int) -> tuple[float, float]:
@@ -144,9 +124,9 @@ def _dilating(factor: float, kernel_size: int, depth: int) -> tuple[Tensor, Tens
 
 def _spread(rows: Tensor, gap: int) -> Tensor:
     """The rows with ``gap`` rows of zeros between each two."""
-    found = rows.new_zeros(len(rows) + (len(rows) - 1) * gap, rows.shape[1])
-    found[:: gap + 1] = rows
-    return found
+    spread = rows.new_zeros(len(rows) + (len(rows) - 1) * gap, rows.shape[1])
+    spread[:: gap + 1] = rows
+    return spread
 
 
 def _sampled(rows: Tensor, count: int, reach: float | Tensor) -> Tensor:

@@ -17,15 +17,10 @@ class RepeatedUpsampling(nn.Module):
 
 
 class ZeroUpsampling(RepeatedUpsampling):
-    """Zeros between the pixels, then ``layer``."""
+    """Zeros between the pixels, which come to even rows and columns, then ``layer``."""
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps (b, out, 2h, 2w) of maps (b, in, h, w)."""
-        return self.layer(with_zeros_between(maps))
-
-
-def with_zeros_between(maps: Tensor) -> Tensor:
-    """Maps (..., 2h, 2w): those of (..., h, w) in even rows and columns, zeros in the others."""
-    wider = maps.new_zeros(*maps.shape[:-2], 2 * maps.shape[-2], 2 * maps.shape[-1])
-    wider[..., ::2, ::2] = maps
-    return wider
+        wider = maps.new_zeros(*maps.shape[:-2], 2 * maps.shape[-2], 2 * maps.shape[-1])
+        wider[..., ::2, ::2] = maps
+        return self.layer(wider)

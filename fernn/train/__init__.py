@@ -1,4 +1,4 @@
 """Training: what a model is trained for (tasks by name), the loop, and evaluation.
 
-``task`` has the protocol, ``tasks`` the tasks by name, ``loop`` the epochs of a ``run``.
+``task`` has the protocol, ``run`` the tasks by name and a model in training, ``loop`` its epochs.
 """

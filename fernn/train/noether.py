@@ -1,50 +1,37 @@
 """Tasks of the Noether Networks: frames predicted with draws of a latent variable, and states of small systems."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from fernn.models.noether import StateNetwork
-from fernn.models.noether.tailoring import Rollout
+from fernn.models.noether import NoetherNetwork, StateNetwork
 from fernn.train.prediction import FrameErrors, Prediction
 from fernn.train.task import RMSE
 
 
-@runtime_checkable
-class Stochastic(Protocol):
-    """A predictor with a latent variable and a loss of its own."""
-
-    def noise(self, clips: Tensor, num_frames: int) -> Tensor:
-        """Standard normal draws for clips of ``num_frames``, from PyTorch's generator: (b, num_frames - 1, z)."""
-
-    def outer_loss(self, clips: Tensor, noise: Tensor, num_given: int) -> tuple[Tensor, Rollout]:
-        """The loss, a mean over clips, and the prediction that it is of."""
-
-
 @dataclass(frozen=True)
 class StochasticPrediction(Prediction):
-    """Frames as the model's own loss asks for; the metric is the mean squared error per pixel.
+    """Frames, by a Noether Network's own loss, else by mean squared error per pixel, which is the metric.
 
     In evaluation every clip has draws of its own, seeded by its label, whatever the batch; examples have the seeds
     0, 1, ...
     """
 
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        if not isinstance(model, Stochastic):
+        if not isinstance(model, NoetherNetwork):
             return super().loss(model, clips, labels)
         loss, rollout = model.outer_loss(clips, model.noise(clips, clips.shape[1]), self.input_frames)
         error = (rollout.frames - clips)[:, self.input_frames :].square().mean()
         return loss, error.detach() * len(clips)
 
     def predicted(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Tensor:
-        if not isinstance(model, Stochastic):
+        if not isinstance(model, NoetherNetwork):
             return super().predicted(model, clips, labels)
         return model(*self.inputs(clips), seeded_noise(model, clips, labels)).float()
 
 
-def seeded_noise(model: Any, clips: Tensor, seeds: Tensor) -> Tensor:
+def seeded_noise(model: NoetherNetwork, clips: Tensor, seeds: Tensor) -> Tensor:
     """Draws of every clip from a generator of its own, seeded with its entry of ``seeds`` (b,)."""
     like = model.noise(clips[:1], clips.shape[1])[0]
     draws = [torch.randn(like.shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds.tolist()]

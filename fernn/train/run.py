@@ -1,7 +1,7 @@
-"""A run: the state of one experiment in training, how it evaluates clips, and how it is saved and loaded."""
+"""A run: the state of one experiment in training, its task, how it evaluates clips, and how it is saved and loaded."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -10,13 +10,34 @@ import torch
 from torch import Tensor, nn
 
 from fernn.batch import Batch
+from fernn.config import DataConfig
 from fernn.experiment import Experiment, Precision
 from fernn.seeding import seed_of
+from fernn.train.classification import Classification
+from fernn.train.fields import FieldPrediction
+from fernn.train.noether import StatePrediction, StochasticPrediction
+from fernn.train.prediction import Prediction
 from fernn.train.task import Predictions, Task
-from fernn.train.tasks import task_of
+from fernn.train.video import VideoPrediction
 
 NUM_EXAMPLES = 4
 """Clips that are kept to be looked at."""
+TASKS: dict[str, Callable[[Any], Task]] = {
+    "classification": lambda data: Classification(),
+    "prediction": lambda data: Prediction(data.input_frames),
+    "video": lambda data: VideoPrediction(data.input_frames, data.l1_weight, data.l2_weight),
+    "fields": lambda data: FieldPrediction(data.input_frames),
+    "stochastic": lambda data: StochasticPrediction(data.input_frames),
+    "states": lambda data: StatePrediction(data.input_frames),
+}
+"""By the name in :attr:`fernn.config.DataConfig.task`. A data set with a task of its own adds an entry."""
+
+
+def task_of(data: DataConfig) -> Task:
+    """The task that the data is for; raises KeyError where no task has the name that its config gives."""
+    if data.task not in TASKS:
+        raise KeyError(f"task of {data.name!r} must be one of {', '.join(TASKS)}, got {data.task!r}")
+    return TASKS[data.task](data)
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """Video prediction as a task: a balance of l1 and l2, scheduled sampling, and the metrics of its literature."""
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -14,14 +13,6 @@ VIDEO_ERROR = Metric(
     False, float("inf"), ".4g",
 )  # fmt: skip
 """The squared error summed over the pixels of a frame, as the literature on Moving MNIST has it."""
-
-
-@runtime_checkable
-class Forced(Protocol):
-    """A network that can be shown true frames while it predicts."""
-
-    def forced(self, clips: Tensor, given: Tensor) -> Tensor:
-        """Predictions of all frames but the first; ``given`` (b, t - 1): which of the clips' frames it is shown."""
 
 
 class FrameScores(Predictions):
@@ -43,7 +34,8 @@ class VideoPrediction(Prediction):
     """The first frames to those that follow, by a weighted sum of absolute and of squared errors.
 
     The loss of a clip is l1_weight * sum |e| + l2_weight / 2 * sum e^2. A network that can be shown true frames while
-    it predicts learns every frame but the first; any other learns those beyond the given ones. A clip's label says
+    it predicts, by a method as :meth:`fernn.models.e3d_lstm.E3DLSTM.forced`, learns every frame but the first; any
+    other learns those beyond the given ones. A clip's label says
     which true frames beyond the given ones a training step shows.
     """
 
@@ -53,9 +45,9 @@ class VideoPrediction(Prediction):
     metric, kind = VIDEO_ERROR, FrameScores
 
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        if isinstance(model, Forced):
+        if (forced := getattr(model, "forced", None)) is not None:
             given = torch.ones(clips.shape[0], self.input_frames, dtype=torch.bool, device=clips.device)
-            predicted, truth = model.forced(clips, torch.cat([given, labels.bool()], dim=1)), clips[:, 1:]
+            predicted, truth = forced(clips, torch.cat([given, labels.bool()], dim=1)), clips[:, 1:]
         else:
             predicted, truth = model(*self.inputs(clips)), self.truth(clips)
         errors, horizon = predicted.float() - truth, clips.shape[1] - self.input_frames

@@ -13,7 +13,7 @@ from statistics import median
 import torch
 from hardware import describe, show
 
-from fernn.equivariance.error import drift, equivariance_error
+from fernn.equivariance import drift, equivariance_error
 from fernn.models.predictor import RotatingPredictorConfig
 
 ANGLES, SIZE, SEEDS, NUM_FRAMES = (10, 20, 30, 40, 50, 90), 40, range(5), 4

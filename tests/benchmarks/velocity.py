@@ -12,7 +12,7 @@ import time
 import torch
 from hardware import describe, show
 
-from fernn.equivariance.error import drift
+from fernn.equivariance import drift
 from fernn.flows import TranslationFlow
 from fernn.models.fernn import FERNNConfig
 

@@ -8,7 +8,7 @@ from fernn.batch import Batch
 from fernn.config import KTHConfig, RotatingMNISTConfig, TranslatingMNISTConfig
 from fernn.experiment import Experiment
 from fernn.flows.translation import source_pixels
-from fernn.generalization import VelocityGrid, VelocityReadings, drift_logits, measure, one_by_one, plan
+from fernn.generalization import VelocityGrid, drift_logits, measure, one_by_one, plan
 from fernn.seeding import generator
 from fernn.train.run import Run
 
@@ -51,7 +51,7 @@ def test_every_velocity_is_read_once_and_the_drawn_ones_first():
     assert clips.asked[:3] == [clips.velocities("test", k).tolist() for k in (0, 1, 2)]
     assert clips.asked[3:] == [[vy, vx] for vy in (-1, 0, 1) for vx in (-1, 0, 1)]
     assert sum(counted) == len(AROUND.names()) == 12
-    assert list(VelocityReadings(AROUND, lines).by_name()) == AROUND.names()
+    assert [len(line) for line in lines.values()] == [3, 3, 3, 3]
 
 
 def test_known_lines_are_not_measured_again():
@@ -66,19 +66,11 @@ def test_known_lines_are_not_measured_again():
 
 def test_names_say_which_velocity_an_accuracy_is_of():
     run, clips = run_of("grnn"), Noise()
-    found = VelocityReadings(AROUND, measured(run, clips, AROUND)[-1]).by_name()
-    assert list(found)[:5] == ["V0", "V1", "V2", "vy_-1_vx_-1", "vy_-1_vx_0"]
-    assert found["vy_1_vx_-1"] == accuracy_at(run, clips, (1, -1))
-    assert found["V2"] == accuracy_at(run, clips, clips.velocities("test", 2))
-    assert found["V0"] == found["vy_0_vx_0"]
-
-
-def test_the_mean_over_models_is_taken_entry_by_entry():
-    rows = ("-1", "0", "1")
-    one = VelocityReadings(AROUND, dict.fromkeys(rows, (0.1, 0.2, 0.3)) | {"drawn": (0.0, 0.5, 1.0)})
-    other = VelocityReadings(AROUND, dict.fromkeys(rows, (0.3, 0.2, 0.1)) | {"drawn": (1.0, 0.5, 0.5)})
-    mean = VelocityReadings.mean([one, other])
-    assert np.allclose(mean.rows, 0.2, rtol=0, atol=1e-15) and mean.lines["drawn"] == [0.5, 0.5, 0.75]
+    lines = measured(run, clips, AROUND)[-1]
+    assert AROUND.names()[:5] == ["V0", "V1", "V2", "vy_-1_vx_-1", "vy_-1_vx_0"]
+    assert lines["1"][0] == accuracy_at(run, clips, (1, -1))
+    assert lines["drawn"][2] == accuracy_at(run, clips, clips.velocities("test", 2))
+    assert lines["drawn"][0] == lines["0"][1]
 
 
 def test_the_plan_has_a_line_for_each_vy():
@@ -127,7 +119,8 @@ def test_where_v_is_the_whole_group_every_velocity_gives_the_same_logits(velocit
 def test_velocities_repeat_after_the_size_of_a_frame():
     """Also for a model that is not invariant: the clips are the same, bit for bit."""
     wide = VelocityGrid.of(KTHConfig(), 3)
-    grid = np.array(VelocityReadings(wide, measured(run_of("3dcnn", **{"model.base": 2}), Noise(), wide)[-1]).rows)
+    lines = measured(run_of("3dcnn", **{"model.base": 2}), Noise(), wide)[-1]
+    grid = np.array([lines[name] for name in wide.rows()])
     assert np.array_equal(grid[:4], grid[3:]) and np.array_equal(grid[:, :4], grid[:, 3:])
 
 

@@ -70,7 +70,7 @@ def shipped(study, uri):
     tracker = Tracker(study, uri)
     tracker.sync()
     tracker.summarise(model_rows(study))
-    tracker.close(complete=True)
+    tracker.tree.close(complete=True)
     return tracker
 
 

@@ -16,8 +16,7 @@ from tune.core.sealing import DamagedError
 from tune.core.study import StudyError
 from tune.reporting.table import notes
 from tune.services.databases import OPTUNA, ViewError, view_errors
-from tune.services.repair import repair_file
-from tune.sync import ship_repaired
+from tune.services.repair import ship_repaired
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.optuna_mirror import mirror
 from tune.tracking.views import lines_of
@@ -109,10 +108,10 @@ def test_a_cell_that_diverged_keeps_its_history_and_stands_in_table_and_views(ru
     for _ in range(2):
         assert run()[0] == 0
         tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
-        shown_run = tracker.run(f"cell/{cell.key}")
+        shown_run = tracker.tree.read(f"cell/{cell.key}")
         assert shown_run.info.status == "FAILED" and "loss is nan" in shown_run.data.tags["fernn.stopped"]
         assert shown_run.data.metrics["validation/accuracy"] == 0.6
-        assert tracker.run("study").info.status == "FINISHED"
+        assert tracker.tree.read("study").info.status == "FINISHED"
         assert [values for _, _, values, *_ in content(f"sqlite:///{tmp_path}/optuna.db")] == [[0.25], [0.55]]
 
 
@@ -142,7 +141,7 @@ def test_epochs_of_a_cell_that_is_not_done_are_shipped_too(run, tmp_path):
     for _ in range(2):
         assert run()[0] == 0
         tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
-        half = tracker.run(f"cell/{study.cells[1].key}")
+        half = tracker.tree.read(f"cell/{study.cells[1].key}")
         assert half.info.status == "KILLED" and half.data.metrics["validation/accuracy"] == 0.6
 
 
@@ -205,7 +204,7 @@ def test_damaged_databases_are_moved_aside_with_their_logs_and_made_anew(run, mi
 
 
 @pytest.mark.parametrize("name", ["garbage", "cut", "folder", "empty"])
-def test_whatever_is_in_a_databases_place_is_kept_under_another_name(mirrored, tmp_path, url, name):
+def test_whatever_is_in_a_databases_place_is_kept_under_another_name(mirrored, tmp_path, url, name, capsys):
     study, expected = mirrored
     file = tmp_path / "optuna.db"
     spoiled(file, name)
@@ -213,12 +212,13 @@ def test_whatever_is_in_a_databases_place_is_kept_under_another_name(mirrored, t
     if name != "empty":  # which is a new database
         with pytest.raises(ViewError, match=r"optuna\.db is damaged \("):
             mirror(study, url)
-        (said,) = repair_file(OPTUNA, url)
+    ship_repaired(OPTUNA, url, study, lambda at: mirror(study, at))
+    if name != "empty":
         (moved,) = tmp_path.glob("optuna.db.damaged-*")
-        assert str(moved) in said and (moved.is_dir() if before is None else moved.read_bytes() == before)
-    assert repair_file(OPTUNA, url) == []
-    mirror(study, url)
-    assert content(url) == expected
+        assert f"moved to {moved}, and a new one takes its place" in capsys.readouterr().err
+        assert moved.is_dir() if before is None else moved.read_bytes() == before
+    ship_repaired(OPTUNA, url, study, lambda at: mirror(study, at))
+    assert capsys.readouterr().err == "" and content(url) == expected
 
 
 def test_a_newer_database_is_left_and_a_locked_one_is_waited_for(mirrored, tmp_path, url, monkeypatch):
@@ -236,30 +236,29 @@ def test_a_newer_database_is_left_and_a_locked_one_is_waited_for(mirrored, tmp_p
     assert [path.name for path in tmp_path.glob("*.db*")] == ["optuna.db"]
 
 
-def test_an_older_database_is_brought_to_this_version_and_kept_as_it_was(mirrored, tmp_path, url):
+def test_an_older_database_is_brought_to_this_version_and_kept_as_it_was(mirrored, tmp_path, url, capsys):
     study, expected = mirrored
     spoiled(tmp_path / "optuna.db", "older")
     before = (tmp_path / "optuna.db").read_bytes()
     (line,) = lines_of(study, lambda: mirror(study, url))
     assert "has the schema of older versions of Optuna (v3.0.0.d)" in line
-    (said,) = repair_file(OPTUNA, url)
+    ship_repaired(OPTUNA, url, study, lambda at: None)
     (older,) = tmp_path.glob("optuna.db.older-*")
-    assert f"the file of before is {older}" in said and older.read_bytes() == before
+    assert f"the file of before is {older}" in capsys.readouterr().err and older.read_bytes() == before
     assert content(url) == expected
 
 
-def test_an_older_database_that_cannot_be_upgraded_is_made_anew(mirrored, tmp_path, url, monkeypatch):
+def test_an_older_database_that_cannot_be_upgraded_is_made_anew(mirrored, tmp_path, url, monkeypatch, capsys):
     study, expected = mirrored
     spoiled(tmp_path / "optuna.db", "older")
 
-    def fails(package, uri):
+    def fails(storage):
         raise RuntimeError("it would not")
 
-    monkeypatch.setattr("tune.services.repair.upgrade", fails)
-    (said,) = repair_file(OPTUNA, url)
-    assert "it would not; moved to" in said and said.endswith("a new one takes its place")
-    assert len(list(tmp_path.glob("optuna.db*"))) == 1
-    mirror(study, url)
+    monkeypatch.setattr("optuna.storages.RDBStorage.upgrade", fails)
+    ship_repaired(OPTUNA, url, study, lambda at: mirror(study, at))
+    (older,) = tmp_path.glob("optuna.db.*")
+    assert f"(it would not): moved to {older}, and a new one takes its place" in capsys.readouterr().err
     assert content(url) == expected
 
 

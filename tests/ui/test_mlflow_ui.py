@@ -13,6 +13,7 @@ from tune.core.folder import Folder
 from tune.core.protocol import save_study
 from tune.core.study import Study, plan_cells
 from tune.tracking.mlflow_tracker import Tracker
+from tune.tracking.ui_views import links
 from tune.tracking.views import refresh
 
 pytestmark = [pytest.mark.ui, pytest.mark.timeout(600)]  # the first test waits for the study, too
@@ -215,7 +216,7 @@ def grow(folder, database, seeds):
         finish_cell(study, cell, (best - seed, best - 2 * seed), EPOCHS)
     tracker = Tracker(study, database)
     refresh(tracker, study)
-    return {view: address.partition("#/")[2] for view, address in tracker.links().items()}
+    return {view: address.partition("#/")[2] for view, address in links(tracker.uri, tracker.experiment_id).items()}
 
 
 def means(page, metric):

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from fernn.equivariance.trained import breaches
+from fernn.equivariance import breaches
 from fernn.experiment import Experiment
 from fernn.train.fields import FieldScores
+from fernn.train.run import task_of
 from fernn.train.task import Metric, Predictions
-from fernn.train.tasks import task_of
 from fernn.train.video import FrameScores
 from tune.analysis.statistics import choose_lr, mean_and_deviation
 from tune.core.cell_folder import CellFolder
@@ -37,7 +37,7 @@ class CellResult:
     validation: float
     test: float
     law_errors: Mapping[str, float]
-    """See :func:`fernn.equivariance.trained.law_errors`; empty where there is nothing to measure, or nothing was."""
+    """See :func:`fernn.equivariance.law_errors`; empty where there is nothing to measure, or nothing was."""
 
     @property
     def breaches(self) -> list[str]:

@@ -21,10 +21,10 @@ from tune.core.identity import record_folder
 from tune.core.protocol import find_study
 from tune.core.study import Cell, Study, StudyError
 from tune.engine.ray_tune import ray_runtime
-from tune.measures.measure import CellMeasurement, Measure, Results, S, ShownRow
+from tune.measures.measure import CellMeasurement, Measure, Results, S
 from tune.measures.registry import MEASURES
 from tune.planning.options import Records
-from tune.planning.preflight import check_tracking, tracking_uri
+from tune.planning.preflight import check_views, tracking_uri
 from tune.reporting.table import notes
 from tune.services.databases import ViewError
 
@@ -81,24 +81,31 @@ def main(name: str) -> int:
     options = options_of(kind, description=measure.description + SHARED, config=(tyro.conf.OmitArgPrefixes,))
     stop_on_sigterm()
     try:
-        study = open_study(measure, options)
-        uri = tracking_uri(Records(storage=options.shared.storage, tracking_uri=options.shared.tracking_uri))
-        check_tracking(uri, options.shared.storage, given=options.shared.tracking_uri is not None)
-        from tune.tracking.measures import StudyView  # MLflow takes seconds to import: not for a refused option
-
-        with driver_lock(study.folder):
-            study = replace(study, id=record_folder(study.folder))
-            with StudyView(study, uri) as view:
-                results = evaluate(measure, study, options, view)
+        study, results, behind = run(measure, options)
     except KeyboardInterrupt:
         say("stopped: the results so far are kept, the same command continues")
         return 130
     except USER_ERRORS as error:
         return refuse(error)
     show(study, results, options.shared.json)
-    for line in view.behind:
+    for line in behind:
         say(line)
-    return 1 if view.behind else 0
+    return 1 if behind else 0
+
+
+def run(measure: Measure[S], options: Options[S]) -> tuple[Study, Results | None, list[str]]:
+    """Measure what is missing; the study, all its results, and a line where MLflow is behind."""
+    study = open_study(measure, options)
+    records = Records(storage=options.shared.storage, tracking_uri=options.shared.tracking_uri)
+    check_views(records)
+    from tune.tracking.measures import StudyView  # MLflow takes seconds to import: not for a refused option
+
+    with driver_lock(study.folder):
+        study = replace(study, id=record_folder(study.folder))
+        view = StudyView(study, tracking_uri(records))
+        for line in view.log()[1]:
+            say(f"{line}; measuring continues")
+        return study, *evaluate(measure, options, view)
 
 
 def open_study(measure: Measure[S], options: Options[S]) -> Study:
@@ -138,10 +145,11 @@ def finished_study(options: EvaluationOptions) -> Study:
     return study
 
 
-def evaluate(measure: Measure[S], study: Study, options: Options[S], view: "StudyView") -> Results | None:
-    """Measure the chosen cells that are not measured yet, and update MLflow; returns all results of the study."""
+def evaluate(measure: Measure[S], options: Options[S], view: "StudyView") -> tuple[Results | None, list[str]]:
+    """Measure the chosen cells that are not measured yet, and update MLflow; all results, a line where it is behind."""
+    study = view.study
     rows = model_rows(study)
-    cells = chosen_cells(study, rows, options.shared, view.mlflow.open)
+    cells = chosen_cells(study, rows, options.shared, view.ship)
     measurements = measure.measurements(study, cells, options.own)
     left = [measurement for measurement in measurements if measurement.result() is None]
     if left:
@@ -152,10 +160,10 @@ def evaluate(measure: Measure[S], study: Study, options: Options[S], view: "Stud
                 for measurement in left:
                     measurement.measure(corpus, advance)
     results = measure.results(study, [shown_row(row, cells) for row in rows], measurements[0].way)
-    changed = 0 if results is None else view.log(results)
-    if not left and changed == 0:
+    num_changed, behind = view.log(results)
+    if not (left or num_changed or behind):
         say(f"nothing to do: {len(measurements)} cells are measured, and MLflow shows them")
-    return results
+    return results, behind
 
 
 def chosen_cells(
@@ -174,32 +182,28 @@ def chosen_cells(
 
 def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
     """The cell whose checkpoint is registered in MLflow as the row's best."""
-    from mlflow.exceptions import MlflowException  # takes seconds to import
-
-    from tune.tracking.model_registry import KEY
+    from tune.tracking.model_registry import registered_key  # MLflow takes seconds to import
 
     name = registered_name(study, row)
     if row.breaches:
         why = "; ".join(row.breaches)
         raise StudyError(f"the best checkpoint of {row.label} has no alias 'best' ({why}): choose --which seeds")
-    try:
-        version = tracker.client.get_model_version_by_alias(name, "best")
-    except MlflowException as error:
+    key = registered_key(tracker.client, name)
+    if key is None:
         way_out = "run the study's search again to register it, or choose --which seeds"
-        raise StudyError(f"MLflow has no model {name!r} with the alias 'best': {way_out}") from error
-    key = version.tags.get(KEY)
+        raise StudyError(f"MLflow has no model {name!r} with the alias 'best': {way_out}")
     for cell in study.cells:
         if cell.key == key and study.cell_folder(cell).done() is not None:
             return cell
     raise StudyError(f"MLflow's 'best' of {name!r} is cell {key}, which study {study.name!r} has not finished")
 
 
-def shown_row(row: ModelRow, measured: Sequence[Cell]) -> ShownRow:
+def shown_row(row: ModelRow, measured: Sequence[Cell]) -> ModelRow:
     """The row with its chosen cells, or with only the registered cell where that has another learning rate."""
-    like = {"optim.lr": row.lr, "epochs": row.experiment.epochs, "seed": row.experiment.seed}
-    of_row = [cell for cell in measured if cell.experiment.override(like) == row.experiment]
-    others = [cell for cell in of_row if cell.experiment.optim.lr != row.lr]
-    return ShownRow(row, others) if others else ShownRow.of(row)
+    for lr, results in row.by_lr.items():
+        if lr != row.lr and (registered := [result for result in results if result.cell in measured]):
+            return replace(row, lr=lr, by_lr={lr: registered})
+    return row
 
 
 @contextmanager

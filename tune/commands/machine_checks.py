@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from data.kth.decode import HEIGHT, WIDTH, decode, encode
 from tune.commands.checks import Finding, broken, ok, probe, warning
-from tune.services.host import CGROUP, home_problem, memory_limit
+from tune.engine.machine import CGROUP, home_problem, memory_limit, nvidia_driver
 
 GB = 1e9
 LEAST_MEMORY = 4 * GB
@@ -21,7 +20,6 @@ SHARE_OF_STORE = 0.3
 FULLEST = 0.95
 """Ray stops writing objects to a disk that is fuller than this."""
 GPU_S = 60.0
-DRIVER_S = 10.0
 
 
 def processors(cgroup: Path = CGROUP) -> Finding:
@@ -69,7 +67,7 @@ def memory_bytes() -> tuple[int, int]:
 
 def gpus() -> Finding:
     """The GPUs that PyTorch can use, and whether the machine has others."""
-    driver, answer = driver_version(), probe("gpus", limit_s=GPU_S)
+    driver, answer = nvidia_driver(), probe("gpus", limit_s=GPU_S)
     if "error" in answer:
         return broken(f"PyTorch fails on the GPU: {answer['error']}", "nvidia-smi; then look for its driver's log")
     if answer["gpus"]:
@@ -81,16 +79,6 @@ def gpus() -> Finding:
         return broken(text, "install the driver for that CUDA, or torch from requirements.lock; nvidia-smi says more")
     text = "none: the demo needs none, the paper's grid would take very long without"
     return warning(text, "--address of a cluster with GPUs; in a container: docker run --gpus all")
-
-
-def driver_version() -> str:
-    """The version of NVIDIA's driver, empty where nvidia-smi gives none."""
-    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=DRIVER_S)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.splitlines()[0].strip() if done.returncode == 0 and done.stdout else ""
 
 
 def shared_memory() -> Finding:

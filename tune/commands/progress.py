@@ -81,7 +81,11 @@ class Progress(SearchCallback):
         if not self.console.is_terminal:
             done = sum(cell.status in SETTLED for cell in self.states.values())
             prefix = f"[{done}/{len(self.states) + self._to_come} cells, {self.left()}]"
-            self.console.print(f"{prefix} {self.describe(state)}", markup=False, soft_wrap=True)
+            epochs = f"epoch {state.epoch} of {state.cell.experiment.epochs}"
+            metric = self.study.metric
+            value = "" if state.value is None else f", best validation {metric.title} {metric.text(state.value)}"
+            line = f"{prefix} {self.study.label(state.cell)}: {state.status}, {epochs}{value}"
+            self.console.print(line, markup=False, soft_wrap=True)
 
     def left(self) -> str:
         """The time left at the speed so far, in words; epochs are weighted by the plan's seconds for each model."""
@@ -114,10 +118,3 @@ class Progress(SearchCallback):
             epochs = f"{state.epoch}/{state.cell.experiment.epochs}"
             table.add_row(self.study.label(state.cell), state.status, epochs, value, rate)
         return table
-
-    def describe(self, state: CellProgress) -> str:
-        """The cell's status and progress in one line."""
-        metric = self.study.metric
-        value = "" if state.value is None else f", best validation {metric.title} {metric.text(state.value)}"
-        epochs = f"epoch {state.epoch} of {state.cell.experiment.epochs}"
-        return f"{self.study.label(state.cell)}: {state.status}, {epochs}{value}"

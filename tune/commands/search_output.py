@@ -1,6 +1,5 @@
 """The output of a search: texts and tables for people, JSON lines for programs."""
 
-import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from data.terminal import console
 from fernn.train.loop import Row
 from tune.analysis.results import model_rows
 from tune.commands.progress import Progress
-from tune.core.console import all_masked, disk, duration, finite, masked, one_line, print_lines, print_table
+from tune.core.console import disk, document_text, duration, masked, one_line, print_lines, print_table
 from tune.core.status import Status
 from tune.core.study import Cell, Study
 from tune.engine.cost import Cost, Pace
@@ -174,7 +173,7 @@ class EventOutput(SearchCallback):
 
     def on_epoch(self, cell: Cell, row: Row) -> None:
         numbers = {name: value for name, value in row.items() if "/" in name}
-        self._tell("epoch", cell=cell.name, epoch=row["epoch"], metrics=finite(numbers))
+        self._tell("epoch", cell=cell.name, epoch=row["epoch"], metrics=numbers)
 
     def on_status(self, cell: Cell, status: Status) -> None:
         words: dict[Status, str] = {"running": "started", "resting": "rested", "waiting": "proposed"}
@@ -193,7 +192,7 @@ class EventOutput(SearchCallback):
         return 1 if missing or behind is not None else 0
 
     def _tell(self, event: str, **facts: Any) -> None:
-        print(json.dumps(all_masked({"event": event} | facts), allow_nan=False), file=self.out, flush=True)
+        print(document_text({"event": event} | facts), file=self.out, flush=True)
 
 
 SearchOutput = TextOutput | EventOutput

@@ -16,6 +16,7 @@ from tune.commands.checks import Finding, broken, ok, probe, warning
 from tune.commands.machine_checks import GB
 from tune.core.data_source import verified
 from tune.core.folder import Folder
+from tune.engine.machine import home_problem
 from tune.planning.options import Records
 from tune.planning.preflight import check_optuna, check_storage, check_tracking, optuna_storage, tracking_uri
 from tune.reporting.table import absent
@@ -29,7 +30,6 @@ from tune.services.databases import (
     is_database,
     sqlite_file,
 )
-from tune.services.host import home_problem
 
 DATASETS = Path("datasets")
 GET_DATA = (
@@ -92,19 +92,18 @@ def data_folder(folder: Path) -> Finding:
 def storage(name: str) -> Finding:
     """Whether the storage can be written, and its free space; raises StudyError as a search does."""
     folder = Folder(name)
+    text, place = f"{folder.root}, writable", Path(folder.root)
     if not folder.is_local or folder.exists():
         check_storage(folder)
-        text = f"{folder.root}, writable"
-        return _with_free_space(Path(folder.root), f"{text},") if folder.is_local else ok(text)
-    parent = next(path for path in Path(folder.root).parents if path.exists())
-    if not os.access(parent, os.W_OK | os.X_OK) or not parent.is_dir():
-        return broken(f"{folder.root} is not there, and {parent} cannot be written", "give another --storage")
-    return _with_free_space(parent, f"{folder.root} is not there yet, a search makes it;")
-
-
-def _with_free_space(folder: Path, text: str) -> Finding:
-    free = shutil.disk_usage(folder).free
-    text = f"{text} {free / GB:.1f} GB free"
+    else:
+        place = next(path for path in place.parents if path.exists())
+        if not os.access(place, os.W_OK | os.X_OK) or not place.is_dir():
+            return broken(f"{folder.root} is not there, and {place} cannot be written", "give another --storage")
+        text = f"{folder.root} is not there yet, a search makes it"
+    if not folder.is_local:
+        return ok(text)
+    free = shutil.disk_usage(place).free
+    text = f"{text}, {free / GB:.1f} GB free"
     if free < LEAST_DISK:
         return warning(f"{text}, which is little", "free some, or give another --storage")
     return ok(text)
@@ -115,19 +114,18 @@ def tracking(records: Records) -> Finding:
     uri = tracking_uri(records)
     check_tracking(uri, records.storage)
     if is_database(uri):
-        return _database(MLFLOW, uri, f"python tune/sync.py, or mlflow db upgrade {uri}")
+        return _database(MLFLOW, uri)
     return _server(uri)
 
 
 def _server(uri: str) -> Finding:
     """Whether the server lists experiments, and how fast."""
     from tune.services.mlflow_client import MlflowClient  # MLflow takes seconds to import
-    from tune.tracking.views import OUTAGES
 
     start = time.monotonic()
     try:
         MlflowClient(uri).search_experiments(max_results=1)
-    except OUTAGES as error:
+    except Exception as error:  # MLflow's client does not handle every page or JSON of a proxy
         return broken(f"{uri} answers, but not with experiments: {first_line(error)}", "see the server's own log")
     seconds = time.monotonic() - start
     text = f"{uri} answers, after {1000 * seconds:.0f} ms"
@@ -143,18 +141,15 @@ def optuna(records: Records) -> Finding:
     uri = optuna_storage(records)
     if uri is None:
         return ok("none, as the storage is a bucket; --optuna-storage names one")
-    return _database(OPTUNA, uri, f"python tune/sync.py, or optuna storage upgrade --storage {uri}")
+    return _database(OPTUNA, uri)
 
 
-def _database(package: Package, uri: str, upgrade: str) -> Finding:
+def _database(package: Package, uri: str) -> Finding:
     """Whether the installed package can read and write the database; nothing is written."""
     try:
         check_usable(package, uri)
     except ViewError as error:
-        replacement = "python tune/sync.py --study NAME moves it aside, and a new one takes its place"
-        ways_out = {"older": upgrade, "newer": f"install that version of {package.name}", "damaged": replacement}
-        ways_out |= {"locked": "end the program that writes it", "away": "start the database server"}
-        return broken(str(error), ways_out.get(error.condition, "give another, or the right to write it"))
+        return broken(str(error), error.way_out("NAME"))
     file = sqlite_file(uri)
     if file is not None and not file.exists():
         return ok(f"{file} is not there yet, a search makes it")

@@ -17,7 +17,6 @@ A cell's folder holds
 """
 
 import hashlib
-import json
 import os
 import socket
 import time
@@ -29,25 +28,14 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data.files import sealed, unsealed
+from data.files import unsealed
 from data.preparing.parquet import read_table
 from fernn.files.checkpoint import CheckpointError, Tensors, pack, unpack
 from fernn.train.loop import Row
 from fernn.train.run import Run, with_prefix
+from tune.core import sealing
 from tune.core.folder import UNREADABLE, Folder
 from tune.core.result import Result
-from tune.core.sealing import (
-    ALTERED,
-    ENTRIES,
-    damaged,
-    read_entries,
-    read_rows,
-    read_sealed,
-    read_tensors,
-    rows_before_damage,
-    sealed_line,
-    write_sealed,
-)  # fmt: skip
 
 LAST, BEFORE, BEST = "last/state.safetensors", "last/before.safetensors", "best/model.safetensors"
 METRICS, PREDICTIONS, DONE = "metrics.jsonl", "predictions.parquet", "done.json"
@@ -78,13 +66,11 @@ class CellFolder:
 
     def done(self) -> Result | None:
         """The result, or None while there is none; raises DamagedError for a wrong checksum."""
-        content = self.folder.read(DONE)
-        if content is None:
-            return None
         try:
-            return Result.of(unsealed(json.loads(content)))
+            facts = self.folder.read_json(DONE)
+            return None if facts is None else Result.of(unsealed(facts))
         except UNREADABLE as error:
-            raise damaged(self.folder, DONE, ALTERED, f"delete it, and {EVALUATED}") from error
+            raise sealing.damaged(self.folder, DONE, f"delete it, and {EVALUATED}") from error
 
     def config(self) -> dict[str, Any] | None:
         """The cell's :meth:`tune.core.study.Cell.config`, or None before it is planned."""
@@ -92,20 +78,20 @@ class CellFolder:
 
     def history(self) -> list[Row]:
         """The recorded rows, one an epoch; raises DamagedError for a row with a wrong checksum."""
-        return read_rows(self.folder, METRICS, RETRAIN)
+        return sealing.read_rows(self.folder, METRICS, RETRAIN)
 
     def openings(self) -> list[dict[str, Any]]:
         """One row for each time the test clips were read; raises DamagedError as :meth:`history` does."""
-        return read_rows(self.folder, OPENINGS, "delete it: what was read is then no longer known")
+        return sealing.read_rows(self.folder, OPENINGS, "delete it: what was read is then no longer known")
 
     def log_opening(self, purpose: str) -> None:
         """Record that the test clips are about to be read with the best weights."""
         row = {"purpose": purpose, "at": time.time(), "host": socket.gethostname(), "weights": self.best_sha256()}
-        self.folder.write(OPENINGS, "".join(map(sealed_line, [*self.openings(), row])).encode())
+        self.folder.write(OPENINGS, "".join(map(sealing.sealed_line, [*self.openings(), row])).encode())
 
     def attempt(self) -> dict[str, Any] | None:
         """The last attempt's id, host, pid and start (seconds since 1970), or None before the first."""
-        return read_sealed(self.folder, "attempt.json", f"delete it, and {RUN_AGAIN}", "id", "host", "pid", "started")
+        return sealing.read_sealed(self.folder, "attempt.json", DELETE_IT, "id", "host", "pid", "started")
 
     def failure(self) -> str | None:
         """The recorded reason of the last attempt's failure, or None."""
@@ -119,18 +105,18 @@ class CellFolder:
     def fail(self, reason: str, diverged: bool) -> None:
         """Record why this attempt ends without a result."""
         self._require_own_attempt()
-        write_sealed(self.folder, "failure.json", {"reason": reason, "diverged": diverged})
+        sealing.write_sealed(self.folder, "failure.json", {"reason": reason, "diverged": diverged})
 
     def stopped(self) -> str | None:
         """Why successive halving ended the cell before its last epoch, or None where it did not."""
         return self._read_reason("stopped.json").get("reason")
 
     def _read_reason(self, name: str) -> dict[str, Any]:
-        return read_sealed(self.folder, name, f"delete it, and {RUN_AGAIN}", "reason") or {}
+        return sealing.read_sealed(self.folder, name, DELETE_IT, "reason") or {}
 
     def stop(self, reason: str) -> None:
         """Record why the cell ends before its last epoch; a later attempt may still continue it."""
-        write_sealed(self.folder, "stopped.json", {"reason": reason})
+        sealing.write_sealed(self.folder, "stopped.json", {"reason": reason})
 
     def copy_training(self, shorter: Self) -> None:
         """Copy the training of a cell with fewer epochs; its last checkpoint comes last, to continue from."""
@@ -147,7 +133,7 @@ class CellFolder:
         """Make this attempt the only one that may write, and delete the last attempt's failure or stop."""
         self._attempt = uuid.uuid4().hex
         attempt = {"id": self._attempt, "host": socket.gethostname(), "pid": os.getpid(), "started": time.time()}
-        write_sealed(self.folder, "attempt.json", attempt)
+        sealing.write_sealed(self.folder, "attempt.json", attempt)
         self.folder.sweep()
         for name in ("failure.json", "stopped.json"):
             if self.folder.read(name) is not None:
@@ -166,7 +152,7 @@ class CellFolder:
             self._write_best(run)
         if LAST in resumable.damage:
             self.folder.delete(LAST)
-        self._lines = [sealed_line(row) for row in resumable.rows]
+        self._lines = [sealing.sealed_line(row) for row in resumable.rows]
         self._record_code(code, run.epoch)
 
     def codes(self) -> list[dict[str, Any]]:
@@ -175,17 +161,17 @@ class CellFolder:
         def parsed(entry: Any) -> dict[str, Any]:
             return {"first_epoch": int(entry["first_epoch"]), "code": str(entry["code"])}
 
-        return read_entries(self.folder, CODES, parsed, f"delete it, and {RUN_AGAIN}")
+        return sealing.read_entries(self.folder, CODES, parsed, DELETE_IT)
 
     def machines(self) -> list[dict[str, Any]]:
         """The machines on which the cell's trials ran, each once; empty where none was recorded."""
-        return read_entries(self.folder, MACHINES, dict, f"delete it, and {RUN_AGAIN}")
+        return sealing.read_entries(self.folder, MACHINES, dict, DELETE_IT)
 
     def add_machine(self, machine: Mapping[str, Any]) -> None:
         """Record the machine of a trial."""
         machines = self.machines()
         if machine not in machines:
-            write_sealed(self.folder, MACHINES, {ENTRIES: [*machines, dict(machine)]})
+            sealing.write_sealed(self.folder, MACHINES, {sealing.ENTRIES: [*machines, dict(machine)]})
 
     def _record_code(self, code: str, epoch: int) -> None:
         """Record the code that trains the epochs after ``epoch``; entries of earlier epochs stay."""
@@ -196,7 +182,7 @@ class CellFolder:
         if not entries or entries[-1]["code"] != code:
             entries.append({"first_epoch": epoch + 1, "code": code})
         if entries != recorded:
-            write_sealed(self.folder, CODES, {ENTRIES: entries})
+            sealing.write_sealed(self.folder, CODES, {sealing.ENTRIES: entries})
 
     def has_checkpoint(self) -> bool:
         """Whether training can continue from a checkpoint."""
@@ -204,7 +190,7 @@ class CellFolder:
 
     def resumable(self) -> Resumable:
         """The newest whole checkpoint whose rows are all recorded: the last, the one before, or none."""
-        rows, num_lines = rows_before_damage(self.folder, METRICS)
+        rows, num_lines = sealing.rows_before_damage(self.folder, METRICS)
         damage = [f"{METRICS}, line {len(rows) + 1}"] if len(rows) < num_lines else []
         if (best := self._best_epoch()) is None:
             return Resumable(None, [], (*damage, BEST))
@@ -232,7 +218,7 @@ class CellFolder:
     def record(self, row: Row, run: Run) -> None:
         """Write one epoch: its row first, then the checkpoint, so that every checkpoint has its row."""
         self._require_own_attempt()
-        self._lines.append(sealed_line(row))
+        self._lines.append(sealing.sealed_line(row))
         self.folder.write(METRICS, "".join(self._lines).encode())
         if self.folder.has(LAST):
             self.folder.move(LAST, BEFORE)
@@ -250,7 +236,7 @@ class CellFolder:
         try:
             run.model.load_state_dict(unpack(self._read_best())[0])
         except CheckpointError as error:
-            raise damaged(self.folder, BEST, str(error), RETRAIN) from error
+            raise sealing.damaged(self.folder, BEST, RETRAIN, str(error)) from error
 
     def best_sha256(self) -> str:
         """The SHA-256 of the best epoch's checkpoint."""
@@ -264,19 +250,17 @@ class CellFolder:
     def finish(self, predictions: pa.Table, result: Result, examples: Tensors | None = None) -> None:
         """Write the predictions and examples, then the result."""
         self._require_own_attempt()
-        sink = pa.BufferOutputStream()
-        pq.write_table(predictions, sink)
-        content = sink.getvalue().to_pybytes()
-        self.folder.write(PREDICTIONS, content)
+        pq.write_table(predictions, sink := pa.BufferOutputStream())
+        self.folder.write(PREDICTIONS, content := sink.getvalue().to_pybytes())
         if examples:
             self.folder.write(EXAMPLES, pack(examples, {}))
         digest = hashlib.sha256(content).hexdigest()
         result = replace(result, code=tuple(self.codes()), predictions_sha256=digest)
-        self.folder.write_json(DONE, sealed(result.facts()))
+        sealing.write_sealed(self.folder, DONE, result.facts())
 
     def examples(self) -> Tensors:
         """Example clips and predicted frames by name; empty where none were stored."""
-        return read_tensors(self.folder, EXAMPLES, f"delete {DONE} beside it, and {EVALUATED}")[0]
+        return sealing.read_tensors(self.folder, EXAMPLES, DELETE_RESULT)[0]
 
     def predictions(self) -> pa.Table:
         """The stored predictions of a finished cell, one row a clip; raises DamagedError for another digest."""
@@ -284,7 +268,7 @@ class CellFolder:
         if content is None or done is None:
             raise FileNotFoundError(f"{self.folder.root} has no predictions")
         if hashlib.sha256(content).hexdigest() != done.predictions_sha256:
-            raise damaged(self.folder, PREDICTIONS, ALTERED, f"delete {DONE} beside it, and {EVALUATED}")
+            raise sealing.damaged(self.folder, PREDICTIONS, DELETE_RESULT)
         return read_table(pa.BufferReader(content), name=f"{self.folder.root}/{PREDICTIONS}")
 
     def _require_own_attempt(self) -> None:
@@ -296,5 +280,7 @@ class CellFolder:
 
 
 RUN_AGAIN = "run the search again"
+DELETE_IT = f"delete it, and {RUN_AGAIN}"
 EVALUATED = f"{RUN_AGAIN}: the cell is evaluated again, or trained again where gc freed its checkpoints"
+DELETE_RESULT = f"delete {DONE} beside it, and {EVALUATED}"
 RETRAIN = f"delete the cell's folder, and {RUN_AGAIN} to train it from its first epoch"

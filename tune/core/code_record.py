@@ -22,7 +22,8 @@ from typing import Any
 
 from tune.core.console import masked
 from tune.core.folder import UNREADABLE, Folder
-from tune.core.sealing import ALTERED, damaged, read_sealed, write_sealed
+from tune.core.sealing import damaged, read_sealed, write_sealed
+from tune.core.study import key_of
 
 DISTRIBUTION = "fernn-search"
 ROOT = Path(__file__).parents[2]
@@ -43,7 +44,7 @@ OUTPUT_FLAGS = ("json", "yes", "no-yes", "download", "no-download")
 def record(folder: Folder) -> str:
     """Write the record of this process into a study's folder, unless it is there; the record's id."""
     facts = code_version(sys.argv)
-    record_id = id_of(facts)
+    record_id = key_of(facts)
     if not folder.has(name := f"{FOLDER}/{record_id}.json"):
         write_sealed(folder, name, facts | {FIRST_USED: time.time()})
     return record_id
@@ -60,16 +61,12 @@ def _read(folder: Folder, name: str) -> dict[str, Any]:
     way_out = "put it back from a copy, or delete it: the code then counts as not recorded"
     try:
         facts = read_sealed(folder, name, way_out, FIRST_USED) or {}
-        if f"{FOLDER}/{id_of({key: facts[key] for key in facts if key != FIRST_USED})}.json" == name:
-            return facts | {FIRST_USED: float(facts[FIRST_USED])}
+        first_used = float(facts.pop(FIRST_USED))
+        if f"{FOLDER}/{key_of(facts)}.json" == name:
+            return facts | {FIRST_USED: first_used}
     except UNREADABLE:
         pass
-    raise damaged(folder, name, ALTERED, way_out)
-
-
-def id_of(facts: dict[str, Any]) -> str:
-    """The record's id: twelve hexadecimal digits of the SHA-256 of its facts."""
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+    raise damaged(folder, name, way_out)
 
 
 def code_version(argv: Sequence[str]) -> dict[str, Any]:
@@ -97,10 +94,8 @@ def source_sha256() -> str:
 @cache
 def installed() -> dict[str, str]:
     """The version of every installed distribution, by name; of two with one name, the one that Python imports."""
-    versions: dict[str, str] = {}
-    for distribution in distributions():
-        if name := distribution.metadata["Name"]:
-            versions.setdefault(name, distribution.version)
+    last_to_first = reversed([*distributions()])
+    versions = {name: distribution.version for distribution in last_to_first if (name := distribution.metadata["Name"])}
     return dict(sorted(versions.items(), key=lambda entry: entry[0].lower()))
 
 

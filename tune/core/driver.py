@@ -11,7 +11,7 @@ import time
 import uuid
 from _thread import interrupt_main
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
@@ -72,14 +72,9 @@ def process_text(driver: Mapping[str, Any] | None) -> str:
 
 
 def _lock_holder(folder: Path) -> dict[str, Any] | None:
-    try:
-        with open(folder / LOCK, encoding="utf-8", opener=_without_links) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return json.loads(file.read() or "{}")
-    except FileNotFoundError:
-        pass
+    with suppress(FileNotFoundError), open(folder / LOCK, encoding="utf-8", opener=_without_links) as file:
+        if not _try_lock(file, fcntl.LOCK_SH):
+            return json.loads(file.read() or "{}")
     return None
 
 
@@ -108,10 +103,10 @@ def _without_links(path: str, flags: int) -> int:
     return opened
 
 
-def _try_lock(file: TextIO) -> bool:
+def _try_lock(file: TextIO, how: int = fcntl.LOCK_EX) -> bool:
     """Whether this process could lock the file."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

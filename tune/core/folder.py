@@ -18,7 +18,7 @@ TEMPORARY = ".tmp-"
 AT_ONCE = 32
 """Simultaneous requests to a bucket."""
 Item = TypeVar("Item")
-Found = TypeVar("Found")
+Value = TypeVar("Value")
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """The errors of parsing and unsealing a file with unexpected content."""
 
@@ -83,7 +83,7 @@ class Folder:
             raise LeadsOutError(f"{path} must be a file, it is a folder or a device: move it away")
         return path
 
-    def each(self, function: Callable[[Item], Found], items: Iterable[Item]) -> list[Found]:
+    def each(self, function: Callable[[Item], Value], items: Iterable[Item]) -> list[Value]:
         """The function's value for each item, in order; in a bucket :data:`AT_ONCE` calls run at the same time."""
         if self.is_local:
             return [function(item) for item in items]
@@ -100,16 +100,13 @@ class Folder:
 
     def has(self, name: str) -> bool:
         """Whether there is such a file; a link that leads out of the root is none."""
-        try:
-            (info,) = self._fs.get_file_info([self._at(name)])
-        except LeadsOutError:
-            return False
-        return info.type == fs.FileType.File
+        with suppress(LeadsOutError):
+            return self._fs.get_file_info(self._at(name)).is_file
+        return False
 
     def size(self, name: str) -> int:
         """The file's bytes, 0 where there is no such file."""
-        (info,) = self._fs.get_file_info([self._at(name)])
-        return info.size or 0
+        return self._fs.get_file_info(self._at(name)).size or 0
 
     def write(self, name: str, content: bytes) -> None:
         """Write the file whole or not at all: to a temporary name first, then moved over the old one.
@@ -143,8 +140,7 @@ class Folder:
 
     def exists(self) -> bool:
         """Whether there is such a folder; in a bucket, whether it has a file."""
-        (info,) = self._fs.get_file_info([self._path])
-        return info.type == fs.FileType.Directory
+        return self._fs.get_file_info(self._path).type == fs.FileType.Directory
 
     def folders(self) -> list[str]:
         """The names of the folders in this one, sorted; none where it does not exist."""
@@ -153,10 +149,14 @@ class Folder:
 
     def num_bytes(self) -> int:
         """The size of all files below, without those behind links, in bytes."""
-        if self.is_local:
-            return sum(map(_size_of, self._own_files()))
-        selector = fs.FileSelector(self._path, allow_not_found=True, recursive=True)
-        return sum(info.size or 0 for info in self._fs.get_file_info(selector))
+        if not self.is_local:
+            selector = fs.FileSelector(self._path, allow_not_found=True, recursive=True)
+            return sum(info.size or 0 for info in self._fs.get_file_info(selector))
+        num_bytes = 0
+        for path in self._own_files():
+            with suppress(FileNotFoundError):  # its writer has just moved it
+                num_bytes += os.lstat(path).st_size
+        return num_bytes
 
     def _own_files(self) -> Iterator[str]:
         """The paths of all files below on disk, following no link."""
@@ -165,8 +165,8 @@ class Folder:
 
     def modified(self, name: str) -> float | None:
         """The file's modification time in seconds since 1970, or None where there is no such file."""
-        (info,) = self._fs.get_file_info([self._at(name)])
-        return None if info.mtime_ns is None else info.mtime_ns / 1e9
+        moment = self._fs.get_file_info(self._at(name)).mtime_ns
+        return None if moment is None else moment / 1e9
 
     def move(self, name: str, other: str) -> None:
         """Rename the file, replacing the other; a bucket copies it."""
@@ -187,14 +187,6 @@ class Folder:
     def write_json(self, name: str, value: Any) -> None:
         """Write ``value`` as indented JSON."""
         self.write(name, (json.dumps(value, indent=2) + "\n").encode())
-
-
-def _size_of(path: str) -> int:
-    """The bytes of a file or of the link itself, 0 where its writer has just moved it."""
-    try:
-        return os.lstat(path).st_size
-    except FileNotFoundError:
-        return 0
 
 
 def check_storage_name(storage: str) -> None:

@@ -1,7 +1,6 @@
 """Weights from files: cells imported from the published code, and checkpoints from which training starts."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from fernn.models.predictor import RotatingPredictorConfig, TranslatingPredictor
 from fernn.reference import Velocities, from_reference, is_derived, is_published, published_name, renamed
 from tune.core.cell_folder import CellFolder
 from tune.core.folder import Folder
-from tune.core.study import Cell, Study, StudyError, cell_of
+from tune.core.study import Cell, Study, StudyError, cell_of, key_of
 
 FOLDER = "imported"
 STATUS = "imported"
@@ -51,8 +50,7 @@ class ImportedCell:
     @property
     def key(self) -> str:
         """Twelve hexadecimal digits; equal for equal weights and evaluation, whatever the file's name."""
-        text = json.dumps(self.cell.config() | {"imported": self.sha256}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return key_of(self.cell.config() | {"imported": self.sha256})
 
     @property
     def name(self) -> str:
@@ -84,7 +82,7 @@ TASKS = {
     TranslatingPredictorConfig: "translating_mnist", RotatingPredictorConfig: "rotating_mnist",
 }  # fmt: skip
 """The published program that saved a model's weights."""
-KERNELS, SHIFTS = "lstm.learned_kernels", "lstm.shift_kernels"
+SHIFTS = "lstm.shift_kernels"
 TOLERANCE = 1e-4
 """Largest difference of outputs, as a share of the largest output: the order of V changes the rounding of sums."""
 
@@ -137,13 +135,15 @@ def first_mismatch(weights: Weights, config: ModelConfig) -> str:
     expected = expected_shapes(config)
     given = {name: weight for name, weight in weights.items() if name == SHIFTS or not is_derived(name)}
     for name, weight in given.items():
-        own_name = _own_name(name)
-        if own_name not in expected:
+        if (shape := expected.get(renamed(name))) is None:
             return f"{name!r} has no place there"
-        if tuple(weight.shape) != expected[own_name]:
-            return f"{name!r} has shape {tuple(weight.shape)}, not {expected[own_name]}"
-    missing = expected.keys() - {_own_name(name) for name in given}
-    return f"{_published_name(min(missing), config)!r} is missing" if missing else ""
+        if tuple(weight.shape) != shape:
+            return f"{name!r} has shape {tuple(weight.shape)}, not {shape}"
+    if not (missing := expected.keys() - set(map(renamed, given))):
+        return ""
+    name = min(missing)
+    is_own_name = isinstance(config, CNN3DConfig) and name.startswith("head.")
+    return f"{name if is_own_name else published_name(name)!r} is missing"
 
 
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -153,24 +153,11 @@ def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     MNIST's files have none. Kernels that layers share are listed once.
     """
     shapes = {name: tuple(weight.shape) for name, weight in config.build().state_dict().items()}
-    shapes = {name: shape for name, shape in shapes.items() if name == OWN_KERNELS or "kernels" not in name}
+    shapes = {name: shape for name, shape in shapes.items() if "kernels" not in name or name.startswith("cells.0.")}
     if isinstance(config, FERNNConfig):
         height, width = (2 * radius + 1 for radius in config.velocity_range)
         shapes[SHIFTS] = (height * width, 1, height, width)
     return shapes
-
-
-OWN_KERNELS = "cells.0.kernels.weight"
-
-
-def _own_name(name: str) -> str:
-    return OWN_KERNELS if name == KERNELS else renamed(name)  # shift kernels, which our models lack, are not renamed
-
-
-def _published_name(name: str, config: ModelConfig) -> str:
-    if name == OWN_KERNELS:
-        return KERNELS
-    return name if isinstance(config, CNN3DConfig) and name.startswith("head.") else published_name(name)
 
 
 @torch.no_grad()
@@ -185,7 +172,6 @@ def check_outputs(model: nn.Module, published: nn.Module, inputs: Sequence[Any])
         )
 
 
-DIGEST = re.compile("[0-9a-f]{64}")
 FIELD = "model.initial_weights"
 
 
@@ -199,9 +185,13 @@ def store_weights(study: Study, path: Path) -> None:
     """Copy the checkpoint into the study's folder; raises StudyError where it does not fit a model that names it."""
     content, tensors = _read(path)
     digest = hashlib.sha256(content).hexdigest()
-    for model in dict.fromkeys(cell.experiment.model for cell in study.cells):
-        if named_weights(model) == digest:
-            _check(model, tensors, path)
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    models = dict.fromkeys(cell.experiment.model for cell in study.cells)
+    for model in (model for model in models if named_weights(model) == digest):
+        with torch.device("meta"):
+            own = {name: tensor.shape for name, tensor in model.build().state_dict().items()}
+        if shapes != own:
+            raise StudyError(f"--weights {path} does not fit {model.label}: its weights have other names or shapes")
     if not study.folder.has(name := file_name(digest)):
         study.folder.write(name, content)
 
@@ -214,7 +204,7 @@ def initial_weights(folder: Folder, model: ModelConfig) -> Tensors | None:
     digest = named_weights(model)
     if not digest:
         return None
-    content = folder.read(file_name(digest)) if DIGEST.fullmatch(digest) else None
+    content = folder.read(file_name(digest)) if re.fullmatch("[0-9a-f]{64}", digest) else None
     if content is None or hashlib.sha256(content).hexdigest() != digest:
         raise StudyError(f"{folder.root} lacks the weights {digest[:12]}, or they were altered: give --weights")
     return unpack(content)[0]
@@ -242,10 +232,3 @@ def _read(path: Path) -> tuple[bytes, Tensors]:
         raise StudyError(f"--weights {path} cannot be read: {error.strerror or error}") from error
     except (UnreadableError, CheckpointError) as error:
         raise StudyError(f"--weights {path}: {error}; give a cell's best/model.safetensors") from error
-
-
-def _check(model: ModelConfig, tensors: Tensors, path: Path) -> None:
-    with torch.device("meta"):
-        wanted = {name: tensor.shape for name, tensor in model.build().state_dict().items()}
-    if wanted != {name: tensor.shape for name, tensor in tensors.items()}:
-        raise StudyError(f"--weights {path} does not fit {model.label}: its weights have other names or shapes")

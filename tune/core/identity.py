@@ -15,8 +15,6 @@ STUDY_FILE = "study.json"
 ID, PLACE = "id", "folder"
 """Fields of ``study.json``: the id, and the folder in which the study was last worked on."""
 
-HEXADECIMAL = re.compile("[0-9a-f]{32}")
-
 
 def identity_of(folder: Folder, facts: Mapping[str, Any]) -> dict[str, str]:
     """The id and folder to write into ``study.json``, whose facts are given; a study without an id gets one.
@@ -39,7 +37,7 @@ def require_no_copy(folder: Folder, facts: Mapping[str, Any]) -> None:
 def id_in(facts: Mapping[str, Any]) -> str:
     """The id in the facts of ``study.json``, empty for a study of an early version; raises ValueError for another."""
     study_id = facts.get(ID, "")
-    if not isinstance(study_id, str) or not (study_id == "" or HEXADECIMAL.fullmatch(study_id)):
+    if not isinstance(study_id, str) or not re.fullmatch("|[0-9a-f]{32}", study_id):
         raise ValueError(f"{ID} must be 32 hexadecimal digits, got {study_id!r:.80}")
     return study_id
 
@@ -125,15 +123,6 @@ def is_view_of(study: Study, tags: Mapping[str, Any], uri: str, shows_training: 
     storage = study.folder.root.rpartition("/")[0]
     if OWNER in tags and study.folder.is_local and uri.startswith(f"sqlite:///{storage}/"):
         return True
-    was_moved = OWNER_ID not in tags and OWNER in tags and not _may_hold_study(str(tags[OWNER]))
-    return was_moved and shows_training()
-
-
-def _may_hold_study(place: str) -> bool:
-    """Whether a study is in a local folder; True for a bucket, which is not read."""
-    if not place.startswith("/"):
-        return True
-    try:
-        return Folder(place).has(STUDY_FILE)
-    except (OSError, *UNREADABLE):
-        return False
+    place = str(tags.get(OWNER, ""))
+    is_gone = place.startswith("/") and not os.path.isfile(f"{place}/{STUDY_FILE}")  # a bucket is not read
+    return OWNER_ID not in tags and is_gone and shows_training()

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import product
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 from fernn.config import unknown_name
+from fernn.config.base import fitted
 from fernn.models import ModelConfig, import_model, name_model
 from tune.core.cell_folder import RETRAIN, CellFolder
 from tune.core.folder import UNREADABLE, Folder
@@ -28,6 +29,8 @@ from tune.core.study import (
 
 SOURCES = "model_sources"
 """The field of ``study.json`` with the SHA-256 of each user model's module when its cells were last planned."""
+STORED = ("demo", "partial", "data", "stand_in", "scheduler", "sampling", "space")
+"""Fields of a study that ``study.json`` holds under the same names."""
 GROWING = ("optim.lr", "seed", "epochs")
 """Fields that a study may extend, as it may add models; all other fields are its protocol."""
 
@@ -62,10 +65,10 @@ def check_plan(study: Study) -> None:
 
 
 def _check_space(study: Study, space: Space) -> None:
-    asked, saved = ([name for name in one if name not in CHOSEN] for one in (study.space, space))
-    if asked != saved:
-        wanted, searched = (", ".join(names) or "models, learning rates and seeds alone" for names in (asked, saved))
-        raise _another(study, f"searches {searched}, not {wanted}", "the other search")
+    wanted, saved = ([name for name in names if name not in CHOSEN] for names in (study.space, space))
+    if wanted != saved:
+        new, old = (", ".join(names) or "models, learning rates and seeds alone" for names in (wanted, saved))
+        raise _another(study, f"searches {old}, not {new}", "the other search")
 
 
 def _check_protocol(study: Study, saved: Mapping[str, Any]) -> None:
@@ -126,29 +129,20 @@ def load_study(folder: Folder) -> Study:
 
 
 def _study_of(folder: Folder, facts: Mapping[str, Any]) -> Study:
-    for name, kind in _KINDS.items():
-        if type(facts[name]) is not kind:
-            raise TypeError(f"{name} must be a {kind.__name__}, got {facts[name]!r:.80}")
-    space = {name: tuple(values) for name, values in facts["space"].items()}
-    planned = _planned_cells(folder, facts["epochs"], facts.get(SOURCES, {}))
-    by_point = {tuple(cell.point(tuple(space)).values()): cell for cell in planned}
-    ordered = tuple(by_point[values] for values in product(*space.values()) if values in by_point)
-    study = Study(
-        folder.name, folder, space, ordered, facts["demo"], tuple(map(str, facts["partial"])), facts["data"],
-        _scheduler(facts), facts["sampling"], stand_in=str(facts.get("stand_in", "")), id=id_in(facts),
-    )  # fmt: skip
+    stored = {"stand_in": "", **facts, "scheduler": _scheduler(facts)}
+    types = {entry.name: entry.type for entry in fields(Study)}
+    plan = {name: fitted(name, stored[name], types[name]) for name in STORED}
+    space = {name: tuple(values) for name, values in plan["space"].items()}
+    planned = _planned_cells(folder, fitted("epochs", facts["epochs"], int), facts.get(SOURCES, {}))
+    by_point = {tuple(cell.point(space).values()): cell for cell in planned}
+    cells = tuple(by_point[values] for values in product(*space.values()) if values in by_point)
+    study = Study(folder.name, folder, cells=cells, id=id_in(facts), **{**plan, "space": space})
     return replace(study, num_to_come=num_to_come(study))
 
 
 def _scheduler(facts: Mapping[str, Any]) -> str:
     name = str(facts.get("scheduler", "none"))
     return SCHEDULER_NAMES.get(name, name)
-
-
-_KINDS: dict[str, type] = {
-    "name": str, "demo": bool, "partial": list, "data": str, "scheduler": str, "sampling": dict, "epochs": int,
-    "space": dict,
-}  # fmt: skip
 
 
 def _planned_cells(folder: Folder, epochs: int, sources: Mapping[str, str]) -> list[Cell]:
@@ -207,12 +201,6 @@ def import_models(models: Iterable[ModelName], *storages: str) -> None:
             import_model(model, folders)
 
 
-def own_models(study: Study) -> list[str]:
-    """The names of users' own models in the study."""
-    models = [cell.experiment.model for cell in study.cells]
-    return list(dict.fromkeys(model.name for model in models if model.is_own))
-
-
 def find_study(study: str | PathLike[str], storage: str = "studies", models: Sequence[ModelName] = ()) -> Study:
     """The study of that name in ``storage``, or in that folder; raises StudyError with the nearest name.
 
@@ -220,11 +208,11 @@ def find_study(study: str | PathLike[str], storage: str = "studies", models: Seq
     """
     name = fspath(study)
     import_models(models, storage, *([name] if "/" in name else []))
-    known = known_studies(storage)
-    if "/" in name and name not in known:
+    names = known_studies(storage)
+    if "/" in name and name not in names:
         return load_study(Folder(name))
-    if known and name not in known:
-        raise StudyError(f"{unknown_name(name, known, kind='study')} (in {storage})")
+    if names and name not in names:
+        raise StudyError(f"{unknown_name(name, names, kind='study')} (in {storage})")
     return load_study((Folder(storage) / name).as_root())
 
 

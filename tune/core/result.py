@@ -1,7 +1,7 @@
 """The result of a cell, stored in its ``done.json``."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from fernn.config import fitted
@@ -25,7 +25,7 @@ class Result:
     metrics_sha256: str | None = None
     """Of all metrics of all epochs, see :class:`tune.analysis.differences.Training`."""
     law_errors: Mapping[str, float] = field(default_factory=dict)
-    """See :func:`fernn.equivariance.trained.law_errors`."""
+    """See :func:`fernn.equivariance.law_errors`."""
     peak_memory_bytes: int | None = None
     train_seconds: float | None = None
     validation_seconds: float | None = None
@@ -40,8 +40,8 @@ class Result:
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Self:
         """The result in a file's facts; unknown names are ignored. Raises TypeError for a value of a wrong type."""
-        known = {name: fitted(name, facts[name], kind) for name, kind in _KINDS.items() if facts.get(name) is not None}
-        return cls(**{**known, "code": tuple(known.get("code", ()))})
+        types = {entry.name: entry.type for entry in fields(cls) if facts.get(entry.name) is not None}
+        return cls(**{name: fitted(name, facts[name], kind) for name, kind in types.items()})
 
     def facts(self) -> dict[str, Any]:
         """The facts for the file: every field that is not None."""
@@ -55,10 +55,3 @@ class Result:
     def held(self, kind: str) -> float | None:
         """How many "cpus" or "gpus" the trial held, None where that is not recorded."""
         return (self.machine.get("held") or {}).get(kind)
-
-
-_KINDS: Mapping[str, Any] = {
-    "key": str, "status": str, "epochs": int, "best_epoch": int, "num_parameters": int, "metrics": dict,
-    "metrics_sha256": str, "law_errors": dict, "peak_memory_bytes": int, "train_seconds": float,
-    "validation_seconds": float, "finished_at": float, "machine": dict, "code": list, "predictions_sha256": str,
-}  # fmt: skip

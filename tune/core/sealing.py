@@ -8,14 +8,12 @@ from data.files import CHECKSUM, sealed, unsealed
 from fernn.files.checkpoint import CheckpointError, Tensors, unpack
 from tune.core.folder import UNREADABLE, Folder
 
-ALTERED = "it is not as it was written"
-
 
 class DamagedError(ValueError):
     """A file of a study or a cell that is not as it was written."""
 
 
-def damaged(folder: Folder, name: str, how: str, way_out: str) -> DamagedError:
+def damaged(folder: Folder, name: str, way_out: str, how: str = "it is not as it was written") -> DamagedError:
     """A DamagedError with the file, its fault and the way out."""
     return DamagedError(f"{folder.root}/{name}: {how}; {way_out}")
 
@@ -38,11 +36,11 @@ def read_sealed(
         if facts is None:
             return None
         facts = unsealed(facts) if always_sealed or CHECKSUM in facts else {**facts}
-        if all(field in facts for field in needed):
-            return facts
+        if missing := set(needed) - facts.keys():
+            raise KeyError(*missing)
     except UNREADABLE as error:
-        raise damaged(folder, name, ALTERED, way_out) from error
-    raise damaged(folder, name, ALTERED, way_out)
+        raise damaged(folder, name, way_out) from error
+    return facts
 
 
 def read_tensors(folder: Folder, name: str, way_out: str) -> tuple[Tensors, dict[str, Any]]:
@@ -51,7 +49,7 @@ def read_tensors(folder: Folder, name: str, way_out: str) -> tuple[Tensors, dict
     try:
         return ({}, {}) if content is None else unpack(content)
     except CheckpointError as error:
-        raise damaged(folder, name, str(error), way_out) from error
+        raise damaged(folder, name, way_out, str(error)) from error
 
 
 def sealed_line(row: Mapping[str, Any]) -> str:
@@ -63,7 +61,7 @@ def read_rows(folder: Folder, name: str, way_out: str) -> list[dict[str, Any]]:
     """The rows of a file of sealed lines; raises DamagedError for a line with a wrong checksum."""
     rows, num_lines = rows_before_damage(folder, name)
     if len(rows) < num_lines:
-        raise damaged(folder, name, f"line {len(rows) + 1} is not as it was written", way_out)
+        raise damaged(folder, name, way_out, f"line {len(rows) + 1} is not as it was written")
     return rows
 
 
@@ -93,4 +91,4 @@ def read_entries(
             content = (read_sealed(folder, name, way_out, ENTRIES) or {})[ENTRIES]
         return [parsed(entry) for entry in content]
     except UNREADABLE as error:
-        raise damaged(folder, name, ALTERED, way_out) from error
+        raise damaged(folder, name, way_out) from error

@@ -1,7 +1,7 @@
 """The status of a study's cells, read from their folders while a driver may write there."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -23,16 +23,12 @@ class CellStatus:
     """One cell's status, the reason where it failed or stopped, its recorded rows and its result."""
 
     cell: Cell
+    folder: CellFolder
     status: Status
     reason: str = ""
     rows: list[Row] = field(default_factory=list)
     result: Result = Result()
     """Empty where there is none."""
-
-    @property
-    def epoch(self) -> int:
-        """The number of recorded epochs."""
-        return len(self.rows)
 
     @property
     def best_epoch(self) -> int | None:
@@ -49,32 +45,31 @@ class CellStatus:
         """The test metric of the best epoch, None while there is no result."""
         return self.result.metrics.get(f"test/{self.cell.metric.name}")
 
-    @property
-    def train_seconds(self) -> float | None:
-        """Seconds of training in the recorded epochs that were timed, None where none was."""
-        timed = [row["time/train_seconds"] for row in self.rows if "time/train_seconds" in row]
-        return sum(timed) if timed else None
-
-    @property
-    def machine(self) -> Mapping[str, Any]:
-        """The machine and versions of the result, see :func:`tune.engine.machine.machine`; empty without a result."""
-        return self.result.machine
+    def seconds(self, part: Literal["train", "validation"]) -> float | None:
+        """Seconds of the result, or of the recorded epochs that were timed; None where neither has any."""
+        of_result = getattr(self.result, f"{part}_seconds")
+        timed = [row[name] for row in self.rows if (name := f"time/{part}_seconds") in row]
+        return sum(timed) if timed and of_result is None else of_result
 
 
 def statuses(study: Study) -> list[CellStatus]:
-    """Every cell of the study, in the order of the plan."""
+    """Every cell of the study, in the order of the plan; "damaged", with the file as reason, for a wrong checksum."""
     running = running_cells(study, driver_of(study.folder))
-    return study.folder.each(lambda cell: cell_status(study, cell, running), study.cells)
+
+    def status(cell: Cell) -> CellStatus:
+        folder = study.cell_folder(cell)
+        try:
+            return cell_status(cell, folder, study.halves, cell.key in running)
+        except DamagedError as error:
+            return CellStatus(cell, folder, "damaged", str(error))
+
+    return study.folder.each(status, study.cells)
 
 
-def cell_status(study: Study, cell: Cell, running: Collection[str] = ()) -> CellStatus:
-    """The cell's status and records; "damaged", with the file as reason, where a checksum is wrong."""
-    folder = study.cell_folder(cell)
-    try:
-        status, reason = status_in(folder, study.halves, cell.key in running)
-        return CellStatus(cell, status, reason, folder.history(), folder.done() or Result())
-    except DamagedError as error:
-        return CellStatus(cell, "damaged", str(error))
+def cell_status(cell: Cell, folder: CellFolder, halves: bool, is_running: bool = False) -> CellStatus:
+    """The cell's status by :func:`status_in`, with its records; raises DamagedError."""
+    status, reason = status_in(folder, halves, is_running)
+    return CellStatus(cell, folder, status, reason, folder.history(), folder.done() or Result())
 
 
 def status_in(folder: CellFolder, halves: bool, is_running: bool = False) -> tuple[Status, str]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -12,9 +12,9 @@ from typing import Any
 import data.registry  # noqa: F401  the configs of data sets that fernn does not know
 from fernn.config import unknown_name
 from fernn.experiment import Experiment
-from fernn.models import source_hash
+from fernn.models import ModelConfig, source_hash
+from fernn.train.run import task_of
 from fernn.train.task import Metric
-from fernn.train.tasks import task_of
 from tune.core.cell_folder import CellFolder
 from tune.core.folder import Folder
 
@@ -61,8 +61,8 @@ class Cell:
         """Twelve hexadecimal digits; cells with equal keys have equal results."""
         return key_of(self.config())
 
-    def point(self, dimensions: Sequence[str]) -> dict[str, Any]:
-        """The cell's value of each dimension."""
+    def point(self, dimensions: Iterable[str]) -> dict[str, Any]:
+        """The cell's value of each dimension, as of a study's space."""
         flat = self.experiment.flatten()
         return {name: flat["model.name" if name == "model" else name] for name in dimensions}
 
@@ -73,9 +73,9 @@ class Cell:
         return f"{experiment.model.label}_lr{experiment.optim.lr:g}_seed{experiment.seed}_{self.key}"
 
 
-def key_of(config: Mapping[str, Any]) -> str:
-    """The key of the cell whose :meth:`Cell.config` this is."""
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
+def key_of(facts: Any) -> str:
+    """Twelve hexadecimal digits for JSON facts: the key of the cell whose :meth:`Cell.config` they are."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 Settings = Mapping[str, Any]
@@ -135,17 +135,13 @@ class Study:
         """Every cell's folder in the study's folder, also those of cells with fewer epochs, by name."""
         return [CellFolder(self.folder / f"cells/{name}") for name in self.folder.children("cells")]
 
-    def point(self, cell: Cell) -> dict[str, Any]:
-        """The cell's value of each dimension of the study's space."""
-        return cell.point(tuple(self.space))
-
     def cell_at(self, point: Mapping[str, Any]) -> Cell:
         """The cell at a point of the study's space."""
         return self._by_point[tuple(point[name] for name in self.space)]
 
     @cached_property
     def _by_point(self) -> dict[tuple[Any, ...], Cell]:
-        return {tuple(self.point(cell).values()): cell for cell in self.cells}
+        return {tuple(cell.point(self.space).values()): cell for cell in self.cells}
 
     def settled(self, cell: Cell) -> bool:
         """Whether nothing is left to do: the cell has its result, diverged, or was stopped by successive halving."""
@@ -205,20 +201,16 @@ def plan_cells(
             raise KeyError(unknown_name(name, names, kind="field"))
         if name in space or name == "model.name":
             raise ValueError(f"{name} is searched, so it cannot be set: use {SEARCHED_BY.get(name, '--models')}")
-    cells = [make_cell(with_fields(experiment, fields), data_hash) for experiment in experiments]
-    check_labels(cells)
+    experiments = [with_fields(experiment, fields) for experiment in experiments]
+    _check_labels(experiment.model for experiment in experiments)
+    cells = [Cell(experiment, data_hash, source_hash(experiment.model.name)) for experiment in experiments]
     return tuple({cell.key: cell for cell in cells}.values())
 
 
-def make_cell(experiment: Experiment, data_hash: str) -> Cell:
-    """The experiment on the data, with the present source of its model."""
-    return Cell(experiment, data_hash, source_hash(experiment.model.name))
-
-
-def check_labels(cells: Sequence[Cell]) -> None:
+def _check_labels(models: Iterable[ModelConfig]) -> None:
     """Raises ValueError for two models that tables could not tell apart."""
     names: dict[str, str] = {}
-    for model in (cell.experiment.model for cell in cells):
+    for model in models:
         if names.setdefault(model.label, model.name) != model.name:
             raise ValueError(f"models must have names of their own, got {names[model.label]} and {model.name}")
 

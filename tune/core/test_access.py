@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from numpy.typing import ArrayLike, NDArray
-
 from data.stream import Stream
 from fernn.batch import Batch
 from fernn.experiment import Split
@@ -22,28 +20,23 @@ class SealedError(RuntimeError):
 
 
 class SealedClips:
-    """A cell's clips without the test split, which only :meth:`opened` gives."""
+    """A cell's clips, see :class:`data.stream.Stream`, without the test split, which only :meth:`opened` gives."""
 
     def __init__(self, clips: Stream, folder: CellFolder) -> None:
         self._clips, self._folder = clips, folder
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
-        """See :class:`data.stream.Stream`, also for the methods below."""
+        """The epoch's shuffled training batches."""
         return self._clips.training(seed, epoch)
 
-    def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
+    def evaluation(self, split: Split) -> Iterator[Batch]:
         """The split's clips; raises SealedError for those of the test split."""
         if split == "test":
             raise SealedError("test clips are sealed while a cell is trained: give opened() a purpose")
-        return self._clips.evaluation(split, velocities)
-
-    def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
-        return self._clips.velocities(split, velocity_range)
-
-    def num_clips(self, split: Split) -> int:
-        return self._clips.num_clips(split)
+        return self._clips.evaluation(split)
 
     def facts(self, ids: list[str]) -> dict[str, list[Any]]:
+        """What else is known of the clips, by column."""
         return self._clips.facts(ids)
 
     def opened(self, purpose: str) -> Stream:

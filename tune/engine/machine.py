@@ -1,4 +1,4 @@
-"""The machine that computes a result: its hardware, and the versions of the software that can change rounding."""
+"""This machine: its hardware, the versions of the software that can change rounding, its memory and home folder."""
 
 import os
 import platform
@@ -11,7 +11,8 @@ import ray
 import torch
 
 from tune.core.code_record import source_sha256
-from tune.services.host import memory_limit
+
+CGROUP = Path("/sys/fs/cgroup")
 
 
 def machine(device: torch.device) -> dict[str, Any]:
@@ -88,6 +89,28 @@ def whole_memory() -> int:
     """The memory of the machine or container in bytes."""
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return min(whole, memory_limit() or whole)
+
+
+def memory_limit(cgroup: Path = CGROUP) -> int | None:
+    """The container's memory limit in bytes, None without one; reads cgroup version 2 or 1."""
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            text = (cgroup / name).read_text(encoding="utf-8").strip()
+        except OSError:
+            continue
+        return None if text == "max" else int(text)
+    return None
+
+
+def home_problem() -> str:
+    """Why the home folder cannot be used, empty where it can."""
+    try:
+        folder = Path.home()
+    except RuntimeError:
+        return "this user has no home folder"
+    if not folder.is_dir():
+        return f"the home folder {folder} does not exist"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else f"the home folder {folder} cannot be written"
 
 
 def reset_peak_memory(device: torch.device) -> None:

@@ -27,9 +27,9 @@ from tune.core.driver import stop_on_sigterm
 from tune.core.identity import has_studies
 from tune.core.status import Status
 from tune.core.study import Cell, Study, StudyError
+from tune.engine.machine import home_problem
 from tune.engine.trial import OUT_OF_MEMORY, trial
 from tune.planning.resources import Resources
-from tune.services.host import home_problem
 
 ROOT = Path(__file__).parents[2]
 """The folder of this project's packages."""
@@ -183,7 +183,7 @@ def fixed_search(study: Study, cells: list[Cell]) -> OptunaSearch:
         name: optuna.distributions.CategoricalDistribution(tuple(values)) for name, values in study.space.items()
     }
     mode = "max" if study.metric.higher_is_better else "min"
-    points = [study.point(cell) for cell in cells]
+    points = [cell.point(study.space) for cell in cells]
     return OptunaSearch(space, metric=f"best/{study.metric.name}", mode=mode, points_to_evaluate=points)
 
 

@@ -11,15 +11,17 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
-from fernn.metrics.frame_quality import Perceptual
+from data.files import full_path, sha256_of
+from fernn.metrics.frame_quality import FIRST, Perceptual
 from fernn.models.noether import NoetherConfig
 from fernn.models.noether.tailoring import InnerSteps
 from tune.analysis.plotting import ReportFigure, file_name, png
-from tune.analysis.report_table import ReportTable
+from tune.analysis.results import ModelRow
 from tune.core.cell_folder import CellFolder
+from tune.core.console import ReportTable
+from tune.core.given_weights import read_weights
 from tune.core.study import Cell, Study, StudyError
-from tune.measures.lpips import perceptual
-from tune.measures.measure import Measure, Results, RunRecord, ShownRow
+from tune.measures.measure import Measure, Results, RunRecord
 from tune.measures.model_quality import (
     HOME,
     USUAL,
@@ -33,6 +35,8 @@ from tune.measures.model_quality import (
 from tune.measures.noether_quality import NoetherMeasurement, QualityMeasurement
 from tune.measures.predictor_quality import PredictorMeasurement, Quantity, Tailoring
 from tune.measures.result_file import Document, ResultFile
+
+LPIPS_SOURCE = "torchvision's alexnet-owt-7be5be79.pth (https://download.pytorch.org/models/alexnet-owt-7be5be79.pth)"
 
 
 @dataclass(frozen=True)
@@ -207,22 +211,38 @@ Source: Alet et al., "Noether Networks", NeurIPS 2021.
         """The contents of the files of cells that are measured with the same settings as the first."""
         contents = {cell: self.file_of(study.cell_folder(cell), way).read() for cell in cells}
         measured = {cell: content for cell, content in contents.items() if content is not None}
-        settings = [_settings_of(content) for content in measured.values()]
+        settings = [content["subject"] | {"key": "", "weights_sha256": ""} for content in measured.values()]
         return {cell: measured[cell] for cell, own in zip(measured, settings, strict=True) if own == settings[0]}
 
-    def models(self, study: Study, shown: ShownRow, way: str) -> list[ModelQuality]:
+    def models(self, study: Study, row: ModelRow, way: str) -> list[ModelQuality]:
         """The row with its measurements; empty where there are none.
 
         A predictor that was trained without inner steps has two: as trained, and tailored where steps are taken.
         """
-        rows: list[ModelQuality] = []
-        for row in super().models(study, shown, way):
-            assert isinstance(row, ModelQuality)
-            kinds = (False, True)[: 1 + bool(row.num_steps)] if row.chooses else (True,)
-            rows += [replace(row, tailored=tailored) for tailored in kinds]
-        return rows
+        models: list[ModelQuality] = []
+        for model in super().models(study, row, way):
+            assert isinstance(model, ModelQuality)
+            kinds = (False, True)[: 1 + bool(model.num_steps)] if model.chooses else (True,)
+            models += [replace(model, tailored=tailored) for tailored in kinds]
+        return models
 
 
-def _settings_of(content: Document) -> Document:
-    """The settings of a document, without the cell."""
-    return {name: value for name, value in content["subject"].items() if name not in ("key", "weights_sha256")}
+def perceptual(path: Path | None, size: int) -> Perceptual | None:
+    """LPIPS on the weights in a file, read as untrusted files are, for frames of ``size`` pixels; None without a file.
+
+    Raises StudyError for a file that does not hold them, and for frames that are too small for it.
+    """
+    if path is None:
+        return None
+    try:
+        file = full_path(path)
+        weights = read_weights(file, lambda names: FIRST in names)
+        network = Perceptual(weights, sha256_of(file))
+        network.require_size(size)
+        return network
+    except OSError as error:
+        raise StudyError(f"--lpips {path} cannot be read ({error.strerror or error}): give {LPIPS_SOURCE}") from error
+    except StudyError as error:
+        raise StudyError(f"--lpips {error}; or give {LPIPS_SOURCE}") from error
+    except (ValueError, RuntimeError) as error:
+        raise StudyError(f"--lpips {path}: {' '.join(str(error).split())}; give {LPIPS_SOURCE}") from error

@@ -6,6 +6,7 @@ measurement. The command (:mod:`tune.commands.evaluate`), the report (``tune/rep
 (:mod:`tune.tracking.measures`) know measures by this protocol alone.
 """
 
+import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,10 +19,10 @@ from fernn.config import DataConfig, TaskName
 from fernn.files.checkpoint import Tensors
 from fernn.train.run import Run, available_device
 from tune.analysis.plotting import ReportFigure, file_name
-from tune.analysis.report_table import ReportTable
 from tune.analysis.results import ModelRow
 from tune.analysis.statistics import mean_and_deviation
 from tune.core.cell_folder import CellFolder
+from tune.core.console import ReportTable
 from tune.core.study import Cell, Study
 from tune.core.test_access import SealedClips
 from tune.engine.machine import machine
@@ -68,8 +69,9 @@ class CellMeasurement(ABC):
         return self.cell.experiment.data
 
     def subject(self) -> Document:
-        """Everything that decides the result."""
-        return {"key": self.cell.key, "weights_sha256": self.folder.best_sha256(), **self.settings()}
+        """Everything that decides the result, as a file has it."""
+        subject = {"key": self.cell.key, "weights_sha256": self.folder.best_sha256(), **self.settings()}
+        return dict(json.loads(json.dumps(subject)))
 
     def result(self) -> Document | None:
         """The result, None where there is none with these weights and settings."""
@@ -91,38 +93,22 @@ class CellMeasurement(ABC):
 
 
 @dataclass(frozen=True)
-class ShownRow:
-    """A row of the study's table, and its cells to show: by default those of the chosen learning rate."""
+class MeasuredRow:
+    """A row of the study's table, and its measured cells, one for each seed."""
 
     row: ModelRow
     cells: Sequence[Cell]
-
-    @classmethod
-    def of(cls, row: ModelRow) -> "ShownRow":
-        """The row with all its cells."""
-        return cls(row, [one.cell for one in row.chosen])
-
-    @property
-    def label(self) -> str:
-        """See :class:`tune.analysis.results.ModelRow`."""
-        return self.row.label
-
-    @property
-    def lr(self) -> float:
-        """The learning rate of the cells."""
-        return self.cells[0].experiment.optim.lr
-
-
-@dataclass(frozen=True)
-class MeasuredRow(ShownRow):
-    """A row of the study's table, and its measured cells, one for each seed."""
-
     study: Study
     way: Any
     contents: Sequence[Document]
     """The content of each cell's file."""
     tensors: Tensors
     """Those beside the first cell's file."""
+
+    @property
+    def label(self) -> str:
+        """The row's name in tables and figures."""
+        return self.row.label
 
     @property
     def legend(self) -> str:
@@ -150,7 +136,7 @@ class MeasuredRow(ShownRow):
 
     def document(self) -> Document:
         """All results as JSON, here those that every measure has."""
-        return {"label": self.label, "learning_rate": self.lr, "n": len(self.cells)}
+        return {"label": self.label, "learning_rate": self.row.lr, "n": len(self.cells)}
 
 
 @dataclass(frozen=True)
@@ -203,7 +189,7 @@ class Results(ABC, Generic[R]):
         self, title: str, columns: Iterable[str], texts: Iterable[Sequence[str]], *remarks: str
     ) -> ReportTable:
         """The table with label, learning rate and number of seeds of each model, and its ``texts`` in the columns."""
-        heads = [[model.label, f"{model.lr:g}", str(len(model.cells))] for model in self.models]
+        heads = [[model.label, f"{model.row.lr:g}", str(len(model.cells))] for model in self.models]
         rows = [[*head, *line] for head, line in zip(heads, texts, strict=True)]
         header = ("model", "learning rate", "n", *columns)
         return ReportTable(file_name(self.view), f"{self.study.name}: {title}", header, rows, remarks)
@@ -274,25 +260,16 @@ class Measure(ABC, Generic[S]):
         contents = {one.cell: one.result() for one in self.measurements(study, cells, way)}
         return {cell: content for cell, content in contents.items() if content is not None}
 
-    def models(self, study: Study, shown: ShownRow, way: Any) -> Sequence[MeasuredRow]:
+    def models(self, study: Study, row: ModelRow, way: Any) -> Sequence[MeasuredRow]:
         """The row with its measurements of one way, empty where there are none."""
-        contents = self.contents(study, shown.cells, way)
+        contents = self.contents(study, [result.cell for result in row.chosen], way)
         if not contents:
             return []
         first, content = next(iter(contents.items()))
         tensors = self.file_of(study.cell_folder(first), way).tensors_of(content["subject"])
-        return [self.row_type(shown.row, [*contents], study, way, [*contents.values()], tensors)]
+        return [self.row_type(row, [*contents], study, way, [*contents.values()], tensors)]
 
-    def results(self, study: Study, rows: Sequence[ShownRow], way: Any) -> Results[Any] | None:
+    def results(self, study: Study, rows: Sequence[ModelRow], way: Any) -> Results[Any] | None:
         """The measurements of one way, None where there are none."""
-        models = [model for shown in rows for model in self.models(study, shown, way)]
+        models = [model for row in rows for model in self.models(study, row, way)]
         return self.results_type(self, study, models) if models else None
-
-    def known(self, study: Study, rows: Sequence[ModelRow]) -> Iterator[Results[Any]]:
-        """All measurements in the folders of the rows' cells."""
-        if not rows or not self.is_defined_on(rows[0].experiment.data):
-            return
-        shown = [ShownRow.of(row) for row in rows]
-        for way in self.ways(study, [cell for row in shown for cell in row.cells]):
-            if (results := self.results(study, shown, way)) is not None:
-                yield results

@@ -1,6 +1,5 @@
 """The measurement of a Noether Network's predictions, by frame and by number of inner steps."""
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -72,7 +71,7 @@ class QualityMeasurement(CellMeasurement):
     def settings(self) -> Document:
         """The SHA-256 of LPIPS's weights where it is measured, and the settings of the inner steps."""
         lpips = {} if self.lpips is None else {"lpips_sha256": self.lpips.sha256}
-        return {**lpips, "inner": json.loads(json.dumps(asdict(self.inner)))}
+        return {**lpips, "inner": asdict(self.inner)}
 
 
 @dataclass(frozen=True)

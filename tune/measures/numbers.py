@@ -3,7 +3,6 @@
 ``docs/extend/measure.md`` has a worked example.
 """
 
-import json
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ from data.stream import Corpus, Stream
 from fernn.files.checkpoint import Tensors
 from fernn.train.run import Run
 from tune.analysis.plotting import ReportFigure
-from tune.analysis.report_table import ReportTable
+from tune.core.console import ReportTable
 from tune.core.study import Cell, Study
 from tune.measures.measure import Advance, CellMeasurement, Measure, MeasuredRow, Point, Results, RunRecord, S
 from tune.measures.result_file import Document
@@ -27,7 +26,7 @@ class NumbersMeasurement(CellMeasurement):
     kind: "NumbersMeasure[Any]"
 
     def settings(self) -> Document:
-        return {"settings": json.loads(json.dumps(asdict(self.way)))}
+        return {"settings": asdict(self.way)}
 
     def num_units(self, corpus: Corpus) -> int:
         return self.kind.num_passes(self.way)

@@ -45,10 +45,6 @@ class Tailoring:
     num_clips: int | None = 64
     """The number of validation and of test clips, spread evenly over all; None is all."""
 
-    def at(self, rate: float) -> InnerSteps:
-        """The inner steps at one of the rates."""
-        return InnerSteps(self.steps, rate, optimizer=self.optimizer, compared=self.compared)
-
 
 @dataclass(frozen=True)
 class PredictorMeasurement(QualityMeasurement):
@@ -108,6 +104,7 @@ class PredictorMeasurement(QualityMeasurement):
     ) -> Iterator[dict[str, Tensor]]:
         """The gauge's readings of batches, or of single clips where they are tailored."""
         precision = partial(autocast, run.device, run.experiment.precision)
+        inner = InnerSteps(self.inner.steps, rate, optimizer=self.inner.optimizer, compared=self.inner.compared)
         tailored = None if quantity is None else TailoredPredictor(run.model, quantity, precision)
         for batch in clips:
             for few in batch.split(len(batch) if tailored is None else 1):
@@ -116,8 +113,7 @@ class PredictorMeasurement(QualityMeasurement):
                     with precision():
                         yield gauge.read(plain(run.model, given, horizon), few, given.shape[1], advance)
                 else:
-                    steps = tailored.descend(self.inner.at(rate), given, horizon)
-                    yield gauge.read(steps, few, given.shape[1], advance)
+                    yield gauge.read(tailored.descend(inner, given, horizon), few, given.shape[1], advance)
 
     def _clips(self, run: Run, stream: Stream, split: Split) -> Iterator[Tensor]:
         """The chosen clips of the split, in batches, from 0 to 1."""

@@ -19,4 +19,7 @@ MEASURES: dict[str, Measure[Any]] = {
 
 def measured_results(study: Study, rows: Sequence[ModelRow]) -> list[Results]:
     """The measurements of the rows' cells, by every measure."""
-    return [results for measure in MEASURES.values() for results in measure.known(study, rows)]
+    cells = [result.cell for row in rows for result in row.chosen]
+    measures = [measure for measure in MEASURES.values() if rows and measure.is_defined_on(rows[0].experiment.data)]
+    of_ways = [measure.results(study, rows, way) for measure in measures for way in measure.ways(study, cells)]
+    return [results for results in of_ways if results is not None]

@@ -55,16 +55,11 @@ class VelocityMeasurement(CellMeasurement):
 
     def settings(self) -> Document:
         best_epoch = (self.folder.done() or Result()).best_epoch
-        return {"best_epoch": best_epoch, "radius": self.grid.radius, "ranges": list(self.grid.ranges)}
+        return {"best_epoch": best_epoch, "radius": self.grid.radius, "ranges": self.grid.ranges}
 
     def lines(self) -> Lines:
         """The lines that an interrupted measurement left."""
         return (self.unfinished.read_of(self.subject()) or {}).get("lines", {})
-
-    def spent(self) -> dict[str, float]:
-        """The number of readings of the test clips, and the seconds, of all measurements of the cell so far."""
-        last = self.unfinished.read() or self.file.read() or {}
-        return {name: last.get(name, 0) for name in ("test_openings", "seconds")}
 
     def num_units(self, corpus: Corpus) -> int:
         return len(self.grid.names())
@@ -78,18 +73,20 @@ class VelocityMeasurement(CellMeasurement):
         self.folder.folder.delete(PARTIAL)
 
     def take(self, run: Run, corpus: Corpus, advance: Advance) -> tuple[Document, Tensors | None]:
-        """Write the lines after each one that is measured, with the cost of the cell's measurements so far."""
+        """Write the lines after each one that is measured, with the cost of all measurements of the cell so far."""
         clips = self.opened(run, corpus, BATCH_SIZE)
-        subject, lines, spent, began = self.subject(), self.lines(), self.spent(), time.monotonic()
-        earlier, steps = spent["test_openings"] - num_measured(lines), measure(run, clips, self.grid, lines, advance)
+        subject, lines, began = self.subject(), self.lines(), time.monotonic()
+        last = self.unfinished.read() or self.file.read() or {}
+        costs = {"test_openings": last.get("test_openings", 0), "seconds": last.get("seconds", 0)}
+        openings, seconds = costs["test_openings"] - num_measured(lines), costs["seconds"]
+        steps = measure(run, clips, self.grid, lines, advance)
         for lines in steps:
-            costs = {"seconds": spent["seconds"] + time.monotonic() - began}
-            costs["test_openings"] = earlier + num_measured(lines)
+            costs = {"test_openings": openings + num_measured(lines), "seconds": seconds + time.monotonic() - began}
             self.unfinished.write({"subject": subject, "lines": lines, **costs})
         grid, metric = self.grid, run.task.metric.name
         matrix = dict.fromkeys(grid.motion.axes, grid.axis) | {metric: [lines[name] for name in grid.rows()]}
         drawn = {f"V{k}": value for k, value in zip(grid.ranges, lines[DRAWN], strict=True)}
-        return {"grid": matrix, "drawn": drawn, **self.spent(), "num_clips": clips.num_clips("test")}, None
+        return {"grid": matrix, "drawn": drawn, **costs, "num_clips": clips.num_clips("test")}, None
 
 
 def num_measured(lines: Lines) -> int:

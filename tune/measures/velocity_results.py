@@ -6,15 +6,17 @@ Heat-maps over (vy, vx), curves over an angle and over V_0, V_1, ...
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import chain
+from itertools import chain, groupby, product
+from operator import attrgetter
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from fernn.generalization import DRAWN, VelocityGrid, VelocityReadings
+from fernn.generalization import VelocityGrid
 from fernn.train.task import ACCURACY, Metric
 from tune.analysis.plotting import (
     ON_DARK,
@@ -28,7 +30,7 @@ from tune.analysis.plotting import (
     png,
     titled,
 )
-from tune.analysis.report_table import ReportTable, csv_text
+from tune.core.console import ReportTable, csv_text
 from tune.core.study import Cell, Study
 from tune.measures.measure import MeasuredRow, Point, Results, RunRecord
 from tune.measures.result_file import Document
@@ -64,20 +66,12 @@ class ModelVelocity(MeasuredRow):
     def title(self) -> str:
         """The title of the figure of means over seeds."""
         n = len(self.cells)
-        return f"{self.label} lr {self.lr:g}: mean over {n} seed{'s' * (n > 1)}"
-
-    def readings(self, content: Document) -> VelocityReadings:
-        """One seed's test metric by velocity."""
-        rows = zip(self.grid.rows(), content["grid"][self.metric.name], strict=True)
-        return VelocityReadings(self.grid, {DRAWN: list(content["drawn"].values()), **dict(rows)})
-
-    @property
-    def mean(self) -> VelocityReadings:
-        """The test metric by velocity, mean over seeds."""
-        return VelocityReadings.mean([self.readings(content) for content in self.contents])
+        return f"{self.label} lr {self.row.lr:g}: mean over {n} seed{'s' * (n > 1)}"
 
     def values(self, content: Document) -> Mapping[str, float]:
-        return self.readings(content).by_name()
+        """One seed's test metric by the name of its reading, see :meth:`fernn.generalization.VelocityGrid.names`."""
+        values = chain(content["drawn"].values(), *content["grid"][self.metric.name])
+        return dict(zip(self.grid.names(), values, strict=True))
 
     def document(self) -> Document:
         statistics = {name: {"mean": mean, "deviation": sd} for name, (mean, sd) in self.statistics.items()}
@@ -96,23 +90,26 @@ class ModelVelocity(MeasuredRow):
         shown = names[num_drawn:] if len(self.grid.motion.axes) == 1 else names[:num_drawn]
         return {name: self.statistics[name] for name in shown}
 
-    def grid_figure(self, readings: VelocityReadings, title: str) -> Figure:
-        """The readings over the grid, under a title with the range of training."""
-        trained = self.training_range
-        title = f"{title}\ntrained on $V_{{{trained}}}$ (red)"
-        return titled(grid_figure(readings, self.metric, trained), self.study, title)
+    def rows(self, values: Mapping[str, float]) -> list[list[float]]:
+        """Row i, column j: the value at the grid's velocity (i, j)."""
+        return np.reshape([*values.values()][len(self.grid.ranges) :], (-1, len(self.grid.axis))).tolist()
+
+    def grid_figure(self, values: Mapping[str, float], title: str) -> Figure:
+        """The values over the grid, a heat-map or a curve, under a title with the range of training."""
+        draw = heatmap if len(self.grid.motion.axes) == 2 else angle_curve
+        title = f"{title}\ntrained on $V_{{{self.training_range}}}$ (red)"
+        return titled(draw(self, self.rows(values)), self.study, title)
 
     def run_records(self) -> Iterator[RunRecord]:
         """The records of the cells, and of the means over them."""
         for cell, content in zip(self.cells, self.contents, strict=True):
-            readings = self.readings(content)
             title = f"{self.study.label(cell)}: {content['num_clips']} test clips"
-            values = {name: (value,) for name, value in readings.by_name().items()}
+            values = {name: (value,) for name, value in self.values(content).items()}
             document = {**origin(self.study, cell), **content}
-            draw = partial(self.grid_figure, readings, title)
+            draw = partial(self.grid_figure, self.values(content), title)
             yield self.record(f"cell/{cell.key}", document, (self.metric.name,), values, draw)
         statistics = {name: (*pair, len(self.cells)) for name, pair in self.statistics.items()}
-        columns, draw = ("mean", "deviation", "n"), partial(self.grid_figure, self.mean, self.title)
+        columns, draw = ("mean", "deviation", "n"), partial(self.grid_figure, self.means, self.title)
         yield self.record(f"model/{self.label}", self.document(), columns, statistics, draw)
 
     def record(
@@ -161,24 +158,22 @@ class VelocityResults(Results[ModelVelocity]):
         words = f"Test {metric.title} on clips that move with velocities from {names}. {'; '.join(lines)}."
         yield ReportFigure(self.view, f"Test {metric.title} against data velocity", words, self.curves())
         for model in self.models:
-            values = [value for row in model.mean.rows for value in row]
+            values = [*chain(*model.rows(model.means))]
             words = (
                 f"{model.label}: test {metric.title} at {len(values)} velocities, from {metric.text(min(values))} to "
                 f"{metric.text(max(values))}; trained on velocities up to {model.training_range}."
             )
-            yield ReportFigure(
-                f"velocity-{file_name(model.label)}", model.title, words, model.grid_figure(model.mean, model.title)
-            )
+            figure = model.grid_figure(model.means, model.title)
+            yield ReportFigure(f"velocity-{file_name(model.label)}", model.title, words, figure)
 
     def curves(self) -> Figure:
         """After Figures 4 and 5 of the paper: a plot for each range of training, a line for each model."""
-        panels: dict[int, dict[str, ModelVelocity]] = {}
-        for model in sorted(self.models, key=lambda model: model.training_range):
-            panels.setdefault(model.training_range, {})[model.row.model] = model
+        trained = attrgetter("training_range")
+        panels = [[*group] for _, group in groupby(sorted(self.models, key=trained), key=trained)]
         figure = blank_figure(5.4 * len(panels) + 1, 4.6)
-        for axes, (reach, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
-            draw_lines(axes, lines)
-            axes.set_title(f"trained on $V_{{{reach}}}$", fontsize=10)
+        for axes, models in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+            draw_lines(axes, models)
+            axes.set_title(f"trained on $V_{{{models[0].training_range}}}$", fontsize=10)
             axes.legend()
         return titled(figure, self.study, "test clips in motion; band: sample standard deviation over seeds")
 
@@ -189,7 +184,7 @@ class VelocityResults(Results[ModelVelocity]):
         def files() -> dict[str, bytes]:
             columns = ("model", "lr", "velocities", "mean", "deviation", "n")
             rows = [
-                (model.label, model.lr, name, *pair, len(model.cells))
+                (model.label, model.row.lr, name, *pair, len(model.cells))
                 for model in self.models
                 for name, pair in model.curve().items()
             ]
@@ -198,52 +193,48 @@ class VelocityResults(Results[ModelVelocity]):
         yield RunRecord("study", self.documents(), [], files)
 
 
-def grid_figure(readings: VelocityReadings, metric: Metric, training_range: int) -> Figure:
-    """One model over its grid: a heat-map, or where the grid is one row, a curve."""
-    if len(readings.grid.motion.axes) == 2:
-        return velocity_heatmap(readings, metric, training_range)
+def angle_curve(model: ModelVelocity, rows: Sequence[Sequence[float]]) -> Figure:
+    """The test metric at every angle, a grid of one row; the band is the range of training."""
     figure, axes = one_panel()
-    (row,) = readings.rows
-    axes.plot(readings.grid.axis, row, marker="o")
-    reach = training_range * readings.grid.motion.step
+    axes.plot(model.grid.axis, rows[0], marker="o")
+    reach = model.training_range * model.grid.motion.step
     axes.axvspan(-reach, reach, color="red", alpha=0.12)
-    axes.set(xlabel=AXIS_TITLES[readings.grid.motion.axes[0]])
-    finish_metric_axis(axes, metric)
+    axes.set(xlabel=AXIS_TITLES[model.grid.motion.axes[0]])
+    finish_metric_axis(axes, model.metric)
     return figure
 
 
-def velocity_heatmap(readings: VelocityReadings, metric: Metric, training_range: int) -> Figure:
+def heatmap(model: ModelVelocity, rows: Sequence[Sequence[float]]) -> Figure:
     """The test metric at every velocity, v_y downwards as the clip drifts; the box is the range of training."""
-    side, axis = len(readings.grid.axis), readings.grid.axis
+    metric, axis, side = model.metric, model.grid.axis, len(model.grid.axis)
     figure, axes = one_panel(max(side * CELL_INCHES, 3) + 1.9, max(side * CELL_INCHES, 3) + 1.3)
     extent = (-side / 2, side / 2, side / 2, -side / 2)
-    colors, scale = ("viridis", Normalize(0, 1)) if metric == ACCURACY else ("viridis_r", log_scale(readings))
-    image = axes.imshow(readings.rows, cmap=colors, norm=scale, extent=extent)
-    for vy, row in zip(axis, readings.rows, strict=True):
-        for vx, value in zip(axis, row, strict=True):
-            bright = (scale(value) > 0.6) == metric.higher_is_better
-            text = f"{value:.2f}" if metric == ACCURACY else f"{value:.1e}".replace("e-0", "e-")
-            axes.text(vx, vy, text, ha="center", va="center", color=ON_LIGHT if bright else ON_DARK, fontsize=9)
-    reach = min(training_range, readings.grid.radius) + 0.5  # as far as the grid shows it
+    colors, scale = ("viridis", Normalize(0, 1)) if metric == ACCURACY else ("viridis_r", log_scale([*chain(*rows)]))
+    image = axes.imshow(rows, cmap=colors, norm=scale, extent=extent)
+    for (vy, vx), value in zip(product(axis, axis), chain(*rows), strict=True):
+        bright = (scale(value) > 0.6) == metric.higher_is_better
+        text = f"{value:.2f}" if metric == ACCURACY else f"{value:.1e}".replace("e-0", "e-")
+        axes.text(vx, vy, text, ha="center", va="center", color=ON_LIGHT if bright else ON_DARK, fontsize=9)
+    reach = min(model.training_range, model.grid.radius) + 0.5  # as far as the grid shows it
     axes.add_patch(Rectangle((-reach, -reach), 2 * reach, 2 * reach, fill=False, edgecolor="red", linewidth=2.5))
     axes.set(xticks=axis, yticks=axis, xlabel=AXIS_TITLES["vx"], ylabel=AXIS_TITLES["vy"])
     figure.colorbar(image, ax=axes, label=f"test {metric.title}", shrink=0.9)
     return figure
 
 
-def log_scale(readings: VelocityReadings) -> LogNorm:
-    """From the smallest to the largest reading of the grid, at least a factor of ten."""
-    values = [value for row in readings.rows for value in row]
+def log_scale(values: Sequence[float]) -> LogNorm:
+    """From the smallest to the largest value, at least a factor of ten."""
     return LogNorm(min(values), max(max(values), 10 * min(values)))
 
 
-def draw_lines(axes: Axes, models: Mapping[str, ModelVelocity]) -> None:
-    """The test metric of the models by name along V_0, V_1, ..., or along the angles; band: standard deviation."""
-    first = next(iter(models.values()))
+def draw_lines(axes: Axes, models: Sequence[ModelVelocity]) -> None:
+    """The test metric of models along V_0, V_1, ..., or along the angles; band: standard deviation."""
+    first, names = models[0], [model.row.model for model in models]
     if classes := first.row.experiment.data.classes:
         axes.axhline(1 / len(classes), color="gray", linestyle="--", linewidth=1, label="chance")
     places = grid_places(axes, first.grid)
-    for name, model in models.items():
+    for model in models:
+        name = model.row.model if names.count(model.row.model) == 1 else model.label
         means, deviations = zip(*model.curve().values(), strict=True)
         floor, label = 0 if first.metric == ACCURACY else min(means) / 2, f"{name} (n = {len(model.cells)})"
         draw_band(axes, means, deviations, places=places, floor=floor, label=label)

@@ -5,9 +5,8 @@ from importlib.util import find_spec
 from tune.core.folder import Folder
 from tune.core.study import StudyError
 from tune.planning.options import Records
-from tune.services.addresses import DATABASES, SERVERS, check_database, check_scheme, check_server_address, normalized
-from tune.services.databases import MLFLOW, OPTUNA
-from tune.services.mlflow_server import check_server
+from tune.services.addresses import SERVERS, check_database, check_scheme, check_server, normalized
+from tune.services.databases import DATABASES, MLFLOW, OPTUNA
 
 
 def check_storage(folder: Folder) -> None:
@@ -31,7 +30,6 @@ def check_tracking(uri: str, storage: str, *, given: bool = True) -> None:
         return
     check_scheme("--tracking-uri", uri, SERVERS)
     if uri.startswith(SERVERS):
-        check_server_address(uri)
         check_server(uri)
     elif uri.startswith(DATABASES):
         check_database("--tracking-uri", MLFLOW, uri)

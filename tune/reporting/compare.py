@@ -2,89 +2,70 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any
 
-from fernn.train.task import Metric
 from tune.core.console import plain, print_document, print_lines, print_table
 from tune.core.study import PROTOCOL_VERSION, Study, StudyError
 from tune.reporting.table import Table, columns, marks, records
 
-
-class ComparedRow(NamedTuple):
-    """One row of one study's table: as text, and by name."""
-
-    table: Table
-    cells: tuple[str, ...]
-    record: Mapping[str, Any]
+Tables = Mapping[str, Table]
+"""The compared tables by their study's name, or by the root of its folder where two studies have the name."""
 
 
-@dataclass(frozen=True)
-class StudyComparison:
-    """The tables of several studies that have the same metric."""
+def compared_tables(studies: Sequence[Study]) -> Tables:
+    """Raises StudyError for no study, for one that is named twice or has no result, and for different metrics."""
+    if not studies:
+        raise StudyError("compare takes the names of one or more studies: python tune/study.py list has them")
+    names, roots = [study.name for study in studies], [study.folder.root for study in studies]
+    if twice := [name for name, root in zip(names, roots, strict=True) if roots.count(root) > 1]:
+        raise StudyError(f"compare takes each study once, got {twice[0]!r} more than once")
+    tables = [Table.of(study) for study in studies]
+    for table in tables:
+        if table.metric != tables[0].metric:
+            raise StudyError(
+                f"compare takes studies of one metric: {names[0]!r} has {tables[0].metric.title}, "
+                f"{table.study.name!r} {table.metric.title}; show them one by one"
+            )
+    keys = [name if names.count(name) == 1 else root for name, root in zip(names, roots, strict=True)]
+    return dict(zip(keys, tables, strict=True))
 
-    tables: Sequence[Table]
-    names: Mapping[str, str]
-    """The name of each study here, by the root of its folder."""
 
-    @classmethod
-    def of(cls, studies: Sequence[Study]) -> "StudyComparison":
-        """Raises StudyError for no study, for one that is named twice or has no result, and for different metrics."""
-        if not studies:
-            raise StudyError("compare takes the names of one or more studies: python tune/study.py list has them")
-        roots = [study.folder.root for study in studies]
-        if twice := [study.name for study in studies if roots.count(study.folder.root) > 1]:
-            raise StudyError(f"compare takes each study once, got {twice[0]!r} more than once")
-        tables = [Table.of(study) for study in studies]
-        for table in tables:
-            if table.metric != tables[0].metric:
-                raise StudyError(
-                    f"compare takes studies of one metric: {studies[0].name!r} has {tables[0].metric.title}, "
-                    f"{table.study.name!r} {table.metric.title}; show them one by one"
-                )
-        names = [study.name for study in studies]
-        return cls(tables, {s.folder.root: s.name if names.count(s.name) == 1 else s.folder.root for s in studies})
+def rows(tables: Tables) -> list[dict[str, Any]]:
+    """All rows by name, study by study, with the difference of the mean test metric from the first row's.
 
-    @property
-    def metric(self) -> Metric:
-        """The metric of all studies."""
-        return self.tables[0].metric
+    The difference is None where a row is of other data than the first.
+    """
+    first = next(iter(tables.values()))
+    test, first_kind, first_row = f"test_{first.metric.name}", _kind(first), records(first)[0]
+    return [
+        {"study": name, "marks": marks(table.study), **row}
+        | {"difference_to_first": row[test] - first_row[test] if _kind(table) == first_kind else None}
+        for name, table in tables.items()
+        for row in records(table)
+    ]
 
-    def name(self, table: Table) -> str:
-        """The name of the table's study here."""
-        return self.names[table.study.folder.root]
 
-    @cached_property
-    def rows(self) -> list[ComparedRow]:
-        """All rows, study by study."""
-        return [
-            ComparedRow(table, *row) for table in self.tables for row in zip(table.texts(), records(table), strict=True)
-        ]
+def differing_fields(tables: Tables) -> dict[str, dict[str, list[Any]]]:
+    """Each field that differs between the studies that have it: its values by study."""
+    by_study = {name: values(table.study) for name, table in tables.items()}
+    names = dict.fromkeys(name for fields in by_study.values() for name in fields)
+    by_field = {name: {key: fields[name] for key, fields in by_study.items() if name in fields} for name in names}
+    return {name: choices for name, choices in by_field.items() if len({*map(json.dumps, choices.values())}) > 1}
 
-    def difference(self, row: ComparedRow) -> float | None:
-        """The row's mean test metric less the first row's; None where they are of different data."""
-        first, test = self.rows[0], f"test_{self.metric.name}"
-        return row.record[test] - first.record[test] if _kind(row.table) == _kind(first.table) else None
 
-    def differing_fields(self) -> dict[str, dict[str, list[Any]]]:
-        """Each field that differs between the studies that have it: its values by study."""
-        by_study = {self.name(table): values(table.study) for table in self.tables}
-        names = dict.fromkeys(name for fields in by_study.values() for name in fields)
-        by_field = {name: {key: fields[name] for key, fields in by_study.items() if name in fields} for name in names}
-        return {name: choices for name, choices in by_field.items() if len({*map(json.dumps, choices.values())}) > 1}
-
-    def remarks(self) -> list[str]:
-        """The remarks below the comparison."""
-        lines = ["what differs:"] if self.differing_fields() else ["no field differs"]
-        for field, by_study in self.differing_fields().items():
-            texts = [f"{', '.join(map(plain, choices))} in {name}" for name, choices in by_study.items()]
-            lines.append(f"  {field}: {'; '.join(texts)}")
-        if any(self.difference(row) is None for row in self.rows):
-            lines.append("A row has no difference where its data or its marks are not those of the first row.")
-        for table in self.tables:
-            lines += [f"{self.name(table)}: {remark}" for remark in table.remarks() if _warns(remark)]
-        return lines
+def remarks(tables: Tables, has_gap: bool) -> list[str]:
+    """The remarks below the comparison; ``has_gap``: whether a row has no difference."""
+    fields = differing_fields(tables)
+    lines = ["what differs:"] if fields else ["no field differs"]
+    for field, by_study in fields.items():
+        texts = [f"{', '.join(map(plain, choices))} in {name}" for name, choices in by_study.items()]
+        lines.append(f"  {field}: {'; '.join(texts)}")
+    if has_gap:
+        lines.append("A row has no difference where its data or its marks are not those of the first row.")
+    for name, table in tables.items():
+        lines += [f"{name}: {remark}" for remark in table.remarks() if _warns(remark)]
+    return lines
 
 
 def _kind(table: Table) -> tuple[Any, ...]:
@@ -117,30 +98,26 @@ def values(study: Study) -> dict[str, list[Any]]:
 
 def print_comparison(studies: Sequence[Study], as_json: bool) -> None:
     """Print the comparison."""
-    comparison = StudyComparison.of(studies)
+    tables = compared_tables(studies)
     if as_json:
-        return print_document(document(comparison))
-    metric, texts = comparison.metric, []
-    for row in comparison.rows:
-        difference = comparison.difference(row)
-        text = "" if difference is None else f"{difference:+{metric.form}}"
-        texts.append((comparison.name(row.table), marks(row.table.study), *row.cells, text))
+        return print_document(document(tables))
+    metric, compared = next(iter(tables.values())).metric, rows(tables)
+    gaps = [row["difference_to_first"] for row in compared]
+    texts = [
+        (row["study"], row["marks"], *cells, "" if gap is None else f"{gap:+{metric.form}}")
+        for row, gap, cells in zip(compared, gaps, chain(*(table.texts() for table in tables.values())), strict=True)
+    ]
     header = ("study", "marks", *columns(metric), "difference")
     print_table(f"test {metric.title}, side by side", header, texts, right=header[3:])
-    print_lines(comparison.remarks())
+    print_lines(remarks(tables, None in gaps))
 
 
-def document(comparison: StudyComparison) -> dict[str, Any]:
+def document(tables: Tables) -> dict[str, Any]:
     """The comparison by name."""
-    rows = [
-        {"study": comparison.name(row.table), "marks": marks(row.table.study), **row.record}
-        | {"difference_to_first": comparison.difference(row)}
-        for row in comparison.rows
-    ]
     studies = [
-        {"study": comparison.name(table), "folder": table.study.folder.root, "demo": table.study.demo,
+        {"study": name, "folder": table.study.folder.root, "demo": table.study.demo,
          "stand_in": table.study.stand_in or None, "partial": list(table.study.partial), "remarks": table.remarks()}
-        for table in comparison.tables
+        for name, table in tables.items()
     ]  # fmt: skip
-    metric = comparison.metric.name
-    return {"metric": metric, "studies": studies, "rows": rows, "differing_fields": comparison.differing_fields()}
+    metric = next(iter(tables.values())).metric.name
+    return {"metric": metric, "studies": studies, "rows": rows(tables), "differing_fields": differing_fields(tables)}

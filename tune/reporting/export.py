@@ -79,10 +79,10 @@ def outcome(one: CellStatus) -> dict[str, Any]:
     """The status, result and machine of a cell, by column."""
     result, metric = one.result, one.cell.metric.name
     return {
-        "status": one.status, "reason": one.reason, "epochs_done": one.epoch, "epochs": one.cell.experiment.epochs,
+        "status": one.status, "reason": one.reason, "epochs_done": len(one.rows), "epochs": one.cell.experiment.epochs,
         "best_epoch": one.best_epoch, f"best/{metric}": one.best, "parameters": result.num_parameters,
-        **result.metrics, "train_seconds": one.train_seconds, "finished_at": result.finished_at,
-        **{name: one.machine.get(name) for name in MACHINE},
+        **result.metrics, "train_seconds": one.seconds("train"), "finished_at": result.finished_at,
+        **{name: result.machine.get(name) for name in MACHINE},
     }  # fmt: skip
 
 

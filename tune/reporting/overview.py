@@ -78,12 +78,12 @@ def strategy(study: Study) -> str:
 
 def cell_row(study: Study, one: CellStatus) -> tuple[str, ...]:
     """A cell as text."""
-    metric, machine = one.cell.metric, one.machine
+    metric, machine, seconds = one.cell.metric, one.result.machine, one.seconds("train")
     numbers = ("" if value is None else metric.text(value) for value in (one.best, one.test))
     return (
-        study.label(one.cell), one.status, f"{one.epoch}/{one.cell.experiment.epochs}",
+        study.label(one.cell), one.status, f"{len(one.rows)}/{one.cell.experiment.epochs}",
         "" if one.best_epoch is None else str(one.best_epoch), *numbers,
-        "" if one.train_seconds is None else duration(one.train_seconds),
+        "" if seconds is None else duration(seconds),
         f"{machine['host']}, {machine['device']}" if machine else "", one.reason,
     )  # fmt: skip
 
@@ -110,8 +110,8 @@ def cell_record(study: Study, one: CellStatus) -> dict[str, Any]:
     """A cell by name."""
     metric = one.cell.metric.name
     return {
-        "cell": one.cell.name, "key": one.cell.key, **study.point(one.cell), "status": one.status,
-        "epoch": one.epoch, "epochs": one.cell.experiment.epochs, "best_epoch": one.best_epoch,
-        f"validation_{metric}": one.best, f"test_{metric}": one.test, "train_seconds": one.train_seconds,
-        "machine": dict(one.machine), "reason": one.reason or None,
+        "cell": one.cell.name, "key": one.cell.key, **one.cell.point(study.space), "status": one.status,
+        "epoch": len(one.rows), "epochs": one.cell.experiment.epochs, "best_epoch": one.best_epoch,
+        f"validation_{metric}": one.best, f"test_{metric}": one.test, "train_seconds": one.seconds("train"),
+        "machine": dict(one.result.machine), "reason": one.reason or None,
     }  # fmt: skip

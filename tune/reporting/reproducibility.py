@@ -7,71 +7,30 @@ None, and the card says "not recorded". The same folder gives the same answers.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from fernn.config import DataConfig
 from fernn.experiment import Experiment
 from fernn.models.noether import NoetherConfig
-from fernn.train.tasks import task_of
+from fernn.train.run import task_of
 from tune.analysis.published import deviations, search_of
 from tune.analysis.results import model_rows
 from tune.analysis.statistics import selection_rule
-from tune.core.cell_folder import CellFolder
 from tune.core.code_record import DISTRIBUTION, FIRST_USED, recorded
 from tune.core.data_source import recorded_data
 from tune.core.given_weights import experiments, imported_cells, imported_folder
 from tune.core.protocol import protocol
-from tune.core.result import FINISHED, Result
-from tune.core.status import status_in
-from tune.core.study import Cell, Study
+from tune.core.result import FINISHED
+from tune.core.status import CellStatus, cell_status
+from tune.core.study import Study
 from tune.reporting.table import marks, notes
 
 
-@dataclass(frozen=True)
-class State:
-    """A cell, and the content of its folder."""
-
-    cell: Cell
-    folder: CellFolder
-    done: Result | None
-    rows: Sequence[Mapping[str, float]]
-    """The epochs of a cell without a result."""
-
-    @classmethod
-    def of(cls, cell: Cell, folder: CellFolder) -> "State":
-        """The state in the folder."""
-        done = folder.done()
-        return cls(cell, folder, done, folder.history() if done is None else [])
-
-    @property
-    def status(self) -> str:
-        """The cell's status; "imported" where it was trained elsewhere."""
-        if self.done is not None and self.done.status != FINISHED:
-            return self.done.status
-        return status_in(self.folder, halves=True)[0]
-
-    @property
-    def reason(self) -> str | None:
-        """The recorded reason why there is no result."""
-        return status_in(self.folder, halves=True)[1] or None
-
-    def seconds(self, part: str) -> float:
-        """Time spent on training or validation, summed over epochs."""
-        name = f"{part}_seconds"
-        known = getattr(self.done, name, None)
-        return sum(row[f"time/{name}"] for row in self.rows) if known is None else known
-
-    def hours(self, kind: str) -> float | None:
-        """Hours of the CPUs or GPUs that the cell held at its end, None where there is no result or no record."""
-        held = None if self.done is None else self.done.held(kind)
-        return None if held is None else held * (self.seconds("train") + self.seconds("validation")) / 3600
-
-
-def states(study: Study) -> list[State]:
-    """The study's cells, then the imported ones."""
-    planned = study.folder.each(lambda cell: State.of(cell, study.cell_folder(cell)), study.cells)
-    return planned + [State.of(one.cell, imported_folder(study, one)) for one in imported_cells(study)]
+def states(study: Study) -> list[CellStatus]:
+    """The study's cells, then the imported ones; raises DamagedError."""
+    places = [(cell, study.cell_folder(cell)) for cell in study.cells]
+    places += [(imported.cell, imported_folder(study, imported)) for imported in imported_cells(study)]
+    return study.folder.each(lambda place: cell_status(*place, study.halves), places)
 
 
 def answers(study: Study) -> dict[str, Any]:
@@ -82,7 +41,11 @@ def answers(study: Study) -> dict[str, Any]:
         "study": study.name,
         "marks": marks(study),
         "notes": notes(study),
-        "research_type": research_type(study, cells),
+        "research_type": {
+            "type": "experimental", "models": list(dict.fromkeys(study.model_label(one.cell) for one in cells)),
+            "num_cells": len(cells), "num_finished": sum(one.status == "done" for one in cells),
+            "num_imported": len(cells) - len(study.cells),
+        },
         "code": code(study, cells),
         "data": data(study),
         "hardware": machines,
@@ -91,19 +54,10 @@ def answers(study: Study) -> dict[str, Any]:
         "compute": compute(study, cells),
         "deviations": deviations(study, search_of(study)),
         "missing": missing(study, cells),
-    }
-
-
-def research_type(study: Study, cells: Sequence[State]) -> dict[str, Any]:
-    """The kind of study, and its size."""
-    return {
-        "type": "experimental", "models": list(dict.fromkeys(study.model_label(one.cell) for one in cells)),
-        "num_cells": len(cells), "num_finished": sum(one.done is not None for one in cells),
-        "num_imported": len(cells) - len(study.cells),
     }  # fmt: skip
 
 
-def code(study: Study, cells: Sequence[State]) -> dict[str, Any]:
+def code(study: Study, cells: Sequence[CellStatus]) -> dict[str, Any]:
     """The records of code by id, in the order of their first use, and the cells that each trained."""
     records = recorded(study.folder)
     trained = {name: [one.folder.folder.name for one in cells if name in codes(one)] for name in ["", *records]}
@@ -119,15 +73,15 @@ def code(study: Study, cells: Sequence[State]) -> dict[str, Any]:
     }
 
 
-def codes(state: State) -> list[str]:
+def codes(state: CellStatus) -> list[str]:
     """The records of code that trained the cell, in order; an empty name where it was not recorded."""
-    begun = state.done is not None or state.rows
+    begun = state.status == "done" or state.rows
     return [one["code"] for one in state.folder.codes()] or ([""] if begun else [])
 
 
-def by_other_sources(state: State, records: Mapping[str, Any]) -> bool:
+def by_other_sources(state: CellStatus, records: Mapping[str, Any]) -> bool:
     """Whether the worker that finished the cell had other source files than the search command."""
-    worker, names = machine_of(state).get("source_sha256"), codes(state)
+    worker, names = state.result.machine.get("source_sha256"), codes(state)
     last = records.get(names[-1]) if names else None
     return worker is not None and last is not None and last["source_sha256"] != worker
 
@@ -147,19 +101,14 @@ def data(study: Study) -> dict[str, Any]:
     }
 
 
-def hardware(cells: Sequence[State]) -> list[dict[str, Any]]:
+def hardware(cells: Sequence[CellStatus]) -> list[dict[str, Any]]:
     """Each machine, with the cells whose trials ran there; cells with other resources count as another machine."""
     machines: dict[str, dict[str, Any]] = {}
     for one in cells:
-        for machine in one.folder.machines() or ([machine_of(one)] if one.done is not None else []):
+        for machine in one.folder.machines() or ([dict(one.result.machine)] if one.status == "done" else []):
             entry = machines.setdefault(json.dumps(machine, sort_keys=True), {**machine, "cells": []})
             entry["cells"].append(one.folder.folder.name)
     return list(machines.values())
-
-
-def machine_of(state: State) -> dict[str, Any]:
-    """The cell's record of its machine, empty where there is none."""
-    return {} if state.done is None else dict(state.done.machine)
 
 
 def setup(study: Study) -> dict[str, Any]:
@@ -210,14 +159,14 @@ def draws(data: DataConfig) -> str:
     return " ".join(sentences)
 
 
-def record(study: Study, state: State, machines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def record(study: Study, state: CellStatus, machines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """One cell: its status, code, machines, and the hash of its metrics."""
-    done, name = state.done or Result(), state.folder.folder.name
+    done, name = state.result, state.folder.folder.name
     return {
         "cell": name,
         "label": study.label(state.cell),
-        "status": state.status,
-        "reason": state.reason,
+        "status": state.status if done.status == FINISHED else done.status,
+        "reason": state.reason or None,
         "epochs": len(state.rows) if done.epochs is None else done.epochs,
         "best_epoch": done.best_epoch,
         "metrics": dict(done.metrics) or None,
@@ -225,38 +174,41 @@ def record(study: Study, state: State, machines: Sequence[Mapping[str, Any]]) ->
         "predictions_sha256": done.predictions_sha256 or None,
         "code": state.folder.codes(),
         "machines": [number for number, one in enumerate(machines, start=1) if name in one["cells"]],
-        "train_seconds": state.seconds("train"),
-        "validation_seconds": state.seconds("validation"),
+        "train_seconds": state.seconds("train") or 0,
+        "validation_seconds": state.seconds("validation") or 0,
     }
 
 
-def compute(study: Study, cells: Sequence[State]) -> list[dict[str, Any]]:
+def compute(study: Study, cells: Sequence[CellStatus]) -> list[dict[str, Any]]:
     """By model: cells, seconds, and hours of CPUs and GPUs, as far as cells recorded what they held."""
-    by_model: dict[str, list[State]] = {}
+    by_model: dict[str, list[CellStatus]] = {}
     for one in cells:
         by_model.setdefault(study.model_label(one.cell), []).append(one)
     return [_spent(label, group) for label, group in by_model.items()]
 
 
-def _spent(label: str, group: Sequence[State]) -> dict[str, Any]:
-    hours = {kind: [one.hours(kind) for one in group] for kind in ("cpus", "gpus")}
-    known = {kind: [value for value in values if value is not None] for kind, values in hours.items()}
+def _spent(label: str, group: Sequence[CellStatus]) -> dict[str, Any]:
+    done = [one.result for one in group if one.status == "done"]
+    known = {
+        kind: [held * result.seconds / 3600 for result in done if (held := result.held(kind)) is not None]
+        for kind in ("cpus", "gpus")
+    }
     return {
         "model": label,
-        "num_cells": sum(bool(one.done or one.rows) for one in group),
-        "train_seconds": sum(one.seconds("train") for one in group),
-        "validation_seconds": sum(one.seconds("validation") for one in group),
+        "num_cells": sum(one.status == "done" or bool(one.rows) for one in group),
+        "train_seconds": sum(one.seconds("train") or 0 for one in group),
+        "validation_seconds": sum(one.seconds("validation") or 0 for one in group),
         "cpu_hours": sum(known["cpus"]) if known["cpus"] else None,
         "gpu_hours": sum(known["gpus"]) if known["gpus"] else None,
         "num_cells_in_hours": len(known["cpus"]),
     }
 
 
-def missing(study: Study, cells: Sequence[State]) -> list[dict[str, Any]]:
+def missing(study: Study, cells: Sequence[CellStatus]) -> list[dict[str, Any]]:
     """The cells without a result, and the reasons."""
     return [
         {"cell": one.folder.folder.name, "label": study.label(one.cell), "status": one.status,
-         "epochs": len(one.rows), "epochs_planned": one.cell.experiment.epochs, "reason": one.reason}
+         "epochs": len(one.rows), "epochs_planned": one.cell.experiment.epochs, "reason": one.reason or None}
         for one in cells
-        if one.done is None
+        if one.status != "done"
     ]  # fmt: skip

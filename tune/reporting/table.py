@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fernn.train.run import task_of
 from fernn.train.task import Metric
-from fernn.train.tasks import task_of
 from tune.analysis.published import missing_values, obstacles, published_value, search_of
 from tune.analysis.results import CellResult, ModelRow, imported_results, model_rows
 from tune.analysis.significance import against_published
 from tune.analysis.statistics import selection_rule
 from tune.core.given_weights import ImportedCell, experiments
-from tune.core.protocol import own_models
 from tune.core.search_spec import Published, Search
 from tune.core.study import Study, StudyError
 from tune.core.test_access import openings_text
@@ -71,7 +70,8 @@ def notes(study: Study) -> list[str]:
     data = experiments(study)[0].data
     lines = [selection_rule(task_of(data).metric), *strategy(study), data.note()]
     lines += [f"{mark}; these numbers compare with no published ones." for mark in mark_lines(study)]
-    lines += [OWN.format(name=name) for name in own_models(study)]
+    models = [cell.experiment.model for cell in study.cells]
+    lines += [OWN.format(name=name) for name in dict.fromkeys(model.name for model in models if model.is_own)]
     return lines + openings_text(study) + diverged(study) + incomplete(study)
 
 

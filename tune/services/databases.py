@@ -26,9 +26,8 @@ MISREAD = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, 
 LOCK_S = 5.0
 """Seconds to wait for another program's lock."""
 CONNECT_S = 5
-SCHEMES = ("sqlite", "postgresql", "mysql", "mariadb", "mssql")
-SERVERS = ("postgresql", "mysql", "mariadb")
-"""Databases whose drivers all take ``connect_timeout``."""
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+"""The schemes of the databases that both packages take."""
 MAGIC = b"SQLite format 3\x00"
 """The first bytes of a SQLite file."""
 SPOILED = "no such (table|column)|Could not decode"
@@ -43,14 +42,13 @@ class Package:
 
     name: str
     option: str
+    upgrade: str
+    """The package's command that upgrades a database, without the address."""
     migrations: str
-    first_tables: tuple[str, str]
-    """The module and the declarative base of the tables that exist before the schema has a version."""
-
-    @property
-    def version(self) -> str:
-        """The installed version."""
-        return version(self.name.lower())
+    first_tables: str
+    """The module of the tables that exist before the schema has a version."""
+    base: str
+    """The name of their declarative base."""
 
     def revisions(self) -> tuple[str | None, set[str]]:
         """The newest schema revision of the installed package, and all revisions."""
@@ -62,37 +60,50 @@ class Package:
 
     def tables(self) -> set[str]:
         """The names of the tables that exist before the schema has a version."""
-        module, base = self.first_tables
-        return set(getattr(import_module(module), base).metadata.tables)
+        return set(getattr(import_module(self.first_tables), self.base).metadata.tables)
 
 
 MLFLOW = Package(
     "MLflow",
     "--tracking-uri",
+    "mlflow db upgrade",
     "mlflow.store.db_migrations",
-    ("mlflow.store.tracking.dbmodels.initial_models", "Base"),
+    "mlflow.store.tracking.dbmodels.initial_models",
+    "Base",
 )
 OPTUNA = Package(
-    "Optuna", "--optuna-storage", "optuna.storages._rdb.alembic", ("optuna.storages._rdb.models", "BaseModel")
+    "Optuna",
+    "--optuna-storage",
+    "optuna storage upgrade --storage",
+    "optuna.storages._rdb.alembic",
+    "optuna.storages._rdb.models",
+    "BaseModel",
 )
+
+
+WAYS_OUT: dict[Condition, str] = {
+    "damaged": "python tune/sync.py --study {study} creates it again, and keeps the damaged file under another name",
+    "foreign": "it is not changed; name {package.name}'s database with {package.option}",
+    "locked": "end that program; the search tries again, and python tune/sync.py --study {study} brings it up to date",
+    "older": "python tune/sync.py --study {study} brings a file to this version; a server: {package.upgrade} URL",
+    "newer": "install that version of {package.name}, then python tune/sync.py --study {study}",
+    "unwritable": "allow writing, then python tune/sync.py --study {study}",
+    "full": "make room, then python tune/sync.py --study {study}",
+    "away": "python tune/sync.py --study {study} brings it up to date when it can be used",
+}
 
 
 class ViewError(ConnectionError):
-    """A view that cannot be updated: its package, its address, its condition, and the reason in one line."""
+    """A view that cannot be updated: its package, its file or address, its condition, and the reason in one line."""
 
     def __init__(self, package: Package, address: str, condition: Condition, reason: str) -> None:
-        self.package, self.address, self.condition, self.reason = package, masked(address), condition, masked(reason)
-        super().__init__(f"{self.address} {self.reason}")
+        name = str((is_database(address) and sqlite_file(address)) or address)
+        self.package, self.condition, self.reason = package, condition, masked(reason)
+        super().__init__(f"{masked(name)} {self.reason}")
 
-
-class NoDatabaseError(sqlite3.DatabaseError):
-    """A file or folder at a database's path that is no database."""
-
-    sqlite_errorname = "SQLITE_NOTADB"
-
-
-class ForeignError(Exception):
-    """A database or file of another program, which must not be changed."""
+    def way_out(self, study: str) -> str:
+        """What to do for the view of a study."""
+        return WAYS_OUT[self.condition].format(study=study, package=self.package)
 
 
 def sqlite_file(uri: str) -> Path | None:
@@ -110,7 +121,7 @@ def is_database(uri: str) -> bool:
     from sqlalchemy.exc import ArgumentError
 
     try:
-        return make_url(uri).get_backend_name() in SCHEMES
+        return make_url(uri).get_backend_name() in DATABASES
     except ArgumentError:
         return False
 
@@ -121,56 +132,53 @@ def check_usable(package: Package, uri: str, *, study: str = "", whole: bool = F
     A database that does not exist yet is usable. An MLflow server is not checked. A database in the same storage as
     the folder ``study`` must not be a link that leads out of the storage.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
     if not is_database(uri):
         return
-    try:
+    with view_errors(package, uri):
         file = sqlite_file(uri)
         if file is None:
             revision = server_revision(uri)
         else:
-            _check_link(file, study)
+            _check_link(package, file, study)
             revision = file_revision(package, file, whole)
-    except (sqlite3.Error, SQLAlchemyError, ImportError, OSError, ForeignError) as error:
-        raise view_error(package, uri, error) from error
-    head, known = package.revisions() if revision is not None else (None, set[str]())
+    head, revisions = package.revisions() if revision is not None else (None, set[str]())
     if revision == head:
         return
-    condition: Condition = "older" if revision in known else "newer"
-    reason = f"has the schema of {condition} versions of {package.name} ({revision}), {package.version} is installed"
-    raise ViewError(package, display_name(uri), condition, reason)
+    condition: Condition = "older" if revision in revisions else "newer"
+    installed = version(package.name.lower())
+    reason = f"has the schema of {condition} versions of {package.name} ({revision}), {installed} is installed"
+    raise ViewError(package, uri, condition, reason)
 
 
-def _check_link(file: Path, study: str) -> None:
+def _check_link(package: Package, file: Path, study: str) -> None:
     if file.is_symlink() and str(file.parent) == study.rpartition("/")[0]:
         target = file.resolve()
         if not target.is_relative_to(file.parent.resolve()):
-            raise ForeignError(f"is a link that leads to {target}")
+            raise ViewError(package, str(file), "foreign", f"is a link that leads to {target}")
 
 
 def file_revision(package: Package, file: Path, whole: bool = False) -> str | None:
-    """The schema revision of a SQLite file, None where it has none yet; raises an error for an unusable file."""
+    """The schema revision of a SQLite file, None where it has none yet; raises ViewError, sqlite3.Error or OSError."""
     if file.is_dir():
-        raise NoDatabaseError("a folder is in its place")
+        raise _damaged(package, file, "a folder is in its place")
     if not file.exists():
         return None
     if not file.is_file():
-        raise ForeignError("is no file")
+        raise ViewError(package, str(file), "foreign", "is no file")
     with file.open("rb") as content:
         if content.read(len(MAGIC)) not in (b"", MAGIC):  # SQLite would delete the log of such a file
-            raise NoDatabaseError("file is not a database")
+            raise _damaged(package, file, "file is not a database")
     if not (os.access(file, os.W_OK) and os.access(file.resolve().parent, os.W_OK)):
         raise PermissionError("it may only be read")
     with closing(sqlite3.connect(file, timeout=LOCK_S, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         if whole and (answer := connection.execute("PRAGMA quick_check(1)").fetchone()) != ("ok",):
-            raise NoDatabaseError(" ".join(str(answer[0]).split()))
-        return _revision_in(connection, package)
+            raise _damaged(package, file, " ".join(str(answer[0]).split())[:300])
+        return _revision_in(connection, package, file)
 
 
-def _revision_in(connection: sqlite3.Connection, package: Package) -> str | None:
-    """The schema revision; raises ForeignError where the tables belong to another program."""
+def _revision_in(connection: sqlite3.Connection, package: Package, file: Path) -> str | None:
+    """The schema revision; raises ViewError where the tables belong to another program."""
     names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
     tables = {str(name) for (name,) in names}
     query = "SELECT version_num FROM alembic_version"
@@ -178,9 +186,13 @@ def _revision_in(connection: sqlite3.Connection, package: Package) -> str | None
     if not tables or (row is not None and (tables & package.tables() or str(row[0]) in package.revisions()[1])):
         return None if row is None else str(row[0])
     if row is None and tables - {"alembic_version"} <= package.tables():
-        raise NoDatabaseError("its tables were being made when the program ended")
+        raise _damaged(package, file, "its tables were being made when the program ended")
     shown = ", ".join(sorted(tables - package.tables())[:3])
-    raise ForeignError(f"is not {package.name}'s, it has other tables ({shown})")
+    raise ViewError(package, str(file), "foreign", f"is not {package.name}'s, it has other tables ({shown})")
+
+
+def _damaged(package: Package, file: Path, reason: str) -> ViewError:
+    return ViewError(package, str(file), "damaged", f"is damaged ({reason})")
 
 
 def server_revision(uri: str) -> str | None:
@@ -189,33 +201,26 @@ def server_revision(uri: str) -> str | None:
     from sqlalchemy import create_engine, make_url
     from sqlalchemy.pool import NullPool
 
-    waits: dict[str, Any] = {"connect_timeout": CONNECT_S} if make_url(uri).get_backend_name() in SERVERS else {}
+    has_timeout = make_url(uri).get_backend_name() in ("postgresql", "mysql")  # of all their drivers
+    waits: dict[str, Any] = {"connect_timeout": CONNECT_S} if has_timeout else {}
     with create_engine(uri, poolclass=NullPool, connect_args=waits).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def display_name(uri: str) -> str:
-    """The database's name in messages: its file, or its address."""
-    return str((is_database(uri) and sqlite_file(uri)) or uri)
-
-
 def view_error(package: Package, uri: str, error: BaseException) -> ViewError:
     """The ViewError that explains an error of the view at ``uri``."""
-    name = display_name(uri)
     for cause in causes(error):
         if isinstance(cause, ViewError):
             return cause
-        if isinstance(cause, ForeignError):
-            return ViewError(package, name, "foreign", str(cause))
         if isinstance(cause, sqlite3.Error):
-            return ViewError(package, name, *_sqlite_condition(cause))
+            return ViewError(package, uri, *_sqlite_condition(cause))
         if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
-            return ViewError(package, name, "full", DISK_FULL)
+            return ViewError(package, uri, "full", DISK_FULL)
         if isinstance(cause, PermissionError):
-            return ViewError(package, name, "unwritable", f"cannot be written: {first_line(cause)}")
+            return ViewError(package, uri, "unwritable", f"cannot be written: {first_line(cause)}")
         if isinstance(cause, MISREAD) and is_database(uri) and sqlite_file(uri) is not None:
-            return ViewError(package, name, "damaged", f"is damaged ({error_text(cause)})")
-    return ViewError(package, name, "away", _server_reason(error))
+            return ViewError(package, uri, "damaged", f"is damaged ({error_text(cause)})")
+    return ViewError(package, uri, "away", _server_reason(error))
 
 
 DISK_FULL = "has no room: the disk is full"

@@ -1,4 +1,4 @@
-"""Repair of a view's SQLite file: a damaged file is moved aside, an older one upgraded to the installed version.
+"""Repair of a view's SQLite file: a damaged file is replaced by a new one, one of an older version is upgraded.
 
 Nothing is deleted: the old file stays in the same folder under a name with the time of the repair.
 """
@@ -14,6 +14,10 @@ from pathlib import Path
 
 import optuna
 
+from data.terminal import say
+from tune.core.console import masked
+from tune.core.protocol import known_studies
+from tune.core.study import Study
 from tune.services.databases import (
     DISK_FULL,
     LOCK_S,
@@ -22,42 +26,104 @@ from tune.services.databases import (
     Package,
     ViewError,
     check_usable,
-    display_name,
     first_line,
     sqlite_file,
     view_errors,
 )
 
 
-def repair_file(package: Package, uri: str, study: str = "") -> list[str]:
-    """Repair a damaged or older SQLite file; a line for each repair. Raises ViewError where it cannot be repaired.
+def ship_repaired(package: Package, uri: str, study: Study, ship: Callable[[str], None]) -> None:
+    """Ship to a study's view after a repair of its SQLite file where that is needed, and print what was repaired.
 
-    ``study`` is that of :func:`tune.services.databases.check_usable`.
+    A file of an older version is upgraded. A damaged file, even where the damage shows only while shipping, and an
+    older one that cannot be upgraded are replaced by a new one, if shipping to that succeeds. Raises ViewError where
+    the view is still behind.
+    """
+    with view_errors(package, uri):
+        try:
+            check_or_upgrade(package, uri, study)
+            ship(uri)
+        except ViewError as error:
+            if error.condition not in ("damaged", "older") or (file := sqlite_file(uri)) is None:
+                raise
+            artifacts = study.folder / "mlflow-artifacts"  # of runs in a database
+            has_files = package is MLFLOW and artifacts.exists()
+            moved_to = rebuild(package, file, error.condition, ship)
+            say(masked(f"{package.name}: {error}: moved to {moved_to}, and a new one takes its place"))
+            if has_files:
+                say(f"MLflow: files of the runs of before stay beside the new ones in {artifacts.root}")
+            _say_other_studies(package, uri, study)
+
+
+def _say_other_studies(package: Package, uri: str, study: Study) -> None:
+    """Name the other studies of the storage, which the new database does not have."""
+    storage = study.folder.root.rpartition("/")[0]
+    others = [name for name in known_studies(storage) if name != study.name]
+    if others and f"{storage}/" in uri:
+        say(f"{package.name}: other studies come back with python tune/sync.py each: {', '.join(others)}")
+
+
+def rebuild(package: Package, file: Path, word: str, ship: Callable[[str], None]) -> Path:
+    """Replace a database by a new one that ``ship`` fills; the old one's new path, with the word in its name.
+
+    Raises ViewError, and changes nothing, where the new database cannot be filled either.
     """
     try:
-        check_usable(package, uri, study=study, whole=True)
+        return replace_file(file, word, lambda new: ship(f"sqlite:///{new.absolute()}"))
     except ViewError as error:
-        file = sqlite_file(uri)
-        if file is None or error.condition not in ("damaged", "older"):
+        condition = "away" if error.condition == "damaged" else error.condition
+        reason = error.reason.replace("is damaged", "cannot be brought up to date, nor can a new one", 1)
+        raise ViewError(package, str(file), condition, reason) from error
+
+
+def check_or_upgrade(package: Package, uri: str, study: Study) -> None:
+    """Raises ViewError where the view's database cannot be used; a SQLite file of an older version is upgraded."""
+    try:
+        check_usable(package, uri, study=study.folder.root, whole=True)
+    except ViewError as error:
+        if error.condition != "older" or (file := sqlite_file(uri)) is None:
             raise
-        if error.condition == "damaged":
-            return [f"{package.name}: {error}: moved to {move_aside(file, 'damaged')}, and {REPLACED}"]
-        return [_upgrade_file(package, file, error)]
-    return []
+        moved_to = upgrade_file(package, file, error)
+        say(masked(f"{package.name}: {error}: brought to this version, the file of before is {moved_to}"))
 
 
-REPLACED = "a new one takes its place"
+def upgrade_file(package: Package, file: Path, error: ViewError) -> Path:
+    """Put an upgraded copy in the file's place; the new path of the older file.
+
+    Raises ViewError where there is no room for a copy, another program holds the database, or it cannot be upgraded.
+    """
+
+    def fill(copy: Path) -> None:
+        copied(file, copy)
+        upgrade(package, f"sqlite:///{copy.absolute()}")
+        check_usable(package, f"sqlite:///{copy.absolute()}", whole=True)
+
+    try:
+        with view_errors(package, f"sqlite:///{file}"):
+            return replace_file(file, "older", fill)
+    except ViewError as failure:
+        if failure.condition not in ("damaged", "older", "newer"):
+            raise
+        raise ViewError(package, str(file), "older", f"{error.reason}: {failure.reason}") from failure
 
 
-def move_aside(file: Path, reason: str) -> Path:
-    """Rename a database and its side files; the new path, which contains the reason and the time."""
-    target = unused_name(file, reason)
-    for ending in SIDE_FILES:
-        side_file = file.with_name(file.name + ending)
-        if os.path.lexists(side_file):
-            side_file.rename(target.with_name(target.name + ending))
-    file.rename(target)
-    return target
+def replace_file(file: Path, word: str, fill: Callable[[Path], None]) -> Path:
+    """Put a database that ``fill`` makes at another path in the file's place; the old file's new path.
+
+    That has the word and the time in its name, as those of the side files. Where ``fill`` fails, nothing changes.
+    """
+    new, old = unused_name(file, "renewing"), unused_name(file, word)
+    try:
+        fill(new)
+        for ending in (*SIDE_FILES, ""):
+            part = file.with_name(file.name + ending)
+            if os.path.lexists(part):
+                part.rename(old.with_name(old.name + ending))
+        new.rename(file)
+    finally:
+        for ending in ("", *SIDE_FILES):
+            new.with_name(new.name + ending).unlink(missing_ok=True)
+    return old
 
 
 def unused_name(file: Path, word: str) -> Path:
@@ -67,54 +133,6 @@ def unused_name(file: Path, word: str) -> Path:
     return next(path for name in names if not os.path.lexists(path := file.with_name(name)))
 
 
-def rebuild(package: Package, file: Path, ship: Callable[[str], None]) -> Path:
-    """Replace a damaged database by a new one that ``ship`` fills; the new path of the damaged one.
-
-    Raises ViewError, and changes nothing, where the new database cannot be filled either.
-    """
-    new = unused_name(file, "renewing")
-    try:
-        ship(f"sqlite:///{new.absolute()}")
-        moved_to = move_aside(file, "damaged")
-        new.rename(file)
-    except ViewError as error:
-        condition = "away" if error.condition == "damaged" else error.condition
-        reason = error.reason.replace("is damaged", "cannot be brought up to date, nor can a new one", 1)
-        raise ViewError(package, str(file), condition, reason) from error
-    finally:
-        delete(new)
-    return moved_to
-
-
-def delete(database: Path) -> None:
-    """Delete a temporary database, if it still exists, with its side files."""
-    for ending in ("", *SIDE_FILES):
-        database.with_name(database.name + ending).unlink(missing_ok=True)
-
-
-def _upgrade_file(package: Package, file: Path, error: ViewError) -> str:
-    """Upgrade a copy of the database and put it in the file's place; a file that cannot be upgraded is moved aside.
-
-    Raises ViewError where there is no room for a copy, or another program holds the database.
-    """
-    copy = unused_name(file, "upgrading")
-    address = f"sqlite:///{copy.absolute()}"
-    try:
-        with view_errors(package, f"sqlite:///{file}"):
-            copied(file, copy)
-        upgrade(package, address)
-        check_usable(package, address, whole=True)
-        moved_to = move_aside(file, "older")
-        copy.rename(file)
-    except (ViewError, RuntimeError) as failure:
-        if isinstance(failure, ViewError) and failure.condition not in ("damaged", "older", "newer"):
-            raise
-        return f"{package.name}: {error}: {failure}; moved to {move_aside(file, 'older')}, and {REPLACED}"
-    finally:
-        delete(copy)
-    return f"{package.name}: {error}: brought to this version, the file of before is {moved_to}"
-
-
 def copied(file: Path, copy: Path) -> None:
     """Copy a database through SQLite, with the content of its log."""
     with closing(sqlite3.connect(file, timeout=LOCK_S)) as source, closing(sqlite3.connect(copy)) as target:
@@ -122,10 +140,7 @@ def copied(file: Path, copy: Path) -> None:
 
 
 def upgrade(package: Package, uri: str) -> None:
-    """Upgrade a database's schema to the installed version.
-
-    Raises RuntimeError where the package fails, ViewError where the disk is full.
-    """
+    """Upgrade a database's schema to the installed version; raises ViewError where the package fails."""
     try:
         if package is MLFLOW:
             command = [sys.executable, "-m", "mlflow", "db", "upgrade", uri]
@@ -137,5 +152,5 @@ def upgrade(package: Package, uri: str) -> None:
     except Exception as error:
         reason = first_line(error)
         if "disk is full" in reason or "No space left" in reason:
-            raise ViewError(package, display_name(uri), "full", DISK_FULL) from error
-        raise RuntimeError(f"{package.name} could not upgrade it ({reason})") from error
+            raise ViewError(package, uri, "full", DISK_FULL) from error
+        raise ViewError(package, uri, "older", f"could not be upgraded ({reason})") from error

@@ -4,12 +4,10 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from mlflow.entities import Metric
 
-from data.terminal import say
 from tune.analysis.results import model_rows
 from tune.core.study import Study
 from tune.measures.measure import Results, RunRecord
@@ -37,7 +35,7 @@ def log_record(tracker: Tracker, results: Results, record: RunRecord) -> bool:
     A tag holds the SHA-256 of the logged document: a run that has the record's document already is not changed.
     """
     content = (json.dumps(record.document, indent=2) + "\n").encode()
-    tag, digest, run = f"fernn.{results.view}", hashlib.sha256(content).hexdigest(), tracker.run(record.node)
+    tag, digest, run = f"fernn.{results.view}", hashlib.sha256(content).hexdigest(), tracker.tree.read(record.node)
     if run.data.tags.get(tag) == digest:
         return False
     with tempfile.TemporaryDirectory() as scratch:
@@ -53,34 +51,20 @@ def log_record(tracker: Tracker, results: Results, record: RunRecord) -> bool:
     return True
 
 
-class StudyView:
-    """MLflow's view of a study that is measured, a context; it is brought up to date first, where MLflow can be used.
+class StudyView(MLflowView):
+    """MLflow's view of a study that is measured."""
 
-    Where it is behind, ``behind`` has the reasons.
-    """
+    def log(self, results: Results | None = None) -> tuple[int, list[str]]:
+        """Bring MLflow up to date, with the results; the number of runs that changed, and a line where it is behind.
 
-    def __init__(self, study: Study, uri: str) -> None:
-        self.study, self.mlflow = study, MLflowView(study, uri)
-        self.behind: list[str] = []
+        Raises StudyError for another study's runs.
+        """
+        changed: list[int] = []
 
-    def __enter__(self) -> "StudyView":
-        self._ship(lambda tracker: None)
-        for line in self.behind:
-            say(f"{line}; measuring continues")
-        return self
+        def task(tracker: Tracker) -> None:
+            if results is not None:
+                changed.append(log_results(tracker, results))
+            tracker.tree.close(complete=not self.study.missing())  # the runs that were opened to bring them up to date
 
-    def __exit__(self, *_: object) -> None:
-        if self.mlflow.tracker is not None:  # end the runs where they were opened
-            before = self.behind
-            self._ship(lambda tracker: tracker.close(complete=not self.study.missing()))
-            self.behind = before or self.behind
-
-    def log(self, results: Results) -> int | None:
-        """Log the results; returns the number of runs that changed, None where MLflow is behind."""
-        numbers: list[int] = []
-        self._ship(lambda tracker: numbers.append(log_results(tracker, results)))
-        return numbers[0] if numbers else None
-
-    def _ship(self, task: Callable[[Tracker], None]) -> None:
-        """Do the task where MLflow can be used; raises StudyError for another study's runs."""
-        self.behind = lines_of(self.study, lambda: self.mlflow.ship(task))
+        behind = lines_of(self.study, lambda: self.ship(task))
+        return sum(changed), behind

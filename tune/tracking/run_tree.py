@@ -27,31 +27,24 @@ class RunTree:
     def __init__(self, client: MlflowClient, experiment_id: str, marks: Mapping[str, str]) -> None:
         self.client, self.experiment_id = client, experiment_id
         self._marks = dict(marks)
-        self._runs: dict[str, Run] = {}
+        self.runs: dict[str, Run] = {}
+        """Every node's run, as last read."""
         for run in sorted(runs_of(client, experiment_id), key=lambda run: (run.info.start_time, run.info.run_id)):
-            if self._runs.setdefault(run.data.tags[NODE], run) is not run:  # a failing server created it twice
+            if self.runs.setdefault(run.data.tags[NODE], run) is not run:  # a failing server created it twice
                 client.delete_run(run.info.run_id)
-
-    def get(self, node: str) -> Run | None:
-        """The run as last read, None where there is none."""
-        return self._runs.get(node)
 
     def read(self, node: str) -> Run:
         """The run as MLflow has it now; raises KeyError where there is none."""
-        self._runs[node] = self.client.get_run(self._runs[node].info.run_id)
-        return self._runs[node]
-
-    def is_named(self, name: str, but: str) -> bool:
-        """Whether a run has that name, except the run of one node."""
-        return any(run.info.run_name == name for node, run in self._runs.items() if node != but)
+        self.runs[node] = self.client.get_run(self.runs[node].info.run_id)
+        return self.runs[node]
 
     def open(self, node: str, name: str, data: Dataset, parent: Run | None = None, params: Sequence[Param] = ()) -> Run:
         """The node's run. It is searched before it is created, since a failing server may have created a part of it."""
-        run = self.get(node) or next(runs_of(self.client, self.experiment_id, f"tags.`{NODE}` = '{node}'"), None)
+        run = self.runs.get(node) or next(runs_of(self.client, self.experiment_id, f"tags.`{NODE}` = '{node}'"), None)
         if run is None:
             tags = {NODE: node} | self._marks | ({MLFLOW_PARENT_RUN_ID: parent.info.run_id} if parent else {})
             run = self.client.create_run(self.experiment_id, tags=tags, run_name=name)
-        self._runs[node] = run
+        self.runs[node] = run
         run_id, has_data = run.info.run_id, run.inputs is not None and run.inputs.dataset_inputs
         has_params = not params or run.data.params
         if not has_data:
@@ -62,7 +55,7 @@ class RunTree:
 
     def set_status(self, node: str, status: str) -> None:
         """Reopen the run with "RUNNING", end it with any other status."""
-        run = self._runs[node].info
+        run = self.runs[node].info
         if status != "RUNNING":
             self.client.set_terminated(run.run_id, status=status)
         elif run.status != status:
@@ -73,16 +66,16 @@ class RunTree:
 
     def set_metrics(self, node: str, values: Mapping[str, float], stamp: int, step: int) -> None:
         """Log the values that the run does not have yet."""
-        if node in self._runs:
+        if node in self.runs:
             run = self.read(node)
             fresh = {name: value for name, value in values.items() if run.data.metrics.get(name) != value}
             self.client.log_batch(run.info.run_id, metrics=[Metric(*pair, stamp, step) for pair in fresh.items()])
 
     def set_tags(self, node: str, values: Mapping[str, str | None]) -> None:
         """Set the tags that the run does not have, and delete those whose value is None."""
-        if node not in self._runs:
+        if node not in self.runs:
             return
-        run, tags = self._runs[node], self._runs[node].data.tags
+        run, tags = self.runs[node], self.runs[node].data.tags
         fresh = [RunTag(name, value) for name, value in values.items() if value not in (None, tags.get(name))]
         stale = [name for name, value in values.items() if value is None and name in tags]
         if fresh:
@@ -94,7 +87,7 @@ class RunTree:
 
     def close(self, complete: bool) -> None:
         """End every open run: FINISHED where the study is complete, which includes earlier KILLED runs, else KILLED."""
-        for node, run in sorted(self._runs.items()):
+        for node, run in sorted(self.runs.items()):
             status, ends = run.info.status, complete and not node.startswith("cell/")
             if status == "RUNNING" or (ends and status != "FINISHED"):
                 self.set_status(node, "FINISHED" if ends else "KILLED")

@@ -3,19 +3,10 @@
 A view that cannot be updated is behind: training goes on, and one line names the reason and the way out.
 """
 
-import json
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from operator import methodcaller
-from typing import Any
-
-from alembic.util import CommandError
-from google.protobuf.json_format import ParseError
-from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
 
 from fernn.train.loop import Row
 from tune.analysis.results import model_rows
@@ -26,10 +17,8 @@ from tune.planning.options import Records
 from tune.planning.preflight import optuna_storage, tracking_uri
 from tune.services.databases import (
     MLFLOW,
-    ForeignError,
     ViewError,
     check_usable,
-    display_name,
     error_text,
     first_line,
     is_own_error,
@@ -37,31 +26,13 @@ from tune.services.databases import (
 )
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.optuna_mirror import mirror
-
-OUTAGES: tuple[type[Exception], ...] = (MlflowException, SQLAlchemyError, CommandError, OSError, ImportError)
-OUTAGES += (json.JSONDecodeError, ParseError)  # MLflow's client does not handle a proxy's page or JSON
-with suppress(ImportError):  # MLflow needs boto only for artifacts on S3
-    from boto3.exceptions import Boto3Error
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    OUTAGES += (Boto3Error, BotoCoreError, ClientError)
-"""The errors of MLflow's client where the server, the database or the artifacts cannot be reached or read."""
+from tune.tracking.ui_views import links
 
 FIRST_S, TRY_AGAIN_S = 15.0, 10.0
 """Seconds for which a starting search waits for MLflow's first answer; and until the next attempt to open MLflow, where
 no event comes earlier."""
 METHODS: dict[Status, str] = {"running": "start", "stopped": "stop", "failed": "fail", "done": "finish"}
 """The method of :class:`Tracker` that logs a cell's new status."""
-WAYS_OUT = {
-    "damaged": "python tune/sync.py --study {study} creates it again, and keeps the damaged file under another name",
-    "foreign": "it is not changed; name {package}'s database with {option}",
-    "locked": "the search tries again; python tune/sync.py --study {study} also brings it up to date",
-    "older": "python tune/sync.py --study {study} brings it to this version",
-    "newer": "install that version of {package}, then python tune/sync.py --study {study}",
-    "unwritable": "allow writing, then python tune/sync.py --study {study}",
-    "full": "make room, then python tune/sync.py --study {study}",
-    "away": "python tune/sync.py --study {study} brings it up to date when it can be used",
-}
 
 
 class MLflowView:
@@ -71,24 +42,20 @@ class MLflowView:
         self.study, self.uri = study, uri
         self.tracker: Tracker | None = None
 
-    def open(self) -> Tracker:
-        """The study's runs, brought up to date when they are opened.
+    def ship(self, task: Callable[[Tracker], object] | None = None) -> Tracker:
+        """The study's runs, brought up to date when they are opened, after the task was done on them.
 
         Raises ViewError where MLflow cannot be used, StudyError where another study has the name.
         """
-        if self.tracker is None:
-            with view_errors(MLFLOW, self.uri):
+        with view_errors(MLFLOW, self.uri):
+            if self.tracker is None:
                 check_usable(MLFLOW, self.uri, study=self.study.folder.root)
                 tracker = Tracker(self.study, self.uri)
                 tracker.sync()
-            self.tracker = tracker
-        return self.tracker
-
-    def ship(self, task: Callable[[Tracker], Any]) -> Any:
-        """Do the task on the runs; raises ViewError where MLflow cannot be used."""
-        tracker = self.open()
-        with view_errors(MLFLOW, self.uri):
-            return task(tracker)
+                self.tracker = tracker
+            if task is not None:
+                task(self.tracker)
+            return self.tracker
 
 
 class TrackingListener(SearchCallback):
@@ -101,20 +68,19 @@ class TrackingListener(SearchCallback):
 
     def __init__(self, view: MLflowView) -> None:
         self.view = view
-        self._tasks: dict[tuple[str, str], Callable[[Tracker], Any]] = {}
+        self._tasks: dict[tuple[str, str], Callable[[Tracker], object]] = {}
         self._changed, self._closing, self._tried = threading.Condition(), False, threading.Event()
-        self._error: Exception | None = None
         self._behind: Exception | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
     def opened(self, seconds: float) -> None:
-        """Wait for the first attempt to open MLflow; raises what :meth:`MLflowView.open` raises.
+        """Wait for the first attempt to open MLflow; raises what :meth:`MLflowView.ship` raises.
 
         Also raises ViewError where the attempt takes longer than ``seconds``.
         """
         if not self._tried.wait(seconds):
-            raise ViewError(MLFLOW, display_name(self.view.uri), "away", f"has not answered within {seconds:g} s")
+            raise ViewError(MLFLOW, self.view.uri, "away", f"has not answered within {seconds:g} s")
         if self._behind is not None:
             raise self._behind
 
@@ -126,18 +92,13 @@ class TrackingListener(SearchCallback):
             self._later(METHODS[status], cell)
 
     def close(self, seconds: float) -> None:
-        """Finish the current task and drop the others; raises ViewError where that takes longer than ``seconds``.
-
-        Raises the first error of a task that was not an outage.
-        """
+        """Finish the current task and drop the others; raises ViewError where that takes longer than ``seconds``."""
         with self._changed:
             self._closing = True
             self._changed.notify()
         self._thread.join(seconds)
         if self._thread.is_alive():
-            raise ViewError(MLFLOW, display_name(self.view.uri), "away", "does not answer")
-        if self._error is not None:
-            raise self._error
+            raise ViewError(MLFLOW, self.view.uri, "away", "does not answer")
 
     def _later(self, method: str, cell: Cell) -> None:
         """Call the method of :class:`Tracker` on the cell when its turn comes."""
@@ -146,7 +107,7 @@ class TrackingListener(SearchCallback):
             self._changed.notify()
 
     def _work(self) -> None:
-        self._attempt(lambda tracker: None)
+        self._attempt(None)
         self._tried.set()
         while True:
             with self._changed:
@@ -154,18 +115,15 @@ class TrackingListener(SearchCallback):
                 self._changed.wait_for(lambda: self._tasks or self._closing, seconds)
                 if self._closing:
                     return
-                task = self._tasks.pop(next(iter(self._tasks))) if self._tasks else lambda tracker: None
+                task = self._tasks.pop(next(iter(self._tasks))) if self._tasks else None
             self._attempt(task)
 
-    def _attempt(self, task: Callable[[Tracker], Any]) -> None:
+    def _attempt(self, task: Callable[[Tracker], object] | None) -> None:
         try:
             self.view.ship(task)
             self._behind = None
         except Exception as error:
             self._behind = error  # the next task that succeeds, or the end of the search, logs what is missing
-            cause = error.__cause__ if isinstance(error, ViewError) else None
-            if cause is not None and not isinstance(cause, (sqlite3.Error, ForeignError, *OUTAGES)):
-                self._error = self._error or error
 
 
 class Views:
@@ -195,7 +153,8 @@ class Views:
 
     def links(self) -> Mapping[str, str]:
         """The addresses of MLflow's saved views, empty where it could not be opened."""
-        return {} if self.mlflow.tracker is None else self.mlflow.tracker.links()
+        tracker = self.mlflow.tracker
+        return {} if tracker is None else links(tracker.uri, tracker.experiment_id)
 
 
 def lines_of(study: Study, *tasks: Callable[[], object], refuses: bool = True) -> list[str]:
@@ -208,9 +167,7 @@ def lines_of(study: Study, *tasks: Callable[[], object], refuses: bool = True) -
         try:
             task()
         except ViewError as error:
-            package, way_out = error.package, WAYS_OUT[error.condition]
-            way_out = way_out.format(study=study.name, package=package.name, option=package.option)
-            lines.append(f"{package.name} is behind: {error}; {way_out}")
+            lines.append(f"{error.package.name} is behind: {error}; {error.way_out(study.name)}")
         except Exception as error:
             if refuses and is_own_error(error):
                 raise
@@ -223,4 +180,4 @@ def refresh(tracker: Tracker, study: Study) -> None:
     tracker.study = study
     tracker.sync()
     tracker.summarise(model_rows(study))
-    tracker.close(complete=not study.missing())
+    tracker.tree.close(complete=not study.missing())

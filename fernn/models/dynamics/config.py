@@ -98,8 +98,8 @@ class DynamicsConfig(ModelConfig):
 
     def build(self) -> DynamicsNetwork:
         """The network with initial weights: PyTorch's, with rotation escnn's, with scale the paper's."""
-        turns = self.symmetry == "rotation"
-        parts = RotationParts(self.group_order, self.kernel_size) if turns else PARTS[self.symmetry](self.kernel_size)
+        rotates = self.symmetry == "rotation"
+        parts = RotationParts(self.group_order, self.kernel_size) if rotates else PARTS[self.symmetry](self.kernel_size)
         build = parts.unet if self.architecture == "U-Net" else parts.resnet
         network = build(self.input_length, self.base // self.narrowing)
         return DynamicsNetwork(network, self.input_length, self.output_length, stacks_frames=self.symmetry != "scale")

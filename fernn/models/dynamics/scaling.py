@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fernn.layers.scale import FACTORS, ScaleConvolution, ScaleHead, ScaleUpsampling
+from fernn.layers.scale import FACTORS, ScaleConvolution, ScaleHead
+from fernn.layers.upsampling import ZeroUpsampling
 from fernn.models.dynamics.networks import Parts, ResNet, UNet, decoder, encoder
 
 
@@ -67,7 +68,7 @@ class ScaleParts(Parts):
         return ScaleConvolution(num_in, num_out, self.kernel_size, stride=stride)
 
     def decode(self, num_in: int, num_out: int) -> nn.Module:
-        return ScaleUpsampling(num_in, num_out)
+        return ZeroUpsampling(ScaleConvolution(num_in, num_out, 4))
 
     def head(self, num_in: int, num_out: int) -> nn.Module:
         """The last layer, from the lowest level."""

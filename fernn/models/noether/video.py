@@ -91,6 +91,6 @@ class NoetherConfig(ModelConfig):
     def build(self) -> NoetherNetwork:
         """The network with SVG's initial weights; the embedding's are PyTorch's default."""
         backbone = SVG(self.channels, self.widths, self.depths, self.code, self.latent, self.recurrent)
-        seen = (self.embedding_width, self.embedding_dimensions, self.embedding_frames)
-        embedding = FrameQuantity(self.channels, backbone.size, *seen)
+        sizes = (self.embedding_width, self.embedding_dimensions, self.embedding_frames)
+        embedding = FrameQuantity(self.channels, backbone.size, *sizes)
         return NoetherNetwork(backbone, embedding, self.inner(), self.kl_weight)

@@ -34,7 +34,7 @@ def test_tiles_are_cut_from_the_middle_and_land_is_left_out():
     fields = np.arange(2 * 2 * 5 * 9, dtype=np.float64).reshape(2, 2, 5, 9)
     land = np.zeros((5, 9), bool)
     land[:3, :3] = True
-    tiles = cut("atl", fields, 2, land, most_land=0.5, breaks=(1,))
+    tiles = cut("atl", fields, 2, land, breaks=(1,))
     assert [tile.name for tile in tiles] == ["atl/0/1", "atl/0/2", "atl/0/3"] + [
         f"atl/1/{column}" for column in range(4)
     ]

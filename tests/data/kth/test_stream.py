@@ -15,7 +15,7 @@ from data.kth.prepare import folder_of, prepare
 from data.kth.stream import ClipStream, Footage, clip_velocities, read_footage
 from data.preparing.frames import frames_of
 from fernn.config import KTHConfig
-from fernn.equivariance.error import drift
+from fernn.equivariance import drift
 from fernn.flows import TranslationFlow
 
 LENGTHS = [40, 33, 32, 50, 41, 36]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from data.systems.stream import GatherStates, StateStream, Trajectories
+from data.systems.stream import StateStream, Trajectories, sequences
 from fernn.config import data_config
 
 DATA = data_config("ideal-spring").override({"num_frames": 3, "num_sequences": (4, 2, 2), "passes": 2})
@@ -18,7 +18,7 @@ def stream():
 
 def test_rows_become_the_sequences_that_they_number():
     states = np.arange(4 * 3 * 2, dtype=np.float64).reshape(4, 3, 2)
-    batch = GatherStates(states, "train")({"index": np.array([2, 0])})
+    batch = sequences(states, "train", {"index": np.array([2, 0])})
     assert batch.clips.shape == (2, 3, 2, 1, 1) and batch.clips[0, :, 0, 0, 0].tolist() == [12, 14, 16]
     assert batch.ids == ["train-2", "train-0"] and batch.labels.tolist() == [2, 0]
 

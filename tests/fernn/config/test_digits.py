@@ -8,10 +8,10 @@ from fernn.config import RotatingMNISTConfig, TranslatingMNISTConfig
 @pytest.mark.parametrize(
     ("data", "fields", "message"),
     [
-        (TranslatingMNISTConfig(), {"size": 27}, "data.size must be 28 or more, as a digit has, got 27"),
+        (TranslatingMNISTConfig(), {"size": 27}, "data.size must be 28 or more, got 27"),
         (TranslatingMNISTConfig(), {"num_digits": 0}, "data.num_digits must be 1 or more, got 0"),
         (TranslatingMNISTConfig(), {"num_sequences": [1, 0, 1]}, r"data.num_sequences must be 1 or more each, got \(1"),
-        (RotatingMNISTConfig(), {"angle_step": 0.0}, "data.angle_step must be above 0 degrees, got 0"),
+        (RotatingMNISTConfig(), {"angle_step": 0.0}, "data.angle_step must be above 0, got 0"),
         (RotatingMNISTConfig(), {"input_frames": 20}, "data.input_frames must be below data.num_frames = 20, got 20"),
     ],
 )

@@ -13,7 +13,7 @@ from fernn.config import RampConfig, SystemConfig, data_config
         ("physics101", {"velocity_range": 1}, "data.velocity_range must be 0 on physics101, got 1"),
         ("ideal-spring", {"protocol": "published"}, "data.protocol must be default on ideal-spring, got published"),
         ("ideal-spring", {"size": 2}, "data.size must be 1, as states are no pictures, got 2"),
-        ("ideal-pendulum", {"noise": -0.1}, "data.duration must be above 0 and data.noise 0 or more, got 3.0 and -0.1"),
+        ("ideal-pendulum", {"noise": -0.1}, "data.noise must be 0 or more, got -0.1"),
         ("ideal-pendulum", {"num_sequences": [0, 1, 1]}, "data.num_sequences must be 1 or more each"),
         ("ideal-pendulum", {"passes": 0}, "data.passes must be 1 or more, got 0"),
     ],

@@ -32,7 +32,7 @@ def test_what_a_step_shows_comes_from_the_seed_and_its_number():
         ("moving-mnist", {"l1_weight": 0.0, "l2_weight": 0.0}, "one above 0, got 0 and 0"),
         ("moving-mnist", {"sampling_rate": -1.0}, "data.sampling_rate must be 0 or more, got -1.0"),
         ("moving-mnist", {"size": 20}, "data.size must be 28 or more"),
-        ("moving-mnist", {"speed": -1.0}, "data.speed must be 0 or more pixels per frame"),
+        ("moving-mnist", {"speed": -1.0}, "data.speed must be 0 or more, got -1"),
         ("moving-mnist", {"size": 48, "protocol": "published"}, "has 64x64 pixels and 20 frames, got data.size"),
         ("moving-mnist", {"num_clips": [1, 1, 0]}, "data.num_clips must be 1 or more each"),
         ("kth-video", {"protocol": "published"}, "data.protocol must be default for kth-video"),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from fernn.equivariance.error import drift
+from fernn.equivariance import drift
 from fernn.flows import TranslationFlow
 from fernn.flows.translation import source_pixels
 

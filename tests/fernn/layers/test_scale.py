@@ -9,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fernn.layers.scale import ScaleConvolution, ScaleHead, ScaleUpsampling, resampling
+from fernn.layers.scale import ScaleConvolution, ScaleHead, resampling
+from fernn.layers.upsampling import ZeroUpsampling
 
 GOLDEN = load_file(Path(__file__).parents[2] / "golden/dynamics_scale_layers.safetensors")
 
@@ -35,7 +36,7 @@ def test_every_level_of_a_convolution_equals_the_published_one(number, shape):
 
 
 def test_upsampling_equals_the_published_one():
-    layer = ScaleUpsampling(8, 8)
+    layer = ZeroUpsampling(ScaleConvolution(8, 8, 4))
     assert_levels_equal(*outputs(3, layer, layer.layer.weights))
 
 

@@ -3,14 +3,13 @@
 import torch
 from torch import nn
 
-from fernn.layers.upsampling import RepeatedUpsampling, ZeroUpsampling, with_zeros_between
+from fernn.layers.upsampling import RepeatedUpsampling, ZeroUpsampling
 
 PICTURE = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
 
 
 def test_zeros_stand_between_the_pixels():
     expected = torch.tensor([[1.0, 0, 2, 0], [0, 0, 0, 0], [3, 0, 4, 0], [0, 0, 0, 0]])
-    assert torch.equal(with_zeros_between(PICTURE), expected)
     assert torch.equal(ZeroUpsampling(nn.Identity())(PICTURE[None, None])[0, 0], expected)
 
 

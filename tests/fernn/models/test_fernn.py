@@ -1,4 +1,4 @@
-"""Recurrent classifiers: parity with plain loops, and the law of flow equivariance."""
+"""Recurrent classifiers: published parameter counts, parity with plain loops, the law of flow equivariance."""
 
 import copy
 
@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fernn.equivariance.error import assert_flow_equivariant
+from fernn.equivariance import assert_flow_equivariant
 from fernn.flows import TranslationFlow
-from fernn.models import model_config
+from fernn.models import MODELS, model_config
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
 from tests.fernn.reference.cell import plain_logits
 
@@ -21,6 +21,29 @@ CONFIGS = [
     FERNNConfig(velocity_range=(2, 0), embedding_padding="circular", **SMALL),
     GRNNPlusConfig(velocity_range=(1, 2), **SMALL),
 ]
+
+
+RECURRENT = [name for name in MODELS["kth"] if name != "3dcnn"]
+
+
+def count(model):
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_parameter_counts_are_the_published_ones(name):
+    assert count(MODELS["kth"][name].build()) == {"grnn-plus": 242_263}.get(name, 241_638)
+    assert MODELS["kth"][name].name == name
+
+
+def test_the_smaller_grnn_plus_has_its_published_count():
+    assert count(GRNNPlusConfig(velocity_range=(1, 1)).build()) == 241_719
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_every_model_maps_clips_to_logits(name):
+    logits = MODELS["kth"][name].build()(torch.rand(2, 4, 1, 8, 8))
+    assert logits.shape == (2, 6)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from fernn.equivariance.error import assert_flow_equivariant, equivariance_error
+from fernn.equivariance import assert_flow_equivariant, equivariance_error
 from fernn.flows import RotationFlow, TranslationFlow
 from fernn.models.predictor import RotatingPredictorConfig, TranslatingPredictorConfig
 from fernn.reference import from_reference, renamed

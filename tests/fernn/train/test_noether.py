@@ -12,8 +12,7 @@ from fernn.files.checkpoint import pack, unpack
 from fernn.seeding import generator
 from fernn.train.loop import fit, limit_gradient
 from fernn.train.noether import StochasticPrediction
-from fernn.train.run import Run
-from fernn.train.tasks import task_of
+from fernn.train.run import Run, task_of
 
 FIELDS = {
     "data.name": "physics101", "model": "noether", "model.widths": (2, 3), "model.depths": (1, 1), "model.code": 3,

@@ -12,8 +12,7 @@ from fernn.experiment import Experiment
 from fernn.files.checkpoint import pack, unpack
 from fernn.seeding import generator
 from fernn.train.loop import fit
-from fernn.train.run import Run
-from fernn.train.tasks import task_of
+from fernn.train.run import Run, task_of
 from fernn.train.video import VIDEO_ERROR, VideoPrediction
 
 FIELDS = {

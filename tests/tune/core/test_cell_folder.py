@@ -1,7 +1,4 @@
-"""Folders and cells on disk: whole files, recovery, one writer."""
-
-import pickle
-from threading import Barrier
+"""Cells on disk: recovery, damage, one writer."""
 
 import pyarrow as pa
 import pytest
@@ -44,24 +41,6 @@ def advance(cell, run, accuracy=0.5):
 @pytest.fixture(params=["path", "url"])
 def folder(request, tmp_path):
     return Folder(str(tmp_path / "cell") if request.param == "path" else request.getfixturevalue("bucket"))
-
-
-def test_a_file_is_replaced_whole_and_leaves_nothing_beside_it(folder):
-    folder.write("a/b.txt", b"one")
-    folder.write("a/b.txt", b"two")
-    assert folder.read("a/b.txt") == b"two" and folder.read("a/c.txt") is None
-    assert folder.children("a") == ["b.txt"] and folder.children("b") == []
-    folder.delete("a/b.txt")
-    assert folder.read("a/b.txt") is None
-
-
-def test_another_process_opens_the_same_folder(folder):
-    folder.write("x", b"1")
-    assert pickle.loads(pickle.dumps(folder)).read("x") == b"1"
-
-
-def test_a_files_url_names_the_same_folder_as_its_path(tmp_path):
-    assert Folder(f"file://{tmp_path}/cell").root == Folder(str(tmp_path / "cell")).root == str(tmp_path / "cell")
 
 
 def test_a_new_attempt_goes_on_from_the_last_checkpoint(folder):
@@ -211,17 +190,3 @@ def test_a_damaged_best_checkpoint_is_refused(folder):
     folder.write(BEST, folder.read(BEST)[:-1])
     with pytest.raises(DamagedError, match="best/model.safetensors: .*cut short.*delete the cell's folder"):
         cell.load_best(run)
-
-
-def test_many_files_of_a_bucket_are_asked_for_at_a_time(bucket, tmp_path):
-    for home in (Folder(bucket), Folder(str(tmp_path))):
-        for number in range(5):
-            (home / f"cells/{number}").write("name", str(number).encode())
-        together = Barrier(5) if not home.is_local else Barrier(1)
-
-        def name_of(number, home=home, together=together):
-            together.wait(timeout=10)
-            return (home / f"cells/{number}").read("name")
-
-        assert home.each(name_of, range(5)) == [b"0", b"1", b"2", b"3", b"4"]
-    assert (Folder(bucket) / "cells").children("3") == ["name"]

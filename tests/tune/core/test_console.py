@@ -1,4 +1,4 @@
-"""What is printed and stored holds no password."""
+"""What is printed and stored holds no password; tables of a report as texts, as CSV, and as Markdown."""
 
 import io
 import json
@@ -7,11 +7,11 @@ import pytest
 from rich.console import Console
 
 from tune.commands.search_output import EventOutput, TextOutput
-from tune.core.console import masked
-from tune.core.folder import check_storage_name
+from tune.core.console import ReportTable, bullets, cell_text, csv_text, fenced, grid, masked
 from tune.core.study import StudyError
 
 SECRET = "hunter2"
+TABLE = ReportTable("name", "Title", ("model", "clips", "error"), [("a|b", 1234, 0.12345), ("c", None, 2.0)])
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,19 @@ def test_neither_people_nor_programs_are_told_a_password():
     assert SECRET not in out.getvalue() + lines.getvalue() and "***@host" in out.getvalue()
 
 
-def test_a_storage_with_a_key_in_it_is_refused_without_naming_it():
-    with pytest.raises(ValueError, match="without a key or password: AWS_ACCESS_KEY_ID") as refused:
-        check_storage_name(f"s3://key:{SECRET}@bucket/studies")
-    assert SECRET not in str(refused.value)
+@pytest.mark.parametrize(
+    ("value", "shown"), [(None, "–"), (0.123456, "0.123"), (1234567, "1,234,567"), ("as it is", "as it is"), (0, "0")]
+)
+def test_a_value_is_short_in_a_table(value, shown):
+    assert cell_text(value) == shown
+
+
+def test_a_csv_has_all_digits_and_the_marks_in_each_row():
+    assert TABLE.texts() == [["a|b", "1,234", "0.123"], ["c", "–", "2"]]
+    assert TABLE.csv_text("DEMO") == "marks,model,clips,error\nDEMO,a|b,1234,0.12345\nDEMO,c,,2.0\n"
+    assert csv_text([('a "quoted", value', 1)]) == '"a ""quoted"", value",1\n'
+
+
+def test_markdown_keeps_a_cells_bar_inside_its_cell():
+    assert grid(("a", "b"), [("x|y", "z")]) == "| a | b |\n| --- | --- |\n| x\\|y | z |"
+    assert bullets(["one", "two"]) == "- one\n- two" and fenced(["ls"]) == "```\nls\n```"

@@ -52,10 +52,10 @@ def test_a_storage_that_moves_goes_on_with_its_views_and_their_artifacts(storage
     new.parent.mkdir()
     storage.rename(new)
     assert synced(new) == 0
-    assert shown(tracker(new)) == runs and {run.info.run_id for run in tracker(new).tree._runs.values()}
+    assert shown(tracker(new)) == runs and {run.info.run_id for run in tracker(new).tree.runs.values()}
     assert addresses(new) and all(place.startswith(f"{new}/s/mlflow-artifacts") for place in addresses(new))
     found = tracker(new)
-    run = next(run for node, run in found.tree._runs.items() if node.startswith("cell/"))
+    run = next(run for node, run in found.tree.runs.items() if node.startswith("cell/"))
     assert Path(found.client.download_artifacts(run.info.run_id, "best", str(tmp_path))).is_dir()
     assert not storage.exists()
     assert [one.study_name for one in optuna.get_all_study_summaries(f"sqlite:///{new}/optuna.db")] == ["s"]
@@ -84,11 +84,11 @@ def test_a_study_from_before_there_were_ids_moves_too(storage, tmp_path):
 
 
 def test_a_renamed_study_keeps_its_runs(storage):
-    runs = {node: run.info.run_id for node, run in tracker(storage).tree._runs.items()}
+    runs = {node: run.info.run_id for node, run in tracker(storage).tree.runs.items()}
     (storage / "s").rename(storage / "t")
     assert synced(storage, "t") == 0
     found = tracker(storage, "t")
-    assert {node: run.info.run_id for node, run in found.tree._runs.items()} == runs
+    assert {node: run.info.run_id for node, run in found.tree.runs.items()} == runs
     assert found.client.get_experiment_by_name("t") is not None and found.client.get_experiment_by_name("s") is None
     assert [one.study_name for one in optuna.get_all_study_summaries(f"sqlite:///{storage}/optuna.db")] == ["t"]
 
@@ -190,19 +190,19 @@ def test_nothing_that_claims_to_be_an_artifact_is_written_over(storage, tmp_path
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "file").write_text("mine")
-    found = tracker(storage)
-    (cell,) = found.study.cells
-    run = found.tree[f"cell/{cell.key}"].info.run_id
+    views = tracker(storage)
+    (cell,) = views.study.cells
+    run = views.tree.read(f"cell/{cell.key}").info.run_id
     home = storage / f"s/mlflow-artifacts/{run}/artifacts"
     (home / "config.json").unlink()
     (home / "config.json").symlink_to(outside / "file")
     with pytest.raises(LeadsOutError):
-        found.finish(cell, found.study.cell_folder(cell))
+        views.finish(cell)
     (home / "config.json").unlink()
     shutil.rmtree(home / "best")
     (home / "best").symlink_to(outside)
     with pytest.raises(LeadsOutError):
-        found.finish(cell, found.study.cell_folder(cell))
+        views.finish(cell)
     assert [path.name for path in outside.iterdir()] == ["file"] and (outside / "file").read_text() == "mine"
 
 
@@ -211,7 +211,7 @@ def test_no_address_in_a_database_leads_artifacts_out_of_the_study(storage, tmp_
     home = f"{storage}/s/mlflow-artifacts"
     with sqlite3.connect(storage / "mlflow.db") as database:
         database.execute("UPDATE runs SET artifact_uri = ?", (place.format(home=home),))
-    runs = tracker(storage).tree._runs.values()
+    runs = tracker(storage).tree.runs.values()
     assert {run.info.artifact_uri for run in runs} == {f"{home}/{run.info.run_id}/artifacts" for run in runs}
 
 

@@ -1,13 +1,10 @@
 """Cells and plans: each point once, each key its own."""
 
-from dataclasses import replace
-
 import pytest
 
 from fernn.experiment import Experiment
 from tune.core.folder import Folder
-from tune.core.protocol import check_plan, load_study, save_study
-from tune.core.study import Cell, Study, StudyError, cell_of, plan_cells, points
+from tune.core.study import Cell, Study, cell_of, plan_cells, points
 from tune.kth_search import DEMO, PAPER
 
 SPACE = {"model": ("fernn-v1", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2)}
@@ -52,58 +49,7 @@ def test_fields_reach_the_models_that_have_them():
 
 def test_a_point_leads_back_to_its_cell(tmp_path):
     one = study(tmp_path)
-    assert all(one.cell_at(one.point(cell)) is cell for cell in one.cells)
-
-
-def test_a_study_is_loaded_from_its_folder(tmp_path):
-    planned = study(tmp_path)
-    save_study(planned)
-    save_study(study(tmp_path, {**SPACE, "seed": (3,)}))
-    loaded = load_study(planned.folder)
-    assert loaded.name == tmp_path.name and loaded.space["seed"] == (0, 1, 2, 3)
-    assert set(loaded.cells) == {*planned.cells, *study(tmp_path, {**SPACE, "seed": (3,)}).cells}
-    assert [loaded.point(cell) for cell in loaded.cells] == points(loaded.space)
-    with pytest.raises(StudyError, match="holds no study"):
-        load_study(Folder(str(tmp_path / "nothing")))
-
-
-def test_all_of_a_study_is_to_be_trained_as_long_as_the_longest(tmp_path):
-    save_study(study(tmp_path, epochs=3))
-    save_study(study(tmp_path, {**SPACE, "seed": (0,)}, epochs=7))
-    loaded = load_study(study(tmp_path).folder)
-    assert len(loaded.cells) == 12 and {cell.experiment.epochs for cell in loaded.cells} == {7}
-    assert {cell.key for cell in study(tmp_path, {**SPACE, "seed": (0,)}, epochs=7).cells} <= {
-        cell.key for cell in loaded.cells
-    }
-    with pytest.raises(StudyError, match="trains 7 epochs, not 5: give the shorter training another name"):
-        save_study(study(tmp_path, epochs=5))
-
-
-def test_other_searched_fields_are_another_study(tmp_path):
-    save_study(study(tmp_path))
-    with pytest.raises(StudyError, match="learning rates and seeds alone, not data.velocity_range: give the other"):
-        save_study(study(tmp_path, {**SPACE, "data.velocity_range": (2,)}))
-
-
-def test_data_that_is_not_there_yet_is_not_compared(tmp_path):
-    save_study(study(tmp_path))
-    unknown = plan_cells(Experiment(), SPACE, "")
-    check_plan(Study("s", Folder(str(tmp_path)), SPACE, unknown))
-
-
-def test_a_sampled_study_knows_what_is_still_to_be_proposed(tmp_path):
-    sampling = {"sampler": "tpe", "num_samples": 5, "lr_range": [1e-4, 1e-2]}
-    save_study(replace(study(tmp_path), sampling=sampling))
-    assert load_study(study(tmp_path).folder).num_to_come == (5 - 2) * 2 * 3
-
-
-def test_a_study_grows_but_keeps_its_protocol(tmp_path):
-    save_study(study(tmp_path))
-    save_study(study(tmp_path, {**SPACE, "model": ("grnn",), "seed": (0, 1, 2, 3)}, epochs=501))
-    with pytest.raises(StudyError, match="begun with fernn-v1.hidden_channels = 128, not 8"):
-        save_study(study(tmp_path, epochs=501, **{"model.hidden_channels": 8}))
-    with pytest.raises(StudyError, match="data.velocity_range = 2, not 1"):
-        save_study(study(tmp_path, epochs=501, **{"data.velocity_range": 1}))
+    assert all(one.cell_at(cell.point(one.space)) is cell for cell in one.cells)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from tune.engine.machine import assigned_resources, cpu_model, machine, peak_memory, reset_peak_memory, whole_memory
+from tune.engine.machine import (
+    assigned_resources,
+    cpu_model,
+    home_problem,
+    machine,
+    memory_limit,
+    peak_memory,
+    reset_peak_memory,
+    whole_memory,
+)
 
 CPU = torch.device("cpu")
 
@@ -37,3 +46,20 @@ def test_the_peak_of_memory_counts_what_was_freed_since_the_reset():
     before = peak_memory(CPU)
     np.ones(2**25)  # 256 MiB
     assert peak_memory(CPU) - before > 2**27
+
+
+@pytest.mark.parametrize("name", ["memory.max", "memory/memory.limit_in_bytes"])
+def test_a_containers_limit_is_read_in_both_versions(tmp_path, name):
+    assert memory_limit(tmp_path) is None
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("1000000000\n")
+    assert memory_limit(tmp_path) == 1_000_000_000
+    (tmp_path / name).write_text("max\n")
+    assert memory_limit(tmp_path) is None
+
+
+def test_a_home_that_is_not_there_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert home_problem() == ""
+    monkeypatch.setenv("HOME", str(tmp_path / "nowhere"))
+    assert home_problem() == f"the home folder {tmp_path}/nowhere does not exist"

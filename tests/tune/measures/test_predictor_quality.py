@@ -121,7 +121,7 @@ def test_a_lost_mlflow_gets_each_way_again(study, tmp_path):
     tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
     tracker.sync()
     log_all_results(tracker, study)
-    run = tracker.run(f"cell/{one.cell.key}")
+    run = tracker.tree.read(f"cell/{one.cell.key}")
     for view in ("quality", "quality-lr-0.0001"):
         found = {Path(file.path).name for file in tracker.client.list_artifacts(run.info.run_id, view)}
         assert found == {"quality.json", "quality.png", "inner-steps.png"}

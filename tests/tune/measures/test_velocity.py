@@ -21,7 +21,6 @@ from tune.core.data_source import find_data
 from tune.core.folder import Folder
 from tune.core.protocol import save_study
 from tune.core.study import Study, StudyError, plan_cells
-from tune.measures.measure import ShownRow
 from tune.measures.registry import MEASURES
 from tune.measures.velocity import PARTIAL, Settings
 from tune.tracking.measures import log_results
@@ -47,7 +46,7 @@ def record_of(measurement):
 
 
 def results_of(study):
-    return VELOCITY.results(study, [ShownRow.of(row) for row in model_rows(study)], RADIUS)
+    return VELOCITY.results(study, model_rows(study), RADIUS)
 
 
 def measure_every_seed(study, footage):
@@ -150,14 +149,14 @@ def test_mlflow_shows_each_view_once(study, footage, tmp_path):
     assert log_results(Tracker(study, uri), results_of(study)) == 0
     assert tracked(tmp_path / "mlflow.db") == (runs, points) and set(points.values()) == {1}
     model = results_of(study).models[0]
-    shown = tracker.run("model/grnn").data.metrics
+    shown = tracker.tree.read("model/grnn").data.metrics
     assert {name: shown[f"velocity/{name}"] for name in ("V2", "vy_1_vx_-1")} == {
         name: model.statistics[name][0] for name in ("V2", "vy_1_vx_-1")
     }
-    key, readings = model.cells[0].key, model.readings(model.contents[0])
-    assert tracker.run(f"cell/{key}").data.metrics["velocity/V1"] == readings.by_name()["V1"]
+    key, values = model.cells[0].key, model.values(model.contents[0])
+    assert tracker.tree.read(f"cell/{key}").data.metrics["velocity/V1"] == values["V1"]
     for node, picture in (("study", "curves"), ("model/3dcnn", "heatmap"), (f"cell/{key}", "heatmap")):
-        names = {entry.path for entry in tracker.client.list_artifacts(tracker.run(node).info.run_id, "velocity")}
+        names = {entry.path for entry in tracker.client.list_artifacts(tracker.tree.read(node).info.run_id, "velocity")}
         assert names == {f"velocity/{name}" for name in ("velocity.csv", "velocity.json", f"{picture}.png")}
 
 

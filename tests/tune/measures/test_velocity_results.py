@@ -1,11 +1,13 @@
 """What the table, the figures and MLflow show of velocity generalization."""
 
+from dataclasses import replace
+
 import pytest
 
 from fernn.experiment import Experiment
 from tune.measures.registry import MEASURES
 from tune.measures.velocity import Settings
-from tune.measures.velocity_results import ModelVelocity, VelocityResults, grid_figure, log_scale
+from tune.measures.velocity_results import ModelVelocity, VelocityResults, log_scale
 from tune.rotating_mnist_search import SEARCH as ROTATING
 
 GRID = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9]]
@@ -21,8 +23,10 @@ def results(row):
 
 
 def test_a_reading_has_its_place_on_the_grid(results):
-    readings = results.models[0].readings(KTH).by_name()
-    assert (readings["V1"], readings["vy_-1_vx_1"], readings["vy_1_vx_0"]) == (0.4, 0.3, 0.8)
+    (model,) = results.models
+    values = model.values(KTH)
+    assert (values["V1"], values["vy_-1_vx_1"], values["vy_1_vx_0"]) == (0.4, 0.3, 0.8)
+    assert model.rows(values) == GRID
 
 
 def test_the_document_has_means_over_seeds_and_the_study_they_belong_to(results):
@@ -58,12 +62,21 @@ def test_runs_get_numbers_by_name_and_a_csv_with_places(results):
 
 def test_a_grid_of_one_row_is_a_curve_over_the_angle(row):
     model = row(ModelVelocity, ROTATING.base, Settings(1), [TURNS])
-    (axes,) = grid_figure(model.readings(TURNS), model.metric, 1).axes
+    (axes,) = model.grid_figure(model.means, model.title).axes
     assert axes.lines[0].get_xdata().tolist() == [-10, 0, 10] and axes.get_yscale() == "log"
     assert list(model.curve()) == ["angle_-10", "angle_0", "angle_10"]
 
 
-def test_colours_span_a_factor_of_ten_or_more(row):
-    model = row(ModelVelocity, ROTATING.base, Settings(1), [TURNS])
-    scale = log_scale(model.readings(TURNS))
+def test_colours_span_a_factor_of_ten_or_more():
+    scale = log_scale([0.3, 0.1, 0.2])
     assert (scale.vmin, scale.vmax) == (0.1, 1.0)
+
+
+def test_rows_of_one_model_that_differ_by_another_field_are_lines_of_their_own(results):
+    (model,) = results.models
+    shallow, deep = (replace(model, row=replace(model.row, label=f"m, num_layers {number}")) for number in (1, 2))
+    other = replace(model, row=replace(model.row, model="3dcnn", label="3dcnn"))
+    (axes,) = replace(results, models=[shallow, deep, other]).curves().axes
+    assert [line.get_label() for line in axes.lines[1:]] == [
+        "m, num_layers 1 (n = 2)", "m, num_layers 2 (n = 2)", "3dcnn (n = 2)",
+    ]  # fmt: skip

@@ -11,7 +11,7 @@ from tune.core.folder import Folder
 from tune.core.protocol import save_study
 from tune.core.result import Result
 from tune.core.study import Study, StudyError, plan_cells
-from tune.reporting.compare import StudyComparison, values
+from tune.reporting.compare import compared_tables, differing_fields, values
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}
 HITS = {("grnn", 1e-3, 0): (5, 4), ("grnn", 1e-3, 1): (5, 6)}
@@ -58,19 +58,19 @@ def test_metrics_that_differ_are_refused(still, tmp_path):
     folder.take_over()
     folder.finish(pa.Table.from_pylist(errors), Result(num_parameters=1))
     with pytest.raises(StudyError, match=r"one metric: 's' has accuracy, 'digits' error \(MSE\)"):
-        StudyComparison.of([still, digits])
+        compared_tables([still, digits])
 
 
 def test_a_study_twice_one_without_a_result_and_none_are_refused(still, tmp_path, manage):
     assert manage("compare")[0] == 2
     with pytest.raises(StudyError, match="takes each study once, got 's' more than once"):
-        StudyComparison.of([still, still])
+        compared_tables([still, still])
     with pytest.raises(StudyError, match="has no finished cell yet"):
-        StudyComparison.of([still, planned_study(tmp_path / "new", SPACE)])
+        compared_tables([still, planned_study(tmp_path / "new", SPACE)])
 
 
 def test_a_field_is_compared_where_both_have_it(still, tmp_path):
     wide = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0, 1)}
     other = finished_study(tmp_path / "wide", wide, HITS)
     assert "3dcnn.base" in values(other) and "3dcnn.base" not in values(still)
-    assert list(StudyComparison.of([still, other]).differing_fields()) == ["model", "optim.lr"]
+    assert list(differing_fields(compared_tables([still, other]))) == ["model", "optim.lr"]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fernn.experiment import Experiment
-from fernn.train.tasks import task_of
+from fernn.train.run import task_of
 from tune.core.search_spec import searches
 from tune.core.study import with_fields
 from tune.reporting.reproducibility import draws, optimizer

@@ -7,8 +7,7 @@ import pytest
 
 from fernn.config import DATA, data_config
 from fernn.experiment import Experiment
-from fernn.train.run import Run
-from fernn.train.tasks import task_of
+from fernn.train.run import Run, task_of
 from tests.support.stored_study import finish_cell, finished_study, planned_study
 from tune.core import code_record as module
 from tune.core.cell_folder import CODES

@@ -2,14 +2,16 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from tests.support.stored_study import finished_study
-from tune.kth_search import PUBLISHED
+from tune.kth_search import SEARCH
 from tune.reporting.html import summary
 from tune.reporting.table import Table
-from tune.reporting.tables import check_text, largest_errors, report_tables
+from tune.reporting.tables import check_text, frames_table, largest_errors, report_tables, scores_table, shifts_table
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2)}
 HITS = {
@@ -53,7 +55,7 @@ def test_published_values_have_a_verdict_and_its_rule(tmp_path):
     whole = Table(study, table.rows, (), table.search, ())  # as if nothing stood against the published values
     found = {one.name: one for one in report_tables(whole)}["table"]
     by_model = {line[0]: dict(zip(found.header, line, strict=True)) for line in found.rows}
-    assert by_model["grnn"]["published"] == f"{PUBLISHED['grnn'].mean:g} ± 0.03"
+    assert by_model["grnn"]["published"] == f"{SEARCH.published['grnn'].mean:g} ± 0.03"
     assert by_model["grnn"]["difference"].startswith("+0.035 [")
     assert by_model["grnn"]["verdict"] == "under-powered"
     assert by_model["3dcnn"]["verdict"] == "none: one seed has no deviation"
@@ -90,3 +92,28 @@ def test_a_check_is_of_the_best_checkpoint_and_names_other_seeds_that_break_the_
 def test_cost_is_summed_over_all_learning_rates(study):
     (grnn, cnn) = table_of(study, "cost").rows
     assert grnn[:2] == ("grnn", 6) and cnn[:2] == ("3dcnn", 3) and grnn[3] is None
+
+
+CURVES = {"m": {"mse": np.array([[1.0, 3.0], [3.0, 5.0]]), "psnr": np.full((2, 2), 20.0), "ssim": np.full((2, 2), 0.5)}}
+
+
+def fields(*values):
+    return [SimpleNamespace(metrics=lambda value=value: {"rmse": value, "rot_rmse": 2 * value}) for value in values]
+
+
+def test_fields_have_a_column_for_each_test_set_that_was_measured():
+    table = shifts_table({"one": fields(0.5), "two": fields(1.0, 3.0)}, "rmse")
+    assert table.header == ("model", "later in time", "rotation")
+    assert [tuple(row) for row in table.rows] == [("one", "0.5", "1"), ("two", "2 ± 1.4", "4 ± 2.8")]
+    assert (table.name, table.title) == ("rmse", "Test RMSE, as it is and shifted")
+
+
+def test_scores_are_means_over_frames_with_the_deviation_over_seeds():
+    (row,) = scores_table(CURVES).rows
+    assert row[:3] == ["m", 2, 3.0] and row[3] == pytest.approx(2**0.5) and row[4:] == [20.0, 0.0, 0.5, 0.0]
+
+
+def test_frames_have_a_row_for_each_score():
+    table = frames_table(CURVES)
+    assert table.header == ("model", "score", "frame 1", "frame 2") and len(table.rows) == 3
+    assert table.rows[0] == ("m", "MSE, summed over pixels", 2.0, 4.0)

@@ -1,6 +1,7 @@
 """Results of measures in MLflow: a run changes once for each document, and only by numbers that it lacks."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +18,7 @@ class Sizes:
     """The results of a made-up measure."""
 
     size: float
-    name: str = "size"
+    kind = SimpleNamespace(name="size")
     view: str = "sizes"
 
     def run_records(self):
@@ -34,7 +35,7 @@ def test_results_are_logged_once_and_again_where_they_changed(study, tmp_path):
     tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
     tracker.start(study.cells[0])
     assert [log_results(tracker, Sizes(size)) for size in (1.5, 1.5, 2.5)] == [1, 0, 1]
-    run = tracker.run("model/grnn")
+    run = tracker.tree.read("model/grnn")
     assert run.data.metrics["size/mean"] == 2.5
     steps = [point.step for point in tracker.client.get_metric_history(run.info.run_id, "size/by_step")]
     assert set(steps) == {1, 2}
@@ -42,8 +43,10 @@ def test_results_are_logged_once_and_again_where_they_changed(study, tmp_path):
     assert files == {"sizes/size.json", "sizes/size.txt"}
 
 
-def test_a_view_that_cannot_be_opened_is_behind_and_measuring_continues(study, capsys):
-    with StudyView(study, "http://127.0.0.1:9") as view:
-        assert view.log(Sizes(1.0)) is None
-    assert len(view.behind) == 1 and "MLflow is behind: http://127.0.0.1:9 does not answer" in view.behind[0]
-    assert "measuring continues" in capsys.readouterr().err
+def test_a_view_that_cannot_be_opened_is_behind_and_one_that_can_is_closed(study, tmp_path):
+    num_changed, (line,) = StudyView(study, "http://127.0.0.1:9").log(Sizes(1.0))
+    assert num_changed == 0 and "MLflow is behind: http://127.0.0.1:9 does not answer" in line
+    view = StudyView(study, f"sqlite:///{tmp_path}/mlflow.db")
+    view.ship(lambda tracker: tracker.start(study.cells[0]))
+    assert view.log() == (0, []) and view.log(Sizes(1.0)) == (1, []) and view.log(Sizes(1.0)) == (0, [])
+    assert {run.info.status for run in view.ship().tree.runs.values()} == {"KILLED"}

@@ -63,7 +63,7 @@ def test_the_best_checkpoint_of_each_model_has_the_alias(study, tmp_path):
 
 def test_study_and_models_are_described(study, tmp_path):
     tracker = shipped(study, uri(tmp_path))
-    notes = {node: tracker.run(node).data.tags["mlflow.note.content"] for node in ("study", "model/grnn")}
+    notes = {node: tracker.tree.read(node).data.tags["mlflow.note.content"] for node in ("study", "model/grnn")}
     assert "Learning rate: best mean of that over seeds" in notes["study"] and "DEMO" in notes["study"]
     mark, text = notes["model/grnn"].split("\n\n")
     assert mark == "**DEMO: rendered stick figures, not KTH**"
@@ -100,7 +100,7 @@ def test_what_else_is_searched_makes_models_of_their_own(tmp_path):
     tracker = shipped(finished_study(tmp_path / "s", space, {("grnn", 1e-3, 0): (5, 5)}), uri(tmp_path))
     names = {run.info.run_name for run in tracker.client.search_runs([tracker.experiment_id])}
     assert {"grnn, velocity_range 0", "grnn, velocity_range 1", "seed0 · lr0.001 · grnn, velocity_range 1"} <= names
-    assert tracker.run("model/grnn, velocity_range 0").data.metrics["test/accuracy_mean"] == 0.5
+    assert tracker.tree.read("model/grnn, velocity_range 0").data.metrics["test/accuracy_mean"] == 0.5
     for k in (0, 1):
         version = tracker.client.get_model_version_by_alias(f"s.grnn.velocity_range-{k}", "best")
         assert tracker.client.get_run(version.run_id).data.params["data.velocity_range"] == str(k)
@@ -125,7 +125,7 @@ def test_a_cell_that_was_stopped_early_shows_its_epochs_and_why(tmp_path):
     folder.record({"epoch": 1, "validation/accuracy": 0.25, "best/accuracy": 0.25, "time/recorded_at": 1.0}, run)
     folder.stop("not in the best 1 of 2 learning rates")
     for _ in range(2):
-        shown_run = shipped(halved, uri(tmp_path)).run(f"cell/{cell.key}")
+        shown_run = shipped(halved, uri(tmp_path)).tree.read(f"cell/{cell.key}")
         assert shown_run.info.status == "KILLED" and shown_run.data.metrics["validation/accuracy"] == 0.25
         assert shown_run.data.tags["fernn.stopped"] == "not in the best 1 of 2 learning rates"
 

@@ -38,7 +38,7 @@ def test_errors_stand_in_the_report_and_beside_the_accuracy(study, tmp_path):
     assert table.rows == [("fernn-v1", 0.4, 0.4, 1e-7, 1e-15, "holds")]
     tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
     refresh(tracker, study)
-    shown = tracker.run(f"cell/{study.cells[0].key}").data.metrics
+    shown = tracker.tree.read(f"cell/{study.cells[0].key}").data.metrics
     assert shown["equivariance_error/circular/float64"] == 1e-15 and "best/test/accuracy" in shown
 
 

@@ -37,7 +37,7 @@ def test_runs_are_nested_study_model_rate_seed(study, tmp_path):
 
 def test_a_run_that_is_there_twice_is_kept_once(study, tmp_path):
     tracker = shipped(study, uri(tmp_path))
-    expected, run = shown(tracker), tracker.run(f"cell/{study.cells[0].key}")
+    expected, run = shown(tracker), tracker.tree.read(f"cell/{study.cells[0].key}")
     tags = {NODE: run.data.tags[NODE]}
     tracker.client.create_run(tracker.experiment_id, tags=tags, run_name="again", start_time=run.info.start_time + 1)
     assert shown(shipped(study, uri(tmp_path))) == expected
@@ -46,7 +46,7 @@ def test_a_run_that_is_there_twice_is_kept_once(study, tmp_path):
 def test_runs_that_an_earlier_driver_closed_are_finished_with_the_study(study, tmp_path):
     tracker = Tracker(study, uri(tmp_path))
     tracker.sync()
-    tracker.close(complete=False)
+    tracker.tree.close(complete=False)
     assert {status for _, status, *_ in shown(tracker).values()} == {"FINISHED", "KILLED"}
     assert {status for _, status, *_ in shown(shipped(study, uri(tmp_path))).values()} == {"FINISHED"}
 
@@ -59,7 +59,7 @@ def test_a_run_is_opened_once_marked_and_found_by_another_driver(tmp_path):
     tree = RunTree(client, experiment, {"fernn.demo": "True"})
     above = tree.open("study", "s", data)
     run = tree.open("cell/1", "seed0", data, above, fields)
-    assert tree.is_named("seed0", but="study") and not tree.is_named("seed0", but="cell/1")
+    assert {node: opened.info.run_name for node, opened in tree.runs.items()} == {"study": "s", "cell/1": "seed0"}
     for opened in (tree, RunTree(client, experiment, {})):
         assert opened.open("cell/1", "another name", data, above, fields).info.run_id == run.info.run_id
     assert len(list(runs_of(client, experiment))) == 2

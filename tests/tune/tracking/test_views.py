@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from tests.support.stored_study import finished_study, shipped, shown
 from tune.planning.options import Records
 from tune.services.databases import MLFLOW, OPTUNA, ViewError
-from tune.services.repair import repair_file
+from tune.services.repair import ship_repaired
 from tune.sync import sync
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.views import MLflowView, TrackingListener, Views, lines_of
@@ -80,12 +80,12 @@ def test_a_lock_that_goes_away_is_caught_up_with_while_training(study, tmp_path,
 )
 def test_whatever_a_server_answers_is_one_line(study, answering, answer, reason):
     server = answering({"/api/2.0/mlflow/experiments/get-by-name": answer})
-    (line,) = lines_of(study, MLflowView(study, f"http://{server}").open)
+    (line,) = lines_of(study, MLflowView(study, f"http://{server}").ship)
     assert line.startswith(f"MLflow is behind: http://{server} {reason}") and "\n" not in line
 
 
 def test_a_server_that_is_away_is_one_line(study):
-    (line,) = lines_of(study, MLflowView(study, "http://127.0.0.1:9").open)
+    (line,) = lines_of(study, MLflowView(study, "http://127.0.0.1:9").ship)
     assert line.startswith("MLflow is behind: http://127.0.0.1:9 does not answer; python tune/sync.py --study s")
 
 
@@ -116,15 +116,18 @@ def test_what_another_program_keeps_in_a_database_is_left_as_it_is(study, tmp_pa
 
 
 @pytest.mark.parametrize(("package", "table"), [(MLFLOW, "experiments"), (OPTUNA, "studies")])
-def test_tables_that_were_being_made_are_moved_aside_and_a_pipe_stays(tmp_path, package, table):
+def test_tables_that_were_being_made_are_moved_aside_and_a_pipe_stays(study, tmp_path, package, table, capsys):
     file = tmp_path / "half.db"
     with closing(sqlite3.connect(file)) as connection:
         connection.execute(f"CREATE TABLE {table} (x INTEGER PRIMARY KEY AUTOINCREMENT)")
-    (repair,) = repair_file(package, f"sqlite:///{file}")
-    assert "its tables were being made" in repair and not file.exists()
+    ship_repaired(
+        package, f"sqlite:///{file}", study, lambda at: sqlite3.connect(at.removeprefix("sqlite:///")).close()
+    )
+    assert "its tables were being made" in capsys.readouterr().err and file.read_bytes() == b""
+    file.unlink()
     os.mkfifo(file)
     with pytest.raises(ViewError, match="is no file"):
-        repair_file(package, f"sqlite:///{file}")
+        ship_repaired(package, f"sqlite:///{file}", study, lambda at: None)
     assert file.is_fifo()
 
 
@@ -180,7 +183,7 @@ def test_a_failed_cell_and_an_unfinished_study_are_closed(two_cells, tmp_path):
     listener.on_status(two_cells.cells[0], "failed")
     wait_for(lambda: not listener._tasks)
     listener.close(20)
-    tracker.close(complete=False)
+    tracker.tree.close(complete=False)
     statuses = {node: status for node, (_, status, *_) in shown(tracker).items()}
     assert (
         statuses[f"cell/{two_cells.cells[0].key}"] == "FAILED"
@@ -210,7 +213,7 @@ def test_a_search_does_not_wait_for_a_server_that_hangs(two_cells, tmp_path, mon
     answers.set()
     wait_for(lambda: len(calls) == 2)
     listener.close(20)
-    assert tracker.run(f"cell/{cell.key}").data.metrics["validation/accuracy"] == row["validation/accuracy"]
+    assert tracker.tree.read(f"cell/{cell.key}").data.metrics["validation/accuracy"] == row["validation/accuracy"]
     assert len(calls) == 2
 
 

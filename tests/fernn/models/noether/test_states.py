@@ -11,8 +11,8 @@ from fernn.models import MODELS
 from fernn.models.noether import StateConfig
 from fernn.models.noether.quantities import Energy
 from fernn.train.noether import StatePrediction
+from fernn.train.run import task_of
 from fernn.train.task import RMSE
-from fernn.train.tasks import task_of
 
 SMALL = {"width": 5}
 

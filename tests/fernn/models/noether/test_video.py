@@ -148,11 +148,3 @@ def test_a_prediction_reads_the_given_frames_alone_and_no_gradient_is_kept():
 def test_impossible_fields_are_refused(fields, message):
     with pytest.raises(ValueError, match=message):
         NoetherConfig(**fields)
-
-
-def test_impossible_clips_are_refused():
-    network, clips, noise = small()
-    with pytest.raises(ValueError, match="frames must be 16x16 for this many blocks, got 8x16"):
-        network.rollout(clips[..., :8, :], noise, GIVEN)
-    with pytest.raises(ValueError, match="2 frames or more must be given, got 1"):
-        network.rollout(clips, noise, 1)

@@ -1,4 +1,4 @@
-"""How far a trained network keeps the law of flow equivariance: measured, and when it is a breach."""
+"""The equivariance error: what breaks the law is noticed, and of a trained network measured."""
 
 from dataclasses import replace
 
@@ -7,14 +7,48 @@ import torch
 from torch import nn
 
 from fernn.config import KTHConfig
-from fernn.equivariance.trained import TOLERANCE, breaches, flow_of, law_errors
+from fernn.equivariance import (
+    TOLERANCE,
+    assert_flow_equivariant,
+    breaches,
+    equivariance_error,
+    flow_of,
+    law_errors,
+)
 from fernn.experiment import Experiment
+from fernn.flows import TranslationFlow
 from fernn.models import MODELS, model_config
 from fernn.models.fernn import FERNNConfig
 from fernn.models.predictor import RotatingPredictorConfig, TranslatingPredictorConfig
 from fernn.train.run import Run
 
+SMALL = {"hidden_channels": 4, "embedding_channels": (3,)}
 NARROW = {"hidden_channels": 4, "embedding_channels": (4,)}
+
+
+def equivariant_model(range_y, range_x, seed, num_layers=1):
+    torch.manual_seed(seed)
+    config = FERNNConfig(
+        velocity_range=(range_y, range_x), embedding_padding="circular", num_layers=num_layers, **SMALL
+    )
+    return config.build().double().eval()
+
+
+def test_zero_padding_breaks_the_law_measurably():
+    torch.manual_seed(0)
+    model = MODELS["kth"]["fernn-v1"].override(SMALL).build().double().eval()
+    clips = torch.rand(1, 8, 1, 16, 16, dtype=torch.float64)
+    assert equivariance_error(model.hidden_states, TranslationFlow.box(1, 1), clips, (0, 1)) > 1e-3
+
+
+def test_a_reversed_flow_or_an_unmatched_velocity_is_noticed():
+    model = equivariant_model(1, 1, seed=0)
+    wrong_way = TranslationFlow(tuple((-vy, -vx) for vy, vx in TranslationFlow.box(1, 1).velocities))
+    clips = torch.rand(1, 5, 1, 8, 8, dtype=torch.float64)
+    with pytest.raises(AssertionError, match="equivariance error"):
+        assert_flow_equivariant(model.hidden_states, wrong_way, clips, (1, 0), 1e-12)
+    with pytest.raises(ValueError, match="out of V"):
+        equivariance_error(model.hidden_states, TranslationFlow.box(1, 1), clips, (3, 0))
 
 
 def run_of(model, **fields):

@@ -9,7 +9,7 @@ from tune.analysis.plotting import marks
 from tune.commands.service_checks import data_folder
 from tune.core.protocol import load_study
 from tune.measures.velocity_results import origin
-from tune.reporting.compare import StudyComparison, document
+from tune.reporting.compare import compared_tables, document
 from tune.reporting.table import Table
 from tune.tracking.ui_views import mark_tags
 from tune.translating_mnist_search import SEARCH
@@ -57,7 +57,7 @@ def test_numbers_of_other_data_are_not_compared_as_if_of_the_same(tmp_path):
     whole, other = (
         finished_study(tmp_path / name, SPACE, HITS, **fact) for name, fact in (("a", {}), ("b", {"stand_in": FASHION}))
     )
-    comparison = StudyComparison.of([whole, other])
+    comparison = compared_tables([whole, other])
     assert [one["stand_in"] for one in document(comparison)["studies"]] == [None, FASHION]
-    assert [comparison.difference(row) for row in comparison.rows if row.table.study.stand_in] == [None]
+    assert [row["difference_to_first"] for row in document(comparison)["rows"] if "STAND-IN" in row["marks"]] == [None]
     assert Table.of(whole).obstacles != Table.of(other).obstacles

@@ -11,14 +11,14 @@ import torch
 
 import tune
 from fernn.experiment import Experiment
-from fernn.models import import_model, model_config
+from fernn.models import import_model, model_config, source_hash
 from fernn.models.own import NAMED, StoredConfig, UnnamedModelError
 from tune.core.protocol import import_models
-from tune.core.study import cell_of, make_cell, plan_cells
+from tune.core.study import Cell, cell_of, plan_cells
 from tune.engine.cost import measured
 
 SMALL = ["--lrs", "1e-3", "--set", "data.size=8", "--set", "model.hidden_channels=4"]
-PAGE = Path(__file__).parents[3] / "docs/extend/model.md"
+PAGE = Path(__file__).parents[2] / "docs/extend/model.md"
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_its_fields_are_fields_of_the_experiment(mine):
     text = text.replace("    width: int = 32", "    dropout: float = 0\n    width: int = 32")
     (mine / "dropping.py").write_text(text, encoding="utf-8")
     import_model("dropping:MineConfig")
-    made = make_cell(Experiment().override({"model": "dropping:MineConfig"}), "hash")
+    made = Cell(Experiment().override({"model": "dropping:MineConfig"}), "hash", source_hash("dropping:MineConfig"))
     assert cell_of(json.loads(json.dumps(made.config()))).key == made.key
 
 
@@ -131,7 +131,8 @@ def test_what_is_no_model_is_refused_by_name(name, message, mine):
 def test_a_file_says_what_it_is_and_only_the_user_brings_it_in(mine):
     """What a cell's config says of it is the same cell before the class is named, after, and after it has changed."""
     import_model("mine:MineConfig")
-    made = make_cell(Experiment().override({"model": "mine:MineConfig", "model.width": 8}), "hash")
+    experiment = Experiment().override({"model": "mine:MineConfig", "model.width": 8})
+    made = Cell(experiment, "hash", source_hash("mine:MineConfig"))
     config = json.loads(json.dumps(made.config()))
     assert cell_of(config) == made
     NAMED.clear()
