@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fernn.config import DataConfig, data_config
-from tune.analysis.report_table import UNKNOWN, bullets, grid
-from tune.core.console import all_masked
+from tune.core.console import UNKNOWN, all_masked, bullets, grid
 from tune.core.folder import Folder
 from tune.core.search_spec import searches
 from tune.core.study import RATE, Study

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tune.analysis.report_table import UNKNOWN, bullets, fenced, grid
+from tune.core.console import UNKNOWN, bullets, fenced, grid
 from tune.core.study import HALVING
 
 
