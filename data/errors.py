@@ -27,3 +27,9 @@ class ManifestError(DataError):
 
 class StorageError(DataError):
     """There is no room to write."""
+
+
+def require(condition: bool, rule: str) -> None:
+    """Raise ValueError with the rule where the condition does not hold."""
+    if not condition:
+        raise ValueError(rule)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from data.errors import ManifestError
+from data.errors import ManifestError, require
 from data.files import CHECKSUM, checksum, sealed, sha256_of, write_atomically
 
 MANIFEST = "manifest.json"
@@ -39,7 +39,7 @@ class Remark:
 class Manifest:
     """What a prepared folder holds.
 
-    ``hash`` depends on the clips alone (see :func:`data.kth.schema.content_hash`): equal hash, equal data.
+    ``hash`` depends on the clips alone (see :func:`data.preparing.frames.content_hash`): equal hash, equal data.
     ``source_sha256`` covers everything that the folder was made from. ``missing`` and ``skipped`` name what
     is not in it, though it should be. ``clips`` counts by split and part. ``details`` holds what only this
     data set has to say.
@@ -115,22 +115,22 @@ def _problem(folder: Path, file: DataFile) -> str:
 
 
 def _from_json(content: Any) -> Manifest:
-    _require(isinstance(content, dict), "it must hold one object")
-    _require(content.get("format") == FORMAT, f"format must be {FORMAT}, got {content.get('format')!r}")
+    require(isinstance(content, dict), "it must hold one object")
+    require(content.get("format") == FORMAT, f"format must be {FORMAT}, got {content.get('format')!r}")
     for name, kind in _KINDS.items():
-        _require(isinstance(content[name], kind), f"{name} must be a {kind.__name__}, got {content[name]!r:.80}")
+        require(isinstance(content[name], kind), f"{name} must be a {kind.__name__}, got {content[name]!r:.80}")
     written = content.pop(CHECKSUM, None)  # which manifests of an earlier version do not have
     expected = checksum(content)
-    _require(content["hash"].isalnum(), f"hash must be letters and digits alone, got {content['hash']!r:.80}")
+    require(content["hash"].isalnum(), f"hash must be letters and digits alone, got {content['hash']!r:.80}")
     partial = content.pop("partial")
     content["missing"] = tuple(content["missing"])
     content["skipped"] = tuple(Remark(**entry) for entry in content["skipped"])
     content["files"] = tuple(_file(entry) for entry in content["files"])
     manifest = Manifest(**content)
     counts = [count for parts in manifest.clips.values() for count in parts.values()]
-    _require(all(isinstance(count, int) for count in counts), "clips must hold numbers")
-    _require(manifest.partial == partial, f"partial must be {manifest.partial} by what it lists, got {partial}")
-    _require(written in (None, expected), "it is not as it was written")
+    require(all(isinstance(count, int) for count in counts), "clips must hold numbers")
+    require(manifest.partial == partial, f"partial must be {manifest.partial} by what it lists, got {partial}")
+    require(written in (None, expected), "it is not as it was written")
     return manifest
 
 
@@ -143,12 +143,7 @@ _KINDS: dict[str, type] = {
 def _file(entry: Any) -> DataFile:
     file = DataFile(**entry)
     plain = isinstance(file.name, str) and file.name not in ("", ".", "..") and not set(file.name) & set("/\\\0")
-    _require(plain, f"a file's name must be plain, got {file.name!r:.80}")
+    require(plain, f"a file's name must be plain, got {file.name!r:.80}")
     numbers = (file.rows, file.num_bytes)
-    _require(all(isinstance(n, int) and n >= 0 for n in numbers), f"{file.name} must have 0 rows and bytes or more")
+    require(all(isinstance(n, int) and n >= 0 for n in numbers), f"{file.name} must have 0 rows and bytes or more")
     return file
-
-
-def _require(condition: bool, rule: str) -> None:
-    if not condition:
-        raise ValueError(rule)

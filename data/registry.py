@@ -4,15 +4,10 @@ A data set is loaded when it is asked for, so that a search imports the librarie
 """
 
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from data.data_set import DataSet
 from data.manifest import Manifest
-from fernn.config import DATA, DataConfig, register, unknown_name
-
-if TYPE_CHECKING:  # Ray Data takes seconds to import, and every command imports this
-    from data.stream import Corpus
+from fernn.config import DATA, register, unknown_name
 
 DATA_SETS: dict[str, str | DataSet] = {
     "kth": "data.kth.data_set:KTH",
@@ -51,11 +46,6 @@ def register_data_set(added: DataSet) -> None:
 def stand_in(manifest: Manifest) -> str:
     """What prepared data is where it is not the data set that it is named for; "" where it is."""
     return next((title for name in DATA_SETS if (title := data_set(name).stand_in(manifest))), "")
-
-
-def read_corpus(data: DataConfig, home: Path, manifest: Manifest) -> "Corpus":
-    """The prepared data in memory."""
-    return data_set(data.name).read(home, manifest)
 
 
 for _name in DATA_SETS.keys() - DATA.keys():  # whose config is here, and not in fernn

@@ -29,11 +29,12 @@ DERIVED = r"^lstm\.shift_kernels$|\.filter$|\.expanded_bias$|_basisexpansion"
 FIRST = {"lstm.conv_u_first.0.weight", "st1.0.weight", "cell.conv_u.weight", "cell.conv_u.weights"}
 """Weights of which every published network has one."""
 PREFIXES = {
-    "lstm.conv_u_first.": "embedding.", "lstm.conv_u_layers.": "between.", "lstm.conv_h_layers.": "cells.",
-    "fc.": "head.", "st1.": "stages.0.", "st2.0.": "stages.1.", "st2.1.": "stages.2.", "st3.0.": "stages.3.",
-    "st3.1.": "stages.4.", "cell.conv_u.": "lift.", "cell.conv_h.": "cell.convolution.", "decoder_conv.": "decoder.",
+    "lstm.learned_kernels": "cells.0.kernels.weight", "lstm.conv_u_first.": "embedding.",
+    "lstm.conv_u_layers.": "between.", "lstm.conv_h_layers.": "cells.", "fc.": "head.", "st1.": "stages.0.",
+    "st2.0.": "stages.1.", "st2.1.": "stages.2.", "st3.0.": "stages.3.", "st3.1.": "stages.4.",
+    "cell.conv_u.": "lift.", "cell.conv_h.": "cell.convolution.", "decoder_conv.": "decoder.",
 }  # fmt: skip
-"""The beginnings of published names, and of ours."""
+"""The beginnings of published names, and of ours; of kernels that layers share, the first layer's."""
 
 
 def from_reference(state_dict: Weights, *, task: str, velocities: Velocities = None) -> nn.Module:

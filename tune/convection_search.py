@@ -29,48 +29,33 @@ from fernn.optim import DecayingAdamConfig
 from tune.analysis.literature import CONVECTION_TABLE
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Search
-from tune.ocean_search import DEVIATIONS, NETWORKS_DEVIATE
+from tune.ocean_search import DEMO_FIELDS, FEW, NETWORKS_DEVIATE, SMALL_FIELDS
+from tune.ocean_search import SEARCH as OCEAN
 
 PAPER = Preset(
     space={"model": tuple(MODELS["convection"]), "optim.lr": (1e-3, 5e-3, 1e-4), "seed": (0, 1, 2, 3, 4)},
     published={"optim.lr": (), "seed": ()},
 )
 """How many seeds the paper's numbers on convection are of is not known to us; it has one learning rate a symmetry."""
-FEW = {"model": ("unet", "unet-um", "unet-rot"), "optim.lr": (3e-3, 1e-3), "seed": (0, 1)}
-LAYER = {
-    "data.name": "made-convection", "data.size": 16, "data.rayleigh": 3e6, "data.refinement": 4, "data.interval": 0.5,
-}  # fmt: skip
+LAYER = {"data.name": "made-convection", "data.rayleigh": 3e6, "data.refinement": 4, "data.interval": 0.5}
 """64 rows of cells, of which four by four are a pixel."""
-SMALL = Preset(
-    space=FEW,
-    defaults={
-        **LAYER, "data.num_fields": 500, "data.warm_up": 60.0, "data.num_frames": 14, "data.input_frames": 8,
-        "data.num_clips": (400, 100, 100, 0), "model.narrowing": 8, "model.input_length": 8, "model.output_length": 3,
-        "epochs": 10,
-    },
-)  # fmt: skip
-DEMO = Preset(
-    space=FEW,
-    defaults={
-        **LAYER, "data.squares": 4, "data.num_fields": 120, "data.warm_up": 30.0,
-        "data.num_frames": 8, "data.input_frames": 4, "data.num_clips": (120, 40, 40, 0), "model.narrowing": 8,
-        "model.input_length": 4, "model.output_length": 2, "epochs": 3,
-    },
-    demo=True,
-)  # fmt: skip
-ALWAYS_DEVIATES = (
-    "Fields are standardised by the training frames; the published script does it by all, the test's included.",
-    "Every model is trained at all the learning rates; the released commands have one for each symmetry.",
-    "Rows are turned, where the file has them upside down, so that vectors turn with their places.",
-)
+FEW_FIELDS = {"data.num_fields": 500, "data.warm_up": 60.0, "data.num_clips": (400, 100, 100, 0)}
+FEWEST_FIELDS = {"data.squares": 4, "data.num_fields": 120, "data.warm_up": 30.0, "data.num_clips": (120, 40, 40, 0)}
+SMALL = Preset(FEW, {**SMALL_FIELDS, **LAYER, **FEW_FIELDS})
+DEMO = Preset(FEW, {**DEMO_FIELDS, **LAYER, **FEWEST_FIELDS}, demo=True)
 OPTIM = DecayingAdamConfig(decay=0.95)
 SEARCH = Search(
     base=Experiment(MODELS["convection"]["resnet"], ConvectionConfig(), OPTIM, epochs=100, batch_size=16),
     presets={"paper": PAPER, "small": SMALL, "demo": DEMO},
     description=__doc__ or "",
-    deviations=DEVIATIONS,
+    deviations=OCEAN.deviations,
     literature=CONVECTION_TABLE,
-    always_deviates=(*NETWORKS_DEVIATE, *ALWAYS_DEVIATES),
+    always_deviates=(
+        *NETWORKS_DEVIATE,
+        "Fields are standardised by the training frames; the published script does it by all, the test's included.",
+        "Every model is trained at all the learning rates; the released commands have one for each symmetry.",
+        "Rows are turned, where the file has them upside down, so that vectors turn with their places.",
+    ),
     further_data=("made-convection",),
 )
 

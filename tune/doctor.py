@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 try:
     import tyro
@@ -66,18 +66,15 @@ def main() -> int:
     for result in results(options):
         done.append(result)
         show(out, result)
-    verdicts = Counter(result.finding.verdict for result in done)
+    diagnosis = document(done)
     if options.json:
-        rows = [
-            {"check": result.name, **asdict(result.finding), "seconds": round(result.seconds, 3)} for result in done
-        ]
-        print_document({"broken": verdicts["broken"], "warnings": verdicts["warning"], "checks": rows})
+        print_document(diagnosis)
     else:
-        show_end(out, done, verdicts)
+        show_end(out, diagnosis)
     sys.stdout.flush()
     if any(result.stuck for result in done):
         os._exit(1)  # the thread of a check that hangs would keep the process from ending
-    return 1 if verdicts["broken"] else 0
+    return 1 if diagnosis["broken"] else 0
 
 
 def results(options: Options) -> Iterator[Result]:
@@ -135,12 +132,19 @@ def show(out: Console, result: Result) -> None:
         out.print(f"    {masked(finding.way_out)}", markup=False, style="dim")
 
 
-def show_end(out: Console, done: Sequence[Result], verdicts: Mapping[Verdict, int]) -> None:
+def document(done: Sequence[Result]) -> dict[str, Any]:
+    """All findings, and the numbers of faults, as one JSON document."""
+    verdicts = Counter(result.finding.verdict for result in done)
+    rows = [{"check": result.name, **asdict(result.finding), "seconds": round(result.seconds, 3)} for result in done]
+    return {"broken": verdicts["broken"], "warnings": verdicts["warning"], "checks": rows}
+
+
+def show_end(out: Console, diagnosis: Mapping[str, Any]) -> None:
     """Print the numbers of faults, and the command to run next."""
-    warnings = f", {verdicts['warning']} warnings" if verdicts["warning"] else ""
-    out.print((f"{verdicts['broken']} broken" if verdicts["broken"] else "nothing is broken") + warnings)
-    if not verdicts["broken"]:
-        has_data = any(result.name == "data" and "clips" in result.finding.text for result in done)
+    warnings = f", {diagnosis['warnings']} warnings" if diagnosis["warnings"] else ""
+    out.print((f"{diagnosis['broken']} broken" if diagnosis["broken"] else "nothing is broken") + warnings)
+    if not diagnosis["broken"]:
+        has_data = any(row["check"] == "data" and "clips" in row["text"] for row in diagnosis["checks"])
         out.print(f"next: {NEXT if has_data else FIRST}", markup=False)
 
 

@@ -14,7 +14,7 @@ import tyro
 from data.bucket import at_hand
 from data.files import sha256_of
 from data.manifest import Manifest
-from data.registry import data_set, read_corpus
+from data.registry import data_set
 from data.stream import Corpus
 from data.terminal import options_of
 from fernn.experiment import Experiment
@@ -40,9 +40,9 @@ from tune.core.identity import STUDY_FILE, record_folder
 from tune.core.protocol import find_study, known_studies, protocol, save_study
 from tune.core.result import Result
 from tune.core.study import Cell, Settings, Study, StudyError, check_study_name
-from tune.core.test_access import COMPLETION, SealedClips
+from tune.core.test_access import SealedClips
 from tune.engine.ray_tune import ray_runtime
-from tune.engine.trial import EVALUATED, evaluated, result
+from tune.engine.trial import EVALUATED, evaluated
 from tune.planning.options import parse_setting
 from tune.reporting.table import mark_lines
 
@@ -67,42 +67,35 @@ class Options:
     """Other fields of the experiment, as in model.hidden_channels=16."""
 
 
-@dataclass(frozen=True)
-class Target:
-    """The study that gets the weights, and the data on which they are evaluated."""
-
-    study: Study
-    experiment: Experiment
-    home: Path
-    manifest: Manifest
+Target = tuple[Study, Experiment, Path, Manifest]
+"""The study that gets the weights, the experiment that evaluates them, the folder of its data, and its manifest."""
 
 
 def main(options: Options) -> int:
     """Import and evaluate the weights, and print the result in one line; 2 for weights or a study that do not fit."""
     try:
-        target, weights = chosen_target(options), read_weights(options.weights)
-        cell = Cell(target.experiment, target.manifest.hash)
-        imported = ImportedCell(cell, options.weights.name, sha256_of(options.weights))
-        is_known = imported_folder(target.study, imported).done() is not None
+        study, experiment, home, manifest = chosen_target(options)
+        weights = read_weights(options.weights)
+        imported = ImportedCell(Cell(experiment, manifest.hash), options.weights.name, sha256_of(options.weights))
+        is_known = imported_folder(study, imported).done() is not None
         if not is_known:
             origin = f"the weights in {options.weights}"
-            published_network(weights, target.experiment.model, origin)  # refuses other weights before Ray starts
+            published_network(weights, experiment.model, origin)  # refuses other weights before Ray starts
             with ray_runtime(None):
-                corpus = read_corpus(target.experiment.data, target.home, target.manifest)
-                evaluate_weights(target.study, imported, weights, corpus)
+                evaluate_weights(study, imported, weights, data_set(experiment.data.name).read(home, manifest))
     except USER_ERRORS as error:
         return refuse(error)
-    sys.stdout.write(summary(target.study, imported, is_known))
+    sys.stdout.write(summary(study, imported, is_known))
     return 0
 
 
 def chosen_target(options: Options) -> Target:
     """The target that the options name; raises StudyError or DataError for an unusable study or data."""
-    settings = dict(parse_setting(text) for text in options.set)
+    fields = {"model": options.model, "seed": options.seed, **dict(parse_setting(text) for text in options.set)}
     if "/" in options.study or options.study in known_studies(options.storage) or options.data is None:
-        return _existing_target(options, settings)
+        return _existing_target(options, fields)
     check_study_name(options.study)
-    experiment = Experiment().override({"model": options.model, "seed": options.seed, **settings})
+    experiment = Experiment().override(fields)
     address = address_in(options.data, experiment.data)
     home = at_hand(address)
     manifest = verified(home)
@@ -110,18 +103,17 @@ def chosen_target(options: Options) -> Target:
     folder = (Folder(options.storage) / options.study).as_root()
     stand_in = data_set(experiment.data.name).stand_in(manifest)
     study = Study(options.study, folder, {}, (), manifest.demo, partial, address, stand_in=stand_in)
-    return Target(study, experiment, home, manifest)
+    return study, experiment, home, manifest
 
 
-def _existing_target(options: Options, settings: Settings) -> Target:
+def _existing_target(options: Options, fields: Settings) -> Target:
     try:
         study = find_study(options.study, options.storage)
     except StudyError as error:
         raise StudyError(f"{error}; --data DIR begins a new study") from error
-    experiment = like_the_study(study, {"model": options.model, "seed": options.seed, **settings})
+    experiment = like_the_study(study, fields)
     data_hash = next(iter(study.cells or [imported.cell for imported in imported_cells(study)])).data_hash
-    home, manifest = find_data(study, experiment.data, data_hash, options.data)
-    return Target(study, experiment, home, manifest)
+    return study, experiment, *find_data(study, experiment.data, data_hash, options.data)
 
 
 def like_the_study(study: Study, fields: Settings) -> Experiment:
@@ -148,10 +140,8 @@ def evaluate_weights(study: Study, imported: ImportedCell, weights: Weights, cor
     validation = list(clips.evaluation("validation"))
     check_outputs(run.model, published.to(run.device), run.task.inputs(to_unit(validation[0].clips, run.device)))
     folder = write_cell(study, imported, run)
-    sealed_clips = SealedClips(clips, folder)
-    evaluation = evaluated(run, sealed_clips.opened(COMPLETION))
-    done = replace(result(imported.cell, run, [], evaluation), key=imported.key, status=STATUS)
-    folder.finish(evaluation.table(sealed_clips), done, evaluation.examples)
+    predictions, result, examples = evaluated(imported.cell, run, SealedClips(clips, folder), rows=[])
+    folder.finish(predictions, replace(result, key=imported.key, status=STATUS), examples)
 
 
 def write_cell(study: Study, imported: ImportedCell, run: Run) -> CellFolder:

@@ -29,29 +29,19 @@ from tune.commands.search import main
 from tune.core.search_spec import Preset, Published, Search
 
 PAPER = Preset(space={"model": tuple(MODELS["ocean"]), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2, 3, 4)})
-NARROW = {"model.narrowing": 8, "model.input_length": 8, "model.output_length": 3}
-SMALL = Preset(
-    space={"model": ("unet", "unet-um", "unet-rot"), "optim.lr": (3e-3, 1e-3), "seed": (0, 1)},
-    defaults={
-        **NARROW, "epochs": 10, "batch_size": 16, "data.size": 16, "data.num_frames": 14, "data.input_frames": 8,
-        "data.domain": ("*/*/4",), "data.num_clips": (400, 100, 100, 40),
-    },
-)  # fmt: skip
+FEW = {"model": ("unet", "unet-um", "unet-rot"), "optim.lr": (3e-3, 1e-3), "seed": (0, 1)}
+SMALL_FIELDS = {
+    "model.narrowing": 8, "model.input_length": 8, "model.output_length": 3, "epochs": 10, "batch_size": 16,
+    "data.size": 16, "data.num_frames": 14, "data.input_frames": 8,
+}  # fmt: skip
+SMALL = Preset(FEW, {**SMALL_FIELDS, "data.domain": ("*/*/4",), "data.num_clips": (400, 100, 100, 40)})
 """On daily files of 41 x 81 pixels: ten tiles, of which those in the east are the domain test."""
-DEMO = Preset(
-    space={"model": ("unet", "unet-um", "unet-rot"), "optim.lr": (3e-3, 1e-3), "seed": (0, 1)},
-    defaults={
-        "model.narrowing": 8, "model.input_length": 4, "model.output_length": 2, "epochs": 3, "batch_size": 16,
-        "data.size": 16, "data.num_frames": 8, "data.input_frames": 4, "data.num_clips": (120, 40, 40, 20),
-    },
-    demo=True,
-)  # fmt: skip
+DEMO_FIELDS = {
+    "model.narrowing": 8, "model.input_length": 4, "model.output_length": 2, "epochs": 3, "batch_size": 16,
+    "data.size": 16, "data.num_frames": 8, "data.input_frames": 4,
+}  # fmt: skip
+DEMO = Preset(FEW, {**DEMO_FIELDS, "data.num_clips": (120, 40, 40, 20)}, demo=True)
 NOTE = "README of Rose-STL-Lab/Equivariant-Net, ocean currents of 2021-22, five seeds"
-PUBLISHED = {model: Published(*rmse, NOTE, "read in the source", num_seeds=5) for model, (rmse, *_) in OCEAN.items()}
-DEVIATIONS = {
-    "default": ("Splits share no frame; in the published code windows at the cuts share all frames but one.",),
-    "published": ("Windows are cut where the published code cuts them: those at the cuts share frames.",),
-}
 NETWORKS_DEVIATE = (
     "Order and initial weights come from named seeds; the published code has one global state.",
     "Every cell trains to its last epoch and is tested at its best; the published code stops early and tests "
@@ -64,8 +54,11 @@ SEARCH = Search(
     base=Experiment(MODELS["ocean"]["resnet"], OceanConfig(), DecayingAdamConfig(), epochs=100, batch_size=32),
     presets={"paper": PAPER, "small": SMALL, "demo": DEMO},
     description=__doc__ or "",
-    published=PUBLISHED,
-    deviations=DEVIATIONS,
+    published={model: Published(*rmse, NOTE, "read in the source", num_seeds=5) for model, (rmse, *_) in OCEAN.items()},
+    deviations={
+        "default": ("Splits share no frame; in the published code windows at the cuts share all frames but one.",),
+        "published": ("Windows are cut where the published code cuts them: those at the cuts share frames.",),
+    },
     literature=OCEAN_TABLE,
     always_deviates=(*NETWORKS_DEVIATE, "One batch size for all models; the authors tuned it for each."),
 )

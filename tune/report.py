@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from data.terminal import options_of
 from tune.analysis.plotting import png, svg
 from tune.analysis.published import deviations
-from tune.analysis.report_table import bullets, csv_text, grid
 from tune.commands.search import USER_ERRORS, refuse
+from tune.core.console import bullets, csv_text, grid
 from tune.core.folder import Folder
 from tune.core.protocol import find_study
 from tune.measures.registry import measured_results

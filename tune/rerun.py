@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from data.registry import read_corpus
+from data.registry import data_set
 from data.stream import Corpus
 from data.terminal import options_of, progress, say
 from fernn.config import nearest
@@ -31,13 +31,12 @@ from tune.core.console import masked, print_document
 from tune.core.data_source import find_data
 from tune.core.driver import stop_on_sigterm
 from tune.core.folder import Folder
-from tune.core.given_weights import initial_weights
 from tune.core.protocol import find_study
 from tune.core.result import Result
 from tune.core.study import Cell, Study, StudyError, cell_of, key_of
 from tune.engine.machine import machine
 from tune.engine.ray_tune import ray_runtime
-from tune.engine.trial import Span, reset_globals, train
+from tune.engine.trial import reset_globals, train
 
 
 @dataclass(frozen=True)
@@ -67,17 +66,14 @@ class Recorded:
     folder: CellFolder
     done: Result
 
-    @property
-    def training(self) -> Training:
-        """The recorded metrics."""
-        return Training(self.folder.history(), self.done.metrics)
-
 
 @dataclass(frozen=True)
 class RerunComparison:
     """The differences between a cell's recorded metrics and those of its rerun."""
 
     recorded: Recorded
+    training: Training
+    """The recorded metrics."""
     rerun: Training
     differences: list[Difference]
     environment: list[str]
@@ -90,7 +86,7 @@ class RerunComparison:
             "study": self.recorded.study.name,
             "cell": self.recorded.folder.folder.name,
             "same": not self.differences,
-            "recorded_sha256": self.recorded.training.sha256,
+            "recorded_sha256": self.training.sha256,
             "rerun_sha256": self.rerun.sha256,
             "sealed_sha256": self.recorded.done.metrics_sha256,
             "first_difference": _facts(self.differences[0]) if self.differences else None,
@@ -111,7 +107,10 @@ def main() -> int:
     stop_on_sigterm()
     try:
         recorded = recorded_cell(find_study(options.study, options.storage, options.models), options.cell)
-        compared = rerun(recorded, corpus_of(recorded, options.data), device_for(recorded))
+        data = recorded.cell.experiment.data
+        home_and_manifest = find_data(recorded.study, data, recorded.cell.data_hash, options.data)
+        corpus = data_set(data.name).read(*home_and_manifest)
+        compared = rerun(recorded, corpus, device_for(recorded))
     except KeyboardInterrupt:
         say("stopped: nothing is kept, and the study is as it was")
         return 130
@@ -138,9 +137,7 @@ def recorded_cell(study: Study, key: str) -> Recorded:
     if isinstance(cell.experiment.model, StoredConfig):
         raise StudyError(how_to_name(cell.experiment.model.name))
     now = json.loads(json.dumps(cell.config()))
-    changed = [field for field in {**config, **now} if config.get(field) != now.get(field)]
-    if changed:
-        fields = ", ".join(changed)
+    if fields := ", ".join(field for field in {**config, **now} if config.get(field) != now.get(field)):
         raise StudyError(f"{name} is another cell by this code: {fields} changed; check out the code it names")
     return Recorded(study, cell, folder, done)
 
@@ -162,12 +159,6 @@ def folder_name(study: Study, key: str) -> str:
 def _some(names: list[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
-
-
-def corpus_of(recorded: Recorded, given: str | None) -> Corpus:
-    """The clips on which the cell was trained; raises StudyError or DataError where they are missing."""
-    data = recorded.cell.experiment.data
-    return read_corpus(data, *find_data(recorded.study, data, recorded.cell.data_hash, given))
 
 
 def device_for(recorded: Recorded) -> torch.device:
@@ -193,23 +184,23 @@ def rerun(recorded: Recorded, corpus: Corpus, device: torch.device) -> RerunComp
         folder = CellFolder(Folder(scratch))
         with progress(title, cell.experiment.epochs, "epochs") as advance:
             try:
-                initial = initial_weights(recorded.study.folder, cell.experiment.model)
-                train(cell, folder, corpus, device, lambda row: advance(1), Span(initial=initial))
+                for _ in train(recorded.study, cell, folder, corpus, device):
+                    advance(1)
             except DivergedError as error:
                 diverged = str(error)
-        training = Training(folder.history(), (folder.done() or Result()).metrics)
+        again = Training(folder.history(), (folder.done() or Result()).metrics)
     changes = machine_changes(recorded.done.machine, machine(device))
     codes = [entry["code"] for entry in recorded.folder.codes()]
     changes += code_changes(codes, recorded_codes(recorded.study.folder), code_version(sys.argv))
-    changed = differences(recorded.training, training)
-    return RerunComparison(recorded, training, changed, changes, device, diverged)
+    training = Training(recorded.folder.history(), recorded.done.metrics)
+    return RerunComparison(recorded, training, again, differences(training, again), changes, device, diverged)
 
 
 def lines(compared: RerunComparison) -> list[str]:
     """The comparison in words."""
-    recorded, facts = compared.recorded, compared.facts()
+    facts = compared.facts()
     verdict = "the same" if facts["same"] else "DIFFERENT"
-    texts = [f"{facts['cell']}: {verdict}, {len(recorded.training.rows)} epochs"]
+    texts = [f"{facts['cell']}: {verdict}, {len(compared.training.rows)} epochs"]
     texts += [f"metrics recorded  {facts['recorded_sha256']}", f"metrics now       {facts['rerun_sha256']}"]
     if facts["sealed_sha256"] not in (None, facts["recorded_sha256"]):
         same = ", as the rerun does" if facts["sealed_sha256"] == facts["rerun_sha256"] else ""
@@ -221,13 +212,10 @@ def lines(compared: RerunComparison) -> list[str]:
         texts += [f"  {_in_words(difference)}" for difference in largest(compared.differences).values()]
         texts += ["What differs in the environment:" if compared.environment else NOTHING_DIFFERS]
         texts += [f"  {change}" for change in compared.environment]
-        on_a_gpu = compared.device.type != "cpu" or recorded.done.machine.get("device_type") == "cuda"
-        texts += [ON_A_GPU] if on_a_gpu else []
     return texts
 
 
 NOTHING_DIFFERS = "Nothing that is recorded differs in the environment: the record or one of the machines is at fault."
-ON_A_GPU = "Equal bits are promised on a CPU only: whether such differences matter is to be judged by their size."
 
 
 def _in_words(difference: Difference) -> str:

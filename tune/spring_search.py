@@ -10,11 +10,15 @@ Expected there (workshop version, Table 2), RMSE: plain network 0.0174, Noether 
 """
 
 import sys
+from dataclasses import replace
 
+from fernn.config import SystemConfig
+from fernn.models import MODELS
 from tune.commands.search import main
-from tune.pendulum_search import search_on
+from tune.pendulum_search import SEARCH as PENDULUM
 
-SEARCH = search_on("ideal-spring", __doc__ or "")
+BASE = replace(PENDULUM.base, model=MODELS["ideal-spring"]["noether"], data=SystemConfig("ideal-spring"))
+SEARCH = replace(PENDULUM, base=BASE, description=__doc__ or "")
 
 if __name__ == "__main__":
     sys.exit(main(SEARCH))

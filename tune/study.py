@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import tyro
 from rich.prompt import Confirm
 
-from data.terminal import say, subcommand_of
+from data.terminal import begin, say
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.cell_folder import BEFORE, LAST
 from tune.core.console import print_document, print_table
@@ -146,7 +146,8 @@ def main() -> int:
     commands: dict[str, Callable[..., Any]] = {"list": List, "show": Show, "compare": Compare}
     commands |= {"export": Export, "gc": Collect, "fork": Fork}
     try:
-        subcommand_of(commands, __doc__).run()
+        begin()
+        tyro.extras.subcommand_cli_from_dict(commands, description=__doc__).run()
     except USER_ERRORS as error:
         return refuse(error)
     return 0

@@ -26,11 +26,9 @@ from tune.analysis.published import NAMED_DRAWS
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Published, Search
 
-RATES = (1e-3, 3e-4, 1e-4)
-PAPER = Preset(space={"model": ("fernn-v1", "fernn-v2", "grnn"), "optim.lr": RATES, "seed": (0, 1, 2)})
-FIGURE4 = Preset(
-    space={"model": ("fernn-v2", "grnn"), "optim.lr": RATES, "seed": (0, 1, 2)}, defaults={"data.velocity_range": 1}
-)
+RATES_AND_SEEDS = {"optim.lr": (1e-3, 3e-4, 1e-4), "seed": (0, 1, 2)}
+PAPER = Preset(space={"model": ("fernn-v1", "fernn-v2", "grnn"), **RATES_AND_SEEDS})
+FIGURE4 = Preset(space={"model": ("fernn-v2", "grnn"), **RATES_AND_SEEDS}, defaults={"data.velocity_range": 1})
 ONE_DIGIT = {"data.velocity_range": 1, "data.num_digits": 1}
 FEW_SEQUENCES = {"data.num_frames": 12, "data.input_frames": 6, "data.num_sequences": (800, 64, 128)}
 SMALL_NETWORK = {"model.hidden_channels": 8, "model.decoder_layers": 1, "model.rollout": "equivariant"}
@@ -41,28 +39,26 @@ DEMO = Preset(
     demo=True,
 )
 NOTE = "third-party reading note of the paper, quoting Table 1"
-PUBLISHED = {
-    "grnn": Published(8.1e-3, 6e-4, NOTE, "second-hand"),
-    "fernn-v1": Published(5.3e-4, 8e-5, NOTE, "second-hand"),
-    "fernn-v2": Published(1.5e-4, 2e-5, NOTE, "second-hand"),
-}
-DEVIATIONS = {
-    "default": (
-        "Training, validation and test digits are disjoint; the published code validates on training digits.",
-        "Validation and test sequences are fixed; the published code draws them anew at every evaluation.",
-    ),
-    "published": (
-        "Validation and test sequences are those of the published generators at seed 42; in the published code "
-        "all but the seeded sets are drawn anew at every evaluation.",
-    ),
-}
 MODEL = MODELS["translating-mnist"]["fernn-v2"]
 SEARCH = Search(
     base=Experiment(MODEL, TranslatingMNISTConfig(), OptimConfig(lr=1e-4), epochs=50, batch_size=128),
     presets={"paper": PAPER, "figure4": FIGURE4, "demo": DEMO},
     description=__doc__ or "",
-    published=PUBLISHED,
-    deviations=DEVIATIONS,
+    published={
+        "grnn": Published(8.1e-3, 6e-4, NOTE, "second-hand"),
+        "fernn-v1": Published(5.3e-4, 8e-5, NOTE, "second-hand"),
+        "fernn-v2": Published(1.5e-4, 2e-5, NOTE, "second-hand"),
+    },
+    deviations={
+        "default": (
+            "Training, validation and test digits are disjoint; the published code validates on training digits.",
+            "Validation and test sequences are fixed; the published code draws them anew at every evaluation.",
+        ),
+        "published": (
+            "Validation and test sequences are those of the published generators at seed 42; in the published code "
+            "all but the seeded sets are drawn anew at every evaluation.",
+        ),
+    },
     always_deviates=NAMED_DRAWS,
 )
 

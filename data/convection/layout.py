@@ -84,8 +84,10 @@ def _chosen(path: Path, content: Any, names: tuple[str, ...]) -> Chosen:
         content = {field: content[field] for field in content.dtype.names}
     if isinstance(content, ARRAYS):
         return Chosen([content], names)
-    if isinstance(content, list | tuple) and content and _are_alike(content):
-        return Chosen(list(content), names, is_listed=True)
+    if isinstance(content, list | tuple):
+        are_arrays = all(isinstance(entry, ARRAYS) for entry in content)
+        if are_arrays and len({(array.ndim, _is_float(array)) for array in content}) == 1:  # no labels or times beside
+            return Chosen(list(content), names, is_listed=True)
     entries = dict(enumerate(content)) if isinstance(content, list | tuple) else content
     if isinstance(entries, Mapping) and entries and len(names) < DEEPEST:
         return _of_names(path, entries, names)
@@ -140,13 +142,6 @@ def _numbered(arrays: Mapping[Any, Array]) -> list[Any]:
         return []
     order = {key: int(digits[-1][:18]) for key, digits in numbers.items()}
     return sorted(order, key=lambda key: order[key]) if len(set(order.values())) == len(order) else []
-
-
-def _are_alike(content: Sequence[Any]) -> bool:
-    """Whether a list holds arrays of velocities alone, and not labels or times beside them."""
-    if not all(isinstance(array, ARRAYS) for array in content):
-        return False
-    return len({(array.ndim, _is_float(array)) for array in content}) == 1
 
 
 def _is_float(array: Array) -> bool:

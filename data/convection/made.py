@@ -1,15 +1,12 @@
 """Fields of convection that are solved for here, for whoever does not have the published ones.
 
 They depend on the config alone: the noise that convection grows from comes from the named stream ("made-convection").
-Convection amplifies the last bit, so another processor or version of the libraries may give other fields of the same
-flow; the manifest's hash tells.
+Another processor or version of the libraries may give other fields of the same flow; the manifest's hash tells.
 
 The scheme conserves energy, so a flow that is too fine for its grid stays finite, and the ways to measure its heat
 transport agree all the same. Its temperatures tell: fluid is nowhere hotter or colder than the walls.
 """
 
-import hashlib
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +19,7 @@ from data.errors import DataError
 from data.fields.schema import Frames, cut, write_tiles
 from data.files import full_path
 from data.manifest import Manifest
-from data.preparing.folders import ready_or_made
+from data.preparing.folders import deciding, ready_or_made
 from data.terminal import progress
 from fernn.config import DataConfig, MadeConvectionConfig
 from fernn.seeding import generator
@@ -41,8 +38,7 @@ DECIDING = ("size", "rayleigh", "prandtl", "squares", "num_fields", "interval", 
 
 def folder_of(out: Path | str, data: DataConfig) -> Path:
     """Where in the folder ``out`` the fields of the config are."""
-    digest = hashlib.sha256(_deciding(data).encode()).hexdigest()[:8]
-    return full_path(out) / f"made-{data.size}-{digest}"
+    return full_path(out) / f"made-{data.size}-{deciding(data, DECIDING)[1][:8]}"
 
 
 def prepare(out: Path | str, data: DataConfig, files: Path | str | None = None, demo: bool = False) -> Manifest:
@@ -58,16 +54,10 @@ def prepare(out: Path | str, data: DataConfig, files: Path | str | None = None, 
 
     def make() -> Manifest:
         fields, facts = solved(data)
-        return write_tiles(
-            folder,
-            cut(REGION, fields, data.size),
-            LIBRARIES,
-            dataset=DATASET,
-            demo=demo,
-            origin="solved by data/convection",
-            source_sha256=hashlib.sha256(_deciding(data).encode()).hexdigest(),
-            details={"config": _deciding(data), "nusselt": facts},
-        )
+        config, digest = deciding(data, DECIDING)
+        origin = {"origin": "solved by data/convection", "source_sha256": digest}
+        details, tiles = {"config": config, "nusselt": facts}, cut(REGION, fields, data.size)
+        return write_tiles(folder, tiles, LIBRARIES, dataset=DATASET, demo=demo, details=details, **origin)
 
     return replace(ready_or_made(folder, DATASET, make), demo=demo)  # the same fields, whoever asked first
 
@@ -122,7 +112,3 @@ def _next(layer: Layer, state: State, interval: float) -> State:
             f"{beyond:.2f} outside those of the walls, more than {MOST_BEYOND}: {FINER}"
         )
     return state
-
-
-def _deciding(data: DataConfig) -> str:
-    return json.dumps({name: getattr(data, name) for name in DECIDING})

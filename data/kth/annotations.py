@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.errors import AnnotationError
+from data.errors import AnnotationError, require
 from data.files import instead_of_data
 from fernn.config import KTHConfig
 
@@ -42,7 +42,7 @@ _MEANT = re.compile(r"person[\s_-]*\d|_d\d", re.IGNORECASE)
 """What a line has that is to name a video, and no heading has."""
 _BETWEEN = re.compile(r"(?<=\d)\s*(?:-|\.\.+|to)\s*(?=\d)", re.IGNORECASE | re.ASCII)
 """What stands between the first and the last frame of a range."""
-_RANGE = re.compile(r"(\d+)-(\d+)", re.ASCII)
+_RANGE = re.compile(r"\d+-\d+", re.ASCII)
 _ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _PLAIN = str.maketrans("\u2010\u2011\u2012\u2013\u2014\u2212\xa0\"'[](){}", "------         ", "\ufeff")
 """Brackets, and dashes, spaces and quotes of other kinds, as which word processors and spreadsheets write them."""
@@ -60,21 +60,16 @@ class Range:
     def num_frames(self) -> int:
         return self.last - self.first + 1
 
-    @property
-    def is_clip(self) -> bool:
-        return self.num_frames >= MIN_FRAMES
-
 
 @dataclass(frozen=True)
 class Video:
-    """One line of the annotation; ``missing`` marks a video that was never recorded."""
+    """One line of the annotation; a video that was never recorded has no ranges."""
 
     name: str
     person: int
     action: str
     scenario: int
-    ranges: tuple[Range, ...] = ()
-    missing: bool = False
+    ranges: tuple[Range, ...]
 
     @property
     def label(self) -> int:
@@ -101,7 +96,7 @@ def parse_annotation(text: str, *, source: str = ANNOTATION) -> tuple[Video, ...
             continue
         try:
             video = _parse_line(words)
-            _require(video.name not in videos, "a video must be named once")
+            require(video.name not in videos, "a video must be named once")
         except ValueError as error:
             raise AnnotationError(f"{source}, line {number}, {line.strip()!r}: {error}") from error
         videos[video.name] = video
@@ -121,20 +116,20 @@ def format_annotation(videos: Iterable[Video]) -> str:
     lines = []
     for video in videos:
         ranges = ", ".join(f"{part.first + 1}-{part.last + 1}" for part in video.ranges)
-        lines.append(f"{video.name}\t*missing*\r\n" if video.missing else f"{video.name}\t\tframes\t{ranges}\r\n")
+        lines.append(f"{video.name}\t\tframes\t{ranges}\r\n" if ranges else f"{video.name}\t*missing*\r\n")
     return "".join(lines)
 
 
-def video_of(name: str, ranges: Iterable[tuple[int, int]] = (), *, missing: bool = False) -> Video:
+def video_of(name: str, ranges: Iterable[tuple[int, int]] = ()) -> Video:
     """The video called ``name`` with 0-based inclusive ``ranges``, numbered as they come."""
     match = NAME.fullmatch(name)
     if match is None:
         raise ValueError(f"a name must be personPP_ACTION_dD with ACTION one of {', '.join(ACTIONS)}, got {name!r}")
     person, scenario = int(match["person"]), int(match["scenario"])
-    _require(1 <= person <= 25, f"persons are 01 to 25, got {match['person']}")
-    _require(1 <= scenario <= 4, f"scenarios are d1 to d4, got d{scenario}")
+    require(1 <= person <= 25, f"persons are 01 to 25, got {match['person']}")
+    require(1 <= scenario <= 4, f"scenarios are d1 to d4, got d{scenario}")
     parts = tuple(Range(f"{name}-{index}", *pair) for index, pair in enumerate(ranges))
-    return Video(name, person, match["action"], scenario, parts, missing)
+    return Video(name, person, match["action"], scenario, parts)
 
 
 def _decoded(path: Path) -> str:
@@ -159,26 +154,20 @@ def _is_remark(words: str, before_all: bool) -> bool:
 def _parse_line(words: str) -> Video:
     match = LIKE.match(words)
     if match is None:
-        _require(not LIKE.search(words), "a line that names a video must begin with its name: put # before a remark")
+        require(not LIKE.search(words), "a line that names a video must begin with its name: put # before a remark")
         return video_of(words.split()[0])  # which raises, and says what a name must be
     name, rest = plain_name(match), words[match.end() :].strip(" \t:,;=|")
     if re.fullmatch(r"(frames?)?\W*missing\W*", rest.lstrip("*([ "), re.IGNORECASE):
-        return video_of(name, missing=True)
-    _require(rest != "", "a name must be followed by 'frames' and ranges, or by '*missing*'")
+        return video_of(name)
+    require(rest != "", "a name must be followed by 'frames' and ranges, or by '*missing*'")
     ranges = re.sub(r"\bframes?\b", " ", rest, flags=re.IGNORECASE)
     parts = re.split(r"[\s,;:=|]+", _BETWEEN.sub("-", ranges).strip(" \t,;:=|."))
     return video_of(name, map(_parse_range, parts))
 
 
 def _parse_range(text: str) -> tuple[int, int]:
-    match = _RANGE.fullmatch(text)
-    if match is None:
+    if _RANGE.fullmatch(text) is None:
         raise ValueError(f"a range must read FIRST-LAST, got {text!r}")
-    first, last = int(match[1]), int(match[2])
-    _require(1 <= first <= last, f"a range must have 1 <= FIRST <= LAST, got {first}-{last}")
+    first, last = map(int, text.split("-"))
+    require(1 <= first <= last, f"a range must have 1 <= FIRST <= LAST, got {first}-{last}")
     return first - 1, last - 1
-
-
-def _require(condition: bool, rule: str) -> None:
-    if not condition:
-        raise ValueError(rule)

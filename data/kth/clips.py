@@ -39,7 +39,7 @@ class Cut:
             self.skipped.append(Remark(video.name, error))
             return
         for part in video.ranges:
-            if not part.is_clip:
+            if part.num_frames < MIN_FRAMES:
                 self.short.append(part.id)
             elif (last := self._last(part, len(frames))) is not None:
                 yield _row(video, part, last, frames)

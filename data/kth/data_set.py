@@ -6,7 +6,7 @@ from pathlib import Path
 from data.data_set import DataSet
 from data.kth import demo
 from data.kth.prepare import folder_of, prepare
-from data.kth.schema import SCHEMA
+from data.kth.schema import SCHEMA, count_by_split
 from data.kth.stream import read_footage
 from data.manifest import Manifest
 from fernn.config import DataConfig, KTHConfig
@@ -29,7 +29,10 @@ def num_clips(data: KTHConfig, manifest: Manifest | None, is_demo: bool) -> Mapp
     """The clips of the config's split."""
     if manifest is not None:
         return manifest.clips[data.split]
-    return demo.num_clips()[data.split] if is_demo else NUM_CLIPS[data.split]
+    if not is_demo:
+        return NUM_CLIPS[data.split]
+    rendered = demo.DemoConfig(Path()).videos()
+    return count_by_split(video.person for video in rendered for _ in video.ranges)[data.split]
 
 
 KTH = DataSet(

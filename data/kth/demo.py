@@ -19,13 +19,11 @@ from data.kth.annotations import ACTIONS, ANNOTATION, MIN_FRAMES, Range, Video, 
 from data.kth.decode import WIDTH, encode
 from data.kth.figures import POSES, STRIDE, Array, Body, body_of, phases
 from data.kth.scenery import Image, Scene, draw_frame, scene_of, zoom_of
-from data.kth.schema import count_by_split
 from data.kth.source import DATASET
 from data.preparing.folders import alone_in, render_videos
 from data.terminal import answer, options_of
 from fernn.seeding import generator
 
-PERSONS, SCENARIOS, RANGES = 25, 1, 4
 RENDERER = 1
 """Counts up when equal arguments give other frames than before."""
 
@@ -37,13 +35,13 @@ class DemoConfig:
     out: Path
     """Folder for the videos; made if it is missing."""
 
-    persons: int = PERSONS
+    persons: int = 25
     """Persons, from 01 on, at most 25."""
 
-    scenarios: int = SCENARIOS
+    scenarios: int = 1
     """Scenarios, from d1 on: outdoors, scale variation, other clothes, indoors."""
 
-    ranges: int = RANGES
+    ranges: int = 4
     """Annotated ranges in a video."""
 
     frames: int = 40
@@ -60,12 +58,6 @@ class DemoConfig:
         numbers = product(range(1, self.persons + 1), sorted(ACTIONS), range(1, self.scenarios + 1))
         parts = [(i * self.frames, (i + 1) * self.frames - 1) for i in range(self.ranges)]
         return tuple(video_of(f"person{p:02}_{action}_d{s}", parts) for p, action, s in numbers)
-
-
-def num_clips() -> dict[str, dict[str, int]]:
-    """How many clips each part of each split has, as rendered by default."""
-    persons = range(1, PERSONS + 1)
-    return count_by_split(person for person in persons for _ in range(len(ACTIONS) * SCENARIOS * RANGES))
 
 
 def render(

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import DataError
-from data.files import full_path, sha256_of
+from data.files import full_path, names_and_bytes, sha256_of
 from data.kth.annotations import ACTIONS, MIN_FRAMES, Video, read_annotation
 from data.kth.clips import Cut, decoded
 from data.kth.decode import GREY
-from data.kth.schema import SCHEMA, content_hash, count_by_split
+from data.kth.schema import HASHED, SCHEMA, count_by_split
 from data.kth.source import DATASET, OFFICIAL, Source, from_folder, from_server
 from data.manifest import Manifest, Remark
 from data.preparing.folders import alone_in, dataset_of, ready_in, versions_of, write_folder
-from data.preparing.frames import write_clips
+from data.preparing.frames import content_hash, write_clips
 from data.terminal import answer, options_of
 
 ROWS_PER_FILE = 256
@@ -73,7 +73,7 @@ def prepare(
         if ready and videos is None and ready.origin == url and not ready.partial:
             return ready
         source = from_folder(videos, url=url, raw=raw) if videos else from_server(url, raw=raw)
-        fingerprint = source.fingerprint()
+        fingerprint = names_and_bytes([source.dataset, *source.videos], [source.annotation, *source.videos.values()])
         if ready and ready.source_sha256 == fingerprint:
             return ready
         return write_folder(folder, lambda temporary: _fill(temporary, source, size, fingerprint))
@@ -86,16 +86,11 @@ def folder_of(out: Path | str, size: int) -> Path:
 
 def main(config: PrepareConfig) -> int:
     """Prepare and say in one line what there is; 2 if the data cannot be used."""
-
-    def prepared() -> str:
-        manifest = prepare(config.out, videos=config.videos, size=config.size, url=config.url, raw=config.raw)
-        return _summary(manifest, folder_of(config.out, config.size))
-
-    return answer(prepared)
+    return answer(lambda: _summary(prepare(**vars(config)), folder_of(config.out, config.size)))
 
 
 def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest:
-    annotated = [video for video in read_annotation(source.annotation) if not video.missing]
+    annotated = [video for video in read_annotation(source.annotation) if video.ranges]
     videos = [video for video in annotated if video.name in source.videos]
     if not videos:
         named = f"{len(annotated)} videos that {source.annotation} names"
@@ -118,7 +113,7 @@ def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest
         clips=count_by_split(row["person"] for row in rows),
         files=tuple(files),
         versions=versions_of(LIBRARIES),
-        hash=content_hash(source.dataset, size, rows),
+        hash=content_hash(f"{source.dataset} {size}", rows, HASHED),
         details={
             "grey": GREY,
             "annotation_sha256": sha256_of(source.annotation),

@@ -3,13 +3,12 @@
 A split is applied when clips are read: prepared data keeps the person, so no split is built into it.
 """
 
-import hashlib
 from collections.abc import Iterable
 
 import pyarrow as pa
 
 from data.data_set import count_splits
-from data.preparing.frames import ClipRow, frames_type
+from data.preparing.frames import frames_type
 from data.preparing.parquet import columns
 from fernn.config.kth import PERSONS
 
@@ -23,19 +22,8 @@ SCHEMA = columns(
 ``num_frames``. Where the video goes on, ``frames`` holds one frame more than the range, frame ``last + 1``: whoever
 reads the 1-based annotation as 0-based, as the published code does, finds that range in ``frames[1:]``.
 """
-
-
-def content_hash(dataset: str, size: int, rows: Iterable[ClipRow]) -> str:
-    """A hash of what the clips are, whatever the machine, the time and the layout of the files.
-
-    It covers the data set's name, the size and, in order, every clip's id, label, place in its video
-    and frames.
-    """
-    digest = hashlib.sha256(f"{dataset} {size}\n".encode())
-    for row in rows:
-        place = f"{row['first']} {row['last']} {row['num_frames']}"
-        digest.update(f"{row['id']} {row['label']} {place} {row['sha256']}\n".encode())
-    return digest.hexdigest()
+HASHED = ("id", "label", "first", "last", "num_frames", "sha256")
+"""The columns that decide the hash of the clips: their labels, places in their videos, and frames."""
 
 
 def split_of(person: int, name: str = "paper") -> str:

@@ -5,9 +5,10 @@ Prepared clips are read once, in the driver. Trials share their frames as one ar
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -74,23 +75,39 @@ def read_footage(folder: Path, manifest: Manifest) -> Footage:
     )
 
 
+@dataclass(frozen=True)
+class SplitClips:
+    """The clips of a split: their ranges by position, from which frame on each may start, and how it moves (n, 2)."""
+
+    names: NDArray[np.object_]
+    ranges: Integers
+    firsts: Integers
+    num_starts: Integers
+    velocities: Integers
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def take(self, index: Integers) -> "SplitClips":
+        """Those of the index, in its order."""
+        return SplitClips(*(values[index] for values in vars(self).values()))
+
+
 class ClipStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
-    def __init__(self, footage: Footage, data: KTHConfig, batch_size: int, device: torch.device | str = "cpu") -> None:
+    def __init__(self, footage: Footage, data: Any, batch_size: int, device: torch.device | str = "cpu") -> None:
         self.footage, self.data, self.batch_size = footage, data, batch_size
-        self._late = int(data.protocol == "published")  # the published code takes the 1-based annotation for 0-based
-        self._splits = {split: _split_clips(footage, data, split) for split in SPLITS}
+        self._splits = {split: self._clips_of(split) for split in SPLITS}
         self._gather = GatherClips(footage, data, device)
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """Training clips in the order of (seed, epoch), starts and mirrors from (seed, epoch, clip id)."""
         clips = self._splits["train"]
-        names = [self.footage.ids[clip] for clip in clips.clips]
-        draws = np.array(seeds_of("clip-start", seed, epoch, each=names))
-        flips = (np.array(seeds_of("flip", seed, epoch, each=names)) & 1) * int(self.data.flip)
-        order = generator("order", seed, epoch).permutation(len(names))
-        rows = self.footage.rows(clips.clips, self._late + draws % clips.num_starts, clips.velocities, flips)
+        draws = np.array(seeds_of("clip-start", seed, epoch, each=clips.names))
+        flips = (np.array(seeds_of("flip", seed, epoch, each=clips.names)) & 1) * int(self.data.flip)
+        order = generator("order", seed, epoch).permutation(len(clips))
+        rows = self.footage.rows(clips.ranges, clips.firsts + draws % clips.num_starts, clips.velocities, flips)
         return batches(rows.take(order), self.batch_size, self._gather)
 
     def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
@@ -99,70 +116,59 @@ class ClipStream(Stream):
         ``velocities`` replaces the clips' own: one (vy, vx) for all, or (n, 2) with one for each clip,
         in pixels per frame, positive down and right.
         """
-        clips = self._splits[split]
-        moves = clips.velocities if velocities is None else np.broadcast_to(velocities, clips.velocities.shape)
-        middle = self._late + (clips.num_starts - 1) // 2
-        rows = self.footage.rows(clips.clips, middle, moves, np.zeros_like(middle))
+        clips = self._moving(split, velocities)
+        middle = clips.firsts + (clips.num_starts - 1) // 2
+        rows = self.footage.rows(clips.ranges, middle, clips.velocities, np.zeros_like(middle))
         return batches(rows, self.batch_size, self._gather)
 
     def velocities(self, split: Split, velocity_range: int) -> Integers:
         """The (vy, vx) that the split's clips would have if the data's velocity range were this one: (n, 2)."""
-        names = [self.footage.ids[clip] for clip in self._splits[split].clips]
-        return clip_velocities(names, replace(self.data, velocity_range=velocity_range), split)
+        return clip_velocities(self._splits[split].names, replace(self.data, velocity_range=velocity_range), split)
 
     def num_clips(self, split: Split) -> int:
         """How many clips the split has."""
-        return len(self._splits[split].clips)
+        return len(self._splits[split])
 
     def facts(self, ids: list[str]) -> dict[str, list[int]]:
         """The persons seen in the clips named by ``ids``."""
         persons = dict(zip(self.footage.ids, self.footage.persons.tolist(), strict=True))
-        return {"person": [persons[name] for name in ids]}
+        return {"person": [persons[name.partition("+")[0]] for name in ids]}
+
+    def _moving(self, split: Split, velocities: ArrayLike | None) -> SplitClips:
+        clips = self._splits[split]
+        given = clips.velocities if velocities is None else np.broadcast_to(velocities, clips.velocities.shape)
+        return replace(clips, velocities=given)
+
+    def _clips_of(self, split: Split) -> SplitClips:
+        """The split's ranges that are long enough, as the protocol reads the annotation."""
+        footage, data, published = self.footage, self.data, self.data.protocol == "published"
+        usable = footage.num_frames - 1 if published else np.minimum(footage.num_frames, footage.num_annotated)
+        in_split = np.array([split_of(int(person), data.split) == split for person in footage.persons])
+        ranges = np.flatnonzero(in_split & (usable >= data.span))
+        if not in_split.any():
+            raise DataError(f"the {split} split has no clips: the data must hold videos of its persons")
+        if not len(ranges):
+            longest = usable[in_split].max()
+            raise DataError(f"a clip needs {data.span} frames, the longest range of the {split} split has {longest}")
+        names = np.array(footage.ids, dtype=object)[ranges]
+        firsts = np.full_like(ranges, published)  # the published code takes the 1-based annotation for 0-based
+        return SplitClips(names, ranges, firsts, usable[ranges] - data.span + 1, clip_velocities(names, data, split))
 
 
-@dataclass(frozen=True)
-class _SplitClips:
-    """One split: positions in the footage, at how many frames each may start, velocities (n, 2)."""
-
-    clips: Integers
-    num_starts: Integers
-    velocities: Integers
-
-
-def _split_clips(footage: Footage, data: KTHConfig, split: Split) -> _SplitClips:
-    """The split's clips that are long enough, as the protocol reads the annotation."""
-    published = data.protocol == "published"
-    usable = footage.num_frames - 1 if published else np.minimum(footage.num_frames, footage.num_annotated)
-    in_split = np.array([split_of(int(person), data.split) == split for person in footage.persons])
-    clips = np.flatnonzero(in_split & (usable >= data.span))
-    if not in_split.any():
-        raise DataError(f"the {split} split has no clips: the data must hold videos of its persons")
-    if not len(clips):
-        longest = usable[in_split].max()
-        raise DataError(f"a clip needs {data.span} frames, the longest range of the {split} split has {longest}")
-    velocities = clip_velocities([footage.ids[clip] for clip in clips], data, split)
-    return _SplitClips(clips, usable[clips] - data.span + 1, velocities)
-
-
-def clip_velocities(ids: list[str], data: KTHConfig, split: Split) -> Integers:
+def clip_velocities(names: Sequence[str] | NDArray[np.object_], data: Any, split: Split) -> Integers:
     """One constant (vy, vx) in pixels per frame for every clip, positive down and right: (n, 2).
 
-    By default drawn from (split, clip id). ``protocol="published"`` repeats the published draws:
+    By default drawn from V_velocity_range by (split, name). ``protocol="published"`` repeats the published draws:
     by position in the list, the same in every split, vx before vy, and content moves by -v.
     """
     high = data.velocity_range
     if data.protocol == "published":
-        draws = np.random.RandomState(42).randint(-high, high + 1, size=(len(ids), 2))
+        draws = np.random.RandomState(42).randint(-high, high + 1, size=(len(names), 2))
         return -draws[:, ::-1].astype(np.int64)
-    return drawn_velocities(ids, high, split)
-
-
-def drawn_velocities(names: list[str], high: int, split: Split) -> Integers:
-    """One constant (vy, vx) for each of the clips of a split, drawn from V_high by (split, name): (n, 2)."""
     if high == 0:  # as every draw would be
         return np.zeros((len(names), 2), np.int64)
-    draws = [generator("velocity", split, name).integers(-high, high + 1, size=2) for name in names]
-    return np.array(draws, dtype=np.int64)
+    drawn = [generator("velocity", split, name).integers(-high, high + 1, size=2) for name in names]
+    return np.array(drawn, dtype=np.int64)
 
 
 class GatherClips:
@@ -170,7 +176,10 @@ class GatherClips:
 
     def __init__(self, footage: Footage, data: KTHConfig | KTHVideoConfig, device: torch.device | str) -> None:
         self.ids, self.data = footage.ids, data
-        self.frames = _shared(footage.frames).to(device if footage.frames.nbytes <= MOST_ON_DEVICE else "cpu")
+        with warnings.catch_warnings():  # they may lie in memory that cannot be written, and are only read
+            warnings.simplefilter("ignore", UserWarning)
+            frames = torch.from_numpy(footage.frames)
+        self.frames = frames.to(device if footage.frames.nbytes <= MOST_ON_DEVICE else "cpu")
 
     def __call__(self, rows: Rows) -> Batch:
         """Rows hold clip, label, start, vy, vx and flip."""
@@ -191,10 +200,3 @@ class GatherClips:
         small = torch.int32 if self.frames.numel() <= torch.iinfo(torch.int32).max else torch.int64
         places = lines.to(small)[..., None] + columns.to(small)[..., None, :]
         return self.frames.view(-1).index_select(0, places.view(-1)).view(places.shape)
-
-
-def _shared(frames: NDArray[np.uint8]) -> Tensor:
-    """The frames as a tensor, not copied; they may lie in memory that cannot be written, and are only read."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return torch.from_numpy(frames)

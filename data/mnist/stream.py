@@ -38,7 +38,7 @@ class Digits:
 
     parts: dict[str, Part]
 
-    def stream(self, data: DigitsConfig, batch_size: int, device: torch.device | str = "cpu") -> "DigitStream":
+    def stream(self, data: Any, batch_size: int, device: torch.device | str = "cpu") -> "DigitStream":
         """The sequences' batches; digits turn on the device, and drift on the CPU."""
         return DigitStream(self, data, batch_size, device)
 
@@ -63,7 +63,7 @@ class Draws:
 class DigitStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
-    def __init__(self, corpus: Digits, data: DigitsConfig, batch_size: int, device: torch.device | str = "cpu") -> None:
+    def __init__(self, corpus: Digits, data: Any, batch_size: int, device: torch.device | str = "cpu") -> None:
         self.corpus, self.data, self.batch_size, self.device = corpus, data, batch_size, device
         require_enough(corpus.parts)
 
@@ -91,18 +91,19 @@ class DigitStream(Stream):
             return self.corpus.parts["train"]
         return part_of(self.corpus.parts, split)
 
-    def _draws(self, split: Split, *names: int) -> Draws:
+    def _draws(self, split: Split, *names: int) -> Any:
+        """What decides the split's sequences, those of a seed and an epoch or, without ``names``, the fixed ones."""
         count, num_digits = self.num_clips(split), len(self.part(split).labels)
         if self.data.protocol == "published":
             seed = seed_of("sequences", split, *names) % 2**32 if names else PUBLISHED_SEED
             return draw_published(self.data, np.random.RandomState(seed), count, num_digits)
         return draw(self.data, generator("sequences", split, *names), count, num_digits)
 
-    def _batches(self, split: Split, draws: Draws) -> Iterator[Batch]:
+    def _batches(self, split: Split, draws: Any) -> Iterator[Batch]:
         rows = pa.table({"index": np.arange(len(draws.digits))})
         return batches(rows, self.batch_size, partial(self._batch, split, draws))
 
-    def _batch(self, split: Split, draws: Draws, rows: Rows) -> Batch:
+    def _batch(self, split: Split, draws: Any, rows: Rows) -> Batch:
         part, index = self.part(split), rows["index"]
         digits = draws.digits[index]
         drawn = (part.pictures[digits], draws.velocities[index], draws.starts[index])

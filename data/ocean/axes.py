@@ -1,7 +1,6 @@
 """What the dimensions of a field are: by CF's attributes, which cf-xarray reads, else by common names."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import cf_xarray  # noqa: F401  (adds .cf to xarray's objects)
@@ -36,16 +35,6 @@ START = re.compile(r"initial|reference|start|analysis", re.IGNORECASE)
 ADVICE = "interpolate it to latitudes and longitudes, as with cdo remapbil"
 
 
-@dataclass(frozen=True)
-class Axes:
-    """The coordinates of a field; ``others`` are dimensions that are neither time nor place, the level among them."""
-
-    latitude: xr.DataArray
-    longitude: xr.DataArray
-    time: xr.DataArray
-    others: tuple[str, ...]
-
-
 def with_coordinates(dataset: xr.Dataset) -> xr.Dataset:
     """The data set whose latitudes, longitudes, times and levels are coordinates, though no attribute may say so."""
     return dataset.set_coords([
@@ -61,12 +50,9 @@ def has_times(dataset: xr.Dataset) -> bool:
     )
 
 
-def axes_of(path: Path, field: xr.DataArray) -> Axes:
-    """The field's axes; raises DataError for one without places or times."""
-    latitude, longitude = (_place(path, field, kind) for kind in ("latitude", "longitude"))
-    time = _time(path, field)
-    own = {*latitude.dims, *longitude.dims, *time.dims}
-    return Axes(latitude, longitude, time, tuple(str(name) for name in field.dims if name not in own))
+def axes_of(path: Path, field: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
+    """The field's latitudes, longitudes and times; raises DataError for one without places or times."""
+    return _place(path, field, "latitude"), _place(path, field, "longitude"), _time(path, field)
 
 
 def is_level(coordinate: xr.DataArray) -> bool:

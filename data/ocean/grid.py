@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.ocean.axes import ADVICE, NEAR, Axes, Places, around, degrees_of
+from data.ocean.axes import ADVICE, NEAR, Places, around, degrees_of
 
 HOLE = 1.9
 """A step longer than those beside it by this factor is a hole in the grid."""
@@ -43,10 +43,10 @@ class Grid:
         return turn if is_same and away <= NEAR * _step(other.longitude) else None
 
 
-def grid_of(path: Path, axes: Axes) -> Grid:
-    """The field's grid; raises DataError for one that is not of parallels and meridians, or has holes."""
-    latitude, rows = _line(path, axes.latitude, "latitude")
-    longitude, columns = _line(path, axes.longitude, "longitude")
+def grid_of(path: Path, latitudes: xr.DataArray, longitudes: xr.DataArray) -> Grid:
+    """The grid of a field's places; raises DataError for one that is not of parallels and meridians, or has holes."""
+    latitude, rows = _line(path, latitudes, "latitude")
+    longitude, columns = _line(path, longitudes, "longitude")
     if rows == columns:
         raise DataError(f"{path} has points along {rows}, not a grid of latitudes and longitudes")
     if np.abs(latitude).max() > 90 + 1e-6:

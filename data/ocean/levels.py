@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ def same_level(level: Level | None, other: Level | None) -> bool:
 
 
 def one_of_each(
-    path: Path, velocity: xr.DataArray, others: tuple[str, ...], choice: Choice
+    path: Path, velocity: xr.DataArray, others: Sequence[str], choice: Choice
 ) -> tuple[dict[str, int], Level | None, dict[str, str]]:
     """The place along each of the dimensions, the level, and the values chosen along the others.
 

@@ -121,19 +121,20 @@ def read_parts(path: Path, choice: Choice) -> list[Part]:
 
 
 def _part(path: Path, field: xr.DataArray, component: str, currents: Chosen, choice: Choice) -> Part:
-    factor, axes = factor_of(path, field), axes_of(path, field)
-    grid = grid_of(path, axes)
-    if currents.kind.along_grid and axes.latitude.ndim == 2:
+    factor, (latitudes, longitudes, instants) = factor_of(path, field), axes_of(path, field)
+    grid = grid_of(path, latitudes, longitudes)
+    if currents.kind.along_grid and latitudes.ndim == 2:
         raise DataError(
             f"{path}: {field.name} is along the axes of the file's own grid, which need not be east and north: turn it "
             "to eastward and northward on a grid of latitudes and longitudes"
         )
-    places, level, selected = one_of_each(path, field, axes.others, choice)
-    times = times_of(path, axes.time)
+    others = [str(name) for name in field.dims if name not in (*latitudes.dims, *longitudes.dims, *instants.dims)]
+    places, level, selected = one_of_each(path, field, others, choice)
+    times = times_of(path, instants)
     if not len(times.values):
         raise DataError(f"{path} has no field: its times are none")
     plane = field.isel(places)
-    plane = (plane if axes.time.dims else plane.expand_dims("time")).transpose(..., *grid.dimensions)
+    plane = (plane if instants.dims else plane.expand_dims("time")).transpose(..., *grid.dimensions)
     values, outside = speeds_of(path, plane, factor, grid.rows, grid.columns)
     return Part(path, component, currents, values, outside, text_of(field, "units"), times, grid, level, selected)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from data.data_set import DataSet
 from data.manifest import Manifest
 from data.physics101 import demo
-from data.physics101.prepare import PUBLISHED_CLIPS, folder_of, num_clips, prepare
-from data.physics101.schema import SCHEMA
+from data.physics101.prepare import PUBLISHED_CLIPS, folder_of, long_enough, prepare
+from data.physics101.schema import SCHEMA, count_by_split
 from data.physics101.stream import read_clips
 from fernn.config import RampConfig
 
@@ -18,11 +18,11 @@ def prepare_demo(out: Path, data: RampConfig) -> Manifest:
     return prepare(out, data, out / "videos")
 
 
-def num_known_clips(data: RampConfig, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
+def num_clips(data: RampConfig, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
     """The videos that are long enough."""
     if manifest is not None:
-        return num_clips(data, manifest)
-    return demo.num_clips(data) if is_demo else PUBLISHED_CLIPS
+        return count_by_split(long_enough(manifest.details["lengths"], data.num_frames), data.split)
+    return count_by_split(demo.DemoConfig(Path()).names(), data.split) if is_demo else PUBLISHED_CLIPS
 
 
 PHYSICS101 = DataSet(
@@ -32,7 +32,7 @@ PHYSICS101 = DataSet(
     prepare_demo=prepare_demo,
     folder_of=folder_of,
     schema=lambda data: SCHEMA,
-    num_clips=num_known_clips,
+    num_clips=num_clips,
     read=read_clips,
     download="the archive of Physics 101",
     has_sizes=True,

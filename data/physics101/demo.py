@@ -6,10 +6,9 @@ the camera's light the trial's. ``demo.json`` marks the folder. Equal arguments 
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from data.errors import DataError
 from data.files import full_path
 from data.physics101.decode import Frames, encode
-from data.physics101.schema import count_by_split
 from data.physics101.source import CAMERA, DATASET
 from data.preparing.folders import alone_in, render_videos
 from data.terminal import answer, options_of
@@ -57,11 +55,6 @@ class DemoConfig:
         """The videos, "object/setting/trial"."""
         numbers = [(block, trial) for block in range(self.objects) for trial in range(self.trials)]
         return [f"block_{block + 1:02d}/20_01/{trial + 1:02d}" for block, trial in numbers]
-
-
-def num_clips(data: Any) -> Mapping[str, int]:
-    """How many clips each split has, as rendered by default."""
-    return count_by_split(DemoConfig(Path()).names(), data.split)
 
 
 def render(out: Path | str, *, objects: int = OBJECTS, trials: int = TRIALS) -> list[str]:

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import DataError, VideoError
-from data.files import full_path
+from data.files import full_path, names_and_bytes
 from data.manifest import Manifest, Remark
 from data.physics101.decode import decode
-from data.physics101.schema import SCHEMA, By, content_hash, count_by_split, object_of
+from data.physics101.schema import SCHEMA, By, count_by_split, object_of
 from data.physics101.source import DATASET, OFFICIAL, Source, from_folder, from_server
 from data.preparing.folders import alone_in, dataset_of, ready_in, versions_of, write_folder
-from data.preparing.frames import ClipRow, Frames, fingerprint, write_clips
+from data.preparing.frames import ClipRow, Frames, content_hash, fingerprint, write_clips
 from data.terminal import answer, options_of, progress
 from fernn.config import RampConfig
 
@@ -61,15 +61,10 @@ def prepare(out: Path | str, data: Any, videos: Path | str | None = None) -> Man
         if ready and videos is None and ready.origin == OFFICIAL:
             return ready
         source = from_folder(videos) if videos else from_server(OFFICIAL, folder.parent / "raw")
-        fingerprint = source.fingerprint()
+        fingerprint = names_and_bytes([source.dataset, *source.videos], source.videos.values())
         if ready and ready.source_sha256 == fingerprint:
             return ready
         return write_folder(folder, lambda temporary: _fill(temporary, source, data, fingerprint))
-
-
-def num_clips(data: Any, manifest: Manifest) -> Mapping[str, int]:
-    """How many clips each split of a config has: of the videos that are long enough."""
-    return count_by_split(long_enough(manifest.details["lengths"], data.num_frames), data.split)
 
 
 def long_enough(lengths: Mapping[str, int], num_frames: int) -> list[str]:
@@ -111,7 +106,7 @@ def _fill(folder: Path, source: Source, data: Any, fingerprint: str) -> Manifest
         clips={by: count_by_split(usable, by) for by in BYS},
         files=tuple(files),
         versions=versions_of(LIBRARIES),
-        hash=content_hash(source.dataset, data, rows),
+        hash=content_hash(f"{source.dataset} {data.size} {data.frame_step}", rows, ("id", "sha256")),
         details={"frame_step": data.frame_step, "lengths": lengths},
     )
 

@@ -3,14 +3,13 @@
 They are split by clip, as published, or by object, when they are read.
 """
 
-import hashlib
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 
 from data.data_set import count_splits
-from data.preparing.frames import ClipRow, frames_type
+from data.preparing.frames import frames_type
 from data.preparing.parquet import columns
 from fernn.experiment import Split
 from fernn.seeding import seed_of
@@ -23,14 +22,6 @@ SCHEMA = columns(
     id=pa.string(), object=pa.string(), num_frames=pa.int32(), frames=frames_type(4), sha256=pa.string()
 )  # fmt: skip
 """One row a video: "object/setting/trial", and every ``frame_step``-th frame of it, RGB (t, size, size, 3)."""
-
-
-def content_hash(dataset: str, data: Any, rows: Iterable[ClipRow]) -> str:
-    """A hash of what the clips are, whatever the machine, the time and the layout of the files."""
-    digest = hashlib.sha256(f"{dataset} {data.size} {data.frame_step}\n".encode())
-    for row in rows:
-        digest.update(f"{row['id']} {row['sha256']}\n".encode())
-    return digest.hexdigest()
 
 
 def object_of(name: str) -> str:

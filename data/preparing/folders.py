@@ -1,6 +1,7 @@
 """Folders of prepared data: made once, by one process at a time, whole or not at all."""
 
 import contextlib
+import hashlib
 import json
 import os
 import platform
@@ -13,6 +14,7 @@ from data.errors import DataError, ManifestError
 from data.files import atomic_folder, locked, room_in, write_atomically
 from data.manifest import Manifest
 from data.terminal import progress, say
+from fernn.config import DataConfig
 
 T = TypeVar("T")
 DEMO_MARK = "demo.json"
@@ -73,11 +75,7 @@ def dataset_of(name: str, videos: Path | None) -> str:
 
 
 def render_videos(
-    folder: Path,
-    pattern: str,
-    facts: Mapping[str, Any],
-    videos: Mapping[Path, T],
-    write: Callable[[Path, T], None],
+    folder: Path, pattern: str, facts: Mapping[str, Any], videos: Mapping[Path, T], write: Callable[[Path, T], None]
 ) -> None:
     """Write every video to its path in the folder, which is marked with the facts, unless that is done already.
 
@@ -99,6 +97,12 @@ def render_videos(
             write(temporary := path.with_name(f".{path.name}.tmp"), video)
             os.replace(temporary, path)
             advance(1)
+
+
+def deciding(data: DataConfig, names: Sequence[str]) -> tuple[str, str]:
+    """The fields of a config that generated data depends on, as JSON, and the SHA-256 of that."""
+    text = json.dumps({name: getattr(data, name) for name in names})
+    return text, hashlib.sha256(text.encode()).hexdigest()
 
 
 def versions_of(libraries: Sequence[str]) -> dict[str, str]:

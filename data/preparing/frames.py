@@ -61,6 +61,12 @@ def frames_of(column: pa.ChunkedArray) -> list[Frames]:
     return frames
 
 
+def content_hash(title: str, rows: Iterable[ClipRow], names: Sequence[str]) -> str:
+    """A hash of the title and of the columns ``names`` in order, whatever the machine and the layout of the files."""
+    lines = [title, *(" ".join(str(row[name]) for name in names) for row in rows)]
+    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+
+
 def fingerprint(frames: Frames) -> str:
     """The SHA-256 of the frames' bytes in the order of their axes."""
     return hashlib.sha256(np.ascontiguousarray(frames).data).hexdigest()

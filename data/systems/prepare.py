@@ -4,7 +4,6 @@ They depend on the config alone, by named seeds: (split) for starts and (split, 
 """
 
 import hashlib
-import json
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from data.data_set import SPLITS
 from data.errors import DataError
 from data.files import full_path
 from data.manifest import Manifest
-from data.preparing.folders import ready_or_made, versions_of, write_folder
+from data.preparing.folders import deciding, ready_or_made, versions_of, write_folder
 from data.preparing.parquet import columns, write_file
 from data.systems.dynamics import States, draw_starts, trajectories
 from fernn.config import DataConfig, SystemConfig
@@ -35,8 +34,7 @@ def schema(num_states: int) -> pa.Schema:
 
 def folder_of(out: Path | str, data: DataConfig) -> Path:
     """Where in the folder ``out`` the trajectories of the config are."""
-    digest = hashlib.sha256(_deciding(data).encode()).hexdigest()[:8]
-    return full_path(out) / f"{data.name}-{digest}"
+    return full_path(out) / f"{data.name}-{deciding(data, DECIDING)[1][:8]}"
 
 
 def prepare(out: Path | str, data: DataConfig, files: Path | str | None = None, demo: bool = False) -> Manifest:
@@ -59,7 +57,7 @@ def observed(data: SystemConfig, split: Split) -> States:
 
 
 def _generate(folder: Path, data: SystemConfig, demo: bool) -> Manifest:
-    splits, source = {split: observed(data, split) for split in SPLITS}, _deciding(data)
+    splits, (config, digest) = {split: observed(data, split) for split in SPLITS}, deciding(data, DECIDING)
     rows = [
         {"split": split, "index": index, "states": states.ravel().tolist()}
         for split, sequences in splits.items() for index, states in enumerate(sequences)
@@ -70,12 +68,12 @@ def _generate(folder: Path, data: SystemConfig, demo: bool) -> Manifest:
         demo=demo,
         size=data.size,
         origin="generated",
-        source_sha256=hashlib.sha256(source.encode()).hexdigest(),
+        source_sha256=digest,
         clips={"states": {str(split): len(states) for split, states in splits.items()}},
         files=(write_file(folder / FILE, table.schema, [table]),),
         versions=versions_of(LIBRARIES),
         hash=_content_hash(splits),
-        details={"config": source},
+        details={"config": config},
     )
 
 
@@ -85,7 +83,3 @@ def _content_hash(splits: dict[Split, States]) -> str:
         digest.update(f"{split} {states.shape}\n".encode())
         digest.update(np.round(states, 9).astype("<f8").tobytes())  # whatever the last bits of a machine's sine
     return digest.hexdigest()
-
-
-def _deciding(data: DataConfig) -> str:
-    return json.dumps({name: getattr(data, name) for name in DECIDING})

@@ -8,21 +8,18 @@ Every digit starts anywhere and goes on in one direction; where it would leave t
 comes back with the next frame. Source: Srivastava et al., ICML 2015, and its code.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from data.data_set import by_split
 from data.errors import DataError
-from data.mnist.schema import Part, Pictures, part_of, require_enough
-from data.mnist.stream import whole
-from data.stream import Rows, Stream, batches
+from data.mnist.schema import Part, Pictures, part_of
+from data.mnist.stream import Digits, DigitStream, whole
+from data.stream import Rows
 from fernn.batch import Batch
 from fernn.config import DIGIT, MovingConfig
 from fernn.experiment import Split
@@ -33,10 +30,9 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class MovingDigits:
+class MovingDigits(Digits):
     """All prepared digits, by part, and the standard test clips (n, t, h, w) where those are prepared."""
 
-    parts: dict[str, Part]
     standard: NDArray[np.uint8] | None = None
 
     def stream(self, data: MovingConfig, batch_size: int, device: torch.device | str = "cpu") -> "MovingStream":
@@ -49,38 +45,28 @@ class Moves:
     """What decides n clips of d digits: which digits (n, d), places and directions, and how the whole drifts (n, 2).
 
     Starts (n, d, 2) are (y, x) in [0, 1] of the room that a digit has, angles (n, d) in radians, from right to down.
+    ``shown`` are the clips' labels: which of their frames a step of training shows.
     """
 
     digits: Integers
     starts: NDArray[np.float64]
     angles: NDArray[np.float64]
     drifts: Integers
+    shown: NDArray[np.bool_]
+
+    def moving(self, velocities: ArrayLike) -> "Moves":
+        """The same clips, which drift as given: one velocity, or (n, 2)."""
+        return replace(self, drifts=np.broadcast_to(np.asarray(velocities, dtype=np.int64), self.drifts.shape))
 
 
-class MovingStream(Stream):
+class MovingStream(DigitStream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
-    def __init__(self, corpus: MovingDigits, data: MovingConfig, batch_size: int) -> None:
-        self.corpus, self.data, self.batch_size = corpus, data, batch_size
-        require_enough(corpus.parts)
-
-    def training(self, seed: int, epoch: int) -> Iterator[Batch]:
-        """Fresh clips of training digits for every (seed, epoch), and which of their frames each step shows."""
-        count = self.num_clips("train")
-        shown = self.data.shown_in_epoch(seed, epoch, count, self.batch_size)
-        return self._batches("train", self._moves("train", count, seed, epoch), shown)
-
-    def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
-        """The split's fixed clips; ``velocities`` replaces the drift of each as a whole: one, or (n, 2)."""
-        count = self.num_clips(split)
-        moves = self._moves(split, count)
-        if velocities is not None:
-            moves = replace(moves, drifts=np.broadcast_to(np.asarray(velocities, dtype=np.int64), (count, 2)))
-        return self._batches(split, moves, np.zeros((count, *self.data.label_shape), bool))
+    corpus: MovingDigits
 
     def velocities(self, split: Split, velocity_range: int) -> Integers:
         """The (vy, vx) with which the split's clips would drift if the data's velocity range were this one: (n, 2)."""
-        return self._drifts(split, velocity_range, self.num_clips(split))
+        return self._drifts(split, velocity_range)
 
     def num_clips(self, split: Split) -> int:
         """How many clips the split has."""
@@ -98,25 +84,25 @@ class MovingStream(Stream):
             raise DataError("the data has no standard test clips: prepare it with --protocol published")
         return self.corpus.standard
 
-    def _moves(self, split: Split, count: int, *names: int) -> Moves:
-        uniform = generator("moving", split, *names).random((count, self.data.num_digits, 4))
-        drifts = self._drifts(split, self.data.velocity_range, count, *names)
+    def _draws(self, split: Split, *names: int) -> Moves:
+        count, data = self.num_clips(split), self.data
+        uniform = generator("moving", split, *names).random((count, data.num_digits, 4))
         digits = whole(uniform[..., 0], 0, len(self.part(split).labels) - 1)
-        return Moves(digits, uniform[..., 1:3], 2 * np.pi * uniform[..., 3], drifts)
+        drifts = self._drifts(split, data.velocity_range, *names)
+        shown = np.zeros((count, *data.label_shape), bool)
+        if names:
+            shown = data.shown_in_epoch(*names, count, self.batch_size)
+        return Moves(digits, uniform[..., 1:3], 2 * np.pi * uniform[..., 3], drifts, shown)
 
-    def _drifts(self, split: Split, high: int, count: int, *names: int) -> Integers:
-        return whole(generator("moving-drift", split, *names).random((count, 2)), -high, high)
+    def _drifts(self, split: Split, high: int, *names: int) -> Integers:
+        return whole(generator("moving-drift", split, *names).random((self.num_clips(split), 2)), -high, high)
 
-    def _batches(self, split: Split, moves: Moves, shown: NDArray[np.bool_]) -> Iterator[Batch]:
-        rows = pa.table({"index": np.arange(len(moves.digits))})
-        return batches(rows, self.batch_size, partial(self._batch, split, moves, shown))
-
-    def _batch(self, split: Split, moves: Moves, shown: NDArray[np.bool_], rows: Rows) -> Batch:
+    def _batch(self, split: Split, moves: Moves, rows: Rows) -> Batch:
         index, standard = rows["index"], self._standard(split)
         clips = self._drawn(split, moves, index) if standard is None else torch.from_numpy(standard[index])
         clips = drifting(clips, torch.from_numpy(moves.drifts[index]))
         name = split if standard is None else "standard"
-        return Batch(clips[:, :, None], torch.from_numpy(shown[index]), [f"{name}-{place}" for place in index])
+        return Batch(clips[:, :, None], torch.from_numpy(moves.shown[index]), [f"{name}-{place}" for place in index])
 
     def _drawn(self, split: Split, moves: Moves, index: Integers) -> Tensor:
         size, room = self.data.size, self.data.size - DIGIT

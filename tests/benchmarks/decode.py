@@ -22,7 +22,7 @@ from data.kth.prepare import folder_of, prepare
 def link(source, target, num_videos):
     """Links in ``target`` to the videos of ``source``, under the annotation's first names."""
     paths = cycle(sorted(source.glob("*_uncomp.avi")))
-    videos = [video for video in read_annotation(source / ANNOTATION) if not video.missing][:num_videos]
+    videos = [video for video in read_annotation(source / ANNOTATION) if video.ranges][:num_videos]
     (target / ANNOTATION).symlink_to(source / ANNOTATION)
     for video, path in zip(videos, paths, strict=False):
         (target / video.file_name).symlink_to(path)

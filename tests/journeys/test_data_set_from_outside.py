@@ -56,7 +56,7 @@ def test_a_model_of_another_family_trains_on_its_demo(dots, tmp_path, two_cpus):
     assert Experiment().override(experiment.flatten()) == experiment
     manifest = dots.prepare_demo(tmp_path / "out", experiment.data)
     assert manifest.demo
-    corpus = registry.read_corpus(experiment.data, dots.folder_of(tmp_path / "out", experiment.data), manifest)
+    corpus = registry.data_set(experiment.data.name).read(dots.folder_of(tmp_path / "out", experiment.data), manifest)
     stream = corpus.stream(experiment.data, experiment.batch_size)
     assert {split: stream.num_clips(split) for split in ("train", "validation", "test")} == manifest.clips["dots"]
     (row,) = fit(Run.start(experiment), stream)

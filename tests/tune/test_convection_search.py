@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from data.registry import data_set, read_corpus
+from data.registry import data_set
 from fernn.config import data_config
 from fernn.files.checkpoint import unpack
 from fernn.models import MODELS
@@ -43,7 +43,7 @@ def test_what_the_demo_solves_for_is_streamed_and_trained_on(two_cpus, tmp_path)
     experiment = cell.experiment
     manifest = data_set("made-convection").prepare_demo(tmp_path, experiment.data)
     home = data_set("made-convection").folder_of(tmp_path, experiment.data)
-    stream = read_corpus(experiment.data, home, manifest).stream(experiment.data, 8)
+    stream = data_set(experiment.data.name).read(home, manifest).stream(experiment.data, 8)
     rows = list(fit(run := Run.start(experiment), stream))
     assert manifest.demo and rows[1]["train/rmse"] < rows[0]["train/rmse"] and rows[1]["validation/rmse"] < 2
     found = run.predict(stream.evaluation("test")).metrics()

@@ -28,5 +28,5 @@ def test_the_bare_command_plans_fifteen_cells_and_needs_no_gpu(search, command):
 def test_the_spring_is_the_pendulums_search_on_another_system():
     spring = spring_search.SEARCH
     assert (spring.base.data.name, PENDULUM.base.data.name) == ("ideal-spring", "ideal-pendulum")
-    assert spring.presets == PENDULUM.presets and spring.deviations == PENDULUM.deviations
+    assert spring.presets == PENDULUM.presets and spring.always_deviates == PENDULUM.always_deviates
     assert "python tune/spring_search.py" in spring.description

@@ -16,7 +16,7 @@ from tune.core.folder import Folder
 from tune.core.protocol import save_study
 from tune.core.sealing import sealed_line
 from tune.core.study import StudyError
-from tune.engine.trial import Span, reset_globals, train
+from tune.engine.trial import reset_globals, train
 from tune.rerun import Recorded, folder_name, lines, recorded_cell
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-2,), "seed": (0, 1)}
@@ -29,9 +29,8 @@ def study(two_cpus, tmp_path_factory):
     study = tiny.study_in(tmp_path_factory.mktemp("study"), SPACE)
     save_study(study)
     reset_globals(1)
-    folder = study.cell_folder(study.cells[0])
-    train(study.cells[0], folder, tiny.footage(), CPU, lambda row: None, Span(until=1))
-    train(study.cells[0], study.cell_folder(study.cells[0]), tiny.footage(), CPU, lambda row: None)
+    for until in (1, None):
+        list(train(study, study.cells[0], study.cell_folder(study.cells[0]), tiny.footage(), CPU, until))
     return study
 
 
@@ -119,11 +118,18 @@ def test_a_key_of_several_cells_is_refused(study):
             shutil.rmtree(f"{study.folder.root}/cells/{name}")
 
 
-def test_a_cell_without_a_result_and_data_that_is_gone_are_refused_in_one_line(study, monkeypatch, capsys):
-    def command(*arguments):
+@pytest.fixture
+def command(study, monkeypatch, capsys):
+    """Runs the command on the study: its exit code, and what it printed on standard error."""
+
+    def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["rerun.py", "--study", study.folder.root, *arguments])
         return module.main(), capsys.readouterr().err
 
+    return run
+
+
+def test_a_cell_without_a_result_and_data_that_is_gone_are_refused_in_one_line(study, command):
     code, said = command("--cell", study.cells[1].key)
     assert code == 2 and "has none: run the search again to finish it" in said
     code, said = command("--cell", study.cells[0].key, "--data", "/nowhere")
@@ -137,10 +143,9 @@ def test_a_cell_of_other_code_is_refused(study, monkeypatch):
         recorded_cell(study, name)
 
 
-def test_other_data_is_refused(study, prepared):
-    known = recorded_cell(study, study.cells[0].name)
-    with pytest.raises(StudyError, match="was trained on hash: bring that back"):
-        module.corpus_of(known, str(prepared / "8px"))
+def test_other_data_is_refused(study, prepared, command):
+    code, said = command("--cell", study.cells[0].name, "--data", str(prepared / "8px"))
+    assert code == 2 and "was trained on hash: bring that back" in said
 
 
 def test_the_comparison_as_json_has_all_of_it(study, again):

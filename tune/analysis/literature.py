@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from tune.analysis.results import TITLES
-from tune.core.search_spec import LiteratureTable, Sentences
+from tune.core.console import ReportTable
+from tune.core.search_spec import Sentences
 
 TAN = "Tan, 2019, table of results on KTH"
 E3D = "Wang et al., ICLR 2019, as quoted by Tan, 2019"
@@ -20,10 +21,10 @@ MSE = (
 )
 
 
-def _video_table(*rows: tuple[str, float | None, float | None, float | None, str]) -> LiteratureTable:
+def _video_table(*rows: tuple[str, float | None, float | None, float | None, str]) -> ReportTable:
     """Rows: model, MSE summed over the pixels of a frame, PSNR in dB, SSIM, and the source."""
     header = ("model", *TITLES.values(), "source")
-    return LiteratureTable("literature", "What others report", header, rows, (RANGE, PSNR, MSE), needs_real_data=True)
+    return ReportTable("literature", "What others report", header, rows, (RANGE, PSNR, MSE), needs_real_data=True)
 
 
 KTH_VIDEO = _video_table(
@@ -59,7 +60,6 @@ ALWAYS_DEVIATES: Sentences = (
 )
 MOVING_DEVIATIONS: Mapping[str, Sentences] = {
     "default": ("Test clips are generated, from test digits; the published ones are those of a fixed file.",),
-    "published": (),
 }
 KTH_DEVIATIONS: Mapping[str, Sentences] = {
     "default": (
@@ -89,7 +89,7 @@ Source: README of Rose-STL-Lab/Equivariant-Net at commit e6f4c84. The currents o
 are no longer available. It is unknown whether "RMSE" there includes the root: the released test function prints the
 mean squared error under that name.
 """
-OCEAN_TABLE = LiteratureTable(
+OCEAN_TABLE = ReportTable(
     "published-ocean",
     "The authors' table, currents of 2021-22",
     ("model", "RMSE, later in time", "ESE, later in time", "RMSE, other region", "ESE, other region"),
@@ -100,7 +100,7 @@ OCEAN_TABLE = LiteratureTable(
         "other data or smaller.",
     ),
 )
-CONVECTION_TABLE = LiteratureTable(
+CONVECTION_TABLE = ReportTable(
     "published-convection",
     "What is known of the paper's table, convection",
     ("model", "RMSE", "RMSE, transformed", "RMSE, repeated", "RMSE, transformed, repeated"),

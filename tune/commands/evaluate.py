@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import tyro
 
-from data.registry import read_corpus
+from data.registry import data_set
 from data.stream import Corpus
 from data.terminal import options_of, progress, say
 from fernn.config import DATA, unknown_name
@@ -24,7 +24,7 @@ from tune.engine.ray_tune import ray_runtime
 from tune.measures.measure import CellMeasurement, Measure, Results, S
 from tune.measures.registry import MEASURES
 from tune.planning.options import Records
-from tune.planning.preflight import check_tracking, tracking_uri
+from tune.planning.preflight import check_views, tracking_uri
 from tune.reporting.table import notes
 from tune.services.databases import ViewError
 
@@ -81,17 +81,7 @@ def main(name: str) -> int:
     options = options_of(kind, description=measure.description + SHARED, config=(tyro.conf.OmitArgPrefixes,))
     stop_on_sigterm()
     try:
-        study = open_study(measure, options)
-        uri = tracking_uri(Records(storage=options.shared.storage, tracking_uri=options.shared.tracking_uri))
-        check_tracking(uri, options.shared.storage, given=options.shared.tracking_uri is not None)
-        from tune.tracking.measures import StudyView  # MLflow takes seconds to import: not for a refused option
-
-        with driver_lock(study.folder):
-            study = replace(study, id=record_folder(study.folder))
-            view = StudyView(study, uri)
-            for line in view.log()[1]:
-                say(f"{line}; measuring continues")
-            results, behind = evaluate(measure, study, options, view)
+        study, results, behind = run(measure, options)
     except KeyboardInterrupt:
         say("stopped: the results so far are kept, the same command continues")
         return 130
@@ -101,6 +91,21 @@ def main(name: str) -> int:
     for line in behind:
         say(line)
     return 1 if behind else 0
+
+
+def run(measure: Measure[S], options: Options[S]) -> tuple[Study, Results | None, list[str]]:
+    """Measure what is missing; the study, all its results, and a line where MLflow is behind."""
+    study = open_study(measure, options)
+    records = Records(storage=options.shared.storage, tracking_uri=options.shared.tracking_uri)
+    check_views(records)
+    from tune.tracking.measures import StudyView  # MLflow takes seconds to import: not for a refused option
+
+    with driver_lock(study.folder):
+        study = replace(study, id=record_folder(study.folder))
+        view = StudyView(study, tracking_uri(records))
+        for line in view.log()[1]:
+            say(f"{line}; measuring continues")
+        return study, *evaluate(measure, options, view)
 
 
 def open_study(measure: Measure[S], options: Options[S]) -> Study:
@@ -140,10 +145,9 @@ def finished_study(options: EvaluationOptions) -> Study:
     return study
 
 
-def evaluate(
-    measure: Measure[S], study: Study, options: Options[S], view: "StudyView"
-) -> tuple[Results | None, list[str]]:
+def evaluate(measure: Measure[S], options: Options[S], view: "StudyView") -> tuple[Results | None, list[str]]:
     """Measure the chosen cells that are not measured yet, and update MLflow; all results, a line where it is behind."""
+    study = view.study
     rows = model_rows(study)
     cells = chosen_cells(study, rows, options.shared, view.ship)
     measurements = measure.measurements(study, cells, options.own)
@@ -178,20 +182,16 @@ def chosen_cells(
 
 def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
     """The cell whose checkpoint is registered in MLflow as the row's best."""
-    from mlflow.exceptions import MlflowException  # takes seconds to import
-
-    from tune.tracking.model_registry import KEY
+    from tune.tracking.model_registry import registered_key  # MLflow takes seconds to import
 
     name = registered_name(study, row)
     if row.breaches:
         why = "; ".join(row.breaches)
         raise StudyError(f"the best checkpoint of {row.label} has no alias 'best' ({why}): choose --which seeds")
-    try:
-        version = tracker.client.get_model_version_by_alias(name, "best")
-    except MlflowException as error:
+    key = registered_key(tracker.client, name)
+    if key is None:
         way_out = "run the study's search again to register it, or choose --which seeds"
-        raise StudyError(f"MLflow has no model {name!r} with the alias 'best': {way_out}") from error
-    key = version.tags.get(KEY)
+        raise StudyError(f"MLflow has no model {name!r} with the alias 'best': {way_out}")
     for cell in study.cells:
         if cell.key == key and study.cell_folder(cell).done() is not None:
             return cell
@@ -212,7 +212,7 @@ def opened_data(study: Study, measurement: CellMeasurement, given: str | None) -
     cell = measurement.cell
     home, manifest = find_data(study, cell.experiment.data, cell.data_hash, given)
     with ray_runtime(None):
-        yield read_corpus(measurement.data, home, manifest)
+        yield data_set(measurement.data.name).read(home, manifest)
 
 
 def show(study: Study, results: Results | None, as_json: bool) -> None:

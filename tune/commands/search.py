@@ -105,7 +105,8 @@ def estimated_cost(planned: Planned, resources: Resources, options: Options) -> 
     except NoMachineError as error:
         say(f"what the search costs is not known: {error}")
         return None
-    return replace(estimate, price_per_gpu_hour=options.cluster.price_per_gpu_hour)
+    price = options.cluster.price_per_gpu_hour
+    return replace(estimate, price=None if price is None else price * estimate.gpu_hours)
 
 
 def execute(search: Search, planned: Planned, options: Options, output: SearchOutput) -> Outcome:

@@ -92,19 +92,18 @@ def data_folder(folder: Path) -> Finding:
 def storage(name: str) -> Finding:
     """Whether the storage can be written, and its free space; raises StudyError as a search does."""
     folder = Folder(name)
+    text, place = f"{folder.root}, writable", Path(folder.root)
     if not folder.is_local or folder.exists():
         check_storage(folder)
-        text = f"{folder.root}, writable"
-        return _with_free_space(Path(folder.root), f"{text},") if folder.is_local else ok(text)
-    parent = next(path for path in Path(folder.root).parents if path.exists())
-    if not os.access(parent, os.W_OK | os.X_OK) or not parent.is_dir():
-        return broken(f"{folder.root} is not there, and {parent} cannot be written", "give another --storage")
-    return _with_free_space(parent, f"{folder.root} is not there yet, a search makes it;")
-
-
-def _with_free_space(folder: Path, text: str) -> Finding:
-    free = shutil.disk_usage(folder).free
-    text = f"{text} {free / GB:.1f} GB free"
+    else:
+        place = next(path for path in place.parents if path.exists())
+        if not os.access(place, os.W_OK | os.X_OK) or not place.is_dir():
+            return broken(f"{folder.root} is not there, and {place} cannot be written", "give another --storage")
+        text = f"{folder.root} is not there yet, a search makes it"
+    if not folder.is_local:
+        return ok(text)
+    free = shutil.disk_usage(place).free
+    text = f"{text}, {free / GB:.1f} GB free"
     if free < LEAST_DISK:
         return warning(f"{text}, which is little", "free some, or give another --storage")
     return ok(text)

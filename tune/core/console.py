@@ -1,10 +1,13 @@
-"""Printing for commands: one JSON document for programs, tables and lines for people."""
+"""What commands print: one JSON document for programs, tables and lines for people; and the tables of reports."""
 
+import csv
+import io
 import json
 import re
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -44,13 +47,13 @@ def print_document(content: Mapping[str, Any]) -> None:
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
     """Print a table on standard output; columns in ``right`` are right-aligned, columns without any text left out."""
     rows = [[*row] for row in rows]
-    grid = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left")
     shown = [index for index, _ in enumerate(columns) if any(row[index] for row in rows)]
     for index in shown:
-        grid.add_column(columns[index], justify="right" if columns[index] in right else "left", overflow="fold")
+        table.add_column(columns[index], justify="right" if columns[index] in right else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*(masked(row[index]) for index in shown))
-    tables().print(grid, markup=False, highlight=False)
+        table.add_row(*(masked(row[index]) for index in shown))
+    tables().print(table, markup=False, highlight=False)
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -95,3 +98,62 @@ def one_line(error: Exception) -> str:
 def disk(num_bytes: float) -> str:
     """Bytes as text in GB or MB."""
     return f"{num_bytes / 1e9:.2f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:.1f} MB"
+
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True)
+class ReportTable:
+    """A table of a report: its file's name, title, header, rows of texts and numbers, and the remarks below it."""
+
+    name: str
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Row]
+    remarks: Sequence[str] = ()
+    needs_real_data: bool = False
+    """Whether a report leaves it out beside rendered, other or partial data."""
+
+    def texts(self) -> list[list[str]]:
+        """The rows as texts."""
+        return [[cell_text(value) for value in row] for row in self.rows]
+
+    def csv_text(self, marks: str) -> str:
+        """The rows with all digits. Each row carries the study's ``marks``, since it may be copied elsewhere."""
+        rows = [(marks, *("" if value is None else value for value in row)) for row in self.rows]
+        return csv_text([("marks", *self.header), *rows])
+
+
+def csv_text(rows: Iterable[Row]) -> str:
+    """Rows as CSV."""
+    sink = io.StringIO()
+    csv.writer(sink, lineterminator="\n").writerows(rows)
+    return sink.getvalue()
+
+
+def cell_text(value: Any) -> str:
+    """A value in a table."""
+    if value is None:
+        return "–"
+    return f"{value:.3g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+UNKNOWN = "not recorded"
+"""Stands where an earlier version did not record a value."""
+
+
+def bullets(sentences: Sequence[str]) -> str:
+    """A Markdown list, one sentence a line."""
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def fenced(lines: Sequence[str]) -> str:
+    """A Markdown block of commands."""
+    return "\n".join(["```", *lines, "```"])
+
+
+def grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    cells = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells)

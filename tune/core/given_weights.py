@@ -82,7 +82,7 @@ TASKS = {
     TranslatingPredictorConfig: "translating_mnist", RotatingPredictorConfig: "rotating_mnist",
 }  # fmt: skip
 """The published program that saved a model's weights."""
-KERNELS, SHIFTS = "lstm.learned_kernels", "lstm.shift_kernels"
+SHIFTS = "lstm.shift_kernels"
 TOLERANCE = 1e-4
 """Largest difference of outputs, as a share of the largest output: the order of V changes the rounding of sums."""
 
@@ -135,13 +135,15 @@ def first_mismatch(weights: Weights, config: ModelConfig) -> str:
     expected = expected_shapes(config)
     given = {name: weight for name, weight in weights.items() if name == SHIFTS or not is_derived(name)}
     for name, weight in given.items():
-        own_name = _own_name(name)
-        if own_name not in expected:
+        if (shape := expected.get(renamed(name))) is None:
             return f"{name!r} has no place there"
-        if tuple(weight.shape) != expected[own_name]:
-            return f"{name!r} has shape {tuple(weight.shape)}, not {expected[own_name]}"
-    missing = expected.keys() - {_own_name(name) for name in given}
-    return f"{_published_name(min(missing), config)!r} is missing" if missing else ""
+        if tuple(weight.shape) != shape:
+            return f"{name!r} has shape {tuple(weight.shape)}, not {shape}"
+    if not (missing := expected.keys() - set(map(renamed, given))):
+        return ""
+    name = min(missing)
+    is_own_name = isinstance(config, CNN3DConfig) and name.startswith("head.")
+    return f"{name if is_own_name else published_name(name)!r} is missing"
 
 
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -151,24 +153,11 @@ def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     MNIST's files have none. Kernels that layers share are listed once.
     """
     shapes = {name: tuple(weight.shape) for name, weight in config.build().state_dict().items()}
-    shapes = {name: shape for name, shape in shapes.items() if name == OWN_KERNELS or "kernels" not in name}
+    shapes = {name: shape for name, shape in shapes.items() if "kernels" not in name or name.startswith("cells.0.")}
     if isinstance(config, FERNNConfig):
         height, width = (2 * radius + 1 for radius in config.velocity_range)
         shapes[SHIFTS] = (height * width, 1, height, width)
     return shapes
-
-
-OWN_KERNELS = "cells.0.kernels.weight"
-
-
-def _own_name(name: str) -> str:
-    return OWN_KERNELS if name == KERNELS else renamed(name)  # shift kernels, which our models lack, are not renamed
-
-
-def _published_name(name: str, config: ModelConfig) -> str:
-    if name == OWN_KERNELS:
-        return KERNELS
-    return name if isinstance(config, CNN3DConfig) and name.startswith("head.") else published_name(name)
 
 
 @torch.no_grad()

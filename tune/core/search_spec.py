@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from fernn.experiment import Experiment
+from tune.core.console import ReportTable
 from tune.core.study import Settings, Space, StudyError
 
 
@@ -44,19 +45,6 @@ Sentences = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class LiteratureTable:
-    """A published table that a report shows for reference, beside the study's own: its file's name, title and rows."""
-
-    name: str
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str | float | None, ...], ...]
-    remarks: Sentences
-    needs_real_data: bool = False
-    """Whether it is left out beside rendered, other or partial data."""
-
-
-@dataclass(frozen=True)
 class Search:
     """The declaration in a search file."""
 
@@ -73,8 +61,8 @@ class Search:
     """Fields of the base, or groups such as "data", with values of this project and not of the publication."""
     further_data: tuple[str, ...] = ()
     """Names of other data sets whose studies are compared with this search."""
-    literature: LiteratureTable | None = None
-    """A published table for reference, beside studies on the base's data set."""
+    literature: ReportTable | None = None
+    """A published table that a report shows for reference, beside studies on the base's data set."""
     wants_gpu: bool = True
     """Whether to ask before its full size starts without a GPU."""
 

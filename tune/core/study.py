@@ -73,9 +73,9 @@ class Cell:
         return f"{experiment.model.label}_lr{experiment.optim.lr:g}_seed{experiment.seed}_{self.key}"
 
 
-def key_of(config: Mapping[str, Any]) -> str:
+def key_of(facts: Any) -> str:
     """Twelve hexadecimal digits for JSON facts: the key of the cell whose :meth:`Cell.config` they are."""
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 Settings = Mapping[str, Any]

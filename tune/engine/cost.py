@@ -61,12 +61,8 @@ class Cost:
     concurrency: int
     num_bytes: int
     pace: Pace
-    price_per_gpu_hour: float | None = None
-
-    @property
-    def price(self) -> float | None:
-        """The price of the GPU-hours in the currency of the given price, None without one."""
-        return None if self.price_per_gpu_hour is None else self.gpu_hours * self.price_per_gpu_hour
+    price: float | None = None
+    """Of the GPU-hours, None where the price of an hour is not given."""
 
 
 def cost_of(
@@ -85,7 +81,10 @@ def cost_of(
     shares = {cell: resources.of(study.model_label(cell)) for cell in cells}
     concurrency = {cell: min(concurrency_of(*share, resources, hardware), len(cells)) for cell, share in shares.items()}
     most = max(concurrency.values())
-    probes = _probes(shares, (most, min(cpus for cpus, _ in shares.values())), elsewhere)
+    load = most, min(cpus for cpus, _ in shares.values())
+    ship_models(cells)
+    probes = {cell: measured(probe_of(cell.experiment), share, load, elsewhere) for cell, share in shares.items()}
+    torch.cuda.empty_cache()  # the trials need the memory of the probes
     done = epochs_done(study, cells)
     wall_seconds, gpu_seconds, num_bytes, paces = 0.0, 0.0, 0, {}
     for cell in cells:
@@ -109,15 +108,6 @@ Load = tuple[int, float]
 """The number of trials that run at the same time, and the CPUs of each."""
 
 
-def _probes(shares: Mapping[Cell, Share], load: Load, elsewhere: bool) -> dict[Cell, tuple[float, int]]:
-    """Seconds for a clip and the number of parameters of each cell; each different experiment is probed once."""
-    ship_models(list(shares))
-    subjects = {cell: (probe_of(cell.experiment), share) for cell, share in shares.items()}
-    probes = {subject: measured(*subject, load, elsewhere) for subject in set(subjects.values())}
-    torch.cuda.empty_cache()  # the trials need the memory of the probes
-    return {cell: probes[subject] for cell, subject in subjects.items()}
-
-
 def probe_of(experiment: Experiment) -> Experiment:
     """The experiment with fixed values of the fields that do not change the time of a step."""
     still = replace(experiment.data, velocity_range=0)
@@ -126,15 +116,15 @@ def probe_of(experiment: Experiment) -> Experiment:
 
 @cache
 def measured(experiment: Experiment, share: Share, load: Load, elsewhere: bool) -> tuple[float, int]:
-    """As :func:`probe_here`; ``elsewhere``: in a task of the cluster with a trial's CPUs and GPUs.
+    """As :func:`probe`, once for equal arguments; ``elsewhere``: in a task of the cluster with a trial's share.
 
     Raises StudyError for a model that fails, and NoMachineError where no machine of the cluster becomes free.
     """
     cpus, gpus = share
     try:
         if not elsewhere:
-            return probe_here(experiment, cpus, load)
-        task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_calls=1)(probe_here)  # a GPU's memory goes with its process
+            return probe(experiment, cpus, load)
+        task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_calls=1)(probe)  # a GPU's memory goes with its process
         answer: tuple[float, int] = ray.get(task.remote(experiment, cpus, load), timeout=PATIENCE)
         return answer
     except GetTimeoutError as error:
@@ -145,25 +135,14 @@ def measured(experiment: Experiment, share: Share, load: Load, elsewhere: bool) 
         raise StudyError(f"model {experiment.model.name!r} fails in its first training step: {first_line}") from error
 
 
-def probe_here(experiment: Experiment, cpus: float, load: Load) -> tuple[float, int]:
-    """As :func:`probe`, while threads imitate the other trials; none where trials compute on GPUs.
-
-    One more thread imitates the driver, the transfer to MLflow, and the preparation of the next clips.
-    """
-    if available_device().type == "cuda":
-        return probe(experiment, cpus, 0)
-    concurrency, cpus_each = load
-    fitting = int(len(os.sched_getaffinity(0)) / max(1.0, cpus_each))
-    return probe(experiment, cpus, max(0, min(concurrency, fitting) - 1) * max(1, int(cpus_each)) + 1)
-
-
-def probe(experiment: Experiment, cpus: float, num_busy: int = 0) -> tuple[float, int]:
+def probe(experiment: Experiment, cpus: float, load: Load | None) -> tuple[float, int]:
     """Seconds of a training step for one clip, a median after a warm-up step; and the number of parameters.
 
-    ``num_busy`` threads compute meanwhile: trials that share a machine's cores and memory slow each other down.
+    Threads imitate the other trials of ``load``, which share the machine's cores and memory; none where trials compute
+    on GPUs.
     """
-    device = available_device()
-    threads = torch.get_num_threads()
+    device, threads = available_device(), torch.get_num_threads()
+    num_busy = 0 if load is None or device.type == "cuda" else _num_busy(*load)
     torch.set_num_threads(max(1, int(cpus)))
     try:
         run = Run.start(experiment, device)
@@ -176,6 +155,12 @@ def probe(experiment: Experiment, cpus: float, num_busy: int = 0) -> tuple[float
     finally:
         torch.set_num_threads(threads)
     return seconds / num_clips, sum(parameter.numel() for parameter in run.model.parameters())
+
+
+def _num_busy(concurrency: int, cpus_each: float) -> int:
+    """The threads of a machine's other trials, and one for the driver, the transfer to MLflow and the next clips."""
+    fitting = int(len(os.sched_getaffinity(0)) / max(1.0, cpus_each))
+    return max(0, min(concurrency, fitting) - 1) * max(1, int(cpus_each)) + 1
 
 
 @contextmanager

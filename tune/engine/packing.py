@@ -5,9 +5,6 @@ of a machine. Of the numbers that leave a tenth of the memory free, the one with
 study's folder holds the readings in ``packing.json``.
 """
 
-import hashlib
-import json
-import resource
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,9 +21,9 @@ from fernn.experiment import Experiment
 from fernn.train.loop import train_step
 from fernn.train.run import Run, available_device
 from tune.core.sealing import read_sealed, write_sealed
-from tune.core.study import Cell, Study, StudyError
+from tune.core.study import Cell, Study, StudyError, key_of
 from tune.engine.cost import PATIENCE, blank_batch, probe, probe_of
-from tune.engine.machine import whole_memory
+from tune.engine.machine import peak_memory, whole_memory
 from tune.engine.ray_tune import ship_models
 from tune.engine.trial import is_out_of_memory
 from tune.planning.resources import Hardware, Resources
@@ -39,6 +36,7 @@ MOST_MEMORY = 0.9
 """The share of memory that trials may use; the rest must stay free."""
 ALIKE = 0.98
 """Fewer trials are chosen if they reach this share of the largest number of clips a second."""
+CPU = torch.device("cpu")
 SECONDS, WARM_UP_STEPS = 2.0, 2
 """Duration of a measurement, and the steps before it: the first allocates memory and chooses algorithms."""
 
@@ -90,8 +88,7 @@ def pack(study: Study, cells: Sequence[Cell], resources: Resources, hardware: Ha
 def digest(cell: Cell, possible: Sequence[Layout]) -> str:
     """Twelve hexadecimal digits for everything that the readings depend on: model, code, layouts, kinds of GPU."""
     kinds = sorted(name for name in ray.cluster_resources() if name.startswith("accelerator_type"))
-    facts = [probe_of(cell.experiment).flatten(), cell.config().get("model_source"), possible, kinds]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+    return key_of([probe_of(cell.experiment).flatten(), cell.config().get("model_source"), possible, kinds])
 
 
 def best(label: str, readings: Sequence[Reading]) -> Reading:
@@ -173,11 +170,11 @@ class Prober:
 
     def __init__(self, experiment: Experiment, cpus: float) -> None:
         torch.set_num_threads(max(1, int(cpus)))
-        self.experiment, self.before = experiment, held_memory()
+        self.experiment, self.before = experiment, peak_memory(CPU)
         self.run = Run.start(experiment, available_device())
         self.num_clips = experiment.batch_size
         if self.run.device.type == "cpu":  # a second's work is enough
-            self.num_clips = max(2, min(self.num_clips, int(1 / probe(experiment, cpus)[0])))
+            self.num_clips = max(2, min(self.num_clips, int(1 / probe(experiment, cpus, load=None)[0])))
         self.batch = blank_batch(experiment, self.num_clips)
 
     def work(self, seconds: float, least_steps: int = 1) -> float:
@@ -193,13 +190,8 @@ class Prober:
         if self.run.device.type == "cuda":
             free, total = torch.cuda.mem_get_info()
             return 1 - free / total
-        grown = (held_memory() - self.before) * self.experiment.batch_size / self.num_clips
+        grown = (peak_memory(CPU) - self.before) * self.experiment.batch_size / self.num_clips
         return (self.before + grown) / whole_memory()
-
-
-def held_memory() -> int:
-    """This process's peak memory in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def readings(packing: Packing) -> list[dict[str, Any]]:

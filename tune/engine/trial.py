@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,10 @@ import torch
 from ray import tune
 from torch import Tensor
 
-from data.stream import Corpus, Stream
+from data.stream import Corpus
 from fernn.batch import Batch
 from fernn.equivariance import law_errors
 from fernn.experiment import Split
-from fernn.files.checkpoint import Tensors
 from fernn.train.loop import DivergedError, Row, fit
 from fernn.train.run import Run, available_device
 from fernn.train.task import Predictions
@@ -49,8 +48,8 @@ def trial(point: Mapping[str, Any], *, study: Study, corpus: Corpus, until: int 
     folder = study.cell_folder(cell)
     folder.take_over()
     try:
-        span = Span(until, study.code, initial_weights(study.folder, cell.experiment.model))
-        train(cell, folder, corpus, available_device(), tune.report, span)
+        for row in train(study, cell, folder, corpus, available_device(), until):
+            tune.report(row)
     except DivergedError as error:
         folder.fail(str(error), diverged=True)
     except RuntimeError as error:
@@ -65,44 +64,29 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "ALLOC_FAILED" in text
 
 
-@dataclass(frozen=True)
-class Span:
-    """The part of a cell's training that one trial does."""
-
-    until: int | None = None
-    """The last epoch of the trial; None for the cell's last epoch."""
-    code: str = ""
-    """The id of the record of the code that trains, see :mod:`tune.core.code_record`; empty without one."""
-    initial: Tensors | None = None
-    """Weights with which a new cell begins; None for random weights."""
-
-
 def train(
-    cell: Cell,
-    folder: CellFolder,
-    corpus: Corpus,
-    device: torch.device,
-    report: Callable[[Row], object],
-    span: Span = Span(),
-) -> None:
-    """Train, record and report the epochs that are left; after the last, evaluate and finish the cell.
+    study: Study, cell: Cell, folder: CellFolder, corpus: Corpus, device: torch.device, until: int | None = None
+) -> Iterator[Row]:
+    """Train and record the epochs that are left, and yield their rows; after the last, evaluate and finish the cell.
 
-    Raises DivergedError where the loss is not finite.
+    ``until``: the epoch after which to end, None for the cell's last epoch. Raises DivergedError where the loss is not
+    finite, and StudyError where the study lacks the weights from which the model's training starts.
     """
     experiment = cell.experiment
     reset_peak_memory(device)
     clips = SealedClips(corpus.stream(experiment.data, experiment.batch_size, device), folder)
     run = Run.start(experiment, device)
-    if span.initial is not None:
-        run.model.load_state_dict(span.initial)
-    folder.begin(run, span.code)
+    if (initial := initial_weights(study.folder, experiment.model)) is not None:
+        run.model.load_state_dict(initial)
+    folder.begin(run, study.code)
     folder.add_machine(machine(device))
-    for row in fit(run, clips, span.until):
+    for row in fit(run, clips, until):
         row["time/recorded_at"] = time.time()
         folder.record(row, run)
-        report({**row, f"memory/{device.type}_bytes": peak_memory(device)})
+        yield {**row, f"memory/{device.type}_bytes": peak_memory(device)}
     if run.epoch == experiment.epochs:
-        finish(cell, folder, run, clips)
+        folder.load_best(run)
+        folder.finish(*evaluated(cell, run, clips, folder.history()))
 
 
 def reset_globals(num_threads: int) -> None:
@@ -116,56 +100,32 @@ def reset_globals(num_threads: int) -> None:
     torch.cuda.empty_cache()
 
 
-def finish(cell: Cell, folder: CellFolder, run: Run, clips: SealedClips) -> None:
-    """Evaluate the best epoch's weights on the validation and test clips, and write the cell's result."""
-    folder.load_best(run)
-    evaluation = evaluated(run, clips.opened(COMPLETION))
-    folder.finish(evaluation.table(clips), result(cell, run, folder.history(), evaluation), evaluation.examples)
+Evaluation = tuple[pa.Table, Result, dict[str, Tensor]]
+"""A table with one row a clip: split, id, the clip's facts (KTH: person), and the task's columns (label and logits);
+the cell's result; and example clips and predictions of the first test batch, by name."""
 
 
-@dataclass(frozen=True)
-class Evaluated:
-    """A network's predictions on the validation and test clips, and its law errors."""
-
-    predictions: Mapping[Split, Predictions]
-    examples: dict[str, Tensor]
-    """Example clips and predictions of the first test batch, by name."""
-    law_errors: dict[str, float]
-    """On the first validation batch, see :func:`fernn.equivariance.law_errors`."""
-
-    def table(self, clips: SealedClips) -> pa.Table:
-        """One row a clip: split, id, the clip's facts (KTH: person), and the task's columns (label and logits)."""
-        tables = []
-        for split, predictions in self.predictions.items():
-            ids = predictions.ids
-            columns = {"split": [split] * len(ids), "id": ids} | clips.facts(ids) | predictions.columns()
-            tables.append(pa.table(columns))
-        return pa.concat_tables(tables)
-
-    def metrics(self) -> dict[str, float]:
-        """Every metric by "SPLIT/NAME"."""
-        by_split = {split: predictions.metrics() for split, predictions in self.predictions.items()}
-        return {f"{split}/{name}": value for split, values in by_split.items() for name, value in values.items()}
+def evaluated(cell: Cell, run: Run, clips: SealedClips, rows: list[Row]) -> Evaluation:
+    """The run's network on the validation and test clips, each read once; ``rows`` are those of its training."""
+    opened, first, predictions = clips.opened(COMPLETION), dict[Split, Batch](), dict[Split, Predictions]()
+    for split in EVALUATED:
+        batches = opened.evaluation(split)
+        first[split] = next(batches)
+        predictions[split] = run.predict(chain([first[split]], batches))
+    examples, errors = run.look_at(first["test"]), law_errors(run, first["validation"].clips)
+    tables = []
+    for split, answers in predictions.items():
+        columns = {"split": [split] * len(answers.ids), "id": answers.ids}
+        tables.append(pa.table(columns | clips.facts(answers.ids) | answers.columns()))
+    return pa.concat_tables(tables), result(cell, run, rows, predictions, errors), examples
 
 
-def evaluated(run: Run, clips: Stream) -> Evaluated:
-    """The run's network on the validation and test clips, each read once."""
-    first: list[Batch] = []
-    predictions = {split: run.predict(keep_first(clips.evaluation(split), first)) for split in EVALUATED}
-    return Evaluated(predictions, run.look_at(first[-1]), law_errors(run, first[0].clips))
-
-
-def keep_first(batches: Iterable[Batch], first: list[Batch]) -> Iterator[Batch]:
-    """The batches; the first one is also appended to ``first``."""
-    for number, batch in enumerate(batches):
-        if number == 0:
-            first.append(batch)
-        yield batch
-
-
-def result(cell: Cell, run: Run, rows: list[Row], evaluation: Evaluated) -> Result:
-    """The cell's result from its rows and the evaluation of its best weights."""
-    metrics = evaluation.metrics()
+def result(
+    cell: Cell, run: Run, rows: list[Row], predictions: Mapping[Split, Predictions], errors: dict[str, float]
+) -> Result:
+    """The cell's result from its rows, and from the predictions and law errors of its best weights."""
+    by_split = {split: answers.metrics() for split, answers in predictions.items()}
+    metrics = {f"{split}/{name}": value for split, values in by_split.items() for name, value in values.items()}
     return Result(
         key=cell.key,
         epochs=run.epoch,
@@ -173,7 +133,7 @@ def result(cell: Cell, run: Run, rows: list[Row], evaluation: Evaluated) -> Resu
         num_parameters=sum(parameter.numel() for parameter in run.model.parameters()),
         metrics=metrics,
         metrics_sha256=Training(rows, metrics).sha256,
-        law_errors=evaluation.law_errors,
+        law_errors=errors,
         peak_memory_bytes=peak_memory(run.device),
         train_seconds=sum(row["time/train_seconds"] for row in rows),
         validation_seconds=sum(row["time/validation_seconds"] for row in rows),

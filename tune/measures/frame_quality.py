@@ -16,9 +16,9 @@ from fernn.metrics.frame_quality import FIRST, Perceptual
 from fernn.models.noether import NoetherConfig
 from fernn.models.noether.tailoring import InnerSteps
 from tune.analysis.plotting import ReportFigure, file_name, png
-from tune.analysis.report_table import ReportTable
 from tune.analysis.results import ModelRow
 from tune.core.cell_folder import CellFolder
+from tune.core.console import ReportTable
 from tune.core.given_weights import read_weights
 from tune.core.study import Cell, Study, StudyError
 from tune.measures.measure import Measure, Results, RunRecord

@@ -7,6 +7,7 @@ sequences with the frames predicted.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from matplotlib.figure import Figure
 
@@ -18,9 +19,8 @@ from fernn.train.prediction import FrameErrors
 from fernn.train.run import Run
 from fernn.train.task import ERROR
 from tune.analysis.plotting import ReportFigure, draw_band, finish_axes, one_panel, png, rollout_figure, titled
-from tune.analysis.report_table import ReportTable, csv_text
+from tune.core.console import ReportTable, csv_text
 from tune.core.study import Cell, Study, StudyError
-from tune.engine.trial import keep_first
 from tune.measures.measure import Advance, CellMeasurement, Measure, MeasuredRow, Point, Results, RunRecord
 from tune.measures.result_file import Document
 
@@ -54,12 +54,13 @@ class LengthMeasurement(CellMeasurement):
 
     def take(self, run: Run, corpus: Corpus, advance: Advance) -> tuple[Document, Tensors | None]:
         """Errors (n, horizon) become a mean and a deviation (horizon,)."""
-        first: list[Batch] = []
-        predictions = run.predict(keep_first(_counted(self.opened(run, corpus), advance), first))
+        batches = _counted(self.opened(run, corpus), advance)
+        first = next(batches)
+        predictions = run.predict(chain([first], batches))
         assert isinstance(predictions, FrameErrors)
         errors = predictions.errors.double()
         mean, deviation = errors.mean(dim=0).tolist(), errors.std(dim=0, correction=0).tolist()
-        return {"mean": mean, "deviation": deviation, "num_sequences": len(errors)}, run.look_at(first[0])
+        return {"mean": mean, "deviation": deviation, "num_sequences": len(errors)}, run.look_at(first)
 
 
 def _counted(clips: Stream, advance: Advance) -> Iterator[Batch]:

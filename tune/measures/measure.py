@@ -19,10 +19,10 @@ from fernn.config import DataConfig, TaskName
 from fernn.files.checkpoint import Tensors
 from fernn.train.run import Run, available_device
 from tune.analysis.plotting import ReportFigure, file_name
-from tune.analysis.report_table import ReportTable
 from tune.analysis.results import ModelRow
 from tune.analysis.statistics import mean_and_deviation
 from tune.core.cell_folder import CellFolder
+from tune.core.console import ReportTable
 from tune.core.study import Cell, Study
 from tune.core.test_access import SealedClips
 from tune.engine.machine import machine

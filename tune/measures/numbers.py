@@ -13,7 +13,7 @@ from data.stream import Corpus, Stream
 from fernn.files.checkpoint import Tensors
 from fernn.train.run import Run
 from tune.analysis.plotting import ReportFigure
-from tune.analysis.report_table import ReportTable
+from tune.core.console import ReportTable
 from tune.core.study import Cell, Study
 from tune.measures.measure import Advance, CellMeasurement, Measure, MeasuredRow, Point, Results, RunRecord, S
 from tune.measures.result_file import Document

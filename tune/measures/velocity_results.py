@@ -30,7 +30,7 @@ from tune.analysis.plotting import (
     png,
     titled,
 )
-from tune.analysis.report_table import ReportTable, csv_text
+from tune.core.console import ReportTable, csv_text
 from tune.core.study import Cell, Study
 from tune.measures.measure import MeasuredRow, Point, Results, RunRecord
 from tune.measures.result_file import Document

@@ -10,7 +10,7 @@ from data.bucket import at_hand, is_bucket
 from data.errors import DownloadError
 from data.files import full_path
 from data.manifest import MANIFEST, Manifest
-from data.registry import data_set, read_corpus
+from data.registry import data_set
 from data.stream import Corpus
 from data.terminal import say
 from fernn.config import DataConfig, nearest
@@ -36,7 +36,7 @@ class Planned:
     def corpus(self) -> Corpus:
         """The prepared clips."""
         assert self.manifest is not None
-        return read_corpus(self.study.cells[0].experiment.data, self.home, self.manifest)
+        return data_set(self.study.cells[0].experiment.data.name).read(self.home, self.manifest)
 
     def num_clips(self, data: DataConfig) -> Mapping[str, int]:
         """The number of clips of each split, as prepared or as in the whole data set."""

@@ -8,9 +8,9 @@ from markupsafe import Markup, escape
 
 from tune.analysis.plotting import ReportFigure, svg
 from tune.analysis.published import deviations
-from tune.analysis.report_table import ReportTable
 from tune.analysis.significance import comparisons
 from tune.analysis.statistics import LEVEL
+from tune.core.console import ReportTable
 from tune.reporting.table import Table, marks
 
 INK, PAPER = re.compile(r"#000000\b"), re.compile(r"#ffffff\b")

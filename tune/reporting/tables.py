@@ -1,6 +1,7 @@
 """The tables of a report: results, comparisons, equivariance and cost; scores of velocity fields and videos."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -11,10 +12,10 @@ from fernn.flows.field_symmetries import SHIFTS
 from fernn.train.fields import DOMAIN
 from fernn.train.task import Metric
 from tune.analysis.literature import RANGE
-from tune.analysis.report_table import UNKNOWN, ReportTable, Row
 from tune.analysis.results import TITLES, Curves, Fields, ModelRow, field_scores, frame_curves
 from tune.analysis.significance import against_published, comparisons, interval_over_persons, selection_on_test
 from tune.analysis.statistics import mean_and_deviation, verdict_rule
+from tune.core.console import UNKNOWN, ReportTable, Row
 from tune.core.result import Result
 from tune.core.study import Study
 from tune.reporting.table import Table, columns, imported_row_cells, row_cells
@@ -242,10 +243,9 @@ def literature_tables(table: Table) -> list[ReportTable]:
     published = None if search is None else search.literature
     if search is None or published is None or study.cells[0].experiment.data.name != search.base.data.name:
         return []
-    remarks = list(published.remarks)
-    if published.needs_real_data:
-        if study.demo or study.stand_in or study.partial:
-            return []
-        departures = f"This study departs from the published setting: {'; '.join(table.obstacles)}."
-        remarks += [departures] if table.obstacles else []
-    return [ReportTable(published.name, published.title, published.header, published.rows, remarks)]
+    if not published.needs_real_data:
+        return [published]
+    if study.demo or study.stand_in or study.partial:
+        return []
+    departures = [f"This study departs from the published setting: {'; '.join(table.obstacles)}."]
+    return [replace(published, remarks=[*published.remarks, *(departures if table.obstacles else [])])]

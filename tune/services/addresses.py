@@ -212,10 +212,7 @@ def _speaks_tls(parts: SplitResult) -> bool:
 
 
 def _is_mlflow(uri: str) -> bool:
-    """Whether MLflow's API answers; raises StudyError where it rejects the login or the host name.
-
-    Other errors of a server, such as a timeout, are no fault of the address and are ignored here.
-    """
+    """Whether MLflow's API answers; raises StudyError where it rejects the login or the host name."""
     from mlflow.exceptions import MlflowException
 
     from tune.services.mlflow_client import MlflowClient  # takes seconds to import
@@ -225,23 +222,16 @@ def _is_mlflow(uri: str) -> bool:
     except MlflowException as error:
         text = str(error)
         if "Invalid Host header" in text:  # MLflow's error code is that of a rejected login
-            raise StudyError(_host_refusal(urlsplit(uri).netloc.rpartition("@")[2])) from error
+            host = urlsplit(uri).netloc.rpartition("@")[2]
+            raise StudyError(
+                f"--tracking-uri must have a host name that the server allows, it does not allow {host}: start it with "
+                f"mlflow server --allowed-hosts {host}"
+            ) from error
         if error.error_code in DENIED:
-            raise StudyError(_login_refusal(uri, DENIED[error.error_code])) from error
-        is_other = any(f"error code {status} " in text for status in (404, 405, 501))
+            raise StudyError(
+                f"--tracking-uri must be a server that lets this user in, {uri} does not ({DENIED[error.error_code]}): "
+                f"the environment variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD hold the login"
+            ) from error
+        is_other = any(f"error code {status} " in text for status in (404, 405, 501))  # a timeout is no other server
         return not is_other and "not in a valid JSON format" not in text
     return True
-
-
-def _login_refusal(uri: str, status: int) -> str:
-    return (
-        f"--tracking-uri must be a server that lets this user in, {uri} does not ({status}): the environment "
-        f"variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD hold the login"
-    )
-
-
-def _host_refusal(host: str) -> str:
-    return (
-        f"--tracking-uri must have a host name that the server allows, it does not allow {host}: start it with "
-        f"mlflow server --allowed-hosts {host}"
-    )

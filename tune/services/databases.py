@@ -42,6 +42,8 @@ class Package:
 
     name: str
     option: str
+    upgrade: str
+    """The package's command that upgrades a database, without the address."""
     migrations: str
     first_tables: str
     """The module of the tables that exist before the schema has a version."""
@@ -62,20 +64,29 @@ class Package:
 
 
 MLFLOW = Package(
-    "MLflow", "--tracking-uri", "mlflow.store.db_migrations", "mlflow.store.tracking.dbmodels.initial_models", "Base"
+    "MLflow",
+    "--tracking-uri",
+    "mlflow db upgrade",
+    "mlflow.store.db_migrations",
+    "mlflow.store.tracking.dbmodels.initial_models",
+    "Base",
 )
 OPTUNA = Package(
-    "Optuna", "--optuna-storage", "optuna.storages._rdb.alembic", "optuna.storages._rdb.models", "BaseModel"
+    "Optuna",
+    "--optuna-storage",
+    "optuna storage upgrade --storage",
+    "optuna.storages._rdb.alembic",
+    "optuna.storages._rdb.models",
+    "BaseModel",
 )
 
 
 WAYS_OUT: dict[Condition, str] = {
     "damaged": "python tune/sync.py --study {study} creates it again, and keeps the damaged file under another name",
-    "foreign": "it is not changed; name {package}'s database with {option}",
-    "locked": "end that program, or let the search try again; python tune/sync.py --study {study} also brings it up to "
-    "date",
-    "older": "python tune/sync.py --study {study} brings it to this version",
-    "newer": "install that version of {package}, then python tune/sync.py --study {study}",
+    "foreign": "it is not changed; name {package.name}'s database with {package.option}",
+    "locked": "end that program; the search tries again, and python tune/sync.py --study {study} brings it up to date",
+    "older": "python tune/sync.py --study {study} brings a file to this version; a server: {package.upgrade} URL",
+    "newer": "install that version of {package.name}, then python tune/sync.py --study {study}",
     "unwritable": "allow writing, then python tune/sync.py --study {study}",
     "full": "make room, then python tune/sync.py --study {study}",
     "away": "python tune/sync.py --study {study} brings it up to date when it can be used",
@@ -92,7 +103,7 @@ class ViewError(ConnectionError):
 
     def way_out(self, study: str) -> str:
         """What to do for the view of a study."""
-        return WAYS_OUT[self.condition].format(study=study, package=self.package.name, option=self.package.option)
+        return WAYS_OUT[self.condition].format(study=study, package=self.package)
 
 
 def sqlite_file(uri: str) -> Path | None:

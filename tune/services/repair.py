@@ -108,30 +108,22 @@ def upgrade_file(package: Package, file: Path, error: ViewError) -> Path:
 
 
 def replace_file(file: Path, word: str, fill: Callable[[Path], None]) -> Path:
-    """Put a database that ``fill`` makes at another path in the file's place; the old file's new path, with the word.
+    """Put a database that ``fill`` makes at another path in the file's place; the old file's new path.
 
-    Where ``fill`` fails, nothing changes.
+    That has the word and the time in its name, as those of the side files. Where ``fill`` fails, nothing changes.
     """
-    new = unused_name(file, "renewing")
+    new, old = unused_name(file, "renewing"), unused_name(file, word)
     try:
         fill(new)
-        moved_to = move_aside(file, word)
+        for ending in (*SIDE_FILES, ""):
+            part = file.with_name(file.name + ending)
+            if os.path.lexists(part):
+                part.rename(old.with_name(old.name + ending))
         new.rename(file)
     finally:
         for ending in ("", *SIDE_FILES):
             new.with_name(new.name + ending).unlink(missing_ok=True)
-    return moved_to
-
-
-def move_aside(file: Path, reason: str) -> Path:
-    """Rename a database and its side files; the new path, which contains the reason and the time."""
-    target = unused_name(file, reason)
-    for ending in SIDE_FILES:
-        side_file = file.with_name(file.name + ending)
-        if os.path.lexists(side_file):
-            side_file.rename(target.with_name(target.name + ending))
-    file.rename(target)
-    return target
+    return old
 
 
 def unused_name(file: Path, word: str) -> Path:

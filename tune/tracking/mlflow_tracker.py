@@ -13,9 +13,9 @@ from mlflow.entities import Experiment, Metric, Run
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from tune.analysis.plotting import marks, png, rollout_figure, test_figure
-from tune.analysis.report_table import bullets
 from tune.analysis.results import ModelRow, test_predictions
 from tune.core.cell_folder import BEST, CellFolder
+from tune.core.console import bullets
 from tune.core.identity import ID, OWNER, OWNER_ID, PLACE, is_view_of, owner_tags, require_no_copy
 from tune.core.result import Result
 from tune.core.study import Cell, Study, StudyError
@@ -124,7 +124,7 @@ class Tracker:
         label, experiment, data = self.study.model_label(cell), cell.experiment, dataset(self.study, cell)
         lr, node = f"{experiment.optim.lr:g}", f"cell/{cell.key}"
         name = f"seed{experiment.seed} · lr{lr} · {label}"  # the seed first: lists of runs cut the end of a name
-        if self.tree.is_named(name, but=node):
+        if any(run.info.run_name == name for other, run in self.tree.runs.items() if other != node):
             name += f" · {experiment.epochs} epochs"
         names = {"study": self.study.name, f"model/{label}": label, f"lr/{label}/{lr}": f"lr{lr} · {label}"}
         run: Run | None = None
@@ -196,7 +196,7 @@ class Tracker:
             metric, node, note = row.metric, f"model/{row.label}", ui_views.model_note(self.study, row)
             register(self.client, self.study, row, self.tree.read(f"cell/{row.best.key}").info.run_id, note)
             spread = metric.spread(row.test, row.test_deviation)
-            self.tree.set_tags(node, {MLFLOW_RUN_NOTE: note, ui_views.spread_tag(metric): spread})
+            self.tree.set_tags(node, {MLFLOW_RUN_NOTE: note, f"test {metric.name}": spread})
             self.tree.set_metrics(node, row.summary(), *moment)
             for lr, value in row.validation_by_lr.items():
                 mean = {f"validation/{metric.name}_mean": value}

@@ -38,10 +38,6 @@ class RunTree:
         self.runs[node] = self.client.get_run(self.runs[node].info.run_id)
         return self.runs[node]
 
-    def is_named(self, name: str, but: str) -> bool:
-        """Whether a run has that name, except the run of one node."""
-        return any(run.info.run_name == name for node, run in self.runs.items() if node != but)
-
     def open(self, node: str, name: str, data: Dataset, parent: Run | None = None, params: Sequence[Param] = ()) -> Run:
         """The node's run. It is searched before it is created, since a failing server may have created a part of it."""
         run = self.runs.get(node) or next(runs_of(self.client, self.experiment_id, f"tags.`{NODE}` = '{node}'"), None)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from fernn.train.task import ACCURACY, Metric
-from tune.analysis.report_table import bullets, grid
 from tune.analysis.results import ModelRow
+from tune.core.console import bullets, grid
 from tune.core.study import Cell, Study
 from tune.reporting.table import columns, law_breaches, mark_lines, marks, notes, row_cells
 from tune.tracking.run_tree import NODE
@@ -77,11 +77,6 @@ def color(line: str) -> int:
     return (low | high << 8) % NUM_COLORS
 
 
-def spread_tag(metric: Metric) -> str:
-    """The tag with a model's test result as mean ± deviation."""
-    return f"test {metric.name}"
-
-
 def view_tags(study: Study, rows: Sequence[ModelRow], stamp: int) -> dict[str, str]:
     """The experiment's tags for the views; ``stamp`` is the time of the last finished cell, in milliseconds."""
     mark = f" ({marks(study)})" if marks(study) else ""
@@ -100,7 +95,7 @@ def view_tags(study: Study, rows: Sequence[ModelRow], stamp: int) -> dict[str, s
 def models_state(study: Study) -> dict[str, Any]:
     """A table of the models' runs, the best first."""
     name = study.metric.name
-    widths = {f"tags.`{spread_tag(study.metric)}`": 130} | ({f"tags.`{MARKS}`": 75} if marks(study) else {})
+    widths = {f"tags.`test {name}`": 130} | ({f"tags.`{MARKS}`": 75} if marks(study) else {})
     numbers = {"num_seeds": 90, "lr": 70, f"test/{name}_mean": 140, f"test/{name}_deviation": 160}
     widths |= {f"metrics.`{number}`": width for number, width in numbers.items()}
     return {

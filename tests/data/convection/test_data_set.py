@@ -6,7 +6,7 @@ import pytest
 from data.convection.data_set import CONVECTION, MADE_CONVECTION
 from data.convection.prepare import folder_of, prepare
 from data.errors import DataError
-from data.registry import data_set, read_corpus
+from data.registry import data_set
 from fernn.config import data_config
 
 
@@ -28,7 +28,7 @@ def test_windows_of_a_domain_test_are_counted_where_there_is_one():
 def test_squares_are_streamed_standardised_by_the_training_frames_alone(two_cpus, file, solved, tmp_path):
     data = data_config("convection").override({"size": 4, "num_frames": 2, "input_frames": 1})
     manifest = prepare(tmp_path / "out", files=file, size=4)
-    stream = read_corpus(data, folder_of(tmp_path / "out", 4), manifest).stream(data, 64)
+    stream = data_set(data.name).read(folder_of(tmp_path / "out", 4), manifest).stream(data, 64)
     training = solved[:7, :, ::4, ::4].astype(np.float64)  # 60 % of 12 frames
     assert stream.moments == pytest.approx((training.mean(), training.std()))
     (batch,) = stream.evaluation("validation")

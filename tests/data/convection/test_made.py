@@ -11,7 +11,7 @@ from data.convection.published import divergence
 from data.convection.solver import Layer, State
 from data.errors import DataError
 from data.fields.schema import read_tiles
-from data.registry import data_set, read_corpus
+from data.registry import data_set
 from fernn.config import MadeConvectionConfig, data_config
 
 
@@ -24,7 +24,7 @@ def test_fields_become_squares_with_the_solvers_settings_and_heat_transport(two_
     assert json.loads(manifest.details["config"])["rayleigh"] == 2e4
     assert set(manifest.details["nusselt"]) == set(WAYS) and 2 < manifest.details["nusselt"]["bottom"] < 5
     assert made.prepare(tmp_path, layer_config) == manifest
-    stream = read_corpus(layer_config, folder, manifest).stream(layer_config, 8)
+    stream = data_set(layer_config.name).read(folder, manifest).stream(layer_config, 8)
     counts = data_set("made-convection").num_clips(layer_config, None, False)  # before anything is solved for
     assert counts == {split: stream.num_clips(split) for split in counts}
     (batch,) = stream.evaluation("validation")

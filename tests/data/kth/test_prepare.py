@@ -306,7 +306,7 @@ def test_real_videos_are_prepared_and_marked_partial(real_videos, tmp_path):
     found = {path.name.removesuffix("_uncomp.avi") for path in real_videos.glob("*_uncomp.avi")}
     annotated = read_annotation(real_videos / "00sequences.txt")
     assert (manifest.dataset, manifest.demo) == ("kth", False)
-    assert set(manifest.missing) == {video.name for video in annotated if not video.missing} - found
+    assert set(manifest.missing) == {video.name for video in annotated if video.ranges} - found
     assert manifest.partial == bool(manifest.missing)
     assert manifest.skipped == () and manifest.details["clipped"] == {}
     assert manifest.num_clips == sum(video.name in found for video, _ in clips_of(annotated))

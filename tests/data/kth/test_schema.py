@@ -3,7 +3,8 @@ from itertools import combinations
 import pytest
 
 from data.kth.annotations import read_annotation
-from data.kth.schema import content_hash, count_by_split, split_of
+from data.kth.schema import HASHED, count_by_split, split_of
+from data.preparing.frames import content_hash
 from fernn.config.kth import PERSONS
 from tests.data.kth.published import PUBLISHED, clips_of
 
@@ -49,15 +50,15 @@ ROWS = [ROW, OTHER]
 
 def test_the_content_hash_covers_data_set_size_order_and_every_clip():
     changes = ({"id": "x"}, {"label": 1}, {"first": 0}, {"last": 99}, {"num_frames": 99}, {"sha256": "x"})
-    changed = [content_hash("kth", 32, [ROW | change, OTHER]) for change in changes]
+    changed = [content_hash("kth 32", [ROW | change, OTHER], HASHED) for change in changes]
     others = [
-        content_hash("kth-demo", 32, ROWS),
-        content_hash("kth", 64, ROWS),
-        content_hash("kth", 32, ROWS[::-1]),
+        content_hash("kth-demo 32", ROWS, HASHED),
+        content_hash("kth 64", ROWS, HASHED),
+        content_hash("kth 32", ROWS[::-1], HASHED),
     ]
-    assert len({content_hash("kth", 32, ROWS), *changed, *others}) == 1 + len(changed) + len(others)
+    assert len({content_hash("kth 32", ROWS, HASHED), *changed, *others}) == 1 + len(changed) + len(others)
 
 
 def test_the_content_hash_is_the_same_on_every_machine():
     expected = "e5c0fbd58a90a3b63f79ebb9c28e08a2356dcaef2ea5b7768c7e3bbaba55c36e"
-    assert content_hash("kth", 32, [ROW | {"sha256": "0" * 64}]) == expected
+    assert content_hash("kth 32", [ROW | {"sha256": "0" * 64}], HASHED) == expected

@@ -6,7 +6,6 @@ import numpy as np
 import xarray as xr
 
 from data.fields.schema import breaks_of, read_tiles
-from data.fields.stream import read_fields
 from data.manifest import Manifest
 from data.ocean.account import masked_at_times, spelled
 from data.ocean.levels import Choice
@@ -42,7 +41,7 @@ def test_no_window_spans_a_gap_and_the_search_counts_the_same(sea, tmp_path, two
     kept = np.delete(days, 30)
     (tile,) = read_tiles(folder_of(tmp_path / "out", 4), manifest)
     assert tile.breaks == (13, 30, 48) and breaks_of(manifest) == {"atlantic/0/0": (13, 30, 48)}
-    stream = read_fields(folder_of(tmp_path / "out", 4), manifest).stream(DATA, 8)
+    stream = data_set("ocean").read(folder_of(tmp_path / "out", 4), manifest).stream(DATA, 8)
     for split, mine in stream.windows.items():
         for _, start in mine:
             assert np.diff(kept[start : start + 4]).tolist() == [1, 1, 1], split

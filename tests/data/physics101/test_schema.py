@@ -1,8 +1,7 @@
 """The ramp's clips are split by clip and by object, and their hash is of their content."""
 
 from data.physics101.prepare import PUBLISHED_CLIPS
-from data.physics101.schema import content_hash, count_by_split, object_of, split_by
-from fernn.config import RampConfig
+from data.physics101.schema import count_by_split, object_of, split_by
 
 
 def test_splits_have_the_published_sizes_and_objects_are_held_out_whole():
@@ -13,16 +12,3 @@ def test_splits_have_the_published_sizes_and_objects_are_held_out_whole():
     held = {split: {object_of(name) for name in names if splits[name] == split} for split in PUBLISHED_CLIPS}
     assert not held["train"] & held["test"] and not held["validation"] & (held["train"] | held["test"])
     assert 78 <= count_by_split(names, "object")["test"] < 78 + 9
-
-
-def test_the_content_hash_covers_names_frames_size_and_step():
-    rows = [{"id": "a/20_01/1", "sha256": "0"}, {"id": "b/20_01/1", "sha256": "1"}]
-    contents = {
-        content_hash("physics101", RampConfig(), rows),
-        content_hash("physics101-demo", RampConfig(), rows),
-        content_hash("physics101", RampConfig(size=16), rows),
-        content_hash("physics101", RampConfig(frame_step=1), rows),
-        content_hash("physics101", RampConfig(), rows[::-1]),
-        content_hash("physics101", RampConfig(), [rows[0], rows[1] | {"sha256": "2"}]),
-    }
-    assert len(contents) == 6

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from data.errors import DataError
-from data.physics101.prepare import num_clips
+from data.physics101.data_set import PHYSICS101
 from data.physics101.schema import object_of
 from fernn.config import RampConfig
 
@@ -34,7 +34,9 @@ def test_every_training_clip_comes_once_an_epoch_in_its_order_and_mirrored_by_na
     middle = corpus.frames[corpus.offsets[place] + 9 : corpus.offsets[place] + 14]
     assert np.array_equal(test.clips[0].permute(0, 2, 3, 1).numpy(), middle)
     assert len(set(test.labels.tolist())) == 2 and stream.facts(test.ids)["object"] == list(map(object_of, test.ids))
-    assert num_clips(ramp, manifest) == {split: stream.num_clips(split) for split in ("train", "validation", "test")}
+    assert PHYSICS101.num_clips(ramp, manifest, False) == {
+        split: stream.num_clips(split) for split in ("train", "validation", "test")
+    }
     with pytest.raises(DataError, match="slide by themselves"):
         stream.evaluation("test", (0, 1))
     with pytest.raises(DataError, match="the train split has no clips: the data has 0 videos of 25 frames or more"):

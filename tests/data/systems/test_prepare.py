@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from data.errors import DataError
-from data.registry import data_set, read_corpus
+from data.registry import data_set
 from data.systems.dynamics import draw_starts
 from data.systems.prepare import folder_of, observed, prepare
 from fernn.config import data_config
@@ -28,7 +28,7 @@ def test_a_prepared_folder_depends_on_the_config_alone_and_gives_its_batches(two
     assert prepare(tmp_path / "a", data) == manifest and prepare(tmp_path / "b", data).hash == manifest.hash
     assert folder_of(tmp_path, data) != folder_of(tmp_path, data.override({"noise": 0.1}))
     assert folder_of(tmp_path, data) == folder_of(tmp_path, data.override({"passes": 9}))
-    stream = read_corpus(data, folder_of(tmp_path / "a", data), manifest).stream(data, 4)
+    stream = data_set(data.name).read(folder_of(tmp_path / "a", data), manifest).stream(data, 4)
     (test,) = stream.evaluation("test")
     assert test.clips.shape == (4, 6, 2, 1, 1) and test.ids == ["test-0", "test-1", "test-2", "test-3"]
     starts = draw_starts(data.name, 4, generator("states", data.name, "test"))

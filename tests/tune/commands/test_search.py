@@ -11,7 +11,7 @@ from tests.support.stored_study import finish_cell, planned_study
 from tune.commands.search import estimated_cost, measured_resources, refuse, warn_of_damage
 from tune.core.cell_folder import LAST
 from tune.core.study import StudyError
-from tune.engine.cost import NoMachineError
+from tune.engine.cost import Cost, NoMachineError, Pace
 from tune.planning.options import Cluster, Options
 from tune.planning.resources import Resources
 
@@ -127,6 +127,15 @@ def test_a_cost_that_cannot_be_measured_is_said(tmp_path, monkeypatch, capsys):
     planned = SimpleNamespace(study=planned_study(tmp_path / "s", SPACE), num_clips=None)
     assert estimated_cost(planned, Resources(), Options()) is None
     assert "what the search costs is not known: no machine is free" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("of_an_hour", "price"), [(None, None), (2.5, 10.0)])
+def test_gpu_hours_have_a_price_where_that_of_an_hour_is_given(of_an_hour, price, tmp_path, monkeypatch):
+    monkeypatch.setattr("tune.commands.search.cost_of", lambda *_: Cost(60.0, 4.0, 1, 100, Pace()))
+    monkeypatch.setattr("tune.commands.search.hardware", lambda: None)
+    planned = SimpleNamespace(study=planned_study(tmp_path / "s", SPACE), num_clips=None)
+    options = Options(cluster=Cluster(price_per_gpu_hour=of_an_hour))
+    assert estimated_cost(planned, Resources(), options).price == price
 
 
 def test_damaged_files_of_cells_to_train_are_named_with_the_epoch_that_is_left(tmp_path):

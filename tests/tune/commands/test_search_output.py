@@ -54,7 +54,7 @@ def test_a_cost_has_gpu_hours_and_a_price_where_there_are_any():
     assert describe_cost(Cost(7200.0, 0.0, 2, 3_000_000, Pace())) == (
         "about 2.0 h with 2 at once (from probed steps of each model), 3.0 MB of checkpoints"
     )
-    assert ", 1.5 GPU-hours, a price of 3.00, " in describe_cost(Cost(60.0, 1.5, 1, 1, Pace(), 2.0))
+    assert ", 1.5 GPU-hours, a price of 3.00, " in describe_cost(Cost(60.0, 1.5, 1, 1, Pace(), 3.0))
 
 
 def test_data_is_named_with_its_marks_or_with_what_comes_first(tmp_path):

@@ -55,7 +55,7 @@ def test_a_database_is_read_and_must_have_the_installed_versions_schema(tmp_path
     assert "not there yet" in services.optuna(Records(storage=str(tmp_path))).text and not file.exists()
     optuna.storages.RDBStorage(f"sqlite:///{file}").engine.dispose()
     assert "of the installed version" in services.optuna(Records(storage=str(tmp_path))).text
-    for revision, way_out in (("v2.6.0.a", "python tune/sync.py --study NAME"), ("zzz", "install that version")):
+    for revision, way_out in (("v2.6.0.a", "optuna storage upgrade"), ("zzz", "install that version")):
         with sqlite3.connect(file) as connection:
             connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
         connection.close()

@@ -1,4 +1,4 @@
-"""What is printed and stored holds no password."""
+"""What is printed and stored holds no password; tables of a report as texts, as CSV, and as Markdown."""
 
 import io
 import json
@@ -7,10 +7,11 @@ import pytest
 from rich.console import Console
 
 from tune.commands.search_output import EventOutput, TextOutput
-from tune.core.console import masked
+from tune.core.console import ReportTable, bullets, cell_text, csv_text, fenced, grid, masked
 from tune.core.study import StudyError
 
 SECRET = "hunter2"
+TABLE = ReportTable("name", "Title", ("model", "clips", "error"), [("a|b", 1234, 0.12345), ("c", None, 2.0)])
 
 
 @pytest.mark.parametrize(
@@ -40,3 +41,21 @@ def test_neither_people_nor_programs_are_told_a_password():
     assert TextOutput(Console(file=out)).refused(error) == EventOutput(lines).refused(error) == 2
     assert json.loads(lines.getvalue())["reason"].endswith("http://***@host does not")
     assert SECRET not in out.getvalue() + lines.getvalue() and "***@host" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(None, "–"), (0.123456, "0.123"), (1234567, "1,234,567"), ("as it is", "as it is"), (0, "0")]
+)
+def test_a_value_is_short_in_a_table(value, shown):
+    assert cell_text(value) == shown
+
+
+def test_a_csv_has_all_digits_and_the_marks_in_each_row():
+    assert TABLE.texts() == [["a|b", "1,234", "0.123"], ["c", "–", "2"]]
+    assert TABLE.csv_text("DEMO") == "marks,model,clips,error\nDEMO,a|b,1234,0.12345\nDEMO,c,,2.0\n"
+    assert csv_text([('a "quoted", value', 1)]) == '"a ""quoted"", value",1\n'
+
+
+def test_markdown_keeps_a_cells_bar_inside_its_cell():
+    assert grid(("a", "b"), [("x|y", "z")]) == "| a | b |\n| --- | --- |\n| x\\|y | z |"
+    assert bullets(["one", "two"]) == "- one\n- two" and fenced(["ls"]) == "```\nls\n```"

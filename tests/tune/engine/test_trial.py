@@ -7,7 +7,7 @@ import torch
 from fernn.train.run import Run
 from tests.support import tiny
 from tests.support.tiny import results, study_in
-from tune.engine.trial import Span, is_out_of_memory, keep_first, reset_globals, train
+from tune.engine.trial import is_out_of_memory, reset_globals, train
 
 
 def test_memory_that_runs_out_is_known_by_its_words():
@@ -30,24 +30,24 @@ def cell_in(tmp_path):
 def test_a_cell_in_two_trials_ends_as_in_one(cell_in):
     footage, cpu, reported = tiny.footage(), torch.device("cpu"), []
     whole, cell, folder = cell_in("whole")
-    train(cell, folder, footage, cpu, reported.append)
+    reported += train(whole, cell, folder, footage, cpu)
     assert [row["epoch"] for row in reported] == [1, 2] and "memory/cpu_bytes" in reported[0]
     halves, cell, folder = cell_in("halves")
-    train(cell, folder, footage, cpu, reported.append, Span(until=1))
+    assert len(list(train(halves, cell, folder, footage, cpu, until=1))) == 1
     assert folder.done() is None and len(folder.history()) == 1
-    train(cell, halves.cell_folder(cell), footage, cpu, reported.append)
+    assert len(list(train(halves, cell, halves.cell_folder(cell), footage, cpu))) == 1
     assert results(halves) == results(whole)
 
 
-def test_a_trial_begins_with_the_given_weights(cell_in):
+def test_a_trial_begins_with_the_given_weights(cell_in, monkeypatch):
     footage, cpu = tiny.footage(), torch.device("cpu")
     begun = []
     for name, factor in (("random", None), ("zero", 0.0)):
-        _, cell, folder = cell_in(name)
+        study, cell, folder = cell_in(name)
         weights = Run.start(cell.experiment).model.state_dict()
         initial = None if factor is None else {key: tensor * factor for key, tensor in weights.items()}
-        train(cell, folder, footage, cpu, lambda row: None, Span(until=1, initial=initial))
-        begun.append(folder.history()[0]["train/loss"])
+        monkeypatch.setattr("tune.engine.trial.initial_weights", lambda folder, model, initial=initial: initial)
+        begun += [row["train/loss"] for row in train(study, cell, folder, footage, cpu, until=1)]
     assert begun[0] != begun[1]
 
 
@@ -61,8 +61,3 @@ def test_globals_of_an_earlier_trial_are_reset():
         torch.set_grad_enabled(False)
     reset_globals(threads)
     assert drawn[0] == drawn[1] and torch.get_default_dtype() == torch.float32 and torch.is_grad_enabled()
-
-
-def test_the_first_batch_is_kept_and_all_are_passed_on():
-    first = []
-    assert list(keep_first("abc", first)) == ["a", "b", "c"] and first == ["a"]

@@ -14,7 +14,7 @@ from tune.core.folder import Folder
 from tune.core.protocol import save_study
 from tune.core.study import Study, plan_cells
 from tune.core.test_access import SealedClips
-from tune.engine.trial import finish
+from tune.engine.trial import evaluated
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
 TINY = {
@@ -45,7 +45,9 @@ def original(two_cpus, footage, tmp_path_factory):
         run.epoch = run.best_epoch = 1
         row = {"epoch": 1, "validation/accuracy": 0.5, "time/train_seconds": 1.0, "time/validation_seconds": 1.0}
         folder.record({**row, "time/recorded_at": 1.0, "best/epoch": 1, "best/accuracy": 0.5}, run)
-        finish(cell, folder, run, SealedClips(ClipStream(footage, cell.experiment.data, 4), folder))
+        folder.load_best(run)
+        clips = SealedClips(ClipStream(footage, cell.experiment.data, 4), folder)
+        folder.finish(*evaluated(cell, run, clips, folder.history()))
     return made
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.stored_study import finished_study
-from tune.kth_search import PUBLISHED
+from tune.kth_search import SEARCH
 from tune.reporting.html import summary
 from tune.reporting.table import Table
 from tune.reporting.tables import check_text, frames_table, largest_errors, report_tables, scores_table, shifts_table
@@ -55,7 +55,7 @@ def test_published_values_have_a_verdict_and_its_rule(tmp_path):
     whole = Table(study, table.rows, (), table.search, ())  # as if nothing stood against the published values
     found = {one.name: one for one in report_tables(whole)}["table"]
     by_model = {line[0]: dict(zip(found.header, line, strict=True)) for line in found.rows}
-    assert by_model["grnn"]["published"] == f"{PUBLISHED['grnn'].mean:g} ± 0.03"
+    assert by_model["grnn"]["published"] == f"{SEARCH.published['grnn'].mean:g} ± 0.03"
     assert by_model["grnn"]["difference"].startswith("+0.035 [")
     assert by_model["grnn"]["verdict"] == "under-powered"
     assert by_model["3dcnn"]["verdict"] == "none: one seed has no deviation"

@@ -2,12 +2,13 @@
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from tests.support.stored_study import planned_study
 from tune.services.databases import OPTUNA, ViewError
-from tune.services.repair import copied, move_aside, rebuild, ship_repaired, unused_name
+from tune.services.repair import copied, rebuild, replace_file, ship_repaired, unused_name
 
 
 def filled(file, value):
@@ -24,10 +25,10 @@ def number_in(file):
 
 def test_a_file_is_moved_aside_with_its_logs_and_no_name_is_used_twice(tmp_path):
     file = tmp_path / "a.db"
-    for content in (b"one", b"two"):
+    for content in (b"first", b"second"):
         file.write_bytes(content)
         (tmp_path / "a.db-wal").write_bytes(content)
-        moved_to = move_aside(file, "damaged")
+        moved_to = replace_file(file, "damaged", Path.touch)
         assert moved_to.read_bytes() == content == moved_to.with_name(f"{moved_to.name}-wal").read_bytes()
     assert len(list(tmp_path.glob("a.db.damaged-*"))) == 4 and not unused_name(file, "damaged").exists()
 

@@ -59,7 +59,7 @@ def test_a_run_is_opened_once_marked_and_found_by_another_driver(tmp_path):
     tree = RunTree(client, experiment, {"fernn.demo": "True"})
     above = tree.open("study", "s", data)
     run = tree.open("cell/1", "seed0", data, above, fields)
-    assert tree.is_named("seed0", but="study") and not tree.is_named("seed0", but="cell/1")
+    assert {node: opened.info.run_name for node, opened in tree.runs.items()} == {"study": "s", "cell/1": "seed0"}
     for opened in (tree, RunTree(client, experiment, {})):
         assert opened.open("cell/1", "another name", data, above, fields).info.run_id == run.info.run_id
     assert len(list(runs_of(client, experiment))) == 2
