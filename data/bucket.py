@@ -55,6 +55,8 @@ def upload(folder: Path, to: str) -> str:
 
     Raises DataError where the folder is not whole, and where other clips are there already.
     """
+    if not is_bucket(to):
+        raise DataError(f"--to must be the URL of a bucket, as in s3://bucket/kth, got {to!r}")
     manifest, url = Manifest.read(folder).verify(folder), f"{to.rstrip('/')}/{folder.resolve().name}"
     there = manifest_at(url)
     if there is not None and there.hash != manifest.hash:

@@ -74,11 +74,7 @@ def dataset_of(name: str, videos: Path | None) -> str:
 
 
 def render_videos(
-    folder: Path,
-    pattern: str,
-    facts: Mapping[str, Any],
-    videos: Mapping[Path, T],
-    write: Callable[[Path, T], None],
+    folder: Path, pattern: str, facts: Mapping[str, Any], videos: Mapping[Path, T], write: Callable[[Path, T], None]
 ) -> None:
     """Write every video to its path in the folder, which is marked with the facts, unless that is done already.
 
