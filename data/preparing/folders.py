@@ -51,8 +51,7 @@ def ready_in(folder: Path, dataset: str = "", doing: str = "making") -> Manifest
     if not folder.exists():
         return None
     try:
-        manifest = Manifest.read(folder)
-        manifest.verify(folder)
+        manifest = Manifest.read(folder).verify(folder)
     except ManifestError as error:
         say(f"{doing} {folder} again: {error}")
         return None
