@@ -55,8 +55,9 @@ def upload(folder: Path, to: str) -> str:
 
     Raises DataError where the folder is not whole, and where other clips are there already.
     """
-    manifest, url = Manifest.read(folder), f"{to.rstrip('/')}/{folder.resolve().name}"
-    manifest.verify(folder)
+    if not is_bucket(to):
+        raise DataError(f"--to must be the URL of a bucket, as in s3://bucket/kth, got {to!r}")
+    manifest, url = Manifest.read(folder).verify(folder), f"{to.rstrip('/')}/{folder.resolve().name}"
     there = manifest_at(url)
     if there is not None and there.hash != manifest.hash:
         raise DataError(f"{url} holds other clips (hash {there.hash}, these have {manifest.hash}): choose another URL")

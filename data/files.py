@@ -9,7 +9,8 @@ import os
 import re
 import shutil
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,13 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def names_and_bytes(names: Iterable[str], paths: Iterable[Path]) -> str:
+    """A hash over names and the bytes of files, in hexadecimal."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        hashes = list(pool.map(sha256_of, paths))
+    return hashlib.sha256(json.dumps([*names, *hashes]).encode()).hexdigest()
 
 
 def checksum(value: Any) -> int:

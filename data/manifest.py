@@ -98,11 +98,15 @@ class Manifest:
                 f"{source} is not a manifest of format {FORMAT}: {error}; delete its folder, and prepare it again"
             ) from error
 
-    def verify(self, folder: Path) -> None:
-        """Check every file's presence, size and SHA-256; one :class:`ManifestError` names all that differ."""
+    def verify(self, folder: Path) -> "Manifest":
+        """This manifest, after a check of every file's presence, size and SHA-256.
+
+        One :class:`ManifestError` names all that differ.
+        """
         wrong = [problem for file in self.files if (problem := _problem(folder, file))]
         if wrong:
             raise ManifestError(f"{folder} is damaged, prepare it again: {'; '.join(wrong)}")
+        return self
 
 
 def _problem(folder: Path, file: DataFile) -> str:

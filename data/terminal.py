@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import rich.progress as bars
@@ -31,16 +31,10 @@ Options = TypeVar("Options")
 def options_of(kind: type[Options], **how: Any) -> Options:
     """The options that were typed, as ``tyro.cli`` reads them; output is readable from here on.
 
-    Every command begins with it, or with :func:`subcommand_of`.
+    Every command begins with it, or with :func:`begin`.
     """
     begin()
     return tyro.cli(kind, **how)
-
-
-def subcommand_of(commands: Mapping[str, Callable[..., Any]], description: str | None) -> Any:
-    """The options of the subcommand that was typed; output is readable from here on."""
-    begin()
-    return tyro.extras.subcommand_cli_from_dict(dict(commands), description=description)
 
 
 def begin() -> None:
@@ -67,7 +61,9 @@ def plain(sign: str) -> str:
     bare = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
     if bare and sign.isalpha():
         return bare
-    return "".join(f"\\x{ord(one) - 0xDC00:02x}" if "\udc80" <= one <= "\udcff" else ascii(one)[1:-1] for one in sign)
+    return "".join(
+        f"\\x{ord(part) - 0xDC00:02x}" if "\udc80" <= part <= "\udcff" else ascii(part)[1:-1] for part in sign
+    )
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:
@@ -94,11 +90,11 @@ def say(text: str) -> None:
     console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def answer(work: Callable[[], str], errors: tuple[type[Exception], ...] = (ValueError, OSError)) -> int:
-    """Do the work and say what it came to, code 0; where it raises one of the errors, say that, code 2."""
+def answer(work: Callable[[], str]) -> int:
+    """Do the work and say what it came to, code 0; where it raises ValueError or OSError, say that, code 2."""
     try:
         text = work()
-    except errors as error:
+    except (ValueError, OSError) as error:
         say(f"error: {error}")
         return 2
     say(text)

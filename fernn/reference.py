@@ -1,4 +1,8 @@
-"""Networks of published code as networks of this project: FERNN's (akandykeller/FERNN, commit 7def7bc), dynamics."""
+"""Networks of published code as networks of this project.
+
+FERNN's are those of akandykeller/FERNN, commit 7def7bc; the dynamics networks those of Rose-STL-Lab/Equivariant-Net,
+commit e6f4c84, models/model_{noequ,um,mag,scale}.py.
+"""
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,7 +19,7 @@ from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels
 from fernn.layers.convolution import CircularConvolution
 from fernn.layers.steerable import SteerableConvolution, kernel_basis
 from fernn.models.cnn3d import CNN3D
-from fernn.models.dynamics.published import published_dynamics
+from fernn.models.dynamics.config import DYNAMICS, DynamicsConfig, DynamicsNetwork
 from fernn.models.fernn import RecurrentClassifier
 from fernn.models.predictor import SequencePredictor, build_decoder
 
@@ -35,6 +39,8 @@ PREFIXES = {
     "cell.conv_u.": "lift.", "cell.conv_h.": "cell.convolution.", "decoder_conv.": "decoder.",
 }  # fmt: skip
 """The beginnings of published names, and of ours; of kernels that layers share, the first layer's."""
+PUBLISHED = {config.name: config for config in DYNAMICS if config.symmetry != "rotation"}
+"""Without the networks of rotations, whose weights escnn orders, and of which our U-Net halves maps otherwise."""
 
 
 def from_reference(state_dict: Weights, *, task: str, velocities: Velocities = None) -> nn.Module:
@@ -185,3 +191,48 @@ def _need(weights: Weights, name: str) -> Tensor:
 READERS: Mapping[str, Callable[[Weights, Any], nn.Module]] = {
     "kth": _kth, "translating_mnist": _translating, "rotating_mnist": _rotating,
 }  # fmt: skip
+
+
+class PublishedStep(nn.Module):
+    """One step of a network: the field (b, 2, h, w) that follows the frames (b, input_length, 2, h, w)."""
+
+    def __init__(self, network: DynamicsNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.network(frames, horizon=1)[:, 0]
+
+
+def published_dynamics(name: str, weights: Sequence[Tensor], *, kernel_size: int, input_length: int) -> nn.Module:
+    """The network, which maps frames (b, input_length, 2, h, w) to the field (b, 2, h, w) that follows, in eval mode.
+
+    ``weights``: the parameters that the published network uses, in its order and layout (biases of scale layers and
+    batch normalisations beside uniform motion and magnitude are built there and not used). Widths are the published
+    ones. Raises ValueError for an unknown ``name``, and for the first parameter that is missing, too many, or of
+    another shape.
+    """
+    if name not in PUBLISHED:
+        raise ValueError(f"name must be one of {', '.join(PUBLISHED)}, got {name!r}")
+    config = PUBLISHED[name].override({"kernel_size": kernel_size, "input_length": input_length})
+    network = config.build()
+    parameters = list(network.named_parameters())
+    if len(weights) != len(parameters):
+        raise ValueError(f"weights must be the {len(parameters)} parameters of {name}, got {len(weights)}")
+    network.to(weights[0].dtype)
+    for (place, parameter), weight in zip(parameters, weights, strict=True):
+        own = _in_our_layout(config, weight, is_head=parameter is parameters[-1][1])
+        if own.shape != parameter.shape:
+            raise ValueError(
+                f"weights of {name}: {place} must have shape {tuple(parameter.shape)}, got {tuple(own.shape)}"
+            )
+        parameter.data = own.clone()
+    return PublishedStep(network).eval()
+
+
+def _in_our_layout(config: DynamicsConfig, weight: Tensor, is_head: bool) -> Tensor:
+    """A published weight as ours: tiles of blocks have rows and columns exchanged; a scale head reads one level."""
+    if config.symmetry == "scale":
+        return weight[:, 0].flatten(1, 2) if is_head and weight.dim() == 6 else weight
+    is_tiled = config.symmetry in ("uniform-motion", "magnitude") and weight.dim() == 4
+    return torch.transpose(weight, -2, -1) if is_tiled else weight

@@ -22,8 +22,8 @@ from fernn.files.checkpoint import pack
 from fernn.train.run import Run, available_device, to_unit
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.cell_folder import BEST, CellFolder
+from tune.core.clips import SealedClips, address_in, find_data
 from tune.core.code_record import record
-from tune.core.data_source import address_in, find_data, verified
 from tune.core.folder import Folder
 from tune.core.given_weights import (
     STATUS,
@@ -40,7 +40,6 @@ from tune.core.identity import STUDY_FILE, record_folder
 from tune.core.protocol import find_study, known_studies, protocol, save_study
 from tune.core.result import Result
 from tune.core.study import Cell, Settings, Study, StudyError, check_study_name
-from tune.core.test_access import SealedClips
 from tune.engine.ray_tune import ray_runtime
 from tune.engine.trial import EVALUATED, evaluated
 from tune.planning.options import parse_setting
@@ -98,7 +97,7 @@ def chosen_target(options: Options) -> Target:
     experiment = Experiment().override(fields)
     address = address_in(options.data, experiment.data)
     home = at_hand(address)
-    manifest = verified(home)
+    manifest = Manifest.read(home).verify(home)
     partial = (*manifest.missing, *(entry.name for entry in manifest.skipped))
     folder = (Folder(options.storage) / options.study).as_root()
     stand_in = data_set(experiment.data.name).stand_in(manifest)

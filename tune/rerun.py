@@ -25,10 +25,10 @@ from fernn.train.loop import DivergedError
 from tune.analysis.differences import Difference, Training, code_changes, differences, largest, machine_changes
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.cell_folder import CellFolder
+from tune.core.clips import find_data
 from tune.core.code_record import code_version
 from tune.core.code_record import recorded as recorded_codes
 from tune.core.console import masked, print_document
-from tune.core.data_source import find_data
 from tune.core.driver import stop_on_sigterm
 from tune.core.folder import Folder
 from tune.core.protocol import find_study

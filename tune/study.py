@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import tyro
 from rich.prompt import Confirm
 
-from data.terminal import say, subcommand_of
+from data.terminal import begin, say
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.cell_folder import BEFORE, LAST
 from tune.core.console import print_document, print_table
@@ -18,8 +18,7 @@ from tune.core.protocol import find_study
 from tune.core.study import Study
 from tune.reporting.compare import print_comparison
 from tune.reporting.export import export
-from tune.reporting.listing import print_list
-from tune.reporting.overview import print_study
+from tune.reporting.overview import print_list, print_study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +146,8 @@ def main() -> int:
     commands: dict[str, Callable[..., Any]] = {"list": List, "show": Show, "compare": Compare}
     commands |= {"export": Export, "gc": Collect, "fork": Fork}
     try:
-        subcommand_of(commands, __doc__).run()
+        begin()
+        tyro.extras.subcommand_cli_from_dict(commands, description=__doc__).run()
     except USER_ERRORS as error:
         return refuse(error)
     return 0

@@ -6,8 +6,7 @@ from pathlib import Path
 from data.convection import made
 from data.convection.prepare import folder_of, prepare, require_same
 from data.errors import DataError
-from data.fields.stream import fields_data_set
-from data.fields.windows import count_windows
+from data.fields.stream import count_windows, fields_data_set
 from data.manifest import Manifest
 from fernn.config import ConvectionConfig, DataConfig, MadeConvectionConfig
 

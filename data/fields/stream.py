@@ -1,4 +1,4 @@
-"""Windows of velocity fields, streamed as clips.
+"""Windows of velocity fields: which of them a split has, and how they are streamed as clips.
 
 The order of a training epoch comes from the stream ("windows", seed, epoch), the shift of a test window from
 ("shift", the window's name): the same for every model, so that all models are tested on the same shifted fields.
@@ -6,7 +6,10 @@ The order of a training epoch comes from the stream ("windows", seed, epoch), th
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cached_property, partial
+from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,7 +20,6 @@ from numpy.typing import ArrayLike, NDArray
 from data.data_set import SPLITS, DataSet, by_split
 from data.errors import DataError
 from data.fields.schema import SCHEMA, TILES, Tile, breaks_of, read_tiles
-from data.fields.windows import Window, count_windows, cut_at, frames_used, is_held_out, windows
 from data.manifest import Manifest
 from data.stream import Rows, Stream, batches
 from fernn.batch import Batch
@@ -26,6 +28,8 @@ from fernn.experiment import Split
 from fernn.flows.field_symmetries import MOST_MAGNITUDE, MOST_MOTION, MOST_SCALE, PARAMETERS
 from fernn.seeding import generator
 
+Window = tuple[str, int]
+"""A tile's name and a first frame."""
 LABELS = (*PARAMETERS, "domain")
 
 
@@ -140,3 +144,70 @@ def shift_of(window: Window, deviation: float) -> NDArray[np.float64]:
 def window_name(window: Window) -> str:
     """The tile and the first frame: "atlantic/0/2@17"."""
     return f"{window[0]}@{window[1]}"
+
+
+def windows(
+    lengths: Mapping[str, int], data: FieldsConfig, breaks: Mapping[str, Sequence[int]] = MappingProxyType({})
+) -> dict[str, list[Window]]:
+    """The windows of "train", "validation", "test" and "domain", by first frame and then by tile.
+
+    ``lengths`` has every tile's number of frames, ``breaks`` those that do not follow the one before: no window has
+    both. See :class:`fernn.config.fields.FieldsConfig` for the rule.
+    """
+    whole: dict[str, list[Window]] = {split: [] for split in (*SPLITS, "domain")}
+    for name, length in lengths.items():
+        held_out = {"domain": _starts(0, length, data)}
+        starts = held_out if is_held_out(name, data) else dict(zip(SPLITS, periods(length, data), strict=True))
+        for split, firsts in starts.items():
+            whole[split] += [
+                (name, first) for first in firsts
+                if not any(first < frame < first + data.num_frames for frame in breaks.get(name, ()))
+            ]  # fmt: skip
+    return {
+        split: evenly(sorted(group, key=lambda window: window[1]), most)
+        for (split, group), most in zip(whole.items(), data.num_clips, strict=True)
+    }
+
+
+def count_windows(
+    lengths: Mapping[str, int], data: FieldsConfig, breaks: Mapping[str, Sequence[int]] = MappingProxyType({})
+) -> dict[str, int]:
+    """How many windows each split has, those of the domain test counted with the test's."""
+    counts = {split: len(group) for split, group in windows(lengths, data, breaks).items()}
+    domain = counts.pop("domain")
+    return counts | {"test": counts["test"] + domain}
+
+
+def is_held_out(tile: str, data: FieldsConfig) -> bool:
+    """Whether the tile is of the domain test."""
+    return any(fnmatch(tile, pattern) for pattern in data.domain)
+
+
+def periods(length: int, data: FieldsConfig) -> list[range]:
+    """The first frames of training, validation and test windows of a tile with so many frames."""
+    used = frames_used(length, data)
+    if data.protocol == "published":
+        return [range(first, last) for first, last in pairwise(cut_at(max(0, used - data.num_frames + 1), data))]
+    return [_starts(first, last, data) for first, last in pairwise(cut_at(used, data))]
+
+
+def frames_used(length: int, data: FieldsConfig) -> int:
+    """How many of a tile's frames windows are cut from."""
+    most = data.published_frames if data.protocol == "published" else None
+    return length if most is None else min(length, most)
+
+
+def cut_at(length: int, data: FieldsConfig) -> list[int]:
+    """Where so many frames are cut: 0, two places between, the end."""
+    train, validation, _ = data.shares
+    return [0, round(length * train), round(length * (train + validation)), length]
+
+
+def evenly(windows: Sequence[Window], most: int) -> list[Window]:
+    """At most so many of the windows, at even distances."""
+    places = range(len(windows)) if len(windows) <= most else np.linspace(0, len(windows) - 1, most).round().astype(int)
+    return [windows[place] for place in places]
+
+
+def _starts(first: int, last: int, data: FieldsConfig) -> range:
+    return range(first, max(first, last - data.num_frames + 1))

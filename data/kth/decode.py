@@ -93,15 +93,12 @@ def _plane(frame: VideoFrame, index: int) -> NDArray[np.uint8]:
 def _check_length(path: Path) -> None:
     """A RIFF file says how long it is; a decoder would silently stop where a shorter one ends."""
     try:
-        reason = instead_of_data(path)
         with path.open("rb") as file:
             head = file.read(8)
     except OSError as error:
         raise VideoError(f"{path} cannot be read: {error.strerror}") from error
-    if reason:
-        raise VideoError(f"{path} cannot be decoded: it {reason}")
     if len(head) < 8 or head[:4] != b"RIFF":
-        raise VideoError(f"{path} cannot be decoded: it is not an AVI file")
+        raise VideoError(f"{path} cannot be decoded: it {instead_of_data(path) or 'is not an AVI file'}")
     length, expected = path.stat().st_size, struct.unpack("<I", head[4:])[0] + 8
     if length < expected:
         raise VideoError(f"{path} cannot be decoded: it ends after {length} of {expected} bytes")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import DataError
-from data.files import full_path, sha256_of
+from data.files import full_path, names_and_bytes, sha256_of
 from data.kth.annotations import ACTIONS, MIN_FRAMES, Video, read_annotation
 from data.kth.clips import Cut, decoded
 from data.kth.decode import GREY
@@ -73,7 +73,7 @@ def prepare(
         if ready and videos is None and ready.origin == url and not ready.partial:
             return ready
         source = from_folder(videos, url=url, raw=raw) if videos else from_server(url, raw=raw)
-        fingerprint = source.fingerprint()
+        fingerprint = names_and_bytes([source.dataset, *source.videos], [source.annotation, *source.videos.values()])
         if ready and ready.source_sha256 == fingerprint:
             return ready
         return write_folder(folder, lambda temporary: _fill(temporary, source, size, fingerprint))
@@ -86,12 +86,7 @@ def folder_of(out: Path | str, size: int) -> Path:
 
 def main(config: PrepareConfig) -> int:
     """Prepare and say in one line what there is; 2 if the data cannot be used."""
-
-    def prepared() -> str:
-        manifest = prepare(config.out, videos=config.videos, size=config.size, url=config.url, raw=config.raw)
-        return _summary(manifest, folder_of(config.out, config.size))
-
-    return answer(prepared)
+    return answer(lambda: _summary(prepare(**vars(config)), folder_of(config.out, config.size)))
 
 
 def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest:

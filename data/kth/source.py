@@ -1,12 +1,9 @@
 """Where KTH's videos come from: the zip archives of the official server or a mirror of it, or a folder on disk."""
 
 import filecmp
-import hashlib
-import json
 import re
 import stat
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -41,13 +38,6 @@ class Source:
     archives: dict[str, str] = field(default_factory=dict)
     encoded_again: dict[str, Path] = field(default_factory=dict)
     """Videos that are there as .mp4 or the like alone, by name: other pixels than KTH's, so that they are not taken."""
-
-    def fingerprint(self) -> str:
-        """A hash over the data set's name, the annotation, and the names and bytes of the videos."""
-        paths = [self.annotation, *self.videos.values()]
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            hashes = list(pool.map(sha256_of, paths))
-        return hashlib.sha256(json.dumps([self.dataset, *self.videos, *hashes]).encode()).hexdigest()
 
 
 def from_folder(folder: Path, *, url: str, raw: Path) -> Source:

@@ -104,14 +104,14 @@ def _table(name: str, part: Part) -> pa.Table:
     return pa.table({"part": [name] * len(pictures), "label": part.labels, "picture": pictures}, schema=SCHEMA)
 
 
-def stand_in(parts: Mapping[str, Part], md5s: Mapping[str, Iterable[str]]) -> str:
+def stand_in(parts: Mapping[str, Part], files: Mapping[str, Iterable[Path]]) -> str:
     """What the digits are where they are not MNIST's, as "Fashion-MNIST, not MNIST"; "" for MNIST.
 
-    ``md5s`` holds the MD5 sums of each part's files, by which data sets are known as they are published.
+    Data sets are known, as they are published, by the MD5 sums of each part's ``files``.
     """
     if content_hash(parts) == MNIST:
         return ""
-    names = {name: _name(name, part, md5s.get(name, ())) for name, part in parts.items()}
+    names = {name: _name(name, part, files[name]) for name, part in parts.items()}
     if len(set(names.values())) > 1:
         return f"{', '.join(f'{name}: {title}' for name, title in names.items())}; not MNIST"
     return f"{next(iter(names.values()))}, not MNIST"
@@ -125,10 +125,11 @@ def stand_in_of(manifest: Manifest) -> str:
     return str(manifest.details.get("stand_in", unknown))
 
 
-def _name(name: str, part: Part, md5s: Iterable[str]) -> str:
+def _name(name: str, part: Part, files: Iterable[Path]) -> str:
     if content_hash({name: part}) == MNIST_PARTS[name]:
         return "MNIST"
     published = _published()
+    md5s = [hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() for path in files]
     by_labels = LABELS.get(hashlib.sha256(part.labels.astype("u1").tobytes()).hexdigest(), OWN)
     return next((published[md5] for md5 in md5s if md5 in published), by_labels)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import DataError, VideoError
-from data.files import full_path
+from data.files import full_path, names_and_bytes
 from data.manifest import Manifest, Remark
 from data.physics101.decode import decode
 from data.physics101.schema import SCHEMA, By, count_by_split, object_of
@@ -61,7 +61,7 @@ def prepare(out: Path | str, data: Any, videos: Path | str | None = None) -> Man
         if ready and videos is None and ready.origin == OFFICIAL:
             return ready
         source = from_folder(videos) if videos else from_server(OFFICIAL, folder.parent / "raw")
-        fingerprint = source.fingerprint()
+        fingerprint = names_and_bytes([source.dataset, *source.videos], source.videos.values())
         if ready and ready.source_sha256 == fingerprint:
             return ready
         return write_folder(folder, lambda temporary: _fill(temporary, source, data, fingerprint))

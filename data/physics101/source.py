@@ -1,14 +1,12 @@
 """Where the ramp's videos come from: a folder on disk, or the archive on the official server."""
 
-import hashlib
-import json
 import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from data.errors import ArchiveError, DataError
-from data.files import locked, sha256_of
+from data.files import locked
 from data.preparing.folders import dataset_of
 from data.sources.archives import extract_member, opened
 from data.sources.download import download
@@ -30,11 +28,6 @@ class Source:
     origin: str
     videos: dict[str, Path]
     dataset: str
-
-    def fingerprint(self) -> str:
-        """A hash over the data set's name, and the names and bytes of the videos."""
-        hashes = [sha256_of(path) for path in self.videos.values()]
-        return hashlib.sha256(json.dumps([self.dataset, *self.videos, *hashes]).encode()).hexdigest()
 
 
 def from_folder(folder: Path, origin: str = "videos on disk") -> Source:

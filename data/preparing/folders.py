@@ -51,8 +51,7 @@ def ready_in(folder: Path, dataset: str = "", doing: str = "making") -> Manifest
     if not folder.exists():
         return None
     try:
-        manifest = Manifest.read(folder)
-        manifest.verify(folder)
+        manifest = Manifest.read(folder).verify(folder)
     except ManifestError as error:
         say(f"{doing} {folder} again: {error}")
         return None
@@ -75,11 +74,7 @@ def dataset_of(name: str, videos: Path | None) -> str:
 
 
 def render_videos(
-    folder: Path,
-    pattern: str,
-    facts: Mapping[str, Any],
-    videos: Mapping[Path, T],
-    write: Callable[[Path, T], None],
+    folder: Path, pattern: str, facts: Mapping[str, Any], videos: Mapping[Path, T], write: Callable[[Path, T], None]
 ) -> None:
     """Write every video to its path in the folder, which is marked with the facts, unless that is done already.
 

@@ -22,7 +22,7 @@ class Config:
     def __post_init__(self) -> None:
         for name, least in self.least.items():
             value = getattr(self, name)
-            smallest, each = (min(value), " each") if isinstance(value, tuple) else (value, "")
+            smallest, each = (min(value, default=least), " each") if isinstance(value, tuple) else (value, "")
             if not smallest >= least:
                 raise ValueError(f"{self.place}{name} must be {least} or more{each}, got {value}")
         for name in self.positive:

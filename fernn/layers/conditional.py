@@ -3,9 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-Conditioning = dict[str, Tensor]
-"""Gains and offsets (b, c) by the names under which ``torch.func.functional_call`` finds them in a network."""
-
 
 class ConditionalNorm(nn.Module):
     """x * gamma + beta, with gamma and beta of shape (b, c): one set for each sample.
@@ -35,8 +32,8 @@ class ConditionalNorm(nn.Module):
         return values.reshape(*values.shape, *[1] * (maps.dim() - 2))
 
 
-def identity_conditioning(network: nn.Module, num_samples: int) -> Conditioning:
-    """Gamma 1 and beta 0 for each of the samples, of every conditional normalisation in the network."""
+def identity_conditioning(network: nn.Module, num_samples: int) -> dict[str, Tensor]:
+    """Gamma 1 and beta 0 (b, c), by the names under which ``torch.func.functional_call`` finds them in the network."""
     norms = [(name, norm) for name, norm in network.named_modules() if isinstance(norm, ConditionalNorm)]
     buffers = [(f"{name}.{part}".lstrip("."), values) for name, norm in norms for part, values in norm.named_buffers()]
     return {name: values.repeat(num_samples, 1) for name, values in buffers}

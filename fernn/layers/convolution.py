@@ -1,4 +1,4 @@
-"""Convolutions of frames: those whose kernel is made once for all time steps, and the embedding of whole clips."""
+"""Convolutions whose kernel is made once for all time steps, the embedding of clips, and upsampling before a layer."""
 
 from collections.abc import Sequence
 from typing import Literal, Protocol
@@ -101,3 +101,25 @@ class FrameEmbedding(nn.Module):
             maps = convolution(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
             frames = F.relu(norm(maps))
         return frames
+
+
+class RepeatedUpsampling(nn.Module):
+    """Every pixel four times, then ``layer``: local means stay, as uniform motion wants it."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps (b, out, 2h, 2w) of maps (b, in, h, w)."""
+        return self.layer(F.interpolate(maps, scale_factor=2.0, mode="nearest"))
+
+
+class ZeroUpsampling(RepeatedUpsampling):
+    """Zeros between the pixels, which come to even rows and columns, then ``layer``."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps (b, out, 2h, 2w) of maps (b, in, h, w)."""
+        wider = maps.new_zeros(*maps.shape[:-2], 2 * maps.shape[-2], 2 * maps.shape[-1])
+        wider[..., ::2, ::2] = maps
+        return self.layer(wider)

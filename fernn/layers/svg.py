@@ -29,14 +29,9 @@ def normed(convolution: nn.Conv2d | nn.ConvTranspose2d, activation: nn.Module) -
     return nn.Sequential(convolution, nn.GroupNorm(1, channels), ConditionalNorm(channels), activation)
 
 
-def layer(c_in: int, c_out: int) -> nn.Sequential:
-    """A 3x3 convolution that keeps the size, normalised, with a leaky ReLU."""
-    return normed(nn.Conv2d(c_in, c_out, 3, padding=1), nn.LeakyReLU(SLOPE))
-
-
 def stack(widths: Sequence[int]) -> nn.Sequential:
-    """Layers from ``widths[0]`` channels through the others."""
-    return nn.Sequential(*(layer(c_in, c_out) for c_in, c_out in pairwise(widths)))
+    """3x3 convolutions that keep the size, normalised, with leaky ReLUs: from ``widths[0]`` channels on."""
+    return nn.Sequential(*(normed(nn.Conv2d(*sizes, 3, padding=1), nn.LeakyReLU(SLOPE)) for sizes in pairwise(widths)))
 
 
 class Encoder(nn.Module):

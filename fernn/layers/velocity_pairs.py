@@ -1,4 +1,4 @@
-"""Convolutions whose channels are pairs (u, v) of velocity components; those that commute with uniform motion.
+"""Convolutions whose channels are pairs (u, v) of velocity components, which commute with uniform motion or magnitude.
 
 Uniform motion is w -> w + c. The published layer cuts its input into k x k blocks, subtracts from each block its
 mean velocity mu, convolves, and adds mu to the result. Cutting is not needed: mu is linear in the input, so that
@@ -6,16 +6,29 @@ mean velocity mu, convolves, and adds mu to the result. Cutting is not needed: m
     W * (x - mu) = (W - mean W) * x
 
 where the mean of W is taken over everything that mu is a mean of. One plain convolution with a centred kernel, and
-one box filter of two channels, are the whole layer. Magnitude has :mod:`fernn.layers.magnitude`.
+one box filter of two channels, are the whole layer.
+
+Magnitude is w -> s w, s > 0. Its published layer divides every block by its range r (largest less smallest value of a
+component, over the block's pixels and all pairs), convolves, and multiplies by r again. A block's r is constant, so
+that for the components c
+
+    W * (x / r) = sum_c (W_c * x_c) / r_c        r_c = maxpool(max x_c) + maxpool(max -x_c)
+
 Source: Wang, Walters and Yu, "Incorporating Symmetry into Deep Dynamics Models for Improved Generalization",
 ICLR 2021, section 3.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 COMPONENTS = 2
 """u and v."""
+SMALLEST_RANGE = 1e-6
+"""Of a picture's largest absolute value, added to every range, so that a constant block can be divided.
+
+(The published layer adds 1e-6 itself, and so keeps the law only while ranges are far above that.)
+"""
 
 
 class PairConvolution(nn.Module):
@@ -72,6 +85,34 @@ class UniformMotionDeviation(UniformMotionConvolution):
     """y = ReLU(W * (x - mu) + b), for a sum with a field that has mu."""
 
     restores_mean = False
+
+
+class MagnitudeConvolution(PairConvolution):
+    """y = ReLU(W * (x / r) + b) r with local ranges r of both components; the border is replicated."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps (b, out, h', w') of maps (b, in, h, w)."""
+        padded = self.padded(maps)
+        ranges = self.local_range(padded)
+        return (pairs_of(self.activated(self._convolved(padded, ranges))) * ranges[:, None]).flatten(1, 2)
+
+    def local_range(self, padded: Tensor) -> Tensor:
+        """The range (b, 2, h', w') of each component in every block, over its pixels and all pairs."""
+        pairs = pairs_of(padded)
+        extremes = torch.cat([pairs.amax(dim=1), -pairs.amin(dim=1)], dim=1)
+        largest, smallest = F.max_pool2d(extremes, self.convolution.kernel_size, self.convolution.stride).chunk(2, 1)
+        least = SMALLEST_RANGE * extremes.amax(dim=(1, 2, 3), keepdim=True)
+        return largest + smallest + least.clamp_min(torch.finfo(padded.dtype).tiny)
+
+    def _convolved(self, padded: Tensor, ranges: Tensor) -> Tensor:
+        layer = self.convolution
+        parts = [
+            F.conv2d(padded[:, c::COMPONENTS], layer.weight[:, c::COMPONENTS], None, layer.stride)
+            / ranges[:, c : c + 1]
+            for c in range(COMPONENTS)
+        ]
+        assert layer.bias is not None
+        return parts[0] + parts[1] + layer.bias[:, None, None]
 
 
 def pairs_of(maps: Tensor) -> Tensor:

@@ -36,10 +36,3 @@ class ModelConfig(Config):
         (b, t, c, h, w) in [0, 1] and a horizon to the frames (b, horizon, c, h, w) that follow.
         """
         raise NotImplementedError(f"{type(self).__name__} must define build()")
-
-
-def require_at_least(least: int, **fields: float) -> None:
-    """ValueError for the first field that is not ``least`` or more."""
-    for name, value in fields.items():
-        if not value >= least:
-            raise ValueError(f"{name} must be {least} or more, got {value}")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from fernn.models.base import ModelConfig, require_at_least
+from fernn.models.base import ModelConfig
 
 
 class CNN3D(nn.Module):
@@ -42,8 +42,7 @@ class CNN3DConfig(ModelConfig):
     name: str = "3dcnn"
     base: int = 16
 
-    def __post_init__(self) -> None:
-        require_at_least(1, base=self.base)
+    least = {"base": 1}
 
     def build(self, *, in_channels: int = 1, num_classes: int = 6) -> CNN3D:
         """The network, with PyTorch's default initial weights."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fernn.layers.eidetic import EideticCell, EideticPass
-from fernn.models.base import ModelConfig, require_at_least
+from fernn.models.base import ModelConfig
 
 
 class E3DLSTM(nn.Module):
@@ -121,9 +121,10 @@ class E3DLSTMConfig(ModelConfig):
     initial_weights: str = ""
     """SHA-256 of the checkpoint that training starts from (fine-tuning); empty: weights are drawn."""
 
+    least = dict.fromkeys(("num_layers", "hidden_channels", "patch_size", "kernel_depth", "kernel_size", "window"), 1)
+
     def __post_init__(self) -> None:
-        names = ("num_layers", "hidden_channels", "patch_size", "kernel_depth", "kernel_size", "window")
-        require_at_least(1, **{name: getattr(self, name) for name in names})
+        super().__post_init__()
         if self.residual and self.num_layers % 2:
             raise ValueError(f"num_layers must be even where residual is set, got {self.num_layers}")
 

@@ -11,7 +11,7 @@ from fernn.flows import Flow, TranslationFlow
 from fernn.flows.translation import Velocity
 from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels, pool_velocities
 from fernn.layers.convolution import CircularConvolution, FrameEmbedding, Padding
-from fernn.models.base import ModelConfig, require_at_least
+from fernn.models.base import ModelConfig
 
 Cells = Sequence[FERNNCell | LearnedKernelCell]
 
@@ -97,10 +97,11 @@ class RecurrentConfig(ModelConfig):
     embedding_padding: Padding = "zeros"
     """"zeros" as published, or "circular", which is exactly flow equivariant."""
 
+    least = {"hidden_channels": 1, "num_layers": 1, "embedding_channels": 1}
+
     def __post_init__(self) -> None:
         TranslationFlow.box(*self.velocity_range)
-        widths = min(self.embedding_channels, default=1)
-        require_at_least(1, hidden_channels=self.hidden_channels, num_layers=self.num_layers, embedding_channels=widths)
+        super().__post_init__()
 
     def cells(self) -> Cells:
         """The recurrent layers, freshly initialised."""

@@ -14,7 +14,7 @@ from fernn.flows import Flow, RotationFlow, TranslationFlow
 from fernn.layers.cell import FERNNCell, pool_velocities
 from fernn.layers.convolution import CircularConvolution, Convolution, Padding, plane_convolution
 from fernn.layers.steerable import SteerableConvolution
-from fernn.models.base import ModelConfig, require_at_least
+from fernn.models.base import ModelConfig
 
 RolloutKind = Literal["published", "equivariant"]
 Kernels = tuple[Tensor, Tensor]
@@ -116,10 +116,11 @@ class TranslatingPredictorConfig(ModelConfig):
     recompute_steps: int = 0
     """Time steps of which only the last state is kept for the gradients, the others computed again; 0: keep all."""
 
+    least = {"hidden_channels": 1, "decoder_layers": 0, "recompute_steps": 0}
+
     def __post_init__(self) -> None:
         TranslationFlow.box(*self.velocity_range)
-        require_at_least(1, hidden_channels=self.hidden_channels)
-        require_at_least(0, decoder_layers=self.decoder_layers, recompute_steps=self.recompute_steps)
+        super().__post_init__()
 
     @property
     def flow(self) -> TranslationFlow:
@@ -148,10 +149,11 @@ class RotatingPredictorConfig(ModelConfig):
     rollout: RolloutKind = "published"
     recompute_steps: int = 0
 
+    least = {"hidden_fields": 1, "decoder_layers": 0, "recompute_steps": 0}
+
     def __post_init__(self) -> None:
         RotationFlow(self.velocities, self.group_order)
-        require_at_least(1, hidden_fields=self.hidden_fields)
-        require_at_least(0, decoder_layers=self.decoder_layers, recompute_steps=self.recompute_steps)
+        super().__post_init__()
 
     @property
     def flow(self) -> RotationFlow:

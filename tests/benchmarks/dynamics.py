@@ -17,8 +17,7 @@ import torch
 import torch.nn.functional as F
 from steps import TrainingStep, main, seconds
 
-from fernn.layers.magnitude import MagnitudeConvolution
-from fernn.layers.velocity_pairs import UniformMotionConvolution
+from fernn.layers.velocity_pairs import MagnitudeConvolution, UniformMotionConvolution
 
 sys.path.append(str(Path(__file__).parents[2]))
 from tests.fernn.reference import dynamics as reference_dynamics

@@ -1,6 +1,7 @@
 """Parity with the published code: outputs, losses, gradients and running statistics."""
 
 import ast
+import math
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from fernn.reference import from_reference, read_reference, renamed
+from fernn.models.dynamics.scaling import scale_levels
+from fernn.reference import from_reference, published_dynamics, read_reference, renamed
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = ["kth_grnn", "kth_fernn_v1", "kth_grnn_plus_v1", "kth_fernn_v1_two_layers", "kth_3dcnn"]
@@ -133,3 +135,41 @@ def test_a_missing_weight_is_named():
     del weights["st2.0.0.weight"]
     with pytest.raises(ValueError, match=r"do not fit the published CNN3D: [\s\S]*stages.1.0.weight"):
         from_reference(weights, task="kth")
+
+
+def drawn(metadata):
+    """The weights that the published network had, of the shapes and seed in the file."""
+    for number, parameter in enumerate(metadata["parameters"].split(";")):
+        shape = ast.literal_eval(parameter.partition(":")[2])
+        weight = torch.randn(shape, generator=torch.Generator().manual_seed(int(metadata["seed"]) + number))
+        yield weight * (0.1 if len(shape) == 1 else (2 / math.prod(shape[1:])) ** 0.5)
+
+
+def dynamics_network(metadata, weights):
+    sizes = {name: int(metadata[name]) for name in ("kernel_size", "input_length")}
+    return published_dynamics(metadata["network"], weights, **sizes)
+
+
+@pytest.mark.parametrize("name", ["resnet_scale", "unet_scale", "unet_mag"])
+def test_predictions_of_dynamics_equal_the_published_ones(name):
+    values, metadata = golden(f"dynamics_{name}")
+    with torch.no_grad():
+        predicted = dynamics_network(metadata, list(drawn(metadata)))(values["in.frames"])
+    assert (predicted - values["out.eval"]).abs().max() <= 1e-5 * values["out.eval"].abs().max()
+
+
+def test_levels_of_scale_equal_the_published_ones():
+    values, _ = golden("dynamics_resnet_scale")
+    levels = scale_levels(values["in.frames"])
+    assert (levels - values["levels"]).abs().max() <= 1e-6 * values["levels"].abs().max()
+
+
+def test_weights_of_dynamics_that_do_not_fit_are_refused():
+    _, metadata = golden("dynamics_unet_mag")
+    weights = list(drawn(metadata))
+    with pytest.raises(ValueError, match="weights must be the 26 parameters of unet-mag, got 25"):
+        dynamics_network(metadata, weights[:-1])
+    with pytest.raises(ValueError, match=r"must have shape \(64, 6, 3, 3\), got \(64,\)"):
+        dynamics_network(metadata, [weights[1], weights[0], *weights[2:]])
+    with pytest.raises(ValueError, match="name must be one of resnet, .*, got 'unet-rot'"):
+        dynamics_network(metadata | {"network": "unet-rot"}, weights)

@@ -32,7 +32,7 @@ from tune import rerun
 from tune.commands.evaluate import main as evaluate
 from tune.commands.search import USER_ERRORS
 from tune.core.cell_folder import BEST, DONE, METRICS, PREDICTIONS, CellFolder
-from tune.core.data_source import find_data
+from tune.core.clips import find_data
 from tune.core.driver import driver_lock
 from tune.core.folder import TEMPORARY, Folder, LeadsOutError
 from tune.core.given_weights import initial_weights

@@ -11,8 +11,8 @@ from rich.prompt import Confirm
 from data.errors import DataError
 from data.terminal import console, say
 from tune.commands.search_output import EventOutput, Outcome, SearchOutput, TextOutput, describe_cost
+from tune.core.clips import record_data
 from tune.core.code_record import record
-from tune.core.data_source import record_data
 from tune.core.driver import driver_lock, stop_on_sigterm
 from tune.core.given_weights import store_weights
 from tune.core.protocol import load_study, save_study

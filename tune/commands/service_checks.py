@@ -11,10 +11,10 @@ from typing import Any
 
 from data.bucket import is_bucket, manifest_at
 from data.errors import DataError, ManifestError
+from data.manifest import Manifest
 from data.registry import stand_in
 from tune.commands.checks import Finding, broken, ok, probe, warning
 from tune.commands.machine_checks import GB
-from tune.core.data_source import verified
 from tune.core.folder import Folder
 from tune.engine.machine import home_problem
 from tune.planning.options import Records
@@ -76,7 +76,7 @@ def bucket_data(url: str) -> Finding:
 def data_folder(folder: Path) -> Finding:
     """One prepared folder."""
     try:
-        manifest = verified(folder)
+        manifest = Manifest.read(folder).verify(folder)
     except ManifestError as error:
         return broken(str(error), f"delete {folder}, and run the search again, which prepares it")
     text = f"{folder}: {manifest.dataset}, {manifest.num_clips} clips, whole" + (", DEMO" if manifest.demo else "")

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tune.core.console import masked
-from tune.core.folder import UNREADABLE, Folder
+from tune.core.folder import Folder
 from tune.core.sealing import damaged, read_sealed, write_sealed
 from tune.core.study import key_of
 
@@ -59,14 +59,11 @@ def recorded(folder: Folder) -> dict[str, dict[str, Any]]:
 
 def _read(folder: Folder, name: str) -> dict[str, Any]:
     way_out = "put it back from a copy, or delete it: the code then counts as not recorded"
-    try:
-        facts = read_sealed(folder, name, way_out, FIRST_USED) or {}
-        first_used = float(facts.pop(FIRST_USED))
-        if f"{FOLDER}/{key_of(facts)}.json" == name:
-            return facts | {FIRST_USED: first_used}
-    except UNREADABLE:
-        pass
-    raise damaged(folder, name, way_out)
+    facts = read_sealed(folder, name, way_out, FIRST_USED) or {}
+    first_used = facts.pop(FIRST_USED, None)
+    if f"{FOLDER}/{key_of(facts)}.json" != name or not isinstance(first_used, int | float):
+        raise damaged(folder, name, way_out)
+    return facts | {FIRST_USED: first_used}
 
 
 def code_version(argv: Sequence[str]) -> dict[str, Any]:

@@ -76,13 +76,6 @@ class Folder:
                 raise LeadsOutError(f"{path} is a link that leads out of {self._top}: put the file itself there")
         return path
 
-    def _file(self, name: str) -> str:
-        """The path of a file to read; raises LeadsOutError also for a folder or device."""
-        path = self._at(name)
-        if self.is_local and os.path.exists(path) and not os.path.isfile(path):
-            raise LeadsOutError(f"{path} must be a file, it is a folder or a device: move it away")
-        return path
-
     def each(self, function: Callable[[Item], Value], items: Iterable[Item]) -> list[Value]:
         """The function's value for each item, in order; in a bucket :data:`AT_ONCE` calls run at the same time."""
         if self.is_local:
@@ -91,9 +84,12 @@ class Folder:
             return list(pool.map(function, items))
 
     def read(self, name: str) -> bytes | None:
-        """The file's content, or None where there is no such file."""
+        """The file's content, or None where there is no such file; raises LeadsOutError for a folder or device."""
+        path = self._at(name)
+        if self.is_local and os.path.exists(path) and not os.path.isfile(path):
+            raise LeadsOutError(f"{path} must be a file, it is a folder or a device: move it away")
         try:
-            with self._fs.open_input_stream(self._file(name)) as stream:
+            with self._fs.open_input_stream(path) as stream:
                 return stream.read()
         except (FileNotFoundError, NotADirectoryError):
             return None

@@ -17,11 +17,7 @@ ID, PLACE = "id", "folder"
 
 
 def identity_of(folder: Folder, facts: Mapping[str, Any]) -> dict[str, str]:
-    """The id and folder to write into ``study.json``, whose facts are given; a study without an id gets one.
-
-    Raises StudyError as :func:`require_no_copy` does.
-    """
-    require_no_copy(folder, facts)
+    """The id and folder to write into ``study.json``, whose facts are given; a study without an id gets one."""
     return {ID: id_in(facts) or uuid.uuid4().hex, PLACE: folder.root}
 
 
@@ -45,10 +41,11 @@ def id_in(facts: Mapping[str, Any]) -> str:
 def record_folder(folder: Folder) -> str:
     """Write the study's present folder into ``study.json``; its id. Raises StudyError for a copy."""
     facts = folder.read_json(STUDY_FILE)
-    identity = identity_of(folder, facts)
-    if {**facts, **identity} != facts:
-        folder.write_json(STUDY_FILE, {**facts, **identity})
-    return identity[ID]
+    require_no_copy(folder, facts)
+    identified = {**facts, **identity_of(folder, facts)}
+    if identified != facts:
+        folder.write_json(STUDY_FILE, identified)
+    return identified[ID]
 
 
 def fork(folder: Folder) -> str:

@@ -59,7 +59,10 @@ def check_plan(study: Study) -> None:
     if saved is not None:
         require_no_copy(study.folder, saved)
         _check_space(study, saved["space"])
-        _check_protocol(study, saved["protocol"])
+        for name, value in protocol(study).items():
+            is_known = name != "data_hash" or value
+            if is_known and (begun := saved["protocol"].get(name, value)) != value:
+                raise _another(study, f"was begun with {name} = {begun!r}, not {value!r}", "the changed protocol")
         if study.cells and max_epochs(study) < saved["epochs"]:
             raise _another(study, f"trains {saved['epochs']} epochs, not {max_epochs(study)}", "the shorter training")
 
@@ -69,13 +72,6 @@ def _check_space(study: Study, space: Space) -> None:
     if wanted != saved:
         new, old = (", ".join(names) or "models, learning rates and seeds alone" for names in (wanted, saved))
         raise _another(study, f"searches {old}, not {new}", "the other search")
-
-
-def _check_protocol(study: Study, saved: Mapping[str, Any]) -> None:
-    for name, value in protocol(study).items():
-        is_known = name != "data_hash" or value
-        if is_known and name in saved and saved[name] != value:
-            raise _another(study, f"was begun with {name} = {saved[name]!r}, not {value!r}", "the changed protocol")
 
 
 def _another(study: Study, difference: str, what: str) -> StudyError:
@@ -136,8 +132,7 @@ def _study_of(folder: Folder, facts: Mapping[str, Any]) -> Study:
     planned = _planned_cells(folder, fitted("epochs", facts["epochs"], int), facts.get(SOURCES, {}))
     by_point = {tuple(cell.point(space).values()): cell for cell in planned}
     cells = tuple(by_point[values] for values in product(*space.values()) if values in by_point)
-    study = Study(folder.name, folder, cells=cells, id=id_in(facts), **{**plan, "space": space})
-    return replace(study, num_to_come=num_to_come(study))
+    return Study(folder.name, folder, cells=cells, id=id_in(facts), **{**plan, "space": space})
 
 
 def _scheduler(facts: Mapping[str, Any]) -> str:
@@ -167,19 +162,6 @@ def _planned_cell(folder: Folder, name: str) -> Cell | None:
     except UNREADABLE as error:
         reason = f"{folder.root}/cells/{name}/config.json cannot be read: {error!r:.200}"
         raise StudyError(f"{reason}; {RETRAIN}") from error
-
-
-def num_to_come(study: Study) -> int:
-    """How many cells the sampler has still to propose until each model has tried its learning rates."""
-    if not study.sampling:
-        return 0
-    low, high = study.sampling["lr_range"]
-    tried: dict[str, set[float]] = {}
-    for cell in study.cells:
-        rates, rate = tried.setdefault(study.model_label(cell), set()), cell.experiment.optim.lr
-        rates |= {rate} if low <= rate <= high else set()
-    left = sum(max(0, study.sampling["num_samples"] - len(rates)) for rates in tried.values())
-    return left * len(study.space["seed"])
 
 
 ModelName = str | type[ModelConfig]

@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import product
+from itertools import compress, product
 from types import MappingProxyType
 from typing import Any
 
 import data.registry  # noqa: F401  the configs of data sets that fernn does not know
-from fernn.config import unknown_name
+from fernn.config import fitted, unknown_name
 from fernn.experiment import Experiment
 from fernn.models import ModelConfig, source_hash
 from fernn.train.run import task_of
@@ -86,11 +86,6 @@ Space = Mapping[str, Sequence[Any]]
 """A grid: the values of each searched field; "model" takes registered names."""
 
 
-def points(space: Space) -> list[dict[str, Any]]:
-    """Every point of the grid once, the last dimension running fastest."""
-    return [dict(zip(space, values, strict=True)) for values in product(*space.values())]
-
-
 @dataclass(frozen=True)
 class Study:
     """A named set of cells and their folder."""
@@ -110,8 +105,6 @@ class Study:
     """"none" or :data:`HALVING`, with which a stopped cell counts as settled."""
     sampling: Settings = field(default_factory=dict)
     """The sampler's facts, empty for a grid."""
-    num_to_come: int = 0
-    """How many cells a sampler has still to propose."""
     code: str = ""
     """The id of the code record that trains missing cells, see :mod:`tune.core.code_record`; empty without one."""
     id: str = ""
@@ -121,6 +114,18 @@ class Study:
     def halves(self) -> bool:
         """Whether successive halving stops some of its cells early."""
         return self.scheduler == HALVING
+
+    @cached_property
+    def num_to_come(self) -> int:
+        """How many cells the sampler has still to propose until each model has tried its learning rates."""
+        if not self.sampling:
+            return 0
+        (low, high), tried = self.sampling["lr_range"], dict[str, set[float]]()
+        for cell in self.cells:
+            rate = cell.experiment.optim.lr
+            tried.setdefault(self.model_label(cell), set()).update({rate} if low <= rate <= high else ())
+        left = sum(max(0, self.sampling["num_samples"] - len(rates)) for rates in tried.values())
+        return left * len(self.space["seed"])
 
     @property
     def metric(self) -> Metric:
@@ -149,17 +154,13 @@ class Study:
         stopped = self.halves and folder.stopped() is not None
         return folder.done() is not None or stopped or folder.diverged()
 
-    def _cells_where(self, condition: Callable[[Cell], bool]) -> list[Cell]:
-        holds = self.folder.each(condition, self.cells)
-        return [cell for cell, is_true in zip(self.cells, holds, strict=True) if is_true]
-
     def diverged(self) -> list[Cell]:
         """The cells whose loss was not finite."""
-        return self._cells_where(lambda cell: self.cell_folder(cell).diverged())
+        return [*compress(self.cells, self.folder.each(lambda cell: self.cell_folder(cell).diverged(), self.cells))]
 
     def missing(self) -> list[Cell]:
         """The cells that are not settled, in the order of the plan."""
-        return self._cells_where(lambda cell: not self.settled(cell))
+        return [*compress(self.cells, self.folder.each(lambda cell: not self.settled(cell), self.cells))]
 
     def value(self, cell: Cell) -> float | None:
         """The best validation metric of a settled cell, the worst value of a diverged cell, None for any other."""
@@ -194,7 +195,8 @@ def plan_cells(
     """
     fields = {**defaults, **settings}
     data_set = {DATA_NAME: fields[DATA_NAME]} if DATA_NAME in fields else {}
-    experiments = [base.override({**data_set, **point}) for point in points(space)]
+    points = [dict(zip(space, values, strict=True)) for values in product(*space.values())]
+    experiments = [base.override({**data_set, **point}) for point in points]
     names = {name: None for experiment in experiments for name in experiment.flatten()}
     for name in settings:
         if name not in names:
@@ -227,9 +229,7 @@ def with_fields(experiment: Experiment, fields: Settings) -> Experiment:
 
 def cell_of(config: Mapping[str, Any]) -> Cell:
     """The cell with that :meth:`Cell.config`; imports no code of a user's model. Raises TypeError for a bad source."""
-    source = config.get("model_source", "")
-    if not isinstance(source, str):
-        raise TypeError(f"model_source must be a text, got {source!r:.80}")
+    source = fitted("model_source", config.get("model_source", ""), str)
     return Cell(Experiment.stored(config["experiment"], source), config["data_hash"], source)
 
 

@@ -21,11 +21,11 @@ from fernn.train.run import Run, available_device
 from fernn.train.task import Predictions
 from tune.analysis.differences import Training
 from tune.core.cell_folder import CellFolder
+from tune.core.clips import COMPLETION, SealedClips
 from tune.core.code_record import source_sha256
 from tune.core.given_weights import initial_weights
 from tune.core.result import Result
 from tune.core.study import Cell, Study
-from tune.core.test_access import COMPLETION, SealedClips
 from tune.engine.machine import machine, peak_memory, reset_peak_memory
 
 OUT_OF_MEMORY = "the GPU's memory ran out"
@@ -116,7 +116,7 @@ def evaluated(cell: Cell, run: Run, clips: SealedClips, rows: list[Row]) -> Eval
     tables = []
     for split, answers in predictions.items():
         columns = {"split": [split] * len(answers.ids), "id": answers.ids}
-        tables.append(pa.table(columns | clips.facts(answers.ids) | answers.columns()))
+        tables.append(pa.table(columns | opened.facts(answers.ids) | answers.columns()))
     return pa.concat_tables(tables), result(cell, run, rows, predictions, errors), examples
 
 

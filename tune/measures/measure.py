@@ -24,7 +24,6 @@ from tune.analysis.statistics import mean_and_deviation
 from tune.core.cell_folder import CellFolder
 from tune.core.console import ReportTable
 from tune.core.study import Cell, Study
-from tune.core.test_access import SealedClips
 from tune.engine.machine import machine
 from tune.measures.result_file import Document, ResultFile
 
@@ -88,8 +87,8 @@ class CellMeasurement(ABC):
 
     def opened(self, run: Run, corpus: Corpus, batch_size: int | None = None) -> Stream:
         """The cell's clips, test clips included; the cell's ``openings.jsonl`` records that they are read, and why."""
-        clips = corpus.stream(self.data, batch_size or self.cell.experiment.batch_size, run.device)
-        return SealedClips(clips, self.folder).opened(f"{self.kind.name} evaluation")
+        self.folder.log_opening(f"{self.kind.name} evaluation")
+        return corpus.stream(self.data, batch_size or self.cell.experiment.batch_size, run.device)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from data.registry import data_set
 from data.stream import Corpus
 from data.terminal import say
 from fernn.config import DataConfig, nearest
-from tune.core.data_source import address_in, verified
+from tune.core.clips import address_in
 from tune.core.folder import Folder, check_storage_name
 from tune.core.protocol import check_plan, import_models
 from tune.core.search_spec import Preset, Search
@@ -63,7 +63,7 @@ def plan(search: Search, options: Options) -> Planned:
         check_resolution(data, home.parent, preset, options)
         check_plan(sketch)
         return Planned(sketch, home, None, first_step(data, home, preset, options))
-    manifest = verified(home)
+    manifest = Manifest.read(home).verify(home)
     if videos is not None:
         dataset.require_same(home, manifest, videos)
     manifest = replace(manifest, demo=preset.demo) if dataset.is_generated else manifest
@@ -78,7 +78,7 @@ def replan(search: Search, planned: Planned, options: Options) -> Study:
     """The study after a round, with the next learning rates of its sampler."""
     assert planned.manifest is not None
     grown = make_study(search, options, planned.manifest.hash)
-    return replace(planned.study, space=grown.space, cells=grown.cells, num_to_come=grown.num_to_come)
+    return replace(planned.study, space=grown.space, cells=grown.cells)
 
 
 def make_study(search: Search, options: Options, data_hash: str) -> Study:

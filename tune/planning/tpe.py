@@ -16,7 +16,7 @@ from optuna.trial import create_trial
 from fernn.seeding import seed_of
 from tune.analysis.statistics import mean_and_deviation
 from tune.core.identity import STUDY_FILE
-from tune.core.protocol import load_study, num_to_come
+from tune.core.protocol import load_study
 from tune.core.study import RATE, Cell, Space, Study
 
 ROUND = 4
@@ -88,8 +88,7 @@ def with_rates(study: Study, sampler: Sampler, cells_of: Callable[[Space], tuple
     space = {**study.space, RATE: tuple(dict.fromkeys(chain(*rates.values())))}
     cells = tuple(cell for cell in cells_of(space) if cell.experiment.optim.lr in rates[study.model_label(cell)])
     sampling = {"sampler": "tpe", "num_samples": sampler.num_samples, "lr_range": list(sampler.lr_range)}
-    study = replace(study, space=space, cells=cells, sampling=sampling)
-    return replace(study, num_to_come=num_to_come(study))
+    return replace(study, space=space, cells=cells, sampling=sampling)
 
 
 def mean_value(study: Study, seeds: Sequence[Cell]) -> float | None:

@@ -16,8 +16,8 @@ from fernn.train.run import task_of
 from tune.analysis.published import deviations, search_of
 from tune.analysis.results import model_rows
 from tune.analysis.statistics import selection_rule
+from tune.core.clips import recorded_data
 from tune.core.code_record import DISTRIBUTION, FIRST_USED, recorded
-from tune.core.data_source import recorded_data
 from tune.core.given_weights import experiments, imported_cells, imported_folder
 from tune.core.protocol import protocol
 from tune.core.result import FINISHED

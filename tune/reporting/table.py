@@ -10,10 +10,10 @@ from tune.analysis.published import missing_values, obstacles, published_value, 
 from tune.analysis.results import CellResult, ModelRow, imported_results, model_rows
 from tune.analysis.significance import against_published
 from tune.analysis.statistics import selection_rule
+from tune.core.clips import openings_text
 from tune.core.given_weights import ImportedCell, experiments
 from tune.core.search_spec import Published, Search
 from tune.core.study import Study, StudyError
-from tune.core.test_access import openings_text
 
 STAND_IN = "STAND-IN"
 """Marks a study on other data than its data set's name says."""

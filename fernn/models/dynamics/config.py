@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from fernn.models.base import ModelConfig, require_at_least
+from fernn.models.base import ModelConfig
 from fernn.models.dynamics.networks import MagnitudeParts, Parts, PlainParts, UniformMotionParts
 from fernn.models.dynamics.rotation import RotationParts
 from fernn.models.dynamics.scaling import ScaleParts
@@ -28,10 +28,9 @@ class DynamicsNetwork(nn.Module):
     ``output_length`` is the number of steps in the loss of training, with gradients through all of them.
     """
 
-    def __init__(self, network: nn.Module, input_length: int, output_length: int, stacks_frames: bool) -> None:
+    def __init__(self, network: nn.Module, input_length: int, output_length: int) -> None:
         super().__init__()
         self.network, self.input_length, self.output_length = network, input_length, output_length
-        self.stacks_frames = stacks_frames
 
     def forward(self, frames: Tensor, horizon: int) -> Tensor:
         """The ``horizon`` fields (b, horizon, 2, h, w) that follow ``frames`` (b, t, 2, h, w), t at least L."""
@@ -42,7 +41,7 @@ class DynamicsNetwork(nn.Module):
             )
         frames, predictions = frames[:, -self.input_length :], []
         for _ in range(horizon):
-            predictions.append(self.network(frames.flatten(1, 2) if self.stacks_frames else frames))
+            predictions.append(self.network(frames.flatten(1, 2)))
             frames = torch.cat([frames[:, 1:], predictions[-1][:, None]], dim=1)
         return torch.stack(predictions, dim=1)
 
@@ -72,10 +71,10 @@ class DynamicsConfig(ModelConfig):
     """N of the rotations C_N; without effect on other symmetries."""
 
     architecture: ClassVar[Literal["ResNet", "U-Net"]] = "ResNet"
+    least = {"base": 1, "narrowing": 1, "input_length": 1, "output_length": 1}
 
     def __post_init__(self) -> None:
-        counts = ("base", "narrowing", "input_length", "output_length")
-        require_at_least(1, **{name: getattr(self, name) for name in counts})
+        super().__post_init__()
         if self.kernel_size < 1 or self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, so that a pixel has a middle, got {self.kernel_size}")
         if self.base % (self.base_unit * self.narrowing):
@@ -99,10 +98,10 @@ class DynamicsConfig(ModelConfig):
     def build(self) -> DynamicsNetwork:
         """The network with initial weights: PyTorch's, with rotation escnn's, with scale the paper's."""
         rotates = self.symmetry == "rotation"
-        parts = RotationParts(self.group_order, self.kernel_size) if rotates else PARTS[self.symmetry](self.kernel_size)
+        parts = RotationParts(self.kernel_size, self.group_order) if rotates else PARTS[self.symmetry](self.kernel_size)
         build = parts.unet if self.architecture == "U-Net" else parts.resnet
         network = build(self.input_length, self.base // self.narrowing)
-        return DynamicsNetwork(network, self.input_length, self.output_length, stacks_frames=self.symmetry != "scale")
+        return DynamicsNetwork(network, self.input_length, self.output_length)
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,20 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from fernn.layers.magnitude import MagnitudeConvolution
-from fernn.layers.upsampling import RepeatedUpsampling, ZeroUpsampling
-from fernn.layers.velocity_pairs import PairConvolution, UniformMotionConvolution, UniformMotionDeviation
+from fernn.layers.convolution import RepeatedUpsampling, ZeroUpsampling
+from fernn.layers.velocity_pairs import (
+    MagnitudeConvolution,
+    PairConvolution,
+    UniformMotionConvolution,
+    UniformMotionDeviation,
+)
 
 
+@dataclass(frozen=True)
 class Parts(ABC):
     """The layers of one symmetry, with channels (for rotation: fields) as their sizes."""
+
+    kernel_size: int
 
     @abstractmethod
     def first(self, num_in: int, num_out: int) -> nn.Module:
@@ -99,11 +106,8 @@ def decoder(parts: Parts, widths: Sequence[int], across: Sequence[int]) -> list[
     return [parts.decode(num_in, num_out) for num_in, num_out in zip(joined, widths[1:], strict=True)]
 
 
-@dataclass(frozen=True)
 class PlaneParts(Parts):
     """Layers on channels of the plane."""
-
-    kernel_size: int = 3
 
     @abstractmethod
     def head(self, num_in: int, num_out: int) -> nn.Module:

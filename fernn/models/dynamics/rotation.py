@@ -30,7 +30,6 @@ class RotationParts(Parts):
     """f(R w R^-1) = R f(w) R^-1, exactly for quarter turns R."""
 
     group_order: int
-    kernel_size: int = 3
 
     def first(self, num_in: int, num_out: int) -> nn.Module:
         return self._normed(self._convolution(("regular", num_in), ("regular", num_out)))

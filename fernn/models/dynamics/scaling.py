@@ -1,15 +1,14 @@
 """Networks on fields with five levels of scale."""
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fernn.layers.convolution import ZeroUpsampling
 from fernn.layers.scale import FACTORS, ScaleConvolution, ScaleHead
-from fernn.layers.upsampling import ZeroUpsampling
 from fernn.models.dynamics.networks import Parts, ResNet, UNet, decoder, encoder
 
 
@@ -21,8 +20,8 @@ class ScaleNetwork(nn.Module):
         self.body = body
 
     def forward(self, frames: Tensor) -> Tensor:
-        """The field (b, 2, h, w) that follows ``frames`` (b, t, 2, h, w)."""
-        return self.body(scale_levels(frames))
+        """The field (b, 2, h, w) that follows ``frames`` (b, t * 2, h, w)."""
+        return self.body(scale_levels(frames.unflatten(1, (-1, 2))))
 
 
 def scale_levels(frames: Tensor) -> Tensor:
@@ -52,11 +51,8 @@ def gaussian(s: float) -> Tensor:
     return kernel / kernel.sum()
 
 
-@dataclass(frozen=True)
 class ScaleParts(Parts):
     """f(s w(x / s, t / s^2)) = s f(w)(x / s), approximately."""
-
-    kernel_size: int = 3
 
     def first(self, num_in: int, num_out: int) -> nn.Module:
         return ScaleConvolution(num_in, num_out, self.kernel_size)

@@ -1,7 +1,7 @@
 """Noether Networks: predictions that are tailored to each sample, so that a quantity is conserved along them.
 
 ``quantities`` has the quantities that are conserved, ``tailoring`` the inner steps, a network that is trained through
-them, and any other predictor with them; ``video`` and ``states`` are such networks, ``svg`` the former's backbone.
+them, and any other predictor with them; ``video`` and ``states`` are such networks.
 Source: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantities", NeurIPS 2021.
 """
 

@@ -1,18 +1,14 @@
-"""Quantities that predictions are to conserve: learned or known, of frames or of states, and what they learn from."""
+"""Quantities that predictions of frames are to conserve, the losses of any quantity, and what one learns from."""
 
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-STATE = 2
-"""Numbers of a state: position q and momentum p."""
 LEARNING_RATE = 1e-3
 ComparedWith = Literal["previous", "first", "both"]
 """Which earlier moments a quantity is compared with."""
-StateQuantityName = Literal["learned", "pendulum-energy", "spring-energy"]
 
 
 def conservation_loss(quantities: Tensor, compared: ComparedWith = "previous") -> Tensor:
@@ -93,27 +89,3 @@ class Brightness(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         return clips.mean(dim=(-2, -1))
-
-
-class StateQuantity(nn.Module):
-    """States (b, t, 2, 1, 1) to a learned quantity (b, t, d): two hidden layers with tanh."""
-
-    def __init__(self, width: int, dimensions: int) -> None:
-        super().__init__()
-        hidden = [(nn.Linear(c_in, c_out), nn.Tanh()) for c_in, c_out in pairwise((STATE, width, width))]
-        self.layers = nn.Sequential(*(part for parts in hidden for part in parts), nn.Linear(width, dimensions))
-
-    def forward(self, sequences: Tensor) -> Tensor:
-        return self.layers(sequences.flatten(2))
-
-
-class Energy(nn.Module):
-    """The energy that the system is known to conserve, (b, t, 1): p^2 + 3 (1 - cos q), or p^2 + q^2."""
-
-    def __init__(self, quantity: StateQuantityName) -> None:
-        super().__init__()
-        self.quantity = quantity
-
-    def forward(self, sequences: Tensor) -> Tensor:
-        q, p = sequences.flatten(2).split(1, dim=-1)
-        return p.square() + (3 * (1 - q.cos()) if self.quantity == "pendulum-energy" else q.square())

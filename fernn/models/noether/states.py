@@ -4,21 +4,44 @@ Source: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantitie
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from fernn.layers.conditional import ConditionalNorm
-from fernn.models.base import ModelConfig, require_at_least
-from fernn.models.noether.quantities import (
-    STATE,
-    ComparedWith,
-    Energy,
-    StateQuantity,
-    StateQuantityName,
-    learning_terms,
-)
+from fernn.models.base import ModelConfig
+from fernn.models.noether.quantities import ComparedWith, learning_terms
 from fernn.models.noether.tailoring import InnerSteps, Rollout, TailoredNetwork
+
+STATE = 2
+"""Numbers of a state: position q and momentum p."""
+StateQuantityName = Literal["learned", "pendulum-energy", "spring-energy"]
+
+
+class StateQuantity(nn.Module):
+    """States (b, t, 2, 1, 1) to a learned quantity (b, t, d): two hidden layers with tanh."""
+
+    def __init__(self, width: int, dimensions: int) -> None:
+        super().__init__()
+        hidden = [(nn.Linear(c_in, c_out), nn.Tanh()) for c_in, c_out in pairwise((STATE, width, width))]
+        self.layers = nn.Sequential(*(part for parts in hidden for part in parts), nn.Linear(width, dimensions))
+
+    def forward(self, sequences: Tensor) -> Tensor:
+        return self.layers(sequences.flatten(2))
+
+
+class Energy(nn.Module):
+    """The energy that the system is known to conserve, (b, t, 1): p^2 + 3 (1 - cos q), or p^2 + q^2."""
+
+    def __init__(self, quantity: StateQuantityName) -> None:
+        super().__init__()
+        self.quantity = quantity
+
+    def forward(self, sequences: Tensor) -> Tensor:
+        q, p = sequences.flatten(2).split(1, dim=-1)
+        return p.square() + (3 * (1 - q.cos()) if self.quantity == "pendulum-energy" else q.square())
 
 
 class Stepper(nn.Module):
@@ -88,8 +111,10 @@ class StateConfig(ModelConfig):
     dimensions: int = 1
     """Numbers that are to be conserved, where they are learned."""
 
+    least = {"width": 1, "dimensions": 1}
+
     def __post_init__(self) -> None:
-        require_at_least(1, width=self.width, dimensions=self.dimensions)
+        super().__post_init__()
         self.inner()
 
     def inner(self) -> InnerSteps:

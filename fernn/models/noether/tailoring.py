@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad
 
+from fernn.config import Config
 from fernn.layers.conditional import identity_conditioning
-from fernn.models.base import require_at_least
 from fernn.models.noether.quantities import ComparedWith, conservation_loss
 
 InnerOptimizer = Literal["sgd", "adam"]
@@ -39,7 +39,7 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True)
-class InnerSteps:
+class InnerSteps(Config):
     """How a sample is tailored before the prediction that counts."""
 
     steps: int = 1
@@ -50,9 +50,8 @@ class InnerSteps:
     optimizer: InnerOptimizer = "sgd"
     compared: ComparedWith = "previous"
 
-    def __post_init__(self) -> None:
-        require_at_least(0, inner_steps=self.steps, inner_lr=self.lr)
-        require_at_least(1, inner_clips=self.clips)
+    place = "inner_"
+    least = {"steps": 0, "lr": 0, "clips": 1}
 
 
 @dataclass
@@ -131,13 +130,9 @@ class TailoredNetwork(nn.Module):
 class TailoredPredictor:
     """A copy of any trained predictor of frames, whose weights move for a clip, and the quantity that is conserved.
 
-    A :class:`TailoredNetwork` is trained through its inner steps: gains and offsets move, many clips at once, and the
-    step itself has a gradient. A predictor that is trained already needs ordinary first derivatives alone, and is
-    tailored to one clip at a time, so that all its weights can move. Its layers need neither conditional normalisation
-    nor the rules of torch.func, which FERNN's shifts, padding and fused step and E3D-LSTM's history do not have.
-
-    Training through an inner step takes second derivatives. Those layers give first ones alone
-    (``once_differentiable``), so that FERNN and E3D-LSTM are not meta-trained as SVG is. The quantity is learned from
+    A :class:`TailoredNetwork` is trained through its inner steps, which takes second derivatives and the rules of
+    torch.func: gains and offsets move, many clips at once. FERNN's shifts, padding and fused step and E3D-LSTM's
+    history have neither. Here first derivatives do: one clip at a time, all weights move. The quantity is learned from
     true clips, or known.
     Source: Alet et al., "Tailoring: encoding inductive biases by optimizing unsupervised objectives at prediction
     time", NeurIPS 2021, for all weights.

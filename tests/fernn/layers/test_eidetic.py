@@ -1,12 +1,12 @@
-"""The recurrent cell of E3D-LSTM: its history, attention over all tokens, written where it lies."""
+"""The recurrent cell of E3D-LSTM: its convolutions over a window, and its history, written where it lies."""
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fernn.layers.eidetic import History
-from tests.fernn.reference.e3d_lstm import attention
+from fernn.layers.eidetic import History, WindowConvolution
+from tests.fernn.reference.e3d_lstm import attention, convolved
 
 
 @settings(max_examples=15, deadline=None)
@@ -40,3 +40,15 @@ def test_the_history_is_written_where_it_lies_and_has_an_end():
     assert history.tokens.data_ptr() == place and history.tokens.shape == (1, 12, 2)
     with pytest.raises(ValueError, match="room for 12 tokens"):
         history.append(state)
+
+
+@pytest.mark.parametrize("kernel", [(2, 5, 5), (1, 5, 5), (3, 3, 3), (1, 1, 1), (2, 2, 4)])
+@pytest.mark.parametrize("window", [1, 2, 3])
+def test_a_window_convolution_is_a_padded_3d_convolution(kernel, window):
+    layer = WindowConvolution(2, 3, kernel).double()
+    torch.nn.init.normal_(layer.bias)
+    maps = torch.randn(2, 2, window, 6, 5, dtype=torch.float64)
+    expected = convolved(maps.permute(0, 2, 3, 4, 1), layer).permute(0, 4, 1, 2, 3)
+    torch.testing.assert_close(layer.kernel()(maps), expected, rtol=0, atol=1e-12)
+    of_zeros = layer.kernel()(torch.zeros_like(maps))
+    assert torch.equal(of_zeros, layer.bias[:, None, None, None].expand_as(of_zeros))

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from fernn.layers.convolution import ZeroUpsampling
 from fernn.layers.scale import ScaleConvolution, ScaleHead, resampling
-from fernn.layers.upsampling import ZeroUpsampling
 
 GOLDEN = load_file(Path(__file__).parents[2] / "golden/dynamics_scale_layers.safetensors")
 

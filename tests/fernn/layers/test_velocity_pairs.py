@@ -1,12 +1,11 @@
-"""Convolutions of velocity pairs: the algebra equals cutting into blocks."""
+"""Convolutions of velocity pairs: the algebra equals cutting into blocks, and no range is too small to divide by."""
 
 from functools import partial
 
 import pytest
 import torch
 
-from fernn.layers.magnitude import MagnitudeConvolution
-from fernn.layers.velocity_pairs import UniformMotionConvolution, UniformMotionDeviation
+from fernn.layers.velocity_pairs import MagnitudeConvolution, UniformMotionConvolution, UniformMotionDeviation
 from tests.fernn.reference.dynamics import magnitude, tiled_uniform_motion, uniform_motion
 
 LAYERS = [
@@ -39,3 +38,9 @@ def test_published_weights_are_ours_with_rows_and_columns_swapped():
     layer, maps = UniformMotionConvolution(6, 4), torch.randn(2, 6, 7, 7)
     published = layer.convolution.weight.transpose(-1, -2)
     torch.testing.assert_close(layer(maps), tiled_uniform_motion(maps, published, layer.convolution.bias))
+
+
+def test_a_field_without_motion_has_a_magnitude_too():
+    layer = MagnitudeConvolution(4, 2)
+    assert layer(torch.zeros(1, 4, 5, 5)).abs().max() < 1e-30
+    assert layer(torch.full((1, 4, 5, 5), 3.0)).isfinite().all()

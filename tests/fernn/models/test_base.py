@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from fernn.models.base import ModelConfig, require_at_least
+from fernn.models import model_config
+from fernn.models.base import ModelConfig
 
 
 def test_a_model_from_elsewhere_is_called_by_its_class():
@@ -15,8 +16,15 @@ def test_a_model_from_elsewhere_is_called_by_its_class():
         registered.build()
 
 
-@pytest.mark.parametrize("value", [0, -1, math.nan])
+@pytest.mark.parametrize("value", [0, -1])
 def test_the_first_field_that_is_too_small_is_named(value):
-    require_at_least(1, width=1, depth=2)
-    with pytest.raises(ValueError, match=f"depth must be 1 or more, got {value}"):
-        require_at_least(1, width=1, depth=value, height=0)
+    with pytest.raises(ValueError, match=f"num_layers must be 1 or more, got {value}"):
+        model_config("fernn-v1").override({"num_layers": value, "embedding_channels": [0]})
+    with pytest.raises(ValueError, match=r"embedding_channels must be 1 or more each, got \(3, 0\)"):
+        model_config("fernn-v1").override({"embedding_channels": [3, 0]})
+    assert model_config("fernn-v1").override({"embedding_channels": []}).flatten()["embedding_channels"] == ()
+
+
+def test_a_number_that_is_none_is_too_small():
+    with pytest.raises(ValueError, match="kl_weight must be 0 or more, got nan"):
+        model_config("noether", "physics101").override({"kl_weight": math.nan})

@@ -4,7 +4,7 @@ import pytest
 
 from fernn.experiment import Experiment
 from tune.core.folder import Folder
-from tune.core.study import Cell, Study, cell_of, plan_cells, points
+from tune.core.study import Cell, Study, cell_of, plan_cells
 from tune.kth_search import DEMO, PAPER
 
 SPACE = {"model": ("fernn-v1", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2)}
@@ -21,8 +21,9 @@ def test_the_paper_has_sixty_cells_and_the_demo_eight():
 
 
 def test_every_point_stands_once_with_seeds_innermost():
-    assert len(points(SPACE)) == 12
-    assert [point["seed"] for point in points(SPACE)[:4]] == [0, 1, 2, 0]
+    cells = plan_cells(Experiment(), SPACE, "hash")
+    assert len({cell.key for cell in cells}) == 12
+    assert [cell.experiment.seed for cell in cells[:4]] == [0, 1, 2, 0]
 
 
 def test_a_key_depends_on_every_field_and_on_the_data():

@@ -49,11 +49,11 @@ def test_cells_that_are_missing_or_have_diverged_are_counted(tmp_path):
 
 def test_a_sampler_and_halving_are_named(tmp_path):
     study = planned_study(tmp_path / "s", SPACE)
-    sampling = {"lr_range": (1e-4, 1e-2), "sampler": "tpe"}
-    lines = notes(replace(study, scheduler="halving", sampling=sampling, num_to_come=3))
+    sampling = {"lr_range": (1e-4, 1e-2), "num_samples": 2, "sampler": "tpe"}
+    lines = notes(replace(study, scheduler="halving", sampling=sampling))
     assert any("Optuna's TPE sampler" in line and "from 0.0001 to 0.01" in line for line in lines)
     assert any("it stopped 0 learning rates early" in line for line in lines)
-    assert lines[-1] == "INCOMPLETE: 4 of 4 cells have no result yet, and 3 more are to be proposed."
+    assert lines[-1] == "INCOMPLETE: 4 of 4 cells have no result yet, and 4 more are to be proposed."
 
 
 def test_a_study_without_results_has_no_table(tmp_path):

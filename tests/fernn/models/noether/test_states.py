@@ -9,7 +9,7 @@ from data.systems.dynamics import energy
 from fernn.config import data_config
 from fernn.models import MODELS
 from fernn.models.noether import StateConfig
-from fernn.models.noether.quantities import Energy
+from fernn.models.noether.states import Energy
 from fernn.train.noether import StatePrediction
 from fernn.train.run import task_of
 from fernn.train.task import RMSE

@@ -8,6 +8,7 @@ from torch import nn
 
 from fernn.layers.conditional import ConditionalNorm, identity_conditioning
 from fernn.models.noether import NoetherConfig
+from fernn.models.noether.video import SVG
 from tests.fernn.reference import svg as plain_svg
 
 SMALL = {
@@ -148,3 +149,34 @@ def test_a_prediction_reads_the_given_frames_alone_and_no_gradient_is_kept():
 def test_impossible_fields_are_refused(fields, message):
     with pytest.raises(ValueError, match=message):
         NoetherConfig(**fields)
+
+
+@pytest.fixture
+def svg():
+    return SVG(1, (3, 4), (1, 1), code=4, latent=2, recurrent=3)
+
+
+@pytest.fixture
+def clips():
+    return torch.rand(2, 4, 1, 16, 16)
+
+
+@pytest.mark.parametrize("taught", [True, False])
+def test_given_frames_are_returned_and_every_other_frame_has_a_draw(svg, clips, taught):
+    frames, divergence = svg(clips, torch.randn(2, 3, 2), 2, taught)
+    assert frames.shape == clips.shape and torch.equal(frames[:, :2], clips[:, :2])
+    assert divergence.shape == (2,) and (divergence > 0).all()
+
+
+def test_the_divergence_is_of_frames_that_are_seen(svg, clips):
+    noise = torch.randn(2, 3, 2)
+    with torch.no_grad():
+        assert torch.equal(svg(clips, noise, 4).divergence, svg(clips, noise, 2, taught=True).divergence)
+
+
+def test_impossible_clips_are_refused(svg, clips):
+    noise = torch.randn(2, 3, 2)
+    with pytest.raises(ValueError, match="frames must be 16x16 for this many blocks, got 8x16"):
+        svg(clips[..., :8, :], noise, 2)
+    with pytest.raises(ValueError, match="2 frames or more must be given, got 1"):
+        svg(clips, noise, 1)

@@ -1,14 +1,16 @@
-"""The test vault: sealed while a cell is trained, and every opening written down."""
+"""A study's clips: the record of its data, and test clips that are sealed until a purpose is written down."""
 
 import json
 
 import pytest
 
 from tests.support.stored_study import finish_cell, finished_study, planned_study
+from tune.core.clips import COMPLETION, SealedClips, openings_text, recorded_data
+from tune.core.folder import Folder
 from tune.core.sealing import DamagedError
-from tune.core.test_access import COMPLETION, VELOCITY, SealedClips, SealedError, openings_text
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}
+VELOCITY = "velocity evaluation"
 HITS = {("grnn", 1e-3, 0): (5, 4), ("grnn", 1e-3, 1): (6, 7)}
 
 
@@ -35,7 +37,7 @@ def folder(study):
 
 def test_test_clips_are_sealed_until_a_purpose_is_written_down(folder):
     sealed = SealedClips(clips := Clips(), folder)
-    with pytest.raises(SealedError, match="give opened"):
+    with pytest.raises(RuntimeError, match="give opened"):
         sealed.evaluation("test")
     assert list(sealed.evaluation("validation")) == [] and clips.read == ["validation"]
     sealed.opened(VELOCITY).evaluation("test")
@@ -55,7 +57,7 @@ def test_the_report_says_who_read_them(study):
     assert "besides: 1 times by velocity evaluation, 1 times by evaluating a cell again" in said
     first.log_opening("noise evaluation")  # a measure that core knows nothing of
     assert (
-        "1 times by velocity evaluation, 1 times by noise evaluation, 1 times by evaluating" in openings_text(study)[0]
+        "1 times by noise evaluation, 1 times by velocity evaluation, 1 times by evaluating" in openings_text(study)[0]
     )
 
 
@@ -84,3 +86,11 @@ def test_a_changed_record_is_noticed(folder):
     folder.folder.write("openings.jsonl", json.dumps(row | {"purpose": VELOCITY}).encode() + b"\n")
     with pytest.raises(DamagedError, match="openings.jsonl: line 1 is not as it was written"):
         folder.openings()
+
+
+def test_damaged_data_facts_are_noticed(tmp_path):
+    folder = Folder(str(tmp_path))
+    assert recorded_data(folder) is None
+    folder.write("data.json", b'{"hash": "x", "crc32": 1}')
+    with pytest.raises(DamagedError, match="data.json: it is not as it was written"):
+        recorded_data(folder)
