@@ -68,8 +68,8 @@ def weights_in(path: Path, fits: Fits = lambda names: True, *, in_single: bool =
     Raises WeightsError where there is none that can be used, OSError for a file that cannot be opened.
     """
     try:
-        found = unwrapped(read(path), fits)
-        return in_float32(found) if in_single else found
+        loaded = unwrapped(read(path), fits)
+        return in_float32(loaded) if in_single else loaded
     except WeightsError as error:
         raise WeightsError(f"{path} {error}") from error
     except UnreadableError as error:
@@ -93,25 +93,25 @@ def unwrapped(content: Any, fits: Fits = lambda names: True) -> LoadedWeights:
     return LoadedWeights({name: weight.detach() for name, weight in weights.items()}, tuple(notes))
 
 
-def in_float32(found: LoadedWeights) -> LoadedWeights:
+def in_float32(loaded: LoadedWeights) -> LoadedWeights:
     """The same weights in single precision; integers stay. Raises WeightsError for numbers beyond it."""
-    others = {name: w for name, w in found.weights.items() if w.is_floating_point() and w.dtype != torch.float32}
+    others = {name: w for name, w in loaded.weights.items() if w.is_floating_point() and w.dtype != torch.float32}
     if not others:
-        return found
+        return loaded
     single = {name: weight.float() for name, weight in others.items()}
     for name, weight in single.items():
         _require_numbers(name, weight, " in float32")
     kinds = sorted({str(weight.dtype).removeprefix("torch.") for weight in others.values()})
     note = f"{len(others)} tensors are turned from {' and '.join(kinds)} to float32"
-    return LoadedWeights(found.weights | single, (*found.notes, note))
+    return LoadedWeights(loaded.weights | single, (*loaded.notes, note))
 
 
 def _state_dict(content: Any) -> tuple[Place, Mapping[str, Tensor], list[str]]:
     """Where the state dict is, the state dict, and what beside it is no weight or another state dict."""
-    found = sorted(_candidates(content, (), set()), key=lambda one: _rank(one[0]))
-    if not found:
+    candidates = sorted(_candidates(content, (), set()), key=lambda candidate: _rank(candidate[0]))
+    if not candidates:
         return (), *_among_others(content)
-    (place, weights), *others = found
+    (place, weights), *others = candidates
     _require_first(place, [other for other, _ in others])
     return place, weights, [_quoted(other) for other, _ in others]
 
@@ -119,10 +119,10 @@ def _state_dict(content: Any) -> tuple[Place, Mapping[str, Tensor], list[str]]:
 def _require_first(place: Place, others: Sequence[Place]) -> None:
     """Raise WeightsError where the names do not decide for ``place``, where it and another begin to differ."""
     for other in others:
-        one, two = next((pair for pair in zip(place, other, strict=False) if pair[0] != pair[1]), ("", ""))
-        if _order(one) >= _order(two):
-            both = f"{_quoted(place)} and {_quoted(other)}"
-            raise WeightsError(f"{RULE}, it holds several, {both}: save the one that is meant by itself")
+        first, second = next((pair for pair in zip(place, other, strict=False) if pair[0] != pair[1]), ("", ""))
+        if _order(first) >= _order(second):
+            places = f"{_quoted(place)} and {_quoted(other)}"
+            raise WeightsError(f"{RULE}, it holds several, {places}: save the one that is meant by itself")
 
 
 def _among_others(content: Any) -> tuple[Mapping[str, Tensor], list[str]]:
@@ -176,9 +176,9 @@ def _renamed(weights: Mapping[str, Tensor], fits: Fits) -> tuple[dict[str, Tenso
     place = _place(names.values(), fits)
     prefix = "".join(f"{part}." for part in place)
     counted = f"{prefix}{COUNTED}" if "module." in prefixes else None
-    kept = {name: short for name, short in names.items() if short.startswith(prefix) and short != counted}
-    found = {short.removeprefix(prefix): weights[name] for name, short in kept.items()}
-    return found, prefixes + [prefix] * bool(prefix), [name for name in weights if name not in kept]
+    own = {name: short for name, short in names.items() if short.startswith(prefix) and short != counted}
+    renamed = {short.removeprefix(prefix): weights[name] for name, short in own.items()}
+    return renamed, prefixes + [prefix] * bool(prefix), [name for name in weights if name not in own]
 
 
 def _place(names: Collection[str], fits: Fits) -> Place:

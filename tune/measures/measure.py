@@ -256,7 +256,7 @@ class Measure(ABC, Generic[S]):
 
     def contents(self, study: Study, cells: Sequence[Cell], way: Any) -> dict[Cell, Document]:
         """The contents of the files of cells that are measured in that way, which here is the settings."""
-        contents = {one.cell: one.result() for one in self.measurements(study, cells, way)}
+        contents = {measurement.cell: measurement.result() for measurement in self.measurements(study, cells, way)}
         return {cell: content for cell, content in contents.items() if content is not None}
 
     def models(self, study: Study, row: ModelRow, way: Any) -> Sequence[MeasuredRow]:

@@ -56,32 +56,33 @@ def export(study: Study, out: str, overwrite: bool) -> list[str]:
 def contents(study: Study) -> dict[str, bytes]:
     """The content of every file by name; a row of metrics for each cell and epoch, a row of cells for each cell."""
     cells = statuses(study)
-    if damaged := [one for one in cells if one.status == "damaged"]:
+    if damaged := [state for state in cells if state.status == "damaged"]:
         raise StudyError(f"cells that are damaged cannot be exported: {damaged[0].reason}")
-    epochs = [place(study, one) | row | {"epoch": int(row["epoch"])} for one in cells for row in one.rows]
+    epochs = [place(study, state) | row | {"epoch": int(row["epoch"])} for state in cells for row in state.rows]
     columns = list(place(study, cells[0])) if cells else []
     tables = {
         "metrics": table_of(epochs, [*columns, "epoch"]),
-        "cells": table_of([place(study, one) | outcome(one) for one in cells], columns),
+        "cells": table_of([place(study, state) | outcome(state) for state in cells], columns),
     }
     files = {f"{name}.{ending}": in_form(table, ending) for name, table in tables.items() for ending in FORMS}
     return files | {STUDY_FILE: study.folder.read(STUDY_FILE) or b""}
 
 
-def place(study: Study, one: CellStatus) -> dict[str, Any]:
+def place(study: Study, state: CellStatus) -> dict[str, Any]:
     """The cell of a row: the study with its marks, the key, and the value of every searched field."""
-    model, experiment = one.cell.experiment.model.name, one.cell.experiment
-    values = {"model": model, "lr": experiment.optim.lr, "seed": experiment.seed, **study.where(one.cell)}
-    return {"study": study.name, "marks": marks(study), "cell": one.cell.key, **values}
+    model, experiment = state.cell.experiment.model.name, state.cell.experiment
+    values = {"model": model, "lr": experiment.optim.lr, "seed": experiment.seed, **study.where(state.cell)}
+    return {"study": study.name, "marks": marks(study), "cell": state.cell.key, **values}
 
 
-def outcome(one: CellStatus) -> dict[str, Any]:
+def outcome(state: CellStatus) -> dict[str, Any]:
     """The status, result and machine of a cell, by column."""
-    result, metric = one.result, one.cell.metric.name
+    result, metric = state.result, state.cell.metric.name
     return {
-        "status": one.status, "reason": one.reason, "epochs_done": len(one.rows), "epochs": one.cell.experiment.epochs,
-        "best_epoch": one.best_epoch, f"best/{metric}": one.best, "parameters": result.num_parameters,
-        **result.metrics, "train_seconds": one.seconds("train"), "finished_at": result.finished_at,
+        "status": state.status, "reason": state.reason, "epochs_done": len(state.rows),
+        "epochs": state.cell.experiment.epochs, "best_epoch": state.best_epoch, f"best/{metric}": state.best,
+        "parameters": result.num_parameters,
+        **result.metrics, "train_seconds": state.seconds("train"), "finished_at": result.finished_at,
         **{name: result.machine.get(name) for name in MACHINE},
     }  # fmt: skip
 

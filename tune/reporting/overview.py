@@ -33,7 +33,7 @@ def print_study(study: Study, as_json: bool) -> None:
         return print_document(document(study, cells, table, missing))
     print_lines(summary(study))
     title = f"{study.name}: cells, by {study.metric.title}" if study.cells else f"{study.name}: no cells"
-    print_table(title, CELL_COLUMNS, [cell_row(study, one) for one in cells], RIGHT)
+    print_table(title, CELL_COLUMNS, [cell_row(study, state) for state in cells], RIGHT)
     if table is None:
         return print_lines([f"no table: {missing}"])
     title = f"{study.name}: models" + (f" ({marks(study)})" if marks(study) else "")
@@ -84,15 +84,15 @@ def strategy(study: Study) -> str:
     return f"{sampled}; {halved}"
 
 
-def cell_row(study: Study, one: CellStatus) -> tuple[str, ...]:
+def cell_row(study: Study, state: CellStatus) -> tuple[str, ...]:
     """A cell as text."""
-    metric, machine, seconds = one.cell.metric, one.result.machine, one.seconds("train")
-    numbers = ("" if value is None else metric.text(value) for value in (one.best, one.test))
+    metric, machine, seconds = state.cell.metric, state.result.machine, state.seconds("train")
+    numbers = ("" if value is None else metric.text(value) for value in (state.best, state.test))
     return (
-        study.label(one.cell), one.status, f"{len(one.rows)}/{one.cell.experiment.epochs}",
-        "" if one.best_epoch is None else str(one.best_epoch), *numbers,
+        study.label(state.cell), state.status, f"{len(state.rows)}/{state.cell.experiment.epochs}",
+        "" if state.best_epoch is None else str(state.best_epoch), *numbers,
         "" if seconds is None else duration(seconds),
-        f"{machine['host']}, {machine['device']}" if machine else "", one.reason,
+        f"{machine['host']}, {machine['device']}" if machine else "", state.reason,
     )  # fmt: skip
 
 
@@ -108,20 +108,20 @@ def document(study: Study, cells: list[CellStatus], table: Table | None, missing
         "protocol": protocol(study) if planned else {}, "space": study.space, "scheduler": study.scheduler,
         "sampling": dict(study.sampling), "num_to_come": study.num_to_come, "driver": driver_of(study.folder),
         "metric": table.metric.name if table else study.metric.name if study.cells else None,
-        "cells": [cell_record(study, one) for one in cells],
+        "cells": [cell_record(study, state) for state in cells],
         "rows": records(table) if table else [], "remarks": remarks,
         "no_table": missing or None,
     }  # fmt: skip
 
 
-def cell_record(study: Study, one: CellStatus) -> dict[str, Any]:
+def cell_record(study: Study, state: CellStatus) -> dict[str, Any]:
     """A cell by name."""
-    metric = one.cell.metric.name
+    metric = state.cell.metric.name
     return {
-        "cell": one.cell.name, "key": one.cell.key, **one.cell.point(study.space), "status": one.status,
-        "epoch": len(one.rows), "epochs": one.cell.experiment.epochs, "best_epoch": one.best_epoch,
-        f"validation_{metric}": one.best, f"test_{metric}": one.test, "train_seconds": one.seconds("train"),
-        "machine": dict(one.result.machine), "reason": one.reason or None,
+        "cell": state.cell.name, "key": state.cell.key, **state.cell.point(study.space), "status": state.status,
+        "epoch": len(state.rows), "epochs": state.cell.experiment.epochs, "best_epoch": state.best_epoch,
+        f"validation_{metric}": state.best, f"test_{metric}": state.test, "train_seconds": state.seconds("train"),
+        "machine": dict(state.result.machine), "reason": state.reason or None,
     }  # fmt: skip
 
 

@@ -42,15 +42,15 @@ def answers(study: Study) -> dict[str, Any]:
         "marks": marks(study),
         "notes": notes(study),
         "research_type": {
-            "type": "experimental", "models": list(dict.fromkeys(study.model_label(one.cell) for one in cells)),
-            "num_cells": len(cells), "num_finished": sum(one.status == "done" for one in cells),
+            "type": "experimental", "models": list(dict.fromkeys(study.model_label(state.cell) for state in cells)),
+            "num_cells": len(cells), "num_finished": sum(state.status == "done" for state in cells),
             "num_imported": len(cells) - len(study.cells),
         },
         "code": code(study, cells),
         "data": data(study),
         "hardware": machines,
         "setup": setup(study),
-        "cells": [record(study, one, machines) for one in cells],
+        "cells": [record(study, state, machines) for state in cells],
         "compute": compute(study, cells),
         "deviations": deviations(study, search_of(study)),
         "missing": missing(study, cells),
@@ -60,23 +60,23 @@ def answers(study: Study) -> dict[str, Any]:
 def code(study: Study, cells: Sequence[CellStatus]) -> dict[str, Any]:
     """The records of code by id, in the order of their first use, and the cells that each trained."""
     records = recorded(study.folder)
-    trained = {name: [one.folder.folder.name for one in cells if name in codes(one)] for name in ["", *records]}
-    lost = {name for one in cells for name in codes(one)} - {"", *records}
+    trained = {name: [state.folder.folder.name for state in cells if name in codes(state)] for name in ["", *records]}
+    lost = {name for state in cells for name in codes(state)} - {"", *records}
     return {
         "distribution": DISTRIBUTION,
-        "records": {name: {**one, "cells": trained[name]} for name, one in records.items()},
+        "records": {name: {**entry, "cells": trained[name]} for name, entry in records.items()},
         "not_recorded": trained[""],
         "records_lost": sorted(lost),
-        "other_sources": [one.folder.folder.name for one in cells if by_other_sources(one, records)],
-        "commands": list(dict.fromkeys(one["command"] for one in records.values())),
-        "first_used_at": {name: one[FIRST_USED] for name, one in records.items()},
+        "other_sources": [state.folder.folder.name for state in cells if by_other_sources(state, records)],
+        "commands": list(dict.fromkeys(entry["command"] for entry in records.values())),
+        "first_used_at": {name: entry[FIRST_USED] for name, entry in records.items()},
     }
 
 
 def codes(state: CellStatus) -> list[str]:
     """The records of code that trained the cell, in order; an empty name where it was not recorded."""
     begun = state.status == "done" or state.rows
-    return [one["code"] for one in state.folder.codes()] or ([""] if begun else [])
+    return [entry["code"] for entry in state.folder.codes()] or ([""] if begun else [])
 
 
 def by_other_sources(state: CellStatus, records: Mapping[str, Any]) -> bool:
@@ -89,7 +89,7 @@ def by_other_sources(state: CellStatus, records: Mapping[str, Any]) -> bool:
 def data(study: Study) -> dict[str, Any]:
     """The data, and the record of its preparation."""
     config = experiments(study)[0].data
-    planned = study.cells or [one.cell for one in imported_cells(study)]
+    planned = study.cells or [imported.cell for imported in imported_cells(study)]
     return {
         "name": config.name,
         "hash": planned[0].data_hash,
@@ -104,10 +104,10 @@ def data(study: Study) -> dict[str, Any]:
 def hardware(cells: Sequence[CellStatus]) -> list[dict[str, Any]]:
     """Each machine, with the cells whose trials ran there; cells with other resources count as another machine."""
     machines: dict[str, dict[str, Any]] = {}
-    for one in cells:
-        for machine in one.folder.machines() or ([dict(one.result.machine)] if one.status == "done" else []):
+    for state in cells:
+        for machine in state.folder.machines() or ([dict(state.result.machine)] if state.status == "done" else []):
             entry = machines.setdefault(json.dumps(machine, sort_keys=True), {**machine, "cells": []})
-            entry["cells"].append(one.folder.folder.name)
+            entry["cells"].append(state.folder.folder.name)
     return list(machines.values())
 
 
@@ -120,12 +120,12 @@ def setup(study: Study) -> dict[str, Any]:
         "searched": {name: list(values) for name, values in study.space.items()},
         "sampling": dict(study.sampling),
         "scheduler": study.scheduler,
-        "epochs": max(one.epochs for one in planned),
-        "optimizer": list(dict.fromkeys(optimizer(one) for one in planned)),
+        "epochs": max(experiment.epochs for experiment in planned),
+        "optimizer": list(dict.fromkeys(optimizer(experiment) for experiment in planned)),
         "draws": draws(planned[0].data),
         "fixed": {name: value for name, value in shared.items() if name in own},
         "models": {name: value for name, value in shared.items() if name not in own},
-        "seeds": sorted({one.seed for one in planned}),
+        "seeds": sorted({experiment.seed for experiment in planned}),
         "metric": {"name": metric.name, "title": metric.title, "definition": metric.definition},
         "higher_is_better": metric.higher_is_better,
         "selection": selection_rule(metric),
@@ -134,7 +134,7 @@ def setup(study: Study) -> dict[str, Any]:
                 "model": row.label, "learning_rate": row.lr, "num_seeds": row.num_seeds,
                 "num_seeds_planned": row.num_planned, "num_parameters": row.num_parameters,
                 "validation_by_learning_rate": {f"{lr:g}": mean for lr, mean in row.validation_by_lr.items()},
-                "cells": [one.cell.key for one in row.chosen],
+                "cells": [chosen.cell.key for chosen in row.chosen],
             }
             for row in model_rows(study)
         ],
@@ -173,7 +173,7 @@ def record(study: Study, state: CellStatus, machines: Sequence[Mapping[str, Any]
         "metrics_sha256": done.metrics_sha256,
         "predictions_sha256": done.predictions_sha256 or None,
         "code": state.folder.codes(),
-        "machines": [number for number, one in enumerate(machines, start=1) if name in one["cells"]],
+        "machines": [number for number, entry in enumerate(machines, start=1) if name in entry["cells"]],
         "train_seconds": state.seconds("train") or 0,
         "validation_seconds": state.seconds("validation") or 0,
     }
@@ -182,33 +182,33 @@ def record(study: Study, state: CellStatus, machines: Sequence[Mapping[str, Any]
 def compute(study: Study, cells: Sequence[CellStatus]) -> list[dict[str, Any]]:
     """By model: cells, seconds, and hours of CPUs and GPUs, as far as cells recorded what they held."""
     by_model: dict[str, list[CellStatus]] = {}
-    for one in cells:
-        by_model.setdefault(study.model_label(one.cell), []).append(one)
+    for state in cells:
+        by_model.setdefault(study.model_label(state.cell), []).append(state)
     return [_spent(label, group) for label, group in by_model.items()]
 
 
 def _spent(label: str, group: Sequence[CellStatus]) -> dict[str, Any]:
-    done = [one.result for one in group if one.status == "done"]
-    known = {
+    done = [state.result for state in group if state.status == "done"]
+    hours = {
         kind: [held * result.seconds / 3600 for result in done if (held := result.held(kind)) is not None]
         for kind in ("cpus", "gpus")
     }
     return {
         "model": label,
-        "num_cells": sum(one.status == "done" or bool(one.rows) for one in group),
-        "train_seconds": sum(one.seconds("train") or 0 for one in group),
-        "validation_seconds": sum(one.seconds("validation") or 0 for one in group),
-        "cpu_hours": sum(known["cpus"]) if known["cpus"] else None,
-        "gpu_hours": sum(known["gpus"]) if known["gpus"] else None,
-        "num_cells_in_hours": len(known["cpus"]),
+        "num_cells": sum(state.status == "done" or bool(state.rows) for state in group),
+        "train_seconds": sum(state.seconds("train") or 0 for state in group),
+        "validation_seconds": sum(state.seconds("validation") or 0 for state in group),
+        "cpu_hours": sum(hours["cpus"]) if hours["cpus"] else None,
+        "gpu_hours": sum(hours["gpus"]) if hours["gpus"] else None,
+        "num_cells_in_hours": len(hours["cpus"]),
     }
 
 
 def missing(study: Study, cells: Sequence[CellStatus]) -> list[dict[str, Any]]:
     """The cells without a result, and the reasons."""
     return [
-        {"cell": one.folder.folder.name, "label": study.label(one.cell), "status": one.status,
-         "epochs": len(one.rows), "epochs_planned": one.cell.experiment.epochs, "reason": one.reason or None}
-        for one in cells
-        if one.status != "done"
+        {"cell": state.folder.folder.name, "label": study.label(state.cell), "status": state.status,
+         "epochs": len(state.rows), "epochs_planned": state.cell.experiment.epochs, "reason": state.reason or None}
+        for state in cells
+        if state.status != "done"
     ]  # fmt: skip

@@ -177,11 +177,16 @@ def software(code: Mapping[str, Any], machines: Sequence[Mapping[str, Any]]) -> 
     """The main versions of each record of code, and those of the workers."""
     records = code["records"]
     lines = [
-        (name, one["python"], *(one["distributions"].get(main, "–") for main in MAIN), str(len(one["distributions"])))
-        for name, one in records.items()
+        (
+            name,
+            record["python"],
+            *(record["distributions"].get(main, "–") for main in MAIN),
+            str(len(record["distributions"])),
+        )
+        for name, record in records.items()
     ]
     names = ("python", "torch", "ray")
-    workers = sorted({", ".join(f"{name} {one.get(name) or UNKNOWN}" for name in names) for one in machines})
+    workers = sorted({", ".join(f"{name} {machine.get(name) or UNKNOWN}" for name in names) for machine in machines})
     return [
         "The search command ran with (every distribution with its exact version: `code/`, and `code` in the JSON):",
         grid(("code", "python", *MAIN, "distributions"), lines) if lines else f"Versions are {UNKNOWN}.",

@@ -45,7 +45,7 @@ class Table:
 
     def texts(self) -> list[tuple[str, ...]]:
         """Every row as text, the imported ones last."""
-        return [*map(row_cells, self.rows), *(imported_row_cells(*one) for one in self.imported)]
+        return [*map(row_cells, self.rows), *(imported_row_cells(*row) for row in self.imported)]
 
     def published(self, row: ModelRow) -> Published | None:
         """The published value beside a row, None where none is known or may be shown."""
