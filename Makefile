@@ -1,6 +1,7 @@
 # make demo   set up .venv and run the demo search
 # make test   set up .venv and run the tests
 # make lint   ruff and mypy
+# make parity   the networks beside the published code's outputs, a table of differences
 # make docs   the documentation as a site in site/; a broken link fails
 # make soak   whole studies killed, stopped, cut off and filled up, 100 kills in all; an hour; the right to mount helps
 # make cluster-test   head, nodes, PostgreSQL, MLflow behind its login, a bucket; needs Debian's postgresql and nginx-light
@@ -12,13 +13,16 @@ READY := .venv/ready
 
 KILLS ?= 100
 
-.PHONY: demo test soak cluster-test lint docs ui-test setup clean
+.PHONY: demo test parity soak cluster-test lint docs ui-test setup clean
 
 demo: setup
 	$(BIN)/python tune/kth_search.py --preset demo
 
 test: setup
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 25
+
+parity: setup
+	$(BIN)/python tests/benchmarks/parity.py
 
 soak: setup
 	KILLS=$(KILLS) $(BIN)/python -m pytest -m soak tests/soak tests/tune tests/journeys tests/docs --timeout 7200 -s
