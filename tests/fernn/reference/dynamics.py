@@ -1,4 +1,10 @@
-"""The layers of the dynamics networks by their definition: block by block, with nothing rearranged."""
+"""The layers of the dynamics networks by their definition: block by block, with nothing rearranged.
+
+After Rose-STL-Lab/Equivariant-Net, commit e6f4c84: ``unfold``, ``transform`` and ``inverse_transform`` of um_conv2d
+(models/model_um.py) and of mag_conv2d (models/model_mag.py). One thing is ours: the range's smallest addend follows the
+picture's largest value, where the published one is 1e-6. Whole networks are held against published outputs in
+``tests/fernn/test_reference.py``.
+"""
 
 import math
 
