@@ -9,20 +9,19 @@ Exit code 1 where a difference is above its tolerance.
 import argparse
 import ast
 import json
-import math
 import sys
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from hardware import describe, show
-from safetensors import safe_open
-from safetensors.torch import load_file
 
 from fernn.models.dynamics.scaling import scale_levels
 from fernn.reference import from_reference, published_dynamics, renamed
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+sys.path.append(str(Path(__file__).parents[2]))
+from tests.support.golden import GOLDEN, drawn, golden, part
+
 OUTPUTS, GRADIENTS = 1e-5, 1e-4
 VELOCITIES = ("v_list_vy_vx", "v_list_vx_vy", "v_list_degrees")
 
@@ -31,7 +30,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print JSON")
     as_json = parser.parse_args().json
-    rows = [row for path in sorted(GOLDEN.glob("*.safetensors")) for row in rows_of(path)]
+    rows = [row for path in sorted(GOLDEN.glob("*.safetensors")) for row in rows_of(path.stem)]
     if as_json:
         print(json.dumps(rows, indent=2))
     else:
@@ -40,30 +39,30 @@ def main() -> int:
     return int(any(not row["difference"] <= row["tolerance"] for row in rows))
 
 
-def rows_of(path):
+def rows_of(name):
     """The measured differences of one golden file; none for a file that holds no network."""
-    with safe_open(path, "pt") as file:
-        values, metadata = load_file(path), file.metadata() or {}
+    values, metadata = golden(name)
     if "network" in metadata:
         compared = dynamics(values, metadata)
-    elif path.name.startswith("kth_") and "out.eval_logits" in values:
+    elif name.startswith("kth_") and "out.eval_logits" in values:
         compared = classifier(values, metadata)
     elif "out.eval_prediction" in values:
-        compared = predictor(path.name, values, metadata)
+        compared = predictor(name, values, metadata)
     else:
         return
     for quantity, (ours, published, tolerance) in compared.items():
-        difference = ((ours - published).abs().max() / published.abs().max()).item()
-        yield {"network": path.stem, "quantity": quantity, "difference": difference, "tolerance": tolerance}
+        difference = share(ours, published)
+        yield {"network": name, "quantity": quantity, "difference": difference, "tolerance": tolerance}
+
+
+def share(ours, published):
+    """The largest difference as a share of the largest published value."""
+    return ((ours - published).abs().max() / published.abs().max()).item()
 
 
 def network(values, metadata, task):
     velocities = next((ast.literal_eval(metadata[name]) for name in VELOCITIES if name in metadata), None)
     return from_reference(part(values, "weights."), task=task, velocities=velocities)
-
-
-def part(values, prefix):
-    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
 
 
 def classifier(values, metadata):
@@ -100,19 +99,14 @@ def trained(model, loss, values):
 
 def worst(compared):
     """Of gradients and of statistics the one that differs most."""
-
-    def difference(entry):
-        ours, published, _ = entry[1]
-        return ((ours - published).abs().max() / published.abs().max()).item()
-
     groups = {}
     for entry in compared.items():
         groups.setdefault(entry[0].partition(" ")[0], []).append(entry)
-    return dict(max(group, key=difference) for group in groups.values())
+    return dict(max(group, key=lambda entry: share(*entry[1][:2])) for group in groups.values())
 
 
 def dynamics(values, metadata):
-    weights = [drawn(number, line, metadata) for number, line in enumerate(metadata["parameters"].split(";"))]
+    weights = list(drawn(metadata))
     sizes = {name: int(metadata[name]) for name in ("kernel_size", "input_length")}
     with torch.no_grad():
         predicted = published_dynamics(metadata["network"], weights, **sizes)(values["in.frames"])
@@ -120,13 +114,6 @@ def dynamics(values, metadata):
     if "levels" in values:
         compared["levels of scale"] = (scale_levels(values["in.frames"]), values["levels"], OUTPUTS)
     return compared
-
-
-def drawn(number, line, metadata):
-    """A weight of the published network, which is drawn from the seed in the file."""
-    shape = ast.literal_eval(line.partition(":")[2])
-    weight = torch.randn(shape, generator=torch.Generator().manual_seed(int(metadata["seed"]) + number))
-    return weight * (0.1 if len(shape) == 1 else (2 / math.prod(shape[1:])) ** 0.5)
 
 
 if __name__ == "__main__":

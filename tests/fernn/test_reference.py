@@ -1,30 +1,16 @@
 """Parity with the published code: outputs, losses, gradients and running statistics."""
 
 import ast
-import math
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
-from safetensors.torch import load_file
 
 from fernn.models.dynamics.scaling import scale_levels
 from fernn.reference import from_reference, published_dynamics, read_reference, renamed
+from tests.support.golden import drawn, golden, part
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = ["kth_grnn", "kth_fernn_v1", "kth_grnn_plus_v1", "kth_fernn_v1_two_layers", "kth_3dcnn"]
-
-
-def golden(name):
-    path = GOLDEN / f"{name}.safetensors"
-    with safe_open(path, "pt") as file:
-        return load_file(path), file.metadata()
-
-
-def part(values, prefix):
-    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
 
 
 def model_of(values, metadata):
@@ -135,14 +121,6 @@ def test_a_missing_weight_is_named():
     del weights["st2.0.0.weight"]
     with pytest.raises(ValueError, match=r"do not fit the published CNN3D: [\s\S]*stages.1.0.weight"):
         from_reference(weights, task="kth")
-
-
-def drawn(metadata):
-    """The weights that the published network had, of the shapes and seed in the file."""
-    for number, parameter in enumerate(metadata["parameters"].split(";")):
-        shape = ast.literal_eval(parameter.partition(":")[2])
-        weight = torch.randn(shape, generator=torch.Generator().manual_seed(int(metadata["seed"]) + number))
-        yield weight * (0.1 if len(shape) == 1 else (2 / math.prod(shape[1:])) ** 0.5)
 
 
 def dynamics_network(metadata, weights):

@@ -150,3 +150,11 @@ def tls(tmp_path):
     file = tmp_path / "server.pem"
     file.write_bytes(secret + made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
     return file
+
+
+@pytest.fixture
+def few_digits(monkeypatch):
+    """Demo digits of which there are few."""
+    from data.mnist import demo
+
+    monkeypatch.setattr(demo, "NUM_DIGITS", {"train": 40, "test": 20})

@@ -1,22 +1,14 @@
 """The search on rotating MNIST: from digits to errors by velocity, on the same engine as KTH."""
 
-import json
 import re
 
 import pytest
 
-from data.mnist import demo
+from tests.support.digits import FEW, velocities
 from tune import rotating_mnist_search
-from tune.commands.evaluate import main as evaluate
 
+pytestmark = pytest.mark.usefixtures("few_digits")
 ROTATING = rotating_mnist_search.SEARCH
-FEW = ["--preset", "demo", "--lrs", "1e-3", "--seeds", "0", "--epochs", "2", "--batch-size", "8"]
-FEW += ["--set", "data.num_sequences=[16,8,8]"]
-
-
-@pytest.fixture(autouse=True)
-def few_digits(monkeypatch):
-    monkeypatch.setattr(demo, "NUM_DIGITS", {"train": 40, "test": 20})
 
 
 @pytest.mark.soak
@@ -26,15 +18,6 @@ def test_a_rotating_demo_runs(command, two_cpus, tmp_path, monkeypatch, capsys):
     found = velocities(monkeypatch, capsys, "rotating-mnist-demo", "2")
     assert found["training_range"] == 2 and {"V2", "angle_-40", "angle_40"} <= set(found["mse"])
     assert len(list(tmp_path.rglob("velocity/curve.png"))) == 2  # the cell's and the model's
-
-
-def velocities(monkeypatch, capsys, study, radius):
-    """The model's document, as ``velocity_eval.py`` prints it."""
-    monkeypatch.setattr("sys.argv", ["velocity_eval.py", "--study", study, "--range", radius, "--json"])
-    capsys.readouterr()
-    assert evaluate("velocity") == 0
-    (model,) = json.loads(capsys.readouterr().out)["models"]
-    return model
 
 
 def test_the_bare_command_plans_the_papers_cells(command):

@@ -7,28 +7,13 @@ import pytest
 import torch
 
 import tune
-from data.mnist import demo
 from fernn.files.checkpoint import pack, unpack
+from tests.support.digits import FEW, velocities
 from tune import report, translating_mnist_search
 from tune.commands.evaluate import main as evaluate
 
+pytestmark = pytest.mark.usefixtures("few_digits")
 TRANSLATING = translating_mnist_search.SEARCH
-FEW = ["--preset", "demo", "--lrs", "1e-3", "--seeds", "0", "--epochs", "2", "--batch-size", "8"]
-FEW += ["--set", "data.num_sequences=[16,8,8]"]
-
-
-@pytest.fixture(autouse=True)
-def few_digits(monkeypatch):
-    monkeypatch.setattr(demo, "NUM_DIGITS", {"train": 40, "test": 20})
-
-
-def velocities(monkeypatch, capsys, study, radius):
-    """The model's document, as ``velocity_eval.py`` prints it."""
-    monkeypatch.setattr("sys.argv", ["velocity_eval.py", "--study", study, "--range", radius, "--json"])
-    capsys.readouterr()
-    assert evaluate("velocity") == 0
-    (model,) = json.loads(capsys.readouterr().out)["models"]
-    return model
 
 
 def tailoring(monkeypatch, capsys, study):

@@ -88,7 +88,7 @@ def read_entries(
     try:
         content = folder.read_json(name) or []  # a bare list in cells of an earlier version
         if isinstance(content, dict):
-            content = (read_sealed(folder, name, way_out, ENTRIES) or {})[ENTRIES]
+            content = (unsealed(content) if CHECKSUM in content else content)[ENTRIES]
         return [parsed(entry) for entry in content]
     except UNREADABLE as error:
         raise damaged(folder, name, way_out) from error

@@ -6,13 +6,12 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
-from safetensors.torch import load_file
 
 from fernn.equivariance import assert_flow_equivariant, equivariance_error
 from fernn.flows import RotationFlow, TranslationFlow
 from fernn.models.predictor import RotatingPredictorConfig, TranslatingPredictorConfig
 from fernn.reference import from_reference, renamed
+from tests.support.golden import golden, part
 
 CASES = [
     "translating_mnist_grnn", "translating_mnist_fernn_v1", "rotating_mnist_grnn", "rotating_mnist_fernn_v2",
@@ -22,14 +21,11 @@ SMALL = TranslatingPredictorConfig(velocity_range=(1, 1), hidden_channels=4, dec
 
 
 @pytest.fixture(params=CASES)
-def case(request, golden_folder):
-    path = golden_folder / f"{request.param}.safetensors"
-    with safe_open(path, "pt") as file:
-        facts = file.metadata()
-    values, task = load_file(path), request.param[: request.param.index("_mnist") + len("_mnist")]
+def case(request):
+    values, facts = golden(request.param)
+    task = request.param[: request.param.index("_mnist") + len("_mnist")]
     velocities = ast.literal_eval(facts["v_list_vx_vy" if task == "translating_mnist" else "v_list_degrees"])
-    weights = {name.removeprefix("weights."): value for name, value in values.items() if name.startswith("weights.")}
-    return values, from_reference(weights, task=task, velocities=velocities)
+    return values, from_reference(part(values, "weights."), task=task, velocities=velocities)
 
 
 def assert_same(actual, expected, tolerance):

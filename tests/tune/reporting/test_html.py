@@ -6,18 +6,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.support.stored_study import finished_study
+from tests.support.stored_study import HITS, SPACE, finished_study
 from tune.report import draw, write
 from tune.reporting.html import page
 from tune.reporting.table import Table
 from tune.reporting.tables import report_tables
-
-SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2)}
-HITS = {
-    ("grnn", 1e-3, 0): (5, 4), ("grnn", 1e-3, 1): (6, 7), ("grnn", 1e-3, 2): (6, 6),
-    ("grnn", 1e-4, 0): (4, 9), ("grnn", 1e-4, 1): (4, 8), ("grnn", 1e-4, 2): (4, 9),
-    ("3dcnn", 1e-3, 0): (9, 9), ("3dcnn", 1e-3, 1): (9, 8), ("3dcnn", 1e-3, 2): (9, 9),
-}  # fmt: skip
 
 
 class Parsed(HTMLParser):
