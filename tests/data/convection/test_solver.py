@@ -5,10 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.convection.balance import (
-    WAYS,
-    nusselt,
-)
+from data.convection.balance import WAYS, nusselt
 from data.convection.solver import Layer, State
 from tests.support.layers import CRITICAL_WAVELENGTH, SHAPES, any_state, layer_of, rolls
 
