@@ -12,6 +12,7 @@ from typing import Any
 
 import ray
 import torch
+from ray._common.utils import get_system_memory
 from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
@@ -23,7 +24,7 @@ from fernn.train.run import Run, available_device
 from tune.core.sealing import read_sealed, write_sealed
 from tune.core.study import Cell, Study, StudyError, key_of
 from tune.engine.cost import PATIENCE, blank_batch, probe, probe_of
-from tune.engine.machine import peak_memory, whole_memory
+from tune.engine.machine import peak_memory
 from tune.engine.ray_tune import ship_models
 from tune.engine.trial import is_out_of_memory
 from tune.planning.resources import Hardware, Resources
@@ -191,7 +192,7 @@ class Prober:
             free, total = torch.cuda.mem_get_info()
             return 1 - free / total
         grown = (peak_memory(CPU) - self.before) * self.experiment.batch_size / self.num_clips
-        return (self.before + grown) / whole_memory()
+        return (self.before + grown) / get_system_memory()
 
 
 def readings(packing: Packing) -> list[dict[str, Any]]:
