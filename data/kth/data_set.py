@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from data.data_set import DataSet
+import numpy as np
+
+from data.data_set import SPLITS, DataSet
 from data.kth import demo
 from data.kth.prepare import folder_of, prepare
 from data.kth.schema import SCHEMA, count_by_split
-from data.kth.stream import read_footage
+from data.kth.stream import random_part, read_footage
 from data.manifest import Manifest
 from fernn.config import DataConfig, KTHConfig
 
@@ -26,13 +28,18 @@ def prepare_demo(out: Path, data: DataConfig) -> Manifest:
 
 
 def num_clips(data: KTHConfig, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
-    """The clips of the config's split."""
+    """The clips of the config's split; a random one has the shares of all."""
     if manifest is not None:
-        return manifest.clips[data.split]
-    if not is_demo:
-        return NUM_CLIPS[data.split]
-    rendered = demo.DemoConfig(Path()).videos()
-    return count_by_split(video.person for video in rendered for _ in video.ranges)[data.split]
+        counts = manifest.clips
+    elif is_demo:
+        rendered = demo.DemoConfig(Path()).videos()
+        counts = count_by_split(video.person for video in rendered for _ in video.ranges)
+    else:
+        counts = NUM_CLIPS
+    if data.split != "random":
+        return counts[data.split]
+    whole = np.arange(sum(counts["paper"].values()))
+    return {split: len(random_part(whole, data.split_seed, split)) for split in SPLITS}
 
 
 KTH = DataSet(

@@ -123,7 +123,7 @@ class ClipStream(Stream):
 
     def velocities(self, split: Split, velocity_range: int) -> Integers:
         """The (vy, vx) that the split's clips would have if the data's velocity range were this one: (n, 2)."""
-        return clip_velocities(self._splits[split].names, replace(self.data, velocity_range=velocity_range), split)
+        return clip_velocities(self._splits[split].names, self.data.moving(velocity_range), split)
 
     def num_clips(self, split: Split) -> int:
         """How many clips the split has."""
@@ -143,8 +143,14 @@ class ClipStream(Stream):
         """The split's ranges that are long enough, as the protocol reads the annotation."""
         footage, data, published = self.footage, self.data, self.data.protocol == "published"
         usable = footage.num_frames - 1 if published else np.minimum(footage.num_frames, footage.num_annotated)
-        in_split = np.array([split_of(int(person), data.split) == split for person in footage.persons])
-        ranges = np.flatnonzero(in_split & (usable >= data.span))
+        ranges = np.flatnonzero(usable >= data.span)
+        in_split = np.ones_like(usable, dtype=bool)
+        if data.split == "random":
+            ranges = random_part(ranges, data.split_seed, split)
+            in_split[:] = len(ranges) > 0
+        else:
+            in_split = np.array([split_of(int(person), data.split) == split for person in footage.persons])
+            ranges = ranges[in_split[ranges]]
         if not in_split.any():
             raise DataError(f"the {split} split has no clips: the data must hold videos of its persons")
         if not len(ranges):
@@ -152,7 +158,17 @@ class ClipStream(Stream):
             raise DataError(f"a clip needs {data.span} frames, the longest range of the {split} split has {longest}")
         names = np.array(footage.ids, dtype=object)[ranges]
         firsts = np.full_like(ranges, published)  # the published code takes the 1-based annotation for 0-based
-        return SplitClips(names, ranges, firsts, usable[ranges] - data.span + 1, clip_velocities(names, data, split))
+        return SplitClips(
+            names, ranges, firsts, usable[ranges] - data.span + 1, clip_velocities(names, data.in_split(split), split)
+        )
+
+
+def random_part(ranges: Integers, seed: int, split: Split) -> Integers:
+    """A part of the published code's random split: 70 % of the ranges train, 15 % validate, the others test."""
+    shuffled = ranges.copy()
+    np.random.RandomState(seed).shuffle(shuffled)
+    cuts = int(0.7 * len(ranges)), int(0.7 * len(ranges)) + int(0.15 * len(ranges))
+    return dict(zip(SPLITS, np.split(shuffled, cuts), strict=True))[split]
 
 
 def clip_velocities(names: Sequence[str] | NDArray[np.object_], data: Any, split: Split) -> Integers:

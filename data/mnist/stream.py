@@ -78,12 +78,12 @@ class DigitStream(Stream):
         """
         if velocities is None:
             return self._batches(split, self._draws(split))
-        still = type(self)(self.corpus, replace(self.data, velocity_range=0), self.batch_size)
+        still = type(self)(self.corpus, self.data.moving(0), self.batch_size)
         return self._batches(split, still._draws(split).moving(velocities))
 
     def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
         """One velocity (n, k) for each of the split's sequences, drawn from V_velocity_range."""
-        data = replace(self.data, velocity_range=velocity_range, num_digits=1)
+        data = replace(self.data.moving(velocity_range), num_digits=1)
         return draw(data, generator("velocities", split), self.num_clips(split), 1).velocities[:, 0]
 
     def num_clips(self, split: Split) -> int:
@@ -98,11 +98,11 @@ class DigitStream(Stream):
 
     def _draws(self, split: Split, *names: int) -> Any:
         """What decides the split's sequences, those of a seed and an epoch or, without ``names``, the fixed ones."""
-        count, num_digits = self.num_clips(split), len(self.part(split).labels)
-        if self.data.protocol == "published":
+        data, count, num_digits = self.data.in_split(split), self.num_clips(split), len(self.part(split).labels)
+        if data.protocol == "published":
             seed = seed_of("sequences", split, *names) % 2**32 if names else PUBLISHED_SEED
-            return draw_published(self.data, np.random.RandomState(seed), count, num_digits)
-        return draw(self.data, generator("sequences", split, *names), count, num_digits)
+            return draw_published(data, np.random.RandomState(seed), count, num_digits)
+        return draw(data, generator("sequences", split, *names), count, num_digits)
 
     def _batches(self, split: Split, draws: Any) -> Iterator[Batch]:
         rows = pa.table({"index": np.arange(len(draws.digits))})

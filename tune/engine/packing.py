@@ -89,7 +89,9 @@ def pack(study: Study, resources: Resources, keep: bool) -> Packing:
 def digest(cell: Cell, possible: Sequence[Layout]) -> str:
     """Twelve hexadecimal digits for everything that the readings depend on: model, code, layouts, kinds of GPU."""
     kinds = sorted(name for name in ray.cluster_resources() if name.startswith("accelerator_type"))
-    return key_of([probe_of(cell.experiment).flatten(), cell.config().get("model_source"), possible, kinds])
+    return key_of(
+        [probe_of(cell.experiment).flatten(for_record=True), cell.config().get("model_source"), possible, kinds]
+    )
 
 
 def best(label: str, readings: Sequence[Reading]) -> Reading:
