@@ -84,18 +84,15 @@ def against_published(row: ModelRow, published: Published) -> AgainstPublished:
 
 def interval_over_persons(study: Study, row: ModelRow) -> Interval | None:
     """95 % interval of the row's mean test accuracy, test persons resampled; None where clips have no persons."""
-    right: dict[int, float] = {}
-    counts: dict[int, int] = {}
+    hits: dict[int, list[bool]] = {}
     for result in row.chosen:
         table = study.cell_folder(result.cell).predictions()
         if "person" not in table.column_names or "logits" not in table.column_names:
             return None
         for clip in table.to_pylist():
             if clip["split"] == "test":
-                person = clip["person"]
-                right[person] = right.get(person, 0.0) + float(np.argmax(clip["logits"]) == clip["label"])
-                counts[person] = counts.get(person, 0) + 1
-    return person_interval(list(right.values()), list(counts.values()))
+                hits.setdefault(clip["person"], []).append(bool(np.argmax(clip["logits"]) == clip["label"]))
+    return person_interval([sum(clips) for clips in hits.values()], [len(clips) for clips in hits.values()])
 
 
 @dataclass(frozen=True)
@@ -110,8 +107,9 @@ class SelectionOnTest:
 
 def selection_on_test(row: ModelRow) -> SelectionOnTest | None:
     """The best learning rate on the test clips, of those with the most seeds; None where there is only one."""
-    rates = row.complete_rates().items()
-    tested = {lr: mean_and_deviation([result.test for result in cells])[0] for lr, cells in rates}
+    most = max(map(len, row.by_lr.values()))
+    rates = {lr: [result.test for result in cells] for lr, cells in row.by_lr.items() if len(cells) == most}
+    tested = {lr: mean_and_deviation(values)[0] for lr, values in rates.items()}
     means = {lr: round(mean, 12) for lr, mean in tested.items() if isfinite(mean)}  # ties as in choose_lr
     if len(means) < 2 or not isfinite(row.test):
         return None

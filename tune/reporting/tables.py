@@ -9,10 +9,10 @@ import numpy as np
 
 from fernn.equivariance import CIRCULAR, flow_of
 from fernn.flows.field_symmetries import SHIFTS
-from fernn.train.fields import DOMAIN
+from fernn.train.fields import DOMAIN, FieldScores
 from fernn.train.task import Metric
 from tune.analysis.literature import RANGE
-from tune.analysis.results import TITLES, Curves, Fields, ModelRow, field_scores, frame_curves
+from tune.analysis.results import TITLES, Curves, Fields, ModelRow, frame_curves, seed_predictions
 from tune.analysis.significance import against_published, comparisons, interval_over_persons, selection_on_test
 from tune.analysis.statistics import mean_and_deviation, verdict_rule
 from tune.core.console import UNKNOWN, ReportTable, Row
@@ -181,7 +181,7 @@ assert {name.rstrip("_") for name in SETS} == {"", DOMAIN, *SHIFTS}
 
 def field_tables(table: Table) -> list[ReportTable]:
     """The tables of a study of velocity fields, empty for other studies."""
-    fields = field_scores(table.study, table.rows)
+    fields = seed_predictions(table.study, table.rows, FieldScores)
     return [shifts_table(fields, "rmse"), shifts_table(fields, "ese"), *literature_tables(table)] if fields else []
 
 
