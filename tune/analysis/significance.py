@@ -95,18 +95,8 @@ def interval_over_persons(study: Study, row: ModelRow) -> Interval | None:
     return person_interval([sum(clips) for clips in hits.values()], [len(clips) for clips in hits.values()])
 
 
-@dataclass(frozen=True)
-class SelectionOnTest:
-    """The learning rate that would be chosen on the test clips, and the apparent gain."""
-
-    lr: float
-    test: float
-    gain: float
-    """In the units of the metric, 0 or more."""
-
-
-def selection_on_test(row: ModelRow) -> SelectionOnTest | None:
-    """The best learning rate on the test clips, of those with the most seeds; None where there is only one."""
+def best_on_test(row: ModelRow) -> tuple[float, float] | None:
+    """The best learning rate on the test clips, of those with the most seeds, and its mean there; None for one rate."""
     most = max(map(len, row.by_lr.values()))
     rates = {lr: [result.test for result in cells] for lr, cells in row.by_lr.items() if len(cells) == most}
     tested = {lr: mean_and_deviation(values)[0] for lr, values in rates.items()}
@@ -114,4 +104,4 @@ def selection_on_test(row: ModelRow) -> SelectionOnTest | None:
     if len(means) < 2 or not isfinite(row.test):
         return None
     best = max(means, key=lambda lr: (row.metric.rank(means[lr]), lr == row.lr, -lr))
-    return SelectionOnTest(best, means[best], abs(means[best] - round(row.test, 12)))
+    return best, means[best]

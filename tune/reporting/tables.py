@@ -13,7 +13,7 @@ from fernn.train.fields import DOMAIN, FieldScores
 from fernn.train.task import Metric
 from tune.analysis.literature import RANGE
 from tune.analysis.results import TITLES, Curves, Fields, ModelRow, frame_curves, seed_predictions
-from tune.analysis.significance import against_published, comparisons, interval_over_persons, selection_on_test
+from tune.analysis.significance import against_published, best_on_test, comparisons, interval_over_persons
 from tune.analysis.statistics import mean_and_deviation, verdict_rule
 from tune.core.console import UNKNOWN, ReportTable, Row
 from tune.core.result import Result
@@ -71,15 +71,15 @@ def _result_remarks(table: Table, has_persons: bool) -> list[str]:
             "95 % over test persons: percentile bootstrap of the mean accuracy over seeds, whole persons resampled "
             "9,999 times; with few persons such intervals are too narrow."
         )
-    gains = [(row, best) for row in table.rows if (best := selection_on_test(row)) is not None]
-    if same := [row.label for row, best in gains if best.gain == 0]:
+    best = [(row, *found) for row in table.rows if (found := best_on_test(row)) is not None]
+    if same := [row.label for row, lr, _ in best if lr == row.lr]:
         remarks.append(f"The learning rate chosen on validation is also the best on the test clips: {', '.join(same)}.")
     return remarks + [
-        f"WARNING, {row.label}: learning rate {best.lr:g} is best on the test clips, with "
-        f"{row.metric.text(best.test)}: {row.metric.text(best.gain)} better than the one chosen on validation. "
+        f"WARNING, {row.label}: learning rate {lr:g} is best on the test clips, with "
+        f"{row.metric.text(test)}: {row.metric.text(abs(test - row.test))} better than the one chosen on validation. "
         "Choosing on test clips would seem to gain this much."
-        for row, best in gains
-        if best.gain > 0
+        for row, lr, test in best
+        if lr != row.lr
     ]
 
 
