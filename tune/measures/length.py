@@ -21,8 +21,7 @@ from fernn.train.task import ERROR
 from tune.analysis.plotting import ReportFigure, draw_band, finish_axes, one_panel, png, rollout_figure, titled
 from tune.core.console import ReportTable, csv_text
 from tune.core.study import Cell, Study, StudyError
-from tune.measures.measure import Advance, CellMeasurement, Measure, MeasuredRow, Point, Results, RunRecord
-from tune.measures.result_file import Document
+from tune.measures.measure import Advance, CellMeasurement, Document, Measure, MeasuredRow, Point, Results, RunRecord
 
 
 @dataclass(frozen=True)
@@ -79,8 +78,11 @@ class ModelLength(MeasuredRow):
 
     def document(self) -> Document:
         means, deviations = zip(*self.statistics.values(), strict=True)
-        curves = [{name: content[name] for name in ("mean", "deviation")} for content in self.contents]
-        return super().document() | {"mean": means, "deviation": deviations, "seeds": self.by_seed(curves)}
+        seeds = {
+            str(cell.experiment.seed): {name: content[name] for name in ("mean", "deviation")}
+            for cell, content in zip(self.cells, self.contents, strict=True)
+        }
+        return super().document() | {"mean": means, "deviation": deviations, "seeds": seeds}
 
 
 class LengthResults(Results[ModelLength]):

@@ -32,8 +32,7 @@ from tune.analysis.plotting import (
 )
 from tune.core.console import ReportTable, csv_text
 from tune.core.study import Cell, Study
-from tune.measures.measure import MeasuredRow, Point, Results, RunRecord
-from tune.measures.result_file import Document
+from tune.measures.measure import Document, MeasuredRow, Point, Results, RunRecord
 
 CELL_INCHES = 0.62
 AXIS_TITLES = {
@@ -185,7 +184,7 @@ class VelocityResults(Results[ModelVelocity]):
             ]
             return {"velocity.csv": csv_text([columns, *rows]).encode(), "curves.png": png(self.curves())}
 
-        yield RunRecord("study", self.documents(), [], files)
+        yield RunRecord("study", [model.document() for model in self.models], [], files)
 
 
 def angle_curve(model: ModelVelocity, rows: Sequence[Sequence[float]]) -> Figure:
