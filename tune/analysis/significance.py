@@ -10,7 +10,6 @@ import numpy as np
 from tune.analysis.results import ModelRow
 from tune.analysis.statistics import (
     Interval,
-    Sample,
     holm,
     mean_and_deviation,
     paired_permutation,
@@ -77,8 +76,8 @@ def against_published(row: ModelRow, published: Published) -> AgainstPublished:
         return AgainstPublished(delta, None, "none: the number of seeds of the published value is unknown")
     if row.test_deviation is None:
         return AgainstPublished(delta, None, "none: one seed has no deviation")
-    ours = Sample(row.test, row.test_deviation, row.num_seeds)
-    interval = welch_interval(ours, Sample(published.mean, published.deviation, published.num_seeds))
+    ours, theirs = (row.test_deviation, row.num_seeds), (published.deviation, published.num_seeds)
+    interval = welch_interval(delta, ours, theirs)
     return AgainstPublished(delta, interval, verdict(interval, row.metric, published.mean))
 
 
