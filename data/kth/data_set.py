@@ -7,8 +7,9 @@ from data.data_set import DataSet
 from data.kth import demo
 from data.kth.prepare import folder_of, prepare
 from data.kth.schema import SCHEMA, count_by_split
-from data.kth.stream import read_footage
+from data.kth.stream import ClipStream, read_footage
 from data.manifest import Manifest
+from data.stream import Corpus
 from fernn.config import DataConfig, KTHConfig
 
 NUM_CLIPS = {
@@ -43,7 +44,7 @@ KTH = DataSet(
     folder_of=lambda out, data: folder_of(out, data.size),
     schema=lambda data: SCHEMA,
     num_clips=num_clips,
-    read=read_footage,
+    read=lambda folder, manifest: Corpus(read_footage(folder, manifest), ClipStream),
     download="KTH's videos (1.15 GB)",
     has_sizes=True,
 )

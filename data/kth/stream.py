@@ -22,7 +22,7 @@ from data.kth.schema import split_of
 from data.manifest import Manifest
 from data.preparing.frames import frames_of
 from data.preparing.parquet import read_table
-from data.stream import Rows, Stream, batches
+from data.stream import Device, Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import KTHConfig, KTHVideoConfig
 from fernn.experiment import Split
@@ -46,10 +46,6 @@ class Footage:
     num_frames: Integers
     num_annotated: Integers
     """Frames inside the annotated range; ``num_frames`` may be one more (see data/kth/schema.py)."""
-
-    def stream(self, data: KTHConfig, batch_size: int, device: torch.device | str = "cpu") -> "ClipStream":
-        """The clips' batches, made on the device; raises DataError where a split has none that is long enough."""
-        return ClipStream(self, data, batch_size, device)
 
     def rows(self, clips: Integers, firsts: Integers, velocities: Integers, flips: Integers) -> pa.Table:
         """What :class:`GatherClips` reads: one row for each of the clips, from its frame ``firsts`` on."""
@@ -96,8 +92,8 @@ class SplitClips:
 class ClipStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
-    def __init__(self, footage: Footage, data: Any, batch_size: int, device: torch.device | str = "cpu") -> None:
-        self.footage, self.data, self.batch_size = footage, data, batch_size
+    def __init__(self, footage: Footage, data: Any, batch_size: int, device: Device = "cpu") -> None:
+        super().__init__(footage, data, batch_size, device)
         self._splits = {split: self._clips_of(split) for split in SPLITS}
         self._gather = GatherClips(footage, data, device)
 
@@ -107,7 +103,7 @@ class ClipStream(Stream):
         draws = np.array(seeds_of("clip-start", seed, epoch, each=clips.names))
         flips = (np.array(seeds_of("flip", seed, epoch, each=clips.names)) & 1) * int(self.data.flip)
         order = generator("order", seed, epoch).permutation(len(clips))
-        rows = self.footage.rows(clips.ranges, clips.firsts + draws % clips.num_starts, clips.velocities, flips)
+        rows = self.content.rows(clips.ranges, clips.firsts + draws % clips.num_starts, clips.velocities, flips)
         return batches(rows.take(order), self.batch_size, self._gather)
 
     def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
@@ -118,7 +114,7 @@ class ClipStream(Stream):
         """
         clips = self._moving(split, velocities)
         middle = clips.firsts + (clips.num_starts - 1) // 2
-        rows = self.footage.rows(clips.ranges, middle, clips.velocities, np.zeros_like(middle))
+        rows = self.content.rows(clips.ranges, middle, clips.velocities, np.zeros_like(middle))
         return batches(rows, self.batch_size, self._gather)
 
     def velocities(self, split: Split, velocity_range: int) -> Integers:
@@ -131,7 +127,7 @@ class ClipStream(Stream):
 
     def facts(self, ids: list[str]) -> dict[str, list[int]]:
         """The persons seen in the clips named by ``ids``."""
-        persons = dict(zip(self.footage.ids, self.footage.persons.tolist(), strict=True))
+        persons = dict(zip(self.content.ids, self.content.persons.tolist(), strict=True))
         return {"person": [persons[name.partition("+")[0]] for name in ids]}
 
     def _moving(self, split: Split, velocities: ArrayLike | None) -> SplitClips:
@@ -141,7 +137,7 @@ class ClipStream(Stream):
 
     def _clips_of(self, split: Split) -> SplitClips:
         """The split's ranges that are long enough, as the protocol reads the annotation."""
-        footage, data, published = self.footage, self.data, self.data.protocol == "published"
+        footage, data, published = self.content, self.data, self.data.protocol == "published"
         usable = footage.num_frames - 1 if published else np.minimum(footage.num_frames, footage.num_annotated)
         in_split = np.array([split_of(int(person), data.split) == split for person in footage.persons])
         ranges = np.flatnonzero(in_split & (usable >= data.span))
@@ -174,7 +170,7 @@ def clip_velocities(names: Sequence[str] | NDArray[np.object_], data: Any, split
 class GatherClips:
     """Turns rows of an epoch into a batch on the device: the frames that they name, set in motion, then mirrored."""
 
-    def __init__(self, footage: Footage, data: KTHConfig | KTHVideoConfig, device: torch.device | str) -> None:
+    def __init__(self, footage: Footage, data: KTHConfig | KTHVideoConfig, device: Device) -> None:
         self.ids, self.data = footage.ids, data
         with warnings.catch_warnings():  # they may lie in memory that cannot be written, and are only read
             warnings.simplefilter("ignore", UserWarning)

@@ -8,7 +8,8 @@ from data.manifest import Manifest
 from data.physics101 import demo
 from data.physics101.prepare import PUBLISHED_CLIPS, folder_of, long_enough, prepare
 from data.physics101.schema import SCHEMA, count_by_split
-from data.physics101.stream import read_clips
+from data.physics101.stream import SlideStream, read_clips
+from data.stream import Corpus
 from fernn.config import RampConfig
 
 
@@ -33,7 +34,7 @@ PHYSICS101 = DataSet(
     folder_of=folder_of,
     schema=lambda data: SCHEMA,
     num_clips=num_clips,
-    read=read_clips,
+    read=lambda folder, manifest: Corpus(read_clips(folder, manifest), SlideStream),
     download="the archive of Physics 101",
     has_sizes=True,
 )

@@ -11,8 +11,10 @@ from data.kth.stream import read_footage
 from data.manifest import Manifest
 from data.mnist import demo, prepare
 from data.mnist.schema import SCHEMA, stand_in_of
+from data.stream import Corpus
 from data.video import standard
-from data.video.kth import Videos
+from data.video.kth import WindowStream
+from data.video.moving import MovingStream
 from fernn.config import KTHVideoConfig, MovingConfig
 
 
@@ -36,7 +38,7 @@ MOVING = DataSet(
     folder_of=lambda out, data: _source_of(data).folder_of(out),
     schema=lambda data: standard.SCHEMA if data.protocol == "published" else SCHEMA,
     num_clips=lambda data, manifest, is_demo: by_split(data.num_clips),
-    read=standard.read_moving,
+    read=lambda folder, manifest: Corpus(standard.read_moving(folder, manifest), MovingStream),
     download="MNIST's four files (12 MB)",
     demo_may_be_real=True,
     require_same=standard.require_same,
@@ -47,5 +49,5 @@ KTH_VIDEO = replace(
     KTH,
     config=KTHVideoConfig(),
     num_clips=MOVING.num_clips,
-    read=lambda folder, manifest: Videos(read_footage(folder, manifest)),
+    read=lambda folder, manifest: Corpus(read_footage(folder, manifest), WindowStream),
 )

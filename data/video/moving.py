@@ -18,26 +18,15 @@ from torch import Tensor
 from data.data_set import by_split
 from data.errors import DataError
 from data.mnist.schema import Part, Pictures, part_of
-from data.mnist.stream import Digits, DigitStream, whole
+from data.mnist.stream import DigitStream, whole
 from data.stream import Rows
 from fernn.batch import Batch
-from fernn.config import DIGIT, MovingConfig
+from fernn.config import DIGIT
 from fernn.experiment import Split
 from fernn.flows.translation import source_pixels
 from fernn.seeding import generator
 
 Integers = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class MovingDigits(Digits):
-    """All prepared digits, by part, and the standard test clips (n, t, h, w) where those are prepared."""
-
-    standard: NDArray[np.uint8] | None = None
-
-    def stream(self, data: MovingConfig, batch_size: int, device: torch.device | str = "cpu") -> "MovingStream":
-        """The clips' batches."""
-        return MovingStream(self, data, batch_size)
 
 
 @dataclass(frozen=True)
@@ -62,8 +51,6 @@ class Moves:
 class MovingStream(DigitStream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
-    corpus: MovingDigits
-
     def velocities(self, split: Split, velocity_range: int) -> Integers:
         """The (vy, vx) with which the split's clips would drift if the data's velocity range were this one: (n, 2)."""
         return self._drifts(split, velocity_range)
@@ -75,14 +62,14 @@ class MovingStream(DigitStream):
 
     def part(self, split: Split) -> Part:
         """The split's digits."""
-        return part_of(self.corpus.parts, split)
+        return part_of(self.content.parts, split)
 
     def _standard(self, split: Split) -> NDArray[np.uint8] | None:
         if split != "test" or self.data.protocol != "published":
             return None
-        if self.corpus.standard is None:
+        if self.content.standard is None:
             raise DataError("the data has no standard test clips: prepare it with --protocol published")
-        return self.corpus.standard
+        return self.content.standard
 
     def _draws(self, split: Split, *names: int) -> Moves:
         count, data = self.num_clips(split), self.data
