@@ -90,10 +90,10 @@ def say(text: str) -> None:
     console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def answer(work: Callable[[], str]) -> int:
+def answer(work: Callable[[Options], str], options: Options) -> int:
     """Do the work and say what it came to, code 0; where it raises ValueError or OSError, say that, code 2."""
     try:
-        text = work()
+        text = work(options)
     except (ValueError, OSError) as error:
         say(f"error: {error}")
         return 2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from data.data_set import DataSet
 from data.kth import demo
-from data.kth.prepare import folder_of, prepare
+from data.kth.prepare import PrepareConfig, folder_of, prepare
 from data.kth.schema import SCHEMA, count_by_split
 from data.kth.stream import ClipStream, read_footage
 from data.manifest import Manifest
@@ -22,8 +22,8 @@ NUM_CLIPS = {
 def prepare_demo(out: Path, data: DataConfig) -> Manifest:
     """Rendered videos in KTH's own format, decoded and annotated as the real ones are."""
     videos = out / "videos"
-    demo.render(videos)
-    return prepare(out, videos=videos, size=data.size)
+    demo.render(demo.DemoConfig(videos))
+    return prepare(PrepareConfig(out, videos, data.size))
 
 
 def num_clips(data: KTHConfig, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
@@ -39,7 +39,7 @@ def num_clips(data: KTHConfig, manifest: Manifest | None, is_demo: bool) -> Mapp
 KTH = DataSet(
     config=KTHConfig(),
     folder="kth",
-    prepare=lambda out, data, files: prepare(out, videos=files, size=data.size),
+    prepare=lambda out, data, files: prepare(PrepareConfig(out, files, data.size)),
     prepare_demo=prepare_demo,
     folder_of=lambda out, data: folder_of(out, data.size),
     schema=lambda data: SCHEMA,

@@ -36,38 +36,27 @@ class PrepareConfig:
 
     out: Path
     """Folder for the prepared clips; every size gets a folder of its own in it."""
-
     videos: Path | None = None
     """Folder with the AVI files and 00sequences.txt; without it they are downloaded."""
-
     size: int = 32
     """Height and width of the frames, in pixels."""
-
     url: str = OFFICIAL
     """Address of 00sequences.txt and the six archives: the official server or a mirror."""
-
     raw: Path | None = None
     """Folder for what is downloaded and extracted; by default raw/ in the output folder."""
 
 
-def prepare(
-    out: Path | str,
-    *,
-    videos: Path | str | None = None,
-    size: int = 32,
-    url: str = OFFICIAL,
-    raw: Path | str | None = None,
-) -> Manifest:
+def prepare(config: PrepareConfig) -> Manifest:
     """The manifest of the clips in ``folder_of(out, size)``, which are built unless they are there.
 
     Raises :class:`DataError` with one clear line if that cannot be done; then nothing half-written is
     left. A second process that asks for the same ``out`` waits for the first.
     """
-    if size < 1:
-        raise DataError(f"size must be 1 or more pixels, got {size}")
-    out, url = full_path(out), url.rstrip("/") + "/"
-    raw = full_path(raw) if raw else out / "raw"
-    folder, videos = folder_of(out, size), full_path(videos) if videos else None
+    if config.size < 1:
+        raise DataError(f"size must be 1 or more pixels, got {config.size}")
+    out, url = full_path(config.out), config.url.rstrip("/") + "/"
+    raw, videos = (full_path(path) if path else None for path in (config.raw, config.videos))
+    folder, raw = folder_of(out, config.size), raw or out / "raw"
     with alone_in(out):
         ready = ready_in(folder, dataset_of(DATASET, videos))
         if ready and videos is None and ready.origin == url and not ready.partial:
@@ -76,17 +65,12 @@ def prepare(
         fingerprint = names_and_bytes([source.dataset, *source.videos], [source.annotation, *source.videos.values()])
         if ready and ready.source_sha256 == fingerprint:
             return ready
-        return write_folder(folder, lambda temporary: _fill(temporary, source, size, fingerprint))
+        return write_folder(folder, lambda temporary: _fill(temporary, source, config.size, fingerprint))
 
 
 def folder_of(out: Path | str, size: int) -> Path:
     """Where the clips of ``size`` pixels are in the folder ``out``."""
     return full_path(out) / f"{size}px"
-
-
-def main(config: PrepareConfig) -> int:
-    """Prepare and say in one line what there is; 2 if the data cannot be used."""
-    return answer(lambda: _summary(prepare(**vars(config)), folder_of(config.out, config.size)))
 
 
 def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest:
@@ -140,7 +124,9 @@ def _instead(source: Source) -> str:
     return f": give the folder with {ACTIONS[0]}.zip and the other five unpacked"
 
 
-def _summary(manifest: Manifest, folder: Path) -> str:
+def main(config: PrepareConfig) -> str:
+    """Prepare; what there is, in one line."""
+    manifest, folder = prepare(config), folder_of(config.out, config.size)
     videos = f"{manifest.details['num_videos']} of {manifest.details['num_videos_annotated']} videos"
     text = f"{folder}: {manifest.dataset}, {manifest.num_clips} clips of {videos}"
     if manifest.partial:
@@ -153,4 +139,4 @@ def _summary(manifest: Manifest, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(options_of(PrepareConfig)))
+    sys.exit(answer(main, options_of(PrepareConfig)))

@@ -67,15 +67,11 @@ def require_same(folder: Path, digits: Manifest, files: Path | str | None) -> No
         )
 
 
-def main(config: PrepareConfig) -> int:
-    """Prepare and say in one line what there is; 2 if the data cannot be used."""
-
-    def prepared() -> str:
-        manifest = prepare(config.out, files=config.files)
-        marked = f"; STAND-IN: {stand_in}" if (stand_in := stand_in_of(manifest)) else ""
-        return f"{folder_of(config.out)}: {manifest.dataset}, {manifest.num_clips} digits{marked}"
-
-    return answer(prepared)
+def main(config: PrepareConfig) -> str:
+    """Prepare; what there is, in one line."""
+    manifest = prepare(config.out, files=config.files)
+    marked = f"; STAND-IN: {stand_in}" if (stand_in := stand_in_of(manifest)) else ""
+    return f"{folder_of(config.out)}: {manifest.dataset}, {manifest.num_clips} digits{marked}"
 
 
 def _downloaded(raw: Path) -> Path:
@@ -89,4 +85,4 @@ def _downloaded(raw: Path) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main(options_of(PrepareConfig)))
+    sys.exit(answer(main, options_of(PrepareConfig)))

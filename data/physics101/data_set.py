@@ -15,7 +15,7 @@ from fernn.config import RampConfig
 
 def prepare_demo(out: Path, data: RampConfig) -> Manifest:
     """Rendered videos in the folder layout of Physics 101, decoded and cut as the real ones are."""
-    demo.render(out / "videos")
+    demo.render(demo.DemoConfig(out / "videos"))
     return prepare(out, data, out / "videos")
 
 

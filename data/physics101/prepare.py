@@ -72,16 +72,12 @@ def long_enough(lengths: Mapping[str, int], num_frames: int) -> list[str]:
     return [name for name, length in lengths.items() if length >= num_frames]
 
 
-def main(config: PrepareConfig) -> int:
-    """Prepare and say in one line what there is; 2 if the data cannot be used."""
-
-    def prepared() -> str:
-        data = RampConfig(size=config.size, frame_step=config.step)
-        manifest = prepare(config.out, data, config.videos)
-        marks = "; partial" if manifest.partial else ""
-        return f"{folder_of(config.out, data)}: {manifest.dataset}, {manifest.num_clips} clips{marks}"
-
-    return answer(prepared)
+def main(config: PrepareConfig) -> str:
+    """Prepare; what there is, in one line."""
+    data = RampConfig(size=config.size, frame_step=config.step)
+    manifest = prepare(config.out, data, config.videos)
+    marks = "; partial" if manifest.partial else ""
+    return f"{folder_of(config.out, data)}: {manifest.dataset}, {manifest.num_clips} clips{marks}"
 
 
 def _fill(folder: Path, source: Source, data: Any, fingerprint: str) -> Manifest:
@@ -134,4 +130,4 @@ def _decoded(source: Source, data: Any, skipped: list[Remark]) -> Iterator[ClipR
 
 
 if __name__ == "__main__":
-    sys.exit(main(options_of(PrepareConfig)))
+    sys.exit(answer(main, options_of(PrepareConfig)))

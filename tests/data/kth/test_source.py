@@ -9,7 +9,7 @@ import pytest
 from data.errors import ArchiveError, DownloadError
 from data.files import sha256_of
 from data.kth.annotations import ACTIONS
-from data.kth.prepare import prepare
+from data.kth.prepare import PrepareConfig, prepare
 from data.kth.source import extract
 from data.manifest import Manifest
 from data.sources import download
@@ -129,35 +129,35 @@ def url(served, monkeypatch):
 
 @pytest.mark.usefixtures("two_cpus")
 def test_archives_are_fetched_extracted_prepared_and_recorded(url, served, tmp_path, monkeypatch):
-    manifest = prepare(tmp_path, url=url)
+    manifest = prepare(PrepareConfig(tmp_path, url=url))
     assert (manifest.details["num_videos"], manifest.num_clips, manifest.partial) == (12, 24, False)
     assert manifest.origin == f"{url}/"
     assert manifest.details["archives"] == {f"{action}.zip": sha256_of(served / f"{action}.zip") for action in ACTIONS}
     monkeypatch.setattr("data.kth.source.download", lambda *_, **__: pytest.fail("asked the server again"))
-    assert prepare(tmp_path, url=url) == manifest == Manifest.read(tmp_path / "32px")
+    assert prepare(PrepareConfig(tmp_path, url=url)) == manifest == Manifest.read(tmp_path / "32px")
 
 
 @pytest.mark.usefixtures("two_cpus")
 def test_another_size_uses_what_was_downloaded(url, tmp_path, monkeypatch):
-    prepare(tmp_path, url=url)
+    prepare(PrepareConfig(tmp_path, url=url))
     monkeypatch.setattr("data.sources.download._fetch", lambda *_: pytest.fail("downloaded again"))
-    assert prepare(tmp_path, url=url, size=16).num_clips == 24
+    assert prepare(PrepareConfig(tmp_path, url=url, size=16)).num_clips == 24
 
 
 @pytest.mark.usefixtures("two_cpus")
 def test_raw_files_may_lie_elsewhere(url, tmp_path):
-    prepare(tmp_path / "out", url=url, raw=tmp_path / "elsewhere")
+    prepare(PrepareConfig(tmp_path / "out", url=url, raw=tmp_path / "elsewhere"))
     assert (tmp_path / "elsewhere" / "walking.zip.json").exists()
     assert not (tmp_path / "out" / "raw").exists()
 
 
 @pytest.mark.usefixtures("two_cpus")
 def test_an_archive_changed_since_its_download_is_found_out(url, tmp_path):
-    prepare(tmp_path, url=url)
+    prepare(PrepareConfig(tmp_path, url=url))
     path = tmp_path / "raw" / "boxing.zip"
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(DownloadError, match="boxing.zip is not the file that was downloaded .*: delete"):
-        prepare(tmp_path, url=url, size=16)
+        prepare(PrepareConfig(tmp_path, url=url, size=16))
 
 
 @pytest.mark.usefixtures("two_cpus")
@@ -166,20 +166,20 @@ def test_an_archive_put_there_truncated_is_named_with_the_way_out(url, served, t
     content = (served / "boxing.zip").read_bytes()
     (tmp_path / "raw" / "boxing.zip").write_bytes(content[: len(content) // 2])
     with pytest.raises(ArchiveError, match="boxing.zip is damaged .*: delete it and run the same command again"):
-        prepare(tmp_path, url=url)
+        prepare(PrepareConfig(tmp_path, url=url))
     assert not (tmp_path / "32px").exists()
     (tmp_path / "raw" / "boxing.zip").unlink()
-    assert prepare(tmp_path, url=url).num_clips == 24
+    assert prepare(PrepareConfig(tmp_path, url=url)).num_clips == 24
 
 
 @pytest.mark.usefixtures("two_cpus")
 def test_the_annotation_is_fetched_for_videos_that_lack_it(url, videos, tmp_path):
     (videos / "00sequences.txt").unlink()
-    assert prepare(tmp_path / "out", videos=videos, url=url).num_clips == 24
+    assert prepare(PrepareConfig(tmp_path / "out", videos, url=url)).num_clips == 24
 
 
 def test_a_server_that_cannot_be_reached_is_named_with_the_way_out(monkeypatch, tmp_path):
     monkeypatch.setattr(download, "WAIT_S", 0.0)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with pytest.raises(DownloadError, match="http://127.0.0.1:9/00sequences.txt cannot .* --videos DIR"):
-        prepare(tmp_path, url="http://127.0.0.1:9")
+        prepare(PrepareConfig(tmp_path, url="http://127.0.0.1:9"))
