@@ -11,7 +11,7 @@ import pytest
 import ray
 
 import data.kth
-from data.errors import AnnotationError, DataError, StorageError
+from data.errors import DataError
 from data.kth import prepare as module
 from data.kth.annotations import read_annotation
 from data.kth.decode import decode
@@ -225,7 +225,7 @@ def test_a_full_disk_leaves_what_was_there(videos, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(parquet.pq.ParquetWriter, "write_table", no_room)
-    with pytest.raises(StorageError, match="the disk is full; free some space"):
+    with pytest.raises(DataError, match="the disk is full; free some space"):
         prepare(PrepareConfig(tmp_path / "out", videos))
     assert visible(tmp_path / "out") == ["32px"]
     assert Manifest.read(tmp_path / "out" / "32px") == before
@@ -289,7 +289,7 @@ def test_what_cannot_be_used_is_said_where_it_enters(videos, tmp_path):
         prepare(PrepareConfig(tmp_path / "out", videos))
     annotate(videos, "1-33", "1-x")
     (videos / "again" / f"{VICTIM}_uncomp.avi").unlink()
-    with pytest.raises(AnnotationError, match="line 1"):
+    with pytest.raises(DataError, match="line 1"):
         prepare(PrepareConfig(tmp_path / "out", videos))
 
 

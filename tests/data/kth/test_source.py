@@ -6,7 +6,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from data.errors import ArchiveError, DownloadError
+from data.errors import DataError, DownloadError
 from data.files import sha256_of
 from data.kth.annotations import ACTIONS
 from data.kth.prepare import PrepareConfig, prepare
@@ -56,7 +56,7 @@ def test_a_video_that_is_there_whole_stays_and_another_is_replaced(tmp_path, fol
 )
 def test_a_member_that_leaves_the_folder_is_refused(tmp_path, folder, name):
     path = make(tmp_path / "boxing.zip", {NAME: b"fine", name: b"evil"})
-    with pytest.raises(ArchiveError, match="a member must stay inside the folder"):
+    with pytest.raises(DataError, match="a member must stay inside the folder"):
         extract(path, folder)
     assert extracted(folder) == []
 
@@ -66,7 +66,7 @@ def test_a_link_is_refused(tmp_path, folder):
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(tmp_path / "boxing.zip", "w") as zipped:
         zipped.writestr(link, "/etc/passwd")
-    with pytest.raises(ArchiveError, match="a member must not be a link"):
+    with pytest.raises(DataError, match="a member must not be a link"):
         extract(tmp_path / "boxing.zip", folder)
     assert extracted(folder) == []
 
@@ -74,7 +74,7 @@ def test_a_link_is_refused(tmp_path, folder):
 def test_a_huge_member_is_refused(tmp_path, folder, monkeypatch):
     monkeypatch.setattr("data.kth.source.MAX_VIDEO_BYTES", 1000)
     path = make(tmp_path / "boxing.zip", {NAME: bytes(1001)})
-    with pytest.raises(ArchiveError, match=f"at most 1000 bytes, got '{NAME}' of 1001"):
+    with pytest.raises(DataError, match=f"at most 1000 bytes, got '{NAME}' of 1001"):
         extract(path, folder)
 
 
@@ -82,7 +82,7 @@ def test_a_huge_member_is_refused(tmp_path, folder, monkeypatch):
 def test_a_truncated_archive_is_named_with_the_way_out(tmp_path, folder, keep):
     path = make(tmp_path / "boxing.zip", {NAME: b"".join(i.to_bytes(4) for i in range(5000))})
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(ArchiveError, match=r"boxing.zip is damaged .*: delete it and run the same command again"):
+    with pytest.raises(DataError, match=r"boxing.zip is damaged .*: delete it and run the same command again"):
         extract(path, folder)
     assert extracted(folder) == []
 
@@ -92,7 +92,7 @@ def test_a_damaged_member_leaves_nothing_half_written(tmp_path, folder):
     content = bytearray(path.read_bytes())
     content[2000:2100] = bytes(100)
     path.write_bytes(content)
-    with pytest.raises(ArchiveError, match="boxing.zip is damaged"):
+    with pytest.raises(DataError, match="boxing.zip is damaged"):
         extract(path, folder)
     assert extracted(folder) == []
 
@@ -165,7 +165,7 @@ def test_an_archive_put_there_truncated_is_named_with_the_way_out(url, served, t
     (tmp_path / "raw").mkdir()
     content = (served / "boxing.zip").read_bytes()
     (tmp_path / "raw" / "boxing.zip").write_bytes(content[: len(content) // 2])
-    with pytest.raises(ArchiveError, match="boxing.zip is damaged .*: delete it and run the same command again"):
+    with pytest.raises(DataError, match="boxing.zip is damaged .*: delete it and run the same command again"):
         prepare(PrepareConfig(tmp_path, url=url))
     assert not (tmp_path / "32px").exists()
     (tmp_path / "raw" / "boxing.zip").unlink()
