@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from data.data_set import SPLITS, DataSet, by_split
 from data.errors import DataError
-from data.fields.schema import SCHEMA, TILES, Tile, breaks_of, read_tiles
+from data.fields.schema import TILES, Tile, breaks_of, read_tiles
 from data.manifest import Manifest
 from data.stream import Corpus, Device, Rows, Stream, batches
 from fernn.batch import Batch
@@ -41,9 +41,8 @@ def num_windows(data: FieldsConfig, manifest: Manifest | None, is_demo: bool) ->
 
 
 fields_data_set = partial(
-    DataSet, schema=lambda data: SCHEMA, num_clips=num_windows,
-    read=lambda folder, manifest: Corpus(read_tiles(folder, manifest), FieldStream),
-)  # fmt: skip
+    DataSet, num_clips=num_windows, read=lambda folder, manifest: Corpus(read_tiles(folder, manifest), FieldStream)
+)
 """A data set of tiles of velocity fields."""
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from data.data_set import DataSet
 from data.kth import demo
 from data.kth.prepare import PrepareConfig, folder_of, prepare
-from data.kth.schema import SCHEMA, count_by_split
+from data.kth.schema import count_by_split
 from data.kth.stream import ClipStream, read_footage
 from data.manifest import Manifest
 from data.stream import Corpus
@@ -42,7 +42,6 @@ KTH = DataSet(
     prepare=lambda out, data, files: prepare(PrepareConfig(out, files, data.size)),
     prepare_demo=prepare_demo,
     folder_of=lambda out, data: folder_of(out, data.size),
-    schema=lambda data: SCHEMA,
     num_clips=num_clips,
     read=lambda folder, manifest: Corpus(read_footage(folder, manifest), ClipStream),
     download="KTH's videos (1.15 GB)",

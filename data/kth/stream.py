@@ -24,7 +24,6 @@ from data.preparing.frames import frames_of
 from data.preparing.parquet import read_table
 from data.stream import Device, Rows, Stream, batches
 from fernn.batch import Batch
-from fernn.config import KTHConfig, KTHVideoConfig
 from fernn.experiment import Split
 from fernn.flows.translation import source_pixels
 from fernn.seeding import generator, seeds_of
@@ -48,7 +47,7 @@ class Footage:
     """Frames inside the annotated range; ``num_frames`` may be one more (see data/kth/schema.py)."""
 
     def rows(self, clips: Integers, firsts: Integers, velocities: Integers, flips: Integers) -> pa.Table:
-        """What :class:`GatherClips` reads: one row for each of the clips, from its frame ``firsts`` on."""
+        """What ``_gather`` reads: one row for each of the clips, from its frame ``firsts`` on."""
         labels, starts, (vy, vx) = self.labels[clips], self.offsets[clips] + firsts, velocities.T
         return pa.table({"clip": clips, "label": labels, "start": starts, "vy": vy, "vx": vx, "flip": flips})
 
@@ -95,7 +94,10 @@ class ClipStream(Stream):
     def __init__(self, footage: Footage, data: Any, batch_size: int, device: Device = "cpu") -> None:
         super().__init__(footage, data, batch_size, device)
         self._splits = {split: self._clips_of(split) for split in SPLITS}
-        self._gather = GatherClips(footage, data, device)
+        with warnings.catch_warnings():  # they may lie in memory that cannot be written, and are only read
+            warnings.simplefilter("ignore", UserWarning)
+            frames = torch.from_numpy(footage.frames)
+        self._frames = frames.to(device if footage.frames.nbytes <= MOST_ON_DEVICE else "cpu")
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """Training clips in the order of (seed, epoch), starts and mirrors from (seed, epoch, clip id)."""
@@ -150,6 +152,25 @@ class ClipStream(Stream):
         firsts = np.full_like(ranges, published)  # the published code takes the 1-based annotation for 0-based
         return SplitClips(names, ranges, firsts, usable[ranges] - data.span + 1, clip_velocities(names, data, split))
 
+    def _gather(self, rows: Rows) -> Batch:
+        """The frames that rows of clip, label, start, vy, vx and flip name, set in motion, then mirrored."""
+        names = ("start", "vy", "vx", "flip")
+        start, vy, vx, flip = (torch.from_numpy(rows[name].copy()).to(self._frames.device) for name in names)
+        clips = self._moved(start, torch.stack([vy, vx], dim=1), flip == 1)
+        ids = [self.content.ids[clip] for clip in rows["clip"]]
+        return Batch(clips[:, :, None], torch.from_numpy(rows["label"].copy()), ids)
+
+    def _moved(self, start: Tensor, velocities: Tensor, mirrored: Tensor) -> Tensor:
+        """Clips (b, t, h, w) by one look-up: every pixel's place among all pixels."""
+        height, width = self._frames.shape[1:]
+        lines, columns = source_pixels(velocities, self.data.num_frames, height, width)
+        columns = torch.where(mirrored[:, None, None], columns.flip(-1), columns)
+        steps = self.data.frame_step * torch.arange(self.data.num_frames, device=start.device)
+        lines = ((start[:, None] + steps)[..., None] * height + lines) * width
+        small = torch.int32 if self._frames.numel() <= torch.iinfo(torch.int32).max else torch.int64
+        places = lines.to(small)[..., None] + columns.to(small)[..., None, :]
+        return self._frames.view(-1).index_select(0, places.view(-1)).view(places.shape)
+
 
 def clip_velocities(names: Sequence[str] | NDArray[np.object_], data: Any, split: Split) -> Integers:
     """One constant (vy, vx) in pixels per frame for every clip, positive down and right: (n, 2).
@@ -165,34 +186,3 @@ def clip_velocities(names: Sequence[str] | NDArray[np.object_], data: Any, split
         return np.zeros((len(names), 2), np.int64)
     drawn = [generator("velocity", split, name).integers(-high, high + 1, size=2) for name in names]
     return np.array(drawn, dtype=np.int64)
-
-
-class GatherClips:
-    """Turns rows of an epoch into a batch on the device: the frames that they name, set in motion, then mirrored."""
-
-    def __init__(self, footage: Footage, data: KTHConfig | KTHVideoConfig, device: Device) -> None:
-        self.ids, self.data = footage.ids, data
-        with warnings.catch_warnings():  # they may lie in memory that cannot be written, and are only read
-            warnings.simplefilter("ignore", UserWarning)
-            frames = torch.from_numpy(footage.frames)
-        self.frames = frames.to(device if footage.frames.nbytes <= MOST_ON_DEVICE else "cpu")
-
-    def __call__(self, rows: Rows) -> Batch:
-        """Rows hold clip, label, start, vy, vx and flip."""
-        names = ("start", "vy", "vx", "flip")
-        start, vy, vx, flip = (torch.from_numpy(rows[name].copy()).to(self.frames.device) for name in names)
-        clips = self._moved(start, torch.stack([vy, vx], dim=1), flip == 1)
-        return Batch(
-            clips[:, :, None], torch.from_numpy(rows["label"].copy()), [self.ids[clip] for clip in rows["clip"]]
-        )
-
-    def _moved(self, start: Tensor, velocities: Tensor, mirrored: Tensor) -> Tensor:
-        """Clips (b, t, h, w) by one look-up: every pixel's place among all pixels."""
-        height, width = self.frames.shape[1:]
-        lines, columns = source_pixels(velocities, self.data.num_frames, height, width)
-        columns = torch.where(mirrored[:, None, None], columns.flip(-1), columns)
-        steps = self.data.frame_step * torch.arange(self.data.num_frames, device=start.device)
-        lines = ((start[:, None] + steps)[..., None] * height + lines) * width
-        small = torch.int32 if self.frames.numel() <= torch.iinfo(torch.int32).max else torch.int64
-        places = lines.to(small)[..., None] + columns.to(small)[..., None, :]
-        return self.frames.view(-1).index_select(0, places.view(-1)).view(places.shape)

@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from data.errors import DataError
 from data.manifest import Manifest
 from data.preparing.folders import versions_of, write_folder
 from data.preparing.parquet import columns, read_table, write_file
@@ -72,12 +71,6 @@ def read_parts(folder: Path, manifest: Manifest) -> dict[str, Part]:
     labels = table["label"].to_numpy().astype(np.int64)
     pictures = np.frombuffer(b"".join(table["picture"].to_pylist()), np.uint8).reshape(-1, DIGIT, DIGIT)
     return {str(name): Part(pictures[names == name], labels[names == name]) for name in dict.fromkeys(names)}
-
-
-def require_enough(parts: Mapping[str, Part]) -> None:
-    """Raise DataError where a split would have no digit."""
-    if min(len(part.labels) for part in parts.values()) < 1 / VALIDATION_SHARE:
-        raise DataError("the data must have 10 digits or more in each part")
 
 
 def part_of(parts: Mapping[str, Part], split: Split) -> Part:

@@ -21,8 +21,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from data.data_set import by_split
+from data.errors import DataError
 from data.mnist.render import draw_rotating, draw_translating
-from data.mnist.schema import Part, part_of, require_enough
+from data.mnist.schema import VALIDATION_SHARE, Part, part_of
 from data.stream import Device, Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import DigitsConfig, RotatingMNISTConfig
@@ -64,7 +65,8 @@ class DigitStream(Stream):
 
     def __init__(self, digits: Digits, data: Any, batch_size: int, device: Device = "cpu") -> None:
         super().__init__(digits, data, batch_size, device)
-        require_enough(digits.parts)
+        if min(len(part.labels) for part in digits.parts.values()) < 1 / VALIDATION_SHARE:
+            raise DataError("the data must have 10 digits or more in each part")
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """Fresh sequences of training digits for every (seed, epoch)."""

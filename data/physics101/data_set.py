@@ -7,7 +7,7 @@ from data.data_set import DataSet
 from data.manifest import Manifest
 from data.physics101 import demo
 from data.physics101.prepare import PUBLISHED_CLIPS, folder_of, long_enough, prepare
-from data.physics101.schema import SCHEMA, count_by_split
+from data.physics101.schema import count_by_split
 from data.physics101.stream import SlideStream, read_clips
 from data.stream import Corpus
 from fernn.config import RampConfig
@@ -32,7 +32,6 @@ PHYSICS101 = DataSet(
     prepare=prepare,
     prepare_demo=prepare_demo,
     folder_of=folder_of,
-    schema=lambda data: SCHEMA,
     num_clips=num_clips,
     read=lambda folder, manifest: Corpus(read_clips(folder, manifest), SlideStream),
     download="the archive of Physics 101",

@@ -10,7 +10,7 @@ from data.kth.data_set import KTH
 from data.kth.stream import read_footage
 from data.manifest import Manifest
 from data.mnist import demo, prepare
-from data.mnist.schema import SCHEMA, stand_in_of
+from data.mnist.schema import stand_in_of
 from data.stream import Corpus
 from data.video import standard
 from data.video.kth import WindowStream
@@ -36,7 +36,6 @@ MOVING = DataSet(
     prepare=lambda out, data, files: _source_of(data).prepare(out, files=files),
     prepare_demo=prepare_moving_demo,
     folder_of=lambda out, data: _source_of(data).folder_of(out),
-    schema=lambda data: standard.SCHEMA if data.protocol == "published" else SCHEMA,
     num_clips=lambda data, manifest, is_demo: by_split(data.num_clips),
     read=lambda folder, manifest: Corpus(standard.read_moving(folder, manifest), MovingStream),
     download="MNIST's four files (12 MB)",

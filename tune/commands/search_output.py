@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table as Grid
 
-from data.terminal import console
+from data.terminal import PlainConsole
 from fernn.train.loop import Row
 from tune.analysis.results import model_rows
 from tune.commands.progress import Progress
@@ -72,7 +72,7 @@ class TextOutput:
     """The output for people, on standard error: a live table on a terminal, plain lines elsewhere."""
 
     def __init__(self, given: Console | None = None) -> None:
-        self.console = given or console(stderr=True)
+        self.console = given or PlainConsole(stderr=True)
 
     def refused(self, error: Exception) -> int:
         """Show why the command cannot run; its exit code 2."""
