@@ -23,6 +23,7 @@ from fernn.experiment import Split
 
 Rows = dict[str, NDArray[Any]]
 """Some rows of a table, column by column."""
+Integers = NDArray[np.int64]
 Device = torch.device | str
 
 

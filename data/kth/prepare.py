@@ -25,7 +25,6 @@ from data.terminal import answer, options_of
 ROWS_PER_FILE = 256
 ENCODING = {"frames.data.list.element": "BYTE_STREAM_SPLIT"}
 """Parquet has no 8-bit integers; with the bytes split, the three empty ones of every pixel cost nothing."""
-LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "ray")
 MOST_NAMED = 3
 """How many of the entries that are skipped or cut the last line names; the manifest names all."""
 
@@ -96,7 +95,7 @@ def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest
         skipped=tuple(cut.skipped),
         clips=count_by_split(row["person"] for row in rows),
         files=tuple(files),
-        versions=versions_of(LIBRARIES),
+        versions=versions_of(("av", "numpy", "opencv-python-headless", "pyarrow", "ray")),
         hash=content_hash(f"{source.dataset} {size}", rows, HASHED),
         details={
             "grey": GREY,

@@ -22,13 +22,12 @@ from data.kth.schema import split_of
 from data.manifest import Manifest
 from data.preparing.frames import frames_of
 from data.preparing.parquet import read_table
-from data.stream import Device, Rows, Stream, batches
+from data.stream import Device, Integers, Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.experiment import Split
 from fernn.flows.translation import source_pixels
 from fernn.seeding import generator, seeds_of
 
-Integers = NDArray[np.int64]
 MOST_ON_DEVICE = 2**30
 """Bytes of frames that a trial copies to its GPU (all of KTH at 32x32 has 0.3 GB); of more, batches are copied."""
 

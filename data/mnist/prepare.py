@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import DataError, DownloadError
-from data.files import full_path
+from data.files import full_path, sha256_of
 from data.manifest import Manifest
 from data.mnist.schema import stand_in_of, write_digits
 from data.mnist.source import read_source
@@ -46,7 +46,7 @@ def prepare(out: Path | str, *, files: Path | str | None = None) -> Manifest:
         source = read_source(full_path(files) if files else _downloaded(folder.parent / "raw"))
         if source.stand_in:
             say(f"STAND-IN: {source.home} holds {source.stand_in}; results on it compare with no published ones")
-        digests = source.digests()
+        digests = {path.name: sha256_of(path) for paths in source.files.values() for path in paths}
         details = {"files": digests} | ({"stand_in": source.stand_in} if source.stand_in else {})
         facts = {"dataset": DATASET, "demo": False, "origin": str(source.home), "details": details}
         return write_digits(folder, source.parts, source_sha256=" ".join(digests.values()), **facts)

@@ -22,7 +22,6 @@ from fernn.experiment import Split
 Pictures = NDArray[np.uint8]
 SCHEMA = columns(part=pa.string(), label=pa.int32(), picture=pa.binary(DIGIT * DIGIT))
 """One row a digit in MNIST's own order: "train" or "test", what it is, grey levels row by row."""
-LIBRARIES = ("numpy", "pyarrow", "torchvision")
 FILE = "digits.parquet"
 VALIDATION_SHARE = 0.1
 """Of the training digits; MNIST's last 6,000."""
@@ -58,7 +57,7 @@ def write_digits(folder: Path, parts: Mapping[str, Part], **facts: Any) -> Manif
     def fill(temporary: Path) -> Manifest:
         file = write_file(temporary / FILE, SCHEMA, [pa.concat_tables(_table(*part) for part in parts.items())])
         clips = {"digits": {name: len(part.labels) for name, part in parts.items()}}
-        versions, content = versions_of(LIBRARIES), content_hash(parts)
+        versions, content = versions_of(("numpy", "pyarrow", "torchvision")), content_hash(parts)
         return Manifest(size=DIGIT, clips=clips, files=(file,), versions=versions, hash=content, **facts)
 
     return write_folder(folder, fill)

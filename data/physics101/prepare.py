@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from data.errors import DataError, VideoError
 from data.files import full_path, names_and_bytes
@@ -23,12 +23,10 @@ from data.preparing.frames import ClipRow, Frames, content_hash, fingerprint, wr
 from data.terminal import answer, options_of, progress
 from fernn.config import RampConfig
 
-LIBRARIES = ("av", "numpy", "pyarrow", "ray", "torch")
 ROWS_PER_FILE = 64
 WHOLE = 390
 """Videos of the whole data set that have 22 frames or more at every second frame."""
 PUBLISHED_CLIPS = {"train": 281, "validation": 31, "test": 78}
-BYS: tuple[By, ...] = ("clip", "object")
 
 
 @dataclass(frozen=True)
@@ -99,9 +97,9 @@ def _fill(folder: Path, source: Source, data: Any, fingerprint: str) -> Manifest
         source_sha256=fingerprint,
         missing=missing,
         skipped=tuple(skipped),
-        clips={by: count_by_split(usable, by) for by in BYS},
+        clips={by: count_by_split(usable, by) for by in get_args(By)},
         files=tuple(files),
-        versions=versions_of(LIBRARIES),
+        versions=versions_of(("av", "numpy", "pyarrow", "ray", "torch")),
         hash=content_hash(f"{source.dataset} {data.size} {data.frame_step}", rows, ("id", "sha256")),
         details={"frame_step": data.frame_step, "lengths": lengths},
     )

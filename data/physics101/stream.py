@@ -19,13 +19,11 @@ from data.manifest import Manifest
 from data.physics101.schema import object_of, split_by
 from data.preparing.frames import frames_of
 from data.preparing.parquet import read_table
-from data.stream import Device, Rows, Stream, batches
+from data.stream import Device, Integers, Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import RampConfig
 from fernn.experiment import Split
 from fernn.seeding import generator, seed_of, seeds_of
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from data.data_set import by_split
 from data.errors import DataError
 from data.kth.annotations import ACTIONS
-from data.kth.stream import ClipStream, Integers, SplitClips, clip_velocities
-from data.stream import Rows, batches
+from data.kth.stream import ClipStream, SplitClips, clip_velocities
+from data.stream import Integers, Rows, batches
 from fernn.batch import Batch
 from fernn.experiment import Split
 from fernn.seeding import generator

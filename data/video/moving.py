@@ -19,14 +19,12 @@ from data.data_set import by_split
 from data.errors import DataError
 from data.mnist.schema import Part, Pictures, part_of
 from data.mnist.stream import DigitStream, Draws, whole
-from data.stream import Rows
+from data.stream import Integers, Rows
 from fernn.batch import Batch
 from fernn.config import DIGIT
 from fernn.experiment import Split
 from fernn.flows.translation import source_pixels
 from fernn.seeding import generator
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
