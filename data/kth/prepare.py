@@ -6,18 +6,17 @@ made from the same videos is verified and left as it is.
 """
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import DataError
 from data.files import full_path, names_and_bytes, sha256_of
-from data.kth.annotations import ACTIONS, MIN_FRAMES, Video, read_annotation
+from data.kth.annotations import ACTIONS, MIN_FRAMES, read_annotation
 from data.kth.clips import Cut, decoded
 from data.kth.decode import GREY
 from data.kth.schema import HASHED, SCHEMA, count_by_split
 from data.kth.source import DATASET, OFFICIAL, Source, from_folder, from_server
-from data.manifest import Manifest, Remark
+from data.manifest import Manifest
 from data.preparing.folders import alone_in, dataset_of, ready_in, versions_of, write_folder
 from data.preparing.frames import content_hash, write_clips
 from data.terminal import answer, options_of
@@ -76,9 +75,10 @@ def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest
     annotated = [video for video in read_annotation(source.annotation) if video.ranges]
     videos = [video for video in annotated if video.name in source.videos]
     if not videos:
-        named = f"{len(annotated)} videos that {source.annotation} names"
-        raise DataError(f"none of the {named} is there{_instead(source)}")
-    cut = Cut(skipped=_encoded_again(annotated, source))
+        others = [f"{remark.name} {remark.reason}" for remark in source.encoded_again.values()]
+        instead = others[0] if others else f"give the folder with {ACTIONS[0]}.zip and the other five unpacked"
+        raise DataError(f"none of the {len(annotated)} videos that {source.annotation} names is there: {instead}")
+    cut = Cut([source.encoded_again[video.name] for video in annotated if video.name in source.encoded_again])
     frames = decoded(videos, source.videos, size)
     clips = (clip for video, images, error in frames for clip in cut.clips(video, images, error))
     files, rows = write_clips(folder, SCHEMA, clips, ROWS_PER_FILE, column_encoding=ENCODING)
@@ -107,20 +107,6 @@ def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest
             "archives": source.archives,
         },
     )
-
-
-def _encoded_again(annotated: Sequence[Video], source: Source) -> list[Remark]:
-    """Which videos are there in a form that is not taken, and why."""
-    reason = "is there as {}, encoded again: only KTH's own AVI files are taken"
-    names = [video.name for video in annotated if video.name in source.encoded_again]
-    return [Remark(name, reason.format(source.encoded_again[name].name)) for name in names]
-
-
-def _instead(source: Source) -> str:
-    """What is there instead of KTH's videos, as the end of a sentence."""
-    if others := list(source.encoded_again.values()):
-        return f", but {others[0].name}{' and others' if others[1:] else ''}, encoded again: bring KTH's own AVI files"
-    return f": give the folder with {ACTIONS[0]}.zip and the other five unpacked"
 
 
 def main(config: PrepareConfig) -> str:

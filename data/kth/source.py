@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from data.errors import DataError
 from data.files import files_below, locked, sha256_of
 from data.kth.annotations import ACTIONS, ANNOTATION, LIKE, NAME, plain_name
+from data.manifest import Remark
 from data.preparing.folders import dataset_of
 from data.sources.archives import extract_member, opened
 from data.sources.download import download
@@ -36,7 +37,7 @@ class Source:
     videos: dict[str, Path]
     dataset: str = DATASET
     archives: dict[str, str] = field(default_factory=dict)
-    encoded_again: dict[str, Path] = field(default_factory=dict)
+    encoded_again: dict[str, Remark] = field(default_factory=dict)
     """Videos that are there as .mp4 or the like alone, by name: other pixels than KTH's, so that they are not taken."""
 
 
@@ -46,8 +47,9 @@ def from_folder(folder: Path, *, url: str, raw: Path) -> Source:
         raise DataError(f"videos must be a folder that exists, got {folder}")
     annotation = _annotation_below(folder) or download(url + ANNOTATION, raw / ANNOTATION, way_out=WAY_OUT)
     videos, others = _videos_below(folder, (".avi",)), _videos_below(folder, OTHER_ENDINGS)
-    others = {name: path for name, path in others.items() if name not in videos}
-    return Source(ON_DISK, annotation, videos, dataset_of(DATASET, folder), encoded_again=others)
+    reason = "is there as {}, encoded again: only KTH's own AVI files are taken"
+    again = {name: Remark(name, reason.format(path.name)) for name, path in others.items() if name not in videos}
+    return Source(ON_DISK, annotation, videos, dataset_of(DATASET, folder), encoded_again=again)
 
 
 def from_server(url: str, *, raw: Path) -> Source:

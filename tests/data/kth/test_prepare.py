@@ -179,7 +179,7 @@ def test_a_video_that_was_encoded_again_is_not_taken_and_named(videos, tmp_path)
     assert f"is there as {VICTIM}.mp4, encoded again: only KTH's own AVI files" in manifest.skipped[0].reason
     for path in videos.glob("*.avi"):
         path.unlink()
-    with pytest.raises(DataError, match=f"is there, but {VICTIM}.mp4, encoded again: bring KTH's own AVI files"):
+    with pytest.raises(DataError, match=f"is there: {VICTIM} is there as {VICTIM}.mp4, encoded again: only KTH's"):
         prepare(PrepareConfig(tmp_path / "other", videos))
 
 
