@@ -79,7 +79,7 @@ class DigitStream(Stream):
         """
         if velocities is None:
             return self._batches(split, self._draws(split))
-        still = type(self)(self.corpus, replace(self.data, velocity_range=0), self.batch_size)
+        still = type(self)(self.content, replace(self.data, velocity_range=0), self.batch_size)
         return self._batches(split, still._draws(split).moving(velocities))
 
     def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
