@@ -11,10 +11,9 @@ from torch import Tensor
 
 from data.stream import Corpus
 from fernn.files.checkpoint import Tensors
-from fernn.metrics.frame_quality import Perceptual, frame_quality
-from fernn.metrics.grad_cam import grad_cam
+from fernn.frame_quality import Perceptual, frame_quality
 from fernn.models.noether import InnerSteps, NoetherNetwork
-from fernn.models.noether.quantities import FrameQuantity
+from fernn.models.noether.quantities import FrameQuantity, grad_cam
 from fernn.models.noether.tailoring import Step
 from fernn.train.noether import seeded_noise
 from fernn.train.run import NUM_EXAMPLES, Run, autocast, evaluating, to_unit
