@@ -59,6 +59,11 @@ class DataConfig(Config):
     least = {"velocity_range": 0, "size": 1, "num_frames": 1}
 
     @property
+    def revision(self) -> int:
+        """Above 1 where a later version makes other clips of the same fields: a part of a cell's key."""
+        return 1
+
+    @property
     def family(self) -> str:
         """The family of models in :data:`fernn.models.MODELS` that the data takes."""
         return self.name

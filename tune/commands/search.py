@@ -10,7 +10,7 @@ from rich.prompt import Confirm
 
 from data.errors import DataError
 from data.terminal import console, say
-from tune.commands.search_output import EventOutput, Outcome, SearchOutput, TextOutput, describe_cost
+from tune.commands.search_output import Outcome, SearchOutput, describe_cost
 from tune.core.clips import record_data
 from tune.core.code_record import record
 from tune.core.driver import driver_lock, stop_on_sigterm
@@ -44,7 +44,7 @@ def main(search: Search) -> int:
     """Run the search on the command line; 0, 1 where a cell has no result yet, 2 where it cannot run."""
     options = parse(search.description)
     stop_on_sigterm()
-    output: SearchOutput = EventOutput(sys.stdout) if options.json else TextOutput()
+    output = SearchOutput(sys.stdout if options.json else None)
     try:
         return run(search, options, output)
     except KeyboardInterrupt:
@@ -70,7 +70,7 @@ def run(search: Search, options: Options, output: SearchOutput) -> int:
 
 def refuse(error: Exception) -> int:
     """Print in one line on standard error why the command cannot run; 2."""
-    return TextOutput().refused(error)
+    return SearchOutput().refused(error)
 
 
 def show_plan(planned: Planned, options: Options, output: SearchOutput) -> None:
@@ -85,23 +85,20 @@ def measured_resources(
     planned: Planned, options: Options, output: SearchOutput, resources: Resources, keep: bool = True
 ) -> Resources:
     """The resources of trials, measured for "auto"; ``keep``: store the readings in the study's folder."""
-    missing = planned.study.missing()
-    if options.cluster.gpus_per_trial != "auto" or not missing:
+    if options.cluster.gpus_per_trial != "auto" or not planned.study.missing():
         return resources
-    packing = pack(planned.study, missing, resources, hardware(), keep)
+    packing = pack(planned.study, resources, keep)
     output.packed(packing)
     return packed(resources, packing)
 
 
 def estimated_cost(planned: Planned, resources: Resources, options: Options) -> Cost | None:
     """The estimated cost of the missing cells; None without missing cells, or where it cannot be measured."""
-    missing = planned.study.missing()
-    if not missing:
+    if not planned.study.missing():
         return None
     say("measuring one training step of each model")
-    elsewhere = options.cluster.address is not None
     try:
-        estimate = cost_of(planned.study, missing, planned.num_clips, resources, hardware(), elsewhere)
+        estimate = cost_of(planned, resources, elsewhere=options.cluster.address is not None)
     except NoMachineError as error:
         say(f"what the search costs is not known: {error}")
         return None
