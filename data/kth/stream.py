@@ -26,7 +26,7 @@ from data.stream import Device, Integers, Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.experiment import Split
 from fernn.flows.translation import source_pixels
-from fernn.seeding import generator, seeds_of
+from fernn.seeding import generator, seed_of
 
 MOST_ON_DEVICE = 2**30
 """Bytes of frames that a trial copies to its GPU (all of KTH at 32x32 has 0.3 GB); of more, batches are copied."""
@@ -101,8 +101,8 @@ class ClipStream(Stream):
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """Training clips in the order of (seed, epoch), starts and mirrors from (seed, epoch, clip id)."""
         clips = self._splits["train"]
-        draws = np.array(seeds_of("clip-start", seed, epoch, each=clips.names))
-        flips = (np.array(seeds_of("flip", seed, epoch, each=clips.names)) & 1) * int(self.data.flip)
+        draws = np.array([seed_of("clip-start", seed, epoch, name) for name in clips.names])
+        flips = (np.array([seed_of("flip", seed, epoch, name) for name in clips.names]) & 1) * int(self.data.flip)
         order = generator("order", seed, epoch).permutation(len(clips))
         rows = self.content.rows(clips.ranges, clips.firsts + draws % clips.num_starts, clips.velocities, flips)
         return batches(rows.take(order), self.batch_size, self._gather)
