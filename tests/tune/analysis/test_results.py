@@ -2,8 +2,8 @@
 
 import pytest
 
-from fernn.train.classification import Logits
 from fernn.train.fields import FieldScores
+from fernn.train.task import Logits
 from tests.support.stored_study import finished_study
 from tune.analysis.results import (
     frame_curves,
