@@ -52,6 +52,8 @@ class DataConfig(Config):
     """The names of the labels 0, 1, ... of a data set for classification."""
     channels: ClassVar[int] = 1
     """Of a frame."""
+    motion_radius: ClassVar[int] = 0
+    """Steps from 0 to the outermost velocity of the paper's figures; 0 where clips move by themselves alone."""
 
     place = "data."
     later: ClassVar[tuple[str, ...]] = ("test_velocity_range",)
@@ -81,7 +83,7 @@ class DataConfig(Config):
     @property
     def motion(self) -> Motion | None:
         """How clips can be set in motion; None where they move by themselves alone."""
-        return None
+        return Motion(self.motion_radius, self.size // 2) if self.motion_radius else None
 
     @property
     def label_shape(self) -> tuple[int, ...]:
