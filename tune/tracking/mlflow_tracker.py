@@ -24,7 +24,7 @@ from tune.services.databases import is_database
 from tune.services.mlflow_client import MlflowClient
 from tune.tracking import ui_views
 from tune.tracking.model_registry import register
-from tune.tracking.run_tree import NODE, RunTree, dataset, metrics, move_artifacts, params, runs_of
+from tune.tracking.run_tree import RunTree, dataset, metrics, move_artifacts, params, runs_of
 
 RUN_ID = re.compile("[0-9a-f]{32}")
 STOPPED = "fernn.stopped"
@@ -87,22 +87,12 @@ class Tracker:
             require_no_copy(self.study.folder, {ID: self.study.id, PLACE: experiments[0].tags.get(OWNER)})
             return experiments[0]
         named = self.client.get_experiment_by_name(self.study.name)
-        if named is None or is_view_of(self.study, named.tags, self.uri, lambda: self._shows_ours(named)):
+        if named is None or is_view_of(self.study, named.tags, self.uri):
             return named
         raise StudyError(
             f"--tracking-uri {self.uri} has an experiment {self.study.name!r} of {named.tags.get(OWNER)}, "
             f"not of {self.study.folder.root}: give this study another name with --study, or rename its folder"
         )
-
-    def _shows_ours(self, experiment: Experiment) -> bool:
-        """Whether a run of the experiment has an epoch with the time at which this folder's cell recorded it."""
-        runs = {run.data.tags[NODE]: run for run in runs_of(self.client, experiment.experiment_id)}
-        for cell in self.study.cells:
-            run, rows = runs.get(f"cell/{cell.key}"), self.study.cell_folder(cell).history()
-            if run is not None and rows:
-                stamps = {metric.timestamp for metric in self.client.get_metric_history(run.info.run_id, WATERMARK)}
-                return int(rows[0]["time/recorded_at"] * 1000) in stamps
-        return False
 
     def sync(self) -> None:
         """Log the settled cells, and the epochs of the others, that MLflow does not have."""
