@@ -3,7 +3,7 @@
 A measure reads the test clips of a finished cell with the best epoch's weights. It writes the result into the cell's
 folder with a checksum, the SHA-256 of the weights and the measure's settings. Other weights or settings need another
 measurement. The command (:mod:`tune.commands.evaluate`), the report (``tune/report.py``) and MLflow
-(:mod:`tune.tracking.measures`) know measures by this protocol alone.
+(:mod:`tune.tracking.mlflow_tracker`) know measures by this protocol alone.
 """
 
 import json

@@ -13,6 +13,7 @@ from tune.analysis.results import model_rows
 from tune.core.status import Status
 from tune.core.study import Cell, Study
 from tune.engine.ray_tune import SearchCallback
+from tune.measures.measure import Results
 from tune.planning.options import Records
 from tune.planning.preflight import optuna_storage, tracking_uri
 from tune.services.databases import (
@@ -56,6 +57,21 @@ class MLflowView:
             if task is not None:
                 task(self.tracker)
             return self.tracker
+
+    def log(self, results: Results | None = None) -> tuple[int, list[str]]:
+        """Bring MLflow up to date, with a measure's results; how many runs changed by them, a line where it is behind.
+
+        Raises StudyError for another study's runs.
+        """
+        changed: list[int] = []
+
+        def task(tracker: Tracker) -> None:
+            if results is not None:
+                changed.append(tracker.log_results(results))
+            tracker.tree.close(complete=not self.study.missing())  # the runs that were opened to bring them up to date
+
+        behind = lines_of(self.study, lambda: self.ship(task))
+        return sum(changed), behind
 
 
 class TrackingListener(SearchCallback):
