@@ -24,7 +24,6 @@ from tune.measures.registry import measured_results
 from tune.planning.options import Records
 from tune.planning.preflight import check_views, optuna_storage, tracking_uri
 from tune.services.databases import MLFLOW, OPTUNA
-from tune.services.repair import ship_repaired
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,7 @@ def sync(study: Study, records: Records) -> list[str]:
 
     A damaged database is moved aside and replaced. Raises StudyError where another study has these views.
     """
+    from tune.services.repair import ship_repaired
     from tune.tracking.optuna_mirror import mirror  # MLflow takes seconds to import: not for a refused option
     from tune.tracking.views import MLflowView, lines_of, refresh
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from mlflow import MlflowClient
 from mlflow.entities import Experiment, Metric, Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
@@ -27,7 +28,6 @@ from tune.core.study import Cell, Study, StudyError
 from tune.measures.measure import Results, RunRecord
 from tune.reporting.table import notes
 from tune.services.databases import is_database
-from tune.services.mlflow_client import MlflowClient
 from tune.tracking import ui_views
 from tune.tracking.run_tree import RunTree, dataset, metrics, move_artifacts, params, runs_of
 
