@@ -10,7 +10,6 @@ import json
 import os
 import platform
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -122,19 +121,13 @@ PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color")
 def _git(root: Path, deadline: float, *arguments: str) -> bytes:
     """The output of git; raises SubprocessError or OSError where it fails, is missing or takes too long."""
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
-    process = subprocess.Popen(
-        ["git", *arguments], cwd=root, env=environment, start_new_session=True,
+    done = subprocess.run(
+        ["git", *arguments], cwd=root, env=environment, timeout=max(0.0, deadline - time.monotonic()),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    try:
-        printed, _ = process.communicate(timeout=max(0.0, deadline - time.monotonic()))
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)  # with what it started, which would keep the pipe open
-        process.communicate()
-        raise
-    if process.returncode and "--no-index" not in arguments:  # which says by its exit code that files differ
-        raise subprocess.CalledProcessError(process.returncode, process.args)
-    return printed
+    if "--no-index" not in arguments:  # which says by its exit code that files differ
+        done.check_returncode()
+    return done.stdout
 
 
 def portable(argv: Sequence[str]) -> str:
