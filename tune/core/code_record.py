@@ -21,7 +21,6 @@ from typing import Any
 
 from tune.core.console import masked
 from tune.core.folder import Folder
-from tune.core.sealing import damaged, read_sealed, write_sealed
 from tune.core.study import key_of
 
 DISTRIBUTION = "fernn-search"
@@ -45,7 +44,7 @@ def record(folder: Folder) -> str:
     facts = code_version(sys.argv)
     record_id = key_of(facts)
     if not folder.has(name := f"{FOLDER}/{record_id}.json"):
-        write_sealed(folder, name, facts | {FIRST_USED: time.time()})
+        folder.write_sealed(name, facts | {FIRST_USED: time.time()})
     return record_id
 
 
@@ -58,10 +57,10 @@ def recorded(folder: Folder) -> dict[str, dict[str, Any]]:
 
 def _read(folder: Folder, name: str) -> dict[str, Any]:
     way_out = "put it back from a copy, or delete it: the code then counts as not recorded"
-    facts = read_sealed(folder, name, way_out, FIRST_USED) or {}
+    facts = folder.read_sealed(name, way_out, FIRST_USED) or {}
     first_used = facts.pop(FIRST_USED, None)
     if f"{FOLDER}/{key_of(facts)}.json" != name or not isinstance(first_used, int | float):
-        raise damaged(folder, name, way_out)
+        raise folder.damaged(name, way_out)
     return facts | {FIRST_USED: first_used}
 
 

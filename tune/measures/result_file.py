@@ -6,7 +6,6 @@ from typing import Any
 
 from fernn.files.checkpoint import Tensors, pack
 from tune.core.cell_folder import CellFolder
-from tune.core.sealing import read_sealed, read_tensors, write_sealed
 
 Document = dict[str, Any]
 """Values that JSON can hold, by name."""
@@ -25,7 +24,7 @@ class ResultFile:
 
     def read(self) -> Document | None:
         """The content, None where there is no such file; raises DamagedError."""
-        return read_sealed(self.folder.folder, self.name, self._way_out, "subject", *self.needed)
+        return self.folder.folder.read_sealed(self.name, self._way_out, "subject", *self.needed)
 
     def read_of(self, subject: Document) -> Document | None:
         """The content, None where it is of another subject."""
@@ -34,14 +33,14 @@ class ResultFile:
 
     def tensors_of(self, subject: Document) -> Tensors:
         """The tensors, empty where there are none, or of another subject; raises DamagedError."""
-        tensors, stored_subject = read_tensors(self.folder.folder, self._beside, self._way_out)
+        tensors, stored_subject = self.folder.folder.read_tensors(self._beside, self._way_out)
         return tensors if stored_subject == subject else {}
 
     def write(self, content: Document, tensors: Tensors | None = None) -> None:
         """Write the tensors, then the content, whose presence shows that both are complete."""
         if tensors is not None:
             self.folder.folder.write(self._beside, pack(tensors, content["subject"]))
-        write_sealed(self.folder.folder, self.name, content)
+        self.folder.folder.write_sealed(self.name, content)
 
     @property
     def _beside(self) -> str:

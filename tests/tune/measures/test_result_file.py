@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from tune.core.cell_folder import CellFolder
-from tune.core.folder import Folder
-from tune.core.sealing import DamagedError
+from tune.core.folder import DamagedError, Folder
 from tune.measures.result_file import ResultFile
 
 SUBJECT = {"key": "k", "horizon": 3}
