@@ -29,7 +29,7 @@ from tune.measures.measure import Results, RunRecord
 from tune.reporting.table import notes
 from tune.services.databases import is_database
 from tune.tracking import ui_views
-from tune.tracking.run_tree import RunTree, dataset, metrics, move_artifacts, params, runs_of
+from tune.tracking.run_tree import RunTree, dataset, metrics, move_artifacts, params
 
 RUN_ID = re.compile("[0-9a-f]{32}")
 STOPPED = "fernn.stopped"
@@ -69,14 +69,11 @@ class Tracker:
 
         Raises OSError for artifacts that a server keeps.
         """
-        if (home := self._artifacts) is None:
+        if self._artifacts is None:
             return
         if experiment.artifact_location.startswith("mlflow-artifacts:"):
             raise OSError("its files are kept by an MLflow server: give the server's address with --tracking-uri")
-        runs = runs_of(self.client, experiment.experiment_id)
-        places = {run.info.artifact_uri == f"{home}/{run.info.run_id}/artifacts" for run in runs}
-        if experiment.artifact_location != home or False in places:
-            move_artifacts(self.uri, experiment.experiment_id, home)
+        move_artifacts(self.uri, experiment.experiment_id, self._artifacts)
 
     def log_files(self, run_id: str, folder: Path, into: str = "") -> None:
         """Log the files of a folder into the run's folder ``into``; raises LeadsOutError for a link there."""
