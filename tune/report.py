@@ -8,24 +8,32 @@ It needs only the study's folder: no GPU, no data set, no MLflow. The same folde
 """
 
 import json
+import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
 from data.terminal import options_of
-from tune.analysis.plotting import png, svg
+from tune.analysis.plotting import ReportFigure, png, svg
 from tune.analysis.published import deviations
+from tune.analysis.significance import comparisons
+from tune.analysis.statistics import LEVEL
 from tune.commands.search import USER_ERRORS, refuse
-from tune.core.console import bullets, csv_text, grid
+from tune.core.console import ReportTable, bullets, csv_text, grid
 from tune.core.folder import Folder
 from tune.core.protocol import find_study
 from tune.measures.registry import measured_results
 from tune.reporting.figures import study_figures
-from tune.reporting.html import page
 from tune.reporting.reproducibility_card import write_card
 from tune.reporting.table import Table, marks, records
 from tune.reporting.tables import report_tables, results_table, video_tables
 
 PAGE = "report.html"
+IDS = re.compile(r'(\bid="|href="#|url\(#)')
+METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,50 @@ def draw(table: Table, folder: Folder) -> None:
         folder.write(f"{drawn.name}.png", png(drawn.figure))
         folder.write(f"{drawn.name}.svg", svg(drawn.figure))
     folder.write(PAGE, page(table, tables, figures).encode())
+
+
+def page(table: Table, tables: Sequence[ReportTable], figures: Sequence[ReportFigure]) -> str:
+    """The whole page."""
+    loader = PackageLoader("tune.reporting", ".")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("page.html.j2").render(
+        study=table.study,
+        metric=table.metric,
+        mark=marks(table.study),
+        summary=summary(table),
+        tables=tables,
+        remarks=table.remarks(),
+        figures=figures,
+        inline=inline,
+        deviations=deviations(table.study, table.search),
+    )
+
+
+def summary(table: Table) -> str:
+    """The study in a sentence or two."""
+    study, rows = table.study, table.rows
+    if not rows:
+        return "Imported checkpoints alone: nothing was trained here."
+    best = max(rows, key=lambda row: row.metric.rank(row.test))
+    done = sum(len(cells) for row in rows for cells in row.by_lr.values())
+    sentences = [f"{done} of {len(study.cells)} cells have a result.", f"Best mean on test clips: {best.label}."]
+    compared = comparisons(rows)
+    pairs = [f"{pair.first} and {pair.second}" for pair in compared if pair.adjusted <= LEVEL]
+    differing = [f"Shown to differ by these seeds (exact paired tests, below): {'; '.join(pairs)}."] if pairs else []
+    if compared and not pairs:
+        differing = ["No difference between models is shown by these seeds (exact paired tests, below)."]
+    return " ".join([*sentences, best.sentence(), *differing])
+
+
+def inline(figure: ReportFigure) -> Markup:
+    """The figure as part of a page: it takes the page's colours, has ids of its own, and a label for screen readers."""
+    drawing = METADATA.sub("", svg(figure.figure).decode().partition("<svg")[2])
+    drawing = drawing.replace("#000000", "currentColor").replace("#ffffff", "var(--page)")
+    drawing = IDS.sub(lambda match: f"{match[1]}{figure.name}-", drawing)
+    label = f'role="img" aria-label="{escape(f"{figure.title}. {figure.words}")}" fill="currentColor"'
+    return Markup(f"<svg {label}{drawing}")
 
 
 def main(options: Options) -> int:

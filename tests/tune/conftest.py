@@ -65,7 +65,7 @@ def command(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ray.init", lambda **options: None)
     monkeypatch.setattr("ray.shutdown", lambda: None)  # other tests' Ray lives in this process
-    for module in ("commands.search", "planning.resources"):
+    for module in ("commands.search", "engine.cost", "planning.resources"):
         monkeypatch.setattr(f"tune.{module}.hardware", lambda: Hardware((Node(cpus=2, gpus=0),)))
     monkeypatch.setattr("tune.engine.cost.measured", lambda *_: (0.1, 1000))
 

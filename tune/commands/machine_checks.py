@@ -6,10 +6,12 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from ray._common.utils import get_system_memory
+from ray._private.utils import _get_docker_cpus, estimate_available_memory
 
 from data.kth.decode import HEIGHT, WIDTH, decode, encode
 from tune.commands.checks import Finding, broken, ok, probe, warning
-from tune.engine.machine import CGROUP, home_problem, memory_limit, nvidia_driver
+from tune.engine.machine import home_problem, nvidia_driver
 
 GB = 1e9
 LEAST_MEMORY = 4 * GB
@@ -22,47 +24,24 @@ FULLEST = 0.95
 GPU_S = 60.0
 
 
-def processors(cgroup: Path = CGROUP) -> Finding:
-    """The number of CPUs, and whether this process may use all of them."""
+def processors() -> Finding:
+    """The number of CPUs, and whether this process or its container may use all of them."""
     num_cpus, num_allowed = os.cpu_count() or 1, len(os.sched_getaffinity(0))
-    usable = min(num_allowed, cpu_quota(cgroup) or num_allowed)
+    usable = min(num_allowed, _get_docker_cpus() or num_allowed)
     if usable < num_cpus:
         way_out = f"--max-concurrent {max(1, int(usable))}, so that trials do not wait for each other"
         return warning(f"{num_cpus}, of which this process or container may use {usable:g}", way_out)
     return ok(f"{num_cpus}")
 
 
-def cpu_quota(cgroup: Path) -> float | None:
-    """The container's limit of CPUs, None without one; reads cgroup version 2 or 1."""
-    try:
-        if (cgroup / "cpu.max").exists():
-            quota, period = (cgroup / "cpu.max").read_text(encoding="utf-8").split()
-        else:
-            quota, period = (
-                (cgroup / f"cpu/cpu.cfs_{name}_us").read_text(encoding="utf-8").strip() for name in ("quota", "period")
-            )
-        return None if quota in ("max", "-1") else int(quota) / int(period)
-    except OSError:
-        return None
-
-
-def memory(cgroup: Path = CGROUP) -> Finding:
-    """Whether this process may use enough memory."""
-    total, free = memory_bytes()
-    limit = memory_limit(cgroup)
-    text = f"{total / GB:.1f} GB, {free / GB:.1f} GB free"
-    if limit is not None and limit < total:
-        text += f"; the container may use {limit / GB:.1f} GB"
-    if min(free, limit or free) < LEAST_MEMORY:
+def memory() -> Finding:
+    """Whether this machine or container has enough memory."""
+    free = estimate_available_memory()
+    text = f"{get_system_memory() / GB:.1f} GB, {free / GB:.1f} GB free"
+    if free < LEAST_MEMORY:
         way_out = "--max-concurrent 1, or end other programs: Ray ends workers where memory is short"
         return warning(f"{text}, which is little", way_out)
     return ok(text)
-
-
-def memory_bytes() -> tuple[int, int]:
-    """The total and the available memory in bytes."""
-    lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines())
-    return int(lines["MemTotal"].split()[0]) * 1024, int(lines["MemAvailable"].split()[0]) * 1024
 
 
 def gpus() -> Finding:
@@ -85,7 +64,7 @@ def shared_memory() -> Finding:
     """Whether Ray's object store, in which trials share the clips, fits into shared memory."""
     if not SHARED.is_dir():
         return warning(f"there is no {SHARED}: Ray keeps objects on the disk, which is slower", "mount a tmpfs there")
-    free, wanted = shutil.disk_usage(SHARED).free, SHARE_OF_STORE * memory_bytes()[1]
+    free, wanted = shutil.disk_usage(SHARED).free, SHARE_OF_STORE * estimate_available_memory()
     if free < wanted:
         text = f"{SHARED} has {free / GB:.2f} GB free, less than the {wanted / GB:.1f} GB that Ray wants"
         return warning(f"{text}: it uses the disk, which is slower", "in a container: docker run --shm-size=8g")

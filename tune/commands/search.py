@@ -85,23 +85,20 @@ def measured_resources(
     planned: Planned, options: Options, output: SearchOutput, resources: Resources, keep: bool = True
 ) -> Resources:
     """The resources of trials, measured for "auto"; ``keep``: store the readings in the study's folder."""
-    missing = planned.study.missing()
-    if options.cluster.gpus_per_trial != "auto" or not missing:
+    if options.cluster.gpus_per_trial != "auto" or not planned.study.missing():
         return resources
-    packing = pack(planned.study, missing, resources, hardware(), keep)
+    packing = pack(planned.study, resources, keep)
     output.packed(packing)
     return packed(resources, packing)
 
 
 def estimated_cost(planned: Planned, resources: Resources, options: Options) -> Cost | None:
     """The estimated cost of the missing cells; None without missing cells, or where it cannot be measured."""
-    missing = planned.study.missing()
-    if not missing:
+    if not planned.study.missing():
         return None
     say("measuring one training step of each model")
-    elsewhere = options.cluster.address is not None
     try:
-        estimate = cost_of(planned.study, missing, planned.num_clips, resources, hardware(), elsewhere)
+        estimate = cost_of(planned, resources, elsewhere=options.cluster.address is not None)
     except NoMachineError as error:
         say(f"what the search costs is not known: {error}")
         return None

@@ -1,11 +1,9 @@
 """The time and disk space that a plan needs, from probed training steps of each model."""
 
-import math
 import os
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,14 +15,14 @@ import torch
 from ray.exceptions import GetTimeoutError, RayTaskError
 
 from fernn.batch import Batch
-from fernn.config import DataConfig
 from fernn.experiment import Experiment
 from fernn.train.loop import train_step
 from fernn.train.run import Run, available_device
-from tune.core.study import Cell, Study, StudyError
+from tune.core.study import StudyError
 from tune.engine.ray_tune import ship_models
 from tune.engine.rounds import epochs_done
-from tune.planning.resources import Hardware, Resources
+from tune.planning.plan import Planned
+from tune.planning.resources import Resources, hardware
 
 CPU_CLIPS = 2
 """Clips of a probed step on a CPU, where the time is proportional to them; batch normalization needs two. A GPU, and a
@@ -65,21 +63,15 @@ class Cost:
     """Of the GPU-hours, None where the price of an hour is not given."""
 
 
-def cost_of(
-    study: Study,
-    cells: Sequence[Cell],
-    num_clips: Callable[[DataConfig], Mapping[str, int]],
-    resources: Resources,
-    hardware: Hardware,
-    elsewhere: bool = False,
-) -> Cost:
-    """Time and disk of the cells trained to their last epoch; raises StudyError for a model that fails.
+def cost_of(planned: Planned, resources: Resources, elsewhere: bool = False) -> Cost:
+    """Time and disk of the missing cells trained to their last epoch; raises StudyError for a model that fails.
 
-    ``num_clips``: the number of clips of each split. ``elsewhere``: steps are probed in the cluster that Ray is
-    connected to; raises NoMachineError where no machine there becomes free.
+    ``elsewhere``: steps are probed in the cluster that Ray is connected to; raises NoMachineError where no machine
+    there becomes free.
     """
+    study, cells, machines = planned.study, planned.study.missing(), hardware()
     shares = {cell: resources.of(study.model_label(cell)) for cell in cells}
-    concurrency = {cell: min(concurrency_of(*share, resources, hardware), len(cells)) for cell, share in shares.items()}
+    concurrency = {cell: resources.at_once(study.model_label(cell), machines, len(cells)) for cell in cells}
     most = max(concurrency.values())
     load = most, min(cpus for cpus, _ in shares.values())
     ship_models(cells)
@@ -89,7 +81,7 @@ def cost_of(
     wall_seconds, gpu_seconds, num_bytes, paces = 0.0, 0.0, 0, {}
     for cell in cells:
         seconds_per_clip, num_parameters = probes[cell]
-        clips = num_clips(cell.experiment.data)
+        clips = planned.num_clips(cell.experiment.data)
         epoch_clips = clips["train"] + FORWARD_SHARE * clips["validation"]
         final_clips = FORWARD_SHARE * (clips["validation"] + clips["test"])
         paces[study.model_label(cell)] = epoch_clips * seconds_per_clip
@@ -200,11 +192,3 @@ def blank_batch(experiment: Experiment, num_clips: int) -> Batch:
     data = experiment.data
     clips = torch.zeros(num_clips, data.num_frames, data.channels, data.size, data.size, dtype=torch.uint8)
     return Batch(clips, torch.zeros(num_clips, *data.label_shape, dtype=torch.int64), [""] * num_clips)
-
-
-def concurrency_of(cpus: float, gpus: float, resources: Resources, hardware: Hardware) -> int:
-    """How many trials with these CPUs and GPUs run at the same time."""
-    limits = [total / share for total, share in ((hardware.cpus, cpus), (hardware.gpus, gpus)) if share]
-    limits += [resources.max_concurrent] if resources.max_concurrent else []
-    most = min(limits, default=1)
-    return sys.maxsize if math.isinf(most) else max(1, int(most))

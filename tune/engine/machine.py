@@ -9,10 +9,10 @@ from typing import Any
 
 import ray
 import torch
+from ray._common.utils import get_system_memory  # Ray's own count, which a container's limit bounds
+from ray._private.utils import get_current_node_cpu_model_name
 
 from tune.core.code_record import source_sha256
-
-CGROUP = Path("/sys/fs/cgroup")
 
 
 def machine(device: torch.device) -> dict[str, Any]:
@@ -24,10 +24,10 @@ def machine(device: torch.device) -> dict[str, Any]:
         "device_type": device.type,
         "threads": torch.get_num_threads(),
         "held": assigned_resources(),
-        "cpu": cpu_model(),
+        "cpu": get_current_node_cpu_model_name() or platform.processor() or None,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
-        "memory_bytes": whole_memory(),
+        "memory_bytes": get_system_memory(),
         **(gpu(device) if device.type == "cuda" else {}),
         "os": system(),
         "python": platform.python_version(),
@@ -61,14 +61,6 @@ def assigned_resources() -> dict[str, float] | None:
     }
 
 
-def cpu_model() -> str | None:
-    """The processor's model name."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or None
-
-
 def nvidia_driver() -> str | None:
     """The version of NVIDIA's kernel driver."""
     path = Path("/proc/driver/nvidia/version")
@@ -83,23 +75,6 @@ def system() -> str:
     except OSError:
         return platform.platform()
     return f"{name}, {platform.platform()}"
-
-
-def whole_memory() -> int:
-    """The memory of the machine or container in bytes."""
-    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min(whole, memory_limit() or whole)
-
-
-def memory_limit(cgroup: Path = CGROUP) -> int | None:
-    """The container's memory limit in bytes, None without one; reads cgroup version 2 or 1."""
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        try:
-            text = (cgroup / name).read_text(encoding="utf-8").strip()
-        except OSError:
-            continue
-        return None if text == "max" else int(text)
-    return None
 
 
 def home_problem() -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import ray
 import torch
+from ray._common.utils import get_system_memory
 from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
@@ -22,10 +23,10 @@ from fernn.train.loop import train_step
 from fernn.train.run import Run, available_device
 from tune.core.study import Cell, Study, StudyError, key_of
 from tune.engine.cost import PATIENCE, blank_batch, probe, probe_of
-from tune.engine.machine import peak_memory, whole_memory
+from tune.engine.machine import peak_memory
 from tune.engine.ray_tune import ship_models
 from tune.engine.trial import is_out_of_memory
-from tune.planning.resources import Hardware, Resources
+from tune.planning.resources import Hardware, Resources, hardware
 
 FILE = "packing.json"
 WAY_OUT = "delete it, and run the search again, which measures how models pack"
@@ -61,13 +62,13 @@ Packing = Mapping[str, Sequence[Reading]]
 """The readings of every model, by its label in the study."""
 
 
-def pack(study: Study, cells: Sequence[Cell], resources: Resources, hardware: Hardware, keep: bool) -> Packing:
-    """The readings of the cells' models, from the study's folder where it has them for this hardware, else measured.
+def pack(study: Study, resources: Resources, keep: bool) -> Packing:
+    """The readings of the missing cells' models, from the study's folder if made on this hardware, else measured.
 
     ``keep``: write them into the study's folder. Raises StudyError for a model of which not even one trial fits.
     """
-    ship_models(cells)
-    possible, stored = layouts(resources, hardware, len(study.cells)), study.folder.read_sealed(FILE, WAY_OUT) or {}
+    ship_models(cells := study.missing())
+    possible, stored = layouts(resources, hardware(), len(study.cells)), study.folder.read_sealed(FILE, WAY_OUT) or {}
     packing: dict[str, Sequence[Reading]] = {}
     for cell in cells:
         label, subject = study.model_label(cell), digest(cell, possible)
@@ -190,7 +191,7 @@ class Prober:
             free, total = torch.cuda.mem_get_info()
             return 1 - free / total
         grown = (peak_memory(CPU) - self.before) * self.experiment.batch_size / self.num_clips
-        return (self.before + grown) / whole_memory()
+        return (self.before + grown) / get_system_memory()
 
 
 def readings(packing: Packing) -> list[dict[str, Any]]:

@@ -18,26 +18,6 @@ DEFAULT_GPUS = 0.25
 
 
 @dataclass(frozen=True)
-class Resources:
-    """CPUs and GPUs of one trial, and the most trials at the same time (None: as many as fit)."""
-
-    cpus: float = 1
-    gpus: float = 0
-    max_concurrent: int | None = None
-    by_model: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """CPUs and GPUs of a trial of certain models, by the model's label."""
-
-    def of(self, label: str) -> tuple[float, float]:
-        """CPUs and GPUs of a trial of the model."""
-        return self.by_model.get(label, (self.cpus, self.gpus))
-
-    def widened(self, labels: Iterable[str]) -> Self:
-        """The resources with twice the share of a GPU for the models, at most a whole GPU."""
-        shares = {label: (self.of(label)[0], min(1.0, 2 * self.of(label)[1])) for label in labels}
-        return replace(self, by_model={**self.by_model, **shares})
-
-
-@dataclass(frozen=True)
 class Node:
     """The CPUs and GPUs of one machine, and the number of such machines."""
 
@@ -62,6 +42,32 @@ class Hardware:
     def gpus(self) -> float:
         """The most GPUs that a search can have."""
         return max(sum(node.gpus * node.count for node in nodes if node.gpus) for nodes in (self.alive, self.scaled))
+
+
+@dataclass(frozen=True)
+class Resources:
+    """CPUs and GPUs of one trial, and the most trials at the same time (None: as many as fit)."""
+
+    cpus: float = 1
+    gpus: float = 0
+    max_concurrent: int | None = None
+    by_model: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """CPUs and GPUs of a trial of certain models, by the model's label."""
+
+    def of(self, label: str) -> tuple[float, float]:
+        """CPUs and GPUs of a trial of the model."""
+        return self.by_model.get(label, (self.cpus, self.gpus))
+
+    def widened(self, labels: Iterable[str]) -> Self:
+        """The resources with twice the share of a GPU for the models, at most a whole GPU."""
+        shares = {label: (self.of(label)[0], min(1.0, 2 * self.of(label)[1])) for label in labels}
+        return replace(self, by_model={**self.by_model, **shares})
+
+    def at_once(self, label: str, machines: Hardware, num_cells: int) -> int:
+        """How many trials of the model run at the same time."""
+        held = zip((machines.cpus, machines.gpus), self.of(label), strict=True)
+        fitting = [total / share for total, share in held if share]
+        return max(1, int(min(num_cells, self.max_concurrent or num_cells, *fitting)))
 
 
 def hardware() -> Hardware:

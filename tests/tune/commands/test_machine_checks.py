@@ -8,20 +8,17 @@ from tune.commands.checks import ok
 Disk = namedtuple("Disk", "total used free")
 
 
-def test_a_container_has_what_its_limits_leave(tmp_path):
-    assert machine_checks.cpu_quota(tmp_path) is None and machine_checks.memory_limit(tmp_path) is None
-    (tmp_path / "cpu.max").write_text("50000 100000\n")
-    (tmp_path / "memory.max").write_text("1000000000\n")
-    assert (
-        machine_checks.processors(tmp_path).verdict == "warning"
-        and "--max-concurrent 1," in machine_checks.processors(tmp_path).way_out
-    )
-    assert (
-        machine_checks.memory(tmp_path).verdict == "warning"
-        and "the container may use 1.0 GB" in machine_checks.memory(tmp_path).text
-    )
-    (tmp_path / "cpu.max").write_text("max 100000\n")
-    assert machine_checks.cpu_quota(tmp_path) is None
+def test_a_container_has_what_its_limits_leave(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)))
+    monkeypatch.setattr(machine_checks, "get_system_memory", lambda: 8e9)
+    for num_cpus, free, verdict in ((None, 5e9, "ok"), (0.5, 1e9, "warning")):
+        monkeypatch.setattr(machine_checks, "_get_docker_cpus", lambda num_cpus=num_cpus: num_cpus)
+        monkeypatch.setattr(machine_checks, "estimate_available_memory", lambda free=free: free)
+        assert machine_checks.processors().verdict == machine_checks.memory().verdict == verdict
+    assert "may use 0.5" in machine_checks.processors().text
+    assert "--max-concurrent 1," in machine_checks.processors().way_out
+    assert "8.0 GB, 1.0 GB free" in machine_checks.memory().text
 
 
 def test_gpus_that_pytorch_cannot_use_are_broken_and_none_is_a_warning(monkeypatch):
@@ -43,7 +40,7 @@ def test_no_gpu_is_a_warning(monkeypatch):
 
 
 def test_the_object_store_needs_shared_memory_and_a_disk_with_room(monkeypatch, tmp_path):
-    monkeypatch.setattr(machine_checks, "memory_bytes", lambda: (int(20e9), int(10e9)))
+    monkeypatch.setattr(machine_checks, "estimate_available_memory", lambda: 10e9)
     disks = {"free": 1e9}
     monkeypatch.setattr("shutil.disk_usage", lambda folder: Disk(100e9, 0, disks["free"]))
     assert "less than the 3.0 GB that Ray wants" in machine_checks.shared_memory().text

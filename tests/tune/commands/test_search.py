@@ -119,11 +119,10 @@ def test_a_finished_study_costs_nothing_and_needs_no_measured_resources(tmp_path
 
 
 def test_a_cost_that_cannot_be_measured_is_said(tmp_path, monkeypatch, capsys):
-    def busy(*_):
+    def busy(*_, **__):
         raise NoMachineError("no machine is free")
 
     monkeypatch.setattr("tune.commands.search.cost_of", busy)
-    monkeypatch.setattr("tune.commands.search.hardware", lambda: None)
     planned = SimpleNamespace(study=planned_study(tmp_path / "s", SPACE), num_clips=None)
     assert estimated_cost(planned, Resources(), Options()) is None
     assert "what the search costs is not known: no machine is free" in capsys.readouterr().err
@@ -131,8 +130,7 @@ def test_a_cost_that_cannot_be_measured_is_said(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize(("of_an_hour", "price"), [(None, None), (2.5, 10.0)])
 def test_gpu_hours_have_a_price_where_that_of_an_hour_is_given(of_an_hour, price, tmp_path, monkeypatch):
-    monkeypatch.setattr("tune.commands.search.cost_of", lambda *_: Cost(60.0, 4.0, 1, 100, Pace()))
-    monkeypatch.setattr("tune.commands.search.hardware", lambda: None)
+    monkeypatch.setattr("tune.commands.search.cost_of", lambda *_, **__: Cost(60.0, 4.0, 1, 100, Pace()))
     planned = SimpleNamespace(study=planned_study(tmp_path / "s", SPACE), num_clips=None)
     options = Options(cluster=Cluster(price_per_gpu_hour=of_an_hour))
     assert estimated_cost(planned, Resources(), options).price == price

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,36 +22,44 @@ def machine(cpus, gpus):
     return Hardware((Node(cpus, gpus),))
 
 
-def num_clips(data):
-    return {"train": 90, "validation": 30, "test": 30}
+@pytest.fixture
+def cost_of(monkeypatch):
+    """The cost of a study's missing cells on machines."""
+
+    def cost(study, resources, machines, **where):
+        clips = {"train": 90, "validation": 30, "test": 30}
+        monkeypatch.setattr(estimate, "hardware", lambda: machines)
+        return estimate.cost_of(SimpleNamespace(study=study, num_clips=lambda data: clips), resources, **where)
+
+    return cost
 
 
-def test_time_and_disk_scale_with_cells_epochs_and_concurrency(monkeypatch, tmp_path):
+def test_time_and_disk_scale_with_cells_epochs_and_concurrency(cost_of, monkeypatch, tmp_path):
     monkeypatch.setattr(estimate, "measured", lambda *_: (0.5, 100_000))
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1, 2)}, "hash", settings={"epochs": 6})
     study = Study("s", Folder(str(tmp_path)), {}, cells)
-    alone = estimate.cost_of(study, cells, num_clips, Resources(), machine(1, 0))
+    alone = cost_of(study, Resources(), machine(1, 0))
     of_cell = (6 * 100 + 20) * 0.5  # epochs of training and validation, then both evaluations
     assert (alone.seconds, alone.num_bytes, alone.concurrency) == (3 * of_cell, 8_400_000, 1)
-    assert estimate.cost_of(study, cells, num_clips, Resources(), machine(3, 0)).seconds == alone.seconds / 3
+    assert cost_of(study, Resources(), machine(3, 0)).seconds == alone.seconds / 3
 
 
-def test_epochs_that_are_done_cost_nothing(monkeypatch, tmp_path):
+def test_epochs_that_are_done_cost_nothing(cost_of, monkeypatch, tmp_path):
     monkeypatch.setattr(estimate, "measured", lambda *_: (0.5, 100_000))
     study = finished_study(
         tmp_path, {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}, {("grnn", 1e-3, 0): (5, 5)}
     )
     longer = tuple(replace(cell, experiment=replace(cell.experiment, epochs=501)) for cell in study.cells)
-    cost = estimate.cost_of(replace(study, cells=longer), longer, num_clips, Resources(), machine(1, 0))
+    cost = cost_of(replace(study, cells=longer), Resources(), machine(1, 0))
     assert list(cost.pace.epochs_done.values()) == [1, 0]  # a finished cell has one recorded epoch in these studies
     assert cost.seconds == ((500 + 501) * 100 + 2 * 20) * 0.5
 
 
-def test_a_gpus_hours_have_a_price(monkeypatch, tmp_path):
+def test_a_gpus_hours_have_a_price(cost_of, monkeypatch, tmp_path):
     monkeypatch.setattr(estimate, "measured", lambda *_: (36.0, 100_000))
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1)}, "hash", settings={"epochs": 1})
     study = Study("s", Folder(str(tmp_path)), {}, cells)
-    cost = estimate.cost_of(study, cells, num_clips, Resources(gpus=0.25), machine(4, 1))
+    cost = cost_of(study, Resources(gpus=0.25), machine(4, 1))
     assert cost.gpu_hours == pytest.approx(2 * 120 * 36 / 3600 * 0.25) and cost.price is None
     assert "0.6 GPU-hours, a price of 1.50" in describe_cost(replace(cost, price=1.5))
 
@@ -67,47 +76,32 @@ def test_a_probe_measures_a_step_and_counts_parameters():
     assert seconds > 0 and parameters == 2 * 25 + 4 + 2 * 2 * 9 + 4 + 2 * 2 * 9 + 2 * 6 + 6
 
 
-@pytest.mark.parametrize(
-    ("resources", "hardware", "expected"),
-    [
-        (Resources(1, 0), machine(2, 0), 2),
-        (Resources(0.5, 0, max_concurrent=3), machine(2, 0), 3),
-        (Resources(1, 0.25), machine(2, 1), 2),
-        (Resources(1, 0.25), machine(16, 1), 4),
-        (Resources(8, 0), machine(2, 0), 1),
-        (Resources(1, 0.25), Hardware((Node(2, 0),), (Node(8, 1, count=3),)), 12),
-    ],
-)
-def test_the_scarcest_resource_decides_how_many_run_at_once(resources, hardware, expected):
-    assert estimate.concurrency_of(resources.cpus, resources.gpus, resources, hardware) == expected
-
-
-def test_each_model_costs_by_what_its_trials_hold(monkeypatch, tmp_path):
+def test_each_model_costs_by_what_its_trials_hold(cost_of, monkeypatch, tmp_path):
     monkeypatch.setattr(estimate, "measured", lambda experiment, share, *_: (0.5 / share[0], 100_000))
     cells = plan_cells(Experiment(), {"model": ("grnn", "3dcnn"), "seed": (0, 1)}, "hash", settings={"epochs": 6})
     study = Study("s", Folder(str(tmp_path)), {"model": ("grnn", "3dcnn"), "seed": (0, 1)}, cells)
     resources = Resources(by_model={"3dcnn": (4, 0)})
-    cost = estimate.cost_of(study, cells, num_clips, resources, machine(4, 0))
+    cost = cost_of(study, resources, machine(4, 0))
     assert cost.seconds == 2 * 620 * 0.5 / 4 + 2 * 620 * 0.125 and cost.concurrency == 4
 
 
-def test_a_cluster_is_probed_where_its_trials_will_run(two_cpus, monkeypatch, tmp_path):
+def test_a_cluster_is_probed_where_its_trials_will_run(cost_of, two_cpus, monkeypatch, tmp_path):
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0,)}, "hash", settings={"epochs": 1, **SMALL})
     study = Study("s", Folder(str(tmp_path)), {}, cells)
     monkeypatch.setattr(estimate, "probe", lambda *_: (os.getpid(), 100))  # it goes with the task by value
-    cost = estimate.cost_of(study, cells, num_clips, Resources(), machine(2, 0), elsewhere=True)
+    cost = cost_of(study, Resources(), machine(2, 0), elsewhere=True)
     assert cost.seconds not in (0, pytest.approx(120 * os.getpid())) and cost.num_bytes == 2_800
 
 
-def test_a_cluster_without_a_free_machine_costs_an_unknown_amount(two_cpus, monkeypatch, tmp_path):
+def test_a_cluster_without_a_free_machine_costs_an_unknown_amount(cost_of, two_cpus, monkeypatch, tmp_path):
     monkeypatch.setattr(estimate, "PATIENCE", 0.1)
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (1,)}, "hash", settings={"epochs": 1, **SMALL})
     study = Study("s", Folder(str(tmp_path)), {}, cells)
     with pytest.raises(estimate.NoMachineError, match="no machine with 64 CPUs and 0 GPUs free in 0 s"):
-        estimate.cost_of(study, cells, num_clips, Resources(cpus=64), machine(64, 0), elsewhere=True)
+        cost_of(study, Resources(cpus=64), machine(64, 0), elsewhere=True)
 
 
-def test_a_model_that_fails_elsewhere_is_named(two_cpus, monkeypatch, tmp_path):
+def test_a_model_that_fails_elsewhere_is_named(cost_of, two_cpus, monkeypatch, tmp_path):
     def fails(*_):
         raise ValueError("what is wrong\nand more")
 
@@ -115,4 +109,4 @@ def test_a_model_that_fails_elsewhere_is_named(two_cpus, monkeypatch, tmp_path):
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (2,)}, "hash", settings={"batch_size": 3, **SMALL})
     study = Study("s", Folder(str(tmp_path)), {}, cells)
     with pytest.raises(StudyError, match="model 'grnn' fails in its first training step: what is wrong$"):
-        estimate.cost_of(study, cells, num_clips, Resources(), machine(2, 0), elsewhere=True)
+        cost_of(study, Resources(), machine(2, 0), elsewhere=True)

@@ -7,21 +7,15 @@ import sys
 import pytest
 import torch
 
-from tune.engine.machine import (
-    assigned_resources,
-    cpu_model,
-    home_problem,
-    machine,
-    memory_limit,
-    whole_memory,
-)
+from tune.engine.machine import assigned_resources, home_problem, machine
 
 CPU = torch.device("cpu")
 
 
 def test_a_machine_is_recorded_with_all_that_can_change_rounding():
     facts = machine(CPU)
-    assert facts["device_type"] == "cpu" and facts["torch"] == torch.__version__ and facts["cpu"] == cpu_model()
+    assert facts["device_type"] == "cpu" and facts["torch"] == torch.__version__
+    assert facts["cpu"] and 2**28 < facts["memory_bytes"] < 2**50
     assert facts["threads"] == torch.get_num_threads() and facts["cores"] == os.cpu_count()
     assert "gpu" not in facts and len(facts["source_sha256"]) == 64
     assert machine(CPU) == facts
@@ -29,14 +23,6 @@ def test_a_machine_is_recorded_with_all_that_can_change_rounding():
 
 def test_outside_of_a_trial_nothing_is_assigned():
     assert assigned_resources() is None
-
-
-def test_a_container_has_no_more_memory_than_its_limit(monkeypatch):
-    monkeypatch.setattr("tune.engine.machine.memory_limit", lambda: None)
-    whole = whole_memory()
-    for limit, expected in ((2**20, 2**20), (2 * whole, whole)):
-        monkeypatch.setattr("tune.engine.machine.memory_limit", lambda limit=limit: limit)
-        assert whole_memory() == expected
 
 
 PEAK = """
@@ -53,16 +39,6 @@ print(peak_memory(torch.device("cpu")) - before)
 def test_the_peak_of_memory_counts_what_was_freed_since_the_reset():
     command = [sys.executable, "-c", PEAK]  # a process of its own: here, allocators give memory back at any time
     assert int(subprocess.run(command, check=True, capture_output=True).stdout) > 2**27
-
-
-@pytest.mark.parametrize("name", ["memory.max", "memory/memory.limit_in_bytes"])
-def test_a_containers_limit_is_read_in_both_versions(tmp_path, name):
-    assert memory_limit(tmp_path) is None
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).write_text("1000000000\n")
-    assert memory_limit(tmp_path) == 1_000_000_000
-    (tmp_path / name).write_text("max\n")
-    assert memory_limit(tmp_path) is None
 
 
 def test_a_home_that_is_not_there_is_told(tmp_path, monkeypatch):

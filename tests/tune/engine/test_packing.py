@@ -68,11 +68,13 @@ def test_a_machine_that_is_never_free_is_not_waited_for(two_cpus, monkeypatch):
 def test_trials_side_by_side_are_measured_once(two_cpus, tmp_path, monkeypatch):
     monkeypatch.setattr(packing, "SECONDS", 0.1)
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1)}, "hash", settings=SMALL)
-    study, hardware = Study("s", Folder(str(tmp_path / "s")), {}, cells), Hardware((Node(2, 0),))
-    measured = pack(study, cells, Resources(), hardware, keep=True)
+    study = Study("s", Folder(str(tmp_path / "s")), {}, cells)
+    monkeypatch.setattr(packing, "hardware", lambda: Hardware((Node(2, 0),)))
+    measured = pack(study, Resources(), keep=True)
     assert [(reading.trials, reading.cpus, reading.gpus) for reading in measured["grnn"]] == [(1, 2, 0), (2, 1, 0)]
     assert all(reading.clips_per_second > 0 and 0 < reading.memory < 0.9 for reading in measured["grnn"])
     monkeypatch.setattr(packing, "side_by_side", None)
-    assert pack(study, cells, Resources(), hardware, keep=False) == measured
+    assert pack(study, Resources(), keep=False) == measured
+    monkeypatch.setattr(packing, "hardware", lambda: Hardware((Node(1, 0),)))
     with pytest.raises(TypeError):  # on other machines it is measured anew
-        pack(study, cells, Resources(), Hardware((Node(1, 0),)), keep=False)
+        pack(study, Resources(), keep=False)

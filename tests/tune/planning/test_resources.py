@@ -8,7 +8,7 @@ from ray.core.generated import autoscaler_pb2
 
 from tune.core.study import StudyError
 from tune.planning.options import Cluster, Options
-from tune.planning.resources import Hardware, Node, chosen_resources, hardware
+from tune.planning.resources import Hardware, Node, Resources, chosen_resources, hardware
 
 
 @pytest.fixture
@@ -44,3 +44,19 @@ def test_what_an_autoscaler_can_bring_counts_machine_by_machine(autoscaler):
     assert resources(cpus_per_trial=8, gpus_per_trial=2).gpus == 2
     with pytest.raises(StudyError, match="got 1 and 3: .* 2 CPUs and 1 GPUs; 8 CPUs and 2 GPUs"):
         resources(gpus_per_trial=3)
+
+
+@pytest.mark.parametrize(
+    ("resources", "hardware", "expected"),
+    [
+        (Resources(1, 0), Hardware((Node(2, 0),)), 2),
+        (Resources(0.5, 0, max_concurrent=3), Hardware((Node(2, 0),)), 3),
+        (Resources(1, 0.25), Hardware((Node(2, 1),)), 2),
+        (Resources(1, 0.25), Hardware((Node(16, 1),)), 4),
+        (Resources(8, 0), Hardware((Node(2, 0),)), 1),
+        (Resources(1, 0.25), Hardware((Node(2, 0),), (Node(8, 1, count=3),)), 12),
+        (Resources(1, 0), Hardware((Node(64, 0),)), 20),
+    ],
+)
+def test_the_scarcest_resource_decides_how_many_run_at_once(resources, hardware, expected):
+    assert resources.at_once("grnn", hardware, num_cells=20) == expected

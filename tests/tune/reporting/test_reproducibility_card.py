@@ -17,7 +17,19 @@ from tune.core.search_spec import searches
 from tune.core.study import Study, plan_cells
 from tune.ocean_search import SEARCH as OCEAN
 from tune.report import Options, main
-from tune.reporting.reproducibility_card import PSEUDOCODE, datasets, deviations, markdown, splits, write_card
+from tune.reporting.reproducibility_card import (
+    PSEUDOCODE,
+    cells,
+    compute,
+    datasets,
+    deviations,
+    markdown,
+    missing,
+    rerun,
+    setup,
+    splits,
+    write_card,
+)
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
 HITS = {("grnn", 1e-2, 0): (8, 5), ("grnn", 1e-2, 1): (6, 7), ("grnn", 1e-3, 0): (4, 4)}
@@ -185,3 +197,51 @@ def test_every_machine_is_named_on_which_a_cells_trials_ran(tmp_path):
     text, facts = card(study)
     assert [machine["host"] for machine in facts["hardware"]] == ["one", "other"] and "| 1 | one |" in text
     assert facts["cells"][0]["machines"] == [1, 2] and facts["cells"][1]["machines"] == []
+
+
+CELL = {"cell": "grnn_lr0.001_seed0_abc", "status": "done", "epochs": 5, "best_epoch": 3, "machines": [1, 2]}
+CODES_OF_CELL = [{"first_epoch": 1, "code": ""}, {"first_epoch": 4, "code": "new"}]
+VALUES = {
+    "searched": {"optim.lr": [0.001, 0.01]}, "sampling": {}, "chosen": [], "selection": "Epoch: best.", "seeds": [0, 1],
+    "metric": {"title": "accuracy", "definition": "a share"}, "draws": "Named streams.", "epochs": 9,
+    "scheduler": "halving", "optimizer": ["Adam", "SGD"], "fixed": {"batch_size": 4}, "models": {},
+}  # fmt: skip
+
+
+def spent(cpu_hours, seconds=2.0):
+    return {"model": "m", "num_cells": 2, "train_seconds": seconds, "validation_seconds": 1.0, "cpu_hours": cpu_hours,
+            "gpu_hours": None, "num_cells_in_hours": 1}  # fmt: skip
+
+
+def test_the_setup_says_what_was_searched_and_how_cells_were_trained():
+    text = "\n".join(setup(VALUES, is_trained=True))
+    assert "| optim.lr | 0.001, 0.01 |" in text and "| batch_size | 4 |" in text and "Seeds: 0, 1. Named" in text
+    assert "Epochs: 9, fewer where successive halving stopped. Optimizer: Adam; or SGD." in text
+    assert "Epochs" not in "\n".join(setup(VALUES, is_trained=False))
+
+
+def test_compute_is_summed_as_far_as_it_was_recorded():
+    _, table = compute([spent(0.5), spent(None, seconds=1000.0)])
+    assert "| total | 4 | 1,002.0 | 2.0 | 0.5 | not recorded | 2 |" in table.splitlines()
+    assert "total" not in compute([spent(0.5)])[1]
+
+
+def test_a_missing_cell_has_its_status_and_reason():
+    one = {"label": "m seed 1", "status": "failed", "epochs": 2, "epochs_planned": 5, "reason": "no space"}
+    assert missing({"missing": [one]}) == ["- m seed 1: failed after 2 of 5 epochs (no space)"]
+    assert missing({"missing": []}) == ["Nothing: every planned cell has a result."]
+
+
+@pytest.mark.parametrize(("commands", "continues"), [(["a"], False), (["a", "b"], True)])
+def test_the_commands_are_given_with_the_hash_of_the_data(commands, continues):
+    card = {"study": "s", "code": {"commands": commands}, "data": {"hash": "h"}, "cells": [CELL]}
+    text = "\n".join(rerun(card))
+    assert "must have the hash h." in text and ("Each command continues" in text) == continues
+    assert "python tune/rerun.py --study s --cell abc" in text
+
+
+def test_a_cell_names_its_codes_and_machines():
+    _, table = cells([CELL | {"code": CODES_OF_CELL, "metrics_sha256": None}])
+    assert table.splitlines()[-1].startswith(
+        f"| {CELL['cell']} | done | 5 | 3 | not recorded, from epoch 4 new | 1, 2 |"
+    )

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.stored_study import HITS, SPACE, finished_study
 from tune.kth_search import SEARCH
-from tune.reporting.html import summary
+from tune.report import summary
 from tune.reporting.table import Table
 from tune.reporting.tables import check_text, frames_table, largest_errors, report_tables, scores_table, shifts_table
 
