@@ -117,8 +117,7 @@ def _server(uri: str) -> Finding:
     status, text = ask(uri, EXPERIMENTS)
     seconds = time.monotonic() - start
     if status != HTTPStatus.OK:
-        reason = f"{status or text}"
-        return broken(f"{uri} answers, but not with experiments: {reason}", "see the server's own log")
+        return broken(f"{uri} answers, but not with experiments: {status or text}", "see the server's own log")
     text = f"{uri} answers, after {1000 * seconds:.0f} ms"
     if seconds <= SLOW_S:
         return ok(text)

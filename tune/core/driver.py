@@ -30,10 +30,7 @@ def stop_on_sigterm() -> None:
 
 def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
     handler = signal.getsignal(signal.SIGINT)  # Tune's own while it runs; none where a shell put us in the background
-    if callable(handler):
-        handler(signal.SIGINT, frame)
-    else:
-        raise KeyboardInterrupt
+    (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
 
 
 TAKEN_OVER = signal.SIGUSR2
