@@ -5,6 +5,8 @@ A view that cannot be updated is behind: training goes on, and one line names th
 
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from operator import methodcaller
 
@@ -85,8 +87,7 @@ class TrackingListener(SearchCallback):
     def __init__(self, view: MLflowView) -> None:
         self.view = view
         self._tasks: dict[tuple[str, str], Callable[[Tracker], object]] = {}
-        self._changed, self._closing, self._tried = threading.Condition(), False, threading.Event()
-        self._behind: Exception | None = None
+        self._changed, self._closing, self._opened = threading.Condition(), False, Future[Tracker]()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
@@ -95,10 +96,10 @@ class TrackingListener(SearchCallback):
 
         Also raises ViewError where the attempt takes longer than ``seconds``.
         """
-        if not self._tried.wait(seconds):
-            raise ViewError(MLFLOW, self.view.uri, "away", f"has not answered within {seconds:g} s")
-        if self._behind is not None:
-            raise self._behind
+        try:
+            self._opened.result(seconds)
+        except TimeoutError as error:
+            raise ViewError(MLFLOW, self.view.uri, "away", f"has not answered within {seconds:g} s") from error
 
     def on_epoch(self, cell: Cell, row: Row) -> None:
         self._later("ship", cell)
@@ -123,8 +124,10 @@ class TrackingListener(SearchCallback):
             self._changed.notify()
 
     def _work(self) -> None:
-        self._attempt(None)
-        self._tried.set()
+        try:
+            self._opened.set_result(self.view.ship())
+        except Exception as error:
+            self._opened.set_exception(error)
         while True:
             with self._changed:
                 seconds = TRY_AGAIN_S if self.view.tracker is None else None
@@ -132,14 +135,8 @@ class TrackingListener(SearchCallback):
                 if self._closing:
                     return
                 task = self._tasks.pop(next(iter(self._tasks))) if self._tasks else None
-            self._attempt(task)
-
-    def _attempt(self, task: Callable[[Tracker], object] | None) -> None:
-        try:
-            self.view.ship(task)
-            self._behind = None
-        except Exception as error:
-            self._behind = error  # the next task that succeeds, or the end of the search, logs what is missing
+            with suppress(Exception):  # the next task that succeeds, or the end of the search, logs what is missing
+                self.view.ship(task)
 
 
 class Views:
