@@ -17,7 +17,7 @@ def test_what_mlflow_reaches_in_its_own_way_is_no_database(uri):
 
 def test_a_plugin_of_mlflows_that_is_installed_is_used(monkeypatch):
     uri = "arn:aws:sagemaker:us-east-1:1:mlflow-tracking-server/x"
-    with pytest.raises(StudyError, match="unknown scheme 'arn'"):
+    with pytest.raises(StudyError, match="--tracking-uri must be as http://HOST:PORT"):
         check_tracking(uri, "studies")
     monkeypatch.setitem(_tracking_store_registry._registry, "arn", None)
     check_tracking(uri, "studies")
