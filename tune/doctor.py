@@ -20,7 +20,7 @@ try:
 
     from data.terminal import console, options_of
     from tune.commands import installation
-    from tune.commands.checks import Check, Finding, Result, Verdict, result_of
+    from tune.commands.checks import Check, Result, Verdict, result_of, warning
     from tune.core.console import masked, print_document
     from tune.core.folder import check_storage_name
 except ImportError as error:
@@ -63,9 +63,9 @@ def main() -> int:
         console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
         return 2
     done: list[Result] = []
-    for result in results(options):
-        done.append(result)
-        show(out, result)
+    for check in checks(options, done):
+        done.append(result_of(check))
+        show(out, done[-1])
     diagnosis = document(done)
     if options.json:
         print_document(diagnosis)
@@ -77,31 +77,20 @@ def main() -> int:
     return 1 if diagnosis["broken"] else 0
 
 
-def results(options: Options) -> Iterator[Result]:
-    """The result of each check in turn; checks that need the packages are left out where those are broken."""
-    installation_works = True
-    for check in installation_checks():
-        result = result_of(check)
-        installation_works = installation_works and result.finding.verdict != "broken"
-        yield result
-    if installation_works:
-        yield from map(result_of, checks(options))
-        return
-    text = "machine, data, storage, databases and Ray are looked at once the packages work"
-    yield Result("the rest", Finding("warning", text, "install the packages, then ask again"), 0.0)
+def checks(options: Options, done: Sequence[Result]) -> Iterator[Check]:
+    """The checks in turn; those that need the packages are left out where ``done`` shows that these are broken."""
+    yield Check("Python", installation.python)
+    yield Check("packages", installation.packages)
+    yield Check("imports", installation.imports, installation.IMPORTS_S + 10)
+    if any(result.finding.verdict == "broken" for result in done):
+        text = "machine, data, storage, databases and Ray are looked at once the packages work"
+        yield Check("the rest", partial(warning, text, "install the packages, then ask again"))
+    else:
+        yield from further_checks(options)
 
 
-def installation_checks() -> Sequence[Check]:
-    """The checks of Python and the packages, which all others need."""
-    return (
-        Check("Python", installation.python),
-        Check("packages", installation.packages),
-        Check("imports", installation.imports, installation.IMPORTS_S + 10),
-    )
-
-
-def checks(options: Options) -> Sequence[Check]:
-    """All other checks."""
+def further_checks(options: Options) -> Sequence[Check]:
+    """The checks of the machine and of what a search uses."""
     from tune.commands import machine_checks as machine  # they import the packages, which may be broken
     from tune.commands import service_checks as services
     from tune.planning.options import Records

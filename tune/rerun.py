@@ -19,7 +19,6 @@ import tyro
 from data.registry import data_set
 from data.stream import Corpus
 from data.terminal import options_of, progress, say
-from fernn.config import nearest
 from fernn.models.own import StoredConfig, how_to_name
 from fernn.train.loop import DivergedError
 from tune.analysis.differences import Difference, Training, code_changes, differences, largest, machine_changes
@@ -143,22 +142,15 @@ def recorded_cell(study: Study, key: str) -> Recorded:
 
 
 def folder_name(study: Study, key: str) -> str:
-    """The name of the folder with that name or key, or whose key begins with it; raises StudyError with the nearest."""
+    """The name of the folder with that name or key, or whose key begins with it; raises StudyError unless it is one."""
     names = study.folder.children("cells")
-    keys = {name.rpartition("_")[2]: name for name in names}
-    matching = [name for whole_key, name in keys.items() if key and whole_key.startswith(key) or key == name]
+    matching = [name for name in names if key and (name == key or name.rpartition("_")[2].startswith(key))]
     if len(matching) == 1:
         return matching[0]
-    if matching:
-        raise StudyError(f"--cell must name one cell, {key!r} is the beginning of {len(matching)}: {_some(matching)}")
-    near = dict.fromkeys(keys.get(word, word) for word in nearest(key, [*names, *keys], most=3))
-    hint = f"did you mean {_some(list(near))}?" if near else f"it has {_some(names) or 'none'}"
-    raise StudyError(f"--cell must be a key or folder of a cell in study {study.name!r}, got {key!r}; {hint}")
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
+    listed = matching or names or ["none"]
+    more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
+    has = f"it is the beginning of {len(matching)}" if matching else f"study {study.name!r} has"
+    raise StudyError(f"--cell must be the key or folder of one cell, got {key!r}; {has}: {', '.join(listed[:3])}{more}")
 
 
 def device_for(recorded: Recorded) -> torch.device:

@@ -27,7 +27,7 @@ from data.kth.prepare import prepare
 from fernn.train.run import Run
 from tune import kth_search, report
 from tune.commands import search as command
-from tune.commands.search_output import EventOutput
+from tune.commands.search_output import SearchOutput
 from tune.core.folder import Folder
 from tune.core.protocol import load_study
 from tune.core.result import Result
@@ -74,7 +74,7 @@ def run(words: Sequence[str]) -> dict[str, float]:
     """The command in this process: seconds, CPU seconds and memory of the driver."""
     before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     with mock.patch.object(sys, "argv", ["scale", *words]), open(os.devnull, "w") as out:
-        code = command.run(kth_search.SEARCH, parse(""), EventOutput(out))
+        code = command.run(kth_search.SEARCH, parse(""), SearchOutput(out))
     assert code == 0, code
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

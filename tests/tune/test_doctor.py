@@ -58,8 +58,7 @@ def test_what_needs_broken_packages_is_not_looked_at(diagnose, monkeypatch):
 def test_the_process_ends_though_a_check_hangs(tmp_path):
     code = (
         "import time; from tune import doctor; from tune.commands.checks import Check\n"
-        "doctor.installation_checks = lambda: ()\n"
-        "doctor.checks = lambda options: (Check('x', lambda: time.sleep(600), 0.1),)\n"
+        "doctor.checks = lambda options, done: (Check('x', lambda: time.sleep(600), 0.1),)\n"
         "doctor.main()"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60,

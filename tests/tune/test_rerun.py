@@ -92,25 +92,17 @@ def test_other_threads_and_a_loss_that_is_no_number_are_said(study, again):
     assert f"torch: 1.0 then, {torch.__version__} now" in said and "threads" not in "".join(compared.environment)
 
 
-@pytest.mark.parametrize(
-    ("key", "said"),
-    [
-        ("", "got ''; it has grnn_lr0.01"),
-        ("zzz", "it has grnn_lr0.01"),
-        ("grn_lr0.01_seed1", "did you mean grnn_lr0.01_seed1_"),
-    ],
-)
-def test_a_wrong_key_is_answered_with_near_names(study, key, said):
-    with pytest.raises(StudyError) as refused:
+@pytest.mark.parametrize("key", ["", "zzz", "grn_lr0.01_seed1"])
+def test_a_wrong_key_is_answered_with_the_names_that_there_are(study, key):
+    with pytest.raises(StudyError, match=f"got '{key}'; study .* has: {study.cells[0].name}, {study.cells[1].name}$"):
         folder_name(study, key)
-    assert said in str(refused.value)
 
 
 def test_a_key_of_several_cells_is_refused(study):
     for name in ("grnn_lr1_seed0_ab12", "grnn_lr1_seed1_ab34"):
         (CellFolder(study.folder / f"cells/{name}")).folder.write_json("config.json", {})
     try:
-        with pytest.raises(StudyError, match="'ab' is the beginning of 2: grnn_lr1_seed0_ab12, grnn_lr1_seed1_ab34"):
+        with pytest.raises(StudyError, match="the beginning of 2: grnn_lr1_seed0_ab12, grnn_lr1_seed1_ab34"):
             folder_name(study, "ab")
     finally:
         for name in ("grnn_lr1_seed0_ab12", "grnn_lr1_seed1_ab34"):

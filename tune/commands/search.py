@@ -10,7 +10,7 @@ from rich.prompt import Confirm
 
 from data.errors import DataError
 from data.terminal import console, say
-from tune.commands.search_output import EventOutput, Outcome, SearchOutput, TextOutput, describe_cost
+from tune.commands.search_output import Outcome, SearchOutput, describe_cost
 from tune.core.clips import record_data
 from tune.core.code_record import record
 from tune.core.driver import driver_lock, stop_on_sigterm
@@ -44,7 +44,7 @@ def main(search: Search) -> int:
     """Run the search on the command line; 0, 1 where a cell has no result yet, 2 where it cannot run."""
     options = parse(search.description)
     stop_on_sigterm()
-    output: SearchOutput = EventOutput(sys.stdout) if options.json else TextOutput()
+    output = SearchOutput(sys.stdout if options.json else None)
     try:
         return run(search, options, output)
     except KeyboardInterrupt:
@@ -70,7 +70,7 @@ def run(search: Search, options: Options, output: SearchOutput) -> int:
 
 def refuse(error: Exception) -> int:
     """Print in one line on standard error why the command cannot run; 2."""
-    return TextOutput().refused(error)
+    return SearchOutput().refused(error)
 
 
 def show_plan(planned: Planned, options: Options, output: SearchOutput) -> None:

@@ -68,40 +68,67 @@ def describe_pages(tracking_uri: str, links: Mapping[str, str]) -> list[str]:
     return [*command, *(f"MLflow, {view}: {link}" for view, link in links.items())]
 
 
-class TextOutput:
-    """The output for people, on standard error: a live table on a terminal, plain lines elsewhere."""
+def describe_plan(planned: Planned, missing: Sequence[Cell], cost: Cost | None) -> list[str]:
+    """The study, its data, the cost and the missing cells, one a line."""
+    study = planned.study
+    grid, num_done = describe_grid(study), len(study.cells) - len(missing)
+    lines = [f"study {study.name}: {len(study.cells)} cells ({grid}), {num_done} done, {len(missing)} to run"]
+    lines += [f"data: {describe_data(planned)}"]
+    lines += [f"cost: {describe_cost(cost)}"] if cost is not None else []
+    for cell in missing:
+        begun = cost.pace.epochs_done.get(cell.key) if cost is not None else 0
+        lines.append(f"  {study.label(cell)}" + (f", goes on from epoch {begun}" if begun else ""))
+    return lines
 
-    def __init__(self, given: Console | None = None) -> None:
-        self.console = given or console(stderr=True)
+
+def plan_facts(planned: Planned, cost: Cost | None) -> dict[str, Any]:
+    """The study, its data and the cost as JSON values."""
+    study = planned.study
+    facts: dict[str, Any] = {"study": study.name, "folder": study.folder.root, "data": str(planned.home)}
+    facts |= {"demo": study.demo, "stand_in": study.stand_in or None, "partial": list(study.partial)}
+    facts |= {"num_cells": len(study.cells), "num_to_come": study.num_to_come}
+    facts |= {"first": planned.first} if planned.first else {}
+    if cost is not None:
+        facts |= {"seconds": cost.seconds, "gpu_hours": cost.gpu_hours, "price": cost.price}
+        facts["num_bytes"] = cost.num_bytes
+    return facts
+
+
+class SearchOutput(SearchCallback):
+    """The output of a search: for programs one JSON object a line in ``events``, where that is given; else for people.
+
+    People read on standard error a live table on a terminal and plain lines elsewhere, and the results on standard
+    output.
+    """
+
+    def __init__(self, events: TextIO | None = None, given: Console | None = None) -> None:
+        self.events, self.console = events, given or console(stderr=True)
 
     def refused(self, error: Exception) -> int:
         """Show why the command cannot run; its exit code 2."""
-        self._say(f"error: {one_line(error)}")
+        reason = one_line(error)
+        self._tell("refused", [f"error: {reason}"], reason=reason)
         return 2
 
     def interrupted(self) -> int:
         """Show that the command was stopped before its search began; its exit code 130."""
-        self._say("stopped: run the same command again to go on")
+        self._tell("interrupted", ["stopped: run the same command again to go on"])
         return 130
 
     def warned(self, text: str) -> None:
         """Show a warning."""
-        self._say(f"warning: {text}")
+        self._tell("warning", [f"warning: {text}"], text=text)
 
     def planned(self, planned: Planned, cost: Cost | None) -> None:
         """Show the study, its data, the missing cells and their cost."""
-        study, missing = planned.study, planned.study.missing()
-        grid, done = describe_grid(study), len(study.cells) - len(missing)
-        self._say(f"study {study.name}: {len(study.cells)} cells ({grid}), {done} done, {len(missing)} to run")
-        self._say(f"data: {describe_data(planned)}")
-        if cost is not None:
-            self._say(f"cost: {describe_cost(cost)}")
-        for cell in missing:
-            begun = cost.pace.epochs_done.get(cell.key) if cost is not None else 0
-            self._say(f"  {study.label(cell)}" + (f", goes on from epoch {begun}" if begun else ""))
+        missing = planned.study.missing()
+        lines, facts = describe_plan(planned, missing, cost), plan_facts(planned, cost)
+        self._tell("plan", lines, **facts, to_run=[cell.name for cell in missing])
 
     def packed(self, packing: Packing) -> None:
         """Show the readings of trials side by side, and which are chosen."""
+        if self.events is not None:
+            return self._tell("packing", readings=readings(packing))
         columns = ("model", "trials", "CPUs each", "GPUs each", "clips/s in all", "memory", "")
         grid = Grid(*columns, title="trials side by side, measured", title_justify="left")
         for line in readings(packing):
@@ -110,66 +137,9 @@ class TextOutput:
             grid.add_row(line["model"], *numbers, f"{line['memory']:.0%}", mark)
         self.console.print(grid)
 
-    def progress(self, study: Study, cells: list[Cell], pace: Pace) -> Progress:
+    def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[SearchCallback]:
         """A context in which the progress of the cells is shown."""
-        return Progress(study, cells, self.console, pace)
-
-    def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
-        """Show the study's table and the addresses of MLflow's pages, on standard output."""
-        rows = model_rows(study)
-        if not rows:
-            return self._say("no cell is finished yet")
-        print_table(study.name, columns(study.metric), map(row_cells, rows))
-        print_lines([*notes(study), *law_breaches(rows), *describe_pages(tracking_uri, links)])
-
-    def left(self, outcome: Outcome) -> int:
-        """Show failures, missing cells and views that are behind; the exit code, 1 where there are any, else 0."""
-        study, num_left = outcome.study, len(outcome.study.missing())
-        for cell, reason in outcome.failures.items():
-            self._say(f"{study.label(cell)} failed: {reason}")
-        for line in outcome.behind:
-            self._say(line)
-        if num_left:
-            self._say(f"{num_left} of {len(study.cells)} cells have no result: run the same command again to go on")
-        return 1 if num_left or outcome.behind else 0
-
-    def _say(self, line: str) -> None:
-        self.console.print(masked(line), markup=False, highlight=False, soft_wrap=True)
-
-
-class EventOutput(SearchCallback):
-    """The output for programs: one JSON object a line, with the name of its event. See :class:`TextOutput`."""
-
-    def __init__(self, out: TextIO) -> None:
-        self.out = out
-
-    def refused(self, error: Exception) -> int:
-        self._tell("refused", reason=one_line(error))
-        return 2
-
-    def interrupted(self) -> int:
-        self._tell("interrupted")
-        return 130
-
-    def warned(self, text: str) -> None:
-        self._tell("warning", text=text)
-
-    def planned(self, planned: Planned, cost: Cost | None) -> None:
-        study = planned.study
-        facts: dict[str, Any] = {"study": study.name, "folder": study.folder.root, "data": str(planned.home)}
-        facts |= {"demo": study.demo, "stand_in": study.stand_in or None, "partial": list(study.partial)}
-        facts |= {"num_cells": len(study.cells), "num_to_come": study.num_to_come}
-        facts |= {"first": planned.first} if planned.first else {}
-        if cost is not None:
-            facts |= {"seconds": cost.seconds, "gpu_hours": cost.gpu_hours, "price": cost.price}
-            facts["num_bytes"] = cost.num_bytes
-        self._tell("plan", **facts, to_run=[cell.name for cell in study.missing()])
-
-    def packed(self, packing: Packing) -> None:
-        self._tell("packing", readings=readings(packing))
-
-    def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager["EventOutput"]:
-        return nullcontext(self)
+        return Progress(study, cells, self.console, pace) if self.events is None else nullcontext(self)
 
     def on_epoch(self, cell: Cell, row: Row) -> None:
         numbers = {name: value for name, value in row.items() if "/" in name}
@@ -180,19 +150,32 @@ class EventOutput(SearchCallback):
         self._tell(words.get(status, status), cell=cell.name)
 
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
+        """Show the study's table and the addresses of MLflow's pages."""
         rows = model_rows(study)
-        table, remarks = records(Table.of(study)) if rows else [], [*notes(study), *law_breaches(rows)]
-        self._tell("table", rows=table, notes=remarks, tracking_uri=tracking_uri, views=dict(links))
+        remarks = [*notes(study), *law_breaches(rows)]
+        if self.events is not None:
+            table = records(Table.of(study)) if rows else []
+            self._tell("table", rows=table, notes=remarks, tracking_uri=tracking_uri, views=dict(links))
+        elif rows:
+            print_table(study.name, columns(study.metric), map(row_cells, rows))
+            print_lines([*remarks, *describe_pages(tracking_uri, links)])
+        else:
+            self._tell("", ["no cell is finished yet"])
 
     def left(self, outcome: Outcome) -> int:
-        missing = outcome.study.missing()
+        """Show failures, missing cells and views that are behind; the exit code, 1 where there are any, else 0."""
+        study, missing = outcome.study, [cell.name for cell in outcome.study.missing()]
+        lines = [f"{study.label(cell)} failed: {reason}" for cell, reason in outcome.failures.items()]
+        left = f"{len(missing)} of {len(study.cells)} cells have no result: run the same command again to go on"
+        lines += [*outcome.behind, *([left] if missing else [])]
         failed = {cell.name: reason for cell, reason in outcome.failures.items()}
-        behind = "; ".join(outcome.behind) or None
-        self._tell("end", failed=failed, missing=[cell.name for cell in missing], tracking_behind=behind)
-        return 1 if missing or behind is not None else 0
+        self._tell("end", lines, failed=failed, missing=missing, tracking_behind="; ".join(outcome.behind) or None)
+        return 1 if missing or outcome.behind else 0
 
-    def _tell(self, event: str, **facts: Any) -> None:
-        print(document_text({"event": event} | facts), file=self.out, flush=True)
-
-
-SearchOutput = TextOutput | EventOutput
+    def _tell(self, event: str, lines: Sequence[str] = (), **facts: Any) -> None:
+        """Print the event with its facts for programs, or its lines for people."""
+        if self.events is not None:
+            print(document_text({"event": event} | facts), file=self.events, flush=True)
+            return
+        for line in lines:
+            self.console.print(masked(line), markup=False, highlight=False, soft_wrap=True)

@@ -10,9 +10,8 @@ from rich.console import Console
 
 from tests.support.stored_study import finished_study, planned_study
 from tune.commands.search_output import (
-    EventOutput,
     Outcome,
-    TextOutput,
+    SearchOutput,
     describe_cost,
     describe_data,
     describe_grid,
@@ -35,14 +34,14 @@ def study(tmp_path):
 def spoken():
     """The output for people, and a function with the lines that it has printed."""
     file = io.StringIO()
-    return TextOutput(Console(file=file, width=200)), lambda: file.getvalue().splitlines()
+    return SearchOutput(given=Console(file=file, width=200)), lambda: file.getvalue().splitlines()
 
 
 @pytest.fixture
 def told():
     """The output for programs, and a function with the events that it has printed."""
     file = io.StringIO()
-    return EventOutput(file), lambda: [json.loads(line) for line in file.getvalue().splitlines()]
+    return SearchOutput(file), lambda: [json.loads(line) for line in file.getvalue().splitlines()]
 
 
 def planned(study, manifest, first=""):

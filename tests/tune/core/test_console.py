@@ -6,7 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from tune.commands.search_output import EventOutput, TextOutput
+from tune.commands.search_output import SearchOutput
 from tune.core.console import ReportTable, bullets, cell_text, csv_text, fenced, grid, masked
 from tune.core.study import StudyError
 
@@ -38,7 +38,7 @@ def test_neither_people_nor_programs_are_told_a_password():
         io.StringIO(),
         io.StringIO(),
     )
-    assert TextOutput(Console(file=out)).refused(error) == EventOutput(lines).refused(error) == 2
+    assert SearchOutput(given=Console(file=out)).refused(error) == SearchOutput(lines).refused(error) == 2
     assert json.loads(lines.getvalue())["reason"].endswith("http://***@host does not")
     assert SECRET not in out.getvalue() + lines.getvalue() and "***@host" in out.getvalue()
 
