@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -19,12 +20,16 @@ class OptimConfig(Config):
 
     weight_decay = 0.0
     decay = 1.0
+    betas = (0.9, 0.999)
+    epsilon = 1e-8
+    epsilon_in_root = False
     place = "optim."
-    positive = ("lr", "clip_norm")
+    positive: ClassVar[tuple[str, ...]] = ("lr", "clip_norm")
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Adam:
         """A fresh optimizer of the parameters."""
-        return torch.optim.Adam(parameters, lr=self.lr, weight_decay=self.weight_decay)
+        kind = RootEpsilonAdam if self.epsilon_in_root else torch.optim.Adam
+        return kind(parameters, self.lr, self.betas, self.epsilon, self.weight_decay)
 
     def lr_at(self, epoch: int) -> float:
         """The learning rate after ``epoch`` whole epochs: of the epoch alone, so that a resumed run has it too."""
@@ -39,7 +44,10 @@ class OptimConfig(Config):
             rate = f"its learning rate multiplied by {self.decay:g} after every epoch"
         if self.clip_norm is not None:
             clipped = f"the gradient's norm is clipped at {self.clip_norm:g}"
-        return f"Adam {weights}, {rate}; {clipped}"
+        moments = (
+            "" if self.betas == (0.9, 0.999) else f", its moments decay by {self.betas[0]:g} and {self.betas[1]:g}"
+        )
+        return f"Adam {weights}, {rate}{moments}; {clipped}"
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,52 @@ class DecayingAdamConfig(OptimConfig):
             raise ValueError(f"optim.decay must be above 0 and at most 1, got {self.decay}")
 
 
-OPTIMIZERS: dict[str, OptimConfig] = {"decaying-adam": DecayingAdamConfig()}
+@dataclass(frozen=True)
+class AdamConfig(OptimConfig):
+    """Adam whose moments and epsilon are fields; the defaults are those of E3D-LSTM's code, for one clip a batch."""
+
+    name: str = "adam"
+    lr: float = 1e-3
+    clip_norm: float | None = None
+    betas: tuple[float, float] = (0.95, 0.9995)
+    """What the means of the gradient and of its square keep of their last values."""
+    epsilon: float = 1e-8
+    """Added to the root of the second mean, or below it. A loss that is n times smaller wants epsilon / n, or / n^2."""
+    epsilon_in_root: bool = True
+
+    positive = ("lr", "clip_norm", "epsilon")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"optim.betas must be 0 or more and below 1 each, got {self.betas}")
+
+
+class RootEpsilonAdam(torch.optim.Adam):
+    """Adam that divides by sqrt(v + epsilon) instead of sqrt(v) + epsilon, without weight decay.
+
+    Source: Wang et al., "Eidetic 3D LSTM", ICLR 2019, its code.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Update every parameter that has a gradient."""
+        for group in self.param_groups:
+            (first, second), rate, epsilon = group["betas"], group["lr"], group["eps"]
+            for weight in (weight for weight in group["params"] if weight.grad is not None):
+                state = self.state[weight] or self.state.setdefault(weight, {})
+                if not state:
+                    state |= {"step": torch.tensor(0.0), "exp_avg": torch.zeros_like(weight)}
+                    state["exp_avg_sq"] = torch.zeros_like(weight)
+                state["step"] += 1
+                mean = state["exp_avg"].lerp_(weight.grad, 1 - first)
+                square = state["exp_avg_sq"].mul_(second).addcmul_(weight.grad, weight.grad, value=1 - second)
+                count = state["step"].item()
+                root = square.div(1 - second**count).add_(epsilon).sqrt_()
+                weight.addcdiv_(mean, root, value=-rate / (1 - first**count))
+
+
+OPTIMIZERS: dict[str, OptimConfig] = {"decaying-adam": DecayingAdamConfig(), "adam": AdamConfig()}
 """By the name that experiments have them under; the plain one has none."""
 
 

@@ -6,6 +6,7 @@ RMSE 0.82 (ResNet) to 0.74 (U-Net-Rot, U-Net-Mag); tune/analysis/literature.py h
 Hardware there: not published. Not yet run at full size by this project.
 
     python tune/ocean_search.py --files DIR                 the paper's ten models, from NetCDF files, as Copernicus'
+    python tune/ocean_search.py --preset paper-exact ...    each model at the authors' learning rate and batch size
     python tune/ocean_search.py --plan                      what would run, and what it would cost
     python tune/ocean_search.py --preset small --files DIR  small networks and tiles, GlobCurrent's files: measured
                                                             8 minutes on two cores that others kept busy
@@ -24,11 +25,18 @@ from fernn.config import OceanConfig
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 from fernn.optim import DecayingAdamConfig
-from tune.analysis.literature import OCEAN, OCEAN_TABLE
+from tune.analysis.literature import published_results, published_table
 from tune.commands.search import main
-from tune.core.search_spec import Preset, Published, Search
+from tune.core.search_spec import Preset, Search
 
 PAPER = Preset(space={"model": tuple(MODELS["ocean"]), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2, 3, 4)})
+BATCHES = {"unet": 16, "resnet-rot": 16, "unet-rot": 64, "unet-scale": 16}
+EXACT = PAPER.as_published(
+    by_model={
+        model: {"optim.lr": 1e-4 if model.endswith("-scale") else 1e-3, "batch_size": BATCHES.get(model, 32)}
+        for model in MODELS["ocean"]
+    }
+)
 FEW = {"model": ("unet", "unet-um", "unet-rot"), "optim.lr": (3e-3, 1e-3), "seed": (0, 1)}
 SMALL_FIELDS = {
     "model.narrowing": 8, "model.input_length": 8, "model.output_length": 3, "epochs": 10, "batch_size": 16,
@@ -41,7 +49,6 @@ DEMO_FIELDS = {
     "data.size": 16, "data.num_frames": 8, "data.input_frames": 4,
 }  # fmt: skip
 DEMO = Preset(FEW, {**DEMO_FIELDS, "data.num_clips": (120, 40, 40, 20)}, demo=True)
-NOTE = "README of Rose-STL-Lab/Equivariant-Net, ocean currents of 2021-22, five seeds"
 NETWORKS_DEVIATE = (
     "Order and initial weights come from named seeds; the published code has one global state.",
     "Every cell trains to its last epoch and is tested at its best; the published code stops early and tests "
@@ -52,15 +59,14 @@ NETWORKS_DEVIATE = (
 """What the networks' training differs in, on whatever fields."""
 SEARCH = Search(
     base=Experiment(MODELS["ocean"]["resnet"], OceanConfig(), DecayingAdamConfig(), epochs=100, batch_size=32),
-    presets={"paper": PAPER, "small": SMALL, "demo": DEMO},
+    presets={"paper": PAPER, "paper-exact": EXACT, "small": SMALL, "demo": DEMO},
     description=__doc__ or "",
-    published={model: Published(*rmse, NOTE, "read in the source", num_seeds=5) for model, (rmse, *_) in OCEAN.items()},
+    published=published_results("ocean"),
     deviations={
         "default": ("Splits share no frame; in the published code windows at the cuts share all frames but one.",),
-        "published": ("Windows are cut where the published code cuts them: those at the cuts share frames.",),
     },
-    literature=OCEAN_TABLE,
-    always_deviates=(*NETWORKS_DEVIATE, "One batch size for all models; the authors tuned it for each."),
+    literature=published_table("ocean"),
+    always_deviates=NETWORKS_DEVIATE,
 )
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ Hardware there: A100 and H100 GPUs, hours not published. Not yet run at full siz
     python tune/rotating_mnist_search.py --plan              what would run, and what it would cost
     python tune/rotating_mnist_search.py --preset demo       two minutes on two cores, few small sequences
     python tune/rotating_mnist_search.py --preset figure4    trained on V_1, to be tested on V_5
+    python tune/rotating_mnist_search.py --preset paper-exact    at 1e-4 alone, by the published generators
     python tune/rotating_mnist_search.py --set data.size=28  the published code's canvas, which cuts corners off
 """
 
@@ -18,14 +19,16 @@ from fernn.config import RotatingMNISTConfig
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 from fernn.optim import OptimConfig
+from tune.analysis.literature import published_results
 from tune.analysis.published import NAMED_DRAWS
 from tune.commands.search import main
-from tune.core.search_spec import Preset, Published, Search
-from tune.translating_mnist_search import NOTE, RATES_AND_SEEDS
+from tune.core.search_spec import Preset, Search
+from tune.translating_mnist_search import PAPERS_RATE, RATES_AND_SEEDS
 from tune.translating_mnist_search import SEARCH as TRANSLATING
 
 PAPER = Preset(space={"model": ("fernn-v2", "fernn-v4", "grnn"), **RATES_AND_SEEDS})
 FIGURE4 = Preset(space={"model": ("fernn-v4", "grnn"), **RATES_AND_SEEDS}, defaults={"data.velocity_range": 1})
+EXACT = {"paper-exact": PAPER.as_published(PAPERS_RATE), "figure4-exact": FIGURE4.as_published(PAPERS_RATE)}
 ONE_DIGIT = {"data.size": 28, "data.velocity_range": 2, "data.num_digits": 1}
 FEW_SEQUENCES = {"data.num_frames": 6, "data.input_frames": 3, "data.num_sequences": (192, 48, 48)}
 SMALL_NETWORK = {"model.hidden_fields": 1, "model.decoder_layers": 1}
@@ -37,14 +40,12 @@ DEMO = Preset(
 OPTIM = OptimConfig(lr=1e-4, clip_norm=None)
 SEARCH = Search(
     base=Experiment(MODELS["rotating-mnist"]["fernn-v4"], RotatingMNISTConfig(), OPTIM, epochs=50, batch_size=32),
-    presets={"paper": PAPER, "figure4": FIGURE4, "demo": DEMO},
+    presets={"paper": PAPER, "figure4": FIGURE4, **EXACT, "demo": DEMO},
     description=__doc__ or "",
-    published={  # Table 1, as far as it could be found: nothing for fernn-v2
-        "grnn": Published(4.0e-3, 5e-4, NOTE, "second-hand"),
-        "fernn-v4": Published(6.1e-4, 3e-5, NOTE, "second-hand"),
-    },
+    published=published_results("rotating-mnist"),
     deviations=TRANSLATING.deviations,
     always_deviates=NAMED_DRAWS,
+    own=("seed",),
 )
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cached_property, partial
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -69,9 +69,10 @@ class FieldStream(Stream):
         for split in SPLITS:
             if not self.windows[split]:
                 gaps = " without a gap" if breaks else ""
+                way = "lower data.num_clips" if data.protocol == "published" else "change data.shares"
                 raise DataError(
                     f"no window of {data.num_frames} frames{gaps} fits in the {split} period: lower data.num_frames, "
-                    f"change data.shares, or let data.domain {data.domain} hold out fewer tiles"
+                    f"{way}, or let data.domain {data.domain} hold out fewer tiles"
                 )
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
@@ -98,11 +99,10 @@ class FieldStream(Stream):
 
     @cached_property
     def moments(self) -> tuple[float, float]:
-        """Mean and deviation over both components of all frames of the training period."""
-        seen = [
-            tile.frames[: cut_at(frames_used(len(tile.frames), self.data), self.data)[1]]
-            for tile in self.corpus.tiles if not is_held_out(tile.name, self.data)
-        ]  # fmt: skip
+        """Mean and deviation over both components of all frames of the training period, as published of all frames."""
+        share = 1.0 if self.data.protocol == "published" else self.data.shares[0]
+        tiles = [tile for tile in self.corpus.tiles if not is_held_out(tile.name, self.data)]
+        seen = [tile.frames[: round(len(tile.frames) * share)] for tile in tiles]
         count = sum(frames.size for frames in seen)
         mean = sum(float(frames.sum(dtype=np.float64)) for frames in seen) / count
         square = sum(float(np.square(frames - mean, dtype=np.float64).sum()) for frames in seen) / count
@@ -157,16 +157,31 @@ def windows(
     whole: dict[str, list[Window]] = {split: [] for split in (*SPLITS, "domain")}
     for name, length in lengths.items():
         held_out = {"domain": _starts(0, length, data)}
-        starts = held_out if is_held_out(name, data) else dict(zip(SPLITS, periods(length, data), strict=True))
-        for split, firsts in starts.items():
+        kept = {"train": _starts(0, length, data)} if data.protocol == "published" else periods(length, data)
+        for split, firsts in (held_out if is_held_out(name, data) else kept).items():
             whole[split] += [
                 (name, first) for first in firsts
                 if not any(first < frame < first + data.num_frames for frame in breaks.get(name, ()))
             ]  # fmt: skip
+    if data.protocol == "published":
+        return _as_published(whole, data)
     return {
         split: evenly(sorted(group, key=lambda window: window[1]), most)
         for (split, group), most in zip(whole.items(), data.num_clips, strict=True)
     }
+
+
+def _as_published(whole: Mapping[str, Sequence[Window]], data: FieldsConfig) -> dict[str, list[Window]]:
+    """The first windows train, the next validate, the next test: by first frame, then row, column and region."""
+
+    def place(window: Window) -> tuple[Any, ...]:
+        region, row, column = window[0].split("/")
+        return window[1], int(row), int(column), region
+
+    inside = sorted(whole["train"], key=place)
+    cuts = pairwise(accumulate(data.num_clips[:3], initial=0))
+    parts = {split: inside[first:last] for split, (first, last) in zip(SPLITS, cuts, strict=True)}
+    return parts | {"domain": sorted(whole["domain"], key=place)[: data.num_clips[3]]}
 
 
 def count_windows(
@@ -183,18 +198,10 @@ def is_held_out(tile: str, data: FieldsConfig) -> bool:
     return any(fnmatch(tile, pattern) for pattern in data.domain)
 
 
-def periods(length: int, data: FieldsConfig) -> list[range]:
+def periods(length: int, data: FieldsConfig) -> dict[str, range]:
     """The first frames of training, validation and test windows of a tile with so many frames."""
-    used = frames_used(length, data)
-    if data.protocol == "published":
-        return [range(first, last) for first, last in pairwise(cut_at(max(0, used - data.num_frames + 1), data))]
-    return [_starts(first, last, data) for first, last in pairwise(cut_at(used, data))]
-
-
-def frames_used(length: int, data: FieldsConfig) -> int:
-    """How many of a tile's frames windows are cut from."""
-    most = data.published_frames if data.protocol == "published" else None
-    return length if most is None else min(length, most)
+    cuts = pairwise(cut_at(length, data))
+    return {split: _starts(first, last, data) for split, (first, last) in zip(SPLITS, cuts, strict=True)}
 
 
 def cut_at(length: int, data: FieldsConfig) -> list[int]:

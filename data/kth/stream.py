@@ -27,7 +27,7 @@ from fernn.batch import Batch
 from fernn.config import KTHConfig, KTHVideoConfig
 from fernn.experiment import Split
 from fernn.flows.translation import source_pixels
-from fernn.seeding import generator, seeds_of
+from fernn.seeding import generator, seed_of
 
 Integers = NDArray[np.int64]
 MOST_ON_DEVICE = 2**30
@@ -104,8 +104,8 @@ class ClipStream(Stream):
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """Training clips in the order of (seed, epoch), starts and mirrors from (seed, epoch, clip id)."""
         clips = self._splits["train"]
-        draws = np.array(seeds_of("clip-start", seed, epoch, each=clips.names))
-        flips = (np.array(seeds_of("flip", seed, epoch, each=clips.names)) & 1) * int(self.data.flip)
+        draws = np.array([seed_of("clip-start", seed, epoch, name) for name in clips.names])
+        flips = (np.array([seed_of("flip", seed, epoch, name) for name in clips.names]) & 1) * int(self.data.flip)
         order = generator("order", seed, epoch).permutation(len(clips))
         rows = self.footage.rows(clips.ranges, clips.firsts + draws % clips.num_starts, clips.velocities, flips)
         return batches(rows.take(order), self.batch_size, self._gather)

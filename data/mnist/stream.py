@@ -72,9 +72,14 @@ class DigitStream(Stream):
         return self._batches("train", self._draws("train", seed, epoch))
 
     def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
-        """The split's fixed sequences; ``velocities`` replaces their own, the same for all digits of a sequence."""
-        draws = self._draws(split)
-        return self._batches(split, draws if velocities is None else draws.moving(velocities))
+        """The split's fixed sequences; ``velocities`` replaces their own, the same for all digits of a sequence.
+
+        The published generators draw no velocity that is given: then they draw other digits and starts.
+        """
+        if velocities is None:
+            return self._batches(split, self._draws(split))
+        still = type(self)(self.corpus, replace(self.data, velocity_range=0), self.batch_size)
+        return self._batches(split, still._draws(split).moving(velocities))
 
     def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
         """One velocity (n, k) for each of the split's sequences, drawn from V_velocity_range."""

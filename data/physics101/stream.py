@@ -23,7 +23,7 @@ from data.stream import Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import RampConfig
 from fernn.experiment import Split
-from fernn.seeding import generator, seed_of, seeds_of
+from fernn.seeding import generator, seed_of
 
 Integers = NDArray[np.int64]
 
@@ -67,7 +67,7 @@ class SlideStream(Stream):
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """Training clips in the order of (seed, epoch), mirrored by (seed, epoch, clip id)."""
         names = self.clips["train"]
-        flips = (np.array(seeds_of("flip", seed, epoch, each=names)) & 1) * int(self.data.flip)
+        flips = (np.array([seed_of("flip", seed, epoch, name) for name in names]) & 1) * int(self.data.flip)
         order = generator("order", seed, epoch).permutation(len(names))
         return self._batches([names[i] for i in order], flips[order])
 

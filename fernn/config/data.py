@@ -52,9 +52,16 @@ class DataConfig(Config):
     """The names of the labels 0, 1, ... of a data set for classification."""
     channels: ClassVar[int] = 1
     """Of a frame."""
+    motion_radius: ClassVar[int] = 0
+    """Steps from 0 to the outermost velocity of the paper's figures; 0 where clips move by themselves alone."""
 
     place = "data."
     least = {"velocity_range": 0, "size": 1, "num_frames": 1}
+
+    @property
+    def revision(self) -> int:
+        """Above 1 where a later version makes other clips of the same fields: a part of a cell's key."""
+        return 1
 
     @property
     def family(self) -> str:
@@ -64,7 +71,7 @@ class DataConfig(Config):
     @property
     def motion(self) -> Motion | None:
         """How clips can be set in motion; None where they move by themselves alone."""
-        return None
+        return Motion(self.motion_radius, self.size // 2) if self.motion_radius else None
 
     @property
     def label_shape(self) -> tuple[int, ...]:

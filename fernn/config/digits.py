@@ -45,11 +45,8 @@ class TranslatingMNISTConfig(DigitsConfig):
     velocity_range: int = 2
     """Each digit drifts with one (vy, vx), both from -range to range, pixels per frame."""
 
+    motion_radius = 2
     least = {**DigitsConfig.least, "size": DIGIT}
-
-    @property
-    def motion(self) -> Motion:
-        return Motion(radius=2, most=self.size // 2)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ class FieldsConfig(PredictionConfig):
     """Windows of frames of square tiles; a frame is a velocity field (u, v), u to the right and v up the picture.
 
     Each tile's time is cut into periods of training, validation and test. By default a window lies within one period,
-    so that splits share no frame; ``protocol="published"`` cuts by a window's first frame, as the released script
-    does, whose windows at the cuts share all frames but one. Tiles that ``domain`` names are in no period: all their
-    windows are the domain test.
+    so that splits share no frame; ``protocol="published"`` takes the first windows of all tiles for training, the next
+    for validation and the next for test, as the released script does, whose windows at the cuts share frames. Tiles
+    that ``domain`` names are in no period: all their windows are the domain test.
     """
 
     name: str = ""
@@ -28,9 +28,10 @@ class FieldsConfig(PredictionConfig):
     input_frames: int = 30
     """Frames that are given; a model reads the last of them."""
     shares: tuple[float, float, float] = (0.6, 0.2, 0.2)
-    """Of a tile's time, for training, validation and test."""
+    """Of a tile's time, for training, validation and test; without effect on the published protocol."""
     num_clips: tuple[int, int, int, int] = (6000, 2000, 2000, 2000)
-    """Most windows of training, validation, test and domain test; where there are more, they are taken evenly."""
+    """Most windows of training, validation, test and domain test; where there are more, they are taken evenly,
+    and the first ones by the published protocol."""
     domain: tuple[str, ...] = ()
     """Patterns of the tiles "region/row/column" of the domain test, with * for anything."""
 
@@ -38,8 +39,11 @@ class FieldsConfig(PredictionConfig):
     channels = 2
     standardised: ClassVar[bool] = False
     """Whether fields are shifted and scaled to mean 0 and deviation 1 over the training frames."""
-    published_frames: ClassVar[int | None] = None
-    """First frames of a tile that the published windows lie in; None for all."""
+
+    @property
+    def revision(self) -> int:
+        """2 for the published windows, which were once taken evenly."""
+        return 2 if self.protocol == "published" else 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -72,14 +76,12 @@ class OceanConfig(FieldsConfig):
 class ConvectionConfig(FieldsConfig):
     """Rayleigh-Benard convection in squares as high as the layer, standardised by the training frames.
 
-    The released script standardises by all frames, those of the test included, and uses the windows that begin in the
-    first 1,429 of 2,000 frames; ``protocol="published"`` uses these windows, and standardises by training frames.
+    The released script standardises by all frames, those of the test included, as does ``protocol="published"``.
     """
 
     name: str = "convection"
 
     standardised: ClassVar[bool] = True
-    published_frames: ClassVar[int | None] = 1468
     demo_note = "fields solved for here, not the published ones"
     source = (
         "Rayleigh-Benard convection, rbc_data.pt, public where the README of "
@@ -89,7 +91,8 @@ class ConvectionConfig(FieldsConfig):
     family = "convection"
 
     def note(self) -> str:
-        return f"{super().note()} Fields are standardised by the training frames."
+        seen = "all" if self.protocol == "published" else "the training"
+        return f"{super().note()} Fields are standardised by {seen} frames."
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,6 @@ class MadeConvectionConfig(ConvectionConfig):
     refinement: int = 2
     """Cells of the solver's grid along each side of a pixel, which is their mean."""
 
-    published_frames: ClassVar[int | None] = None
     demo_note = "fields of a small layer, solved for here"
     source = "Rayleigh-Benard convection, solved for by this repository"
     least = {**ConvectionConfig.least, "squares": 1, "num_fields": 1, "refinement": 1, "warm_up": 0}

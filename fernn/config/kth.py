@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from fernn.config.data import DataConfig, Motion
+from fernn.config.data import DataConfig
 
 KTH = (
     'KTH human actions (C. Schuldt, I. Laptev, B. Caputo, "Recognizing Human Actions: A Local SVM Approach", ICPR '
@@ -46,16 +46,13 @@ class KTHConfig(DataConfig):
     card = "data/kth/CARD.md"
     published_draws = "the clips' velocities"
     classes = ("walking", "jogging", "running", "boxing", "handwaving", "handclapping")
+    motion_radius = 4
     least = {**DataConfig.least, "frame_step": 1}
 
     @property
     def span(self) -> int:
         """Frames of video that a clip needs: the annotated range must have at least as many."""
         return self.num_frames * self.frame_step
-
-    @property
-    def motion(self) -> Motion:
-        return Motion(radius=4, most=self.size // 2)
 
     def split_note(self) -> str:
         parts = (f"{part} {', '.join(map(str, sorted(persons)))}" for part, persons in PERSONS[self.split].items())

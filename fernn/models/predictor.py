@@ -122,16 +122,12 @@ class TranslatingPredictorConfig(ModelConfig):
         TranslationFlow.box(*self.velocity_range)
         super().__post_init__()
 
-    @property
-    def flow(self) -> TranslationFlow:
-        """The flow and its V."""
-        return TranslationFlow.box(*self.velocity_range)
-
     def build(self, *, in_channels: int = 1) -> SequencePredictor:
         """The network, with PyTorch's default initial weights."""
-        cell = FERNNCell(self.flow, CircularConvolution(self.hidden_channels, self.hidden_channels), "relu")
-        decoder = build_decoder([self.hidden_channels] * (self.decoder_layers + 1), in_channels, "circular")
-        lift = CircularConvolution(in_channels, self.hidden_channels)
+        flow, width = TranslationFlow.box(*self.velocity_range), self.hidden_channels
+        cell = FERNNCell(flow, CircularConvolution(width, width), "relu")
+        decoder = build_decoder([width] * (self.decoder_layers + 1), in_channels, "circular")
+        lift = CircularConvolution(in_channels, width)
         return SequencePredictor(lift, cell, decoder, self.rollout, self.recompute_steps)
 
 
@@ -155,15 +151,11 @@ class RotatingPredictorConfig(ModelConfig):
         RotationFlow(self.velocities, self.group_order)
         super().__post_init__()
 
-    @property
-    def flow(self) -> RotationFlow:
-        """The flow and its V."""
-        return RotationFlow(self.velocities, self.group_order)
-
     def build(self) -> SequencePredictor:
         """The network; steerable weights drawn as escnn does, the decoder's by PyTorch's default."""
         fields, order = self.hidden_fields, self.group_order
-        cell = FERNNCell(self.flow, SteerableConvolution(fields, fields, order), "relu")
+        flow = RotationFlow(self.velocities, order)
+        cell = FERNNCell(flow, SteerableConvolution(fields, fields, order), "relu")
         lift = SteerableConvolution(None, fields, order)
         decoder = build_decoder([fields * order] * (self.decoder_layers + 1), 1, "zeros")
         return SequencePredictor(lift, cell, decoder, self.rollout, self.recompute_steps)

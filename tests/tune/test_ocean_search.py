@@ -39,7 +39,7 @@ def test_a_demo_runs_from_currents_to_shifted_errors_and_pictures(command, two_c
     folder = tmp_path / "studies/ocean-demo/report"
     table = (folder / "table.md").read_text()
     assert re.search(r"\| unet-um \| [\d,]+ \| 0.001 \| 2 \| 0\.\d+ \|", table)
-    assert "narrowing 8, the registered model 1" in table and "No published values stand here" in table
+    assert "model.narrowing is 8; the paper's is 1." in table and "No published values stand here" in table
     header, line = (folder / "rmse.csv").read_text().splitlines()
     assert header == "marks,model,later in time,other tiles,uniform motion,magnitude,rotation,scale"
     assert line.count("±") == 6

@@ -31,7 +31,10 @@ def test_the_bare_command_plans_the_papers_cells(command):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--preset", "figure5"], "--preset must be one of paper, figure4, demo in this search, got 'figure5'"),
+        (
+            ["--preset", "figure5"],
+            "--preset must be one of paper, figure4, paper-exact, figure4-exact, demo in this search, got 'figure5'",
+        ),
         (["--models", "3dcnn"], "unknown model '3dcnn'"),
         (["--no-download"], "has no data: drop --no-download"),
         (["--files", "nowhere"], "--videos must name files that are there, nowhere is not"),

@@ -185,12 +185,22 @@ def test_the_presets_plan_the_studies(preset, cells, command):
     [
         (
             {},
-            ["fernn-v2 is not in the paper.", "Learning rates searched: 0.01; the paper's: 0.001."],
+            [
+                "fernn-v2 is not in the paper.",
+                "Learning rates searched: 0.01; the paper's: 0.001.",
+                "optim.betas is (0.9, 0.999); the paper's is (0.95, 0.9995).",
+                "optim.epsilon_in_root is False; the paper's is True.",
+            ],
             ["e3d-lstm is not in the paper.", "the paper's is 32"],
+        ),
+        (
+            {"data.l2_weight": 0.0, "model": "e3d-lstm-residual"},
+            ["Learning rates searched: 0.01; the paper's: 0.0001.", "epochs is 32; this project's default is 12."],
+            ["l2_weight"],
         ),
         ({"epochs": 3}, ["epochs is 3; this project's default is 32."], ["the paper's is 32"]),
         (
-            {"model.initial_weights": "0" * 64, "model": "e3d-lstm-residual"},
+            {"model.initial_weights": "0" * 64, "epochs": 12, "model": "e3d-lstm-residual"},
             ["Learning rates searched: 0.01; the paper's: 1e-06.", "Seeds for each learning rate: 2; the paper's: 1."],
             ["the paper's: 0.001."],
         ),

@@ -18,10 +18,9 @@ from torch import Tensor
 
 from fernn.config import DataConfig
 from fernn.files.checkpoint import Tensors
-from fernn.train.classification import Logits
 from fernn.train.fields import FieldScores
 from fernn.train.prediction import FrameErrors
-from fernn.train.task import Predictions
+from fernn.train.task import Logits, Predictions
 from fernn.train.video import FrameScores
 from tune.core.study import Study
 

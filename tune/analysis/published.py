@@ -1,16 +1,24 @@
 """Which published numbers a report shows beside a study's own, and what differs from the published protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
+from fernn.experiment import Experiment
 from fernn.models import ModelConfig, models_of
 from tune.analysis.results import ModelRow
-from tune.core.given_weights import experiments, named_weights
+from tune.core.given_weights import FIELD, experiments, named_weights
 from tune.core.search_spec import Published, Search, searches
-from tune.core.study import Space, Study
+from tune.core.study import RATE, Settings, Study
 
-FREE = ("data.protocol", "optim.lr", "seed", "precision")
+FREE = ("data.protocol", RATE, "seed", "precision")
 """Fields that may differ from the paper's beside a published number; the report says so where they do."""
+
+SAID_OTHERWISE = ("seed", RATE, "data.protocol", "model.name", "optim.name", FIELD)
+"""Fields of which other sentences tell."""
+OPTIM = ("weight_decay", "decay", "betas", "epsilon", "epsilon_in_root")
+Nearest = Mapping[Experiment, tuple[str, Experiment]]
+"""By a study's experiment, the publication's that is nearest, with its preset."""
 
 NAMED_DRAWS = (
     "Initial weights and training sequences come from named seeds; the published code has one global state.",
@@ -34,30 +42,25 @@ def obstacles(study: Study, search: Search | None) -> list[str]:
 
 
 def departures(study: Study, search: Search) -> list[tuple[str, tuple[str, str]]]:
-    """Each field of the search's base that the study changed: its values here, and the base's value with its origin."""
-    base = search.base.flatten()
-    fixed = {name: base[name] for name in base if not name.startswith("model.") and name not in FREE}
+    """Each field with another value than the search's base and the paper's setting: its values here, the base's."""
     flat = [experiment.flatten() for experiment in experiments(study)]
-    values = {name: list(dict.fromkeys(fields[name] for fields in flat)) for name in fixed}
+    exact = [experiment.flatten() for experiment in search.published_settings.get("paper-exact", ())]
+    fixed = [(n, v) for n, v in search.base.flatten().items() if not n.startswith("model.") and n not in FREE]
     return [
-        (name, (_listed(values[name]), f"{_owner(search, name)} is {value}"))
-        for name, value in fixed.items()
-        if values[name] != [value]
+        (name, (_listed([fields[name] for fields in flat]), f"{_owner(search, name)} is {value}"))
+        for name, value in fixed
+        if not {fields[name] for fields in flat} <= {value, *(fields[name] for fields in exact)}
     ]
 
 
 def _owner(search: Search, name: str) -> str:
-    """Whether the base's value of a field is the paper's."""
-    ours = any(name == own or name.startswith(f"{own}.") for own in search.own)
-    return "this project's default" if ours else "the paper's"
+    """Whose the value of the base, or of an exact preset, is."""
+    return "the paper's" if _is_known(search, name) else "this project's default"
 
 
-def published_space(study: Study, search: Search) -> Space:
-    """What the publication searched, where that is known: when fine-tuning, if the study starts from weights."""
-    tuned = any(named_weights(experiment.model) for experiment in experiments(study))
-    finetuning = (preset for preset in search.presets.values() if tuned and preset.finetunes)
-    preset = next(finetuning, search.presets["paper"])
-    return {**preset.space, **preset.published}
+def _is_known(search: Search, name: str) -> bool:
+    """Whether the publication's value of a field is known."""
+    return not any(name == own or name.startswith(f"{own}.") for own in search.own)
 
 
 def published_value(row: ModelRow, search: Search) -> Published | None:
@@ -79,51 +82,105 @@ def deviations(study: Study, search: Search | None) -> list[str]:
     """One sentence for each thing that differs from how the published numbers were made."""
     if search is None:
         return []
-    planned = experiments(study)
-    data = planned[0].data
+    data = experiments(study)[0].data
     sentences = [*search.deviations.get(data.protocol, ()), *search.always_deviates]
     sentences += [f"The data is a demo: {data.demo_note}."] if study.demo else []
     sentences += [f"The data is {study.stand_in}."] if study.stand_in else []
-    sentences += [f"{name} is {ours}; {theirs}." for name, (ours, theirs) in departures(study, search)]
-    if (precision := _listed([experiment.precision for experiment in planned])) != search.base.precision:
-        sentences.append(f"precision is {precision}; {_owner(search, 'precision')} is {search.base.precision}.")
-    paper, models = published_space(study, search), [experiment.model for experiment in planned]
-    return sentences + _grid_deviations(study, paper) + _model_deviations(models, search, paper)
+    return sentences + setting_deviations(study, search)
 
 
-def _grid_deviations(study: Study, paper: Space) -> list[str]:
-    sentences = []
-    lrs, seeds = study.space.get("optim.lr", ()), study.space.get("seed", ())
-    if study.sampling and paper["optim.lr"]:
-        sentences.append(f"Learning rates were sampled; the paper's: {_listed(paper['optim.lr'])}.")
-    elif lrs and set(lrs) != set(paper["optim.lr"] or lrs):
-        sentences.append(f"Learning rates searched: {_listed(lrs)}; the paper's: {_listed(paper['optim.lr'])}.")
+def setting_deviations(study: Study, search: Search) -> list[str]:
+    """One sentence for each difference between the study's experiments and the publication's nearest ones.
+
+    Computed from the configs alone; empty for a study of an exact preset, see :class:`tune.core.search_spec.Preset`.
+    """
+    nearest = {ours: _nearest(ours, search) for ours in experiments(study)}
+    models = {ours.model.name: ours.model for ours in nearest}
+    paper = {ours.model.name for ours, (_, theirs) in nearest.items() if theirs.model.name == ours.model.name}
+    absent = [_absent(model) for name, model in models.items() if name not in paper]
+    return [*absent, *_grid_deviations(study, nearest, search), *_field_deviations(nearest, search)]
+
+
+def _nearest(ours: Experiment, search: Search) -> tuple[str, Experiment]:
+    """The publication's experiment with the fewest other values, and the preset that has it.
+
+    It is of the same model where the publication has that, and starts from weights where ours does.
+    """
+    mine, tuned = _facts(ours), bool(named_weights(ours.model))
+    settings = search.published_settings.items()
+    pairs = [(name, one) for name, group in settings if search.presets[name].finetunes == tuned for one in group]
+    alike = [pair for pair in pairs if pair[1].model.name == ours.model.name] or pairs or [("paper", search.base)]
+
+    def distance(pair: tuple[str, Experiment]) -> tuple[int, bool]:
+        differing = [name for name in _differing(mine, _facts(pair[1])) if _is_known(search, name)]
+        return len(differing), pair[1].optim.lr != ours.optim.lr
+
+    return min(alike, key=distance)
+
+
+def _facts(experiment: Experiment) -> dict[str, Any]:
+    """Every field but those of which other sentences tell, and what a plain optimizer leaves as it is."""
+    plain = {f"optim.{name}": getattr(experiment.optim, name) for name in OPTIM}
+    return {name: value for name, value in (experiment.flatten() | plain).items() if name not in SAID_OTHERWISE}
+
+
+def _differing(mine: Settings, theirs: Settings) -> list[str]:
+    """The fields that both have, with two values."""
+    return [name for name in mine if theirs.get(name, mine[name]) != mine[name]]
+
+
+def _absent(model: ModelConfig) -> str:
+    circular = getattr(model, "embedding_padding", "") == "circular"
+    return f"{model.name} is not in the paper{': its embedding pads circularly, the paper pads with zeros' * circular}."
+
+
+def _field_deviations(nearest: Nearest, search: Search) -> list[str]:
+    """A sentence for each field and published value; it names the models where it is not of all."""
+    found: dict[tuple[str, str], dict[str, list[Any]]] = {}
+    for ours, (_, theirs) in nearest.items():
+        mine, published, is_same = _facts(ours), _facts(theirs), ours.model.name == theirs.model.name
+        for name in _differing(mine, published):
+            if is_same or not name.startswith("model."):
+                values = found.setdefault((name, str(published[name])), {})
+                values.setdefault(ours.model.name, []).append(mine[name])
+    return [
+        f"{name} is {_listed([*chain(*values.values())])}; {_owner(search, name)} is {value}{_of(values, nearest)}."
+        for (name, value), values in found.items()
+    ]
+
+
+def _grid_deviations(study: Study, nearest: Nearest, search: Search) -> list[str]:
+    """Sentences on learning rates, which may be a model's own, on their early stopping, and on seeds."""
+    rates: dict[tuple[str, str], list[str]] = {}
+    seeds: set[int] = set()
+    for model in dict.fromkeys(cell.experiment.model.name for cell in study.cells):
+        used = {setting for ours, (setting, _) in nearest.items() if ours.model.name == model}
+        theirs = [one for setting in used for one in search.published_settings[setting]]
+        seeds |= {one.seed for one in theirs}
+        ours = [cell.experiment.optim.lr for cell in study.cells if cell.experiment.model.name == model]
+        known = [one.optim.lr for one in theirs if one.model.name == model] or [one.optim.lr for one in theirs]
+        if study.sampling or set(ours) != set(known):
+            rates.setdefault(("sampled" if study.sampling else _listed(ours), _listed(known)), []).append(model)
+    sentences = [
+        f"Learning rates searched: {ours}; the paper's: {known}{_of(models, nearest)}."
+        for (ours, known), models in rates.items()
+        if _is_known(search, RATE)
+    ]
     if study.halves:
         sentences.append("Successive halving stopped learning rates early; the paper trains each to its last epoch.")
-    if seeds and len(seeds) != len(paper["seed"] or seeds):
-        sentences.append(f"Seeds for each learning rate: {len(seeds)}; the paper's: {len(paper['seed'])}.")
+    num_seeds = len({cell.experiment.seed for cell in study.cells})
+    if num_seeds and num_seeds != len(seeds) and _is_known(search, "seed"):
+        sentences.append(f"Seeds for each learning rate: {num_seeds}; the paper's: {len(seeds)}.")
     return sentences
 
 
-def _model_deviations(models: Sequence[ModelConfig], search: Search, paper: Space) -> list[str]:
-    """A sentence for each model that the paper does not have, and for each field that differs from the paper's."""
-    sentences = []
-    for model in dict.fromkeys(models):
-        if model.name not in paper["model"]:
-            circular = getattr(model, "embedding_padding", "") == "circular"
-            why = ": its embedding pads circularly, the paper's with zeros" if circular else ""
-            sentences.append(f"{model.name} is not in the paper{why}.")
-        is_registered = model.name in models_of(search.base.data.name)
-        changed = changed_fields(model, search.base.data.name) if is_registered else {}
-        for name, (ours, registered) in changed.items():
-            sentences.append(f"{model.name} has {name} {ours}, the registered model {registered}.")
-    return sentences
+def _of(models: Collection[str], nearest: Nearest) -> str:
+    return "" if set(models) == {ours.model.name for ours in nearest} else f" ({', '.join(models)})"
 
 
 def missing_values(rows: Sequence[ModelRow], search: Search) -> list[str]:
     """Models of the paper in the table whose published number could not be found."""
-    preset = search.presets["paper"]
-    paper = preset.published.get("model", preset.space["model"])
+    paper = {one.model.name for setting in search.published_settings.values() for one in setting}
     return list(dict.fromkeys(row.model for row in rows if row.model in paper and row.model not in search.published))
 
 

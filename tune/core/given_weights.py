@@ -92,7 +92,7 @@ def read_weights(path: Path, fits: Fits = is_published) -> dict[str, Tensor]:
     Raises OSError for a file that cannot be opened, StudyError for a file without usable weights.
     """
     try:
-        content = weights_in(path, fits, in_single=True)
+        content = weights_in(path, fits)
     except WeightsError as error:
         raise StudyError(str(error)) from error
     if content.notes:

@@ -1,14 +1,14 @@
 """The declaration of a search: its experiment, its presets, and the published numbers for comparison."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
 
 from fernn.experiment import Experiment
 from tune.core.console import ReportTable
-from tune.core.study import Settings, Space, StudyError
+from tune.core.study import EMPTY, Cell, Settings, Space, StudyError, plan_cells
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,26 @@ class Preset:
     demo: bool = False
     finetunes: bool = False
     """Whether training starts from weights that the user must give."""
-    published: Space = field(default_factory=dict)
-    """The publication's values of a searched dimension, where they differ from the grid's; empty where unknown."""
+    by_model: Mapping[str, Settings] = field(default_factory=dict)
+    """Fields of single models, after the defaults; of a searched dimension the model has then this one value."""
+    exact: bool = False
+    """Whether this is a setting of the publication, from which all others are said to differ."""
+
+    def as_published(self, changes: Settings = EMPTY, by_model: Mapping[str, Settings] = EMPTY) -> "Preset":
+        """A setting of the publication: this one by the published protocol, with other dimensions or fields."""
+        space = {name: changes.get(name, values) for name, values in self.space.items()}
+        fields = {name: value for name, value in changes.items() if name not in space}
+        defaults = {**self.defaults, "data.protocol": "published", **fields}
+        return replace(self, space=space, defaults=defaults, by_model=by_model, exact=True)
+
+    def cells(self, base: Experiment, space: Space, data_hash: str, settings: Settings = EMPTY) -> tuple[Cell, ...]:
+        """The cells of ``space`` around ``base``; its dimensions with other values than the preset's hold for all."""
+        given = {name for name, values in space.items() if tuple(values) != tuple(self.space.get(name, ()))}
+        by_model = {
+            model: {name: value for name, value in fields.items() if name not in given}
+            for model, fields in self.by_model.items()
+        }
+        return plan_cells(base, space, data_hash, self.defaults, settings, by_model)
 
 
 @dataclass(frozen=True)
@@ -58,13 +76,20 @@ class Search:
     always_deviates: Sentences = ()
     """What differs from the published code under any protocol."""
     own: tuple[str, ...] = ()
-    """Fields of the base, or groups such as "data", with values of this project and not of the publication."""
+    """Fields of the base, or groups such as "data", of which the publication's values are not known."""
     further_data: tuple[str, ...] = ()
     """Names of other data sets whose studies are compared with this search."""
     literature: ReportTable | None = None
     """A published table that a report shows for reference, beside studies on the base's data set."""
     wants_gpu: bool = True
     """Whether to ask before its full size starts without a GPU."""
+
+    @cached_property
+    def published_settings(self) -> Mapping[str, Sequence[Experiment]]:
+        """The experiments of each preset that is a setting of the publication; where none is known, of the paper's."""
+        exact = {name: preset for name, preset in self.presets.items() if preset.exact}
+        settings = exact or {"paper": self.presets["paper"]}
+        return {name: [c.experiment for c in one.cells(self.base, one.space, "")] for name, one in settings.items()}
 
 
 @cache

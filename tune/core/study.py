@@ -53,7 +53,9 @@ class Cell:
         """Everything that decides the cell's result, by name."""
         facts = {"data_hash": self.data_hash, "protocol_version": PROTOCOL_VERSION}
         facts |= {"model_source": self.model_source} if self.model_source else {}
-        facts |= {"model_revision": revision} if (revision := self.experiment.model.revision) > 1 else {}
+        for part in ("model", "data"):
+            revision = getattr(self.experiment, part).revision
+            facts |= {f"{part}_revision": revision} if revision > 1 else {}
         return facts | {"experiment": self.experiment.flatten()}
 
     @property
@@ -185,25 +187,33 @@ class Study:
 
 
 def plan_cells(
-    base: Experiment, space: Space, data_hash: str, defaults: Settings = EMPTY, settings: Settings = EMPTY
+    base: Experiment,
+    space: Space,
+    data_hash: str,
+    defaults: Settings = EMPTY,
+    settings: Settings = EMPTY,
+    by_model: Mapping[str, Settings] = MappingProxyType({}),
 ) -> tuple[Cell, ...]:
     """The cells of ``space`` around ``base``, each once.
 
-    Each experiment takes the ``defaults`` and then the ``settings`` of the fields that it has. Another data set is set
-    first, since it brings fields and models of its own. Raises KeyError, TypeError or ValueError for a value of a wrong
-    type, and for a setting that no experiment of the space has.
+    Each experiment takes, of the fields that it has, the ``defaults``, then its model's ``by_model``, then the
+    ``settings``. Another data set or optimizer is set first, since it brings fields of its own. Raises KeyError,
+    TypeError or ValueError for a value of a wrong type, and for a setting that no experiment of the space has.
     """
     fields = {**defaults, **settings}
-    data_set = {DATA_NAME: fields[DATA_NAME]} if DATA_NAME in fields else {}
+    parts = {name: fields[name] for name in (DATA_NAME, "optim.name") if name in fields}
     points = [dict(zip(space, values, strict=True)) for values in product(*space.values())]
-    experiments = [base.override({**data_set, **point}) for point in points]
+    experiments = [base.override({**parts, **point}) for point in points]
     names = {name: None for experiment in experiments for name in experiment.flatten()}
     for name in settings:
         if name not in names:
             raise KeyError(unknown_name(name, names, kind="field"))
         if name in space or name == "model.name":
             raise ValueError(f"{name} is searched, so it cannot be set: use {SEARCHED_BY.get(name, '--models')}")
-    experiments = [with_fields(experiment, fields) for experiment in experiments]
+    experiments = [
+        with_fields(experiment, {**defaults, **by_model.get(experiment.model.name, EMPTY), **settings})
+        for experiment in experiments
+    ]
     _check_labels(experiment.model for experiment in experiments)
     cells = [Cell(experiment, data_hash, source_hash(experiment.model.name)) for experiment in experiments]
     return tuple({cell.key: cell for cell in cells}.values())

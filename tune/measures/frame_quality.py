@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data.files import full_path, sha256_of
-from fernn.metrics.frame_quality import FIRST, Perceptual
+from fernn.frame_quality import FIRST, Perceptual
 from fernn.models.noether import NoetherConfig
 from fernn.models.noether.tailoring import InnerSteps
 from tune.analysis.plotting import ReportFigure, file_name, png

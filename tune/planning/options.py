@@ -33,8 +33,8 @@ class Grid:
     """The cells: which models, learning rates and seeds, and how many epochs."""
 
     preset: Annotated[str, tyro.conf.arg(metavar="NAME")] = "paper"
-    """paper: the grid of the paper's table. demo: a small grid on data that the command makes, minutes on two cores.
-    The search's own text above names its other presets."""
+    """paper: the grid of the paper's table. paper-exact: by the published code's choices too, where they are known.
+    demo: a small grid on data that the command makes, minutes on two cores. The text above names the others."""
     models: Annotated[tuple[str, ...] | None, _default(PRESETS, "NAME ...")] = None
     """Models by name (KTH: fernn-v1, fernn-v2, grnn, grnn-plus, 3dcnn; fernn-v1-circular and fernn-v2-circular, whose
     embedding wraps as the flow does), or package.module:ConfigClass for one of your own."""

@@ -18,7 +18,7 @@ from tune.core.clips import address_in
 from tune.core.folder import Folder, check_storage_name
 from tune.core.protocol import check_plan, import_models
 from tune.core.search_spec import Preset, Search
-from tune.core.study import SCHEDULER_NAMES, Study, StudyError, check_study_name, plan_cells
+from tune.core.study import SCHEDULER_NAMES, Study, StudyError, check_study_name
 from tune.planning.options import Options, chosen_sampler, chosen_settings, chosen_space
 from tune.planning.tpe import with_rates
 
@@ -93,7 +93,7 @@ def make_study(search: Search, options: Options, data_hash: str) -> Study:
     scheduler = SCHEDULER_NAMES.get(options.strategy.scheduler, options.strategy.scheduler)
     study = Study(name, (Folder(options.records.storage) / name).as_root(), space, (), preset.demo, scheduler=scheduler)
     settings = chosen_settings(preset, options)
-    cells_of = partial(plan_cells, search.base, data_hash=data_hash, defaults=preset.defaults, settings=settings)
+    cells_of = partial(preset.cells, search.base, data_hash=data_hash, settings=settings)
     return replace(study, cells=cells_of(space)) if sampler is None else with_rates(study, sampler, cells_of)
 
 

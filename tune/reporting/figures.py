@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial
 from torch import Tensor
 
-from fernn.train.classification import Logits
-from fernn.train.task import ACCURACY, Metric
+from fernn.train.task import ACCURACY, Logits, Metric
 from tune.analysis.optuna_trials import finished_trials, importances
 from tune.analysis.plotting import (
     ReportFigure,

@@ -11,7 +11,7 @@ from fernn.equivariance import CIRCULAR, flow_of
 from fernn.flows.field_symmetries import SHIFTS
 from fernn.train.fields import DOMAIN
 from fernn.train.task import Metric
-from tune.analysis.literature import RANGE
+from tune.analysis.literature import SSIM_REMARK
 from tune.analysis.results import TITLES, Curves, Fields, ModelRow, field_scores, frame_curves
 from tune.analysis.significance import against_published, comparisons, interval_over_persons, selection_on_test
 from tune.analysis.statistics import mean_and_deviation, verdict_rule
@@ -222,7 +222,7 @@ def scores_table(curves: Curves) -> ReportTable:
     for label, scores in curves.items():
         pairs = [mean_and_deviation(values.mean(axis=1).tolist()) for values in scores.values()]
         rows.append([label, len(scores["mse"]), *(value for pair in pairs for value in pair)])
-    return ReportTable("scores", "Scores of predicted frames, test clips", header, rows, [RANGE])
+    return ReportTable("scores", "Scores of predicted frames, test clips", header, rows, [SSIM_REMARK])
 
 
 def frames_table(curves: Curves) -> ReportTable:

@@ -111,11 +111,7 @@ class StateConfig(ModelConfig):
     dimensions: int = 1
     """Numbers that are to be conserved, where they are learned."""
 
-    least = {"width": 1, "dimensions": 1}
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.inner()
+    least = {"inner_steps": 0, "inner_lr": 0, "width": 1, "dimensions": 1}
 
     def inner(self) -> InnerSteps:
         """How a sequence is tailored."""

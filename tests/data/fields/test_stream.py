@@ -6,7 +6,7 @@ import torch
 
 from data.errors import DataError
 from data.fields.schema import Tile
-from data.fields.stream import LABELS, Fields, count_windows, evenly, frames_used, periods, shift_of, windows
+from data.fields.stream import LABELS, Fields, count_windows, evenly, periods, shift_of, windows
 from fernn.config import FieldsConfig, OceanConfig, data_config
 
 DATA = OceanConfig(size=4, num_frames=4, input_frames=2, shares=(0.5, 0.25, 0.25), domain=("east/*",))
@@ -69,6 +69,10 @@ def test_standardisation_reads_the_training_frames_alone(two_cpus):
     assert stream.moments == pytest.approx((seen.mean(), seen.std()))
     (batch,) = stream.evaluation("validation")
     assert batch.clips[0, 0, 0, 0, 0] == pytest.approx((12 - seen.mean()) / seen.std())
+    every = np.concatenate([np.arange(24.0), 200 + np.arange(24.0)])
+    published = Standardised(size=4, num_frames=4, input_frames=2, protocol="published", num_clips=(9, 9, 9, 0))
+    again = corpus().stream(published.override({"domain": ("east/*",)}), 64)
+    assert again.moments == pytest.approx((every.mean(), every.std()))
     assert stream.deviation == 1 and corpus().stream(DATA, 4).deviation == pytest.approx(seen.std())
 
 
@@ -97,21 +101,29 @@ def test_splits_share_no_frame_and_the_domain_test_is_held_out():
     assert found["train"][:3] == [("west/0/0", 0), ("west/0/1", 0), ("west/0/0", 1)]  # by time, then by tile
 
 
-def test_the_published_cut_lets_neighbouring_windows_share_frames():
-    found = windows(LENGTHS, DATA.override({"protocol": "published"}))
+@pytest.mark.parametrize(
+    ("name", "tiles", "length", "ends"),
+    [
+        ("convection", [f"rbc/0/{square}" for square in range(7)], 2000, (6000, 8000, 10000)),
+        ("ocean", [f"{r}/{i}/{j}" for r in ("atlantic", "indian", "north_pacific") for i in range(3) for j in range(3)],
+         730, (8000, 10000, 12000)),
+    ],
+)  # fmt: skip
+def test_the_published_splits_are_the_files_that_the_released_scripts_read(name, tiles, length, ends):
+    """Rows: data_prep.py of each folder writes a file a window, over time, then i, j and the regions, and run_model.py
+    reads them by number: 0-5999, 6000-7999, 8000-9999 of convection, 0-7999, 8000-9999, 10000-11999 of the ocean."""
+    data = data_config(name).override({"protocol": "published"})
+    files = []
+    for first in range(length - data.num_frames + 1):
+        for i in range(3):
+            for j in range(7):
+                for region in ("rbc", "atlantic", "indian", "north_pacific"):
+                    files += [(tile, first) for tile in (f"{region}/{i}/{j}",) if tile in tiles]
+    found = windows(dict.fromkeys(tiles, length) | ({"south_pacific/0/0": 730} if name == "ocean" else {}), data)
+    assert found["train"] == files[: ends[0]] and found["validation"] == files[ends[0] : ends[1]]
+    assert found["test"] == files[ends[1] : ends[2]]
     assert frames_of(found["train"]) & frames_of(found["validation"])
-    assert sum(map(len, found.values())) == 2 * (24 - 4 + 1) + 3
-
-
-def test_the_published_windows_of_convection_are_those_of_its_first_frames():
-    """The released script cuts 6,000, 2,000 and 2,000 windows, frames 0 to 1467, in the middle of a frame's squares."""
-    data = data_config("convection").override({"protocol": "published", "num_clips": (9999, 9999, 9999, 0)})
-    found = windows({f"rbc/0/{square}": 2000 for square in range(7)}, data)
-    assert {split: len(mine) for split, mine in found.items()} == {
-        "train": 5999, "validation": 2002, "test": 2002, "domain": 0,
-    }  # fmt: skip
-    assert max(start for _, start in found["test"]) + data.num_frames == 1468
-    assert frames_used(1000, data) == 1000 and frames_used(2000, data_config("convection")) == 2000
+    assert len(found["domain"]) == (691 if name == "ocean" else 0)
 
 
 def test_fewer_windows_are_taken_evenly():
@@ -129,5 +141,6 @@ def test_no_window_spans_a_break_and_those_of_the_domain_count_as_tests():
 
 
 def test_a_period_that_is_shorter_than_a_window_has_none():
-    assert [list(starts) for starts in periods(8, DATA)] == [[0], [], []]
-    assert [len(starts) for starts in periods(8, DATA.override({"protocol": "published"}))] == [2, 2, 1]
+    assert [list(starts) for starts in periods(8, DATA).values()] == [[0], [], []]
+    with pytest.raises(DataError, match="in the validation period: lower data.num_frames, lower data.num_clips"):
+        corpus().stream(DATA.override({"protocol": "published"}), 4)

@@ -5,7 +5,10 @@ import pytest
 from fernn.config import data_config
 from fernn.models import MODELS
 from tests.support.stored_study import planned_study
-from tune.analysis.published import changed_fields, departures, deviations, obstacles, published_space, search_of
+from tune.analysis.published import changed_fields, departures, deviations, obstacles, search_of, setting_deviations
+from tune.core.folder import Folder
+from tune.core.search_spec import searches
+from tune.core.study import Study
 from tune.kth_search import SEARCH
 
 PAPER = {"model": ("grnn",), "optim.lr": (3e-3, 1e-3, 3e-4, 1e-4), "seed": (0, 1, 2)}
@@ -18,7 +21,36 @@ def study_of(folder, space=PAPER, settings=(), **facts):
 def test_the_papers_own_setting_has_no_obstacle(tmp_path):
     study = study_of(tmp_path)
     assert search_of(study) is SEARCH and obstacles(study, SEARCH) == [] == departures(study, SEARCH)
-    assert published_space(study, SEARCH)["seed"] == (0, 1, 2)
+    assert setting_deviations(study, SEARCH) == []
+
+
+EXACT = [
+    pytest.param(search, preset, id=f"{data}-{name}")
+    for data, search in searches().items()
+    for name, preset in search.presets.items()
+    if preset.exact
+]
+
+
+@pytest.mark.parametrize(("search", "preset"), EXACT)
+def test_of_an_exact_preset_nothing_differs_that_a_setting_can_say(search, preset, tmp_path):
+    settings = {"model.initial_weights": "0" * 64} if preset.finetunes else {}
+    cells = preset.cells(search.base, preset.space, "hash", settings)
+    study = Study("s", Folder(str(tmp_path)), preset.space, cells)
+    assert setting_deviations(study, search) == []
+    protocol = cells[0].experiment.data.protocol
+    assert deviations(study, search) == [*search.deviations.get(protocol, ()), *search.always_deviates]
+    other = preset.cells(search.base, preset.space, "hash", settings | {"batch_size": 7})
+    (said,) = {
+        one.partition(";")[0] for one in setting_deviations(Study("s", study.folder, preset.space, other), search)
+    }
+    assert said == "batch_size is 7"
+
+
+def test_every_search_with_a_known_publication_has_its_exact_setting():
+    assert {data for data, search in searches().items() if "paper-exact" not in search.presets} == {
+        "ideal-pendulum", "ideal-spring",
+    }  # fmt: skip
 
 
 def test_each_departure_is_named_with_the_papers_value(tmp_path):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import tune
-from tune.core.search_spec import Published, _declared, searches
-from tune.core.study import StudyError, cell_of, plan_cells
+from tune.core.search_spec import Preset, Published, _declared, searches
+from tune.core.study import StudyError, cell_of
 
 ROOT = Path(__file__).parents[3]
 SEARCHES = list({id(search): search for search in searches().values()}.values())
@@ -17,7 +17,7 @@ PRESETS = [(search, preset) for search in SEARCHES for preset in search.presets.
 
 @pytest.mark.parametrize(("search", "preset"), PRESETS)
 def test_a_planned_cell_is_read_back_with_its_key(search, preset):
-    for cell in plan_cells(search.base, preset.space, "hash", preset.defaults):
+    for cell in preset.cells(search.base, preset.space, "hash"):
         again = cell_of(json.loads(json.dumps(cell.config())))
         assert again == cell and again.key == cell.key
 
@@ -28,9 +28,7 @@ def test_published_numbers_are_of_the_papers_models(search):
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_what_is_published_is_said_of_searched_dimensions_and_fields_of_the_base(search):
-    for preset in search.presets.values():
-        assert set(preset.published) <= set(preset.space)
+def test_what_is_not_known_is_said_of_fields_of_the_base(search):
     flat = search.base.flatten()
     assert all(any(name == own or name.startswith(f"{own}.") for name in flat) for own in search.own)
 
@@ -39,6 +37,22 @@ def test_every_search_file_is_found_by_its_data_set():
     assert len(SEARCHES) == len(list((ROOT / "tune").glob("*_search.py")))
     assert searches()["made-convection"] is searches()["convection"]
     assert searches()["kth"].published and searches()["kth"] is not searches()["kth-video"]
+
+
+def test_a_models_own_values_hold_unless_others_are_asked_for_all():
+    preset = Preset(
+        {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0,)},
+        by_model={"grnn": {"optim.lr": 1e-4, "batch_size": 8}},
+    )
+    base = searches()["kth"].base
+
+    def rates(space, settings=()):
+        cells = [cell.experiment for cell in preset.cells(base, space, "hash", dict(settings))]
+        return [(one.model.name, one.optim.lr, one.batch_size) for one in cells]
+
+    assert rates(preset.space) == [("grnn", 1e-4, 8), ("3dcnn", 1e-3, 32), ("3dcnn", 1e-4, 32)]
+    assert rates({**preset.space, "optim.lr": (1e-2,)}) == [("grnn", 1e-2, 8), ("3dcnn", 1e-2, 32)]
+    assert rates({**preset.space, "model": ("grnn",)}, {"batch_size": 4}) == [("grnn", 1e-4, 4)]
 
 
 @pytest.mark.parametrize(

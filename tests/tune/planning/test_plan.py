@@ -58,7 +58,7 @@ def test_what_a_run_does_first_where_there_is_no_data(options, expected, tmp_pat
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (Options(Grid(preset="papers")), "--preset must be one of paper, figure5, demo"),
+        (Options(Grid(preset="papers")), "--preset must be one of paper, figure5, paper-exact, figure5-exact, demo"),
         (Options(DEMO, clips=Clips(videos=".")), "the demo renders its own"),
         (Options(clips=Clips(videos="nowhere")), "--videos must name files that are there, nowhere is not"),
         (Options(clips=Clips(download=False)), "has no data: drop --no-download"),
