@@ -5,10 +5,11 @@ from pathlib import Path
 
 from data.data_set import DataSet
 from data.kth import demo
-from data.kth.prepare import folder_of, prepare
-from data.kth.schema import SCHEMA, count_by_split
-from data.kth.stream import read_footage
+from data.kth.prepare import PrepareConfig, folder_of, prepare
+from data.kth.schema import count_by_split
+from data.kth.stream import ClipStream, read_footage
 from data.manifest import Manifest
+from data.stream import Corpus
 from fernn.config import DataConfig, KTHConfig
 
 NUM_CLIPS = {
@@ -21,8 +22,8 @@ NUM_CLIPS = {
 def prepare_demo(out: Path, data: DataConfig) -> Manifest:
     """Rendered videos in KTH's own format, decoded and annotated as the real ones are."""
     videos = out / "videos"
-    demo.render(videos)
-    return prepare(out, videos=videos, size=data.size)
+    demo.render(demo.DemoConfig(videos))
+    return prepare(PrepareConfig(out, videos, data.size))
 
 
 def num_clips(data: KTHConfig, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
@@ -38,12 +39,11 @@ def num_clips(data: KTHConfig, manifest: Manifest | None, is_demo: bool) -> Mapp
 KTH = DataSet(
     config=KTHConfig(),
     folder="kth",
-    prepare=lambda out, data, files: prepare(out, videos=files, size=data.size),
+    prepare=lambda out, data, files: prepare(PrepareConfig(out, files, data.size)),
     prepare_demo=prepare_demo,
     folder_of=lambda out, data: folder_of(out, data.size),
-    schema=lambda data: SCHEMA,
     num_clips=num_clips,
-    read=read_footage,
+    read=lambda folder, manifest: Corpus(read_footage(folder, manifest), ClipStream),
     download="KTH's videos (1.15 GB)",
     has_sizes=True,
 )

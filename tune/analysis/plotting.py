@@ -10,7 +10,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
@@ -51,9 +50,7 @@ def file_name(label: str) -> str:
 
 def blank_figure(width: float, height: float) -> Figure:
     """An empty figure of that many inches."""
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), layout="constrained", dpi=120)
 
 
 def one_panel(width: float = 6.4, height: float = 4.4) -> tuple[Figure, Axes]:

@@ -216,7 +216,8 @@ def opened_data(study: Study, measurement: CellMeasurement, given: str | None) -
 def show(study: Study, results: Results | None, as_json: bool) -> None:
     """Print every model's numbers as JSON, or the table with its remarks."""
     if as_json:
-        print_document({"models": [] if results is None else results.documents(), "notes": notes(study)})
+        models = [] if results is None else [model.document() for model in results.models]
+        print_document({"models": models, "notes": notes(study)})
     elif results is not None:
         table = results.table()
         print_table(table.title, table.header, table.texts())

@@ -9,7 +9,7 @@ from functools import partial
 from rich.prompt import Confirm
 
 from data.errors import DataError
-from data.terminal import console, say
+from data.terminal import PlainConsole, say
 from tune.commands.search_output import Outcome, SearchOutput, describe_cost
 from tune.core.clips import record_data
 from tune.core.code_record import record
@@ -157,7 +157,7 @@ def confirm(planned: Planned, preset: Preset, resources: Resources, options: Opt
     )
     if options.yes or options.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
-    if not Confirm.ask("Start all the same (--yes does not ask)?", default=False, console=console(stderr=True)):
+    if not Confirm.ask("Start all the same (--yes does not ask)?", default=False, console=PlainConsole(stderr=True)):
         raise StudyError("not started: give --address of a cluster with GPUs, --yes, or --preset demo")
 
 

@@ -26,8 +26,7 @@ from fernn.models.noether.tailoring import InnerOptimizer, Step, TailoredPredict
 from fernn.seeding import seed_of
 from fernn.train.noether import seeded_noise
 from fernn.train.run import NUM_EXAMPLES, Run, autocast, evaluating, to_unit
-from tune.measures.measure import Advance, CellMeasurement
-from tune.measures.result_file import Document
+from tune.measures.measure import Advance, CellMeasurement, Document
 
 Quantity = Literal["learned", "brightness"]
 LEARNING_STEPS, LEARNING_BATCH = 300, 8

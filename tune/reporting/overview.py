@@ -27,7 +27,11 @@ RIGHT = ("epoch", "best epoch", "validation", "test", "training")
 
 def print_study(study: Study, as_json: bool) -> None:
     """Print the overview. It locks and writes nothing, so a driver may be running."""
-    cells, (table, missing) = statuses(study), table_of(study)
+    cells, table, missing = statuses(study), None, ""
+    try:
+        table = Table.of(study)
+    except (StudyError, DamagedError) as error:
+        missing = str(error)
     if as_json:
         return print_document(document(study, cells, table, missing))
     print_lines(summary(study))
@@ -38,14 +42,6 @@ def print_study(study: Study, as_json: bool) -> None:
     title = f"{study.name}: models" + (f" ({marks(study)})" if marks(study) else "")
     print_table(title, columns(table.metric), table.texts(), right=columns(table.metric)[1:])
     print_lines(table.remarks())
-
-
-def table_of(study: Study) -> tuple[Table | None, str]:
-    """The study's table, or None and the reason."""
-    try:
-        return Table.of(study), ""
-    except (StudyError, DamagedError) as error:
-        return None, str(error)
 
 
 def summary(study: Study) -> Iterator[str]:

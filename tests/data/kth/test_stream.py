@@ -11,7 +11,7 @@ import torch
 from safetensors.numpy import load_file
 
 from data.errors import DataError
-from data.kth.prepare import folder_of, prepare
+from data.kth.prepare import PrepareConfig, folder_of, prepare
 from data.kth.stream import ClipStream, Footage, clip_velocities, read_footage
 from data.preparing.frames import frames_of
 from fernn.config import KTHConfig
@@ -143,7 +143,7 @@ def test_a_trial_streams_while_others_hold_every_cpu(two_cpus):
 
 
 def test_prepared_clips_are_read_back_whole(two_cpus, rendered, tmp_path):
-    manifest = prepare(tmp_path, videos=rendered, size=8)
+    manifest = prepare(PrepareConfig(tmp_path, rendered, size=8))
     home = folder_of(tmp_path, 8)
     whole = read_footage(home, manifest)
     table = pa.concat_tables([pa.parquet.read_table(path) for path in manifest.paths(home)])

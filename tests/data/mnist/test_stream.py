@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 
 from data.mnist.prepare import folder_of, prepare
 from data.mnist.schema import Part, read_parts
-from data.mnist.stream import Digits, draw
+from data.mnist.stream import Digits, DigitStream, draw
+from data.stream import Corpus
 from fernn.config import RotatingMNISTConfig, TranslatingMNISTConfig
 from fernn.seeding import generator
 
@@ -25,9 +26,8 @@ BOTH = pytest.mark.parametrize("data", [TRANSLATING, ROTATING], ids=["translatin
 def digits():
     random = np.random.default_rng(0)
     parts = {"train": 100, "test": 40}
-    return Digits(
-        {n: Part(random.integers(0, 256, (k, 28, 28)).astype(np.uint8), np.arange(k)) for n, k in parts.items()}
-    )
+    pictures = {n: random.integers(0, 256, (k, 28, 28)).astype(np.uint8) for n, k in parts.items()}
+    return Corpus(Digits({n: Part(pictures[n], np.arange(k)) for n, k in parts.items()}), DigitStream)
 
 
 def joined(batches):
@@ -95,6 +95,6 @@ def test_published_draws_are_repeated(name, tmp_path, golden_folder):
     expected = values.get("out.sequences_u8", values.get("out.sequences"))
     data = TRANSLATING if name == "translating" else replace(ROTATING, size=28)
     data = replace(data, num_frames=expected.shape[1], protocol="published", num_sequences=(1, 1, len(expected)))
-    clips, labels = joined(Digits(read_parts(folder_of(tmp_path), manifest)).stream(data, 4).evaluation("test"))
+    clips, labels = joined(DigitStream(Digits(read_parts(folder_of(tmp_path), manifest)), data, 4).evaluation("test"))
     assert torch.equal(labels, values["out.labels"])
     torch.testing.assert_close(clips, expected, rtol=0, atol=1e-5)
