@@ -14,9 +14,9 @@ from tune.commands.search_output import Outcome, SearchOutput, describe_cost
 from tune.core.clips import record_data
 from tune.core.code_record import record
 from tune.core.driver import driver_lock, stop_on_sigterm
+from tune.core.folder import DamagedError
 from tune.core.given_weights import store_weights
 from tune.core.protocol import load_study, save_study
-from tune.core.sealing import DamagedError
 from tune.core.search_spec import Preset, Search
 from tune.core.study import Study, StudyError
 from tune.engine.cost import Cost, NoMachineError, Pace, cost_of

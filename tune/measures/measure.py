@@ -3,7 +3,7 @@
 A measure reads the test clips of a finished cell with the best epoch's weights. It writes the result into the cell's
 folder with a checksum, the SHA-256 of the weights and the measure's settings. Other weights or settings need another
 measurement. The command (:mod:`tune.commands.evaluate`), the report (``tune/report.py``) and MLflow
-(:mod:`tune.tracking.measures`) know measures by this protocol alone.
+(:mod:`tune.tracking.mlflow_tracker`) know measures by this protocol alone.
 """
 
 import json
@@ -23,7 +23,6 @@ from tune.analysis.results import ModelRow
 from tune.analysis.statistics import mean_and_deviation
 from tune.core.cell_folder import CellFolder
 from tune.core.console import ReportTable
-from tune.core.sealing import read_sealed, read_tensors, write_sealed
 from tune.core.study import Cell, Study
 from tune.engine.machine import machine
 
@@ -46,19 +45,19 @@ class ResultFile:
 
     def read(self, subject: Document | None = None) -> Document | None:
         """The content, None where there is none or, if a subject is given, one of another; raises DamagedError."""
-        content = read_sealed(self.folder.folder, self.name, self._way_out, "subject", *self.needed)
+        content = self.folder.folder.read_sealed(self.name, self._way_out, "subject", *self.needed)
         return content if content is None or subject in (None, content["subject"]) else None
 
     def tensors_of(self, subject: Document) -> Tensors:
         """The tensors, empty where there are none, or of another subject; raises DamagedError."""
-        tensors, stored_subject = read_tensors(self.folder.folder, self._beside, self._way_out)
+        tensors, stored_subject = self.folder.folder.read_tensors(self._beside, self._way_out)
         return tensors if stored_subject == subject else {}
 
     def write(self, content: Document, tensors: Tensors | None = None) -> None:
         """Write the tensors, then the content, whose presence shows that both are complete."""
         if tensors is not None:
             self.folder.folder.write(self._beside, pack(tensors, content["subject"]))
-        write_sealed(self.folder.folder, self.name, content)
+        self.folder.folder.write_sealed(self.name, content)
 
     @property
     def _beside(self) -> str:

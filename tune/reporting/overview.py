@@ -10,12 +10,11 @@ from typing import Any
 
 from tune.core.console import disk, duration, moment, plain, print_document, print_lines, print_table
 from tune.core.driver import driver_of, process_text
-from tune.core.folder import Folder, check_storage_name
+from tune.core.folder import DamagedError, Folder, check_storage_name
 from tune.core.given_weights import experiments, imported_cells
 from tune.core.identity import STUDY_FILE
 from tune.core.protocol import load_study
 from tune.core.result import Result
-from tune.core.sealing import DamagedError
 from tune.core.status import CellStatus, count, statuses
 from tune.core.study import Study, StudyError
 from tune.reporting.table import Table, absent, columns, marks, notes, records

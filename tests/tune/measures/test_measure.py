@@ -16,10 +16,9 @@ from tune import measure_eval, report
 from tune.commands import evaluate
 from tune.commands.evaluate import EvaluationOptions, Options, open_study
 from tune.core.cell_folder import CellFolder
-from tune.core.folder import Folder
+from tune.core.folder import DamagedError, Folder
 from tune.core.identity import fork
 from tune.core.protocol import load_study
-from tune.core.sealing import DamagedError
 from tune.core.search_spec import searches
 from tune.core.study import Study, StudyError, plan_cells
 from tune.measures.measure import ResultFile
