@@ -20,31 +20,54 @@ RolloutKind = Literal["published", "equivariant"]
 Kernels = tuple[Tensor, Tensor]
 
 
+@dataclass(frozen=True)
+class PredictorConfig(ModelConfig):
+    """What predictors of both flows have besides."""
+
+    rollout: RolloutKind = field(default="published", kw_only=True)
+    recompute_steps: int = field(default=0, kw_only=True)
+    """Time steps of which only the last state is kept for the gradients, the others computed again; 0: keep all."""
+    pooling: Pooling = field(default="max", kw_only=True)
+    """What the states become over V."""
+    teacher_forcing: float = field(default=0.0, kw_only=True)
+    """Probability with which a step of training reads the true frame that it is to predict, as the published code does
+    (its default is 0 too; the submission's commands had 0.5)."""
+
+    later = ("pooling", "teacher_forcing")
+    least = {"recompute_steps": 0}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.teacher_forcing <= 1:
+            raise ValueError(f"model.teacher_forcing must be from 0 to 1, got {self.teacher_forcing}")
+        if self.teacher_forcing and self.rollout == "equivariant":
+            raise ValueError(
+                "model.teacher_forcing must be 0 with model.rollout equivariant, which reads no frame then"
+            )
+
+
+PUBLISHED = PredictorConfig("published")
+"""The published code's defaults."""
+
+
 class SequencePredictor(nn.Module):
     """A FERNN that reads frames and predicts those that follow.
 
     Every frame is lifted by a convolution to the same input for every velocity. After the last given frame the
     state goes on; each prediction is decoded from it, pooled over V. The rollout is "published": the input of a
     step is the last given frame, then the prediction before, without gradient, both one step late, so that the
-    predictions keep no law; or "equivariant": no input, so that the hidden states keep the law to the end. With
-    ``teacher_forcing``, the probability with which a step of training reads the very frame that it is to predict.
+    predictions keep no law; or "equivariant": no input, so that the hidden states keep the law to the end.
+    ``teacher_forcing`` is the probability with which a step of training reads the very frame that it is to predict.
     Source: Keller, 2025, section 5.1 and appendix B.
     """
 
     def __init__(
-        self,
-        lift: Convolution,
-        cell: FERNNCell,
-        decoder: nn.Module,
-        rollout: RolloutKind = "published",
-        recompute_steps: int = 0,
-        pooling: Pooling = "max",
-        teacher_forcing: float = 0.0,
+        self, lift: Convolution, cell: FERNNCell, decoder: nn.Module, options: PredictorConfig = PUBLISHED
     ) -> None:
         super().__init__()
         self.lift, self.cell, self.decoder = lift, cell, decoder
-        self.rollout, self.recompute_steps = rollout, recompute_steps
-        self.pooling, self.teacher_forcing = pooling, teacher_forcing
+        self.rollout, self.recompute_steps = options.rollout, options.recompute_steps
+        self.pooling, self.teacher_forcing = options.pooling, options.teacher_forcing
 
     def forward(self, frames: Tensor, horizon: int, truth: Tensor | None = None) -> Tensor:
         """The ``horizon`` frames (b, horizon, c, h, w) that follow ``frames`` (b, t, c, h, w) in [0, 1].
@@ -120,28 +143,6 @@ class SequencePredictor(nn.Module):
 
 
 @dataclass(frozen=True)
-class PredictorConfig(ModelConfig):
-    """What predictors of both flows have besides."""
-
-    pooling: Pooling = field(default="max", kw_only=True)
-    """What the states become over V."""
-    teacher_forcing: float = field(default=0.0, kw_only=True)
-    """Probability with which a step of training reads the true frame that it is to predict, as the published code does
-    (its default is 0 too; the submission's commands had 0.5)."""
-
-    later = ("pooling", "teacher_forcing")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.teacher_forcing <= 1:
-            raise ValueError(f"model.teacher_forcing must be from 0 to 1, got {self.teacher_forcing}")
-        if self.teacher_forcing and getattr(self, "rollout", "") == "equivariant":
-            raise ValueError(
-                "model.teacher_forcing must be 0 with model.rollout equivariant, which reads no frame then"
-            )
-
-
-@dataclass(frozen=True)
 class TranslatingPredictorConfig(PredictorConfig):
     """A FERNN for pictures that drift; with ``velocity_range`` (0, 0) it is the G-RNN."""
 
@@ -151,11 +152,8 @@ class TranslatingPredictorConfig(PredictorConfig):
     hidden_channels: int = 128
     decoder_layers: int = 4
     """Convolutions with ReLU before the last one."""
-    rollout: RolloutKind = "published"
-    recompute_steps: int = 0
-    """Time steps of which only the last state is kept for the gradients, the others computed again; 0: keep all."""
 
-    least = {"hidden_channels": 1, "decoder_layers": 0, "recompute_steps": 0}
+    least = {**PredictorConfig.least, "hidden_channels": 1, "decoder_layers": 0}
 
     def __post_init__(self) -> None:
         TranslationFlow.box(*self.velocity_range)
@@ -167,8 +165,7 @@ class TranslatingPredictorConfig(PredictorConfig):
         cell = FERNNCell(flow, CircularConvolution(width, width), "relu")
         decoder = build_decoder([width] * (self.decoder_layers + 1), in_channels, "circular")
         lift = CircularConvolution(in_channels, width)
-        options = self.rollout, self.recompute_steps, self.pooling, self.teacher_forcing
-        return SequencePredictor(lift, cell, decoder, *options)
+        return SequencePredictor(lift, cell, decoder, self)
 
 
 @dataclass(frozen=True)
@@ -182,10 +179,8 @@ class RotatingPredictorConfig(PredictorConfig):
     """N: orientations of a field."""
     hidden_fields: int = 32
     decoder_layers: int = 4
-    rollout: RolloutKind = "published"
-    recompute_steps: int = 0
 
-    least = {"hidden_fields": 1, "decoder_layers": 0, "recompute_steps": 0}
+    least = {**PredictorConfig.least, "hidden_fields": 1, "decoder_layers": 0}
 
     def __post_init__(self) -> None:
         RotationFlow(self.velocities, self.group_order)
@@ -198,8 +193,7 @@ class RotatingPredictorConfig(PredictorConfig):
         cell = FERNNCell(flow, SteerableConvolution(fields, fields, order), "relu")
         lift = SteerableConvolution(None, fields, order)
         decoder = build_decoder([fields * order] * (self.decoder_layers + 1), 1, "zeros")
-        options = self.rollout, self.recompute_steps, self.pooling, self.teacher_forcing
-        return SequencePredictor(lift, cell, decoder, *options)
+        return SequencePredictor(lift, cell, decoder, self)
 
 
 def build_decoder(widths: Sequence[int], out_channels: int, padding: Padding) -> nn.Sequential:
