@@ -25,8 +25,14 @@ class Experiment(Config):
     batch_size: int = 32
     seed: int = 0
     precision: Precision = "float32"
+    selection: Literal["best", "last"] = "best"
+    """The epoch whose weights are tested: the best on validation, or the last, as some published code does."""
+    early_stopping: int = 0
+    """Epochs after which training ends once five epochs in a row are no better on validation, on average, than the five
+    before; 0: it never does."""
 
-    least = {"epochs": 1, "batch_size": 1, "seed": 0}
+    later = ("selection", "early_stopping")
+    least = {"epochs": 1, "batch_size": 1, "seed": 0, "early_stopping": 0}
 
     def override(self, values: Mapping[str, Any]) -> Self:
         """As :meth:`Config.override`; "data.name", "model" (or "model.name") and "optim.name" take registered names.

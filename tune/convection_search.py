@@ -30,17 +30,18 @@ from fernn.optim import DecayingAdamConfig
 from tune.analysis.literature import published_table
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Search
-from tune.ocean_search import DEMO_FIELDS, FEW, NETWORKS_DEVIATE, SMALL_FIELDS
+from tune.ocean_search import DEMO_FIELDS, ENDING, FEW, NETWORKS_DEVIATE, SMALL_FIELDS
 from tune.ocean_search import SEARCH as OCEAN
 
 PAPER = Preset(space={"model": tuple(MODELS["convection"]), "optim.lr": (1e-3, 5e-3, 1e-4), "seed": (0, 1, 2, 3, 4)})
 RATES = {"magnitude": 5e-3, "scale": 1e-4}
 """Of the released commands, of all other symmetries 1e-3."""
 EXACT = PAPER.as_published(
+    ENDING,
     by_model={
         name: {"optim.lr": RATES.get(getattr(model, "symmetry", ""), 1e-3)}
         for name, model in MODELS["convection"].items()
-    }
+    },
 )
 LAYER = {"data.name": "made-convection", "data.rayleigh": 3e6, "data.refinement": 4, "data.interval": 0.5}
 """64 rows of cells, of which four by four are a pixel."""

@@ -37,13 +37,15 @@ def fit(run: Run, clips: Clips, until: int | None = None) -> Iterator[Row]:
     with "time/" depend on the machine; all others depend on the experiment and its data alone. Raises DivergedError
     where the loss is not finite.
     """
-    while run.epoch < min(until or run.experiment.epochs, run.experiment.epochs):
+    while not run.has_ended and run.epoch < (until or run.experiment.epochs):
         torch.manual_seed(seed_of("epoch", run.experiment.seed, run.epoch + 1))
         row = train_epoch(run, clips) | validate(run, clips)
         run.epoch += 1
         metric = run.task.metric
         value = row[f"validation/{metric.name}"]
-        if not run.best_epoch or metric.rank(value) > metric.rank(run.best_value):
+        run.recent = [*run.recent, value][-10:]
+        is_best = not run.best_epoch or metric.rank(value) > metric.rank(run.best_value)
+        if is_best or run.experiment.selection == "last":
             run.best_epoch, run.best_value = run.epoch, value
         yield {"epoch": run.epoch, **row, "best/epoch": run.best_epoch, f"best/{metric.name}": run.best_value}
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import torch
@@ -51,6 +51,8 @@ class Run:
     best_epoch: int = 0
     best_value: float = math.nan
     """The best validation metric, none before the first epoch."""
+    recent: list[float] = field(default_factory=list)
+    """The validation metric of the last epochs, ten at most."""
 
     @classmethod
     def start(cls, experiment: Experiment, device: torch.device | str = "cpu") -> Self:
@@ -61,6 +63,14 @@ class Run:
             model = experiment.model.build()
         model.to(device)
         return cls(experiment, device, model, experiment.optim.build(model.parameters()))
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no epoch follows: it was the last, or training stops early, see :class:`Experiment`."""
+        experiment, rank = self.experiment, self.task.metric.rank
+        stops = 0 < experiment.early_stopping < self.epoch and len(self.recent) == 10
+        before, after = math.fsum(self.recent[:5]), math.fsum(self.recent[5:])
+        return self.epoch >= experiment.epochs or (stops and rank(after) <= rank(before))
 
     @property
     def task(self) -> Task:
@@ -94,7 +104,7 @@ class Run:
         for index, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{slot}": torch.as_tensor(value) for slot, value in slots.items()}
         facts = {"epoch": self.epoch, "best_epoch": self.best_epoch, "best_value": self.best_value}
-        return tensors, facts
+        return tensors, facts | ({"recent": self.recent} if self.experiment.early_stopping else {})
 
     def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Restore what :meth:`state` gave; raises RuntimeError where the weights have other shapes."""
@@ -106,7 +116,7 @@ class Run:
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
         self.epoch, self.best_epoch = facts["epoch"], facts["best_epoch"]
-        self.best_value = facts["best_value"]
+        self.best_value, self.recent = facts["best_value"], facts.get("recent", [])
 
 
 def available_device() -> torch.device:

@@ -12,6 +12,7 @@ from math import ceil, isfinite, isnan, sqrt
 import numpy as np
 import scipy
 
+from fernn.experiment import Experiment
 from fernn.seeding import generator
 from fernn.train.task import ACCURACY, Metric
 
@@ -30,10 +31,12 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
     return float(np.mean(values)), deviation
 
 
-def selection_rule(metric: Metric) -> str:
+def selection_rule(metric: Metric, experiment: Experiment) -> str:
     """How epoch and learning rate are chosen, in words."""
+    best = f"best validation {metric.title}, the earliest of equals"
+    epoch = best if experiment.selection == "best" else f"the last, whatever its validation {metric.title}"
     return (
-        f"Epoch: best validation {metric.title}, the earliest of equals. Learning rate: best mean of "
+        f"Epoch: {epoch}. Learning rate: best mean of "
         "that over seeds, the lower of equals, among those with the most finished seeds. ± is the sample standard "
         "deviation over seeds (ddof = 1)."
     )

@@ -40,7 +40,7 @@ class Outcome:
 def describe_cost(cost: Cost | None) -> str:
     """The cost in words."""
     if cost is None:
-        return "nothing to run"
+        return "its cost is not known"
     parts = [f"about {duration(cost.seconds)} with {cost.concurrency} at once (from probed steps of each model)"]
     parts += [f"{cost.gpu_hours:.1f} GPU-hours"] if cost.gpu_hours else []
     parts += [f"a price of {cost.price:,.2f}"] if cost.price is not None else []

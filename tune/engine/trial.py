@@ -84,7 +84,7 @@ def train(
         row["time/recorded_at"] = time.time()
         folder.record(row, run)
         yield {**row, f"memory/{device.type}_bytes": peak_memory(device)}
-    if run.epoch == experiment.epochs:
+    if run.has_ended:
         folder.load_best(run)
         folder.finish(*evaluated(cell, run, clips, folder.history()))
 

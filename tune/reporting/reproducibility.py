@@ -128,7 +128,7 @@ def setup(study: Study) -> dict[str, Any]:
         "seeds": sorted({experiment.seed for experiment in planned}),
         "metric": {"name": metric.name, "title": metric.title, "definition": metric.definition},
         "higher_is_better": metric.higher_is_better,
-        "selection": selection_rule(metric),
+        "selection": selection_rule(metric, planned[0]),
         "chosen": [
             {
                 "model": row.label, "learning_rate": row.lr, "num_seeds": row.num_seeds,

@@ -68,7 +68,7 @@ def notes(study: Study) -> list[str]:
     if not experiments(study):
         raise StudyError(f"study {study.name!r} has no cell: run its search first")
     data = experiments(study)[0].data
-    lines = [selection_rule(task_of(data).metric), *strategy(study), data.note()]
+    lines = [selection_rule(task_of(data).metric, experiments(study)[0]), *strategy(study), data.note()]
     lines += [f"{mark}; these numbers compare with no published ones." for mark in mark_lines(study)]
     models = [cell.experiment.model for cell in study.cells]
     lines += [OWN.format(name=name) for name in dict.fromkeys(model.name for model in models if model.is_own)]

@@ -51,3 +51,23 @@ def test_a_loss_that_is_no_number_ends_the_run():
         run.model.head.weight.fill_(math.nan)
     with pytest.raises(DivergedError, match="the training loss is nan in epoch 1: lower optim.lr"):
         next(fit(run, Noise()))
+
+
+def test_the_last_epoch_is_tested_where_that_is_asked_for():
+    rows = rows_of(Run.start(experiment(selection="last")))
+    assert [row["best/epoch"] for row in rows] == [1, 2, 3, 4]
+    assert [row["best/accuracy"] for row in rows] == [row["validation/accuracy"] for row in rows]
+
+
+def test_a_run_that_stops_early_does_so_when_it_is_resumed_too():
+    planned = experiment(epochs=40, early_stopping=3)
+    unbroken = Run.start(planned)
+    expected = rows_of(unbroken)
+    accuracies = [row["validation/accuracy"] for row in expected]
+    assert 10 <= len(expected) < 40 and sum(accuracies[-5:]) <= sum(accuracies[-10:-5])
+    assert [row["epoch"] for row in expected] == list(range(1, len(expected) + 1))
+    first = Run.start(planned)
+    rows = [deterministic(row) for _, row in zip(range(7), fit(first, Noise()), strict=False)]
+    resumed = Run.start(planned)
+    resumed.load(*unpack(pack(*first.state())))
+    assert rows + rows_of(resumed) == expected and rows_of(resumed) == []

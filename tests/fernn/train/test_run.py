@@ -1,6 +1,6 @@
 """Runs: weights come from the seed alone, evaluation leaves the mode as it was, and every data set has a task."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -83,3 +83,25 @@ def test_every_data_set_has_its_task():
     assert {data.task for data in DATA.values()} == TASKS.keys()
     assert task_of(data_config("kth")).metric == ACCURACY
     assert task_of(data_config("rotating-mnist").override({"input_frames": 7})) == Prediction(7)
+
+
+@pytest.mark.parametrize(
+    ("recent", "epoch", "ends"),
+    [
+        ([1.0] * 10, 6, True),
+        ([1.0] * 5 + [0.9] * 5, 6, False),
+        ([1.0] * 5 + [2.0] * 5, 6, True),
+        ([1.0] * 10, 5, False),
+        ([1.0] * 9, 6, False),
+    ],
+)
+def test_training_ends_early_where_five_epochs_are_no_better_than_the_five_before(recent, epoch, ends):
+    """run_model.py of Rose-STL-Lab/Equivariant-Net @e6f4c84: len(train_rmse) > 50 and
+    mean(valid_rmse[-5:]) >= mean(valid_rmse[-10:-5]), of an error; of an accuracy the other way round."""
+    ocean = {"data.name": "ocean", "model": "unet", "epochs": 9, "early_stopping": 5}
+    for fields, values in ((ocean, recent), ({"epochs": 9, "early_stopping": 5}, [-value for value in recent])):
+        planned = Experiment().override(fields)
+        run = Run(planned, torch.device("cpu"), None, None, epoch, recent=values)
+        assert run.has_ended == ends
+        assert not replace(run, experiment=replace(planned, early_stopping=0)).has_ended
+        assert replace(run, epoch=9).has_ended

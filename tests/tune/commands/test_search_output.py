@@ -49,7 +49,7 @@ def planned(study, manifest, first=""):
 
 
 def test_a_cost_has_gpu_hours_and_a_price_where_there_are_any():
-    assert describe_cost(None) == "nothing to run"
+    assert describe_cost(None) == "its cost is not known"
     assert describe_cost(Cost(7200.0, 0.0, 2, 3_000_000, Pace())) == (
         "about 2.0 h with 2 at once (from probed steps of each model), 3.0 MB of checkpoints"
     )
