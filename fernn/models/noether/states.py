@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fernn.layers.conditional import ConditionalNorm
 from fernn.models.base import ModelConfig
+from fernn.models.formulas import Formula, parse
 from fernn.models.noether.quantities import ComparedWith, learning_terms
 from fernn.models.noether.tailoring import InnerSteps, Rollout, TailoredNetwork
 
@@ -96,22 +97,17 @@ class StateNetwork(TailoredNetwork):
 
 
 @dataclass(frozen=True)
-class StateConfig(ModelConfig):
-    """A network that predicts states; with ``inner_steps`` 0 nothing is conserved."""
+class TailoredStateConfig(ModelConfig):
+    """A network that predicts states, and how it is tailored; with ``inner_steps`` 0 nothing is conserved."""
 
-    name: str = "noether"
     inner_steps: int = 10
     inner_lr: float = 3e-4
     """Chosen with ``inner_steps`` by the validation error of both systems: longer steps overshoot on the sequences
     whose energy reacts most."""
     compared: ComparedWith = "first"
     width: int = 64
-    quantity: StateQuantityName = "learned"
-    """learned: by training; the energies: the ones that the systems conserve."""
-    dimensions: int = 1
-    """Numbers that are to be conserved, where they are learned."""
 
-    least = {"width": 1, "dimensions": 1}
+    least = {"width": 1}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -123,7 +119,54 @@ class StateConfig(ModelConfig):
 
     def build(self) -> StateNetwork:
         """The network, with PyTorch's default initial weights."""
-        stepper = Stepper(self.width)
+        return StateNetwork(Stepper(self.width), self.quantity_module(), self.inner())
+
+    def quantity_module(self) -> nn.Module:
+        """What is conserved: sequences (b, t, 2, 1, 1) to (b, t, d)."""
+        raise NotImplementedError(f"{type(self).__name__} must define quantity_module()")
+
+
+@dataclass(frozen=True)
+class StateConfig(TailoredStateConfig):
+    """One that conserves a quantity that a network learns, or a known one."""
+
+    name: str = "noether"
+    quantity: StateQuantityName = "learned"
+    """learned: by training; the energies: the ones that the systems conserve."""
+    dimensions: int = 1
+    """Numbers that are to be conserved, where they are learned."""
+
+    least = {**TailoredStateConfig.least, "dimensions": 1}
+
+    def quantity_module(self) -> nn.Module:
         learned = self.quantity == "learned" and self.inner_steps > 0
-        quantity = StateQuantity(self.width, self.dimensions) if learned else Energy(self.quantity)
-        return StateNetwork(stepper, quantity, self.inner())
+        return StateQuantity(self.width, self.dimensions) if learned else Energy(self.quantity)
+
+
+class FormulaQuantity(nn.Module):
+    """States (b, t, 2, 1, 1) to a formula's numbers (b, t, 1), times a gain; the formula's constants are trained too."""
+
+    def __init__(self, formula: Formula) -> None:
+        super().__init__()
+        self.formula = formula
+        self.constants = nn.Parameter(torch.tensor(formula.constants()))
+        self.log_gain = nn.Parameter(torch.zeros(()))
+
+    def forward(self, sequences: Tensor) -> Tensor:
+        return (self.log_gain.exp() * self.formula.values(sequences.flatten(2), self.constants))[..., None]
+
+
+@dataclass(frozen=True)
+class SymbolicConfig(TailoredStateConfig):
+    """One that conserves a formula, whose constants it learns as :class:`StateConfig` does a quantity."""
+
+    name: str = "symbolic"
+    formula: str = "p**2 + q**2"
+    """As :func:`fernn.models.formulas.parse` reads it; its numbers are where its constants begin."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        parse(self.formula)
+
+    def quantity_module(self) -> nn.Module:
+        return FormulaQuantity(parse(self.formula))
