@@ -6,7 +6,8 @@ trajectories.
 Source: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantities", NeurIPS 2021, scientific data.
 """
 
+from fernn.models.formulas.grammar import Units
 from fernn.models.formulas.screening import Ranked, best_formulas
 from fernn.models.formulas.tree import Formula, parse
 
-__all__ = ["Formula", "Ranked", "best_formulas", "parse"]
+__all__ = ["Formula", "Ranked", "Units", "best_formulas", "parse"]

@@ -107,13 +107,17 @@ def _formula(node: ast.expr) -> Formula:
             return Formula("+", (_formula(left), _formula(right)))
         case ast.BinOp(left, ast.Sub(), right):
             first, second = _formula(left), _formula(right)
-            return Formula("+", (first, _scaled(-1.0, second))) if second.operator == SCALED else (
-                Formula("-", (first, second))
+            return (
+                Formula("+", (first, _scaled(-1.0, second)))
+                if second.operator == SCALED
+                else (Formula("-", (first, second)))
             )
         case ast.BinOp(left, ast.Mult(), right):
             factor = _number(left)
-            return Formula("*", (_formula(left), _formula(right))) if factor is None else (
-                _scaled(factor, _formula(right))
+            return (
+                Formula("*", (_formula(left), _formula(right)))
+                if factor is None
+                else (_scaled(factor, _formula(right)))
             )
     raise ValueError
 

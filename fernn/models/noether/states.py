@@ -3,7 +3,7 @@
 Source: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantities", NeurIPS 2021, scientific data.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -18,6 +18,7 @@ from fernn.models.noether.tailoring import InnerSteps, Rollout, TailoredNetwork
 
 STATE = 2
 """Numbers of a state: position q and momentum p."""
+NO_FORMULA = "none"
 StateQuantityName = Literal["learned", "pendulum-energy", "spring-energy"]
 
 
@@ -162,11 +163,16 @@ class SymbolicConfig(TailoredStateConfig):
 
     name: str = "symbolic"
     formula: str = "p**2 + q**2"
-    """As :func:`fernn.models.formulas.parse` reads it; its numbers are where its constants begin."""
+    """As :func:`fernn.models.formulas.parse` reads it; its numbers are where its constants begin. none: nothing is
+    conserved."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        parse(self.formula)
+        self.quantity_module()
+
+    def inner(self) -> InnerSteps:
+        inner = super().inner()
+        return replace(inner, steps=0) if self.formula == NO_FORMULA else inner
 
     def quantity_module(self) -> nn.Module:
-        return FormulaQuantity(parse(self.formula))
+        return nn.Identity() if self.formula == NO_FORMULA else FormulaQuantity(parse(self.formula))
