@@ -88,6 +88,7 @@ SEARCH = Search(
         "by a search over programs, as symbolic's is.",
         "symbolic learns its constants along true sequences; the published ones are learned through the inner step.",
     ),
+    further_models=("symbolic",),
     # how the published networks were trained, and on how many trajectories, is not known to us
     own=("epochs", "batch_size", "optim", "data", "precision", "seed"),
     wants_gpu=False,

@@ -88,6 +88,8 @@ class Search:
     """What differs from the published code under any protocol."""
     own: tuple[str, ...] = ()
     """Fields of the base, or groups such as "data", of which the publication's values are not known."""
+    further_models: tuple[str, ...] = ()
+    """Models of the publication that ``published_settings`` do not have."""
     further_data: tuple[str, ...] = ()
     """Names of other data sets whose studies are compared with this search."""
     literature: ReportTable | None = None

@@ -7,7 +7,7 @@ Source: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantitie
 """
 
 from fernn.models.formulas.grammar import Units
-from fernn.models.formulas.screening import Ranked, best_formulas
+from fernn.models.formulas.screening import Ranked, best_formulas, rounded
 from fernn.models.formulas.tree import Formula, parse
 
-__all__ = ["Formula", "Ranked", "Units", "best_formulas", "parse"]
+__all__ = ["Formula", "Ranked", "Units", "best_formulas", "parse", "rounded"]

@@ -1,7 +1,7 @@
 """A formula as a frozen tree, as text that reads back, and as the numbers that it gives states."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 
@@ -11,8 +11,8 @@ from torch import Tensor
 MOST_CHARACTERS = 200
 """The longest text of a formula."""
 INPUTS = ("q", "p")
-UNARY = {"square": torch.square, "sin": torch.sin, "cos": torch.cos}
-BINARY = {"+": torch.add, "-": torch.sub, "*": torch.mul}
+UNARY: dict[str, Callable[[Tensor], Tensor]] = {"square": torch.square, "sin": torch.sin, "cos": torch.cos}
+BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"+": torch.add, "-": torch.sub, "*": torch.mul}
 SCALED = "scaled"
 """The operator of a constant times its part."""
 SIGNS: dict[str, ast.operator] = {"+": ast.Add(), "-": ast.Sub()}
@@ -41,7 +41,8 @@ class Formula:
 
     def values(self, states: Tensor, constants: Tensor) -> Tensor:
         """What states (..., 2), q and p, have (...), with the constants (c,) from left to right."""
-        return self._values(*states.unbind(dim=-1), iter(constants.unbind()))
+        q, p = states.unbind(dim=-1)
+        return self._values(q, p, iter(constants.unbind()))
 
     def of(self, states: Tensor) -> Tensor:
         """What states (..., 2) have (...), with the formula's own constants."""
@@ -51,10 +52,10 @@ class Formula:
         if not self.parts:
             return q if self.operator == "q" else p
         factor = next(constants) if self.operator == SCALED else None
-        parts = [part._values(q, p, constants) for part in self.parts]
+        first, *others = (part._values(q, p, constants) for part in self.parts)
         if factor is not None:
-            return factor * parts[0]
-        return UNARY[self.operator](*parts) if len(parts) == 1 else BINARY[self.operator](*parts)
+            return factor * first
+        return BINARY[self.operator](first, *others) if others else UNARY[self.operator](first)
 
     def __str__(self) -> str:
         """The text that :func:`parse` reads, as "p**2 - 2.99*cos(q)"."""
@@ -84,13 +85,13 @@ def parse(text: str) -> Formula:
     It may have q, p, numbers as factors, +, -, *, **2, sin and cos. A number times a part that is subtracted is its
     negative added, since constants are to be learned: "p**2 - 3*cos(q)" has the constant -3.
     """
-    rule = f"a formula of q and p with numbers as factors, +, -, *, **2, sin and cos, {MOST_CHARACTERS} characters long"
+    rule = f"q and p with numbers as factors, +, -, *, **2, sin and cos, in {MOST_CHARACTERS} characters or fewer"
     try:
         if len(text) > MOST_CHARACTERS:
             raise ValueError
         return _formula(ast.parse(text.strip(), mode="eval").body)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise ValueError(f"formula must be {rule} at most, as in 'p**2 - 3*cos(q)', got {text!r:.240}") from None
+        raise ValueError(f"formula must be of {rule}, as p**2 - 3*cos(q), got {text!r:.240}") from None
 
 
 def _formula(node: ast.expr) -> Formula:
@@ -98,7 +99,7 @@ def _formula(node: ast.expr) -> Formula:
         case ast.Name("q" | "p" as name):
             return Formula(name)
         case ast.UnaryOp(ast.USub(), inner):
-            return _scaled(-1.0, _formula(inner))
+            return _scaled(_formula(inner), -1.0)
         case ast.Call(ast.Name("sin" | "cos" as name), [argument], []):
             return Formula(name, (_formula(argument),))
         case ast.BinOp(left, ast.Pow(), ast.Constant(2)):
@@ -106,18 +107,11 @@ def _formula(node: ast.expr) -> Formula:
         case ast.BinOp(left, ast.Add(), right):
             return Formula("+", (_formula(left), _formula(right)))
         case ast.BinOp(left, ast.Sub(), right):
-            first, second = _formula(left), _formula(right)
-            return (
-                Formula("+", (first, _scaled(-1.0, second)))
-                if second.operator == SCALED
-                else (Formula("-", (first, second)))
-            )
+            return _difference(_formula(left), _formula(right))
         case ast.BinOp(left, ast.Mult(), right):
             factor = _number(left)
             return (
-                Formula("*", (_formula(left), _formula(right)))
-                if factor is None
-                else (_scaled(factor, _formula(right)))
+                Formula("*", (_formula(left), _formula(right))) if factor is None else _scaled(_formula(right), factor)
             )
     raise ValueError
 
@@ -127,13 +121,17 @@ def _number(node: ast.expr) -> float | None:
         case ast.UnaryOp(ast.USub(), inner):
             number = _number(inner)
             return None if number is None else -number
-        case ast.Constant(value) if type(value) in (int, float) and isfinite(value):
+        case ast.Constant(int() | float() as value) if type(value) is not bool and isfinite(value):
             return float(value)
     return None
 
 
-def _scaled(factor: float, part: Formula) -> Formula:
-    """The factor times a part; with a constant of its own the part takes it."""
+def _difference(first: Formula, second: Formula) -> Formula:
+    return Formula("+", (first, _scaled(second, -1.0))) if second.operator == SCALED else Formula("-", (first, second))
+
+
+def _scaled(part: Formula, factor: float) -> Formula:
+    """The factor times a part; a part that is a constant times another takes it."""
     if part.operator == SCALED:
         return replace(part, constant=factor * part.constant)
     return Formula(SCALED, (part,), factor)

@@ -145,7 +145,7 @@ class StateConfig(TailoredStateConfig):
 
 
 class FormulaQuantity(nn.Module):
-    """States (b, t, 2, 1, 1) to a formula's numbers (b, t, 1), times a gain; the formula's constants are trained too."""
+    """States (b, t, 2, 1, 1) to a formula's numbers (b, t, 1), times a gain; gain and constants are trained."""
 
     def __init__(self, formula: Formula) -> None:
         super().__init__()
@@ -155,6 +155,10 @@ class FormulaQuantity(nn.Module):
 
     def forward(self, sequences: Tensor) -> Tensor:
         return (self.log_gain.exp() * self.formula.values(sequences.flatten(2), self.constants))[..., None]
+
+    def learned(self) -> Formula:
+        """The formula with the constants that it has by now, without the gain."""
+        return self.formula.with_constants(self.constants.tolist())
 
 
 @dataclass(frozen=True)
