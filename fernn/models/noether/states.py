@@ -108,11 +108,7 @@ class TailoredStateConfig(ModelConfig):
     compared: ComparedWith = "first"
     width: int = 64
 
-    least = {"width": 1}
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.inner()
+    least = {"inner_steps": 0, "inner_lr": 0, "width": 1}
 
     def inner(self) -> InnerSteps:
         """How a sequence is tailored."""
