@@ -87,8 +87,8 @@ SEARCH = Search(
         "noether learns a network that is conserved along true sequences; the published quantity is a formula, found "
         "by a search over programs, as symbolic's is.",
         "symbolic learns its constants along true sequences; the published ones are learned through the inner step.",
-        "How the publication counts its depth of 7 is not known to us: here a formula has up to 7 operators, inputs and "
-        "constants.",
+        "How the publication counts its depth of 7 is not known to us: here a formula has up to 7 operators, inputs "
+        "and constants.",
     ),
     further_models=("symbolic",),
     # how the published networks were trained, and on how many trajectories, is not known to us
