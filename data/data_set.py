@@ -11,8 +11,6 @@ from fernn.config import DataConfig
 from fernn.experiment import Split
 
 if TYPE_CHECKING:  # Ray Data takes seconds to import, and every command imports this
-    import pyarrow as pa
-
     from data.stream import Corpus
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -35,8 +33,6 @@ class DataSet:
     """The same of data that is made here, small enough for a demo; its manifest says demo."""
     folder_of: Callable[[Path, Any], Path]
     """Where the data of a config is."""
-    schema: Callable[[Any], "pa.Schema"]
-    """The columns of the Parquet files."""
     num_clips: Callable[[Any, Manifest | None, bool], Mapping[str, int]]
     """How many clips each split has: by the manifest, or without one of all the data or, if True, of its demo."""
     read: Callable[[Path, Manifest], "Corpus"]

@@ -5,10 +5,6 @@ class DataError(ValueError):
     """Input data, or the place where it should go, cannot be used; the message names rule and way out."""
 
 
-class AnnotationError(DataError):
-    """An annotation file breaks its format."""
-
-
 class VideoError(DataError):
     """A video cannot be decoded whole."""
 
@@ -17,16 +13,8 @@ class DownloadError(DataError):
     """A file cannot be fetched, or is not the one that was fetched before."""
 
 
-class ArchiveError(DataError):
-    """A zip archive is damaged or holds what it should not."""
-
-
 class ManifestError(DataError):
     """A prepared folder is not what its manifest says."""
-
-
-class StorageError(DataError):
-    """There is no room to write."""
 
 
 def require(condition: bool, rule: str) -> None:

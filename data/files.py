@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from data.errors import DataError, StorageError
+from data.errors import DataError
 from fernn.files.kinds import UnreadableError, require_content
 
 MOST_DEEP = 4
@@ -87,17 +87,23 @@ def files_below(folder: Path, name: re.Pattern[str]) -> list[Path]:
     return sorted(matching, key=lambda path: (len(path.parts), path))
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write ``text`` so that ``path`` holds all of it or what it held before."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to write that takes ``path``'s place at the end, or leaves nothing; the caller holds a lock."""
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write ``text`` so that ``path`` holds all of it or what it held before; the caller holds a lock."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
@@ -138,7 +144,7 @@ def room_in(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
-        raise StorageError(
+        raise DataError(
             f"cannot write in {folder}: {NO_ROOM[error.errno]}; free some space or choose another "
             "folder, then run the same command again (nothing half-written is kept)"
         ) from error

@@ -6,8 +6,10 @@ waits for a CPU that another one holds.
 """
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,14 +23,21 @@ from fernn.experiment import Split
 
 Rows = dict[str, NDArray[Any]]
 """Some rows of a table, column by column."""
+Integers = NDArray[np.int64]
+Device = torch.device | str
 
 
-class Stream(Protocol):
+class Stream(ABC):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for, and more."""
 
+    def __init__(self, content: Any, data: Any, batch_size: int, device: Device = "cpu") -> None:
+        self.content, self.data, self.batch_size, self.device = content, data, batch_size, device
+
+    @abstractmethod
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """The epoch's shuffled training batches: the same for the same seed and epoch."""
 
+    @abstractmethod
     def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
         """The split's fixed clips in a fixed order; ``velocities`` replaces their own."""
 
@@ -36,6 +45,7 @@ class Stream(Protocol):
         """One velocity for each of the split's clips, drawn from V_velocity_range: (n, k); k is 0 where none can be."""
         return np.zeros((self.num_clips(split), 0))
 
+    @abstractmethod
     def num_clips(self, split: Split) -> int:
         """How many clips the split has."""
 
@@ -44,11 +54,16 @@ class Stream(Protocol):
         return {}
 
 
-class Corpus(Protocol):
-    """Prepared data in memory, which trials share without copying it."""
+@dataclass(frozen=True)
+class Corpus:
+    """Prepared data in memory, which trials share without copying it, and the class of its streams."""
 
-    def stream(self, data: Any, batch_size: int, device: torch.device | str = "cpu") -> Stream:
+    content: Any
+    kind: Callable[..., Stream]
+
+    def stream(self, data: Any, batch_size: int, device: Device = "cpu") -> Stream:
         """The data's batches, made on ``device`` where that is faster; DataError where a split has none."""
+        return self.kind(self.content, data, batch_size, device)
 
 
 class _Collate(NumpyBatchCollateFn):

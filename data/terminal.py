@@ -73,27 +73,25 @@ def _replaced(error: UnicodeError) -> tuple[str, int]:
 
 
 class PlainConsole(Console):
-    """A console that lays out what its file can show: tables keep their columns in every encoding."""
+    """A console that lays out what its file can show: tables keep their columns in every encoding.
+
+    Standard output, or with ``stderr=True`` standard error.
+    """
 
     def render_str(self, text: str, **how: Any) -> Text:
         codecs.register_error(PLAIN, _replaced)
         return super().render_str(text.encode(self.encoding, PLAIN).decode(self.encoding), **how)
 
 
-def console(**how: Any) -> Console:
-    """Standard output, or with ``stderr=True`` standard error, for texts and tables."""
-    return PlainConsole(**how)
-
-
 def say(text: str) -> None:
     """One plain line on standard error."""
-    console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+    PlainConsole(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def answer(work: Callable[[], str]) -> int:
+def answer(work: Callable[[Options], str], options: Options) -> int:
     """Do the work and say what it came to, code 0; where it raises ValueError or OSError, say that, code 2."""
     try:
-        text = work()
+        text = work(options)
     except (ValueError, OSError) as error:
         say(f"error: {error}")
         return 2
@@ -107,7 +105,7 @@ def progress(title: str, total: int | None, unit: str, *, done: int = 0) -> Iter
 
     On a terminal that is a bar, elsewhere a line now and then.
     """
-    out = console(stderr=True)
+    out = PlainConsole(stderr=True)
     if not out.is_terminal:
         yield _lines(title, total, unit, done)
         return

@@ -24,12 +24,10 @@ class UploadConfig:
     """URL below which the folder goes under its own name."""
 
 
-def main(config: UploadConfig) -> int:
-    """Upload and say in one line where the data is; 2 if that cannot be done."""
-    return answer(
-        lambda: f"{upload(config.folder, config.to)} holds the data: searches take it with --data {config.to}"
-    )
+def main(config: UploadConfig) -> str:
+    """Upload; where the data is, in one line."""
+    return f"{upload(config.folder, config.to)} holds the data: searches take it with --data {config.to}"
 
 
 if __name__ == "__main__":
-    sys.exit(main(options_of(UploadConfig)))
+    sys.exit(answer(main, options_of(UploadConfig)))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -66,23 +66,6 @@ def assert_flow_equivariant(
         raise AssertionError(f"equivariance error {error:.3g} for velocity {velocity}, tolerance {tolerance:.3g}")
 
 
-@runtime_checkable
-class FlowEquivariant(Protocol):
-    """A network whose hidden states ride along with a flow."""
-
-    @property
-    def flow(self) -> Flow | None:
-        """The flow and its V, None where the states follow none."""
-
-    @property
-    def is_equivariant(self) -> bool:
-        """Whether the law holds to rounding."""
-
-    @property
-    def hidden_states(self) -> HiddenStates:
-        """h_0, h_1, ... of clips (b, t, c, h, w), each (v, b, c, h, w)."""
-
-
 def law_errors(run: Run, clips: Tensor) -> dict[str, float]:
     """Equivariance errors of the run's network on the first of the ``clips``, by "padding/precision".
 
@@ -103,14 +86,19 @@ def law_errors(run: Run, clips: Tensor) -> dict[str, float]:
     return {f"{padding}/{name}": error for padding, errors in measured.items() for name, error in errors.items()}
 
 
-def flow_of(model: nn.Module) -> Flow | None:
-    """The flow that the network's hidden states follow, None where they follow none."""
-    return model.flow if isinstance(model, FlowEquivariant) else None
+def flow_of(model: Any) -> Flow | None:
+    """The flow that the network's hidden states follow, None where they follow none.
+
+    A network is measured by three of its attributes: ``flow``, ``hidden_states``, as :func:`equivariance_error` wants
+    them, and ``is_equivariant``, whether the law holds to rounding.
+    """
+    is_measured = all(hasattr(model, name) for name in ("flow", "hidden_states", "is_equivariant"))
+    return model.flow if is_measured else None
 
 
-def circular_twin(model: nn.Module, config: ModelConfig) -> nn.Module | None:
+def circular_twin(model: Any, config: ModelConfig) -> nn.Module | None:
     """The exactly equivariant network with the same weights: the network itself, another, or None."""
-    if isinstance(model, FlowEquivariant) and model.is_equivariant:
+    if model.is_equivariant:
         return model
     if getattr(config, "embedding_padding", None) != "zeros":
         return None

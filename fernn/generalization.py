@@ -23,8 +23,8 @@ from fernn.config import DataConfig, Motion
 from fernn.experiment import Split
 from fernn.flows.translation import Velocity, parse_velocities
 from fernn.models.fernn import RecurrentClassifier
-from fernn.train.classification import Logits
 from fernn.train.run import Run, autocast, evaluating, to_unit
+from fernn.train.task import Logits
 
 DRAWN = "drawn"
 """The line of a measurement that holds the V_k; the others are the grid's rows, named after their vy."""

@@ -6,24 +6,23 @@ commit e6f4c84, models/model_{noequ,um,mag,scale}.py.
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from fernn.files.weights import WeightsError, unwrapped, weights_in
+from fernn.files.weights import WeightsError, unwrapped
 from fernn.flows import RotationFlow, TranslationFlow
 from fernn.flows.translation import parse_velocities
 from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels
 from fernn.layers.convolution import CircularConvolution
 from fernn.layers.steerable import SteerableConvolution, kernel_basis
 from fernn.models.cnn3d import CNN3D
-from fernn.models.dynamics.config import DYNAMICS, DynamicsConfig, DynamicsNetwork
+from fernn.models.dynamics.config import DYNAMICS, DynamicsConfig
 from fernn.models.fernn import RecurrentClassifier
 from fernn.models.predictor import SequencePredictor, build_decoder
 
-__all__ = ["from_reference", "published_dynamics", "read_reference"]
+__all__ = ["from_reference", "published_dynamics"]
 
 Weights = Mapping[str, Tensor]
 Velocities = Sequence[Sequence[int]] | Sequence[float] | None
@@ -62,14 +61,6 @@ def from_reference(state_dict: Weights, *, task: str, velocities: Velocities = N
     model = READERS[task](weights, velocities)
     is_double = next((w.dtype for w in weights.values() if w.is_floating_point()), None) == torch.float64
     return _loaded(model.double() if is_double else model, weights)
-
-
-def read_reference(path: str) -> dict[str, Tensor]:
-    """The state dict in a file that was saved with ``torch.save`` or as safetensors: tensors only, never code.
-
-    Raises ValueError with one line for any other file, OSError for one that cannot be opened.
-    """
-    return weights_in(Path(path), is_published).weights
 
 
 def is_published(names: Collection[str]) -> bool:
@@ -193,17 +184,6 @@ READERS: Mapping[str, Callable[[Weights, Any], nn.Module]] = {
 }  # fmt: skip
 
 
-class PublishedStep(nn.Module):
-    """One step of a network: the field (b, 2, h, w) that follows the frames (b, input_length, 2, h, w)."""
-
-    def __init__(self, network: DynamicsNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, frames: Tensor) -> Tensor:
-        return self.network(frames, horizon=1)[:, 0]
-
-
 def published_dynamics(name: str, weights: Sequence[Tensor], *, kernel_size: int, input_length: int) -> nn.Module:
     """The network, which maps frames (b, input_length, 2, h, w) to the field (b, 2, h, w) that follows, in eval mode.
 
@@ -215,7 +195,7 @@ def published_dynamics(name: str, weights: Sequence[Tensor], *, kernel_size: int
     if name not in PUBLISHED:
         raise ValueError(f"name must be one of {', '.join(PUBLISHED)}, got {name!r}")
     config = PUBLISHED[name].override({"kernel_size": kernel_size, "input_length": input_length})
-    network = config.build()
+    network = config.build().network
     parameters = list(network.named_parameters())
     if len(weights) != len(parameters):
         raise ValueError(f"weights must be the {len(parameters)} parameters of {name}, got {len(weights)}")
@@ -227,7 +207,7 @@ def published_dynamics(name: str, weights: Sequence[Tensor], *, kernel_size: int
                 f"weights of {name}: {place} must have shape {tuple(parameter.shape)}, got {tuple(own.shape)}"
             )
         parameter.data = own.clone()
-    return PublishedStep(network).eval()
+    return nn.Sequential(nn.Flatten(1, 2), network).eval()
 
 
 def _in_our_layout(config: DynamicsConfig, weight: Tensor, is_head: bool) -> Tensor:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
 
 import numpy as np
 
@@ -13,17 +12,7 @@ def seed_of(*names: str | int) -> int:
     ``seed_of("clip-start", seed, epoch, clip_id)`` is the same number on every machine, in every
     process and in every order of calls.
     """
-    return _seed(json.dumps(names))
-
-
-def seeds_of(*names: str | int, each: Iterable[str]) -> list[int]:
-    """``seed_of(*names, last)`` for each last name, at half the time."""
-    start = json.dumps(names)[:-1]
-    return [_seed(f"{start}, {json.dumps(last)}]") for last in each]
-
-
-def _seed(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+    return int.from_bytes(hashlib.sha256(json.dumps(names).encode()).digest()[:8], "big") >> 1
 
 
 def generator(*names: str | int) -> np.random.Generator:

@@ -8,8 +8,8 @@ import pytest
 import ray
 import torch
 
-from data.kth.demo import render
-from data.kth.prepare import prepare
+from data.kth.demo import DemoConfig, render
+from data.kth.prepare import PrepareConfig, prepare
 
 HERE = Path(__file__).parent
 
@@ -46,8 +46,8 @@ def two_cpus():
 def prepared(tmp_path_factory):
     """A data folder of 8x8 clips of 22 rendered persons, one range each."""
     folder = tmp_path_factory.mktemp("kth")
-    render(folder / "videos", persons=22, ranges=1, frames=33)
-    prepare(folder, videos=folder / "videos", size=8)
+    render(DemoConfig(folder / "videos", persons=22, ranges=1, frames=33))
+    prepare(PrepareConfig(folder, folder / "videos", size=8))
     return folder
 
 

@@ -18,7 +18,7 @@ try:
     import tyro
     from rich.console import Console
 
-    from data.terminal import console, options_of
+    from data.terminal import PlainConsole, options_of
     from tune.commands import installation
     from tune.commands.checks import Check, Result, Verdict, result_of, warning
     from tune.core.console import masked, print_document
@@ -56,11 +56,11 @@ NEXT = "python tune/kth_search.py --plan: what the paper's grid would take here"
 def main() -> int:
     """Run all checks; 0 where nothing is broken, 1 where something is, 2 for a wrong option."""
     options = options_of(Options, description=__doc__)
-    out = console(quiet=options.json, soft_wrap=True, highlight=False)
+    out = PlainConsole(quiet=options.json, soft_wrap=True, highlight=False)
     try:
         check_storage_name(options.storage)
     except ValueError as error:
-        console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        PlainConsole(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
         return 2
     done: list[Result] = []
     for check in checks(options, done):

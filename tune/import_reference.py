@@ -18,7 +18,7 @@ from data.registry import data_set
 from data.stream import Corpus
 from data.terminal import options_of
 from fernn.experiment import Experiment
-from fernn.files.checkpoint import pack
+from fernn.files.checkpoint import Tensors, pack
 from fernn.train.run import Run, available_device, to_unit
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.cell_folder import BEST, CellFolder
@@ -28,7 +28,6 @@ from tune.core.folder import Folder
 from tune.core.given_weights import (
     STATUS,
     ImportedCell,
-    Weights,
     check_outputs,
     experiments,
     imported_cells,
@@ -127,7 +126,7 @@ def like_the_study(study: Study, fields: Settings) -> Experiment:
     return Experiment(data=like.data, batch_size=like.batch_size, precision=like.precision).override(fields)
 
 
-def evaluate_weights(study: Study, imported: ImportedCell, weights: Weights, corpus: Corpus) -> None:
+def evaluate_weights(study: Study, imported: ImportedCell, weights: Tensors, corpus: Corpus) -> None:
     """Evaluate the weights on the validation and test clips, and write them and the result as a cell of the study.
 
     Raises StudyError, and writes nothing, where they do not fit the cell's model.

@@ -31,7 +31,6 @@ from tune.reporting.reproducibility_card import write_card
 from tune.reporting.table import Table, marks, records
 from tune.reporting.tables import report_tables, results_table, video_tables
 
-PAGE = "report.html"
 IDS = re.compile(r'(\bid="|href="#|url\(#)')
 METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
 
@@ -103,7 +102,7 @@ def draw(table: Table, folder: Folder) -> None:
     for drawn in figures:
         folder.write(f"{drawn.name}.png", png(drawn.figure))
         folder.write(f"{drawn.name}.svg", svg(drawn.figure))
-    folder.write(PAGE, page(table, tables, figures).encode())
+    folder.write("report.html", page(table, tables, figures).encode())
 
 
 def page(table: Table, tables: Sequence[ReportTable], figures: Sequence[ReportFigure]) -> str:

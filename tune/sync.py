@@ -10,18 +10,20 @@ version is left as it is. A second run changes nothing.
 import sys
 from dataclasses import dataclass, field, replace
 from functools import partial
+from operator import methodcaller
 
 from data.terminal import options_of, say
+from tune.analysis.results import model_rows
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.console import masked, print_document
 from tune.core.driver import driver_lock
 from tune.core.identity import record_folder
 from tune.core.protocol import find_study
 from tune.core.study import Study
+from tune.measures.registry import measured_results
 from tune.planning.options import Records
 from tune.planning.preflight import check_views, optuna_storage, tracking_uri
 from tune.services.databases import MLFLOW, OPTUNA
-from tune.services.repair import ship_repaired
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,15 @@ def sync(study: Study, records: Records) -> list[str]:
 
     A damaged database is moved aside and replaced. Raises StudyError where another study has these views.
     """
-    from tune.tracking.measures import log_all_results
+    from tune.services.repair import ship_repaired
     from tune.tracking.optuna_mirror import mirror  # MLflow takes seconds to import: not for a refused option
     from tune.tracking.views import MLflowView, lines_of, refresh
 
     def to_mlflow(at: str) -> None:
         view = MLflowView(study, at)
         view.ship(lambda tracker: refresh(tracker, study))
-        view.ship(lambda tracker: log_all_results(tracker, study))
+        for results in measured_results(study, model_rows(study)):
+            view.ship(methodcaller("log_results", results))
 
     tasks = [partial(ship_repaired, MLFLOW, tracking_uri(records), study, to_mlflow)]
     if url := optuna_storage(records):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from data.errors import ArchiveError, DataError
+from data.errors import DataError
 from data.sources.archives import extract_member, opened
 from data.sources.arrays import OBJECTS, mapped_array
 from fernn.files.kinds import (
@@ -91,7 +91,7 @@ def _unpacked(path: Path, scratch: Path, depth: int) -> tuple[Any, int]:
         with opened(path) as zipped:
             for member, file in zip(members, files, strict=True):
                 extract_member(zipped, member, file)
-    except ArchiveError as error:
+    except DataError as error:
         raise UnreadableError(f"it cannot be read ({error.__cause__}): get it again") from error
     if len(files) == 1:
         return _read(files[0], scratch, depth + 1)

@@ -139,21 +139,17 @@ def _path(files: Path | str | None) -> Path:
     return path
 
 
-def main(config: PrepareConfig) -> int:
-    """Prepare and say in one line what there is; 2 if the data cannot be used."""
-
-    def prepared() -> str:
-        _require_used(config)
-        if config.files is None:
-            data = SOLVED.override({name: getattr(config, name) for name in made.DECIDING})
-            folder, manifest = made.folder_of(config.out, data), made.prepare(config.out, data)
-        else:
-            options = {name: getattr(config, name) for name in ("files", "size", "reading", "component_axis")}
-            folder, manifest = folder_of(config.out, config.size), prepare(config.out, **options)
-        frames = sum(manifest.clips["tiles"].values())
-        return f"{folder}: {manifest.dataset}, {manifest.num_clips} squares, {frames} frames"
-
-    return answer(prepared)
+def main(config: PrepareConfig) -> str:
+    """Prepare; what there is, in one line."""
+    _require_used(config)
+    if config.files is None:
+        data = SOLVED.override({name: getattr(config, name) for name in made.DECIDING})
+        folder, manifest = made.folder_of(config.out, data), made.prepare(config.out, data)
+    else:
+        options = {name: getattr(config, name) for name in ("files", "size", "reading", "component_axis")}
+        folder, manifest = folder_of(config.out, config.size), prepare(config.out, **options)
+    frames = sum(manifest.clips["tiles"].values())
+    return f"{folder}: {manifest.dataset}, {manifest.num_clips} squares, {frames} frames"
 
 
 def _require_used(config: PrepareConfig) -> None:
@@ -167,4 +163,4 @@ def _require_used(config: PrepareConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(options_of(PrepareConfig)))
+    sys.exit(answer(main, options_of(PrepareConfig)))

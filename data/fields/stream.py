@@ -5,7 +5,6 @@ The order of a training epoch comes from the stream ("windows", seed, epoch), th
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cached_property, partial
 from itertools import accumulate, pairwise
@@ -19,9 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from data.data_set import SPLITS, DataSet, by_split
 from data.errors import DataError
-from data.fields.schema import SCHEMA, TILES, Tile, breaks_of, read_tiles
+from data.fields.schema import TILES, Tile, breaks_of, read_tiles
 from data.manifest import Manifest
-from data.stream import Rows, Stream, batches
+from data.stream import Corpus, Device, Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import FieldsConfig
 from fernn.experiment import Split
@@ -33,17 +32,6 @@ Window = tuple[str, int]
 LABELS = (*PARAMETERS, "domain")
 
 
-@dataclass(frozen=True)
-class Fields:
-    """All prepared tiles."""
-
-    tiles: Sequence[Tile]
-
-    def stream(self, data: FieldsConfig, batch_size: int, device: torch.device | str = "cpu") -> "FieldStream":
-        """The windows' batches."""
-        return FieldStream(self, data, batch_size)
-
-
 def num_windows(data: FieldsConfig, manifest: Manifest | None, is_demo: bool) -> Mapping[str, int]:
     """How many windows each split has, by the tiles' lengths; without them, the most that the config allows."""
     if manifest is not None:
@@ -53,19 +41,18 @@ def num_windows(data: FieldsConfig, manifest: Manifest | None, is_demo: bool) ->
 
 
 fields_data_set = partial(
-    DataSet, schema=lambda data: SCHEMA, num_clips=num_windows,
-    read=lambda folder, manifest: Fields(read_tiles(folder, manifest)),
-)  # fmt: skip
+    DataSet, num_clips=num_windows, read=lambda folder, manifest: Corpus(read_tiles(folder, manifest), FieldStream)
+)
 """A data set of tiles of velocity fields."""
 
 
 class FieldStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
-    def __init__(self, corpus: Fields, data: FieldsConfig, batch_size: int) -> None:
-        self.corpus, self.data, self.batch_size = corpus, data, batch_size
-        breaks = {tile.name: tile.breaks for tile in corpus.tiles if tile.breaks}
-        self.windows = windows({tile.name: len(tile.frames) for tile in corpus.tiles}, data, breaks)
+    def __init__(self, tiles: Sequence[Tile], data: FieldsConfig, batch_size: int, device: Device = "cpu") -> None:
+        super().__init__(tiles, data, batch_size, device)
+        breaks = {tile.name: tile.breaks for tile in tiles if tile.breaks}
+        self.windows = windows({tile.name: len(tile.frames) for tile in tiles}, data, breaks)
         for split in SPLITS:
             if not self.windows[split]:
                 gaps = " without a gap" if breaks else ""
@@ -101,7 +88,7 @@ class FieldStream(Stream):
     def moments(self) -> tuple[float, float]:
         """Mean and deviation over both components of all frames of the training period, as published of all frames."""
         share = 1.0 if self.data.protocol == "published" else self.data.shares[0]
-        tiles = [tile for tile in self.corpus.tiles if not is_held_out(tile.name, self.data)]
+        tiles = [tile for tile in self.content if not is_held_out(tile.name, self.data)]
         seen = [tile.frames[: round(len(tile.frames) * share)] for tile in tiles]
         count = sum(frames.size for frames in seen)
         mean = sum(float(frames.sum(dtype=np.float64)) for frames in seen) / count
@@ -114,7 +101,7 @@ class FieldStream(Stream):
         return 1.0 if self.data.standardised else self.moments[1]
 
     def _batches(self, chosen: Sequence[Window], labels: NDArray[np.float32] | None = None) -> Iterator[Batch]:
-        places = {tile.name: place for place, tile in enumerate(self.corpus.tiles)}
+        places = {tile.name: place for place, tile in enumerate(self.content)}
         columns: dict[str, Any] = {
             "tile": np.array([places[name] for name, _ in chosen]), "start": np.array([start for _, start in chosen]),
         }  # fmt: skip
@@ -124,7 +111,7 @@ class FieldStream(Stream):
 
     def _cut(self, rows: Rows) -> Batch:
         """The clips (b, t, 2, h, w) of the windows that rows name."""
-        named = [(self.corpus.tiles[tile], start) for tile, start in zip(rows["tile"], rows["start"], strict=True)]
+        named = [(self.content[tile], start) for tile, start in zip(rows["tile"], rows["start"], strict=True)]
         frames = np.stack([tile.frames[start : start + self.data.num_frames] for tile, start in named])
         mean, deviation = self.moments if self.data.standardised else (0.0, 1.0)
         clips = torch.from_numpy(frames).sub_(mean).div_(deviation)

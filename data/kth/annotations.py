@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.errors import AnnotationError, require
+from data.errors import DataError, require
 from data.files import instead_of_data
 from fernn.config import KTHConfig
 
@@ -83,12 +83,12 @@ class Video:
 def read_annotation(path: Path) -> tuple[Video, ...]:
     """The videos that the file at ``path`` names, in its order."""
     if reason := instead_of_data(path):
-        raise AnnotationError(f"{path} {reason}")
+        raise DataError(f"{path} {reason}")
     return parse_annotation(_decoded(path), source=str(path))
 
 
 def parse_annotation(text: str, *, source: str = ANNOTATION) -> tuple[Video, ...]:
-    """The videos named in ``text``; raises :class:`AnnotationError` naming line, text and rule."""
+    """The videos named in ``text``; raises :class:`DataError` naming line, text and rule."""
     videos: dict[str, Video] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         words = re.split("[#%]|//", line.translate(_PLAIN))[0].strip()
@@ -98,10 +98,10 @@ def parse_annotation(text: str, *, source: str = ANNOTATION) -> tuple[Video, ...
             video = _parse_line(words)
             require(video.name not in videos, "a video must be named once")
         except ValueError as error:
-            raise AnnotationError(f"{source}, line {number}, {line.strip()!r}: {error}") from error
+            raise DataError(f"{source}, line {number}, {line.strip()!r}: {error}") from error
         videos[video.name] = video
     if not videos:
-        raise AnnotationError(f"{source}: the annotation names no video")
+        raise DataError(f"{source}: the annotation names no video")
     return tuple(videos.values())
 
 
@@ -143,7 +143,7 @@ def _decoded(path: Path) -> str:
             continue
         if "\0" not in text:
             return text
-    raise AnnotationError(f"{path}: the annotation must be plain text, it holds bytes of another kind")
+    raise DataError(f"{path}: the annotation must be plain text, it holds bytes of another kind")
 
 
 def _is_remark(words: str, before_all: bool) -> bool:

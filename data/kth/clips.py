@@ -42,7 +42,10 @@ class Cut:
             if part.num_frames < MIN_FRAMES:
                 self.short.append(part.id)
             elif (last := self._last(part, len(frames))) is not None:
-                yield _row(video, part, last, frames)
+                clip = np.ascontiguousarray(frames[part.first : last + 2])
+                facts = {name: getattr(video, name) for name in ("person", "action", "label", "scenario")}
+                place = {"id": part.id, "first": part.first, "last": last, "num_frames": len(frames)}
+                yield {**facts, **place, "frames": clip, "sha256": fingerprint(clip)}
 
     def _last(self, part: Range, num_frames: int) -> int | None:
         """The last frame of ``part`` that the video has, or None if too few are left."""
@@ -79,13 +82,6 @@ def decoded(
         for video, row in zip(videos, rows.iter_rows(), strict=True):
             yield video, None if row["error"] else row["frames"], row["error"]
             advance(1)
-
-
-def _row(video: Video, part: Range, last: int, frames: Frames) -> ClipRow:
-    clip = np.ascontiguousarray(frames[part.first : last + 2])
-    facts = {name: getattr(video, name) for name in ("person", "action", "label", "scenario")}
-    place = {"id": part.id, "first": part.first, "last": last, "num_frames": len(frames)}
-    return {**facts, **place, "frames": clip, "sha256": fingerprint(clip)}
 
 
 def _decode_row(row: dict[str, Any], size: int) -> dict[str, Any]:

@@ -34,16 +34,12 @@ class DemoConfig:
 
     out: Path
     """Folder for the videos; made if it is missing."""
-
     persons: int = 25
     """Persons, from 01 on, at most 25."""
-
     scenarios: int = 1
     """Scenarios, from d1 on: outdoors, scale variation, other clothes, indoors."""
-
     ranges: int = 4
     """Annotated ranges in a video."""
-
     frames: int = 40
     """Frames in a range, at least 32."""
 
@@ -60,17 +56,14 @@ class DemoConfig:
         return tuple(video_of(f"person{p:02}_{action}_d{s}", parts) for p, action, s in numbers)
 
 
-def render(
-    out: Path | str, *, persons: int = 25, scenarios: int = 1, ranges: int = 4, frames: int = 40
-) -> tuple[Video, ...]:
+def render(config: DemoConfig) -> tuple[Video, ...]:
     """Render the videos into ``out`` and return their annotation, which is written last.
 
     A folder that was finished with equal arguments is left as it is; one that holds other videos is
     refused.
     """
-    numbers = {"persons": persons, "scenarios": scenarios, "ranges": ranges, "frames": frames}
-    out = full_path(out)
-    videos = DemoConfig(out, **numbers).videos()
+    out, videos = full_path(config.out), config.videos()
+    numbers = {name: value for name, value in vars(config).items() if name != "out"}
     facts = {"dataset": f"{DATASET}-demo", "renderer": RENDERER, **numbers}
     with alone_in(out):
         paths = {out / video.file_name: video for video in videos}
@@ -88,9 +81,9 @@ def frames_of(video: Video) -> Iterator[Image]:
         facing = -facing
 
 
-def main(config: DemoConfig) -> int:
-    """Render and say in one line what there is; 2 if it cannot be done."""
-    return answer(lambda: f"{config.out}: {len(render(**vars(config)))} rendered videos")
+def main(config: DemoConfig) -> str:
+    """Render; what there is, in one line."""
+    return f"{config.out}: {len(render(config))} rendered videos"
 
 
 def _frames_of_range(action: str, part: Range, body: Body, scene: Scene, facing: int) -> Iterator[Image]:
@@ -119,4 +112,4 @@ def _path(action: str, phase: Array, zoom: Array, facing: int, rng: np.random.Ge
 
 
 if __name__ == "__main__":
-    sys.exit(main(options_of(DemoConfig)))
+    sys.exit(answer(main, options_of(DemoConfig)))

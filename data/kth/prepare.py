@@ -6,18 +6,17 @@ made from the same videos is verified and left as it is.
 """
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import DataError
 from data.files import full_path, names_and_bytes, sha256_of
-from data.kth.annotations import ACTIONS, MIN_FRAMES, Video, read_annotation
+from data.kth.annotations import ACTIONS, MIN_FRAMES, read_annotation
 from data.kth.clips import Cut, decoded
 from data.kth.decode import GREY
 from data.kth.schema import HASHED, SCHEMA, count_by_split
 from data.kth.source import DATASET, OFFICIAL, Source, from_folder, from_server
-from data.manifest import Manifest, Remark
+from data.manifest import Manifest
 from data.preparing.folders import alone_in, dataset_of, ready_in, versions_of, write_folder
 from data.preparing.frames import content_hash, write_clips
 from data.terminal import answer, options_of
@@ -25,7 +24,6 @@ from data.terminal import answer, options_of
 ROWS_PER_FILE = 256
 ENCODING = {"frames.data.list.element": "BYTE_STREAM_SPLIT"}
 """Parquet has no 8-bit integers; with the bytes split, the three empty ones of every pixel cost nothing."""
-LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "ray")
 MOST_NAMED = 3
 """How many of the entries that are skipped or cut the last line names; the manifest names all."""
 
@@ -36,38 +34,27 @@ class PrepareConfig:
 
     out: Path
     """Folder for the prepared clips; every size gets a folder of its own in it."""
-
     videos: Path | None = None
     """Folder with the AVI files and 00sequences.txt; without it they are downloaded."""
-
     size: int = 32
     """Height and width of the frames, in pixels."""
-
     url: str = OFFICIAL
     """Address of 00sequences.txt and the six archives: the official server or a mirror."""
-
     raw: Path | None = None
     """Folder for what is downloaded and extracted; by default raw/ in the output folder."""
 
 
-def prepare(
-    out: Path | str,
-    *,
-    videos: Path | str | None = None,
-    size: int = 32,
-    url: str = OFFICIAL,
-    raw: Path | str | None = None,
-) -> Manifest:
+def prepare(config: PrepareConfig) -> Manifest:
     """The manifest of the clips in ``folder_of(out, size)``, which are built unless they are there.
 
     Raises :class:`DataError` with one clear line if that cannot be done; then nothing half-written is
     left. A second process that asks for the same ``out`` waits for the first.
     """
-    if size < 1:
-        raise DataError(f"size must be 1 or more pixels, got {size}")
-    out, url = full_path(out), url.rstrip("/") + "/"
-    raw = full_path(raw) if raw else out / "raw"
-    folder, videos = folder_of(out, size), full_path(videos) if videos else None
+    if config.size < 1:
+        raise DataError(f"size must be 1 or more pixels, got {config.size}")
+    out, url = full_path(config.out), config.url.rstrip("/") + "/"
+    raw, videos = (full_path(path) if path else None for path in (config.raw, config.videos))
+    folder, raw = folder_of(out, config.size), raw or out / "raw"
     with alone_in(out):
         ready = ready_in(folder, dataset_of(DATASET, videos))
         if ready and videos is None and ready.origin == url and not ready.partial:
@@ -76,7 +63,7 @@ def prepare(
         fingerprint = names_and_bytes([source.dataset, *source.videos], [source.annotation, *source.videos.values()])
         if ready and ready.source_sha256 == fingerprint:
             return ready
-        return write_folder(folder, lambda temporary: _fill(temporary, source, size, fingerprint))
+        return write_folder(folder, lambda temporary: _fill(temporary, source, config.size, fingerprint))
 
 
 def folder_of(out: Path | str, size: int) -> Path:
@@ -84,18 +71,14 @@ def folder_of(out: Path | str, size: int) -> Path:
     return full_path(out) / f"{size}px"
 
 
-def main(config: PrepareConfig) -> int:
-    """Prepare and say in one line what there is; 2 if the data cannot be used."""
-    return answer(lambda: _summary(prepare(**vars(config)), folder_of(config.out, config.size)))
-
-
 def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest:
     annotated = [video for video in read_annotation(source.annotation) if video.ranges]
     videos = [video for video in annotated if video.name in source.videos]
     if not videos:
-        named = f"{len(annotated)} videos that {source.annotation} names"
-        raise DataError(f"none of the {named} is there{_instead(source)}")
-    cut = Cut(skipped=_encoded_again(annotated, source))
+        others = [f"{remark.name} {remark.reason}" for remark in source.encoded_again.values()]
+        instead = others[0] if others else f"give the folder with {ACTIONS[0]}.zip and the other five unpacked"
+        raise DataError(f"none of the {len(annotated)} videos that {source.annotation} names is there: {instead}")
+    cut = Cut([source.encoded_again[video.name] for video in annotated if video.name in source.encoded_again])
     frames = decoded(videos, source.videos, size)
     clips = (clip for video, images, error in frames for clip in cut.clips(video, images, error))
     files, rows = write_clips(folder, SCHEMA, clips, ROWS_PER_FILE, column_encoding=ENCODING)
@@ -112,7 +95,7 @@ def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest
         skipped=tuple(cut.skipped),
         clips=count_by_split(row["person"] for row in rows),
         files=tuple(files),
-        versions=versions_of(LIBRARIES),
+        versions=versions_of(("av", "numpy", "opencv-python-headless", "pyarrow", "ray")),
         hash=content_hash(f"{source.dataset} {size}", rows, HASHED),
         details={
             "grey": GREY,
@@ -126,21 +109,9 @@ def _fill(folder: Path, source: Source, size: int, fingerprint: str) -> Manifest
     )
 
 
-def _encoded_again(annotated: Sequence[Video], source: Source) -> list[Remark]:
-    """Which videos are there in a form that is not taken, and why."""
-    reason = "is there as {}, encoded again: only KTH's own AVI files are taken"
-    names = [video.name for video in annotated if video.name in source.encoded_again]
-    return [Remark(name, reason.format(source.encoded_again[name].name)) for name in names]
-
-
-def _instead(source: Source) -> str:
-    """What is there instead of KTH's videos, as the end of a sentence."""
-    if others := list(source.encoded_again.values()):
-        return f", but {others[0].name}{' and others' if others[1:] else ''}, encoded again: bring KTH's own AVI files"
-    return f": give the folder with {ACTIONS[0]}.zip and the other five unpacked"
-
-
-def _summary(manifest: Manifest, folder: Path) -> str:
+def main(config: PrepareConfig) -> str:
+    """Prepare; what there is, in one line."""
+    manifest, folder = prepare(config), folder_of(config.out, config.size)
     videos = f"{manifest.details['num_videos']} of {manifest.details['num_videos_annotated']} videos"
     text = f"{folder}: {manifest.dataset}, {manifest.num_clips} clips of {videos}"
     if manifest.partial:
@@ -153,4 +124,4 @@ def _summary(manifest: Manifest, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(options_of(PrepareConfig)))
+    sys.exit(answer(main, options_of(PrepareConfig)))

@@ -7,9 +7,10 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from data.errors import ArchiveError, DataError
+from data.errors import DataError
 from data.files import files_below, locked, sha256_of
 from data.kth.annotations import ACTIONS, ANNOTATION, LIKE, NAME, plain_name
+from data.manifest import Remark
 from data.preparing.folders import dataset_of
 from data.sources.archives import extract_member, opened
 from data.sources.download import download
@@ -36,7 +37,7 @@ class Source:
     videos: dict[str, Path]
     dataset: str = DATASET
     archives: dict[str, str] = field(default_factory=dict)
-    encoded_again: dict[str, Path] = field(default_factory=dict)
+    encoded_again: dict[str, Remark] = field(default_factory=dict)
     """Videos that are there as .mp4 or the like alone, by name: other pixels than KTH's, so that they are not taken."""
 
 
@@ -46,8 +47,9 @@ def from_folder(folder: Path, *, url: str, raw: Path) -> Source:
         raise DataError(f"videos must be a folder that exists, got {folder}")
     annotation = _annotation_below(folder) or download(url + ANNOTATION, raw / ANNOTATION, way_out=WAY_OUT)
     videos, others = _videos_below(folder, (".avi",)), _videos_below(folder, OTHER_ENDINGS)
-    others = {name: path for name, path in others.items() if name not in videos}
-    return Source(ON_DISK, annotation, videos, dataset_of(DATASET, folder), encoded_again=others)
+    reason = "is there as {}, encoded again: only KTH's own AVI files are taken"
+    again = {name: Remark(name, reason.format(path.name)) for name, path in others.items() if name not in videos}
+    return Source(ON_DISK, annotation, videos, dataset_of(DATASET, folder), encoded_again=again)
 
 
 def from_server(url: str, *, raw: Path) -> Source:
@@ -89,7 +91,7 @@ def _videos_below(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
 def extract(archive: Path, folder: Path) -> None:
     """Extract the videos in ``archive`` into ``folder``; those already there with equal bytes stay.
 
-    Members with other names are left alone. Raises :class:`ArchiveError` for a damaged archive and for
+    Members with other names are left alone. Raises :class:`DataError` for a damaged archive and for
     one with a member that would leave the folder, is a link or is too large: then nothing of it is used.
     """
     with locked(folder / ".lock"), opened(archive) as zipped:
@@ -104,14 +106,14 @@ def _videos_in(archive: Path, zipped: zipfile.ZipFile) -> dict[str, zipfile.ZipI
             continue
         path = PurePosixPath(member.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
-            raise ArchiveError(f"{archive}: a member must stay inside the folder, got {member.filename!r}")
+            raise DataError(f"{archive}: a member must stay inside the folder, got {member.filename!r}")
         if stat.S_ISLNK(member.external_attr >> 16):
-            raise ArchiveError(f"{archive}: a member must not be a link, got {member.filename!r}")
+            raise DataError(f"{archive}: a member must not be a link, got {member.filename!r}")
         if not path.name.endswith("_uncomp.avi") or not NAME.fullmatch(path.name.removesuffix("_uncomp.avi")):
             continue
         if member.file_size > MAX_VIDEO_BYTES:
             size = f"{member.filename!r} of {member.file_size}"
-            raise ArchiveError(f"{archive}: a video must have at most {MAX_VIDEO_BYTES} bytes, got {size}")
+            raise DataError(f"{archive}: a video must have at most {MAX_VIDEO_BYTES} bytes, got {size}")
         if videos.setdefault(path.name, member) is not member:
-            raise ArchiveError(f"{archive}: a video must be in it once, and one is there again")
+            raise DataError(f"{archive}: a video must be in it once, and one is there again")
     return videos

@@ -22,14 +22,12 @@ from data.kth.schema import split_of
 from data.manifest import Manifest
 from data.preparing.frames import frames_of
 from data.preparing.parquet import read_table
-from data.stream import Rows, Stream, batches
+from data.stream import Device, Integers, Rows, Stream, batches
 from fernn.batch import Batch
-from fernn.config import KTHConfig, KTHVideoConfig
 from fernn.experiment import Split
 from fernn.flows.translation import source_pixels
-from fernn.seeding import generator, seeds_of
+from fernn.seeding import generator, seed_of
 
-Integers = NDArray[np.int64]
 MOST_ON_DEVICE = 2**30
 """Bytes of frames that a trial copies to its GPU (all of KTH at 32x32 has 0.3 GB); of more, batches are copied."""
 
@@ -47,12 +45,8 @@ class Footage:
     num_annotated: Integers
     """Frames inside the annotated range; ``num_frames`` may be one more (see data/kth/schema.py)."""
 
-    def stream(self, data: KTHConfig, batch_size: int, device: torch.device | str = "cpu") -> "ClipStream":
-        """The clips' batches, made on the device; raises DataError where a split has none that is long enough."""
-        return ClipStream(self, data, batch_size, device)
-
     def rows(self, clips: Integers, firsts: Integers, velocities: Integers, flips: Integers) -> pa.Table:
-        """What :class:`GatherClips` reads: one row for each of the clips, from its frame ``firsts`` on."""
+        """What ``_gather`` reads: one row for each of the clips, from its frame ``firsts`` on."""
         labels, starts, (vy, vx) = self.labels[clips], self.offsets[clips] + firsts, velocities.T
         return pa.table({"clip": clips, "label": labels, "start": starts, "vy": vy, "vx": vx, "flip": flips})
 
@@ -96,18 +90,21 @@ class SplitClips:
 class ClipStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
-    def __init__(self, footage: Footage, data: Any, batch_size: int, device: torch.device | str = "cpu") -> None:
-        self.footage, self.data, self.batch_size = footage, data, batch_size
+    def __init__(self, footage: Footage, data: Any, batch_size: int, device: Device = "cpu") -> None:
+        super().__init__(footage, data, batch_size, device)
         self._splits = {split: self._clips_of(split) for split in SPLITS}
-        self._gather = GatherClips(footage, data, device)
+        with warnings.catch_warnings():  # they may lie in memory that cannot be written, and are only read
+            warnings.simplefilter("ignore", UserWarning)
+            frames = torch.from_numpy(footage.frames)
+        self._frames = frames.to(device if footage.frames.nbytes <= MOST_ON_DEVICE else "cpu")
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """Training clips in the order of (seed, epoch), starts and mirrors from (seed, epoch, clip id)."""
         clips = self._splits["train"]
-        draws = np.array(seeds_of("clip-start", seed, epoch, each=clips.names))
-        flips = (np.array(seeds_of("flip", seed, epoch, each=clips.names)) & 1) * int(self.data.flip)
+        draws = np.array([seed_of("clip-start", seed, epoch, name) for name in clips.names])
+        flips = (np.array([seed_of("flip", seed, epoch, name) for name in clips.names]) & 1) * int(self.data.flip)
         order = generator("order", seed, epoch).permutation(len(clips))
-        rows = self.footage.rows(clips.ranges, clips.firsts + draws % clips.num_starts, clips.velocities, flips)
+        rows = self.content.rows(clips.ranges, clips.firsts + draws % clips.num_starts, clips.velocities, flips)
         return batches(rows.take(order), self.batch_size, self._gather)
 
     def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
@@ -118,12 +115,12 @@ class ClipStream(Stream):
         """
         clips = self._moving(split, velocities)
         middle = clips.firsts + (clips.num_starts - 1) // 2
-        rows = self.footage.rows(clips.ranges, middle, clips.velocities, np.zeros_like(middle))
+        rows = self.content.rows(clips.ranges, middle, clips.velocities, np.zeros_like(middle))
         return batches(rows, self.batch_size, self._gather)
 
     def velocities(self, split: Split, velocity_range: int) -> Integers:
         """The (vy, vx) that the split's clips would have if the data's velocity range were this one: (n, 2)."""
-        return clip_velocities(self._splits[split].names, replace(self.data, velocity_range=velocity_range), split)
+        return clip_velocities(self._splits[split].names, self.data.moving(velocity_range), split)
 
     def num_clips(self, split: Split) -> int:
         """How many clips the split has."""
@@ -131,7 +128,7 @@ class ClipStream(Stream):
 
     def facts(self, ids: list[str]) -> dict[str, list[int]]:
         """The persons seen in the clips named by ``ids``."""
-        persons = dict(zip(self.footage.ids, self.footage.persons.tolist(), strict=True))
+        persons = dict(zip(self.content.ids, self.content.persons.tolist(), strict=True))
         return {"person": [persons[name.partition("+")[0]] for name in ids]}
 
     def _moving(self, split: Split, velocities: ArrayLike | None) -> SplitClips:
@@ -141,10 +138,16 @@ class ClipStream(Stream):
 
     def _clips_of(self, split: Split) -> SplitClips:
         """The split's ranges that are long enough, as the protocol reads the annotation."""
-        footage, data, published = self.footage, self.data, self.data.protocol == "published"
+        footage, data, published = self.content, self.data, self.data.protocol == "published"
         usable = footage.num_frames - 1 if published else np.minimum(footage.num_frames, footage.num_annotated)
-        in_split = np.array([split_of(int(person), data.split) == split for person in footage.persons])
-        ranges = np.flatnonzero(in_split & (usable >= data.span))
+        ranges = np.flatnonzero(usable >= data.span)
+        in_split = np.ones_like(usable, dtype=bool)
+        if data.split == "random":
+            ranges = random_part(ranges, data.split_seed, split)
+            in_split[:] = len(ranges) > 0
+        else:
+            in_split = np.array([split_of(int(person), data.split) == split for person in footage.persons])
+            ranges = ranges[in_split[ranges]]
         if not in_split.any():
             raise DataError(f"the {split} split has no clips: the data must hold videos of its persons")
         if not len(ranges):
@@ -152,7 +155,36 @@ class ClipStream(Stream):
             raise DataError(f"a clip needs {data.span} frames, the longest range of the {split} split has {longest}")
         names = np.array(footage.ids, dtype=object)[ranges]
         firsts = np.full_like(ranges, published)  # the published code takes the 1-based annotation for 0-based
-        return SplitClips(names, ranges, firsts, usable[ranges] - data.span + 1, clip_velocities(names, data, split))
+        return SplitClips(
+            names, ranges, firsts, usable[ranges] - data.span + 1, clip_velocities(names, data.in_split(split), split)
+        )
+
+    def _gather(self, rows: Rows) -> Batch:
+        """The frames that rows of clip, label, start, vy, vx and flip name, set in motion, then mirrored."""
+        names = ("start", "vy", "vx", "flip")
+        start, vy, vx, flip = (torch.from_numpy(rows[name].copy()).to(self._frames.device) for name in names)
+        clips = self._moved(start, torch.stack([vy, vx], dim=1), flip == 1)
+        ids = [self.content.ids[clip] for clip in rows["clip"]]
+        return Batch(clips[:, :, None], torch.from_numpy(rows["label"].copy()), ids)
+
+    def _moved(self, start: Tensor, velocities: Tensor, mirrored: Tensor) -> Tensor:
+        """Clips (b, t, h, w) by one look-up: every pixel's place among all pixels."""
+        height, width = self._frames.shape[1:]
+        lines, columns = source_pixels(velocities, self.data.num_frames, height, width)
+        columns = torch.where(mirrored[:, None, None], columns.flip(-1), columns)
+        steps = self.data.frame_step * torch.arange(self.data.num_frames, device=start.device)
+        lines = ((start[:, None] + steps)[..., None] * height + lines) * width
+        small = torch.int32 if self._frames.numel() <= torch.iinfo(torch.int32).max else torch.int64
+        places = lines.to(small)[..., None] + columns.to(small)[..., None, :]
+        return self._frames.view(-1).index_select(0, places.view(-1)).view(places.shape)
+
+
+def random_part(ranges: Integers, seed: int, split: Split) -> Integers:
+    """A part of the published code's random split: 70 % of the ranges train, 15 % validate, the others test."""
+    shuffled = ranges.copy()
+    np.random.RandomState(seed).shuffle(shuffled)
+    cuts = int(0.7 * len(ranges)), int(0.7 * len(ranges)) + int(0.15 * len(ranges))
+    return dict(zip(SPLITS, np.split(shuffled, cuts), strict=True))[split]
 
 
 def clip_velocities(names: Sequence[str] | NDArray[np.object_], data: Any, split: Split) -> Integers:
@@ -169,34 +201,3 @@ def clip_velocities(names: Sequence[str] | NDArray[np.object_], data: Any, split
         return np.zeros((len(names), 2), np.int64)
     drawn = [generator("velocity", split, name).integers(-high, high + 1, size=2) for name in names]
     return np.array(drawn, dtype=np.int64)
-
-
-class GatherClips:
-    """Turns rows of an epoch into a batch on the device: the frames that they name, set in motion, then mirrored."""
-
-    def __init__(self, footage: Footage, data: KTHConfig | KTHVideoConfig, device: torch.device | str) -> None:
-        self.ids, self.data = footage.ids, data
-        with warnings.catch_warnings():  # they may lie in memory that cannot be written, and are only read
-            warnings.simplefilter("ignore", UserWarning)
-            frames = torch.from_numpy(footage.frames)
-        self.frames = frames.to(device if footage.frames.nbytes <= MOST_ON_DEVICE else "cpu")
-
-    def __call__(self, rows: Rows) -> Batch:
-        """Rows hold clip, label, start, vy, vx and flip."""
-        names = ("start", "vy", "vx", "flip")
-        start, vy, vx, flip = (torch.from_numpy(rows[name].copy()).to(self.frames.device) for name in names)
-        clips = self._moved(start, torch.stack([vy, vx], dim=1), flip == 1)
-        return Batch(
-            clips[:, :, None], torch.from_numpy(rows["label"].copy()), [self.ids[clip] for clip in rows["clip"]]
-        )
-
-    def _moved(self, start: Tensor, velocities: Tensor, mirrored: Tensor) -> Tensor:
-        """Clips (b, t, h, w) by one look-up: every pixel's place among all pixels."""
-        height, width = self.frames.shape[1:]
-        lines, columns = source_pixels(velocities, self.data.num_frames, height, width)
-        columns = torch.where(mirrored[:, None, None], columns.flip(-1), columns)
-        steps = self.data.frame_step * torch.arange(self.data.num_frames, device=start.device)
-        lines = ((start[:, None] + steps)[..., None] * height + lines) * width
-        small = torch.int32 if self.frames.numel() <= torch.iinfo(torch.int32).max else torch.int64
-        places = lines.to(small)[..., None] + columns.to(small)[..., None, :]
-        return self.frames.view(-1).index_select(0, places.view(-1)).view(places.shape)

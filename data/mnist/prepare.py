@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import DataError, DownloadError
-from data.files import full_path
+from data.files import full_path, sha256_of
 from data.manifest import Manifest
 from data.mnist.schema import stand_in_of, write_digits
 from data.mnist.source import read_source
@@ -46,7 +46,7 @@ def prepare(out: Path | str, *, files: Path | str | None = None) -> Manifest:
         source = read_source(full_path(files) if files else _downloaded(folder.parent / "raw"))
         if source.stand_in:
             say(f"STAND-IN: {source.home} holds {source.stand_in}; results on it compare with no published ones")
-        digests = source.digests()
+        digests = {path.name: sha256_of(path) for paths in source.files.values() for path in paths}
         details = {"files": digests} | ({"stand_in": source.stand_in} if source.stand_in else {})
         facts = {"dataset": DATASET, "demo": False, "origin": str(source.home), "details": details}
         return write_digits(folder, source.parts, source_sha256=" ".join(digests.values()), **facts)
@@ -67,15 +67,11 @@ def require_same(folder: Path, digits: Manifest, files: Path | str | None) -> No
         )
 
 
-def main(config: PrepareConfig) -> int:
-    """Prepare and say in one line what there is; 2 if the data cannot be used."""
-
-    def prepared() -> str:
-        manifest = prepare(config.out, files=config.files)
-        marked = f"; STAND-IN: {stand_in}" if (stand_in := stand_in_of(manifest)) else ""
-        return f"{folder_of(config.out)}: {manifest.dataset}, {manifest.num_clips} digits{marked}"
-
-    return answer(prepared)
+def main(config: PrepareConfig) -> str:
+    """Prepare; what there is, in one line."""
+    manifest = prepare(config.out, files=config.files)
+    marked = f"; STAND-IN: {stand_in}" if (stand_in := stand_in_of(manifest)) else ""
+    return f"{folder_of(config.out)}: {manifest.dataset}, {manifest.num_clips} digits{marked}"
 
 
 def _downloaded(raw: Path) -> Path:
@@ -89,4 +85,4 @@ def _downloaded(raw: Path) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main(options_of(PrepareConfig)))
+    sys.exit(answer(main, options_of(PrepareConfig)))

@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from data.errors import DataError
 from data.manifest import Manifest
 from data.preparing.folders import versions_of, write_folder
 from data.preparing.parquet import columns, read_table, write_file
@@ -23,7 +22,6 @@ from fernn.experiment import Split
 Pictures = NDArray[np.uint8]
 SCHEMA = columns(part=pa.string(), label=pa.int32(), picture=pa.binary(DIGIT * DIGIT))
 """One row a digit in MNIST's own order: "train" or "test", what it is, grey levels row by row."""
-LIBRARIES = ("numpy", "pyarrow", "torchvision")
 FILE = "digits.parquet"
 VALIDATION_SHARE = 0.1
 """Of the training digits; MNIST's last 6,000."""
@@ -59,7 +57,7 @@ def write_digits(folder: Path, parts: Mapping[str, Part], **facts: Any) -> Manif
     def fill(temporary: Path) -> Manifest:
         file = write_file(temporary / FILE, SCHEMA, [pa.concat_tables(_table(*part) for part in parts.items())])
         clips = {"digits": {name: len(part.labels) for name, part in parts.items()}}
-        versions, content = versions_of(LIBRARIES), content_hash(parts)
+        versions, content = versions_of(("numpy", "pyarrow", "torchvision")), content_hash(parts)
         return Manifest(size=DIGIT, clips=clips, files=(file,), versions=versions, hash=content, **facts)
 
     return write_folder(folder, fill)
@@ -72,12 +70,6 @@ def read_parts(folder: Path, manifest: Manifest) -> dict[str, Part]:
     labels = table["label"].to_numpy().astype(np.int64)
     pictures = np.frombuffer(b"".join(table["picture"].to_pylist()), np.uint8).reshape(-1, DIGIT, DIGIT)
     return {str(name): Part(pictures[names == name], labels[names == name]) for name in dict.fromkeys(names)}
-
-
-def require_enough(parts: Mapping[str, Part]) -> None:
-    """Raise DataError where a split would have no digit."""
-    if min(len(part.labels) for part in parts.values()) < 1 / VALIDATION_SHARE:
-        raise DataError("the data must have 10 digits or more in each part")
 
 
 def part_of(parts: Mapping[str, Part], split: Split) -> Part:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import DataError
-from data.files import files_below, sha256_of
+from data.files import files_below
 from data.mnist.formats import LABELS, PICTURES, WAY_OUT, paired, read_idx, read_npz
 from data.mnist.schema import Part, content_hash, stand_in
 from data.sources.arrays import GreyLevels
@@ -59,10 +59,6 @@ class Source:
     def title(self) -> str:
         """What they are, for people."""
         return self.stand_in or "MNIST"
-
-    def digests(self) -> dict[str, str]:
-        """The SHA-256 of every file by its name."""
-        return {path.name: sha256_of(path) for paths in self.files.values() for path in paths}
 
 
 def read_source(given: Path) -> Source:

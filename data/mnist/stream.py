@@ -21,9 +21,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from data.data_set import by_split
+from data.errors import DataError
 from data.mnist.render import draw_rotating, draw_translating
-from data.mnist.schema import Part, part_of, require_enough
-from data.stream import Rows, Stream, batches
+from data.mnist.schema import VALIDATION_SHARE, Part, part_of
+from data.stream import Device, Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import DigitsConfig, RotatingMNISTConfig
 from fernn.experiment import Split
@@ -34,13 +35,10 @@ PUBLISHED_SEED = 42
 
 @dataclass(frozen=True)
 class Digits:
-    """All prepared digits, by part."""
+    """All prepared digits, by part, and Moving MNIST's standard test clips (n, t, h, w) where those are prepared."""
 
     parts: dict[str, Part]
-
-    def stream(self, data: Any, batch_size: int, device: torch.device | str = "cpu") -> "DigitStream":
-        """The sequences' batches; digits turn on the device, and drift on the CPU."""
-        return DigitStream(self, data, batch_size, device)
+    standard: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,11 +59,14 @@ class Draws:
 
 
 class DigitStream(Stream):
-    """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
+    """The batches of one experiment: digits turn on the device, and drift on the CPU."""
 
-    def __init__(self, corpus: Digits, data: Any, batch_size: int, device: torch.device | str = "cpu") -> None:
-        self.corpus, self.data, self.batch_size, self.device = corpus, data, batch_size, device
-        require_enough(corpus.parts)
+    content: Digits
+
+    def __init__(self, digits: Digits, data: Any, batch_size: int, device: Device = "cpu") -> None:
+        super().__init__(digits, data, batch_size, device)
+        if min(len(part.labels) for part in digits.parts.values()) < 1 / VALIDATION_SHARE:
+            raise DataError("the data must have 10 digits or more in each part")
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """Fresh sequences of training digits for every (seed, epoch)."""
@@ -78,12 +79,12 @@ class DigitStream(Stream):
         """
         if velocities is None:
             return self._batches(split, self._draws(split))
-        still = type(self)(self.corpus, replace(self.data, velocity_range=0), self.batch_size)
+        still = type(self)(self.content, self.data.moving(0), self.batch_size)
         return self._batches(split, still._draws(split).moving(velocities))
 
     def velocities(self, split: Split, velocity_range: int) -> NDArray[Any]:
         """One velocity (n, k) for each of the split's sequences, drawn from V_velocity_range."""
-        data = replace(self.data, velocity_range=velocity_range, num_digits=1)
+        data = replace(self.data.moving(velocity_range), num_digits=1)
         return draw(data, generator("velocities", split), self.num_clips(split), 1).velocities[:, 0]
 
     def num_clips(self, split: Split) -> int:
@@ -93,16 +94,16 @@ class DigitStream(Stream):
     def part(self, split: Split) -> Part:
         """The split's digits."""
         if split != "test" and self.data.protocol == "published":
-            return self.corpus.parts["train"]
-        return part_of(self.corpus.parts, split)
+            return self.content.parts["train"]
+        return part_of(self.content.parts, split)
 
     def _draws(self, split: Split, *names: int) -> Any:
         """What decides the split's sequences, those of a seed and an epoch or, without ``names``, the fixed ones."""
-        count, num_digits = self.num_clips(split), len(self.part(split).labels)
-        if self.data.protocol == "published":
+        data, count, num_digits = self.data.in_split(split), self.num_clips(split), len(self.part(split).labels)
+        if data.protocol == "published":
             seed = seed_of("sequences", split, *names) % 2**32 if names else PUBLISHED_SEED
-            return draw_published(self.data, np.random.RandomState(seed), count, num_digits)
-        return draw(self.data, generator("sequences", split, *names), count, num_digits)
+            return draw_published(data, np.random.RandomState(seed), count, num_digits)
+        return draw(data, generator("sequences", split, *names), count, num_digits)
 
     def _batches(self, split: Split, draws: Any) -> Iterator[Batch]:
         rows = pa.table({"index": np.arange(len(draws.digits))})

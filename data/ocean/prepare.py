@@ -150,16 +150,12 @@ def _inside(path: Path, origin: str) -> str:
     return path.relative_to(origin).as_posix() if path.is_relative_to(origin) and path != Path(origin) else path.name
 
 
-def main(config: PrepareConfig) -> int:
-    """Prepare and say in one line what there is; 2 if the data cannot be used."""
-
-    def prepared() -> str:
-        choice = Choice(config.depth, selection(config.select), config.variables)
-        manifest = prepare(config.out, files=config.files, size=config.size, choice=choice)
-        frames = sum(manifest.clips["tiles"].values())
-        return f"{folder_of(config.out, config.size)}: {manifest.dataset}, {manifest.num_clips} tiles, {frames} frames"
-
-    return answer(prepared)
+def main(config: PrepareConfig) -> str:
+    """Prepare; what there is, in one line."""
+    choice = Choice(config.depth, selection(config.select), config.variables)
+    manifest = prepare(config.out, files=config.files, size=config.size, choice=choice)
+    frames = sum(manifest.clips["tiles"].values())
+    return f"{folder_of(config.out, config.size)}: {manifest.dataset}, {manifest.num_clips} tiles, {frames} frames"
 
 
 def selection(given: Sequence[str]) -> dict[str, str]:
@@ -174,4 +170,4 @@ def selection(given: Sequence[str]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(options_of(PrepareConfig)))
+    sys.exit(answer(main, options_of(PrepareConfig)))

@@ -7,14 +7,15 @@ from data.data_set import DataSet
 from data.manifest import Manifest
 from data.physics101 import demo
 from data.physics101.prepare import PUBLISHED_CLIPS, folder_of, long_enough, prepare
-from data.physics101.schema import SCHEMA, count_by_split
-from data.physics101.stream import read_clips
+from data.physics101.schema import count_by_split
+from data.physics101.stream import SlideStream, read_clips
+from data.stream import Corpus
 from fernn.config import RampConfig
 
 
 def prepare_demo(out: Path, data: RampConfig) -> Manifest:
     """Rendered videos in the folder layout of Physics 101, decoded and cut as the real ones are."""
-    demo.render(out / "videos")
+    demo.render(demo.DemoConfig(out / "videos"))
     return prepare(out, data, out / "videos")
 
 
@@ -31,9 +32,8 @@ PHYSICS101 = DataSet(
     prepare=prepare,
     prepare_demo=prepare_demo,
     folder_of=folder_of,
-    schema=lambda data: SCHEMA,
     num_clips=num_clips,
-    read=read_clips,
+    read=lambda folder, manifest: Corpus(read_clips(folder, manifest), SlideStream),
     download="the archive of Physics 101",
     has_sizes=True,
 )

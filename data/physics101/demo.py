@@ -24,7 +24,6 @@ from fernn.seeding import generator
 
 RENDERER = 1
 """Counts up when equal arguments give other frames than before."""
-OBJECTS, TRIALS = 12, 10
 HEIGHT, WIDTH, NUM_FRAMES = 144, 192, 48
 ANGLE = np.radians(20)
 BASE, TOP = np.array([168.0, 120.0]), np.array([24.0, 120.0 - 144.0 * np.tan(np.radians(20))])
@@ -41,9 +40,9 @@ class DemoConfig:
 
     out: Path
     """Folder for the videos; made if it is missing."""
-    objects: int = OBJECTS
+    objects: int = 12
     """Blocks, each with its own friction, size and color."""
-    trials: int = TRIALS
+    trials: int = 10
     """Videos of each block."""
 
     def __post_init__(self) -> None:
@@ -57,11 +56,10 @@ class DemoConfig:
         return [f"block_{block + 1:02d}/20_01/{trial + 1:02d}" for block, trial in numbers]
 
 
-def render(out: Path | str, *, objects: int = OBJECTS, trials: int = TRIALS) -> list[str]:
+def render(config: DemoConfig) -> list[str]:
     """Render the videos into ``out`` and return their names; a folder that was finished so is left as it is."""
-    out = full_path(out)
-    names = DemoConfig(out, objects, trials).names()
-    facts = {"dataset": f"{DATASET}-demo", "renderer": RENDERER, "objects": objects, "trials": trials}
+    out, names = full_path(config.out), config.names()
+    facts = {"dataset": f"{DATASET}-demo", "renderer": RENDERER, "objects": config.objects, "trials": config.trials}
     with alone_in(out):
         paths = {out / "ramp" / name / CAMERA: name for name in names}
         render_videos(out, f"**/{CAMERA}", facts, paths, lambda path, name: encode(path, frames_of(name)))
@@ -106,10 +104,10 @@ def _fixed(points: NDArray[np.float64]) -> NDArray[np.int32]:
     return np.rint(points * 2**SHIFT).astype(np.int32)
 
 
-def main(config: DemoConfig) -> int:
-    """Render and say in one line what there is; 2 if it cannot be done."""
-    return answer(lambda: f"{config.out}: {len(render(**vars(config)))} rendered videos")
+def main(config: DemoConfig) -> str:
+    """Render; what there is, in one line."""
+    return f"{config.out}: {len(render(config))} rendered videos"
 
 
 if __name__ == "__main__":
-    sys.exit(main(options_of(DemoConfig)))
+    sys.exit(answer(main, options_of(DemoConfig)))

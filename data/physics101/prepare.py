@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from data.errors import DataError, VideoError
 from data.files import full_path, names_and_bytes
@@ -23,12 +23,10 @@ from data.preparing.frames import ClipRow, Frames, content_hash, fingerprint, wr
 from data.terminal import answer, options_of, progress
 from fernn.config import RampConfig
 
-LIBRARIES = ("av", "numpy", "pyarrow", "ray", "torch")
 ROWS_PER_FILE = 64
 WHOLE = 390
 """Videos of the whole data set that have 22 frames or more at every second frame."""
 PUBLISHED_CLIPS = {"train": 281, "validation": 31, "test": 78}
-BYS: tuple[By, ...] = ("clip", "object")
 
 
 @dataclass(frozen=True)
@@ -72,16 +70,12 @@ def long_enough(lengths: Mapping[str, int], num_frames: int) -> list[str]:
     return [name for name, length in lengths.items() if length >= num_frames]
 
 
-def main(config: PrepareConfig) -> int:
-    """Prepare and say in one line what there is; 2 if the data cannot be used."""
-
-    def prepared() -> str:
-        data = RampConfig(size=config.size, frame_step=config.step)
-        manifest = prepare(config.out, data, config.videos)
-        marks = "; partial" if manifest.partial else ""
-        return f"{folder_of(config.out, data)}: {manifest.dataset}, {manifest.num_clips} clips{marks}"
-
-    return answer(prepared)
+def main(config: PrepareConfig) -> str:
+    """Prepare; what there is, in one line."""
+    data = RampConfig(size=config.size, frame_step=config.step)
+    manifest = prepare(config.out, data, config.videos)
+    marks = "; partial" if manifest.partial else ""
+    return f"{folder_of(config.out, data)}: {manifest.dataset}, {manifest.num_clips} clips{marks}"
 
 
 def _fill(folder: Path, source: Source, data: Any, fingerprint: str) -> Manifest:
@@ -103,9 +97,9 @@ def _fill(folder: Path, source: Source, data: Any, fingerprint: str) -> Manifest
         source_sha256=fingerprint,
         missing=missing,
         skipped=tuple(skipped),
-        clips={by: count_by_split(usable, by) for by in BYS},
+        clips={by: count_by_split(usable, by) for by in get_args(By)},
         files=tuple(files),
-        versions=versions_of(LIBRARIES),
+        versions=versions_of(("av", "numpy", "pyarrow", "ray", "torch")),
         hash=content_hash(f"{source.dataset} {data.size} {data.frame_step}", rows, ("id", "sha256")),
         details={"frame_step": data.frame_step, "lengths": lengths},
     )
@@ -134,4 +128,4 @@ def _decoded(source: Source, data: Any, skipped: list[Remark]) -> Iterator[ClipR
 
 
 if __name__ == "__main__":
-    sys.exit(main(options_of(PrepareConfig)))
+    sys.exit(answer(main, options_of(PrepareConfig)))

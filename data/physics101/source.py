@@ -5,7 +5,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from data.errors import ArchiveError, DataError
+from data.errors import DataError
 from data.files import locked
 from data.preparing.folders import dataset_of
 from data.sources.archives import extract_member, opened
@@ -60,7 +60,7 @@ def from_server(url: str, raw: Path) -> Source:
 def extract(archive: Path, folder: Path) -> None:
     """Extract the ramp's videos at 20 degrees; those already there with equal bytes stay.
 
-    Where a video goes is made of its own name alone, and never of a path in the archive. Raises ArchiveError for an
+    Where a video goes is made of its own name alone, and never of a path in the archive. Raises DataError for an
     archive that is damaged, or has a video that is a link or too large.
     """
     with locked(folder / ".lock"), opened(archive) as zipped:
@@ -70,5 +70,5 @@ def extract(archive: Path, folder: Path) -> None:
                 continue
             if stat.S_ISLNK(member.external_attr >> 16) or member.file_size > MOST_BYTES:
                 video = f"{PurePosixPath(member.filename)} of {member.file_size}"
-                raise ArchiveError(f"{archive}: a video must be a file of at most {MOST_BYTES} bytes, got {video}")
+                raise DataError(f"{archive}: a video must be a file of at most {MOST_BYTES} bytes, got {video}")
             extract_member(zipped, member, folder.joinpath(*match.groups(), CAMERA))

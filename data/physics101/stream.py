@@ -19,13 +19,11 @@ from data.manifest import Manifest
 from data.physics101.schema import object_of, split_by
 from data.preparing.frames import frames_of
 from data.preparing.parquet import read_table
-from data.stream import Rows, Stream, batches
+from data.stream import Device, Integers, Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import RampConfig
 from fernn.experiment import Split
-from fernn.seeding import generator, seed_of, seeds_of
-
-Integers = NDArray[np.int64]
+from fernn.seeding import generator, seed_of
 
 
 @dataclass(frozen=True)
@@ -36,10 +34,6 @@ class Slides:
     ids: tuple[str, ...]
     offsets: Integers
     lengths: Integers
-
-    def stream(self, data: RampConfig, batch_size: int, device: torch.device | str = "cpu") -> "SlideStream":
-        """The clips' batches; DataError where a split has none."""
-        return SlideStream(self, data, batch_size)
 
 
 def read_clips(folder: Path, manifest: Manifest) -> Slides:
@@ -53,8 +47,8 @@ def read_clips(folder: Path, manifest: Manifest) -> Slides:
 class SlideStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
-    def __init__(self, slides: Slides, data: RampConfig, batch_size: int) -> None:
-        self.slides, self.data, self.batch_size = slides, data, batch_size
+    def __init__(self, slides: Slides, data: RampConfig, batch_size: int, device: Device = "cpu") -> None:
+        super().__init__(slides, data, batch_size, device)
         places = {name: i for i, name in enumerate(slides.ids) if slides.lengths[i] >= data.num_frames}
         splits = split_by(places, data.split)
         self.clips = {split: [name for name in places if splits[name] == split] for split in set(splits.values())}
@@ -67,7 +61,7 @@ class SlideStream(Stream):
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """Training clips in the order of (seed, epoch), mirrored by (seed, epoch, clip id)."""
         names = self.clips["train"]
-        flips = (np.array(seeds_of("flip", seed, epoch, each=names)) & 1) * int(self.data.flip)
+        flips = (np.array([seed_of("flip", seed, epoch, name) for name in names]) & 1) * int(self.data.flip)
         order = generator("order", seed, epoch).permutation(len(names))
         return self._batches([names[i] for i in order], flips[order])
 
@@ -87,16 +81,16 @@ class SlideStream(Stream):
 
     def _batches(self, names: list[str], flips: Integers) -> Iterator[Batch]:
         at = np.array([self.places[name] for name in names])
-        starts = self.slides.offsets[at] + (self.slides.lengths[at] - self.data.num_frames) // 2
+        starts = self.content.offsets[at] + (self.content.lengths[at] - self.data.num_frames) // 2
         return batches(pa.table({"clip": at, "start": starts, "flip": flips}), self.batch_size, self._batch)
 
     def _batch(self, rows: Rows) -> Batch:
         """Clips (b, t, 3, size, size); a clip's label is the seed of its noise."""
         clips = np.stack([self._clip(*values) for values in zip(rows["start"], rows["flip"], strict=True)])
-        ids = [self.slides.ids[clip] for clip in rows["clip"]]
+        ids = [self.content.ids[clip] for clip in rows["clip"]]
         seeds = torch.tensor([seed_of("latent", name) for name in ids])
         return Batch(torch.from_numpy(np.ascontiguousarray(clips.transpose(0, 1, 4, 2, 3))), seeds, ids)
 
     def _clip(self, start: int, flip: int) -> NDArray[np.uint8]:
-        frames = self.slides.frames[start : start + self.data.num_frames]
+        frames = self.content.frames[start : start + self.data.num_frames]
         return frames[:, :, ::-1] if flip else frames

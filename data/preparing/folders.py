@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from data.errors import DataError, ManifestError
-from data.files import atomic_folder, locked, room_in, write_atomically
+from data.files import atomic_folder, locked, replacing, room_in, write_atomically
 from data.manifest import Manifest
 from data.terminal import progress, say
 from fernn.config import DataConfig
@@ -93,8 +92,8 @@ def render_videos(
     with progress("rendering", len(videos), "videos") as advance:
         for path, video in videos.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            write(temporary := path.with_name(f".{path.name}.tmp"), video)
-            os.replace(temporary, path)
+            with replacing(path) as temporary:
+                write(temporary, video)
             advance(1)
 
 

@@ -26,9 +26,6 @@ WAIT_S = 1.0
 CHUNK = 2**18
 AGAIN = "run the same command again to go on where it stopped"
 
-_BROKEN = (OSError, http.client.HTTPException)
-"""What a connection that cannot be made, or breaks, raises; urllib's errors are among them."""
-
 
 class Broken(NamedTuple):
     """Why a download has stopped, and whether asking again is useless."""
@@ -100,7 +97,7 @@ def _fetch_more(url: str, part: Path, begin: int) -> Broken | None:
             return _receive(response, part, begin)
     except urllib.error.HTTPError as error:
         return _refused(error, part, begin)
-    except _BROKEN as error:
+    except (OSError, http.client.HTTPException) as error:  # urllib's errors are among them
         if getattr(error, "errno", None) in NO_ROOM:
             raise
         return Broken(f"the connection fails ({getattr(error, 'reason', None) or error!r})")

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from data.data_set import DataSet, by_split
-from data.systems.prepare import folder_of, prepare, schema
-from data.systems.stream import read_trajectories
+from data.stream import Corpus
+from data.systems.prepare import folder_of, prepare
+from data.systems.stream import StateStream, read_trajectories
 from fernn.config import SystemConfig
 
 PENDULUM = DataSet(
@@ -13,11 +14,10 @@ PENDULUM = DataSet(
     prepare=prepare,
     prepare_demo=lambda out, data: prepare(out, data, demo=True),
     folder_of=folder_of,
-    schema=lambda data: schema(data.num_frames),
     num_clips=lambda data, manifest, is_demo: by_split(
         (data.num_sequences[0] * data.passes, *data.num_sequences[1:])  # training's as often as an epoch goes through
     ),
-    read=read_trajectories,
+    read=lambda folder, manifest: Corpus(read_trajectories(folder, manifest), StateStream),
     is_generated=True,
 )
 SPRING = replace(PENDULUM, config=SystemConfig("ideal-spring"))

@@ -1,7 +1,6 @@
 """Batches of trajectories: in training all of them, several times an epoch, each time in another order."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -22,34 +21,23 @@ from fernn.experiment import Split
 from fernn.seeding import generator
 
 
-@dataclass(frozen=True)
-class Trajectories:
-    """The states (n, t, 2) of every split."""
-
-    splits: dict[Split, States]
-
-    def stream(self, data: SystemConfig, batch_size: int, device: torch.device | str = "cpu") -> "StateStream":
-        """The trajectories' batches."""
-        return StateStream(self, data, batch_size)
-
-
-def read_trajectories(folder: Path, manifest: Manifest) -> Trajectories:
-    """The trajectories of a prepared folder."""
+def read_trajectories(folder: Path, manifest: Manifest) -> dict[Split, States]:
+    """The trajectories (n, t, 2) of every split of a prepared folder."""
     table = pa.concat_tables(read_table(path) for path in manifest.paths(folder))
     names, states = np.array(table["split"].to_pylist()), np.array(table["states"].to_pylist())
     states = states.reshape(len(states), -1, 2)
-    return Trajectories({split: states[names == split] for split in SPLITS})
+    return {split: states[names == split] for split in SPLITS}
 
 
 class StateStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
-    def __init__(self, corpus: Trajectories, data: SystemConfig, batch_size: int) -> None:
-        self.corpus, self.data, self.batch_size = corpus, data, batch_size
+    content: dict[Split, States]
+    data: SystemConfig
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """The training trajectories, ``passes`` times, each time in an order of (seed, epoch, pass)."""
-        count = len(self.corpus.splits["train"])
+        count = len(self.content["train"])
         orders = [generator("order", seed, epoch, turn).permutation(count) for turn in range(self.data.passes)]
         return self._batches("train", np.concatenate(orders))
 
@@ -57,14 +45,14 @@ class StateStream(Stream):
         """The split's trajectories; raises DataError for ``velocities``, as states are not set in motion."""
         if velocities is not None:
             raise DataError(f"states of {self.data.name} move by themselves: no velocities can be given")
-        return self._batches(split, np.arange(len(self.corpus.splits[split])))
+        return self._batches(split, np.arange(len(self.content[split])))
 
     def num_clips(self, split: Split) -> int:
         """How many sequences an epoch of the split has."""
-        return len(self.corpus.splits[split]) * (self.data.passes if split == "train" else 1)
+        return len(self.content[split]) * (self.data.passes if split == "train" else 1)
 
     def _batches(self, split: Split, order: NDArray[np.int64]) -> Iterator[Batch]:
-        make = partial(sequences, self.corpus.splits[split], split)
+        make = partial(sequences, self.content[split], split)
         return batches(pa.table({"index": order}), self.batch_size, make)
 
 

@@ -4,15 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from data.data_set import DataSet, by_split
+from data.data_set import by_split
 from data.errors import DataError
 from data.kth.data_set import KTH
 from data.kth.stream import read_footage
 from data.manifest import Manifest
 from data.mnist import demo, prepare
-from data.mnist.schema import SCHEMA, stand_in_of
+from data.mnist.data_set import TRANSLATING
+from data.stream import Corpus
 from data.video import standard
-from data.video.kth import Videos
+from data.video.kth import WindowStream
+from data.video.moving import MovingStream
 from fernn.config import KTHVideoConfig, MovingConfig
 
 
@@ -28,24 +30,20 @@ def _source_of(data: MovingConfig) -> ModuleType:
     return standard if data.protocol == "published" else prepare
 
 
-MOVING = DataSet(
+MOVING = replace(
+    TRANSLATING,
     config=MovingConfig(),
-    folder="mnist",
     prepare=lambda out, data, files: _source_of(data).prepare(out, files=files),
     prepare_demo=prepare_moving_demo,
     folder_of=lambda out, data: _source_of(data).folder_of(out),
-    schema=lambda data: standard.SCHEMA if data.protocol == "published" else SCHEMA,
     num_clips=lambda data, manifest, is_demo: by_split(data.num_clips),
-    read=standard.read_moving,
-    download="MNIST's four files (12 MB)",
-    demo_may_be_real=True,
+    read=lambda folder, manifest: Corpus(standard.read_moving(folder, manifest), MovingStream),
     require_same=standard.require_same,
-    stand_in=stand_in_of,
 )
 """``num_clips`` is the most that the config allows: how many clips there are is known when they are read."""
 KTH_VIDEO = replace(
     KTH,
     config=KTHVideoConfig(),
     num_clips=MOVING.num_clips,
-    read=lambda folder, manifest: Videos(read_footage(folder, manifest)),
+    read=lambda folder, manifest: Corpus(read_footage(folder, manifest), WindowStream),
 )

@@ -6,7 +6,6 @@ first among them, and the others train. Source: the E3D-LSTM code's loader, whic
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -16,10 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from data.data_set import by_split
 from data.errors import DataError
 from data.kth.annotations import ACTIONS
-from data.kth.stream import ClipStream, Footage, Integers, SplitClips, clip_velocities
-from data.stream import Rows, batches
+from data.kth.stream import ClipStream, SplitClips, clip_velocities
+from data.stream import Integers, Rows, batches
 from fernn.batch import Batch
-from fernn.config import KTHVideoConfig
 from fernn.experiment import Split
 from fernn.seeding import generator
 
@@ -27,17 +25,6 @@ FIRST_TEST_PERSON = 17
 VALIDATION_EVERY = 10
 DENSE_ACTIONS = ("jogging", "running")
 DENSE_STRIDE = 3
-
-
-@dataclass(frozen=True)
-class Videos:
-    """The prepared clips, to be cut into windows."""
-
-    footage: Footage
-
-    def stream(self, data: KTHVideoConfig, batch_size: int, device: torch.device | str = "cpu") -> "WindowStream":
-        """The windows' batches; raises DataError where a split has none."""
-        return WindowStream(self.footage, data, batch_size, device)
 
 
 class WindowStream(ClipStream):
@@ -62,7 +49,7 @@ class WindowStream(ClipStream):
 
     def _clips_of(self, split: Split) -> SplitClips:
         """All training windows; of the other splits at most as many as the config allows, spread evenly over all."""
-        footage, span = self.footage, self.data.span
+        footage, span = self.content, self.data.span
         lengths = np.minimum(footage.num_frames, footage.num_annotated)
         dense = {ACTIONS.index(action) for action in DENSE_ACTIONS}
         strides = [DENSE_STRIDE if label in dense else span for label in footage.labels]
@@ -78,7 +65,7 @@ class WindowStream(ClipStream):
         return windows.take(np.linspace(0, len(windows) - 1, most).round().astype(np.int64))
 
     def _batches(self, windows: SplitClips, shown: NDArray[np.bool_]) -> Iterator[Batch]:
-        rows = self.footage.rows(windows.ranges, windows.firsts, windows.velocities, np.zeros_like(windows.ranges))
+        rows = self.content.rows(windows.ranges, windows.firsts, windows.velocities, np.zeros_like(windows.ranges))
         rows = rows.append_column("place", [np.arange(len(windows))])
         return batches(rows, self.batch_size, partial(self._batch, windows.names, shown))
 

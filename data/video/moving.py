@@ -8,65 +8,44 @@ Every digit starts anywhere and goes on in one direction; where it would leave t
 comes back with the next frame. Source: Srivastava et al., ICML 2015, and its code.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 
 from data.data_set import by_split
 from data.errors import DataError
 from data.mnist.schema import Part, Pictures, part_of
-from data.mnist.stream import Digits, DigitStream, whole
-from data.stream import Rows
+from data.mnist.stream import DigitStream, Draws, whole
+from data.stream import Integers, Rows
 from fernn.batch import Batch
-from fernn.config import DIGIT, MovingConfig
+from fernn.config import DIGIT
 from fernn.experiment import Split
 from fernn.flows.translation import source_pixels
 from fernn.seeding import generator
 
-Integers = NDArray[np.int64]
-
 
 @dataclass(frozen=True)
-class MovingDigits(Digits):
-    """All prepared digits, by part, and the standard test clips (n, t, h, w) where those are prepared."""
-
-    standard: NDArray[np.uint8] | None = None
-
-    def stream(self, data: MovingConfig, batch_size: int, device: torch.device | str = "cpu") -> "MovingStream":
-        """The clips' batches."""
-        return MovingStream(self, data, batch_size)
-
-
-@dataclass(frozen=True)
-class Moves:
-    """What decides n clips of d digits: which digits (n, d), places and directions, and how the whole drifts (n, 2).
+class Moves(Draws):
+    """What decides n clips of d digits: which digits, their places and directions, and how the whole drifts (n, 1, 2).
 
     Starts (n, d, 2) are (y, x) in [0, 1] of the room that a digit has, angles (n, d) in radians, from right to down.
     ``shown`` are the clips' labels: which of their frames a step of training shows.
     """
 
-    digits: Integers
-    starts: NDArray[np.float64]
     angles: NDArray[np.float64]
-    drifts: Integers
     shown: NDArray[np.bool_]
-
-    def moving(self, velocities: ArrayLike) -> "Moves":
-        """The same clips, which drift as given: one velocity, or (n, 2)."""
-        return replace(self, drifts=np.broadcast_to(np.asarray(velocities, dtype=np.int64), self.drifts.shape))
 
 
 class MovingStream(DigitStream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
-    corpus: MovingDigits
-
-    def velocities(self, split: Split, velocity_range: int) -> Integers:
+    def velocities(self, split: Split, velocity_range: int, *names: int) -> Integers:
         """The (vy, vx) with which the split's clips would drift if the data's velocity range were this one: (n, 2)."""
-        return self._drifts(split, velocity_range)
+        random = generator("moving-drift", split, *names)
+        return whole(random.random((self.num_clips(split), 2)), -velocity_range, velocity_range)
 
     def num_clips(self, split: Split) -> int:
         """How many clips the split has."""
@@ -75,32 +54,29 @@ class MovingStream(DigitStream):
 
     def part(self, split: Split) -> Part:
         """The split's digits."""
-        return part_of(self.corpus.parts, split)
+        return part_of(self.content.parts, split)
 
     def _standard(self, split: Split) -> NDArray[np.uint8] | None:
         if split != "test" or self.data.protocol != "published":
             return None
-        if self.corpus.standard is None:
+        if self.content.standard is None:
             raise DataError("the data has no standard test clips: prepare it with --protocol published")
-        return self.corpus.standard
+        return self.content.standard
 
     def _draws(self, split: Split, *names: int) -> Moves:
         count, data = self.num_clips(split), self.data
         uniform = generator("moving", split, *names).random((count, data.num_digits, 4))
         digits = whole(uniform[..., 0], 0, len(self.part(split).labels) - 1)
-        drifts = self._drifts(split, data.velocity_range, *names)
+        drifts = self.velocities(split, data.velocity_range, *names)[:, None]
         shown = np.zeros((count, *data.label_shape), bool)
         if names:
             shown = data.shown_in_epoch(*names, count, self.batch_size)
-        return Moves(digits, uniform[..., 1:3], 2 * np.pi * uniform[..., 3], drifts, shown)
-
-    def _drifts(self, split: Split, high: int, *names: int) -> Integers:
-        return whole(generator("moving-drift", split, *names).random((self.num_clips(split), 2)), -high, high)
+        return Moves(digits, drifts, uniform[..., 1:3], 2 * np.pi * uniform[..., 3], shown)
 
     def _batch(self, split: Split, moves: Moves, rows: Rows) -> Batch:
         index, standard = rows["index"], self._standard(split)
         clips = self._drawn(split, moves, index) if standard is None else torch.from_numpy(standard[index])
-        clips = drifting(clips, torch.from_numpy(moves.drifts[index]))
+        clips = drifting(clips, torch.from_numpy(moves.velocities[index, 0]))
         name = split if standard is None else "standard"
         return Batch(clips[:, :, None], torch.from_numpy(moves.shown[index]), [f"{name}-{place}" for place in index])
 

@@ -21,11 +21,11 @@ from data.manifest import Manifest
 from data.mnist import prepare as mnist
 from data.mnist.schema import read_parts, stand_in_of
 from data.mnist.source import COPY
+from data.mnist.stream import Digits
 from data.preparing.folders import alone_in, ready_in, versions_of, write_folder
 from data.preparing.parquet import columns, read_table, write_file
 from data.sources.arrays import GreyLevels, parts, read_array
 from data.terminal import say
-from data.video.moving import MovingDigits
 
 DATASET = "moving-mnist"
 SOURCE = "mnist_test_seq.npy"
@@ -145,15 +145,15 @@ def _header(shape: tuple[int, ...], filled: int) -> bytes:
     return b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little") + facts.ljust(length - 1).encode() + b"\n"
 
 
-def read_moving(folder: Path, manifest: Manifest) -> MovingDigits:
+def read_moving(folder: Path, manifest: Manifest) -> Digits:
     """What is prepared in ``folder``: MNIST's digits, or the standard test clips with the digits beside them."""
     if manifest.dataset != DATASET:
-        return MovingDigits(read_parts(folder, manifest))
+        return Digits(read_parts(folder, manifest))
     home = mnist.folder_of(folder.parent)
     digits = Manifest.read(home)
     if digits.hash != manifest.details["digits"]:
         raise DataError(f"{home} has other digits than {folder} was made with: prepare them again")
-    return MovingDigits(read_parts(home, digits), read_clips(manifest.paths(folder)))
+    return Digits(read_parts(home, digits), read_clips(manifest.paths(folder)))
 
 
 def read_clips(paths: list[Path]) -> NDArray[np.uint8]:

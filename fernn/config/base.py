@@ -18,6 +18,8 @@ class Config:
     """The smallest value of a field that is bounded below; of a tuple, of each entry."""
     positive: ClassVar[tuple[str, ...]] = ()
     """The fields that must be above 0 where they are not None."""
+    later: ClassVar[tuple[str, ...]] = ()
+    """Fields that came with a later version: records leave them out at their defaults, so that keys of cells stay."""
 
     def __post_init__(self) -> None:
         for name, least in self.least.items():
@@ -30,13 +32,16 @@ class Config:
             if value is not None and not value > 0:
                 raise ValueError(f"{self.place}{name} must be above 0, got {value}")
 
-    def flatten(self) -> dict[str, Any]:
+    def flatten(self, *, for_record: bool = False) -> dict[str, Any]:
         """Every field by dotted name, in the order of declaration: ``{"optim.lr": 1e-3, ...}``."""
         flat: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            inner = value.flatten() if isinstance(value, Config) else {}
-            flat |= {f"{field.name}.{name}": leaf for name, leaf in inner.items()} or {field.name: value}
+            if isinstance(value, Config):
+                inner = value.flatten(for_record=for_record)
+                flat |= {f"{field.name}.{name}": leaf for name, leaf in inner.items()}
+            elif not (for_record and field.name in self.later and value == field.default):
+                flat[field.name] = value
         return flat
 
     def override(self, values: Mapping[str, Any]) -> Self:

@@ -1,7 +1,7 @@
 """What the config of every data set has."""
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, Self
 
 from fernn.config.base import Config
 
@@ -52,14 +52,28 @@ class DataConfig(Config):
     """The names of the labels 0, 1, ... of a data set for classification."""
     channels: ClassVar[int] = 1
     """Of a frame."""
+    motion_radius: ClassVar[int] = 0
+    """Steps from 0 to the outermost velocity of the paper's figures; 0 where clips move by themselves alone."""
 
     place = "data."
+    later: ClassVar[tuple[str, ...]] = ("test_velocity_range",)
     least = {"velocity_range": 0, "size": 1, "num_frames": 1}
 
     @property
     def revision(self) -> int:
         """Above 1 where a later version makes other clips of the same fields: a part of a cell's key."""
         return 1
+
+    def moving(self, velocity_range: int) -> Self:
+        """The same with velocities from V_velocity_range in every split."""
+        names = [name for name in ("velocity_range", "test_velocity_range") if hasattr(self, name)]
+        ranges: dict[str, Any] = dict.fromkeys(names, velocity_range)
+        return replace(self, **ranges)
+
+    def in_split(self, split: str) -> Self:
+        """As the split's clips are set in motion: those of the test by ``test_velocity_range`` where that is given."""
+        other = getattr(self, "test_velocity_range", None) if split == "test" else None
+        return self if other is None else self.moving(other)
 
     @property
     def family(self) -> str:
@@ -69,7 +83,7 @@ class DataConfig(Config):
     @property
     def motion(self) -> Motion | None:
         """How clips can be set in motion; None where they move by themselves alone."""
-        return None
+        return Motion(self.motion_radius, self.size // 2) if self.motion_radius else None
 
     @property
     def label_shape(self) -> tuple[int, ...]:

@@ -23,6 +23,8 @@ class DigitsConfig(PredictionConfig):
     num_digits: int = 2
     num_sequences: tuple[int, int, int] = (54_000, 6_000, 10_000)
     """Sequences of an epoch of training, of the validation set and of the test set."""
+    test_velocity_range: int | None = None
+    """k of the V_k that the test clips' velocities are drawn from; None: as in training."""
 
     task = "prediction"
     demo_note = "digits rendered from fonts, not MNIST"
@@ -45,11 +47,8 @@ class TranslatingMNISTConfig(DigitsConfig):
     velocity_range: int = 2
     """Each digit drifts with one (vy, vx), both from -range to range, pixels per frame."""
 
+    motion_radius = 2
     least = {**DigitsConfig.least, "size": DIGIT}
-
-    @property
-    def motion(self) -> Motion:
-        return Motion(radius=2, most=self.size // 2)
 
 
 @dataclass(frozen=True)

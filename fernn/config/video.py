@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fernn.config.data import DIGIT, Motion, PredictionConfig
+from fernn.config.data import DIGIT, PredictionConfig
 from fernn.config.digits import MNIST
 from fernn.config.kth import KTH
 from fernn.seeding import generator
@@ -37,6 +37,7 @@ class VideoConfig(PredictionConfig):
     sampling_stop: int = 50_000
 
     task = "video"
+    motion_radius = 2
     least = {
         **PredictionConfig.least, "num_clips": 1, "sampling_start": 0, "sampling_rate": 0, "sampling_stop": 0,
     }  # fmt: skip
@@ -46,10 +47,6 @@ class VideoConfig(PredictionConfig):
         if min(self.l1_weight, self.l2_weight) < 0 or self.l1_weight == self.l2_weight == 0:
             weights = f"{self.l1_weight:g} and {self.l2_weight:g}"
             raise ValueError(f"data.l1_weight and data.l2_weight must be 0 or more, and one above 0, got {weights}")
-
-    @property
-    def motion(self) -> Motion:
-        return Motion(radius=2, most=self.size // 2)
 
     @property
     def label_shape(self) -> tuple[int, ...]:

@@ -18,8 +18,7 @@ STARTS = {
     b"\x1f\x8b": GZIP, b"BZh": "bzip2 file", b"\xfd7zXZ\0": "xz file", b"(\xb5/\xfd": "zstd file",
     b"7z\xbc\xaf'\x1c": "7z archive", b"Rar!": "rar archive",
 }  # fmt: skip
-TENSORFLOW = "TensorFlow checkpoint"
-TENSORFLOW_NAME, TENSORFLOW_END = r"\.(index|meta|data-\d+-of-\d+)$", b"W\xfb\x80\x8b$uG\xdb"
+TENSORFLOW, TENSORFLOW_NAME = "TensorFlow checkpoint", r"\.(index|meta|data-\d+-of-\d+)$"
 WAYS_OUT = {
     **dict.fromkeys((GZIP, "bzip2 file", "xz file", "zstd file", "7z archive", "rar archive", TAR, ZIP), UNPACK),
     CUT: ": get it again", SCRIPT: ": load it by torch.jit.load and save its state_dict()",
@@ -45,7 +44,7 @@ def require_content(path: Path) -> None:
     path.stat()
     if not path.is_file():
         raise UnreadableError("it is no regular file: save what it gives as one")
-    start = _ends(path)[0].removeprefix(b"\xef\xbb\xbf").lstrip()
+    start = _head(path).removeprefix(b"\xef\xbb\xbf").lstrip()
     if path.stat().st_size == 0:
         raise UnreadableError("it is empty: get it again")
     if start.startswith(POINTERS):
@@ -58,8 +57,8 @@ def require_content(path: Path) -> None:
 
 def kind_of(path: Path) -> str:
     """What the file is, as a noun; "file of no known kind" where its content does not tell."""
-    head, tail = _ends(path)
-    if re.search(TENSORFLOW_NAME, path.name) or tail == TENSORFLOW_END:
+    head = _head(path)
+    if re.search(TENSORFLOW_NAME, path.name):
         return TENSORFLOW
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**32:
         return SAFETENSORS
@@ -124,8 +123,6 @@ def _kind_of_zip(path: Path) -> str:
     return NPZ if names and all(name.endswith(".npy") for name in names) else ZIP
 
 
-def _ends(path: Path) -> tuple[bytes, bytes]:
+def _head(path: Path) -> bytes:
     with path.open("rb") as file:
-        head = file.read(HEAD)
-        file.seek(max(0, path.stat().st_size - len(TENSORFLOW_END)))
-        return head, file.read()
+        return file.read(HEAD)

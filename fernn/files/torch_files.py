@@ -4,12 +4,8 @@ What else checkpoints often hold beside their weights (options, NumPy's numbers,
 place stands an :class:`Unread`, and nothing that the file names is looked up.
 """
 
-import io
-import pickletools
 import re
 import warnings
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +30,6 @@ PASSED_OVER = (
     "numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct",
 )  # fmt: skip
 """Names in a file for which an :class:`Unread` stands."""
-READ = "|".join((
-    r"collections\.(OrderedDict|Counter)", r"(__builtin__|builtins)\.(set|bytearray|complex)", r"_codecs\.encode",
-    r"torch\.(_utils|_tensor)\._rebuild\w+", r"torch\.(\w*Storage|storage\.\w+|bool|[a-z]+\d+\w*)",
-    r"torch\.(Size|Tensor|device|nn\.parameter\.Parameter|serialization\._get_layout)",
-))  # fmt: skip
-"""Names that files of tensors alone have."""
-MOST_PICKLE = 2**24
-"""Bytes of a pickle in which names are looked for."""
-NUM_PICKLES = 5
-"""That files of the older format begin with."""
-SHOWN = 4
 
 
 class Unread:
@@ -82,48 +67,15 @@ def load_torch(path: Path, *, mapped: bool = False, wanted: str = "model.state_d
             is_mapped = mapped and kind == TORCH and is_stored(path)
             return torch.load(str(path), map_location="cpu", weights_only=True, mmap=is_mapped)
     except Exception as error:  # what torch.load raises depends on where the file is broken
-        raise UnreadableError(f"it cannot be read: {_reason(path, error, wanted)}") from error
+        raise UnreadableError(f"it cannot be read: {_reason(kind, error, wanted)}") from error
 
 
-def _reason(path: Path, error: Exception, wanted: str) -> str:
-    operations = [operation for pickle in _pickles(path) for operation in _operations(pickle)]
-    names = {argument.replace(" ", ".", 1) for name, argument in operations if name in ("GLOBAL", "INST")}
-    code = [name for name in names if not re.fullmatch(READ, name) and name not in PASSED_OVER]
-    code.sort(key=lambda name: (name.startswith("torch."), name))
-    if code:
-        more = f" and {len(code) - SHOWN} more" if len(code) > SHOWN else ""
-        return (
-            f"it needs pickled code, which is never run ({', '.join(code[:SHOWN])}{more}); where that code is, load "
-            f"it and save {wanted} alone"
-        )
-    if any(name == "PROTO" and argument > 2 for name, argument in operations):
+def _reason(kind: str, error: Exception, wanted: str) -> str:
+    if name := re.search(r"GLOBAL (\S+)", str(error)):
+        way_out = f"where that code is, load it and save {wanted} alone"
+        return f"it needs pickled code, which is never run ({name[1]}); {way_out}"
+    if kind == TORCH and "Unsupported operand" in str(error):  # which in the older format is damage
         return "its pickle protocol is not torch.save's own: save it again without pickle_protocol"
     if isinstance(error, MemoryError) or "allocate memory" in str(error):
         return "it does not fit into memory"
     return "it is cut short or damaged: get it again"
-
-
-def _pickles(path: Path) -> Iterator[io.BytesIO]:
-    """The pickle of a zip file, or those at the beginning of a file of the older format, not longer than the bound."""
-    if kind_of(path) != TORCH:
-        with path.open("rb") as file:
-            content = io.BytesIO(file.read(MOST_PICKLE))
-        for _ in range(NUM_PICKLES):
-            yield content
-        return
-    with zipfile.ZipFile(path) as zipped:
-        name = next(name for name in zipped.namelist() if name.rpartition("/")[2] == "data.pkl")
-        try:
-            with zipped.open(name) as member:
-                yield io.BytesIO(member.read(MOST_PICKLE))
-        except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, ValueError):  # damaged: it names nothing
-            return
-
-
-def _operations(pickle: io.BytesIO) -> Iterator[tuple[str, Any]]:
-    """The next pickle's operations, as far as they can be told."""
-    try:
-        for operation, argument, _ in pickletools.genops(pickle):
-            yield operation.name, argument
-    except Exception:  # which depends on where it is broken
-        return

@@ -62,14 +62,13 @@ def read(path: Path) -> Any:
         raise UnreadableError("it cannot be read: it is cut short or damaged: get it again") from error
 
 
-def weights_in(path: Path, fits: Fits = lambda names: True, *, in_single: bool = False) -> LoadedWeights:
-    """The state dict in a file, ``in_single`` precision or as it is.
+def weights_in(path: Path, fits: Fits = lambda names: True) -> LoadedWeights:
+    """The state dict in a file, in single precision.
 
     Raises WeightsError where there is none that can be used, OSError for a file that cannot be opened.
     """
     try:
-        loaded = unwrapped(read(path), fits)
-        return in_float32(loaded) if in_single else loaded
+        return in_float32(unwrapped(read(path), fits))
     except WeightsError as error:
         raise WeightsError(f"{path} {error}") from error
     except UnreadableError as error:

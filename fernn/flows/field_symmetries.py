@@ -25,21 +25,6 @@ MOST_MOTION, MOST_MAGNITUDE, MOST_SCALE = 2.0, 2.0, 5.0
 PARAMETERS = ("motion_u", "motion_v", "magnitude", "quarter_turns", "scale")
 
 
-def uniform_motion(frames: Tensor, parameters: Tensor) -> Tensor:
-    """Frames plus one velocity each."""
-    return frames + parameters[:, None, :2, None, None]
-
-
-def magnitude(frames: Tensor, parameters: Tensor) -> Tensor:
-    """Frames times one factor each."""
-    return frames * parameters[:, 2, None, None, None, None]
-
-
-def rotation(frames: Tensor, parameters: Tensor) -> Tensor:
-    """Frames turned counter-clockwise by whole quarters, the vectors with their places."""
-    return torch.stack([quarter_turned(one, int(turns)) for one, turns in zip(frames, parameters[:, 3], strict=True)])
-
-
 def quarter_turned(fields: Tensor, quarters: int) -> Tensor:
     """Fields (..., 2, h, w) turned counter-clockwise by quarter turns; only signs change, so it is exact."""
     u, v = torch.rot90(fields, quarters, dims=(-2, -1)).unbind(dim=-3)
@@ -47,16 +32,11 @@ def quarter_turned(fields: Tensor, quarters: int) -> Tensor:
     return torch.stack(turned, dim=-3)
 
 
-def scale(frames: Tensor, parameters: Tensor) -> Tensor:
-    """Frames grown by f about the centre, slowed by f^2 from the first frame on and weakened by f, sizes kept.
-
-    Interpolation is trilinear; f is 1 or more, so that nothing beyond the window is asked for.
-    """
-    return torch.stack([scaled(one, float(factor)) for one, factor in zip(frames, parameters[:, 4], strict=True)])
-
-
 def scaled(frames: Tensor, factor: float) -> Tensor:
-    """One window (t, 2, h, w), see :func:`scale`."""
+    """A window (t, 2, h, w) grown by f about the centre, slowed by f^2 from the first frame on and weakened by f.
+
+    It keeps its size. Interpolation is trilinear; f is 1 or more, so that nothing beyond the window is asked for.
+    """
     if factor < 1:
         raise ValueError(f"scale must be 1 or more, as what lies beyond a window is not known, got {factor:g}")
     num_frames, height, width = frames.shape[0], frames.shape[-2], frames.shape[-1]
@@ -68,6 +48,13 @@ def scaled(frames: Tensor, factor: float) -> Tensor:
 
 
 SHIFTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "um": uniform_motion, "mag": magnitude, "rot": rotation, "scale": scale,
-}  # fmt: skip
+    "um": lambda frames, parameters: frames + parameters[:, None, :2, None, None],
+    "mag": lambda frames, parameters: frames * parameters[:, 2, None, None, None, None],
+    "rot": lambda frames, parameters: torch.stack(
+        [quarter_turned(window, int(turns)) for window, turns in zip(frames, parameters[:, 3], strict=True)]
+    ),
+    "scale": lambda frames, parameters: torch.stack(
+        [scaled(window, float(factor)) for window, factor in zip(frames, parameters[:, 4], strict=True)]
+    ),
+}
 """By the short name that metrics have them under: frames (b, t, 2, h, w) and parameters (b, 5) to shifted frames."""

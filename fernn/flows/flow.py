@@ -9,7 +9,7 @@ from torch import Tensor
 class Flow(Protocol):
     """A family of flows psi_t(v) on images, for every velocity v of a finite set V.
 
-    Laws, tested over every entry of ``fernn.flows.FLOWS``:
+    Laws:
 
         psi_0(v) = id      psi_s(v) psi_t(v) = psi_{s+t}(v)      psi_t(v) psi_t(-v) = id
 

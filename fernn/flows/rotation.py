@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -33,13 +32,6 @@ class RotationFlow:
             raise ValueError(f"group_order must be 1 or more, got {self.group_order}")
         for velocity in self.velocities:
             self._orientations(velocity)
-
-    @classmethod
-    def span(cls, steps: int, group_order: int = 36) -> Self:
-        """The velocities 0, ±1, ..., ±steps times 360 / N degrees: V_steps^R where N is 36."""
-        if steps < 0:
-            raise ValueError(f"velocity range must be 0 or more steps of 360/{group_order} degrees, got {steps}")
-        return cls(tuple(step * 360 / group_order for step in range(-steps, steps + 1)), group_order)
 
     def act(self, images: Tensor, velocity: float, time: int = 1) -> Tensor:
         """psi_time(velocity) applied to images (..., h, w)."""

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,8 @@ from fernn.flows import Flow
 from fernn.flows.periodic import interior, pad_periodic
 from fernn.layers.convolution import CircularConvolution, Convolution
 from fernn.layers.moving_frame import Activation, advance
+
+Pooling = Literal["max", "mean", "sum"]
 
 
 class FERNNCell(nn.Module):
@@ -141,10 +144,10 @@ def convolve_slices(convolution: Convolution, slices: Tensor, kernel: Tensor) ->
     return convolution(slices.flatten(0, 1), kernel).unflatten(0, slices.shape[:2])
 
 
-def pool_velocities(state: Tensor) -> Tensor:
-    """max over V of a hidden state (v, b, c, h, w): (b, c, h, w).
+def pool_velocities(state: Tensor, pooling: Pooling = "max") -> Tensor:
+    """Maximum, mean or sum over V of a hidden state (v, b, c, h, w): (b, c, h, w).
 
-    A drift of the input permutes the slices, so that the maximum only moves with the picture. This holds nearly, not
-    exactly: V is finite, and slices leave at one edge and enter at the other.
+    A drift of the input permutes the slices, so that each only moves with the picture. This holds nearly, not exactly:
+    V is finite, and slices leave at one edge and enter at the other.
     """
-    return state.max(dim=0).values
+    return state.max(dim=0).values if pooling == "max" else getattr(state, pooling)(dim=0)

@@ -1,7 +1,7 @@
 """Clip classifiers with a recurrent hidden state: G-RNN, FERNN and G-RNN+."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from fernn.flows import Flow, TranslationFlow
 from fernn.flows.translation import Velocity
-from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels, pool_velocities
+from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels, Pooling, pool_velocities
 from fernn.layers.convolution import CircularConvolution, FrameEmbedding, Padding
 from fernn.models.base import ModelConfig
 
@@ -17,25 +17,27 @@ Cells = Sequence[FERNNCell | LearnedKernelCell]
 
 
 class RecurrentClassifier(nn.Module):
-    """Embedding of frames, recurrent layers over time, max over V, mean over space, linear head.
+    """Embedding of frames, recurrent layers over time, pooling over V, mean over space, linear head.
 
     A deeper layer reads the state of the layer below through one more embedding convolution.
     Source: Keller, 2025, section 5.2 and appendix B.
     """
 
-    def __init__(self, widths: Sequence[int], cells: Cells, num_classes: int, padding: Padding) -> None:
+    def __init__(
+        self, widths: Sequence[int], cells: Cells, num_classes: int, padding: Padding, pooling: Pooling = "max"
+    ) -> None:
         """Layers of ``cells`` behind an embedding of the ``widths``, by 5x5 kernels first, then by 3x3."""
         super().__init__()
         hidden, kernel_sizes = widths[-1], [5, *[3] * (len(widths) - 2)]
         self.embedding = FrameEmbedding(widths, kernel_sizes, padding)
         self.cells = nn.ModuleList(cells)
         self.between = nn.ModuleList(FrameEmbedding((hidden, hidden), [3], padding) for _ in cells[1:])
-        self.head = nn.Linear(hidden, num_classes)
+        self.head, self.pooling = nn.Linear(hidden, num_classes), pooling
 
     def forward(self, clips: Tensor) -> Tensor:
         """Logits (b, classes) of clips (b, t, c, h, w) in [0, 1]."""
         top = self.cells[-1].last_state(self._top_inputs(clips, self.cells))  # type: ignore[operator]
-        return self.head(pool_velocities(top).mean(dim=(-2, -1)))
+        return self.head(pool_velocities(top, self.pooling).mean(dim=(-2, -1)))
 
     def hidden_states(self, clips: Tensor) -> Iterator[Tensor]:
         """The top layer's states h_t (v, b, c, h, w), frame by frame, of clips (b, t, c, h, w)."""
@@ -62,8 +64,8 @@ class RecurrentClassifier(nn.Module):
         cells = [FERNNCell(flow, cell.convolution, cell.activation) for cell in self.cells]  # type: ignore[arg-type]
         states = cells[-1].last_state(self._top_inputs(clips, cells))
         place = {velocity: index for index, velocity in enumerate(needed)}
-        pooled = [states[[place[own.difference(v, w)] for v in own.velocities]].amax(dim=0) for w in velocities]
-        return torch.stack([self.head(maps.mean(dim=(-2, -1))) for maps in pooled])
+        slices = [states[[place[own.difference(v, w)] for v in own.velocities]] for w in velocities]
+        return torch.stack([self.head(pool_velocities(maps, self.pooling).mean(dim=(-2, -1))) for maps in slices])
 
     def drift_slices(self, velocities: Sequence[Velocity]) -> tuple[Velocity, ...]:
         """Every v - w, each once: how many slices :meth:`drift_logits` runs."""
@@ -96,7 +98,10 @@ class RecurrentConfig(ModelConfig):
     num_layers: int = 1
     embedding_padding: Padding = "zeros"
     """"zeros" as published, or "circular", which is exactly flow equivariant."""
+    pooling: Pooling = field(default="max", kw_only=True)
+    """What the states become over V."""
 
+    later = ("pooling",)
     least = {"hidden_channels": 1, "num_layers": 1, "embedding_channels": 1}
 
     def __post_init__(self) -> None:
@@ -110,7 +115,7 @@ class RecurrentConfig(ModelConfig):
     def build(self, *, in_channels: int = 1, num_classes: int = 6) -> RecurrentClassifier:
         """The network, with PyTorch's default initial weights but for those of learned kernels."""
         cells, widths = self.cells(), (in_channels, *self.embedding_channels, self.hidden_channels)
-        return RecurrentClassifier(widths, cells, num_classes, self.embedding_padding)
+        return RecurrentClassifier(widths, cells, num_classes, self.embedding_padding, self.pooling)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class StoredConfig(ModelConfig):
         """The config with values as JSON has them; raises TypeError for one that no field can have."""
         return cls(name, tuple((field, _frozen(field, value)) for field, value in values.items()))
 
-    def flatten(self) -> dict[str, Any]:
+    def flatten(self, *, for_record: bool = False) -> dict[str, Any]:
         """Every field by name."""
         return {"name": self.name, **dict(self.values)}
 

@@ -1,7 +1,7 @@
 """Frame predictors with a recurrent hidden state: FERNN for translating and for rotating pictures, and G-RNN."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from typing import Literal
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from fernn.flows import Flow, RotationFlow, TranslationFlow
-from fernn.layers.cell import FERNNCell, pool_velocities
+from fernn.layers.cell import FERNNCell, Pooling, pool_velocities
 from fernn.layers.convolution import CircularConvolution, Convolution, Padding, plane_convolution
 from fernn.layers.steerable import SteerableConvolution
 from fernn.models.base import ModelConfig
@@ -20,40 +20,74 @@ RolloutKind = Literal["published", "equivariant"]
 Kernels = tuple[Tensor, Tensor]
 
 
+@dataclass(frozen=True)
+class PredictorConfig(ModelConfig):
+    """What predictors of both flows have besides."""
+
+    rollout: RolloutKind = field(default="published", kw_only=True)
+    recompute_steps: int = field(default=0, kw_only=True)
+    """Time steps of which only the last state is kept for the gradients, the others computed again; 0: keep all."""
+    pooling: Pooling = field(default="max", kw_only=True)
+    """What the states become over V."""
+    teacher_forcing: float = field(default=0.0, kw_only=True)
+    """Probability with which a step of training reads the true frame that it is to predict, as the published code does
+    (its default is 0 too; the submission's commands had 0.5)."""
+
+    later = ("pooling", "teacher_forcing")
+    least = {"recompute_steps": 0}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.teacher_forcing <= 1:
+            raise ValueError(f"model.teacher_forcing must be from 0 to 1, got {self.teacher_forcing}")
+        if self.teacher_forcing and self.rollout == "equivariant":
+            raise ValueError(
+                "model.teacher_forcing must be 0 with model.rollout equivariant, which reads no frame then"
+            )
+
+
+PUBLISHED = PredictorConfig("published")
+"""The published code's defaults."""
+
+
 class SequencePredictor(nn.Module):
     """A FERNN that reads frames and predicts those that follow.
 
     Every frame is lifted by a convolution to the same input for every velocity. After the last given frame the
-    state goes on; each prediction is decoded from its maximum over V. The rollout is "published": the input of a
+    state goes on; each prediction is decoded from it, pooled over V. The rollout is "published": the input of a
     step is the last given frame, then the prediction before, without gradient, both one step late, so that the
     predictions keep no law; or "equivariant": no input, so that the hidden states keep the law to the end.
+    ``teacher_forcing`` is the probability with which a step of training reads the very frame that it is to predict.
     Source: Keller, 2025, section 5.1 and appendix B.
     """
 
     def __init__(
-        self,
-        lift: Convolution,
-        cell: FERNNCell,
-        decoder: nn.Module,
-        rollout: RolloutKind = "published",
-        recompute_steps: int = 0,
+        self, lift: Convolution, cell: FERNNCell, decoder: nn.Module, options: PredictorConfig = PUBLISHED
     ) -> None:
         super().__init__()
         self.lift, self.cell, self.decoder = lift, cell, decoder
-        self.rollout, self.recompute_steps = rollout, recompute_steps
+        self.rollout, self.recompute_steps = options.rollout, options.recompute_steps
+        self.pooling, self.teacher_forcing = options.pooling, options.teacher_forcing
 
-    def forward(self, frames: Tensor, horizon: int) -> Tensor:
-        """The ``horizon`` frames (b, horizon, c, h, w) that follow ``frames`` (b, t, c, h, w) in [0, 1]."""
+    def forward(self, frames: Tensor, horizon: int, truth: Tensor | None = None) -> Tensor:
+        """The ``horizon`` frames (b, horizon, c, h, w) that follow ``frames`` (b, t, c, h, w) in [0, 1].
+
+        ``truth`` (b, horizon, c, h, w) are these frames, of which training reads some, drawn by PyTorch's generator.
+        """
         kernels = self.lift.kernel(), self.cell.convolution.kernel()
         inputs, last, state = self._lifted(frames, kernels), frames[:, -1], None
         times, size = range(len(inputs) + horizon), len(inputs) + horizon
+        read: dict[int, Tensor] = {}
+        if truth is not None and self.training:
+            drawn = (torch.rand(horizon) < self.teacher_forcing).tolist()
+            read = {len(inputs) + step: truth[:, step] for step in range(horizon) if drawn[step]}
         compute: Callable[..., tuple[Tensor, list[Tensor]]] = self._steps
         if self.recompute_steps and torch.is_grad_enabled():
             size = self.recompute_steps
             compute = partial(checkpoint, self._steps, use_reentrant=False, preserve_rng_state=False)
         predictions: list[Tensor] = []
         for first in times[::size]:
-            state, predicted = compute(state, last, inputs, times[first : first + size], kernels)
+            state, predicted = compute(state, last, inputs, times[first : first + size], kernels, read)
             predictions += predicted
             last = predictions[-1].detach() if predictions else last
         return torch.stack(predictions, dim=1)
@@ -63,7 +97,7 @@ class SequencePredictor(nn.Module):
         kernels = self.lift.kernel(), self.cell.convolution.kernel()
         inputs, last, state = self._lifted(frames, kernels), frames[:, -1], None
         for time in range(len(inputs) + horizon):
-            state, predicted = self._steps(state, last, inputs, range(time, time + 1), kernels)
+            state, predicted = self._steps(state, last, inputs, range(time, time + 1), kernels, {})
             last = predicted[-1].detach() if predicted else last
             yield self.cell.hidden(state, time)
 
@@ -82,15 +116,21 @@ class SequencePredictor(nn.Module):
         return self.lift(frames.flatten(0, 1), kernels[0]).unflatten(0, frames.shape[:2]).transpose(0, 1)[:, None]
 
     def _steps(
-        self, state: Tensor | None, last: Tensor, inputs: Tensor, times: range, kernels: Kernels
+        self,
+        state: Tensor | None,
+        last: Tensor,
+        inputs: Tensor,
+        times: range,
+        kernels: Kernels,
+        read: Mapping[int, Tensor],
     ) -> tuple[Tensor, list[Tensor]]:
-        """The state after ``times``, and the predictions made at them."""
+        """The state after ``times``, and the predictions made at them; ``read`` has true frames by time."""
         predictions: list[Tensor] = []
         for time in times:
-            drive = inputs[time] if time < len(inputs) else self._feedback(last, kernels)
+            drive = inputs[time] if time < len(inputs) else self._feedback(read.get(time, last), kernels)
             state = self.cell.step(state, time, drive, kernels[1])
             if time >= len(inputs):
-                predictions.append(self.decoder(pool_velocities(self.cell.hidden(state, time))))
+                predictions.append(self.decoder(pool_velocities(self.cell.hidden(state, time), self.pooling)))
                 last = predictions[-1].detach()
         assert state is not None
         return state, predictions
@@ -103,7 +143,7 @@ class SequencePredictor(nn.Module):
 
 
 @dataclass(frozen=True)
-class TranslatingPredictorConfig(ModelConfig):
+class TranslatingPredictorConfig(PredictorConfig):
     """A FERNN for pictures that drift; with ``velocity_range`` (0, 0) it is the G-RNN."""
 
     name: str = "fernn-v2"
@@ -112,31 +152,24 @@ class TranslatingPredictorConfig(ModelConfig):
     hidden_channels: int = 128
     decoder_layers: int = 4
     """Convolutions with ReLU before the last one."""
-    rollout: RolloutKind = "published"
-    recompute_steps: int = 0
-    """Time steps of which only the last state is kept for the gradients, the others computed again; 0: keep all."""
 
-    least = {"hidden_channels": 1, "decoder_layers": 0, "recompute_steps": 0}
+    least = {**PredictorConfig.least, "hidden_channels": 1, "decoder_layers": 0}
 
     def __post_init__(self) -> None:
         TranslationFlow.box(*self.velocity_range)
         super().__post_init__()
 
-    @property
-    def flow(self) -> TranslationFlow:
-        """The flow and its V."""
-        return TranslationFlow.box(*self.velocity_range)
-
     def build(self, *, in_channels: int = 1) -> SequencePredictor:
         """The network, with PyTorch's default initial weights."""
-        cell = FERNNCell(self.flow, CircularConvolution(self.hidden_channels, self.hidden_channels), "relu")
-        decoder = build_decoder([self.hidden_channels] * (self.decoder_layers + 1), in_channels, "circular")
-        lift = CircularConvolution(in_channels, self.hidden_channels)
-        return SequencePredictor(lift, cell, decoder, self.rollout, self.recompute_steps)
+        flow, width = TranslationFlow.box(*self.velocity_range), self.hidden_channels
+        cell = FERNNCell(flow, CircularConvolution(width, width), "relu")
+        decoder = build_decoder([width] * (self.decoder_layers + 1), in_channels, "circular")
+        lift = CircularConvolution(in_channels, width)
+        return SequencePredictor(lift, cell, decoder, self)
 
 
 @dataclass(frozen=True)
-class RotatingPredictorConfig(ModelConfig):
+class RotatingPredictorConfig(PredictorConfig):
     """A FERNN for pictures that turn, on regular fields of C_N; with ``velocities`` (0,) it is the G-RNN."""
 
     name: str = "fernn-v4"
@@ -146,27 +179,21 @@ class RotatingPredictorConfig(ModelConfig):
     """N: orientations of a field."""
     hidden_fields: int = 32
     decoder_layers: int = 4
-    rollout: RolloutKind = "published"
-    recompute_steps: int = 0
 
-    least = {"hidden_fields": 1, "decoder_layers": 0, "recompute_steps": 0}
+    least = {**PredictorConfig.least, "hidden_fields": 1, "decoder_layers": 0}
 
     def __post_init__(self) -> None:
         RotationFlow(self.velocities, self.group_order)
         super().__post_init__()
 
-    @property
-    def flow(self) -> RotationFlow:
-        """The flow and its V."""
-        return RotationFlow(self.velocities, self.group_order)
-
     def build(self) -> SequencePredictor:
         """The network; steerable weights drawn as escnn does, the decoder's by PyTorch's default."""
         fields, order = self.hidden_fields, self.group_order
-        cell = FERNNCell(self.flow, SteerableConvolution(fields, fields, order), "relu")
+        flow = RotationFlow(self.velocities, order)
+        cell = FERNNCell(flow, SteerableConvolution(fields, fields, order), "relu")
         lift = SteerableConvolution(None, fields, order)
         decoder = build_decoder([fields * order] * (self.decoder_layers + 1), 1, "zeros")
-        return SequencePredictor(lift, cell, decoder, self.rollout, self.recompute_steps)
+        return SequencePredictor(lift, cell, decoder, self)
 
 
 def build_decoder(widths: Sequence[int], out_channels: int, padding: Padding) -> nn.Sequential:

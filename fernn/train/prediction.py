@@ -28,7 +28,7 @@ class FrameErrors(Predictions):
 
 @dataclass(frozen=True)
 class Prediction(Task):
-    """The first frames to those that follow, by mean squared error per pixel, without teacher forcing.
+    """The first frames to those that follow, by mean squared error per pixel.
 
     Other kinds of prediction derive from it. Source: Keller, 2025, section 5.1.
     """
@@ -51,8 +51,13 @@ class Prediction(Task):
         """The frames (b, horizon, c, h, w) that the model predicts, in float32."""
         return model(*self.inputs(clips)).float()
 
+    def taught(self, model: nn.Module, clips: Tensor) -> Tensor:
+        """As :meth:`predicted`, by a model that may read true frames while it trains (its ``teacher_forcing``)."""
+        truth = [self.truth(clips)] if getattr(model, "teacher_forcing", 0.0) else []
+        return model(*self.inputs(clips), *truth).float()
+
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        loss = F.mse_loss(self.predicted(model, clips, labels), self.truth(clips))
+        loss = F.mse_loss(self.taught(model, clips), self.truth(clips))
         return loss, loss.detach() * len(clips)
 
     def evaluate(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Mapping[str, Tensor]:

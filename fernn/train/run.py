@@ -13,11 +13,10 @@ from fernn.batch import Batch
 from fernn.config import DataConfig
 from fernn.experiment import Experiment, Precision
 from fernn.seeding import seed_of
-from fernn.train.classification import Classification
 from fernn.train.fields import FieldPrediction
 from fernn.train.noether import StatePrediction, StochasticPrediction
 from fernn.train.prediction import Prediction
-from fernn.train.task import Predictions, Task
+from fernn.train.task import Classification, Predictions, Task
 from fernn.train.video import VideoPrediction
 
 NUM_EXAMPLES = 4

@@ -49,7 +49,7 @@ class VideoPrediction(Prediction):
             given = torch.ones(clips.shape[0], self.input_frames, dtype=torch.bool, device=clips.device)
             predicted, truth = forced(clips, torch.cat([given, labels.bool()], dim=1)), clips[:, 1:]
         else:
-            predicted, truth = model(*self.inputs(clips)), self.truth(clips)
+            predicted, truth = self.taught(model, clips), self.truth(clips)
         errors, horizon = predicted.float() - truth, clips.shape[1] - self.input_frames
         loss = self.l1_weight * errors.abs().sum() + self.l2_weight / 2 * errors.square().sum()
         seen = (predicted.detach().float().clamp(0, 1) - truth)[:, -horizon:]

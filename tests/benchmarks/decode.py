@@ -16,7 +16,7 @@ from hardware import describe, show
 
 from data.kth.annotations import ANNOTATION, read_annotation
 from data.kth.decode import decode
-from data.kth.prepare import folder_of, prepare
+from data.kth.prepare import PrepareConfig, folder_of, prepare
 
 
 def link(source, target, num_videos):
@@ -43,7 +43,7 @@ def main():
         videos = link(source, target, arguments.num_videos)
         total = sum(lengths[(target / video.file_name).resolve()] for video in videos)
         begun = time.perf_counter()
-        manifest = prepare(out, videos=target)
+        manifest = prepare(PrepareConfig(out, target))
         seconds = time.perf_counter() - begun
         rows = sum(pq.read_metadata(path).num_rows for path in manifest.paths(folder_of(out, 32)))
     found = [

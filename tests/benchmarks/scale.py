@@ -22,8 +22,8 @@ import pyarrow as pa
 from hardware import describe, show
 from ray import tune as ray_tune
 
-from data.kth.demo import render
-from data.kth.prepare import prepare
+from data.kth.demo import DemoConfig, render
+from data.kth.prepare import PrepareConfig, prepare
 from fernn.train.run import Run
 from tune import kth_search, report
 from tune.commands import search as command
@@ -103,8 +103,8 @@ def measure(num_cells: int) -> list[dict[str, object]]:
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
         home = Path(scratch)
-        render(home / "videos", persons=22, ranges=1, frames=33)
-        prepare(home / "data", videos=home / "videos", size=8)
+        render(DemoConfig(home / "videos", persons=22, ranges=1, frames=33))
+        prepare(PrepareConfig(home / "data", home / "videos", size=8))
         words = options(num_cells, home / "data")
         with mock.patch("tune.engine.ray_tune.trial", one_step):
             first = run(words)

@@ -12,8 +12,9 @@ from unittest import mock
 import ray
 from ray import tune as ray_tune
 
-from data.kth.stream import Footage, read_footage
+from data.kth.stream import ClipStream, Footage, read_footage
 from data.manifest import Manifest
+from data.stream import Corpus
 from fernn.experiment import Experiment
 from tune.core.folder import Folder
 from tune.core.protocol import save_study
@@ -34,7 +35,7 @@ def trains(folder, footage, manifest):
     save_study(study)
     unforgiving = ray_tune.FailureConfig(max_failures=0)
     with mock.patch("tune.engine.ray_tune.tune.FailureConfig", lambda **_: unforgiving):
-        return list(run_cells(Workload(study, footage, Resources(), []), list(cells)).values())
+        return list(run_cells(Workload(study, Corpus(footage, ClipStream), Resources(), []), list(cells)).values())
 
 
 def shares(folder, footage, manifest):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data.kth.demo import render
+from data.kth.demo import DemoConfig, render
 
 REAL_VIDEOS = "FERNN_KTH_VIDEOS"
 """Environment variable: a folder with original KTH videos and their 00sequences.txt."""
@@ -16,7 +16,7 @@ REAL_VIDEOS = "FERNN_KTH_VIDEOS"
 def rendered(tmp_path_factory):
     """Two persons doing the six actions, two ranges of 33 frames each."""
     folder = tmp_path_factory.mktemp("rendered")
-    render(folder, persons=2, ranges=2, frames=33)
+    render(DemoConfig(folder, persons=2, ranges=2, frames=33))
     return folder
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from data.errors import StorageError
+from data.errors import DataError
 from data.files import files_below, locked, room_in, sealed, unsealed, write_atomically
 
 HOLD = """
@@ -54,7 +54,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_no_room_is_one_clear_error(tmp_path, number):
     with (
-        pytest.raises(StorageError, match=f"cannot write in {tmp_path}: .* free some space"),
+        pytest.raises(DataError, match=f"cannot write in {tmp_path}: .* free some space"),
         room_in(tmp_path),
     ):
         raise OSError(number, "from the system")

@@ -18,11 +18,10 @@ def test_every_config_has_a_data_set_and_every_data_set_a_config():
 
 
 @pytest.mark.parametrize("name", DATA_SETS)
-def test_a_data_set_has_config_models_card_and_columns(name, tmp_path):
+def test_a_data_set_has_config_models_and_card(name, tmp_path):
     found = data_set(name)
     assert found.config == DATA[name] and models_of(name)
     assert (ROOT / found.config.card).is_file() and found.config.source and found.config.demo_note
-    assert found.schema(found.config).names
     assert found.folder_of(tmp_path, found.config).is_relative_to(tmp_path)
     assert set(found.num_clips(found.config, None, True)) == {"train", "validation", "test"}
 

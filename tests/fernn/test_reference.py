@@ -9,8 +9,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from fernn.files.weights import weights_in
 from fernn.models.dynamics.scaling import scale_levels
-from fernn.reference import from_reference, published_dynamics, read_reference, renamed
+from fernn.reference import from_reference, is_published, published_dynamics, renamed
 from tests.support.golden import drawn, golden, part
 
 CASES = ["kth_grnn", "kth_fernn_v1", "kth_grnn_plus_v1", "kth_fernn_v1_two_layers", "kth_3dcnn"]
@@ -74,7 +75,7 @@ def test_weights_may_be_wrapped(name, wrap, tmp_path):
     velocities = ast.literal_eval(metadata["v_list_vy_vx"]) if "v_list_vy_vx" in metadata else None
     expected = model_of(values, metadata).state_dict()
     torch.save(wrap(part(values, "weights.")), tmp_path / "w.pth")
-    for given in (wrap(part(values, "weights.")), read_reference(str(tmp_path / "w.pth"))):
+    for given in (wrap(part(values, "weights.")), weights_in(tmp_path / "w.pth", is_published).weights):
         found = from_reference(given, task="kth", velocities=velocities).state_dict()
         assert found.keys() == expected.keys() and all(torch.equal(found[name], expected[name]) for name in expected)
 

@@ -34,10 +34,9 @@ from tune.commands.search import USER_ERRORS
 from tune.core.cell_folder import BEST, DONE, METRICS, PREDICTIONS, CellFolder
 from tune.core.clips import find_data
 from tune.core.driver import driver_lock
-from tune.core.folder import TEMPORARY, Folder, LeadsOutError
+from tune.core.folder import TEMPORARY, DamagedError, Folder, LeadsOutError, sealed_line
 from tune.core.given_weights import initial_weights
 from tune.core.protocol import find_study, load_study
-from tune.core.sealing import DamagedError, sealed_line, write_sealed
 from tune.core.study import StudyError, key_of
 from tune.measures.registry import MEASURES
 from tune.report import Options as ReportOptions
@@ -133,7 +132,7 @@ def test_a_flipped_byte_in_a_cell_is_noticed_and_the_file_named(study, name):
     cell = study.cell_folder(study.cells[0])
     cell.folder.write_json(name, facts)  # without a checksum, as earlier versions wrote it
     right = read(cell) if "entries" not in facts else facts["entries"]
-    write_sealed(cell.folder, name, facts)
+    cell.folder.write_sealed(name, facts)
     assert right is not None and read(cell) == right
     whole, num_noticed = cell.folder.read(name), 0
     for place in range(len(whole)):

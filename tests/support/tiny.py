@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from data.kth.stream import Footage
+from data.kth.stream import ClipStream, Footage
+from data.stream import Corpus
 from fernn.experiment import Experiment
 from tune.core.cell_folder import LAST
 from tune.core.folder import Folder
@@ -21,7 +22,8 @@ def footage():
     num_frames = np.full(len(persons), 20)
     frames = np.random.default_rng(0).integers(0, 256, (num_frames.sum(), 6, 6), dtype=np.uint8)
     ids = tuple(f"clip-{person}" for person in persons)
-    return Footage(frames, ids, persons, persons % 6, np.cumsum(num_frames) - num_frames, num_frames, num_frames)
+    offsets = np.cumsum(num_frames) - num_frames
+    return Corpus(Footage(frames, ids, persons, persons % 6, offsets, num_frames, num_frames), ClipStream)
 
 
 def study_in(folder, space=SPACE, **facts):

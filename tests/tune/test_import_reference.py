@@ -13,8 +13,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from data.files import sha256_of
-from data.kth.stream import Footage
+from data.kth.stream import ClipStream, Footage
 from data.mnist import demo
+from data.stream import Corpus
 from fernn.experiment import Experiment
 from fernn.files.checkpoint import unpack
 from fernn.models import MODELS
@@ -80,7 +81,8 @@ def footage():
     num_frames = np.full(len(persons), 20)
     frames = np.random.default_rng(0).integers(0, 256, (num_frames.sum(), 16, 16), dtype=np.uint8)
     ids = tuple(f"clip-{person}" for person in persons)
-    return Footage(frames, ids, persons, persons % 6, np.cumsum(num_frames) - num_frames, num_frames, num_frames)
+    offsets = np.cumsum(num_frames) - num_frames
+    return Corpus(Footage(frames, ids, persons, persons % 6, offsets, num_frames, num_frames), ClipStream)
 
 
 def imported_into(folder, path, model, settings, data_hash="hash"):

@@ -51,7 +51,8 @@ def test_published_values_stand_beside_the_papers_setting(tmp_path):
     assert header == [*columns(ACCURACY), *more]
     assert cnn == [
         "3dcnn", "1,234", "0.001", "3", "0.700", "0.600 ± 0.100",
-        "0.626 ± 0.02", "third-party review of the paper", "second-hand", "-0.026 [-0.262 to 0.210]", "under-powered",
+        "0.626 ± 0.02", "Keller, NeurIPS 2025, Table 2, quoted by a third-party review", "second-hand",
+        "-0.026 [-0.262 to 0.210]", "under-powered",
     ]  # fmt: skip
     assert plus == ["grnn-plus", "1,234", "0.001", "1 of 3", "0.400", "0.300", "–", "–", "–", "–", "–"]
 
@@ -100,7 +101,7 @@ def test_a_model_of_other_width_has_no_published_value(tmp_path):
     study = paper_study(tmp_path, settings={"model.base": 2})
     header, _, cnn, _ = lines(markdown(Table.of(study)))
     assert header[-1] == "verdict" and cnn[6:] == ["–"] * 5
-    assert "- 3dcnn has base 2, the registered model 16." in markdown(Table.of(study))
+    assert "- model.base is 2; the paper's is 16 (3dcnn)." in markdown(Table.of(study))
 
 
 def test_what_the_paper_does_not_have_is_said(tmp_path):

@@ -12,9 +12,8 @@ import torch
 from tests.support import tiny
 from tune import rerun as module
 from tune.core.cell_folder import METRICS, CellFolder
-from tune.core.folder import Folder
+from tune.core.folder import Folder, sealed_line
 from tune.core.protocol import save_study
-from tune.core.sealing import sealed_line
 from tune.core.study import StudyError
 from tune.engine.trial import reset_globals, train
 from tune.rerun import Recorded, folder_name, lines, recorded_cell

@@ -11,8 +11,8 @@ from tests.support.stored_study import finish_cell, finished_study, planned_stud
 from tune import sync
 from tune.analysis.optuna_trials import trials
 from tune.analysis.results import model_rows
+from tune.core.folder import DamagedError
 from tune.core.protocol import load_study
-from tune.core.sealing import DamagedError
 from tune.core.study import StudyError
 from tune.reporting.table import notes
 from tune.services.databases import OPTUNA, ViewError, view_errors

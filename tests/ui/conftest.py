@@ -21,8 +21,8 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from data.kth.demo import render
-from data.kth.prepare import prepare
+from data.kth.demo import DemoConfig, render
+from data.kth.prepare import PrepareConfig, prepare
 from tune.tracking.run_tree import NODE
 
 ROOT = Path(__file__).parents[2]
@@ -125,8 +125,8 @@ def programs():
 def study(programs, tmp_path_factory):
     """A folder in which a small study was run, and its velocity generalization measured."""
     folder = tmp_path_factory.mktemp("study")
-    render(folder / "kth/videos", persons=22, ranges=1, frames=33)
-    prepare(folder / "kth", videos=folder / "kth/videos", size=8)
+    render(DemoConfig(folder / "kth/videos", persons=22, ranges=1, frames=33))
+    prepare(PrepareConfig(folder / "kth", folder / "kth/videos", size=8))
     command(folder, "kth_search.py", "--data", "kth", *SMALL)
     command(folder, "velocity_eval.py", "--study", STUDY, "--range", "1")
     return folder

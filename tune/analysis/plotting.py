@@ -10,7 +10,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
@@ -18,10 +17,9 @@ from torch import Tensor
 
 from fernn.config import DataConfig
 from fernn.files.checkpoint import Tensors
-from fernn.train.classification import Logits
 from fernn.train.fields import FieldScores
 from fernn.train.prediction import FrameErrors
-from fernn.train.task import Predictions
+from fernn.train.task import Logits, Predictions
 from fernn.train.video import FrameScores
 from tune.core.study import Study
 
@@ -52,9 +50,7 @@ def file_name(label: str) -> str:
 
 def blank_figure(width: float, height: float) -> Figure:
     """An empty figure of that many inches."""
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), layout="constrained", dpi=120)
 
 
 def one_panel(width: float = 6.4, height: float = 4.4) -> tuple[Figure, Axes]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,7 @@ from tune.core.study import Cell, Study
 
 Fields = Mapping[str, Sequence[FieldScores]]
 """By row: the test scores of each seed."""
+P = TypeVar("P", bound=Predictions)
 Curves = Mapping[str, Mapping[str, NDArray[np.float64]]]
 """By row and score: the mean over test clips (seeds, horizon)."""
 TITLES = {"mse": "MSE, summed over pixels", "psnr": "PSNR (dB)", "ssim": "SSIM"}
@@ -73,11 +74,6 @@ class ModelRow:
     def validation_by_lr(self) -> dict[float, float]:
         """The mean validation metric over seeds of every learning rate."""
         return {lr: mean_and_deviation([result.validation for result in cells])[0] for lr, cells in self.by_lr.items()}
-
-    def complete_rates(self) -> dict[float, Sequence[CellResult]]:
-        """The learning rates with the most finished seeds, among which one is chosen."""
-        most = max(map(len, self.by_lr.values()))
-        return {lr: cells for lr, cells in self.by_lr.items() if len(cells) == most}
 
     @property
     def experiment(self) -> Experiment:
@@ -155,26 +151,22 @@ def test_predictions(cell: Cell, folder: CellFolder) -> Predictions:
     return _predictions(cell, folder.predictions(), "test")
 
 
-def seed_predictions(study: Study, row: ModelRow) -> list[Predictions]:
-    """The test predictions of each seed of the row's chosen learning rate."""
-    return [test_predictions(result.cell, study.cell_folder(result.cell)) for result in row.chosen]
-
-
-def field_scores(study: Study, rows: Sequence[ModelRow]) -> Fields:
-    """The scores of each row's chosen seeds; empty where the study does not predict velocity fields."""
-    by_row = {row.label: seed_predictions(study, row) for row in rows}
-    scores = {label: [seed for seed in seeds if isinstance(seed, FieldScores)] for label, seeds in by_row.items()}
-    return {label: seeds for label, seeds in scores.items() if seeds}
+def seed_predictions(study: Study, rows: Sequence[ModelRow], kind: type[P]) -> dict[str, list[P]]:
+    """By row, the test predictions of its chosen seeds; empty where those of the study are of another kind."""
+    by_row: dict[str, list[P]] = {}
+    for row in rows:
+        for result in row.chosen:
+            seed = test_predictions(result.cell, study.cell_folder(result.cell))
+            if isinstance(seed, kind):
+                by_row.setdefault(row.label, []).append(seed)
+    return by_row
 
 
 def frame_curves(study: Study, rows: Sequence[ModelRow]) -> Curves:
     """The scores of each row's chosen seeds; empty where the study does not predict videos."""
-    by_row = {row.label: seed_predictions(study, row) for row in rows}
-    scores = {label: [seed for seed in seeds if isinstance(seed, FrameScores)] for label, seeds in by_row.items()}
     return {
         label: {name: np.stack([seed.values[name].double().mean(dim=0).numpy() for seed in seeds]) for name in TITLES}
-        for label, seeds in scores.items()
-        if seeds
+        for label, seeds in seed_predictions(study, rows, FrameScores).items()
     }
 
 

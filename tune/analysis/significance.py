@@ -10,7 +10,6 @@ import numpy as np
 from tune.analysis.results import ModelRow
 from tune.analysis.statistics import (
     Interval,
-    Sample,
     holm,
     mean_and_deviation,
     paired_permutation,
@@ -77,43 +76,31 @@ def against_published(row: ModelRow, published: Published) -> AgainstPublished:
         return AgainstPublished(delta, None, "none: the number of seeds of the published value is unknown")
     if row.test_deviation is None:
         return AgainstPublished(delta, None, "none: one seed has no deviation")
-    ours = Sample(row.test, row.test_deviation, row.num_seeds)
-    interval = welch_interval(ours, Sample(published.mean, published.deviation, published.num_seeds))
+    ours, theirs = (row.test_deviation, row.num_seeds), (published.deviation, published.num_seeds)
+    interval = welch_interval(delta, ours, theirs)
     return AgainstPublished(delta, interval, verdict(interval, row.metric, published.mean))
 
 
 def interval_over_persons(study: Study, row: ModelRow) -> Interval | None:
     """95 % interval of the row's mean test accuracy, test persons resampled; None where clips have no persons."""
-    right: dict[int, float] = {}
-    counts: dict[int, int] = {}
+    hits: dict[int, list[bool]] = {}
     for result in row.chosen:
         table = study.cell_folder(result.cell).predictions()
         if "person" not in table.column_names or "logits" not in table.column_names:
             return None
         for clip in table.to_pylist():
             if clip["split"] == "test":
-                person = clip["person"]
-                right[person] = right.get(person, 0.0) + float(np.argmax(clip["logits"]) == clip["label"])
-                counts[person] = counts.get(person, 0) + 1
-    return person_interval(list(right.values()), list(counts.values()))
+                hits.setdefault(clip["person"], []).append(bool(np.argmax(clip["logits"]) == clip["label"]))
+    return person_interval([sum(clips) for clips in hits.values()], [len(clips) for clips in hits.values()])
 
 
-@dataclass(frozen=True)
-class SelectionOnTest:
-    """The learning rate that would be chosen on the test clips, and the apparent gain."""
-
-    lr: float
-    test: float
-    gain: float
-    """In the units of the metric, 0 or more."""
-
-
-def selection_on_test(row: ModelRow) -> SelectionOnTest | None:
-    """The best learning rate on the test clips, of those with the most seeds; None where there is only one."""
-    rates = row.complete_rates().items()
-    tested = {lr: mean_and_deviation([result.test for result in cells])[0] for lr, cells in rates}
+def best_on_test(row: ModelRow) -> tuple[float, float] | None:
+    """The best learning rate on the test clips, of those with the most seeds, and its mean there; None for one rate."""
+    most = max(map(len, row.by_lr.values()))
+    rates = {lr: [result.test for result in cells] for lr, cells in row.by_lr.items() if len(cells) == most}
+    tested = {lr: mean_and_deviation(values)[0] for lr, values in rates.items()}
     means = {lr: round(mean, 12) for lr, mean in tested.items() if isfinite(mean)}  # ties as in choose_lr
     if len(means) < 2 or not isfinite(row.test):
         return None
     best = max(means, key=lambda lr: (row.metric.rank(means[lr]), lr == row.lr, -lr))
-    return SelectionOnTest(best, means[best], abs(means[best] - round(row.test, 12)))
+    return best, means[best]

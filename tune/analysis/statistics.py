@@ -6,7 +6,6 @@ differences of equal seeds. Intervals are over the test persons, since the clips
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 from math import ceil, isfinite, isnan, sqrt
 
@@ -119,22 +118,13 @@ def pairs_needed(gap: float, deviation: float, level: float = LEVEL) -> int:
     return bisect_left(range(enough), POWER, lo=fewest, key=lambda n: paired_power(gap, deviation, n, level))
 
 
-@dataclass(frozen=True)
-class Sample:
-    """The mean, sample standard deviation and number of values."""
-
-    mean: float
-    deviation: float
-    size: int
-
-
-def welch_interval(ours: Sample, theirs: Sample) -> Interval:
-    """95 % interval of the difference of means, ours minus theirs, with unequal deviations (Welch, 1947)."""
-    parts = [sample.deviation**2 / sample.size for sample in (ours, theirs)]
-    variance, gap = sum(parts), ours.mean - theirs.mean
+def welch_interval(gap: float, *samples: tuple[float, int]) -> Interval:
+    """95 % interval of a ``gap`` between the means of two samples (sample standard deviation, size), by Welch, 1947."""
+    parts = [(deviation**2 / size, size) for deviation, size in samples]
+    variance = sum(part for part, _ in parts)
     if variance == 0:
         return gap, gap
-    freedom = variance**2 / sum(p**2 / (size - 1) for p, size in zip(parts, (ours.size, theirs.size), strict=True))
+    freedom = variance**2 / sum(part**2 / (size - 1) for part, size in parts)
     half = float(scipy.stats.t.ppf(1 - LEVEL / 2, freedom)) * sqrt(variance)
     return gap - half, gap + half
 

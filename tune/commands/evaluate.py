@@ -29,8 +29,8 @@ from tune.reporting.table import notes
 from tune.services.databases import ViewError
 
 if TYPE_CHECKING:
-    from tune.tracking.measures import StudyView
     from tune.tracking.mlflow_tracker import Tracker
+    from tune.tracking.views import MLflowView
 
 SHARED = """
 
@@ -98,11 +98,11 @@ def run(measure: Measure[S], options: Options[S]) -> tuple[Study, Results | None
     study = open_study(measure, options)
     records = Records(storage=options.shared.storage, tracking_uri=options.shared.tracking_uri)
     check_views(records)
-    from tune.tracking.measures import StudyView  # MLflow takes seconds to import: not for a refused option
+    from tune.tracking.views import MLflowView  # MLflow takes seconds to import: not for a refused option
 
     with driver_lock(study.folder):
         study = replace(study, id=record_folder(study.folder))
-        view = StudyView(study, tracking_uri(records))
+        view = MLflowView(study, tracking_uri(records))
         for line in view.log()[1]:
             say(f"{line}; measuring continues")
         return study, *evaluate(measure, options, view)
@@ -145,7 +145,7 @@ def finished_study(options: EvaluationOptions) -> Study:
     return study
 
 
-def evaluate(measure: Measure[S], options: Options[S], view: "StudyView") -> tuple[Results | None, list[str]]:
+def evaluate(measure: Measure[S], options: Options[S], view: "MLflowView") -> tuple[Results | None, list[str]]:
     """Measure the chosen cells that are not measured yet, and update MLflow; all results, a line where it is behind."""
     study = view.study
     rows = model_rows(study)
@@ -182,13 +182,11 @@ def chosen_cells(
 
 def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
     """The cell whose checkpoint is registered in MLflow as the row's best."""
-    from tune.tracking.model_registry import registered_key  # MLflow takes seconds to import
-
     name = registered_name(study, row)
     if row.breaches:
         why = "; ".join(row.breaches)
         raise StudyError(f"the best checkpoint of {row.label} has no alias 'best' ({why}): choose --which seeds")
-    key = registered_key(tracker.client, name)
+    key = tracker.registered_key(name)
     if key is None:
         way_out = "run the study's search again to register it, or choose --which seeds"
         raise StudyError(f"MLflow has no model {name!r} with the alias 'best': {way_out}")
@@ -218,7 +216,8 @@ def opened_data(study: Study, measurement: CellMeasurement, given: str | None) -
 def show(study: Study, results: Results | None, as_json: bool) -> None:
     """Print every model's numbers as JSON, or the table with its remarks."""
     if as_json:
-        print_document({"models": [] if results is None else results.documents(), "notes": notes(study)})
+        models = [] if results is None else [model.document() for model in results.models]
+        print_document({"models": models, "notes": notes(study)})
     elif results is not None:
         table = results.table()
         print_table(table.title, table.header, table.texts())

@@ -9,14 +9,14 @@ from functools import partial
 from rich.prompt import Confirm
 
 from data.errors import DataError
-from data.terminal import console, say
+from data.terminal import PlainConsole, say
 from tune.commands.search_output import Outcome, SearchOutput, describe_cost
 from tune.core.clips import record_data
 from tune.core.code_record import record
 from tune.core.driver import driver_lock, stop_on_sigterm
+from tune.core.folder import DamagedError
 from tune.core.given_weights import store_weights
 from tune.core.protocol import load_study, save_study
-from tune.core.sealing import DamagedError
 from tune.core.search_spec import Preset, Search
 from tune.core.study import Study, StudyError
 from tune.engine.cost import Cost, NoMachineError, Pace, cost_of
@@ -157,7 +157,7 @@ def confirm(planned: Planned, preset: Preset, resources: Resources, options: Opt
     )
     if options.yes or options.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
-    if not Confirm.ask("Start all the same (--yes does not ask)?", default=False, console=console(stderr=True)):
+    if not Confirm.ask("Start all the same (--yes does not ask)?", default=False, console=PlainConsole(stderr=True)):
         raise StudyError("not started: give --address of a cluster with GPUs, --yes, or --preset demo")
 
 

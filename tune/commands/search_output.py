@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table as Grid
 
-from data.terminal import console
+from data.terminal import PlainConsole
 from fernn.train.loop import Row
 from tune.analysis.results import model_rows
 from tune.commands.progress import Progress
@@ -102,7 +102,7 @@ class SearchOutput(SearchCallback):
     """
 
     def __init__(self, events: TextIO | None = None, given: Console | None = None) -> None:
-        self.events, self.console = events, given or console(stderr=True)
+        self.events, self.console = events, given or PlainConsole(stderr=True)
 
     def refused(self, error: Exception) -> int:
         """Show why the command cannot run; its exit code 2."""

@@ -6,6 +6,7 @@ import socket
 import tempfile
 import time
 import uuid
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,8 @@ from tune.engine.machine import home_problem
 from tune.planning.options import Records
 from tune.planning.preflight import check_optuna, check_storage, check_tracking, optuna_storage, tracking_uri
 from tune.reporting.table import absent
-from tune.services.databases import (
-    MLFLOW,
-    OPTUNA,
-    Package,
-    ViewError,
-    check_usable,
-    first_line,
-    is_database,
-    sqlite_file,
-)
+from tune.services.addresses import EXPERIMENTS, ask
+from tune.services.databases import MLFLOW, OPTUNA, Package, ViewError, check_usable, is_database, sqlite_file
 
 DATASETS = Path("datasets")
 GET_DATA = (
@@ -120,14 +113,11 @@ def tracking(records: Records) -> Finding:
 
 def _server(uri: str) -> Finding:
     """Whether the server lists experiments, and how fast."""
-    from tune.services.mlflow_client import MlflowClient  # MLflow takes seconds to import
-
     start = time.monotonic()
-    try:
-        MlflowClient(uri).search_experiments(max_results=1)
-    except Exception as error:  # MLflow's client does not handle every page or JSON of a proxy
-        return broken(f"{uri} answers, but not with experiments: {first_line(error)}", "see the server's own log")
+    status, text = ask(uri, EXPERIMENTS)
     seconds = time.monotonic() - start
+    if status != HTTPStatus.OK:
+        return broken(f"{uri} answers, but not with experiments: {status or text}", "see the server's own log")
     text = f"{uri} answers, after {1000 * seconds:.0f} ms"
     if seconds <= SLOW_S:
         return ok(text)

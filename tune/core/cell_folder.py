@@ -33,8 +33,7 @@ from data.preparing.parquet import read_table
 from fernn.files.checkpoint import CheckpointError, Tensors, pack, unpack
 from fernn.train.loop import Row
 from fernn.train.run import Run, with_prefix
-from tune.core import sealing
-from tune.core.folder import UNREADABLE, Folder
+from tune.core.folder import ENTRIES, UNREADABLE, Folder, sealed_line
 from tune.core.result import Result
 
 LAST, BEFORE, BEST = "last/state.safetensors", "last/before.safetensors", "best/model.safetensors"
@@ -70,7 +69,7 @@ class CellFolder:
             facts = self.folder.read_json(DONE)
             return None if facts is None else Result.of(unsealed(facts))
         except UNREADABLE as error:
-            raise sealing.damaged(self.folder, DONE, f"delete it, and {EVALUATED}") from error
+            raise self.folder.damaged(DONE, f"delete it, and {EVALUATED}") from error
 
     def config(self) -> dict[str, Any] | None:
         """The cell's :meth:`tune.core.study.Cell.config`, or None before it is planned."""
@@ -78,20 +77,20 @@ class CellFolder:
 
     def history(self) -> list[Row]:
         """The recorded rows, one an epoch; raises DamagedError for a row with a wrong checksum."""
-        return sealing.read_rows(self.folder, METRICS, RETRAIN)
+        return self.folder.read_rows(METRICS, RETRAIN)
 
     def openings(self) -> list[dict[str, Any]]:
         """One row for each time the test clips were read; raises DamagedError as :meth:`history` does."""
-        return sealing.read_rows(self.folder, OPENINGS, "delete it: what was read is then no longer known")
+        return self.folder.read_rows(OPENINGS, "delete it: what was read is then no longer known")
 
     def log_opening(self, purpose: str) -> None:
         """Record that the test clips are about to be read with the best weights."""
         row = {"purpose": purpose, "at": time.time(), "host": socket.gethostname(), "weights": self.best_sha256()}
-        self.folder.write(OPENINGS, "".join(map(sealing.sealed_line, [*self.openings(), row])).encode())
+        self.folder.write(OPENINGS, "".join(map(sealed_line, [*self.openings(), row])).encode())
 
     def attempt(self) -> dict[str, Any] | None:
         """The last attempt's id, host, pid and start (seconds since 1970), or None before the first."""
-        return sealing.read_sealed(self.folder, "attempt.json", DELETE_IT, "id", "host", "pid", "started")
+        return self.folder.read_sealed("attempt.json", DELETE_IT, "id", "host", "pid", "started")
 
     def failure(self) -> str | None:
         """The recorded reason of the last attempt's failure, or None."""
@@ -105,18 +104,18 @@ class CellFolder:
     def fail(self, reason: str, diverged: bool) -> None:
         """Record why this attempt ends without a result."""
         self._require_own_attempt()
-        sealing.write_sealed(self.folder, "failure.json", {"reason": reason, "diverged": diverged})
+        self.folder.write_sealed("failure.json", {"reason": reason, "diverged": diverged})
 
     def stopped(self) -> str | None:
         """Why successive halving ended the cell before its last epoch, or None where it did not."""
         return self._read_reason("stopped.json").get("reason")
 
     def _read_reason(self, name: str) -> dict[str, Any]:
-        return sealing.read_sealed(self.folder, name, DELETE_IT, "reason") or {}
+        return self.folder.read_sealed(name, DELETE_IT, "reason") or {}
 
     def stop(self, reason: str) -> None:
         """Record why the cell ends before its last epoch; a later attempt may still continue it."""
-        sealing.write_sealed(self.folder, "stopped.json", {"reason": reason})
+        self.folder.write_sealed("stopped.json", {"reason": reason})
 
     def copy_training(self, shorter: Self) -> None:
         """Copy the training of a cell with fewer epochs; its last checkpoint comes last, to continue from."""
@@ -133,7 +132,7 @@ class CellFolder:
         """Make this attempt the only one that may write, and delete the last attempt's failure or stop."""
         self._attempt = uuid.uuid4().hex
         attempt = {"id": self._attempt, "host": socket.gethostname(), "pid": os.getpid(), "started": time.time()}
-        sealing.write_sealed(self.folder, "attempt.json", attempt)
+        self.folder.write_sealed("attempt.json", attempt)
         self.folder.sweep()
         for name in ("failure.json", "stopped.json"):
             if self.folder.read(name) is not None:
@@ -152,7 +151,7 @@ class CellFolder:
             self._write_best(run)
         if LAST in resumable.damage:
             self.folder.delete(LAST)
-        self._lines = [sealing.sealed_line(row) for row in resumable.rows]
+        self._lines = [sealed_line(row) for row in resumable.rows]
         self._record_code(code, run.epoch)
 
     def codes(self) -> list[dict[str, Any]]:
@@ -161,17 +160,17 @@ class CellFolder:
         def parsed(entry: Any) -> dict[str, Any]:
             return {"first_epoch": int(entry["first_epoch"]), "code": str(entry["code"])}
 
-        return sealing.read_entries(self.folder, CODES, parsed, DELETE_IT)
+        return self.folder.read_entries(CODES, parsed, DELETE_IT)
 
     def machines(self) -> list[dict[str, Any]]:
         """The machines on which the cell's trials ran, each once; empty where none was recorded."""
-        return sealing.read_entries(self.folder, MACHINES, dict, DELETE_IT)
+        return self.folder.read_entries(MACHINES, dict, DELETE_IT)
 
     def add_machine(self, machine: Mapping[str, Any]) -> None:
         """Record the machine of a trial."""
         machines = self.machines()
         if machine not in machines:
-            sealing.write_sealed(self.folder, MACHINES, {sealing.ENTRIES: [*machines, dict(machine)]})
+            self.folder.write_sealed(MACHINES, {ENTRIES: [*machines, dict(machine)]})
 
     def _record_code(self, code: str, epoch: int) -> None:
         """Record the code that trains the epochs after ``epoch``; entries of earlier epochs stay."""
@@ -182,7 +181,7 @@ class CellFolder:
         if not entries or entries[-1]["code"] != code:
             entries.append({"first_epoch": epoch + 1, "code": code})
         if entries != recorded:
-            sealing.write_sealed(self.folder, CODES, {sealing.ENTRIES: entries})
+            self.folder.write_sealed(CODES, {ENTRIES: entries})
 
     def has_checkpoint(self) -> bool:
         """Whether training can continue from a checkpoint."""
@@ -190,7 +189,7 @@ class CellFolder:
 
     def resumable(self) -> Resumable:
         """The newest whole checkpoint whose rows are all recorded: the last, the one before, or none."""
-        rows, num_lines = sealing.rows_before_damage(self.folder, METRICS)
+        rows, num_lines = self.folder.rows_before_damage(METRICS)
         damage = [f"{METRICS}, line {len(rows) + 1}"] if len(rows) < num_lines else []
         if (best := self._best_epoch()) is None:
             return Resumable(None, [], (*damage, BEST))
@@ -218,7 +217,7 @@ class CellFolder:
     def record(self, row: Row, run: Run) -> None:
         """Write one epoch: its row first, then the checkpoint, so that every checkpoint has its row."""
         self._require_own_attempt()
-        self._lines.append(sealing.sealed_line(row))
+        self._lines.append(sealed_line(row))
         self.folder.write(METRICS, "".join(self._lines).encode())
         if self.folder.has(LAST):
             self.folder.move(LAST, BEFORE)
@@ -236,7 +235,7 @@ class CellFolder:
         try:
             run.model.load_state_dict(unpack(self._read_best())[0])
         except CheckpointError as error:
-            raise sealing.damaged(self.folder, BEST, RETRAIN, str(error)) from error
+            raise self.folder.damaged(BEST, RETRAIN, str(error)) from error
 
     def best_sha256(self) -> str:
         """The SHA-256 of the best epoch's checkpoint."""
@@ -256,11 +255,11 @@ class CellFolder:
             self.folder.write(EXAMPLES, pack(examples, {}))
         digest = hashlib.sha256(content).hexdigest()
         result = replace(result, code=tuple(self.codes()), predictions_sha256=digest)
-        sealing.write_sealed(self.folder, DONE, result.facts())
+        self.folder.write_sealed(DONE, result.facts())
 
     def examples(self) -> Tensors:
         """Example clips and predicted frames by name; empty where none were stored."""
-        return sealing.read_tensors(self.folder, EXAMPLES, DELETE_RESULT)[0]
+        return self.folder.read_tensors(EXAMPLES, DELETE_RESULT)[0]
 
     def predictions(self) -> pa.Table:
         """The stored predictions of a finished cell, one row a clip; raises DamagedError for another digest."""
@@ -268,7 +267,7 @@ class CellFolder:
         if content is None or done is None:
             raise FileNotFoundError(f"{self.folder.root} has no predictions")
         if hashlib.sha256(content).hexdigest() != done.predictions_sha256:
-            raise sealing.damaged(self.folder, PREDICTIONS, DELETE_RESULT)
+            raise self.folder.damaged(PREDICTIONS, DELETE_RESULT)
         return read_table(pa.BufferReader(content), name=f"{self.folder.root}/{PREDICTIONS}")
 
     def _require_own_attempt(self) -> None:

@@ -21,7 +21,6 @@ from fernn.experiment import Split
 from tune.core.cell_folder import CellFolder
 from tune.core.console import masked
 from tune.core.folder import Folder
-from tune.core.sealing import read_sealed, write_sealed
 from tune.core.study import Study, StudyError
 
 FILE = "data.json"
@@ -65,12 +64,12 @@ def find_data(study: Study, data: DataConfig, data_hash: str, given: str | None)
 def record_data(folder: Folder, manifest: Manifest, num_clips: Mapping[str, int]) -> None:
     """Write the manifest of the data and each split's number of clips into a study's folder, unless they are there."""
     if not folder.has(FILE):
-        write_sealed(folder, FILE, {**asdict(manifest), "num_clips": dict(num_clips)})
+        folder.write_sealed(FILE, {**asdict(manifest), "num_clips": dict(num_clips)})
 
 
 def recorded_data(folder: Folder) -> dict[str, Any] | None:
     """The facts of :func:`record_data`, None where there are none; raises DamagedError for a wrong checksum."""
-    return read_sealed(folder, FILE, "delete it, and run the search again", always_sealed=True)
+    return folder.read_sealed(FILE, "delete it, and run the search again", always_sealed=True)
 
 
 class SealedClips:

@@ -10,7 +10,6 @@ import json
 import os
 import platform
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -22,7 +21,6 @@ from typing import Any
 
 from tune.core.console import masked
 from tune.core.folder import Folder
-from tune.core.sealing import damaged, read_sealed, write_sealed
 from tune.core.study import key_of
 
 DISTRIBUTION = "fernn-search"
@@ -46,7 +44,7 @@ def record(folder: Folder) -> str:
     facts = code_version(sys.argv)
     record_id = key_of(facts)
     if not folder.has(name := f"{FOLDER}/{record_id}.json"):
-        write_sealed(folder, name, facts | {FIRST_USED: time.time()})
+        folder.write_sealed(name, facts | {FIRST_USED: time.time()})
     return record_id
 
 
@@ -59,10 +57,10 @@ def recorded(folder: Folder) -> dict[str, dict[str, Any]]:
 
 def _read(folder: Folder, name: str) -> dict[str, Any]:
     way_out = "put it back from a copy, or delete it: the code then counts as not recorded"
-    facts = read_sealed(folder, name, way_out, FIRST_USED) or {}
+    facts = folder.read_sealed(name, way_out, FIRST_USED) or {}
     first_used = facts.pop(FIRST_USED, None)
     if f"{FOLDER}/{key_of(facts)}.json" != name or not isinstance(first_used, int | float):
-        raise damaged(folder, name, way_out)
+        raise folder.damaged(name, way_out)
     return facts | {FIRST_USED: first_used}
 
 
@@ -122,19 +120,13 @@ PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color")
 def _git(root: Path, deadline: float, *arguments: str) -> bytes:
     """The output of git; raises SubprocessError or OSError where it fails, is missing or takes too long."""
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
-    process = subprocess.Popen(
-        ["git", *arguments], cwd=root, env=environment, start_new_session=True,
+    done = subprocess.run(
+        ["git", *arguments], cwd=root, env=environment, timeout=max(0.0, deadline - time.monotonic()),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    try:
-        printed, _ = process.communicate(timeout=max(0.0, deadline - time.monotonic()))
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)  # with what it started, which would keep the pipe open
-        process.communicate()
-        raise
-    if process.returncode and "--no-index" not in arguments:  # which says by its exit code that files differ
-        raise subprocess.CalledProcessError(process.returncode, process.args)
-    return printed
+    if "--no-index" not in arguments:  # which says by its exit code that files differ
+        done.check_returncode()
+    return done.stdout
 
 
 def portable(argv: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from data.terminal import console
+from data.terminal import PlainConsole
 
 _CREDENTIALS = re.compile(r"(://)(?:[^/\s\"']*|(?!/)[^/:\s\"'@]*:[^\s\"'@]*)@")
 _PARAMETERS = re.compile(r"(?i)((?:^|[?&;\s\"'])(?:\w+_)?(?:password|passwd|token|secret|api_?key)=)[^&;\s\"']+")
@@ -76,7 +76,7 @@ def moment(seconds: float) -> str:
 
 def tables() -> Console:
     """A console on standard output: as wide as the terminal, or 160 characters where there is none."""
-    return console(width=None if sys.stdout.isatty() else 160)
+    return PlainConsole(width=None if sys.stdout.isatty() else 160)
 
 
 def duration(seconds: float) -> str:

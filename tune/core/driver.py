@@ -30,10 +30,7 @@ def stop_on_sigterm() -> None:
 
 def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
     handler = signal.getsignal(signal.SIGINT)  # Tune's own while it runs; none where a shell put us in the background
-    if callable(handler):
-        handler(signal.SIGINT, frame)
-    else:
-        raise KeyboardInterrupt
+    (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
 
 
 TAKEN_OVER = signal.SIGUSR2
@@ -59,7 +56,10 @@ def driver_of(folder: Folder) -> dict[str, Any] | None:
     Writes nothing. In a bucket a driver counts while its lease is younger than three renewals.
     """
     if folder.is_local:
-        return _lock_holder(Path(folder.root))
+        path = f"{folder.root}/{LOCK}"
+        with suppress(FileNotFoundError), open(path, encoding="utf-8", opener=_without_links) as file:
+            return None if _try_lock(file, fcntl.LOCK_SH) else json.loads(file.read() or "{}")
+        return None
     holder, renewed = folder.read_json(LEASE), folder.modified(LEASE)
     if holder is None or renewed is None or _is_dead_here(holder):
         return None
@@ -69,13 +69,6 @@ def driver_of(folder: Folder) -> dict[str, Any] | None:
 def process_text(driver: Mapping[str, Any] | None) -> str:
     """The driver's process as "pid PID on HOST", empty for None."""
     return "" if driver is None else f"pid {driver.get('pid')} on {driver.get('host')}"
-
-
-def _lock_holder(folder: Path) -> dict[str, Any] | None:
-    with suppress(FileNotFoundError), open(folder / LOCK, encoding="utf-8", opener=_without_links) as file:
-        if not _try_lock(file, fcntl.LOCK_SH):
-            return json.loads(file.read() or "{}")
-    return None
 
 
 @contextmanager

@@ -1,9 +1,9 @@
-"""Folders on local disk or in a bucket, whose files are written whole or not at all."""
+"""Folders on local disk or in a bucket. Files are written whole or not at all; sealed ones carry a checksum."""
 
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from copy import copy
@@ -13,6 +13,8 @@ from typing import Any, Self, TypeVar
 from pyarrow import fs
 
 from data.bucket import SCHEMES
+from data.files import CHECKSUM, sealed, unsealed
+from fernn.files.checkpoint import CheckpointError, Tensors, unpack
 
 TEMPORARY = ".tmp-"
 AT_ONCE = 32
@@ -21,10 +23,21 @@ Item = TypeVar("Item")
 Value = TypeVar("Value")
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """The errors of parsing and unsealing a file with unexpected content."""
+ENTRIES = "entries"
+"""The field of a sealed file that holds its list."""
 
 
 class LeadsOutError(OSError):
     """A path whose links lead out of its root, or that is no regular file."""
+
+
+class DamagedError(ValueError):
+    """A file of a study or a cell that is not as it was written."""
+
+
+def sealed_line(row: Mapping[str, Any]) -> str:
+    """The row as a line with its checksum."""
+    return json.dumps(sealed(row)) + "\n"
 
 
 class Folder:
@@ -183,6 +196,67 @@ class Folder:
     def write_json(self, name: str, value: Any) -> None:
         """Write ``value`` as indented JSON."""
         self.write(name, (json.dumps(value, indent=2) + "\n").encode())
+
+    def damaged(self, name: str, way_out: str, how: str = "it is not as it was written") -> DamagedError:
+        """A DamagedError with the file, its fault and the way out."""
+        return DamagedError(f"{self.root}/{name}: {how}; {way_out}")
+
+    def write_sealed(self, name: str, facts: Mapping[str, Any]) -> None:
+        """Write the facts as JSON with their checksum."""
+        self.write_json(name, sealed(facts))
+
+    def read_sealed(self, name: str, way_out: str, *needed: str, always_sealed: bool = False) -> dict[str, Any] | None:
+        """The facts of a sealed file, None where there is no such file.
+
+        Unless ``always_sealed``, a file without a checksum is of an earlier version and is not checked. Raises
+        DamagedError for a wrong checksum, or where one of the ``needed`` names is missing.
+        """
+        try:
+            facts = self.read_json(name)
+            if facts is None:
+                return None
+            facts = unsealed(facts) if always_sealed or CHECKSUM in facts else {**facts}
+            if missing := set(needed) - facts.keys():
+                raise KeyError(*missing)
+        except UNREADABLE as error:
+            raise self.damaged(name, way_out) from error
+        return facts
+
+    def read_entries(self, name: str, parsed: Callable[[Any], dict[str, Any]], way_out: str) -> list[dict[str, Any]]:
+        """The entries of a sealed list, each parsed by ``parsed``; raises DamagedError for an unreadable entry."""
+        try:
+            content = self.read_json(name) or []  # a bare list in cells of an earlier version
+            if isinstance(content, dict):
+                content = (unsealed(content) if CHECKSUM in content else content)[ENTRIES]
+            return [parsed(entry) for entry in content]
+        except UNREADABLE as error:
+            raise self.damaged(name, way_out) from error
+
+    def read_tensors(self, name: str, way_out: str) -> tuple[Tensors, dict[str, Any]]:
+        """The tensors and facts of a checkpoint, both empty where there is no such file; raises DamagedError."""
+        content = self.read(name)
+        try:
+            return ({}, {}) if content is None else unpack(content)
+        except CheckpointError as error:
+            raise self.damaged(name, way_out, str(error)) from error
+
+    def read_rows(self, name: str, way_out: str) -> list[dict[str, Any]]:
+        """The rows of a file of sealed lines; raises DamagedError for a line with a wrong checksum."""
+        rows, num_lines = self.rows_before_damage(name)
+        if len(rows) < num_lines:
+            raise self.damaged(name, way_out, f"line {len(rows) + 1} is not as it was written")
+        return rows
+
+    def rows_before_damage(self, name: str) -> tuple[list[dict[str, Any]], int]:
+        """The rows before the first damaged line, and the number of lines."""
+        lines = (self.read(name) or b"").splitlines()
+        rows: list[dict[str, Any]] = []
+        for line in lines:
+            try:
+                rows.append(unsealed(json.loads(line)))
+            except UNREADABLE:
+                break
+        return rows, len(lines)
 
 
 def check_storage_name(storage: str) -> None:

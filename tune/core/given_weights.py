@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -76,7 +76,6 @@ def experiments(study: Study) -> list[Experiment]:
     return [cell.experiment for cell in study.cells or [imported.cell for imported in imported_cells(study)]]
 
 
-Weights = Mapping[str, Tensor]
 TASKS = {
     FERNNConfig: "kth", GRNNPlusConfig: "kth", CNN3DConfig: "kth",
     TranslatingPredictorConfig: "translating_mnist", RotatingPredictorConfig: "rotating_mnist",
@@ -93,7 +92,7 @@ def read_weights(path: Path, fits: Fits = is_published) -> dict[str, Tensor]:
     Raises OSError for a file that cannot be opened, StudyError for a file without usable weights.
     """
     try:
-        content = weights_in(path, fits, in_single=True)
+        content = weights_in(path, fits)
     except WeightsError as error:
         raise StudyError(str(error)) from error
     if content.notes:
@@ -115,7 +114,7 @@ def published_velocities(config: ModelConfig) -> Velocities:
     return tuple((vx, vy) if isinstance(config, TranslatingPredictorConfig) else (vy, vx) for vx, vy in pairs)
 
 
-def published_network(weights: Weights, config: ModelConfig, origin: str = "the weights") -> nn.Module:
+def published_network(weights: Tensors, config: ModelConfig, origin: str = "the weights") -> nn.Module:
     """The published network with ``weights``; raises StudyError with the first weight that does not fit ``config``.
 
     ``origin`` names the weights in the error.
@@ -130,7 +129,7 @@ def published_network(weights: Weights, config: ModelConfig, origin: str = "the 
         raise StudyError(f"{origin} do not fit {config.name}: {error}") from error
 
 
-def first_mismatch(weights: Weights, config: ModelConfig) -> str:
+def first_mismatch(weights: Tensors, config: ModelConfig) -> str:
     """The first weight that is unknown, has another shape or is missing, in one line; empty where all fit."""
     expected = expected_shapes(config)
     given = {name: weight for name, weight in weights.items() if name == SHIFTS or not is_derived(name)}

@@ -3,7 +3,7 @@
 import os
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -109,17 +109,12 @@ def owner_tags(study: Study) -> dict[str, str]:
     return {OWNER: study.folder.root, **({OWNER_ID: study.id} if study.id else {})}
 
 
-def is_view_of(study: Study, tags: Mapping[str, Any], uri: str, shows_training: Callable[[], bool]) -> bool:
+def is_view_of(study: Study, tags: Mapping[str, Any], uri: str) -> bool:
     """Whether a view with these tags, in the database at ``uri``, belongs to the study.
 
-    A view in the study's own storage does, also in a copy of both. A view without an id, whose folder is gone, does
-    if ``shows_training`` says that it shows the training in this folder.
+    A view in the study's own storage does, also in a copy of both.
     """
     if tags.get(OWNER_ID) == study.id != "" or tags.get(OWNER) == study.folder.root:
         return True
     storage = study.folder.root.rpartition("/")[0]
-    if OWNER in tags and study.folder.is_local and uri.startswith(f"sqlite:///{storage}/"):
-        return True
-    place = str(tags.get(OWNER, ""))
-    is_gone = place.startswith("/") and not os.path.isfile(f"{place}/{STUDY_FILE}")  # a bucket is not read
-    return OWNER_ID not in tags and is_gone and shows_training()
+    return OWNER in tags and study.folder.is_local and uri.startswith(f"sqlite:///{storage}/")

@@ -41,7 +41,7 @@ def protocol(study: Study) -> dict[str, Any]:
     for cell in study.cells:
         model = cell.experiment.model.name
         shared["data_hash"] = cell.data_hash
-        for name, value in cell.experiment.flatten().items():
+        for name, value in cell.experiment.flatten(for_record=True).items():
             if name.startswith("model."):
                 shared[name.replace("model.", f"{model}.", 1)] = value
             elif name not in study.space and name not in GROWING:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from fernn.train.loop import Row
 from tune.core.cell_folder import CellFolder
 from tune.core.driver import driver_of
+from tune.core.folder import DamagedError
 from tune.core.result import Result
-from tune.core.sealing import DamagedError
 from tune.core.study import Cell, Study
 
 Status = Literal["done", "running", "waiting", "resting", "lost", "stopped", "diverged", "failed", "damaged"]

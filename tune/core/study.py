@@ -56,7 +56,7 @@ class Cell:
         for part in ("model", "data"):
             revision = getattr(self.experiment, part).revision
             facts |= {f"{part}_revision": revision} if revision > 1 else {}
-        return facts | {"experiment": self.experiment.flatten()}
+        return facts | {"experiment": self.experiment.flatten(for_record=True)}
 
     @property
     def key(self) -> str:

@@ -21,7 +21,6 @@ from data.terminal import say
 from fernn.experiment import Experiment
 from fernn.train.loop import train_step
 from fernn.train.run import Run, available_device
-from tune.core.sealing import read_sealed, write_sealed
 from tune.core.study import Cell, Study, StudyError, key_of
 from tune.engine.cost import PATIENCE, blank_batch, probe, probe_of
 from tune.engine.machine import peak_memory
@@ -69,7 +68,7 @@ def pack(study: Study, resources: Resources, keep: bool) -> Packing:
     ``keep``: write them into the study's folder. Raises StudyError for a model of which not even one trial fits.
     """
     ship_models(cells := study.missing())
-    possible, stored = layouts(resources, hardware(), len(study.cells)), read_sealed(study.folder, FILE, WAY_OUT) or {}
+    possible, stored = layouts(resources, hardware(), len(study.cells)), study.folder.read_sealed(FILE, WAY_OUT) or {}
     packing: dict[str, Sequence[Reading]] = {}
     for cell in cells:
         label, subject = study.model_label(cell), digest(cell, possible)
@@ -82,14 +81,16 @@ def pack(study: Study, resources: Resources, keep: bool) -> Packing:
         packing[label] = [Reading(**reading) for reading in stored[label]["readings"]]
         best(label, packing[label])
         if keep:
-            write_sealed(study.folder, FILE, stored)
+            study.folder.write_sealed(FILE, stored)
     return packing
 
 
 def digest(cell: Cell, possible: Sequence[Layout]) -> str:
     """Twelve hexadecimal digits for everything that the readings depend on: model, code, layouts, kinds of GPU."""
     kinds = sorted(name for name in ray.cluster_resources() if name.startswith("accelerator_type"))
-    return key_of([probe_of(cell.experiment).flatten(), cell.config().get("model_source"), possible, kinds])
+    return key_of(
+        [probe_of(cell.experiment).flatten(for_record=True), cell.config().get("model_source"), possible, kinds]
+    )
 
 
 def best(label: str, readings: Sequence[Reading]) -> Reading:

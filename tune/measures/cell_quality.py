@@ -19,16 +19,14 @@ from data.stream import Corpus, Stream
 from fernn.batch import Batch
 from fernn.experiment import Split
 from fernn.files.checkpoint import Tensors
-from fernn.metrics.frame_quality import Perceptual, frame_quality
-from fernn.metrics.grad_cam import grad_cam
+from fernn.frame_quality import Perceptual, frame_quality
 from fernn.models.noether import InnerSteps, NoetherNetwork
-from fernn.models.noether.quantities import Brightness, ComparedWith, FrameQuantity, learn
+from fernn.models.noether.quantities import Brightness, ComparedWith, FrameQuantity, grad_cam, learn
 from fernn.models.noether.tailoring import InnerOptimizer, Step, TailoredPredictor
 from fernn.seeding import seed_of
 from fernn.train.noether import seeded_noise
 from fernn.train.run import NUM_EXAMPLES, Run, autocast, evaluating, to_unit
-from tune.measures.measure import Advance, CellMeasurement
-from tune.measures.result_file import Document
+from tune.measures.measure import Advance, CellMeasurement, Document
 
 Quantity = Literal["learned", "brightness"]
 LEARNING_STEPS, LEARNING_BATCH = 300, 8

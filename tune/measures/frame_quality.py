@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data.files import full_path, sha256_of
-from fernn.metrics.frame_quality import FIRST, Perceptual
+from fernn.frame_quality import FIRST, Perceptual
 from fernn.models.noether import NoetherConfig
 from fernn.models.noether.tailoring import InnerSteps
 from tune.analysis.plotting import ReportFigure, file_name, png
@@ -22,7 +22,7 @@ from tune.core.console import ReportTable
 from tune.core.given_weights import read_weights
 from tune.core.study import Cell, Study, StudyError
 from tune.measures.cell_quality import NoetherMeasurement, PredictorMeasurement, QualityMeasurement, Quantity, Tailoring
-from tune.measures.measure import Measure, Results, RunRecord
+from tune.measures.measure import Document, Measure, ResultFile, Results, RunRecord
 from tune.measures.model_quality import (
     HOME,
     USUAL,
@@ -33,7 +33,6 @@ from tune.measures.model_quality import (
     steps_figure,
     view_of,
 )
-from tune.measures.result_file import Document, ResultFile
 
 LPIPS_SOURCE = "torchvision's alexnet-owt-7be5be79.pth (https://download.pytorch.org/models/alexnet-owt-7be5be79.pth)"
 

@@ -21,8 +21,7 @@ from fernn.train.task import ERROR
 from tune.analysis.plotting import ReportFigure, draw_band, finish_axes, one_panel, png, rollout_figure, titled
 from tune.core.console import ReportTable, csv_text
 from tune.core.study import Cell, Study, StudyError
-from tune.measures.measure import Advance, CellMeasurement, Measure, MeasuredRow, Point, Results, RunRecord
-from tune.measures.result_file import Document
+from tune.measures.measure import Advance, CellMeasurement, Document, Measure, MeasuredRow, Point, Results, RunRecord
 
 
 @dataclass(frozen=True)
@@ -79,8 +78,11 @@ class ModelLength(MeasuredRow):
 
     def document(self) -> Document:
         means, deviations = zip(*self.statistics.values(), strict=True)
-        curves = [{name: content[name] for name in ("mean", "deviation")} for content in self.contents]
-        return super().document() | {"mean": means, "deviation": deviations, "seeds": self.by_seed(curves)}
+        seeds = {
+            str(cell.experiment.seed): {name: content[name] for name in ("mean", "deviation")}
+            for cell, content in zip(self.cells, self.contents, strict=True)
+        }
+        return super().document() | {"mean": means, "deviation": deviations, "seeds": seeds}
 
 
 class LengthResults(Results[ModelLength]):
@@ -104,10 +106,11 @@ class LengthResults(Results[ModelLength]):
         curves = [(model.label, list(model.means.values())) for model in self.models]
         ends = "; ".join(f"{label}: {means[0]:.3g} to {means[-1]:.3g}" for label, means in curves)
         words = f"Test error by predicted frame, from the first to the last. {ends}."
-        yield ReportFigure("length", "Length generalization", words, self.curves(self.models))
-        if (rollouts := self.rollouts(self.models)) is not None:
+        drawn = self.drawn(self.models)
+        yield ReportFigure("length", "Length generalization", words, drawn["curves"])
+        if "rollouts" in drawn:
             words = "Predicted frames far beyond the trained ones, beside the true ones."
-            yield ReportFigure("length-rollouts", "Long predictions beside the truth", words, rollouts)
+            yield ReportFigure("length-rollouts", "Long predictions beside the truth", words, drawn["rollouts"])
 
     def run_records(self) -> Iterator[RunRecord]:
         for model in self.models:
@@ -126,13 +129,17 @@ class LengthResults(Results[ModelLength]):
                 for model in models
                 for frame, pair in model.statistics.items()
             ]
-            rollouts = self.rollouts(models)
-            figures = {"curves.png": self.curves(models)} | ({} if rollouts is None else {"rollouts.png": rollouts})
-            pictures = {name: png(figure) for name, figure in figures.items()}
+            pictures = {f"{name}.png": png(figure) for name, figure in self.drawn(models).items()}
             return {"length.csv": csv_text([header, *rows]).encode(), **pictures}
 
         points = [Point("length/mse", value, frame) for frame, value in enumerate(means, start=1)]
         return RunRecord(node, [model.document() for model in models], points, files)
+
+    def drawn(self, models: Sequence[ModelLength]) -> dict[str, Figure]:
+        """The curves; and a few predicted frames, from the given ones to the last, where the cells kept any."""
+        examples = {model.label: model.tensors for model in models if model.tensors}
+        curves = {"curves": self.curves(models)}
+        return curves | {"rollouts": rollout_figure(self.study, examples)} if examples else curves
 
     def curves(self, models: Sequence[ModelLength]) -> Figure:
         """Mean test error of every predicted frame; the band is the sample standard deviation over seeds."""
@@ -145,11 +152,6 @@ class LengthResults(Results[ModelLength]):
         finish_axes(axes, xlabel="predicted frame", ylabel="test error (MSE per pixel)", yscale="log")
         axes.set_ylim(bottom=lowest)
         return titled(figure, self.study, "length generalization; band: sample standard deviation over seeds")
-
-    def rollouts(self, models: Sequence[ModelLength]) -> Figure | None:
-        """A few predicted frames, from the given ones to the last, beside the true ones; None without any."""
-        examples = {model.label: model.tensors for model in models if model.tensors}
-        return rollout_figure(self.study, examples) if examples else None
 
 
 class Length(Measure[Settings]):

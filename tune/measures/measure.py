@@ -3,7 +3,7 @@
 A measure reads the test clips of a finished cell with the best epoch's weights. It writes the result into the cell's
 folder with a checksum, the SHA-256 of the weights and the measure's settings. Other weights or settings need another
 measurement. The command (:mod:`tune.commands.evaluate`), the report (``tune/report.py``) and MLflow
-(:mod:`tune.tracking.measures`) know measures by this protocol alone.
+(:mod:`tune.tracking.mlflow_tracker`) know measures by this protocol alone.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from data.stream import Corpus, Stream
 from fernn.config import DataConfig, TaskName
-from fernn.files.checkpoint import Tensors
+from fernn.files.checkpoint import Tensors, pack
 from fernn.train.run import Run, available_device
 from tune.analysis.plotting import ReportFigure, file_name
 from tune.analysis.results import ModelRow
@@ -25,10 +25,47 @@ from tune.core.cell_folder import CellFolder
 from tune.core.console import ReportTable
 from tune.core.study import Cell, Study
 from tune.engine.machine import machine
-from tune.measures.result_file import Document, ResultFile
 
+Document = dict[str, Any]
+"""Values that JSON can hold, by name."""
 Advance = Callable[[int], None]
 """Called with the number of finished units of progress."""
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """The JSON file of a measurement in a cell's folder; tensors are beside it in a .safetensors file."""
+
+    folder: CellFolder
+    name: str
+    command: str
+    """The script that measures again, for messages."""
+    needed: Sequence[str] = ()
+    """The fields that the file must have, beside the subject that decides the result."""
+
+    def read(self, subject: Document | None = None) -> Document | None:
+        """The content, None where there is none or, if a subject is given, one of another; raises DamagedError."""
+        content = self.folder.folder.read_sealed(self.name, self._way_out, "subject", *self.needed)
+        return content if content is None or subject in (None, content["subject"]) else None
+
+    def tensors_of(self, subject: Document) -> Tensors:
+        """The tensors, empty where there are none, or of another subject; raises DamagedError."""
+        tensors, stored_subject = self.folder.folder.read_tensors(self._beside, self._way_out)
+        return tensors if stored_subject == subject else {}
+
+    def write(self, content: Document, tensors: Tensors | None = None) -> None:
+        """Write the tensors, then the content, whose presence shows that both are complete."""
+        if tensors is not None:
+            self.folder.folder.write(self._beside, pack(tensors, content["subject"]))
+        self.folder.folder.write_sealed(self.name, content)
+
+    @property
+    def _beside(self) -> str:
+        return f"{self.name.removesuffix('.json')}.safetensors"
+
+    @property
+    def _way_out(self) -> str:
+        return f"delete {self.name}, and python tune/{self.command} measures it again"
 
 
 @dataclass(frozen=True)
@@ -40,11 +77,6 @@ class CellMeasurement(ABC):
     folder: CellFolder
     way: Any
     """The settings, or another value by which :meth:`Measure.results` finds measurements with the same settings."""
-
-    @property
-    def file(self) -> ResultFile:
-        """The file of the result."""
-        return self.kind.file_of(self.folder, self.way)
 
     @abstractmethod
     def settings(self) -> Document:
@@ -74,7 +106,7 @@ class CellMeasurement(ABC):
 
     def result(self) -> Document | None:
         """The result, None where there is none with these weights and settings."""
-        return self.file.read_of(self.subject())
+        return self.kind.file_of(self.folder, self.way).read(self.subject())
 
     def measure(self, corpus: Corpus, advance: Advance) -> None:
         """Measure, and write the result into the cell's folder."""
@@ -83,7 +115,7 @@ class CellMeasurement(ABC):
         self.folder.load_best(run)
         content, tensors = self.take(run, corpus, advance)
         costs = {"seconds": time.monotonic() - began, "machine": machine(run.device)}
-        self.file.write({"subject": self.subject(), **costs, **content}, tensors)
+        self.kind.file_of(self.folder, self.way).write({"subject": self.subject(), **costs, **content}, tensors)
 
     def opened(self, run: Run, corpus: Corpus, batch_size: int | None = None) -> Stream:
         """The cell's clips, test clips included; the cell's ``openings.jsonl`` records that they are read, and why."""
@@ -129,12 +161,8 @@ class MeasuredRow:
         """The mean over seeds by name."""
         return {name: mean for name, (mean, _) in self.statistics.items()}
 
-    def by_seed(self, values: Iterable[Document]) -> dict[str, Document]:
-        """The values, one for each cell, by the cell's seed."""
-        return dict(zip((str(cell.experiment.seed) for cell in self.cells), values, strict=True))
-
     def document(self) -> Document:
-        """All results as JSON, here those that every measure has."""
+        """All results as ``--json`` prints them, here those that every measure has."""
         return {"label": self.label, "learning_rate": self.row.lr, "n": len(self.cells)}
 
 
@@ -175,10 +203,6 @@ class Results(ABC, Generic[R]):
     def view(self) -> str:
         """The name of the table and of the folder of artifacts in MLflow, and the prefix of metrics."""
         return self.kind.name
-
-    def documents(self) -> list[Document]:
-        """Each model's numbers, as ``--json`` prints them."""
-        return [model.document() for model in self.models]
 
     @abstractmethod
     def table(self) -> ReportTable:
@@ -247,8 +271,7 @@ class Measure(ABC, Generic[S]):
 
     def subjects(self, study: Study, cells: Sequence[Cell]) -> list[Document]:
         """The subjects of the cells' last measurements."""
-        contents = [self.file_of(study.cell_folder(cell)).read() for cell in cells]
-        return [content["subject"] for content in contents if content is not None]
+        return [content["subject"] for cell in cells if (content := self.file_of(study.cell_folder(cell)).read())]
 
     @abstractmethod
     def ways(self, study: Study, cells: Sequence[Cell]) -> Sequence[Any]:

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from tune.analysis.plotting import blank_figure, draw_band, finish_axes, titled
-from tune.measures.measure import MeasuredRow, Point
-from tune.measures.result_file import Document
+from tune.measures.measure import Document, MeasuredRow, Point
 
 HOME, USUAL = "quality", "usual"
 """The folder, and the name of the options that are the default ones."""

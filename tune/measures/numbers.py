@@ -15,8 +15,7 @@ from fernn.train.run import Run
 from tune.analysis.plotting import ReportFigure
 from tune.core.console import ReportTable
 from tune.core.study import Cell, Study
-from tune.measures.measure import Advance, CellMeasurement, Measure, MeasuredRow, Point, Results, RunRecord, S
-from tune.measures.result_file import Document
+from tune.measures.measure import Advance, CellMeasurement, Document, Measure, MeasuredRow, Point, Results, RunRecord, S
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,8 @@ class ModelNumbers(MeasuredRow):
 
     def document(self) -> Document:
         numbers = {name: {"mean": mean, "deviation": deviation} for name, (mean, deviation) in self.statistics.items()}
-        seeds = self.by_seed([content["numbers"] for content in self.contents])
+        by_cell = zip(self.cells, self.contents, strict=True)
+        seeds = {str(cell.experiment.seed): content["numbers"] for cell, content in by_cell}
         return super().document() | {"numbers": numbers, "seeds": seeds}
 
 
@@ -66,7 +66,7 @@ class NumbersResults(Results[ModelNumbers]):
             for cell, content in zip(model.cells, model.contents, strict=True):
                 yield self._record(f"cell/{cell.key}", content["numbers"], content["numbers"])
             yield self._record(f"model/{model.label}", model.document(), model.means)
-        yield self._record("study", self.documents(), {})
+        yield self._record("study", [model.document() for model in self.models], {})
 
     def _record(self, node: str, document: Any, numbers: Mapping[str, float]) -> RunRecord:
         points = [Point(f"{self.view}/{name}", value) for name, value in numbers.items() if isfinite(value)]

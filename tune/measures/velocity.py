@@ -19,8 +19,7 @@ from fernn.generalization import DRAWN, Lines, VelocityGrid, measure
 from fernn.train.run import Run
 from tune.core.result import Result
 from tune.core.study import Cell, Study, StudyError
-from tune.measures.measure import Advance, CellMeasurement, Measure
-from tune.measures.result_file import Document, ResultFile
+from tune.measures.measure import Advance, CellMeasurement, Document, Measure, ResultFile
 from tune.measures.velocity_results import ModelVelocity, VelocityResults
 
 PARTIAL = "velocity.partial.json"
@@ -59,7 +58,7 @@ class VelocityMeasurement(CellMeasurement):
 
     def lines(self) -> Lines:
         """The lines that an interrupted measurement left."""
-        return (self.unfinished.read_of(self.subject()) or {}).get("lines", {})
+        return (self.unfinished.read(self.subject()) or {}).get("lines", {})
 
     def num_units(self, corpus: Corpus) -> int:
         return len(self.grid.names())
@@ -76,7 +75,7 @@ class VelocityMeasurement(CellMeasurement):
         """Write the lines after each one that is measured, with the cost of all measurements of the cell so far."""
         clips = self.opened(run, corpus, BATCH_SIZE)
         subject, lines, began = self.subject(), self.lines(), time.monotonic()
-        last = self.unfinished.read() or self.file.read() or {}
+        last = self.unfinished.read() or self.kind.file_of(self.folder).read() or {}
         costs = {"test_openings": last.get("test_openings", 0), "seconds": last.get("seconds", 0)}
         openings, seconds = costs["test_openings"] - num_measured(lines), costs["seconds"]
         steps = measure(run, clips, self.grid, lines, advance)

@@ -32,8 +32,7 @@ from tune.analysis.plotting import (
 )
 from tune.core.console import ReportTable, csv_text
 from tune.core.study import Cell, Study
-from tune.measures.measure import MeasuredRow, Point, Results, RunRecord
-from tune.measures.result_file import Document
+from tune.measures.measure import Document, MeasuredRow, Point, Results, RunRecord
 
 CELL_INCHES = 0.62
 AXIS_TITLES = {
@@ -46,11 +45,6 @@ AXIS_TITLES = {
 @dataclass(frozen=True)
 class ModelVelocity(MeasuredRow):
     """The measurements of one row of the study's table."""
-
-    @property
-    def metric(self) -> Metric:
-        """The metric of all cells."""
-        return self.cells[0].metric
 
     @cached_property
     def grid(self) -> VelocityGrid:
@@ -70,7 +64,7 @@ class ModelVelocity(MeasuredRow):
 
     def values(self, content: Document) -> Mapping[str, float]:
         """One seed's test metric by the name of its reading, see :meth:`fernn.generalization.VelocityGrid.names`."""
-        values = chain(content["drawn"].values(), *content["grid"][self.metric.name])
+        values = chain(content["drawn"].values(), *content["grid"][self.row.metric.name])
         return dict(zip(self.grid.names(), values, strict=True))
 
     def document(self) -> Document:
@@ -81,7 +75,7 @@ class ModelVelocity(MeasuredRow):
             "n": len(self.cells),
             "seeds": [cell.experiment.seed for cell in self.cells],
             "num_clips": self.contents[0]["num_clips"],
-            self.metric.name: statistics,
+            self.row.metric.name: statistics,
         }
 
     def curve(self) -> dict[str, tuple[float, float | None]]:
@@ -107,7 +101,7 @@ class ModelVelocity(MeasuredRow):
             values = {name: (value,) for name, value in self.values(content).items()}
             document = {**origin(self.study, cell), **content}
             draw = partial(self.grid_figure, self.values(content), title)
-            yield self.record(f"cell/{cell.key}", document, (self.metric.name,), values, draw)
+            yield self.record(f"cell/{cell.key}", document, (self.row.metric.name,), values, draw)
         statistics = {name: (*pair, len(self.cells)) for name, pair in self.statistics.items()}
         columns, draw = ("mean", "deviation", "n"), partial(self.grid_figure, self.means, self.title)
         yield self.record(f"model/{self.label}", self.document(), columns, statistics, draw)
@@ -190,7 +184,7 @@ class VelocityResults(Results[ModelVelocity]):
             ]
             return {"velocity.csv": csv_text([columns, *rows]).encode(), "curves.png": png(self.curves())}
 
-        yield RunRecord("study", self.documents(), [], files)
+        yield RunRecord("study", [model.document() for model in self.models], [], files)
 
 
 def angle_curve(model: ModelVelocity, rows: Sequence[Sequence[float]]) -> Figure:
@@ -200,13 +194,13 @@ def angle_curve(model: ModelVelocity, rows: Sequence[Sequence[float]]) -> Figure
     reach = model.training_range * model.grid.motion.step
     axes.axvspan(-reach, reach, color="red", alpha=0.12)
     axes.set(xlabel=AXIS_TITLES[model.grid.motion.axes[0]])
-    finish_metric_axis(axes, model.metric)
+    finish_metric_axis(axes, model.row.metric)
     return figure
 
 
 def heatmap(model: ModelVelocity, rows: Sequence[Sequence[float]]) -> Figure:
     """The test metric at every velocity, v_y downwards as the clip drifts; the box is the range of training."""
-    metric, axis, side = model.metric, model.grid.axis, len(model.grid.axis)
+    metric, axis, side = model.row.metric, model.grid.axis, len(model.grid.axis)
     figure, axes = one_panel(max(side * CELL_INCHES, 3) + 1.9, max(side * CELL_INCHES, 3) + 1.3)
     extent = (-side / 2, side / 2, side / 2, -side / 2)
     colors, scale = ("viridis", Normalize(0, 1)) if metric == ACCURACY else ("viridis_r", log_scale([*chain(*rows)]))
@@ -229,16 +223,16 @@ def log_scale(values: Sequence[float]) -> LogNorm:
 
 def draw_lines(axes: Axes, models: Sequence[ModelVelocity]) -> None:
     """The test metric of models along V_0, V_1, ..., or along the angles; band: standard deviation."""
-    first, names = models[0], [model.row.model for model in models]
-    if classes := first.row.experiment.data.classes:
+    first, names = models[0].row, [model.row.model for model in models]
+    if classes := first.experiment.data.classes:
         axes.axhline(1 / len(classes), color="gray", linestyle="--", linewidth=1, label="chance")
-    places = grid_places(axes, first.grid)
+    metric, places = first.metric, grid_places(axes, models[0].grid)
     for model in models:
         name = model.row.model if names.count(model.row.model) == 1 else model.label
         means, deviations = zip(*model.curve().values(), strict=True)
-        floor, label = 0 if first.metric == ACCURACY else min(means) / 2, f"{name} (n = {len(model.cells)})"
+        floor, label = 0 if metric == ACCURACY else min(means) / 2, f"{name} (n = {len(model.cells)})"
         draw_band(axes, means, deviations, places=places, floor=floor, label=label)
-    finish_metric_axis(axes, first.metric)
+    finish_metric_axis(axes, metric)
 
 
 def grid_places(axes: Axes, grid: VelocityGrid) -> list[float]:

@@ -22,9 +22,6 @@ from tune.core.status import CellStatus, statuses
 from tune.core.study import Study, StudyError
 from tune.reporting.table import marks
 
-ARCHIVE = ".zip"
-EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
-"""The date of every file in an archive, so that the same study gives the same bytes."""
 NAMES = ("metrics.parquet", "metrics.csv", "cells.parquet", "cells.csv", STUDY_FILE)
 FORMS = {
     "parquet": pq.write_table,
@@ -38,7 +35,7 @@ def export(study: Study, out: str, overwrite: bool) -> list[str]:
 
     Raises StudyError where a file exists already and ``overwrite`` is false, or where a cell's file is damaged.
     """
-    parent, separator, archive = out.rpartition("/") if out.endswith(ARCHIVE) else (out, "", "")
+    parent, separator, archive = out.rpartition("/") if out.endswith(".zip") else (out, "", "")
     folder = Folder(parent + separator or ".")
     names = [archive] if archive else NAMES
     if not overwrite and (existing := [name for name in names if folder.has(name)]):
@@ -108,11 +105,11 @@ def in_form(table: pa.Table, form: str) -> bytes:
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
-    """The files as one archive."""
+    """The files as one archive, each with the date that ZipInfo has without one: the same files give the same bytes."""
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name, EPOCH_OF_ZIP), content, zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return sink.getvalue()
 
 

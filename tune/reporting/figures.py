@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial
 from torch import Tensor
 
-from fernn.train.classification import Logits
-from fernn.train.task import ACCURACY, Metric
+from fernn.train.fields import FieldScores
+from fernn.train.task import ACCURACY, Logits, Metric
 from tune.analysis.optuna_trials import finished_trials, importances
 from tune.analysis.plotting import (
     ReportFigure,
@@ -29,7 +29,7 @@ from tune.analysis.plotting import (
     rollout_figure,
     titled,
 )
-from tune.analysis.results import TITLES, Curves, Fields, ModelRow, field_scores, frame_curves, seed_predictions
+from tune.analysis.results import TITLES, Curves, Fields, ModelRow, frame_curves, seed_predictions
 from tune.analysis.statistics import mean_and_deviation
 from tune.core.study import RATE, Study
 
@@ -64,7 +64,7 @@ def _examples(study: Study, rows: Sequence[ModelRow]) -> Iterator[ReportFigure]:
 
 
 def _fields(study: Study, rows: Sequence[ModelRow]) -> Iterator[ReportFigure]:
-    if fields := field_scores(study, rows):
+    if fields := seed_predictions(study, rows, FieldScores):
         ends = [f"{label}: {scores[0].rmse_by_horizon()[-1]:.3g}" for label, scores in fields.items()]
         words = f"Test RMSE by predicted frame; of the first seed at the last frame, {'; '.join(ends)}."
         yield ReportFigure("rmse-by-horizon", "Error by predicted frame", words, horizon_figure(study, fields))
@@ -74,14 +74,13 @@ def _fields(study: Study, rows: Sequence[ModelRow]) -> Iterator[ReportFigure]:
 
 
 def _confusions(study: Study, rows: Sequence[ModelRow]) -> Iterator[ReportFigure]:
-    for row in rows:
-        seeds = [seed for seed in seed_predictions(study, row) if isinstance(seed, Logits)]
-        if seeds:
-            counts = torch.stack([seed.confusion() for seed in seeds]).sum(dim=0)
-            names = class_names(row.experiment.data, len(counts))
-            title = f"{row.label} lr {row.lr:g}: test clips of {row.num_seeds} seed{'s' * (row.num_seeds > 1)}"
-            figure = confusion_figure(counts, names, "\n".join([title, *marks(study)]))
-            yield ReportFigure(f"confusion-{file_name(row.label)}", title, _confusion_words(counts, names), figure)
+    classified = seed_predictions(study, rows, Logits)
+    for row in (row for row in rows if row.label in classified):
+        counts = torch.stack([seed.confusion() for seed in classified[row.label]]).sum(dim=0)
+        names = class_names(row.experiment.data, len(counts))
+        title = f"{row.label} lr {row.lr:g}: test clips of {row.num_seeds} seed{'s' * (row.num_seeds > 1)}"
+        figure = confusion_figure(counts, names, "\n".join([title, *marks(study)]))
+        yield ReportFigure(f"confusion-{file_name(row.label)}", title, _confusion_words(counts, names), figure)
 
 
 def _confusion_words(counts: Tensor, names: Sequence[str]) -> str:

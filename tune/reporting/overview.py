@@ -10,12 +10,11 @@ from typing import Any
 
 from tune.core.console import disk, duration, moment, plain, print_document, print_lines, print_table
 from tune.core.driver import driver_of, process_text
-from tune.core.folder import Folder, check_storage_name
+from tune.core.folder import DamagedError, Folder, check_storage_name
 from tune.core.given_weights import experiments, imported_cells
 from tune.core.identity import STUDY_FILE
 from tune.core.protocol import load_study
 from tune.core.result import Result
-from tune.core.sealing import DamagedError
 from tune.core.status import CellStatus, count, statuses
 from tune.core.study import Study, StudyError
 from tune.reporting.table import Table, absent, columns, marks, notes, records
@@ -28,7 +27,11 @@ RIGHT = ("epoch", "best epoch", "validation", "test", "training")
 
 def print_study(study: Study, as_json: bool) -> None:
     """Print the overview. It locks and writes nothing, so a driver may be running."""
-    cells, (table, missing) = statuses(study), table_of(study)
+    cells, table, missing = statuses(study), None, ""
+    try:
+        table = Table.of(study)
+    except (StudyError, DamagedError) as error:
+        missing = str(error)
     if as_json:
         return print_document(document(study, cells, table, missing))
     print_lines(summary(study))
@@ -39,14 +42,6 @@ def print_study(study: Study, as_json: bool) -> None:
     title = f"{study.name}: models" + (f" ({marks(study)})" if marks(study) else "")
     print_table(title, columns(table.metric), table.texts(), right=columns(table.metric)[1:])
     print_lines(table.remarks())
-
-
-def table_of(study: Study) -> tuple[Table | None, str]:
-    """The study's table, or None and the reason."""
-    try:
-        return Table.of(study), ""
-    except (StudyError, DamagedError) as error:
-        return None, str(error)
 
 
 def summary(study: Study) -> Iterator[str]:

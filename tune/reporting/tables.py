@@ -9,22 +9,23 @@ import numpy as np
 
 from fernn.equivariance import CIRCULAR, flow_of
 from fernn.flows.field_symmetries import SHIFTS
-from fernn.train.fields import DOMAIN
+from fernn.train.fields import DOMAIN, FieldScores
 from fernn.train.task import Metric
 from tune.analysis.literature import SSIM_REMARK
-from tune.analysis.results import TITLES, Curves, Fields, ModelRow, field_scores, frame_curves
-from tune.analysis.significance import against_published, comparisons, interval_over_persons, selection_on_test
+from tune.analysis.results import TITLES, Curves, Fields, ModelRow, frame_curves, seed_predictions
+from tune.analysis.significance import against_published, best_on_test, comparisons, interval_over_persons
 from tune.analysis.statistics import mean_and_deviation, verdict_rule
 from tune.core.console import UNKNOWN, ReportTable, Row
 from tune.core.result import Result
 from tune.core.study import Study
+from tune.reporting.formulas import formulas_table
 from tune.reporting.table import Table, columns, imported_row_cells, row_cells
 
 
 def report_tables(table: Table) -> list[ReportTable]:
     """Every table of the report that has rows; the first is the study's own."""
     study, rows = table.study, table.rows
-    tables = [results_table(table), *video_tables(table), *field_tables(table)]
+    tables = [results_table(table), *video_tables(table), *field_tables(table), formulas_table(study, rows)]
     tables += [comparisons_table(rows), law_table(rows), cost_table(study, rows)]
     return [table for table in tables if table.rows]
 
@@ -71,15 +72,15 @@ def _result_remarks(table: Table, has_persons: bool) -> list[str]:
             "95 % over test persons: percentile bootstrap of the mean accuracy over seeds, whole persons resampled "
             "9,999 times; with few persons such intervals are too narrow."
         )
-    gains = [(row, best) for row in table.rows if (best := selection_on_test(row)) is not None]
-    if same := [row.label for row, best in gains if best.gain == 0]:
+    best = [(row, *found) for row in table.rows if (found := best_on_test(row)) is not None]
+    if same := [row.label for row, lr, _ in best if lr == row.lr]:
         remarks.append(f"The learning rate chosen on validation is also the best on the test clips: {', '.join(same)}.")
     return remarks + [
-        f"WARNING, {row.label}: learning rate {best.lr:g} is best on the test clips, with "
-        f"{row.metric.text(best.test)}: {row.metric.text(best.gain)} better than the one chosen on validation. "
+        f"WARNING, {row.label}: learning rate {lr:g} is best on the test clips, with "
+        f"{row.metric.text(test)}: {row.metric.text(abs(test - row.test))} better than the one chosen on validation. "
         "Choosing on test clips would seem to gain this much."
-        for row, best in gains
-        if best.gain > 0
+        for row, lr, test in best
+        if lr != row.lr
     ]
 
 
@@ -181,7 +182,7 @@ assert {name.rstrip("_") for name in SETS} == {"", DOMAIN, *SHIFTS}
 
 def field_tables(table: Table) -> list[ReportTable]:
     """The tables of a study of velocity fields, empty for other studies."""
-    fields = field_scores(table.study, table.rows)
+    fields = seed_predictions(table.study, table.rows, FieldScores)
     return [shifts_table(fields, "rmse"), shifts_table(fields, "ese"), *literature_tables(table)] if fields else []
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from fernn.config import unknown_name
 from tune.core.study import StudyError
@@ -16,18 +16,13 @@ from tune.services.databases import DATABASES, Package, ViewError, causes, check
 SERVERS = ("http", "https")
 NO_TRACKING = ("", "file", "databricks-uc", "uc")
 """Schemes that MLflow's client registers but that keep no runs any more."""
-PLUGINS = {"azureml": "azureml-mlflow", "arn": "sagemaker-mlflow"}
-"""The package of MLflow's plugin for a scheme."""
 PAGES = re.compile(r"/(#|ajax-api|api/\d\.\d|graphql|static-files|health|version)(/|$)")
 """The paths of an MLflow server's pages and API, below its address."""
 SECONDS_FOR_AN_ANSWER = 5
-PREFIXES = ("/mlflow",)
-"""Usual static prefixes of MLflow servers."""
-DENIED = {"UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403}
-"""The HTTP status of MLflow's error codes for a rejected login."""
+EXPERIMENTS = "/api/2.0/mlflow/experiments/search?max_results=1"
+"""The path of a call of MLflow's API that changes nothing."""
 REASONS = (socket.gaierror, ConnectionRefusedError, TimeoutError, ssl.SSLError)
 """Errors that explain why there is no answer; libraries wrap them in their own."""
-OTHER_SERVER = "another server is there, or MLflow has a --static-prefix, which belongs to its address"
 
 
 def normalized(uri: str) -> str:
@@ -56,12 +51,8 @@ def _is_mlflow_store(uri: str, scheme: str) -> bool:
 def _suggestion(uri: str, scheme: str, servers: tuple[str, ...]) -> str:
     if scheme in SERVERS:
         return "a server of MLflow's is given with --tracking-uri"
-    if scheme in PLUGINS and servers:
-        return f"MLflow's plugin for it is not installed: pip install {PLUGINS[scheme]}"
     if servers and re.fullmatch(r"[\w.-]+:\d+(/.*)?", uri):
         return f"give http://{uri}"
-    if scheme == "postgres":
-        return f"give {uri.replace('postgres', 'postgresql', 1)}"
     if scheme == "file" or "://" not in uri:
         path = uri.removeprefix("file:").removeprefix("//") or "FOLDER"
         if path.endswith((".db", ".sqlite", ".sqlite3")):
@@ -107,19 +98,22 @@ def check_server(uri: str) -> None:
     A proxy may forward only MLflow's API and not ``/health``, so the API decides where ``/health`` is not found.
     """
     _check_server_address(uri)
-    health = ask_health(uri)
-    if isinstance(health, Exception):
+    status, text = ask(uri, "/health")
+    if not status:
         raise StudyError(
             page_of(uri)
-            or f"--tracking-uri must be a server that answers, {uri} does not ({reason(uri, health)}): "
+            or f"--tracking-uri must be a server that answers, {uri} does not ({text}): "
             f"start it, or leave the option out to record in the storage"
         )
-    if health >= HTTPStatus.INTERNAL_SERVER_ERROR or (health == HTTPStatus.BAD_REQUEST and _speaks_tls(urlsplit(uri))):
-        raise StudyError(_not_mlflow(uri, health))
+    phrase = f" ({HTTPStatus(status).phrase})" if status in set(HTTPStatus) else ""
+    found = f"--tracking-uri must be an MLflow server, {uri} answers {status}{phrase}"
+    if status == HTTPStatus.BAD_REQUEST and _speaks_tls(uri):
+        raise StudyError(f"{found}: it speaks https, give https://{uri.partition('://')[2]}")
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        ways_out = "the server is ill, or away behind its proxy; leave the option out to record in the storage"
+        raise StudyError(f"{found}: {ways_out}")
     if not _is_mlflow(uri):
-        is_found = health in (HTTPStatus.OK, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-        text = f"--tracking-uri must be an MLflow server, {uri} does not answer as one: {OTHER_SERVER}"
-        raise StudyError(page_of(uri) or (text if is_found else _not_mlflow(uri, health)))
+        raise StudyError(page_of(uri) or f"{found}: {_instead(uri)}")
 
 
 def _check_server_address(uri: str) -> None:
@@ -150,36 +144,31 @@ def page_of(uri: str) -> str:
     return f"--tracking-uri must be the server's address alone, got the address of a page: give {server}"
 
 
-def ask_health(uri: str) -> int | Exception:
-    """The HTTP status of ``/health`` for MLflow's client, or the error where there is no answer."""
+def ask(uri: str, path: str) -> tuple[int, str]:
+    """What MLflow's client gets at a path of the server: HTTP status and text, or 0 and why there is no answer."""
     from mlflow.utils.credentials import get_default_host_creds  # takes seconds to import
     from mlflow.utils.rest_utils import http_request
 
     how: dict[str, Any] = {"max_retries": 0, "timeout": SECONDS_FOR_AN_ANSWER, "raise_on_status": False}
     try:
-        return int(http_request(get_default_host_creds(uri), "/health", "GET", **how).status_code)
+        answer = http_request(get_default_host_creds(uri), path, "GET", **how)
+        return answer.status_code, answer.text
     except Exception as error:
         errors = [cause for cause in causes(error) if isinstance(cause, Exception)]
-        return next((cause for cause in errors if isinstance(cause, REASONS)), errors[-1])
+        return 0, _reason(uri, next((cause for cause in errors if isinstance(cause, REASONS)), errors[-1]))
 
 
-def _not_mlflow(uri: str, status: int) -> str:
-    """The error text for a server that answers but is not MLflow, with a way out."""
+def _instead(uri: str) -> str:
+    """Where MLflow is, if it is elsewhere on the server, or what else may be wrong with the address."""
     parts = urlsplit(uri)
-    root, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
-    phrase = f" ({HTTPStatus(status).phrase})" if status in set(HTTPStatus) else ""
-    text = f"--tracking-uri must be an MLflow server, {uri} answers {status}{phrase}"
-    if status == HTTPStatus.BAD_REQUEST and _speaks_tls(parts):
-        return f"{text}: it speaks https, give https://{uri.partition('://')[2]}"
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return f"{text}: the server is ill, or away behind its proxy; leave the option out to record in the storage"
-    for prefix in ("", *PREFIXES) if path else PREFIXES:
-        if prefix != path and ask_health(root + prefix) == HTTPStatus.OK:
-            return f"{text}: MLflow is at {root}{prefix}"
-    return f"{text}: {OTHER_SERVER}"
+    root = f"{parts.scheme}://{parts.netloc}"
+    for prefix in ("", "/mlflow"):  # a usual static prefix
+        if prefix != parts.path.rstrip("/") and ask(root + prefix, "/health")[0] == HTTPStatus.OK:
+            return f"MLflow is at {root}{prefix}"
+    return "another server is there, or MLflow has a --static-prefix, which belongs to its address"
 
 
-def reason(uri: str, error: Exception) -> str:
+def _reason(uri: str, error: Exception) -> str:
     """Why there is no answer, in words."""
     parts = urlsplit(uri)
     if isinstance(error, socket.gaierror):
@@ -195,14 +184,14 @@ def reason(uri: str, error: Exception) -> str:
         )
     if isinstance(error, ssl.SSLError):
         return f"it speaks http, not https: give http://{uri.partition('://')[2]}"
-    if parts.scheme == "http" and _speaks_tls(parts):
+    if parts.scheme == "http" and _speaks_tls(uri):
         return f"it speaks https: give https://{uri.partition('://')[2]}"
     return first_line(error)
 
 
-def _speaks_tls(parts: SplitResult) -> bool:
+def _speaks_tls(uri: str) -> bool:
     """Whether the server speaks TLS; its certificate is not checked, and no request is sent."""
-    context = ssl.create_default_context()
+    parts, context = urlsplit(uri), ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with suppress(OSError):
         plain = socket.create_connection((parts.hostname, parts.port or 80), SECONDS_FOR_AN_ANSWER)
@@ -213,25 +202,17 @@ def _speaks_tls(parts: SplitResult) -> bool:
 
 def _is_mlflow(uri: str) -> bool:
     """Whether MLflow's API answers; raises StudyError where it rejects the login or the host name."""
-    from mlflow.exceptions import MlflowException
-
-    from tune.services.mlflow_client import MlflowClient  # takes seconds to import
-
-    try:
-        MlflowClient(uri).search_experiments(max_results=1)
-    except MlflowException as error:
-        text = str(error)
-        if "Invalid Host header" in text:  # MLflow's error code is that of a rejected login
-            host = urlsplit(uri).netloc.rpartition("@")[2]
-            raise StudyError(
-                f"--tracking-uri must have a host name that the server allows, it does not allow {host}: start it with "
-                f"mlflow server --allowed-hosts {host}"
-            ) from error
-        if error.error_code in DENIED:
-            raise StudyError(
-                f"--tracking-uri must be a server that lets this user in, {uri} does not ({DENIED[error.error_code]}): "
-                f"the environment variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD hold the login"
-            ) from error
-        is_other = any(f"error code {status} " in text for status in (404, 405, 501))  # a timeout is no other server
-        return not is_other and "not in a valid JSON format" not in text
-    return True
+    status, text = ask(uri, EXPERIMENTS)
+    if "Invalid Host header" in text:  # MLflow's status is that of a rejected login
+        host = urlsplit(uri).netloc.rpartition("@")[2]
+        raise StudyError(
+            f"--tracking-uri must have a host name that the server allows, it does not allow {host}: start it with "
+            f"mlflow server --allowed-hosts {host}"
+        )
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        raise StudyError(
+            f"--tracking-uri must be a server that lets this user in, {uri} does not ({status}): "
+            f"the environment variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD hold the login"
+        )
+    is_page = status == HTTPStatus.OK and not text.lstrip().startswith("{")
+    return not is_page and status not in (404, 405, 501)  # a timeout is no other server

@@ -11,16 +11,17 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Literal
 
+from tune.core.code_record import PACKAGES
 from tune.core.console import masked
 
 Condition = Literal["damaged", "foreign", "locked", "older", "newer", "unwritable", "full", "away"]
 
-PACKAGES = ("fernn", "data", "tune")
 MISREAD = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError)
 """Errors that MLflow and Optuna raise on content that no version of them has written."""
 LOCK_S = 5.0
@@ -32,8 +33,6 @@ MAGIC = b"SQLite format 3\x00"
 """The first bytes of a SQLite file."""
 SPOILED = "no such (table|column)|Could not decode"
 """Error texts of SQLite and Python on content that no version of the package has written."""
-SIDE_FILES = ("-wal", "-shm", "-journal")
-"""Endings of the files that SQLite keeps beside a database."""
 
 
 @dataclass(frozen=True)
@@ -46,21 +45,19 @@ class Package:
     """The package's command that upgrades a database, without the address."""
     migrations: str
     first_tables: str
-    """The module of the tables that exist before the schema has a version."""
-    base: str
-    """The name of their declarative base."""
+    """The declarative base, as "module:name", of the tables that exist before the schema has a version."""
 
     def revisions(self) -> tuple[str | None, set[str]]:
         """The newest schema revision of the installed package, and all revisions."""
         from alembic.script import ScriptDirectory
 
         package, _, name = self.migrations.rpartition(".")
-        scripts = ScriptDirectory(str(Path(next(iter(import_module(package).__path__))) / name))
+        scripts = ScriptDirectory(str(files(package) / name))
         return scripts.get_current_head(), {script.revision for script in scripts.walk_revisions()}
 
     def tables(self) -> set[str]:
         """The names of the tables that exist before the schema has a version."""
-        return set(getattr(import_module(self.first_tables), self.base).metadata.tables)
+        return set(resolve_name(self.first_tables).metadata.tables)
 
 
 MLFLOW = Package(
@@ -68,16 +65,14 @@ MLFLOW = Package(
     "--tracking-uri",
     "mlflow db upgrade",
     "mlflow.store.db_migrations",
-    "mlflow.store.tracking.dbmodels.initial_models",
-    "Base",
+    "mlflow.store.tracking.dbmodels.initial_models:Base",
 )
 OPTUNA = Package(
     "Optuna",
     "--optuna-storage",
     "optuna storage upgrade --storage",
     "optuna.storages._rdb.alembic",
-    "optuna.storages._rdb.models",
-    "BaseModel",
+    "optuna.storages._rdb.models:BaseModel",
 )
 
 

@@ -5,31 +5,34 @@ Nothing is deleted: the old file stays in the same folder under a name with the 
 
 import os
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import optuna
+from mlflow.store.db.utils import _upgrade_db
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 from data.terminal import say
 from tune.core.console import masked
 from tune.core.protocol import known_studies
 from tune.core.study import Study
 from tune.services.databases import (
-    DISK_FULL,
     LOCK_S,
     MLFLOW,
-    SIDE_FILES,
     Package,
     ViewError,
     check_usable,
     first_line,
     sqlite_file,
+    view_error,
     view_errors,
 )
+
+SIDE_FILES = ("-wal", "-shm", "-journal")
+"""Endings of the files that SQLite keeps beside a database."""
 
 
 def ship_repaired(package: Package, uri: str, study: Study, ship: Callable[[str], None]) -> None:
@@ -46,12 +49,8 @@ def ship_repaired(package: Package, uri: str, study: Study, ship: Callable[[str]
         except ViewError as error:
             if error.condition not in ("damaged", "older") or (file := sqlite_file(uri)) is None:
                 raise
-            artifacts = study.folder / "mlflow-artifacts"  # of runs in a database
-            has_files = package is MLFLOW and artifacts.exists()
             moved_to = rebuild(package, file, error.condition, ship)
             say(masked(f"{package.name}: {error}: moved to {moved_to}, and a new one takes its place"))
-            if has_files:
-                say(f"MLflow: files of the runs of before stay beside the new ones in {artifacts.root}")
             _say_other_studies(package, uri, study)
 
 
@@ -94,17 +93,22 @@ def upgrade_file(package: Package, file: Path, error: ViewError) -> Path:
     """
 
     def fill(copy: Path) -> None:
+        uri = f"sqlite:///{copy.absolute()}"
         copied(file, copy)
-        upgrade(package, f"sqlite:///{copy.absolute()}")
-        check_usable(package, f"sqlite:///{copy.absolute()}", whole=True)
+        if package is MLFLOW:
+            _upgrade_db(create_engine(uri, poolclass=NullPool))
+        else:
+            optuna.storages.RDBStorage(uri, skip_compatibility_check=True).upgrade()
+        check_usable(package, uri, whole=True)
 
     try:
-        with view_errors(package, f"sqlite:///{file}"):
-            return replace_file(file, "older", fill)
-    except ViewError as failure:
-        if failure.condition not in ("damaged", "older", "newer"):
-            raise
-        raise ViewError(package, str(file), "older", f"{error.reason}: {failure.reason}") from failure
+        return replace_file(file, "older", fill)
+    except Exception as failure:
+        cause = view_error(package, f"sqlite:///{file}", failure)
+        if cause.condition in ("full", "locked"):
+            raise cause from failure
+        reason = f"{error.reason}: could not be upgraded ({first_line(failure)})"
+        raise ViewError(package, str(file), "older", reason) from failure
 
 
 def replace_file(file: Path, word: str, fill: Callable[[Path], None]) -> Path:
@@ -137,20 +141,3 @@ def copied(file: Path, copy: Path) -> None:
     """Copy a database through SQLite, with the content of its log."""
     with closing(sqlite3.connect(file, timeout=LOCK_S)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
-
-
-def upgrade(package: Package, uri: str) -> None:
-    """Upgrade a database's schema to the installed version; raises ViewError where the package fails."""
-    try:
-        if package is MLFLOW:
-            command = [sys.executable, "-m", "mlflow", "db", "upgrade", uri]
-            done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
-            if done.returncode != 0:
-                raise RuntimeError((done.stderr.splitlines() or [""])[-1][:200])
-        else:
-            optuna.storages.RDBStorage(uri, skip_compatibility_check=True).upgrade()
-    except Exception as error:
-        reason = first_line(error)
-        if "disk is full" in reason or "No space left" in reason:
-            raise ViewError(package, uri, "full", DISK_FULL) from error
-        raise ViewError(package, uri, "older", f"could not be upgraded ({reason})") from error

@@ -4,27 +4,32 @@ A model that is trained on several values of another searched field has a run fo
 It reads the cells' folders and logs the epochs that MLflow does not have yet, so that logging again changes nothing.
 """
 
+import hashlib
+import json
 import re
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from mlflow import MlflowClient
 from mlflow.entities import Experiment, Metric, Run
+from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from tune.analysis.plotting import marks, png, rollout_figure, test_figure
-from tune.analysis.results import ModelRow, test_predictions
+from tune.analysis.results import ModelRow, registered_name, test_predictions
 from tune.core.cell_folder import BEST, CellFolder
 from tune.core.console import bullets
 from tune.core.identity import ID, OWNER, OWNER_ID, PLACE, is_view_of, owner_tags, require_no_copy
 from tune.core.result import Result
 from tune.core.study import Cell, Study, StudyError
+from tune.measures.measure import Results, RunRecord
 from tune.reporting.table import notes
 from tune.services.databases import is_database
-from tune.services.mlflow_client import MlflowClient
 from tune.tracking import ui_views
-from tune.tracking.model_registry import register
-from tune.tracking.run_tree import NODE, RunTree, dataset, metrics, move_artifacts, params, runs_of
+from tune.tracking.run_tree import RunTree, dataset, metrics, move_artifacts, params
 
 RUN_ID = re.compile("[0-9a-f]{32}")
 STOPPED = "fernn.stopped"
@@ -32,6 +37,9 @@ STOPPED = "fernn.stopped"
 WATERMARK = "best/epoch"
 """A metric of every row. MLflow stores a batch whole, so its last step is the last logged epoch."""
 ROWS_PER_BATCH = 50
+METRICS_PER_BATCH = 500
+KEY = "fernn.key"
+"""The tag with the key of a registered checkpoint's cell."""
 
 
 class Tracker:
@@ -61,14 +69,11 @@ class Tracker:
 
         Raises OSError for artifacts that a server keeps.
         """
-        if (home := self._artifacts) is None:
+        if self._artifacts is None:
             return
         if experiment.artifact_location.startswith("mlflow-artifacts:"):
             raise OSError("its files are kept by an MLflow server: give the server's address with --tracking-uri")
-        runs = runs_of(self.client, experiment.experiment_id)
-        places = {run.info.artifact_uri == f"{home}/{run.info.run_id}/artifacts" for run in runs}
-        if experiment.artifact_location != home or False in places:
-            move_artifacts(self.uri, experiment.experiment_id, home)
+        move_artifacts(self.uri, experiment.experiment_id, self._artifacts)
 
     def log_files(self, run_id: str, folder: Path, into: str = "") -> None:
         """Log the files of a folder into the run's folder ``into``; raises LeadsOutError for a link there."""
@@ -87,22 +92,12 @@ class Tracker:
             require_no_copy(self.study.folder, {ID: self.study.id, PLACE: experiments[0].tags.get(OWNER)})
             return experiments[0]
         named = self.client.get_experiment_by_name(self.study.name)
-        if named is None or is_view_of(self.study, named.tags, self.uri, lambda: self._shows_ours(named)):
+        if named is None or is_view_of(self.study, named.tags, self.uri):
             return named
         raise StudyError(
             f"--tracking-uri {self.uri} has an experiment {self.study.name!r} of {named.tags.get(OWNER)}, "
             f"not of {self.study.folder.root}: give this study another name with --study, or rename its folder"
         )
-
-    def _shows_ours(self, experiment: Experiment) -> bool:
-        """Whether a run of the experiment has an epoch with the time at which this folder's cell recorded it."""
-        runs = {run.data.tags[NODE]: run for run in runs_of(self.client, experiment.experiment_id)}
-        for cell in self.study.cells:
-            run, rows = runs.get(f"cell/{cell.key}"), self.study.cell_folder(cell).history()
-            if run is not None and rows:
-                stamps = {metric.timestamp for metric in self.client.get_metric_history(run.info.run_id, WATERMARK)}
-                return int(rows[0]["time/recorded_at"] * 1000) in stamps
-        return False
 
     def sync(self) -> None:
         """Log the settled cells, and the epochs of the others, that MLflow does not have."""
@@ -194,7 +189,7 @@ class Tracker:
         self.tree.set_tags("study", {MLFLOW_RUN_NOTE: bullets(notes(self.study))})
         for row in rows:
             metric, node, note = row.metric, f"model/{row.label}", ui_views.model_note(self.study, row)
-            register(self.client, self.study, row, self.tree.read(f"cell/{row.best.key}").info.run_id, note)
+            self._register(row, note)
             spread = metric.spread(row.test, row.test_deviation)
             self.tree.set_tags(node, {MLFLOW_RUN_NOTE: note, f"test {metric.name}": spread})
             self.tree.set_metrics(node, row.summary(), *moment)
@@ -205,6 +200,62 @@ class Tracker:
         tags = ui_views.view_tags(self.study, rows, moment[0])
         tags |= {MLFLOW_RUN_NOTE: ui_views.study_note(self.study, rows, self.experiment_id)}
         self._set_experiment_tags(self.client.get_experiment(self.experiment_id), tags)
+
+    def _register(self, row: ModelRow, note: str) -> None:
+        """Register the row's best checkpoint as a version of its model with the alias "best", and describe the model.
+
+        A checkpoint that breaks the law of flow equivariance gets no alias, and the alias of an earlier one is removed.
+        """
+        name, key, client = registered_name(self.study, row), row.best.key, self.client
+        registered = self.registered_key(name)
+        if row.breaches:
+            if registered is not None:
+                client.delete_registered_model_alias(name, "best")
+            return
+        if registered != key:
+            with suppress(MlflowException):  # it exists already
+                client.create_registered_model(name)
+            versions = client.search_model_versions(f"name = '{name}'")
+            version = next((version for version in versions if version.tags.get(KEY) == key), None)
+            if version is None:
+                run_id = self.tree.read(f"cell/{key}").info.run_id
+                text, source = f"The best epoch's weights of {self.study.label(row.best)}.", f"runs:/{run_id}/best"
+                version = client.create_model_version(name, source, run_id, tags={KEY: key}, description=text)
+            client.set_registered_model_alias(name, "best", version.version)
+        if client.get_registered_model(name).description != note:
+            client.update_registered_model(name, note)
+
+    def registered_key(self, name: str) -> str | None:
+        """The key of the cell whose checkpoint has the alias "best" of a registered model, None where none has it."""
+        try:
+            return self.client.get_model_version_by_alias(name, "best").tags.get(KEY)
+        except MlflowException:
+            return None
+
+    def log_results(self, results: Results) -> int:
+        """Log a measure's results to the runs of cells, models and the study; the number of runs that changed."""
+        return sum(self._log_record(results, record) for record in results.run_records())
+
+    def _log_record(self, results: Results, record: RunRecord) -> bool:
+        """Log a record's files and metrics to its run; returns whether the run changed.
+
+        A tag holds the SHA-256 of the logged document: a run that has the record's document already is not changed.
+        """
+        content = (json.dumps(record.document, indent=2) + "\n").encode()
+        tag, digest, run = f"fernn.{results.view}", hashlib.sha256(content).hexdigest(), self.tree.read(record.node)
+        if run.data.tags.get(tag) == digest:
+            return False
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, data in {f"{results.kind.name}.json": content, **record.files()}.items():
+                (Path(scratch) / name).write_bytes(data)
+            self.log_files(run.info.run_id, Path(scratch), results.view)
+        now, logged = int(time.time() * 1000), run.data.metrics
+        points = [point for point in record.points if point.step or logged.get(point.name) != point.value]
+        metrics = [Metric(point.name, point.value, now, point.step) for point in points]
+        for first in range(0, len(metrics), METRICS_PER_BATCH):
+            self.client.log_batch(run.info.run_id, metrics=metrics[first : first + METRICS_PER_BATCH])
+        self.client.set_tag(run.info.run_id, tag, digest)
+        return True
 
     def _mark_cells(self, rows: Sequence[ModelRow]) -> None:
         """Tag every cell with the line of its curves, and whether the table reports it."""

@@ -3,7 +3,6 @@
 optuna-dashboard reads it. It can be written again from the cells' folders at any time, with the same content.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import optuna
@@ -50,8 +49,8 @@ def _mirror(study: Study, storage: optuna.storages.RDBStorage) -> None:
 def _open(study: Study, storage: optuna.storages.RDBStorage) -> optuna.Study:
     direction = StudyDirection.MAXIMIZE if study.metric.higher_is_better else StudyDirection.MINIMIZE
     opened = optuna.create_study(study_name=study.name, storage=storage, direction=direction, load_if_exists=True)
-    marks, stored = opened.user_attrs, opened.get_trials(deepcopy=False)
-    if (marks or stored) and not is_view_of(study, marks, str(storage.engine.url), lambda: _shows_ours(study, stored)):
+    marks = opened.user_attrs
+    if (marks or opened.trials) and not is_view_of(study, marks, str(storage.engine.url)):
         raise StudyError(
             f"Optuna's database has a study {study.name!r} of {marks.get(OWNER) or 'an unknown owner'}, not of "
             f"{study.folder.root}: give this study another name with --study, rename its folder, or give another "
@@ -61,11 +60,6 @@ def _open(study: Study, storage: optuna.storages.RDBStorage) -> optuna.Study:
         if marks.get(name) != value:
             opened.set_user_attr(name, value)
     return opened
-
-
-def _shows_ours(study: Study, stored: Sequence[FrozenTrial]) -> bool:
-    """Whether a stored trial has the starting time of one of this folder's trials."""
-    return bool({trial.datetime_start for trial in stored} & {trial.datetime_start for trial in trials(study)})
 
 
 def _content(trial: FrozenTrial) -> tuple[Any, ...]:

@@ -4,8 +4,11 @@ study ─ model ─ learning rate ─ cell (one seed)
 """
 
 import json
+import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 
+from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
@@ -15,10 +18,15 @@ from sqlalchemy.pool import NullPool
 from fernn.train.loop import Row
 from tune.core.console import masked
 from tune.core.study import Cell, Study
-from tune.services.mlflow_client import MlflowClient
 
 NODE = "fernn.node"
 """The tag that identifies a run: "study", "model/grnn", "lr/grnn/0.001" or "cell/KEY"."""
+
+logging.getLogger("mlflow").setLevel(logging.WARNING)
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # logs every database error with a traceback
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # a retried request may be recorded twice
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # the command's standard output may be JSON
 
 
 class RunTree:

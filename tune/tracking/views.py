@@ -5,6 +5,8 @@ A view that cannot be updated is behind: training goes on, and one line names th
 
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from operator import methodcaller
 
@@ -13,6 +15,7 @@ from tune.analysis.results import model_rows
 from tune.core.status import Status
 from tune.core.study import Cell, Study
 from tune.engine.ray_tune import SearchCallback
+from tune.measures.measure import Results
 from tune.planning.options import Records
 from tune.planning.preflight import optuna_storage, tracking_uri
 from tune.services.databases import (
@@ -57,6 +60,21 @@ class MLflowView:
                 task(self.tracker)
             return self.tracker
 
+    def log(self, results: Results | None = None) -> tuple[int, list[str]]:
+        """Bring MLflow up to date, with a measure's results; how many runs changed by them, a line where it is behind.
+
+        Raises StudyError for another study's runs.
+        """
+        changed: list[int] = []
+
+        def task(tracker: Tracker) -> None:
+            if results is not None:
+                changed.append(tracker.log_results(results))
+            tracker.tree.close(complete=not self.study.missing())  # the runs that were opened to bring them up to date
+
+        behind = lines_of(self.study, lambda: self.ship(task))
+        return sum(changed), behind
+
 
 class TrackingListener(SearchCallback):
     """Logs every reported epoch, and closes a cell's run when its trial ends, without delaying the search.
@@ -69,8 +87,7 @@ class TrackingListener(SearchCallback):
     def __init__(self, view: MLflowView) -> None:
         self.view = view
         self._tasks: dict[tuple[str, str], Callable[[Tracker], object]] = {}
-        self._changed, self._closing, self._tried = threading.Condition(), False, threading.Event()
-        self._behind: Exception | None = None
+        self._changed, self._closing, self._opened = threading.Condition(), False, Future[Tracker]()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
@@ -79,10 +96,10 @@ class TrackingListener(SearchCallback):
 
         Also raises ViewError where the attempt takes longer than ``seconds``.
         """
-        if not self._tried.wait(seconds):
-            raise ViewError(MLFLOW, self.view.uri, "away", f"has not answered within {seconds:g} s")
-        if self._behind is not None:
-            raise self._behind
+        try:
+            self._opened.result(seconds)
+        except TimeoutError as error:
+            raise ViewError(MLFLOW, self.view.uri, "away", f"has not answered within {seconds:g} s") from error
 
     def on_epoch(self, cell: Cell, row: Row) -> None:
         self._later("ship", cell)
@@ -107,8 +124,10 @@ class TrackingListener(SearchCallback):
             self._changed.notify()
 
     def _work(self) -> None:
-        self._attempt(None)
-        self._tried.set()
+        try:
+            self._opened.set_result(self.view.ship())
+        except Exception as error:
+            self._opened.set_exception(error)
         while True:
             with self._changed:
                 seconds = TRY_AGAIN_S if self.view.tracker is None else None
@@ -116,14 +135,8 @@ class TrackingListener(SearchCallback):
                 if self._closing:
                     return
                 task = self._tasks.pop(next(iter(self._tasks))) if self._tasks else None
-            self._attempt(task)
-
-    def _attempt(self, task: Callable[[Tracker], object] | None) -> None:
-        try:
-            self.view.ship(task)
-            self._behind = None
-        except Exception as error:
-            self._behind = error  # the next task that succeeds, or the end of the search, logs what is missing
+            with suppress(Exception):  # the next task that succeeds, or the end of the search, logs what is missing
+                self.view.ship(task)
 
 
 class Views:

@@ -27,9 +27,9 @@ class Parts(ABC):
 
     kernel_size: int
 
-    @abstractmethod
     def first(self, num_in: int, num_out: int) -> nn.Module:
         """The first layer of a residual block."""
+        return self.encode(num_in, num_out, 1)
 
     def second(self, num_in: int, num_out: int) -> nn.Module:
         """The second layer of a residual block, to whose output the skip is added."""
@@ -109,13 +109,12 @@ def decoder(parts: Parts, widths: Sequence[int], across: Sequence[int]) -> list[
 class PlaneParts(Parts):
     """Layers on channels of the plane."""
 
+    first_stage: ClassVar[int] = 1
+    """Layers of the U-Net's first stage."""
+
     @abstractmethod
     def head(self, num_in: int, num_out: int) -> nn.Module:
         """The last layer, without an activation."""
-
-    def more_first(self, base: int) -> list[tuple[int, int, int]]:
-        """Layers (in, out, stride) of the U-Net's first stage after its first one."""
-        return []
 
     def resnet(self, num_frames: int, base: int) -> nn.Module:
         """Blocks of widths base, 2 base, 4 base and 8 base, two each."""
@@ -124,7 +123,7 @@ class PlaneParts(Parts):
 
     def unet(self, num_frames: int, base: int) -> nn.Module:
         """Stages of widths base, 2 base, 4 base and 8 base."""
-        first = [(2 * num_frames, base, 2), *self.more_first(base)]
+        first = [(2 * num_frames, base, 2), *[(base, base, 1)] * (self.first_stage - 1)]
         others = [[(width, 2 * width, 2), (2 * width, 2 * width, 1)] for width in (base, 2 * base, 4 * base)]
         ups = decoder(self, [8 * base, 2 * base, base, base // 2, base // 4], [4 * base, 2 * base, base])
         return UNet(encoder(self, [first, *others]), ups, self.head(base // 4 + 2 * num_frames, 2))
@@ -156,9 +155,6 @@ class PairParts(PlaneParts):
     convolution: ClassVar[type[PairConvolution]]
     upsampling: ClassVar[type[RepeatedUpsampling]]
 
-    def first(self, num_in: int, num_out: int) -> nn.Module:
-        return self.convolution(num_in, num_out, self.kernel_size)
-
     def encode(self, num_in: int, num_out: int, stride: int) -> nn.Module:
         return self.convolution(num_in, num_out, self.kernel_size, stride=stride)
 
@@ -181,10 +177,7 @@ class UniformMotionParts(PairParts):
 class MagnitudeParts(PairParts):
     """f(s w) = s f(w) for every s > 0."""
 
-    convolution, upsampling = MagnitudeConvolution, ZeroUpsampling
-
-    def more_first(self, base: int) -> list[tuple[int, int, int]]:
-        return [(base, base, 1)]
+    convolution, upsampling, first_stage = MagnitudeConvolution, ZeroUpsampling, 2
 
     def skip(self, num_in: int, num_out: int) -> nn.Module:
         return self.head(num_in, num_out)

@@ -54,9 +54,6 @@ def gaussian(s: float) -> Tensor:
 class ScaleParts(Parts):
     """f(s w(x / s, t / s^2)) = s f(w)(x / s), approximately."""
 
-    def first(self, num_in: int, num_out: int) -> nn.Module:
-        return ScaleConvolution(num_in, num_out, self.kernel_size)
-
     def skip(self, num_in: int, num_out: int) -> nn.Module:
         return ScaleConvolution(num_in, num_out, self.kernel_size, activation=False)
 

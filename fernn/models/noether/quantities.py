@@ -1,4 +1,4 @@
-"""Quantities that predictions of frames are to conserve, the losses of any quantity, and what one learns from."""
+"""Quantities that predictions of frames are to conserve, what any quantity learns from, and where one looks."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -82,6 +82,34 @@ class FrameQuantity(nn.Module):
     def of_windows(self, windows: Tensor) -> Tensor:
         """The embeddings (m, d) of windows (m, n * c, s, s)."""
         return self.head(self.features(windows).flatten(1))
+
+
+def grad_cam(embedding: FrameQuantity, windows: Tensor, number: int = 3) -> Tensor:
+    """Heat-maps (n, number, s, s) of windows (n, c, s, s), each from 0 to 1: where the principal components look.
+
+    Of the last convolution's maps A after ReLU and a component y: ReLU(sum_c mean(dy/dA_c) A_c), resized to the
+    frames. The components are those of the windows given, of which there must be at least as many.
+    Source: Selvaraju et al., "Grad-CAM", ICCV 2017; of the components, Alet et al., "Noether Networks", 2021.
+    """
+    from captum.attr import LayerAttribution, LayerGradCam  # it takes seconds to import
+
+    with torch.no_grad():
+        directions = principal_directions(embedding.of_windows(windows).double(), number)
+    method = LayerGradCam(lambda part: embedding.of_windows(part).double() @ directions.T, embedding.features[4])
+    with torch.enable_grad():
+        maps = [method.attribute(windows, target=k, relu_attributions=True).detach() for k in range(number)]
+    size = windows.shape[-2:]
+    large = torch.cat([LayerAttribution.interpolate(heat_map, size, "bilinear") for heat_map in maps], dim=1)
+    return large / large.amax(dim=(2, 3), keepdim=True).clamp(min=torch.finfo(large.dtype).tiny)
+
+
+def principal_directions(embeddings: Tensor, number: int) -> Tensor:
+    """The directions (number, d) in which embeddings (n, d) spread most, the largest entry of each positive.
+
+    (A direction's sign is free, and differs between libraries.)
+    """
+    directions = torch.linalg.svd(embeddings - embeddings.mean(dim=0), full_matrices=False).Vh[:number]
+    return directions * directions.gather(1, directions.abs().argmax(dim=1, keepdim=True)).sign()
 
 
 class Brightness(nn.Module):

@@ -169,15 +169,14 @@ class NoetherConfig(ModelConfig):
     channels: int = 3
 
     least = {
-        "embedding_dimensions": 1, "embedding_width": 1, "embedding_frames": 1, "code": 1, "latent": 1, "recurrent": 1,
-        "channels": 1, "kl_weight": 0,
+        "inner_steps": 0, "inner_lr": 0, "inner_clips": 1, "embedding_dimensions": 1, "embedding_width": 1,
+        "embedding_frames": 1, "code": 1, "latent": 1, "recurrent": 1, "channels": 1, "kl_weight": 0,
     }  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.widths or len(self.widths) != len(self.depths) or min(*self.widths, *self.depths) < 1:
             raise ValueError(f"widths and depths must be as many, each 1 or more, got {self.widths} and {self.depths}")
-        self.inner()
 
     def inner(self) -> InnerSteps:
         """How a clip is tailored."""

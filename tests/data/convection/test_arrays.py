@@ -16,6 +16,7 @@ from data.convection.published import read_published
 from data.errors import DataError
 from data.fields.schema import read_tiles
 from data.manifest import Manifest
+from data.terminal import answer
 from tests.support.mutations import bounded_memory, mutations, tried
 
 SIZE = 16
@@ -182,7 +183,7 @@ def test_the_command_says_how_the_file_was_read_and_squares_have_one_hash(number
     ]:
         (tmp_path / name).write_bytes(content)
         out = tmp_path / f"out-{name}"
-        assert main(PrepareConfig(out, tmp_path / name, SIZE)) == 0
+        assert answer(main, PrepareConfig(out, tmp_path / name, SIZE)) == 0
         assert layout in said(capsys)
         manifest = Manifest.read(folder_of(out, SIZE))
         hashes.add(manifest.hash)

@@ -8,6 +8,7 @@ from data.convection.layout import velocities_in
 from data.convection.prepare import PrepareConfig, main
 from data.convection.published import read_published
 from data.errors import DataError
+from data.terminal import answer
 
 SIZE = 16
 PLENTY = 2**30
@@ -27,9 +28,9 @@ def test_where_two_axes_may_be_the_components_one_is_given(numbers, tmp_path, ca
     np.savez(tmp_path / "named.npz", u=numbers[:2, 0], v=numbers[:2, 1])  # whose names tell
     assert np.array_equal(read_published(tmp_path / "named.npz", SIZE)[0], numbers[:2])
     np.save(tmp_path / "rbc.npy", numbers)
-    assert main(PrepareConfig(tmp_path / "out", tmp_path / "rbc.npy", SIZE, component_axis=3)) == 2
+    assert answer(main, PrepareConfig(tmp_path / "out", tmp_path / "rbc.npy", SIZE, component_axis=3)) == 2
     assert "must have two components along --component-axis 3, its shape is (12, 2, 16, 48)" in said(capsys)
-    assert main(PrepareConfig(tmp_path / "out", size=SIZE, component_axis=3)) == 2
+    assert answer(main, PrepareConfig(tmp_path / "out", size=SIZE, component_axis=3)) == 2
     assert "--component-axis is of a file: give --files with it" in said(capsys)
 
 

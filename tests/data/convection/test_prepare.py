@@ -10,6 +10,7 @@ from data.convection.prepare import PrepareConfig, folder_of, main, prepare
 from data.errors import DataError, DownloadError, ManifestError
 from data.manifest import Manifest
 from data.registry import data_set
+from data.terminal import answer
 from fernn.config import data_config
 
 
@@ -28,7 +29,7 @@ def test_squares_that_stand_never_hide_another_file_or_axis(file, solved, tmp_pa
     torch.save(torch.from_numpy(solved[:2].copy()), file)
     first = prepare(tmp_path / "out", files=file, size=4, component_axis=1)
     assert prepare(tmp_path / "out", files=file, size=4) == first
-    assert main(PrepareConfig(tmp_path / "out", file, 4, component_axis=0)) == 2
+    assert answer(main, PrepareConfig(tmp_path / "out", file, 4, component_axis=0)) == 2
     assert "was read with components along axis 1 of (2, 2, 16, 48), not 0" in capsys.readouterr().err
     with pytest.raises(DataError, match="was read with components along axis 1"):
         prepare(tmp_path / "out", size=4, component_axis=0)
@@ -60,14 +61,14 @@ def said(capsys):
 
 
 def test_the_command_says_what_there_is(file, tmp_path, capsys, monkeypatch):
-    assert main(PrepareConfig(tmp_path / "out", file, 4)) == 0
+    assert answer(main, PrepareConfig(tmp_path / "out", file, 4)) == 0
     assert "squares-4: convection, 3 squares, 36 frames" in said(capsys)
-    assert main(PrepareConfig(tmp_path / "other", tmp_path / "nothing.pt")) == 2
+    assert answer(main, PrepareConfig(tmp_path / "other", tmp_path / "nothing.pt")) == 2
     assert "error: " in said(capsys)
     monkeypatch.setattr(made, "prepare", lambda out, data: prepare(tmp_path / "out", size=data.size))
-    assert main(PrepareConfig(tmp_path / "out", size=4)) == 0
+    assert answer(main, PrepareConfig(tmp_path / "out", size=4)) == 0
     assert f"{made.folder_of(tmp_path / 'out', data_config('made-convection').override({'size': 4}))}:" in said(capsys)
-    assert main(PrepareConfig(tmp_path / "out", rayleigh=-1.0)) == 2
+    assert answer(main, PrepareConfig(tmp_path / "out", rayleigh=-1.0)) == 2
     assert "data.rayleigh must be above 0, got -1" in said(capsys)
 
 
@@ -84,5 +85,5 @@ def test_the_command_says_what_there_is(file, tmp_path, capsys, monkeypatch):
 )
 def test_what_the_command_cannot_do_is_named(file, tmp_path, capsys, options, message):
     found = {"files": file} if options.pop("files", False) else {}
-    assert main(PrepareConfig(tmp_path / "out", **found, **options)) == 2
+    assert answer(main, PrepareConfig(tmp_path / "out", **found, **options)) == 2
     assert f"error: {message}" in said(capsys) and not (tmp_path / "out").exists()

@@ -11,7 +11,8 @@ import torch
 
 from data.errors import DataError
 from data.fields.schema import Tile
-from data.fields.stream import LABELS, Fields, count_windows, evenly, periods, shift_of, windows
+from data.fields.stream import LABELS, FieldStream, count_windows, evenly, periods, shift_of, windows
+from data.stream import Corpus
 from fernn.config import FieldsConfig, OceanConfig, data_config
 
 DATA = OceanConfig(size=4, num_frames=4, input_frames=2, shares=(0.5, 0.25, 0.25), domain=("east/*",))
@@ -32,7 +33,7 @@ def corpus():
     for place, (name, length) in enumerate(LENGTHS.items()):
         values = 100 * place + np.arange(length, dtype=np.float32)
         tiles.append(Tile(name, np.broadcast_to(values[:, None, None, None], (length, 2, 4, 4)).copy()))
-    return Fields(tiles)
+    return Corpus(tiles, FieldStream)
 
 
 def test_clips_are_the_windows_they_are_named_after(two_cpus):

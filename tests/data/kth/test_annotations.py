@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.errors import AnnotationError
+from data.errors import DataError
 from data.kth.annotations import (
     ACTIONS,
     format_annotation,
@@ -84,7 +84,7 @@ def test_what_is_written_is_read_back(content):
     ],
 )
 def test_a_wrong_line_is_named_with_its_number_text_and_rule(text, rule):
-    with pytest.raises(AnnotationError) as raised:
+    with pytest.raises(DataError) as raised:
         parse_annotation(f"\r\nperson02_boxing_d1\t\tframes\t1-40\r\n{text}\r\n", source="there/00sequences.txt")
     message = str(raised.value)
     assert message.startswith(f"there/00sequences.txt, line 3, {text!r}: ")
@@ -92,12 +92,12 @@ def test_a_wrong_line_is_named_with_its_number_text_and_rule(text, rule):
 
 
 def test_a_video_is_named_once():
-    with pytest.raises(AnnotationError, match="line 2, .*: a video must be named once"):
+    with pytest.raises(DataError, match="line 2, .*: a video must be named once"):
         parse_annotation("person01_boxing_d1 frames 1-40\nperson01_boxing_d1 frames 1-40")
 
 
 def test_an_empty_annotation_is_refused():
-    with pytest.raises(AnnotationError, match="names no video"):
+    with pytest.raises(DataError, match="names no video"):
         parse_annotation("\r\n\r\n")
 
 
@@ -154,7 +154,7 @@ def test_a_range_reads_alike_however_it_is_written(form, published, tmp_path):
 
 @pytest.mark.parametrize("line", ["Example: person01_boxing_d1 frames 1-95", "1. person01_boxing_d1 frames 1-95"])
 def test_a_line_that_names_a_video_elsewhere_than_at_its_beginning_is_refused(line):
-    with pytest.raises(AnnotationError, match="line 1, .*must begin with its name: put # before a remark"):
+    with pytest.raises(DataError, match="line 1, .*must begin with its name: put # before a remark"):
         parse_annotation(f"{line}\nperson01_boxing_d2 frames 1-40\n")
     assert len(parse_annotation(f"# {line}\nperson01_boxing_d2 frames 1-40\n")) == 1
 
@@ -179,7 +179,7 @@ def test_copies_that_people_have_edited_say_the_same(variant, published, tmp_pat
 )
 def test_what_is_no_annotation_is_refused(content, rule, tmp_path):
     (tmp_path / "a.txt").write_bytes(content)
-    with pytest.raises(AnnotationError, match=rule) as raised:
+    with pytest.raises(DataError, match=rule) as raised:
         read_annotation(tmp_path / "a.txt")
     assert "\n" not in str(raised.value)
 
@@ -188,5 +188,5 @@ def test_what_is_no_annotation_is_refused(content, rule, tmp_path):
     "line", ["persn01_boxing_d1 frames 1-40", "246-360", "246..360", "246 to 360", "person01 boxing d1 frames 1-40"]
 )
 def test_a_line_that_is_meant_to_name_ranges_is_no_remark(line):
-    with pytest.raises(AnnotationError, match=f"line 2, '{line}'"):
+    with pytest.raises(DataError, match=f"line 2, '{line}'"):
         parse_annotation(f"person01_boxing_d2 frames 1-40\n{line}\n")

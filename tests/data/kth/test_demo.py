@@ -10,6 +10,7 @@ from data.kth.annotations import ACTIONS, read_annotation, video_of
 from data.kth.decode import decode
 from data.kth.demo import DemoConfig, frames_of, main, render
 from data.kth.figures import body_of, phases
+from data.terminal import answer
 from fernn.seeding import generator
 
 
@@ -30,12 +31,12 @@ def test_the_folder_looks_like_kths(rendered):
 
 def test_equal_arguments_give_equal_bytes(tmp_path):
     for name in ("one", "other"):
-        render(tmp_path / name, persons=1, ranges=1, frames=32)
+        render(DemoConfig(tmp_path / name, persons=1, ranges=1, frames=32))
     assert contents(tmp_path / "one") == contents(tmp_path / "other")
 
 
 def test_more_persons_leave_the_first_as_they_were(rendered, tmp_path):
-    render(tmp_path, persons=1, ranges=2, frames=33)
+    render(DemoConfig(tmp_path, persons=1, ranges=2, frames=33))
     name = "person01_walking_d1_uncomp.avi"
     assert (tmp_path / name).read_bytes() == (rendered / name).read_bytes()
 
@@ -62,31 +63,31 @@ def test_scenario_2_changes_the_scale():
 
 
 def test_a_finished_folder_is_left_and_other_arguments_replace_it(tmp_path, monkeypatch):
-    render(tmp_path, persons=2, ranges=1, frames=32)
+    render(DemoConfig(tmp_path, persons=2, ranges=1, frames=32))
     before = contents(tmp_path)
     monkeypatch.setattr(demo, "encode", lambda path, frames: pytest.fail("rendered again"))
-    render(tmp_path, persons=2, ranges=1, frames=32)
+    render(DemoConfig(tmp_path, persons=2, ranges=1, frames=32))
     assert contents(tmp_path) == before
     monkeypatch.undo()
-    render(tmp_path, persons=1, ranges=1, frames=32)
+    render(DemoConfig(tmp_path, persons=1, ranges=1, frames=32))
     assert len(list(tmp_path.glob("*.avi"))) == 6
 
 
 def test_what_was_broken_off_is_marked_and_done_again(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "encode", lambda path, frames: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        render(tmp_path, persons=1, ranges=1, frames=32)
+        render(DemoConfig(tmp_path, persons=1, ranges=1, frames=32))
     assert (tmp_path / "demo.json").exists()
     assert not (tmp_path / "00sequences.txt").exists()
     monkeypatch.undo()
-    render(tmp_path, persons=1, ranges=1, frames=32)
+    render(DemoConfig(tmp_path, persons=1, ranges=1, frames=32))
     assert len(read_annotation(tmp_path / "00sequences.txt")) == 6
 
 
 def test_a_folder_of_real_videos_is_refused(tmp_path):
     (tmp_path / "person01_boxing_d1_uncomp.avi").write_bytes(b"real")
     with pytest.raises(DataError, match="holds videos that are not rendered"):
-        render(tmp_path, persons=1)
+        render(DemoConfig(tmp_path, persons=1))
     assert (tmp_path / "person01_boxing_d1_uncomp.avi").read_bytes() == b"real"
 
 
@@ -104,12 +105,12 @@ def test_a_passing_figure_is_everywhere_equally_often_whatever_its_pace():
 @pytest.mark.parametrize("wrong", [{"persons": 26}, {"scenarios": 0}, {"ranges": 17}, {"frames": 31}])
 def test_arguments_out_of_range_are_refused(tmp_path, wrong):
     with pytest.raises(DataError, match=f"{next(iter(wrong))} must be"):
-        render(tmp_path, **wrong)
+        render(DemoConfig(tmp_path, **wrong))
 
 
 def test_the_command_line_says_what_it_did_or_what_is_wrong(tmp_path, capsys):
-    assert main(DemoConfig(tmp_path, persons=1, ranges=1, frames=32)) == 0
+    assert answer(main, DemoConfig(tmp_path, persons=1, ranges=1, frames=32)) == 0
     assert "6 rendered videos" in capsys.readouterr().err
     (tmp_path / "demo.json").unlink()
-    assert main(DemoConfig(tmp_path, persons=1, ranges=1, frames=32)) == 2
+    assert answer(main, DemoConfig(tmp_path, persons=1, ranges=1, frames=32)) == 2
     assert capsys.readouterr().err.startswith("error: ")

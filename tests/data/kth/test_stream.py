@@ -6,6 +6,7 @@ velocities (168-175, in ``tests/golden``), frames one later than annotated (198-
 """
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +17,8 @@ import torch
 from safetensors.numpy import load_file
 
 from data.errors import DataError
-from data.kth.prepare import folder_of, prepare
-from data.kth.stream import ClipStream, Footage, clip_velocities, read_footage
+from data.kth.prepare import PrepareConfig, folder_of, prepare
+from data.kth.stream import ClipStream, Footage, clip_velocities, random_part, read_footage
 from data.preparing.frames import frames_of
 from fernn.config import KTHConfig
 from fernn.equivariance import drift
@@ -148,7 +149,7 @@ def test_a_trial_streams_while_others_hold_every_cpu(two_cpus):
 
 
 def test_prepared_clips_are_read_back_whole(two_cpus, rendered, tmp_path):
-    manifest = prepare(tmp_path, videos=rendered, size=8)
+    manifest = prepare(PrepareConfig(tmp_path, rendered, size=8))
     home = folder_of(tmp_path, 8)
     whole = read_footage(home, manifest)
     table = pa.concat_tables([pa.parquet.read_table(path) for path in manifest.paths(home)])
@@ -156,3 +157,30 @@ def test_prepared_clips_are_read_back_whole(two_cpus, rendered, tmp_path):
     for frames, offset, count in zip(frames_of(table["frames"]), whole.offsets, whole.num_frames, strict=True):
         assert np.array_equal(whole.frames[offset : offset + count], frames)
     assert set(whole.num_annotated) == {33}
+
+
+def test_a_random_split_is_drawn_over_clips_as_the_published_one(two_cpus):
+    """train_kth_classification.py of akandykeller/FERNN @7def7bc: RandomState(42).shuffle of the kept ranges' list."""
+    kept = [(f"clip{number}", number, number + 40) for number in range(2370)]
+    np.random.RandomState(42).shuffle(kept)
+    expected = {"train": kept[:1659], "validation": kept[1659:2014], "test": kept[2014:]}
+    for split, clips in expected.items():
+        assert random_part(np.arange(2370), 42, split).tolist() == [first for _, first, _ in clips]
+    one = footage()
+    many = replace(one, **{name: np.tile(getattr(one, name), 2) for name in vars(one) if name not in ("frames", "ids")})
+    many = replace(many, ids=(*one.ids, *(f"{name}-again" for name in one.ids)))
+    data = KTHConfig().override({"size": 6, "split": "random", "split_seed": 1, "protocol": "published"})
+    parts = [ClipStream(many, data, 4).evaluation(split) for split in ("validation", "test")]
+    found = [name for batches in parts for name in joined(batches)[1]]
+    shuffled = list(many.ids)
+    np.random.RandomState(1).shuffle(shuffled)
+    assert found == shuffled[8:]
+    with pytest.raises(DataError, match="the validation split has no clips"):
+        stream(split="random")
+
+
+def test_test_clips_may_move_faster_than_those_of_training(two_cpus):
+    slow, fast = stream(velocity_range=0, test_velocity_range=2), stream(velocity_range=2)
+    assert torch.equal(joined(slow.evaluation("test"))[0], joined(fast.evaluation("test"))[0])
+    still = joined(stream(velocity_range=0).evaluation("validation"))[0]
+    assert torch.equal(joined(slow.evaluation("validation"))[0], still)

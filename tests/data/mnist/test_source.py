@@ -10,6 +10,7 @@ import pytest
 from data.errors import DataError
 from data.mnist.prepare import PrepareConfig, folder_of, main
 from data.mnist.source import NAMES, read_source
+from data.terminal import answer
 from tests.data.mnist.layouts import arrays, contents, digits, dotted, four_files, idx, put
 
 TRAIN, TRAIN_LABELS = NAMES["train"]
@@ -109,7 +110,8 @@ def test_every_layout_gives_the_same_digits(layout, tmp_path):
 def test_torchvisions_folder_is_found_from_each_of_its_places(place, tmp_path):
     as_torchvision(tmp_path)
     found = read_source(tmp_path / place)
-    assert found.home == tmp_path / "MNIST/raw" and set(found.digests()) == {*NAMES["train"], *NAMES["test"]}
+    names = {path.name for paths in found.files.values() for path in paths}
+    assert found.home == tmp_path / "MNIST/raw" and names == {*NAMES["train"], *NAMES["test"]}
 
 
 def test_a_set_with_a_name_in_front_is_given_by_one_of_its_files(tmp_path, capsys):
@@ -241,7 +243,7 @@ def test_what_is_wrong_is_one_line_with_the_file_and_the_way_out(case, tmp_path,
     with pytest.raises(DataError, match=message) as raised:
         read_source(files)
     assert "\n" not in str(raised.value) and str(files) in str(raised.value) and "pickle" not in str(raised.value)
-    assert main(PrepareConfig(tmp_path / "out", files)) == 2
+    assert answer(main, PrepareConfig(tmp_path / "out", files)) == 2
     assert capsys.readouterr().err == f"error: {raised.value}\n" and not folder_of(tmp_path / "out").exists()
 
 

@@ -16,7 +16,8 @@ from safetensors.torch import load_file
 
 from data.mnist.prepare import folder_of, prepare
 from data.mnist.schema import Part, read_parts
-from data.mnist.stream import Digits, draw
+from data.mnist.stream import Digits, DigitStream, draw
+from data.stream import Corpus
 from fernn.config import RotatingMNISTConfig, TranslatingMNISTConfig
 from fernn.seeding import generator
 
@@ -30,9 +31,8 @@ BOTH = pytest.mark.parametrize("data", [TRANSLATING, ROTATING], ids=["translatin
 def digits():
     random = np.random.default_rng(0)
     parts = {"train": 100, "test": 40}
-    return Digits(
-        {n: Part(random.integers(0, 256, (k, 28, 28)).astype(np.uint8), np.arange(k)) for n, k in parts.items()}
-    )
+    pictures = {n: random.integers(0, 256, (k, 28, 28)).astype(np.uint8) for n, k in parts.items()}
+    return Corpus(Digits({n: Part(pictures[n], np.arange(k)) for n, k in parts.items()}), DigitStream)
 
 
 def joined(batches):
@@ -100,6 +100,27 @@ def test_published_draws_are_repeated(name, tmp_path, golden_folder):
     expected = values.get("out.sequences_u8", values.get("out.sequences"))
     data = TRANSLATING if name == "translating" else replace(ROTATING, size=28)
     data = replace(data, num_frames=expected.shape[1], protocol="published", num_sequences=(1, 1, len(expected)))
-    clips, labels = joined(Digits(read_parts(folder_of(tmp_path), manifest)).stream(data, 4).evaluation("test"))
+    clips, labels = joined(DigitStream(Digits(read_parts(folder_of(tmp_path), manifest)), data, 4).evaluation("test"))
     assert torch.equal(labels, values["out.labels"])
     torch.testing.assert_close(clips, expected, rtol=0, atol=1e-5)
+
+
+@BOTH
+def test_published_draws_of_a_given_velocity_are_those_of_a_range_of_one(data, digits):
+    """FixedVelocity of akandykeller/FERNN @7def7bc: RandomState(42); randint(v, v + 1) and choice([v]) draw nothing."""
+    data, random = replace(data, protocol="published"), np.random.RandomState(42)
+    turns = isinstance(data, RotatingMNISTConfig)
+    given = [20.0] if turns else [1, -2]
+    expected = []
+    for _ in range(data.num_sequences[2]):
+        chosen = [random.randint(0, 40) for _ in range(2)]
+        starts = [[random.uniform(0, 360)] if turns else [random.randint(0, 28), random.randint(0, 28)] for _ in chosen]
+        expected.append((chosen, [start if turns else start[::-1] for start in starts]))
+    draws = digits.stream(replace(data, velocity_range=0), 4)._draws("test")
+    assert draws.digits.tolist() == [chosen for chosen, _ in expected]
+    assert np.allclose(draws.starts, [starts for _, starts in expected])
+    clips, labels = joined(digits.stream(data, 4).evaluation("test", given))
+    assert labels.tolist() == draws.digits.tolist()
+    assert not torch.equal(labels, joined(digits.stream(data, 4).evaluation("test"))[1])
+    moved = joined(digits.stream(replace(data, velocity_range=0), 4).evaluation("test"))[0]
+    assert torch.equal(clips[:, 0], moved[:, 0]) and not torch.equal(clips[:, 1], moved[:, 1])

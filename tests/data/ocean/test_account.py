@@ -11,6 +11,7 @@ from data.ocean.account import masked_at_times, spelled
 from data.ocean.levels import Choice
 from data.ocean.prepare import PrepareConfig, folder_of, main, prepare
 from data.registry import data_set
+from data.terminal import answer
 from fernn.config import OceanConfig
 
 DATA = OceanConfig(size=4, num_frames=4, input_frames=2, domain=())
@@ -18,7 +19,7 @@ DATA = OceanConfig(size=4, num_frames=4, input_frames=2, domain=())
 
 def test_choices_are_said_and_stand_in_the_manifest(sea, tmp_path, capsys):
     sea.save(deep(sea).drop_sel(time=3.0))
-    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4)) == 0
+    assert answer(main, PrepareConfig(tmp_path / "out", sea.folder, 4)) == 0
     said = capsys.readouterr().err.splitlines()
     assert said[:2] == [
         "atlantic: uo, vo (eastward and northward current in m s-1), depth 0.5 (0.5 m deep) of 2 levels, 2002-01-01 to "
@@ -28,7 +29,7 @@ def test_choices_are_said_and_stand_in_the_manifest(sea, tmp_path, capsys):
     facts = Manifest.read(folder_of(tmp_path / "out", 4)).details["regions"]["atlantic"]
     assert facts["level"] == {"name": "depth", "value": 0.5, "depth": 0.5, "of": 2} and facts["units"] == ["m s-1"] * 2
     assert facts["gaps"] == ["2002-01-04"] and facts["variables"] == ["uo", "vo"] and facts["step"] == "1 day"
-    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4)) == 0
+    assert answer(main, PrepareConfig(tmp_path / "out", sea.folder, 4)) == 0
     assert capsys.readouterr().err.splitlines() == said  # nothing is made anew, and all is said again
 
 
@@ -61,15 +62,15 @@ def test_a_manifest_that_does_not_say_what_was_read_is_refused_and_an_older_one_
     content = json.loads(path.read_text())
     del content["crc32"], content["details"]["regions"]["atlantic"]["units"]
     path.write_text(json.dumps(content))
-    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4)) == 2
+    assert answer(main, PrepareConfig(tmp_path / "out", sea.folder, 4)) == 2
     assert "manifest.json does not say what was read (KeyError('units')): delete" in capsys.readouterr().err
     content["details"] = {"regions": {"atlantic": {"frames": 6}}}
     path.write_text(json.dumps(content))
-    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4)) == 0
+    assert answer(main, PrepareConfig(tmp_path / "out", sea.folder, 4)) == 0
     assert "is of an earlier version, which wrote no choices down" in capsys.readouterr().err
     content["details"]["choice"] = ["depth"]
     path.write_text(json.dumps(content))
-    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4)) == 2
+    assert answer(main, PrepareConfig(tmp_path / "out", sea.folder, 4)) == 2
     assert "was prepared with what its manifest does not say, asked for is the level" in capsys.readouterr().err
 
 

@@ -15,6 +15,7 @@ from data.ocean.levels import Choice
 from data.ocean.prepare import PrepareConfig, folder_of, main, prepare, selection
 from data.ocean.regions import read_regions
 from data.registry import data_set
+from data.terminal import answer
 
 DAYS = 5
 REFUSAL = "give another folder (--out, --data of a search), or drop --files"
@@ -156,7 +157,7 @@ def test_other_files_are_refused_by_the_command_and_by_a_search(sea, ready, caps
     manifest = prepare(ready, size=4)
     change(sea)
     capsys.readouterr()
-    assert main(PrepareConfig(ready, sea.folder, 4)) == 2
+    assert answer(main, PrepareConfig(ready, sea.folder, 4)) == 2
     (said,) = capsys.readouterr().err.splitlines()
     assert reason in said and (REFUSAL in said or not sea.folder.exists())
     with pytest.raises(DataError, match=reason):
@@ -166,8 +167,8 @@ def test_other_files_are_refused_by_the_command_and_by_a_search(sea, ready, caps
 
 def test_the_same_files_elsewhere_are_the_same(sea, ready, tmp_path, capsys):
     shutil.copytree(sea.folder, tmp_path / "copy")
-    assert main(PrepareConfig(ready, tmp_path / "copy", 4)) == 0
-    assert main(PrepareConfig(ready, tmp_path / "copy/a_1.nc", 4)) == 2
+    assert answer(main, PrepareConfig(ready, tmp_path / "copy", 4)) == 0
+    assert answer(main, PrepareConfig(ready, tmp_path / "copy/a_1.nc", 4)) == 2
     assert "a_2.nc is not there" in capsys.readouterr().err
 
 
@@ -189,13 +190,13 @@ def test_another_depth_never_takes_a_folders_place_in_silence(sea, tmp_path, cap
     surface = prepare(tmp_path / "out", files=sea.folder, size=4)
     with pytest.raises(DataError, match="was prepared with the level nearest the surface, asked for is --depth 100"):
         prepare(tmp_path / "out", size=4, choice=Choice(depth=100))
-    assert main(PrepareConfig(tmp_path / "other", sea.folder, 4, depth=100)) == 0
+    assert answer(main, PrepareConfig(tmp_path / "other", sea.folder, 4, depth=100)) == 0
     assert "depth 100 (100 m deep) of 2 levels" in capsys.readouterr().err
     other = Manifest.read(folder_of(tmp_path / "other", 4))
     assert other.hash != surface.hash and other.details["choice"]["depth"] == 100
     assert prepare(tmp_path / "other", size=4) == other  # without files, what is there is asked for
     for arguments in ({}, {"depth": 50}, {"select": ("depth=100",)}, {"depth": 100, "variables": ("u", "v")}):
-        assert main(PrepareConfig(tmp_path / "other", sea.folder, 4, **arguments)) == 2
+        assert answer(main, PrepareConfig(tmp_path / "other", sea.folder, 4, **arguments)) == 2
         assert "was prepared with --depth 100, asked for is" in capsys.readouterr().err
 
 
@@ -205,7 +206,7 @@ def test_a_selection_is_a_dimension_and_its_value(sea, tmp_path, capsys, given):
     if given == "member=0=":
         assert selection([given]) == {"member": "0="}
         return
-    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4, select=(given,))) == 2
+    assert answer(main, PrepareConfig(tmp_path / "out", sea.folder, 4, select=(given,))) == 2
     assert f"--select must be DIMENSION=VALUE, each dimension once, got {given!r}" in capsys.readouterr().err
     with pytest.raises(DataError, match="each dimension once"):
         selection(["a=1", "a=2"])
@@ -214,7 +215,7 @@ def test_a_selection_is_a_dimension_and_its_value(sea, tmp_path, capsys, given):
 def test_nothing_is_left_where_files_are_refused(sea, tmp_path, capsys):
     sea.save(sea.dataset().expand_dims(member=[0, 1]))
     for arguments in ({}, {"depth": -5.0}, {"size": 0}, {"select": ("member=7",)}):
-        assert main(PrepareConfig(tmp_path / "out", sea.folder, **{"size": 4} | arguments)) == 2
+        assert answer(main, PrepareConfig(tmp_path / "out", sea.folder, **{"size": 4} | arguments)) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
     assert not folder_of(tmp_path / "out", 4).exists()
-    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4, select=("member=1",))) == 0
+    assert answer(main, PrepareConfig(tmp_path / "out", sea.folder, 4, select=("member=1",))) == 0

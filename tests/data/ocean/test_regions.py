@@ -9,6 +9,7 @@ from data.manifest import Manifest
 from data.ocean.levels import Choice
 from data.ocean.prepare import PrepareConfig, folder_of, main
 from data.ocean.regions import read_parts, read_regions
+from data.terminal import answer
 
 
 def masked(sea, *spans, land=0):
@@ -23,7 +24,7 @@ def masked(sea, *spans, land=0):
 
 def test_places_masked_on_some_days_are_said_and_stand_in_the_manifest(sea, tmp_path, capsys):
     sea.save(masked(sea, (1, 2, 4), (3, 3, 8), land=2))  # columns 2 to 7 of 14 at some times, 0 and 1 at all
-    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4)) == 0
+    assert answer(main, PrepareConfig(tmp_path / "out", sea.folder, 4)) == 0
     words = "atlantic: 43 % counts as land because it is masked on some days (most on 2002-01-04)"
     assert words in capsys.readouterr().err.splitlines()
     facts = Manifest.read(folder_of(tmp_path / "out", 4)).details["regions"]["atlantic"]
@@ -41,7 +42,7 @@ def test_land_at_all_times_and_days_that_are_gaps_are_not_said_so(sea):
 
 def test_where_all_tiles_are_land_for_it_the_refusal_says_so(sea, tmp_path, capsys):
     sea.save(masked(sea, (0, 0, 6), (4, 6, 13)))
-    assert main(PrepareConfig(tmp_path / "out", sea.folder, 12)) == 2
+    assert answer(main, PrepareConfig(tmp_path / "out", sea.folder, 12)) == 2
     (said,) = capsys.readouterr().err.splitlines()
     assert (
         f"{sea.folder}: every tile of 12 x 12 pixels is land for more than 50%; atlantic: 93 % counts as land" in said

@@ -7,6 +7,7 @@ from data.errors import DataError
 from data.ocean.prepare import PrepareConfig, main
 from data.ocean.regions import read_regions
 from data.ocean.speeds import metres_per_second
+from data.terminal import answer
 
 HOLE = np.s_[:, :3, :4]
 
@@ -38,7 +39,7 @@ def test_a_fill_value_that_no_attribute_names_is_refused(sea, value, units, fact
 
 def test_centimetres_without_units_are_refused_in_one_line(sea, tmp_path, capsys):
     sea.save(sea.dataset(units=None, factor=0.01))
-    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4)) == 2
+    assert answer(main, PrepareConfig(tmp_path / "out", sea.folder, 4)) == 2
     (said,) = capsys.readouterr().err.splitlines()
     assert "atlantic.nc: vo has the value" in said and "no units given" in said and "or other units?" in said
 
@@ -74,7 +75,7 @@ def test_limits_are_of_packed_values_unless_those_are_integers_and_the_limits_ar
     found = with_hole(sea, -20.0, **limits)
     packing = {"dtype": "i2", "scale_factor": 0.001, "add_offset": 0.5, "_FillValue": -32767}
     sea.save(found, engine="h5netcdf", encoding={name: packing for name in ("uo", "vo")})
-    assert main(PrepareConfig(tmp_path / "out", sea.folder, 4)) == 0
+    assert answer(main, PrepareConfig(tmp_path / "out", sea.folder, 4)) == 0
     assert "144 values outside of valid_min, valid_max or valid_range count as missing" in capsys.readouterr().err
     assert read_regions(sea.paths)[0].land.sum() == 12
 

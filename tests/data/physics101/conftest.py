@@ -2,7 +2,7 @@
 
 import pytest
 
-from data.physics101.demo import render
+from data.physics101.demo import DemoConfig, render
 from data.physics101.prepare import folder_of, prepare
 from data.physics101.stream import read_clips
 from fernn.config import RampConfig
@@ -26,7 +26,7 @@ def names():
 def ramp_videos(tmp_path_factory):
     """Nine videos, of three blocks."""
     folder = tmp_path_factory.mktemp("ramp")
-    assert render(folder, objects=3, trials=3) == NAMES == render(folder, objects=3, trials=3)
+    assert render(DemoConfig(folder, objects=3, trials=3)) == NAMES == render(DemoConfig(folder, objects=3, trials=3))
     return folder
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from data.errors import DataError
 from data.physics101.demo import DemoConfig, frames_of, main
+from data.terminal import answer
 
 
 def test_a_block_slides_ever_faster():
@@ -23,7 +24,7 @@ def test_a_video_depends_on_its_name_alone():
 
 
 def test_the_command_says_what_there_is(tmp_path, capsys):
-    assert main(DemoConfig(tmp_path, objects=1, trials=1)) == 0
+    assert answer(main, DemoConfig(tmp_path, objects=1, trials=1)) == 0
     assert capsys.readouterr().err.endswith(f"{tmp_path}: 1 rendered videos\n")
     with pytest.raises(DataError, match="trials must be 1 to 99, got 100"):
         DemoConfig(tmp_path, trials=100)

@@ -50,4 +50,4 @@ def test_what_is_damaged_is_skipped_and_said(ramp_videos, ramp, names, tmp_path)
     with pytest.raises(DataError, match="choose another output folder"):
         prepare(tmp_path / "out", ramp, tmp_path / "videos")
     with pytest.raises(DataError, match="holds videos that are not rendered"):
-        render(tmp_path / "videos", objects=1, trials=1)
+        render(DemoConfig(tmp_path / "videos", objects=1, trials=1))

@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from data.errors import ArchiveError
+from data.errors import DataError
 from data.physics101 import source
 from data.physics101.prepare import prepare
 
@@ -27,5 +27,5 @@ def test_the_archive_gives_the_ramps_videos_at_20_degrees_alone(ramp_videos, ram
     manifest = prepare(tmp_path / "out", ramp, tmp_path / "raw")
     assert manifest.partial and manifest.missing == ("389 of 390 videos",)
     archive.write_bytes(archive.read_bytes()[:-30])
-    with pytest.raises(ArchiveError, match="is damaged"):
+    with pytest.raises(DataError, match="is damaged"):
         source.extract(archive, tmp_path / "raw")

@@ -10,19 +10,20 @@ import torch
 from data.errors import DataError
 from data.physics101.data_set import PHYSICS101
 from data.physics101.schema import object_of
+from data.physics101.stream import SlideStream
 from fernn.config import RampConfig
 
 
 def test_every_training_clip_comes_once_an_epoch_in_its_order_and_mirrored_by_name(two_cpus, slides, ramp):
     corpus, manifest = slides
-    stream = corpus.stream(ramp, 2)
+    stream = SlideStream(corpus, ramp, 2)
     first, again, second = (list(stream.training(3, epoch)) for epoch in (1, 1, 2))
     ids = [[name for batch in epoch for name in batch.ids] for epoch in (first, again, second)]
     assert sorted(ids[0]) == sorted(stream.clips["train"]) and ids[0] == ids[1] != ids[2]
     assert all(torch.equal(one.clips, other.clips) for one, other in zip(first, again, strict=True))
     plain = {
         name: clip
-        for batch in corpus.stream(ramp, 9)._batches(stream.clips["train"], np.zeros(6, dtype=int))
+        for batch in SlideStream(corpus, ramp, 9)._batches(stream.clips["train"], np.zeros(6, dtype=int))
         for name, clip in zip(batch.ids, batch.clips, strict=True)
     }
     mirrored = set()
@@ -43,4 +44,4 @@ def test_every_training_clip_comes_once_an_epoch_in_its_order_and_mirrored_by_na
     with pytest.raises(DataError, match="slide by themselves"):
         stream.evaluation("test", (0, 1))
     with pytest.raises(DataError, match="the train split has no clips: the data has 0 videos of 25 frames or more"):
-        corpus.stream(RampConfig(size=16, num_frames=25), 2)
+        SlideStream(corpus, RampConfig(size=16, num_frames=25), 2)

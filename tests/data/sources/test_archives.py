@@ -2,7 +2,7 @@
 
 import pytest
 
-from data.errors import ArchiveError
+from data.errors import DataError
 from data.sources.archives import opened
 
 
@@ -17,5 +17,5 @@ from data.sources.archives import opened
 )
 def test_what_is_no_archive_is_named(content, message, tmp_path):
     (tmp_path / "a.zip").write_bytes(content)
-    with pytest.raises(ArchiveError, match=f"a.zip {message}"), opened(tmp_path / "a.zip"):
+    with pytest.raises(DataError, match=f"a.zip {message}"), opened(tmp_path / "a.zip"):
         pass

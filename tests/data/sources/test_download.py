@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from data.errors import DownloadError, StorageError
+from data.errors import DataError, DownloadError
 from data.files import room_in
 from data.sources import download as module
 from data.sources.download import download
@@ -220,7 +220,7 @@ def test_a_full_disk_is_named_and_the_part_is_kept(server, tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))
     try:
-        with pytest.raises(StorageError, match="cannot write in .*: "), room_in(tmp_path):
+        with pytest.raises(DataError, match="cannot write in .*: "), room_in(tmp_path):
             download(server.url, tmp_path / "file.zip")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from data.systems.stream import StateStream, Trajectories, sequences
+from data.systems.stream import StateStream, sequences
 from fernn.config import data_config
 
 DATA = data_config("ideal-spring").override({"num_frames": 3, "num_sequences": (4, 2, 2), "passes": 2})
@@ -13,7 +13,7 @@ DATA = data_config("ideal-spring").override({"num_frames": 3, "num_sequences": (
 @pytest.fixture
 def stream():
     states = np.arange(4 * 3 * 2, dtype=np.float64).reshape(4, 3, 2)
-    return Trajectories({"train": states, "validation": states[:2], "test": states[2:]}).stream(DATA, 8)
+    return StateStream({"train": states, "validation": states[:2], "test": states[2:]}, DATA, 8)
 
 
 def test_rows_become_the_sequences_that_they_number():
@@ -24,7 +24,6 @@ def test_rows_become_the_sequences_that_they_number():
 
 
 def test_sequences_of_an_epoch_are_counted_with_its_passes(stream):
-    assert isinstance(stream, StateStream)
     assert [stream.num_clips(split) for split in ("train", "validation", "test")] == [8, 2, 2]
     with pytest.raises(DataError, match="states of ideal-spring move by themselves: no velocities can be given"):
         stream.evaluation("test", (0, 1))

@@ -1,20 +1,17 @@
-"""Videos to be predicted: which folder and which columns a config's data has."""
+"""Videos to be predicted: which folder a config's data has."""
 
 import pytest
 
 from data.errors import DataError
-from data.mnist.schema import SCHEMA
-from data.video import standard
 from data.video.data_set import KTH_VIDEO, MOVING, prepare_moving_demo
 from fernn.config import KTHVideoConfig, MovingConfig
 
 PUBLISHED = MovingConfig(protocol="published")
 
 
-def test_the_published_protocol_has_a_folder_and_columns_of_its_own(tmp_path):
+def test_the_published_protocol_has_a_folder_of_its_own(tmp_path):
     assert MOVING.folder_of(tmp_path, MovingConfig()) == tmp_path / "digits"
     assert MOVING.folder_of(tmp_path, PUBLISHED) == tmp_path / "standard-test"
-    assert MOVING.schema(MovingConfig()) == SCHEMA and MOVING.schema(PUBLISHED) == standard.SCHEMA
 
 
 def test_the_published_protocol_has_no_demo(tmp_path):

@@ -14,7 +14,7 @@ from data.kth.annotations import ACTIONS
 from data.kth.stream import Footage
 from data.manifest import Manifest
 from data.registry import data_set
-from data.video.kth import Videos, first_frames, splits_of
+from data.video.kth import WindowStream, first_frames, splits_of
 from fernn.config import KTHVideoConfig
 
 DATA = KTHVideoConfig(size=6, num_frames=10, input_frames=4, num_clips=(7, 3, 100))
@@ -31,7 +31,7 @@ def footage():
 
 
 def stream(batch_size=3, **fields):
-    return Videos(footage()).stream(DATA.override(fields), batch_size)
+    return WindowStream(footage(), DATA.override(fields), batch_size)
 
 
 def read(batches):

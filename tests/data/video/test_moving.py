@@ -10,7 +10,9 @@ import torch
 
 from data.errors import DataError
 from data.mnist.schema import Part
-from data.video.moving import MovingDigits, bounced, draw_digits
+from data.mnist.stream import Digits
+from data.stream import Corpus
+from data.video.moving import MovingStream, bounced, draw_digits
 from fernn.config import MovingConfig
 
 DATA = MovingConfig(size=34, num_frames=6, input_frames=3, num_clips=(12, 4, 6), speed=2.5)
@@ -20,10 +22,9 @@ DATA = MovingConfig(size=34, num_frames=6, input_frames=3, num_clips=(12, 4, 6),
 def digits():
     random = np.random.default_rng(0)
     parts = {"train": 100, "test": 40}
-    return MovingDigits(
-        {n: Part(random.integers(0, 256, (k, 28, 28)).astype(np.uint8), np.arange(k)) for n, k in parts.items()},
-        random.integers(0, 256, (5, 20, 64, 64)).astype(np.uint8),
-    )
+    pictures = {n: random.integers(0, 256, (k, 28, 28)).astype(np.uint8) for n, k in parts.items()}
+    standard = random.integers(0, 256, (5, 20, 64, 64)).astype(np.uint8)
+    return Corpus(Digits({n: Part(pictures[n], np.arange(k)) for n, k in parts.items()}, standard), MovingStream)
 
 
 def joined(batches):
@@ -96,7 +97,7 @@ def test_a_clip_drifts_as_a_whole(digits, two_cpus):
 def test_the_published_protocol_tests_on_the_standard_clips(digits, two_cpus):
     stream = digits.stream(MovingConfig(protocol="published"), 2)
     batches = list(stream.evaluation("test"))
-    assert torch.equal(torch.cat([b.clips for b in batches])[:, :, 0], torch.from_numpy(digits.standard))
+    assert torch.equal(torch.cat([b.clips for b in batches])[:, :, 0], torch.from_numpy(digits.content.standard))
     assert stream.num_clips("test") == 5 and batches[0].ids == ["standard-0", "standard-1"]
     with pytest.raises(DataError, match="no standard test clips"):
-        MovingDigits(digits.parts).stream(MovingConfig(protocol="published"), 2).num_clips("test")
+        MovingStream(Digits(digits.content.parts), MovingConfig(protocol="published"), 2).num_clips("test")

@@ -42,7 +42,7 @@ def test_the_standard_clips_are_read_back_with_the_digits(files, tmp_path, monke
     moving = data_set("moving-mnist")
     manifest = moving.prepare(tmp_path / "out", PUBLISHED, folder)
     home = moving.folder_of(tmp_path / "out", PUBLISHED)
-    found = moving.read(home, manifest)
+    found = moving.read(home, manifest).content
     assert np.array_equal(found.standard, clips.swapaxes(0, 1)) and len(found.parts["test"].labels) == 10
     assert moving.prepare(tmp_path / "out", PUBLISHED, None).hash == manifest.hash
     assert moving.folder_of(tmp_path / "out", MovingConfig()) != home

@@ -1,8 +1,10 @@
 """Configs by dotted names: values are fitted to fields, and a misspelling is answered with the nearest name."""
 
+from dataclasses import dataclass
+
 import pytest
 
-from fernn.config import nearest_field, unknown_name
+from fernn.config import Config, nearest_field, unknown_name
 from fernn.experiment import Experiment
 
 
@@ -84,3 +86,29 @@ def test_without_the_field_its_misspelling_suggests_no_other():
 def test_a_suggested_name_is_near_the_one_typed(typed, hint):
     said = f"unknown data set {typed!r}: {hint}it must be one of kth, ocean, translating-mnist"
     assert unknown_name(typed, ["kth", "ocean", "translating-mnist"], kind="data set") == said
+
+
+@dataclass(frozen=True)
+class Grown(Config):
+    """A config to which a field was added."""
+
+    width: int = 3
+    pooling: str = "max"
+
+    later = ("pooling",)
+
+
+@dataclass(frozen=True)
+class Whole(Config):
+    """A config with a part."""
+
+    part: Grown = Grown()
+
+
+def test_a_record_leaves_out_later_fields_at_their_defaults_and_is_read_back():
+    plain, mean = Whole(), Whole(Grown(pooling="mean"))
+    assert plain.flatten() == {"part.width": 3, "part.pooling": "max"}
+    assert plain.flatten(for_record=True) == {"part.width": 3}
+    assert mean.flatten(for_record=True) == {"part.width": 3, "part.pooling": "mean"}
+    for config in (plain, mean):
+        assert Whole().override(config.flatten(for_record=True)) == config

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fernn.config import DATA, DataConfig, PredictionConfig
+from fernn.config import DATA, DataConfig, PredictionConfig, TranslatingMNISTConfig
 from fernn.config.data import Motion
 
 BOUNDED = PredictionConfig("any", size=4, num_frames=5, velocity_range=0, input_frames=2)
@@ -38,3 +38,11 @@ def test_every_data_set_says_what_it_is_and_which_velocities_it_can_have():
         assert data.source and data.card.endswith("CARD.md") and data.demo_note and data.note(), data.name
         if isinstance(data.motion, Motion):
             assert 0 < data.motion.radius <= data.motion.most and data.motion.axes in (("vy", "vx"), ("angle",))
+
+
+def test_the_test_clips_may_have_velocities_of_their_own():
+    data = TranslatingMNISTConfig(velocity_range=1, test_velocity_range=3)
+    assert [data.in_split(split).velocity_range for split in ("train", "validation", "test")] == [1, 1, 3]
+    assert data.moving(0).in_split("test").velocity_range == 0 == data.moving(0).velocity_range
+    still = TranslatingMNISTConfig(velocity_range=1)
+    assert still.in_split("test") is still

@@ -24,5 +24,5 @@ def test_the_split_is_named_by_person():
 def test_steps_and_splits_that_cannot_be_are_refused():
     with pytest.raises(ValueError, match="data.frame_step must be 1 or more, got 0"):
         KTHConfig().override({"frame_step": 0})
-    with pytest.raises(ValueError, match="split must be one of paper, official, got 'other'"):
+    with pytest.raises(ValueError, match="split must be one of paper, official, random, got 'other'"):
         KTHConfig().override({"split": "other"})

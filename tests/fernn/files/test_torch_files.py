@@ -41,9 +41,7 @@ def test_code_is_named_and_never_run(tmp_path, is_new):
     torch.save(content, path, _use_new_zipfile_serialization=is_new)
     with pytest.raises(WeightsError) as refusal:
         weights_in(path)
-    assert "it needs pickled code, which is never run (posix.mkdir, torch.nn.modules.linear.Linear);" in str(
-        refusal.value
-    )
+    assert "it needs pickled code, which is never run (posix.mkdir); where that code is" in str(refusal.value)
     assert "\n" not in str(refusal.value) and "weights_only" not in str(refusal.value)
     assert not (tmp_path / "ran").exists()
 

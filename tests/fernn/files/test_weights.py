@@ -163,7 +163,7 @@ def test_a_file_is_read_or_refused(tmp_path):
     def check(content):
         (tmp_path / "w").write_bytes(content)
         try:
-            found = weights_in(tmp_path / "w", fits, in_single=True)
+            found = weights_in(tmp_path / "w", fits)
         except WeightsError as error:
             assert "\n" not in str(error)
         else:

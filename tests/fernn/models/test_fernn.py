@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fernn.equivariance import assert_flow_equivariant
+from fernn.equivariance import assert_flow_equivariant, drift
 from fernn.flows import TranslationFlow
 from fernn.models import MODELS, model_config
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
@@ -106,3 +106,17 @@ def test_bad_widths_and_ranges_are_refused():
         FERNNConfig(hidden_channels=0)
     with pytest.raises(KeyError, match="did you mean 'fernn-v1'"):
         model_config("fern-v1")
+
+
+@pytest.mark.parametrize("pooling", ["mean", "sum"])
+def test_pooling_by_mean_or_sum_keeps_what_is_invariant_and_the_law(pooling):
+    torch.manual_seed(0)
+    fields = {"pooling": pooling, "embedding_padding": "circular", "hidden_channels": 4, "embedding_channels": (3,)}
+    model = FERNNConfig().override(fields).build().eval()
+    clips = torch.rand(2, 4, 1, 6, 6)
+    *_, top = model.hidden_states(clips)
+    maps = top.mean(dim=(0, -2, -1)) * (len(top) if pooling == "sum" else 1)
+    torch.testing.assert_close(model(clips), model.head(maps))
+    velocities = [(0, 1), (-1, 0)]
+    moved = torch.stack([model(drift(model.flow, clips, velocity)) for velocity in velocities])
+    torch.testing.assert_close(model.drift_logits(clips, velocities), moved, rtol=1e-4, atol=1e-5)

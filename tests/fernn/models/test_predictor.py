@@ -78,12 +78,14 @@ def test_the_law_holds_exactly_on_a_drifting_pictures_states():
 
 
 def test_the_law_holds_on_a_turning_pictures_states():
-    quarter = RotatingPredictorConfig(velocities=(-90, 0, 90, 180), group_order=4, hidden_fields=3, decoder_layers=0)
+    quarter = RotatingPredictorConfig(
+        velocities=(-90, 0, 90, 180), group_order=4, hidden_fields=3, decoder_layers=0
+    ).build()
     clips = torch.rand(2, 5, 1, 10, 10)
-    assert_flow_equivariant(quarter.build().hidden_states, quarter.flow, clips, 90, 1e-5)
-    tens = RotatingPredictorConfig(velocities=(-10, 0, 10), hidden_fields=1, decoder_layers=0)
+    assert_flow_equivariant(quarter.hidden_states, quarter.flow, clips, 90, 1e-5)
+    tens = RotatingPredictorConfig(velocities=(-10, 0, 10), hidden_fields=1, decoder_layers=0).build()
     smooth = F.interpolate(clips[:, :, 0, :4, :4], size=20, mode="bilinear")[:, :, None]
-    error = equivariance_error(tens.build().hidden_states, tens.flow, F.pad(smooth, (6, 6, 6, 6)), 10)
+    error = equivariance_error(tens.hidden_states, tens.flow, F.pad(smooth, (6, 6, 6, 6)), 10)
     assert 1e-3 < error < 0.6  # 3x3 kernels on square pixels: tests/benchmarks/law.py
 
 
@@ -131,3 +133,63 @@ def test_what_cannot_be_built_is_refused_by_name(changed, message):
 def test_pictures_that_turn_are_square():
     with pytest.raises(ValueError, match="images must be square"):
         RotationFlow((10,)).act(torch.rand(1, 4, 5), 10)
+
+
+def published_rollout(model, frames, target, read, pooling):
+    """Seq2SeqFERNN.forward of akandykeller/FERNN @7def7bc, moving_mnist_fp/moving_mnist_models.py, with its weights.
+
+    ``read`` has, for each step of the decoder, whether the target stands in for the frame before.
+    """
+
+    def convolved(maps, weight):
+        return F.conv2d(F.pad(maps, (1, 1, 1, 1), mode="circular"), weight)
+
+    u, w = model.lift.weight, model.cell.convolution.weight
+    v_list = [(vx, vy) for vx in (-1, 0, 1) for vy in (-1, 0, 1)]
+    h = torch.zeros(len(frames), 9, len(w), *frames.shape[-2:])
+
+    def cell(frame, h):
+        shifted = [torch.roll(h[:, i], shifts=(vy, vx), dims=(2, 3)) for i, (vx, vy) in enumerate(v_list)]
+        return F.relu(torch.stack([convolved(frame, u) + convolved(slice_, w) for slice_ in shifted], dim=1))
+
+    for time in range(frames.shape[1]):
+        h = cell(frames[:, time], h)
+    previous, outputs = frames[:, -1], []
+    for time in range(target.shape[1]):
+        h = cell(target[:, time] if read[time] else previous.detach(), h)
+        out = {"max": h.max(1)[0], "mean": h.mean(1), "sum": h.sum(1)}[pooling]
+        *hidden, last = [layer.weight for layer in model.decoder if not isinstance(layer, torch.nn.ReLU)]
+        for weight in hidden:
+            out = F.relu(convolved(out, weight))
+        previous = convolved(out, last)
+        outputs.append(previous)
+    return torch.stack(outputs, dim=1)
+
+
+@pytest.mark.parametrize("pooling", ["max", "mean", "sum"])
+@pytest.mark.parametrize("recompute", [0, 2])
+def test_pooling_and_teacher_forcing_are_the_published_ones(pooling, recompute):
+    torch.manual_seed(0)
+    frames, target = torch.rand(2, 3, 1, 7, 7), torch.rand(2, 6, 1, 7, 7)
+    fields = {"pooling": pooling, "teacher_forcing": 0.5, "recompute_steps": recompute}
+    model = SMALL.override(fields).build()
+    torch.manual_seed(5)
+    read = (torch.rand(6) < 0.5).tolist()
+    torch.manual_seed(5)
+    found, expected = model(frames, 6, target), published_rollout(model, frames, target, read, pooling)
+    assert 0 < sum(read) < 6
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(found, model(frames, 6), rtol=1e-3)
+    assert torch.equal(model.eval()(frames, 6, target), model(frames, 6))  # an evaluation reads no truth
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"teacher_forcing": 1.5}, "must be from 0 to 1"),
+        ({"rollout": "equivariant", "teacher_forcing": 0.5}, "must be 0"),
+    ],
+)
+def test_teacher_forcing_that_cannot_be_is_refused(fields, message):
+    with pytest.raises(ValueError, match=f"model.teacher_forcing {message}"):
+        SMALL.override(fields)

@@ -9,10 +9,10 @@ from fernn.batch import Batch
 from fernn.experiment import Experiment
 from fernn.files.checkpoint import pack, unpack
 from fernn.seeding import generator
-from fernn.train.classification import Classification
 from fernn.train.loop import fit
 from fernn.train.prediction import Prediction
 from fernn.train.run import Run
+from fernn.train.task import Classification
 
 FIELDS = {
     "data.name": "translating-mnist", "model": "fernn-v1", "model.hidden_channels": 2, "model.decoder_layers": 0,

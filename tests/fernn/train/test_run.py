@@ -7,10 +7,9 @@ import torch
 
 from fernn.config import DATA, DataConfig, DigitsConfig, data_config
 from fernn.experiment import Experiment
-from fernn.train.classification import Classification
 from fernn.train.prediction import Prediction
 from fernn.train.run import TASKS, Run, task_of, to_unit
-from fernn.train.task import ACCURACY
+from fernn.train.task import ACCURACY, Classification
 from tests.fernn.train.noise import Noise, experiment
 
 

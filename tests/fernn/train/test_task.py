@@ -1,9 +1,11 @@
-"""Metrics know which way is better; predictions come back from what is kept of them."""
+"""Metrics know which way is better; predictions come back from what is kept of them; classification."""
+
+import math
 
 import pytest
 import torch
 
-from fernn.train.task import ACCURACY, ERROR, RMSE, Predictions
+from fernn.train.task import ACCURACY, ERROR, RMSE, Logits, Predictions
 
 
 def test_metrics_know_which_way_is_better():
@@ -25,3 +27,19 @@ def test_predictions_are_read_from_a_table_with_further_columns():
     assert found.columns() == {"height": [1.5, 2.5]} and found.values["height"].dtype == torch.float32
     with pytest.raises(NotImplementedError, match="Heights must define metrics"):
         found.metrics()
+
+
+LOGITS = Logits.of(list("abc"), {"logits": [[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]], "label": [0, 1, 1], "person": "xyz"})
+
+
+def test_accuracy_counts_hits():
+    assert LOGITS.metrics()["accuracy"] == 2 / 3
+
+
+def test_cross_entropy_is_the_mean_negative_log_probability():
+    expected = [math.log1p(math.exp(-2)), math.log1p(math.exp(-1)), math.log1p(math.exp(3))]
+    assert math.isclose(LOGITS.metrics()["loss"], sum(expected) / 3, rel_tol=1e-12)
+
+
+def test_the_confusion_matrix_has_labels_as_rows():
+    assert LOGITS.confusion().tolist() == [[1, 0], [1, 1]]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fernn.config import DATA
-from fernn.train.classification import Logits
+from fernn.train.task import Logits
 from tests.support.stored_study import planned_study
 from tune.analysis import plotting
 from tune.analysis.plotting import (

@@ -2,9 +2,10 @@
 
 import pytest
 
+from fernn.train.fields import FieldScores
+from fernn.train.task import Logits
 from tests.support.stored_study import finished_study
 from tune.analysis.results import (
-    field_scores,
     frame_curves,
     imported_results,
     model_rows,
@@ -32,7 +33,7 @@ def test_results_are_recomputed_from_predictions_in_the_order_of_the_plan(study)
 def test_a_row_reports_the_rate_with_most_seeds_and_its_best_cell(study):
     (row,) = model_rows(study)
     assert (row.model, row.lr, row.num_seeds, row.num_planned) == ("grnn", 1e-3, 2, 2)
-    assert list(row.complete_rates()) == [1e-3] and row.best.experiment.seed == 1
+    assert row.best.experiment.seed == 1
     assert row.validation_by_lr == {1e-2: 0.4, 1e-3: pytest.approx(0.7)}
     assert row.summary()["test/accuracy_mean"] == pytest.approx(0.6)
     assert row.sentence().startswith("Test accuracy 0.600 ± 0.141 (sample standard deviation) over 2 of 2 seeds")
@@ -41,5 +42,6 @@ def test_a_row_reports_the_rate_with_most_seeds_and_its_best_cell(study):
 
 def test_predictions_of_classes_have_neither_fields_nor_frames(study):
     rows = model_rows(study)
-    assert [one.metrics()["accuracy"] for one in seed_predictions(study, rows[0])] == [0.5, 0.7]
-    assert field_scores(study, rows) == {} and frame_curves(study, rows) == {}
+    (seeds,) = seed_predictions(study, rows, Logits).values()
+    assert [one.metrics()["accuracy"] for one in seeds] == [0.5, 0.7]
+    assert seed_predictions(study, rows, FieldScores) == {} and frame_curves(study, rows) == {}

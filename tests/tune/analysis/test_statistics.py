@@ -10,7 +10,6 @@ from fernn.train.task import ACCURACY, ERROR
 from tune.analysis.statistics import (
     LEVEL,
     POWER,
-    Sample,
     choose_lr,
     fewest_pairs,
     holm,
@@ -102,10 +101,10 @@ def test_so_many_pairs_are_needed_and_not_one_less(ratio, level):
 
 def test_the_interval_of_a_difference_is_welchs():
     ours, theirs = [0.61, 0.64, 0.66, 0.6], [0.70, 0.72, 0.65]
-    samples = [Sample(float(np.mean(x)), float(np.std(x, ddof=1)), len(x)) for x in (ours, theirs)]
+    gap, samples = np.mean(ours) - np.mean(theirs), [(float(np.std(x, ddof=1)), len(x)) for x in (ours, theirs)]
     expected = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval()
-    assert welch_interval(*samples) == pytest.approx((expected.low, expected.high))
-    assert welch_interval(Sample(0.5, 0.0, 3), Sample(0.25, 0.0, 3)) == (0.25, 0.25)
+    assert welch_interval(gap, *samples) == pytest.approx((expected.low, expected.high))
+    assert welch_interval(0.25, (0.0, 3), (0.0, 3)) == (0.25, 0.25)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,8 @@ def test_cells_are_chosen_by_model_and_the_best_one_needs_mlflow(tmp_path):
 
 def test_numbers_that_are_none_are_null_in_json_and_no_password_is_printed(tmp_path, capsys):
     study = finished_study(tmp_path / "s", SPACE, HITS)
-    results = SimpleNamespace(documents=lambda: [{"mean": float("nan"), "of": "http://me:secret@host"}])
+    model = SimpleNamespace(document=lambda: {"mean": float("nan"), "of": "http://me:secret@host"})
+    results = SimpleNamespace(models=[model])
     show(study, results, as_json=True)
     document = json.loads(capsys.readouterr().out)
     assert document["models"] == [{"mean": None, "of": "http://***@host"}] and document["notes"]

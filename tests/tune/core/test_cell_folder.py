@@ -18,9 +18,8 @@ from tune.core.cell_folder import (
     CellFolder,
     Superseded,
 )
-from tune.core.folder import Folder
+from tune.core.folder import DamagedError, Folder, sealed_line
 from tune.core.result import Result
-from tune.core.sealing import DamagedError, sealed_line
 
 EXPERIMENT = Experiment().override({"model": "grnn", "model.hidden_channels": 2, "model.embedding_channels": [2]})
 

@@ -6,8 +6,7 @@ import pytest
 
 from tests.support.stored_study import finish_cell, finished_study, planned_study
 from tune.core.clips import COMPLETION, SealedClips, openings_text, recorded_data
-from tune.core.folder import Folder
-from tune.core.sealing import DamagedError
+from tune.core.folder import DamagedError, Folder
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}
 VELOCITY = "velocity evaluation"

@@ -8,8 +8,7 @@ import pytest
 
 from tune.core import code_record as module
 from tune.core.code_record import code_version, git_facts, portable, record, recorded
-from tune.core.folder import Folder
-from tune.core.sealing import DamagedError
+from tune.core.folder import DamagedError, Folder
 
 SECRET = "hunter2"
 

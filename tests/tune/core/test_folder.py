@@ -1,11 +1,15 @@
-"""Folders on disk and in a bucket: whole files, no way out through links, many requests at a time."""
+"""Folders on disk and in a bucket: whole files, no way out through links, many requests at a time.
 
+Sealed files are read as they were written, or refused with the file's name and the way out.
+"""
+
+import json
 import pickle
 from threading import Barrier
 
 import pytest
 
-from tune.core.folder import Folder, LeadsOutError, check_storage_name
+from tune.core.folder import DamagedError, Folder, LeadsOutError, check_storage_name, sealed_line
 
 
 @pytest.fixture(params=["path", "url"])
@@ -78,3 +82,50 @@ def test_a_storage_with_a_key_in_it_is_refused_without_naming_it():
     with pytest.raises(ValueError, match="without a key or password: AWS_ACCESS_KEY_ID") as refused:
         check_storage_name("s3://key:hunter2@bucket/studies")
     assert "hunter2" not in str(refused.value)
+
+
+def test_a_sealed_file_is_read_back_without_its_checksum(folder):
+    folder.write_sealed("a.json", {"epoch": 3})
+    assert folder.read_sealed("a.json", "delete it", "epoch") == {"epoch": 3}
+    assert folder.read_sealed("b.json", "delete it") is None
+
+
+@pytest.mark.parametrize("content", [b"{", b"[1]", b'{"epoch": 4, "crc32": 1}', b'{"other": 1}'])
+def test_an_altered_file_is_refused_with_the_way_out(folder, content):
+    folder.write("a.json", content)
+    with pytest.raises(DamagedError, match="a.json: it is not as it was written; delete it"):
+        folder.read_sealed("a.json", "delete it", "epoch")
+
+
+def test_only_a_file_of_an_earlier_version_may_lack_its_checksum(folder):
+    folder.write_json("a.json", {"epoch": 3})
+    assert folder.read_sealed("a.json", "delete it") == {"epoch": 3}
+    with pytest.raises(DamagedError):
+        folder.read_sealed("a.json", "delete it", always_sealed=True)
+
+
+def test_rows_are_read_up_to_the_first_damaged_line(folder):
+    lines = [sealed_line({"epoch": number}) for number in (1, 2, 3)]
+    folder.write("rows", (lines[0] + lines[1].replace("2", "4", 1) + lines[2]).encode())
+    assert folder.rows_before_damage("rows") == ([{"epoch": 1}], 3)
+    with pytest.raises(DamagedError, match="rows: line 2 is not as it was written; begin again"):
+        folder.read_rows("rows", "begin again")
+    assert folder.read_rows("none", "begin again") == []
+
+
+def test_a_list_of_entries_is_read_sealed_and_bare(folder):
+    folder.write_sealed("new", {"entries": [{"code": "c"}]})
+    folder.write("old", json.dumps([{"code": "c"}]).encode())
+    for name in ("new", "old"):
+        assert folder.read_entries(name, dict, "delete it") == [{"code": "c"}]
+    assert folder.read_entries("none", dict, "delete it") == []
+    folder.write("old", b"[3]")
+    with pytest.raises(DamagedError, match="old: it is not as it was written"):
+        folder.read_entries("old", dict, "delete it")
+
+
+def test_tensors_that_are_no_checkpoint_are_refused(folder):
+    assert folder.read_tensors("none", "delete it") == ({}, {})
+    folder.write("x", b"no tensors")
+    with pytest.raises(DamagedError, match="x: not a checkpoint of this project.*; delete it"):
+        folder.read_tensors("x", "delete it")

@@ -68,21 +68,6 @@ def test_a_study_that_moves_without_its_databases_gets_new_ones(storage, tmp_pat
     assert synced(new) == 0 and len(shown(tracker(new))) == 4
 
 
-def test_a_study_from_before_there_were_ids_moves_too(storage, tmp_path):
-    facts = json.loads((storage / "s/study.json").read_text())
-    (storage / "s/study.json").write_text(json.dumps({k: v for k, v in facts.items() if k not in ("id", "folder")}))
-    with sqlite3.connect(storage / "mlflow.db") as database:
-        database.execute("DELETE FROM experiment_tags WHERE key = 'fernn.study'")
-    new = tmp_path / "new"
-    new.mkdir()
-    (storage / "s").rename(new / "s")
-    study = load_study(Folder(str(new / "s")))
-    assert study.id == ""
-    found = Tracker(replace(study, id=record_folder(study.folder)), f"sqlite:///{storage}/mlflow.db")
-    assert found.client.get_experiment_by_name("s").tags["fernn.folder"] == f"{new}/s"
-    assert len(shown(found)) == 4
-
-
 def test_a_renamed_study_keeps_its_runs(storage):
     runs = {node: run.info.run_id for node, run in tracker(storage).tree.runs.items()}
     (storage / "s").rename(storage / "t")
@@ -166,24 +151,6 @@ def test_one_study_at_two_places_is_no_copy(storage, tmp_path):
     (tmp_path / "mount").symlink_to(storage)
     facts = json.loads((storage / "s/study.json").read_text())
     assert record_folder(Folder(f"{tmp_path}/mount/s")) == facts["id"] == record_folder(Folder(f"{storage}/s"))
-
-
-def test_an_experiment_of_the_same_grid_trained_elsewhere_is_not_taken_over(storage, tmp_path):
-    """From before there were ids, at a place that is not on this machine, with the same keys of cells."""
-    with sqlite3.connect(storage / "mlflow.db") as database:
-        database.execute("DELETE FROM experiment_tags WHERE key = 'fernn.study'")
-        database.execute("UPDATE experiment_tags SET value = '/nowhere/s' WHERE key = 'fernn.folder'")
-        database.execute("UPDATE metrics SET timestamp = timestamp + 1")
-    finished_study(tmp_path / "mine/s", SPACE, HITS)
-    with pytest.raises(StudyError, match="has an experiment 's' of /nowhere/s"):
-        tracker_of(tmp_path / "mine/s", storage)
-    with sqlite3.connect(storage / "mlflow.db") as database:
-        database.execute("UPDATE metrics SET timestamp = timestamp - 1")
-    assert tracker_of(tmp_path / "mine/s", storage) is not None
-
-
-def tracker_of(folder, storage):
-    return Tracker(load_study(Folder(str(folder))), f"sqlite:///{storage}/mlflow.db")
 
 
 def test_nothing_that_claims_to_be_an_artifact_is_written_over(storage, tmp_path):

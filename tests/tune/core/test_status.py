@@ -5,8 +5,8 @@ import time
 import pytest
 
 from tests.support.stored_study import finished_study
+from tune.core.folder import DamagedError
 from tune.core.result import Result
-from tune.core.sealing import DamagedError
 from tune.core.status import CellStatus, cell_status, count, running_cells, status_in, statuses
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}

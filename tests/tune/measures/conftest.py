@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from data.kth.stream import ClipStream, Footage
+from data.stream import Corpus
 from fernn.experiment import Experiment
 from fernn.train.run import Run
 from tune.analysis.results import CellResult, ModelRow
@@ -30,7 +31,8 @@ def footage():
     frames = np.random.default_rng(0).integers(0, 256, (num_frames.sum(), 8, 8), dtype=np.uint8)
     ids = tuple(f"clip-{index}" for index in range(len(persons)))
     labels = np.arange(len(persons)) % 6
-    return Footage(frames, ids, persons, labels, np.cumsum(num_frames) - num_frames, num_frames, num_frames)
+    offsets = np.cumsum(num_frames) - num_frames
+    return Corpus(Footage(frames, ids, persons, labels, offsets, num_frames, num_frames), ClipStream)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def original(two_cpus, footage, tmp_path_factory):
         row = {"epoch": 1, "validation/accuracy": 0.5, "time/train_seconds": 1.0, "time/validation_seconds": 1.0}
         folder.record({**row, "time/recorded_at": 1.0, "best/epoch": 1, "best/accuracy": 0.5}, run)
         folder.load_best(run)
-        clips = SealedClips(ClipStream(footage, cell.experiment.data, 4), folder)
+        clips = SealedClips(footage.stream(cell.experiment.data, 4), folder)
         folder.finish(*evaluated(cell, run, clips, folder.history()))
     return made
 

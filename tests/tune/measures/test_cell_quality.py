@@ -20,7 +20,6 @@ from tune.measures.cell_quality import Gauge, PredictorMeasurement, Tailoring, a
 from tune.measures.frame_quality import Settings
 from tune.measures.model_quality import USUAL
 from tune.measures.registry import MEASURES, measured_results
-from tune.tracking.measures import log_all_results
 from tune.tracking.mlflow_tracker import Tracker
 from tune.translating_mnist_search import SEARCH
 
@@ -157,7 +156,8 @@ def test_a_lost_mlflow_gets_each_way_again(study, tmp_path):
     replace(one, way="lr-0.0001").measure(Clips(), lambda count: None)
     tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
     tracker.sync()
-    log_all_results(tracker, study)
+    for results in measured_results(study, model_rows(study)):
+        tracker.log_results(results)
     run = tracker.tree.read(f"cell/{one.cell.key}")
     for view in ("quality", "quality-lr-0.0001"):
         found = {Path(file.path).name for file in tracker.client.list_artifacts(run.info.run_id, view)}

@@ -19,7 +19,7 @@ def results(row):
 
 
 def test_the_statistics_are_over_seeds_frame_by_frame(results):
-    (document,) = results.documents()
+    document = results.models[0].document()
     assert document["mean"] == pytest.approx([0.2, 0.2, 0.6]) and document["n"] == 2
     assert document["deviation"] == pytest.approx([0.02**0.5, 0.0, 0.08**0.5])
     assert document["seeds"] == {"0": CURVES[0], "1": CURVES[1]}

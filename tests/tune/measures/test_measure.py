@@ -9,17 +9,19 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import torch
 
 from fernn.config import DATA
 from tune import measure_eval, report
 from tune.commands import evaluate
 from tune.commands.evaluate import EvaluationOptions, Options, open_study
-from tune.core.folder import Folder
+from tune.core.cell_folder import CellFolder
+from tune.core.folder import DamagedError, Folder
 from tune.core.identity import fork
 from tune.core.protocol import load_study
-from tune.core.sealing import DamagedError
 from tune.core.search_spec import searches
 from tune.core.study import Study, StudyError, plan_cells
+from tune.measures.measure import ResultFile
 from tune.measures.registry import MEASURES
 from tune.tracking.mlflow_tracker import Tracker
 
@@ -146,3 +148,31 @@ def test_a_word_that_is_no_measure_is_refused(word, typed):
         code == 2
         and err == f"error: the first word must be a measure, one of velocity, length, quality, got {word!r}\n"
     )
+
+
+SUBJECT = {"key": "k", "horizon": 3}
+
+
+@pytest.fixture
+def file(tmp_path):
+    return ResultFile(CellFolder(Folder(str(tmp_path))), "length.json", "length_eval.py", ("mean",))
+
+
+def test_a_result_and_its_tensors_are_read_where_they_are_of_the_subject(file):
+    assert file.read() is None and file.tensors_of(SUBJECT) == {}
+    file.write({"subject": SUBJECT, "mean": [0.5]}, {"clips": torch.ones(2)})
+    assert file.read(SUBJECT) == {"subject": SUBJECT, "mean": [0.5]}
+    assert torch.equal(file.tensors_of(SUBJECT)["clips"], torch.ones(2))
+    other = SUBJECT | {"horizon": 4}
+    assert file.read(other) is None and file.tensors_of(other) == {}
+
+
+def test_a_result_without_tensors_leaves_none(file):
+    file.write({"subject": SUBJECT, "mean": [0.5]})
+    assert file.folder.folder.children("") == ["length.json"]
+
+
+def test_a_file_that_lacks_a_needed_field_is_damaged_and_the_command_measures_again(file):
+    file.write({"subject": SUBJECT})
+    with pytest.raises(DamagedError, match=r"delete length.json, and python tune/length_eval.py measures it again"):
+        file.read()

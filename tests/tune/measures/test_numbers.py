@@ -46,7 +46,7 @@ def test_the_table_has_a_column_for_each_number(results):
 
 
 def test_the_document_has_statistics_and_seeds(results):
-    (document,) = results({"a": 1.0}, {"a": 3.0}).documents()
+    document = results({"a": 1.0}, {"a": 3.0}).models[0].document()
     assert document["numbers"] == {"a": {"mean": 2.0, "deviation": pytest.approx(2**0.5)}}
     assert document["seeds"] == {"0": {"a": 1.0}, "1": {"a": 3.0}}
 

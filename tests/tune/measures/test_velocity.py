@@ -5,10 +5,8 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from mlflow import MlflowClient
 
 from data.kth.prepare import folder_of
 from data.manifest import Manifest
@@ -23,7 +21,7 @@ from tune.core.protocol import save_study
 from tune.core.study import Study, StudyError, plan_cells
 from tune.measures.registry import MEASURES
 from tune.measures.velocity import PARTIAL, Settings
-from tune.tracking.measures import log_results
+from tune.tracking.mlflow_tracker import Tracker
 
 RADIUS = Settings(1)
 WHOLE = "velocity.json"
@@ -109,7 +107,7 @@ def test_every_seed_of_the_chosen_learning_rate_is_measured(study):
 
 
 def test_the_registered_cell_is_the_best_one(study, footage, tmp_path):
-    tracker = SimpleNamespace(client=MlflowClient(f"sqlite:///{tmp_path}/mlflow.db"))
+    tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
     row = model_rows(study)[0]
     with pytest.raises(StudyError, match="no model 's.grnn' with the alias 'best'"):
         best_cell(study, row, tracker)
@@ -138,15 +136,13 @@ def test_data_of_another_hash_is_refused(study, prepared):
 
 
 def test_mlflow_shows_each_view_once(study, footage, tmp_path):
-    from tune.tracking.mlflow_tracker import Tracker
-
     measure_every_seed(study, footage)
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     tracker = Tracker(study, uri)
     tracker.sync()
-    assert log_results(tracker, results_of(study)) == 4 + 2 + 1
+    assert tracker.log_results(results_of(study)) == 4 + 2 + 1
     runs, points = tracked(tmp_path / "mlflow.db")
-    assert log_results(Tracker(study, uri), results_of(study)) == 0
+    assert Tracker(study, uri).log_results(results_of(study)) == 0
     assert tracked(tmp_path / "mlflow.db") == (runs, points) and set(points.values()) == {1}
     model = results_of(study).models[0]
     shown = tracker.tree.read("model/grnn").data.metrics

@@ -30,7 +30,7 @@ def test_a_reading_has_its_place_on_the_grid(results):
 
 
 def test_the_document_has_means_over_seeds_and_the_study_they_belong_to(results):
-    (document,) = results.documents()
+    document = results.models[0].document()
     assert (document["n"], document["num_clips"], document["seeds"], document["training_range"]) == (2, 7, [0, 1], 2)
     assert document["accuracy"]["V0"] == {"mean": pytest.approx(0.6), "deviation": pytest.approx(0.02**0.5)}
     assert document["accuracy"]["vy_0_vx_0"] == {"mean": 0.5, "deviation": 0.0}

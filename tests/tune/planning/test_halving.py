@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.support.tiny import study_in
+from tune.core.folder import sealed_line
 from tune.core.protocol import load_study, save_study
-from tune.core.sealing import sealed_line
 from tune.planning.halving import next_segment, rungs
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-1, 1e-2, 1e-3, 1e-4), "seed": (0, 1)}

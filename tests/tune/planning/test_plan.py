@@ -31,7 +31,7 @@ def test_a_study_on_prepared_data_knows_the_data_and_its_clips(options, prepared
     assert planned.manifest.hash == planned.study.cells[0].data_hash and planned.first == ""
     assert (planned.study.name, len(planned.study.cells), planned.study.data) == ("kth-paper", 4, f"{prepared}/8px")
     assert sum(planned.num_clips(planned.study.cells[0].experiment.data).values()) == planned.manifest.num_clips
-    assert planned.corpus().frames.shape[-2:] == (8, 8)
+    assert planned.corpus().content.frames.shape[-2:] == (8, 8)
 
 
 def test_a_folder_of_another_resolution_is_named_with_the_way_out(options, prepared):

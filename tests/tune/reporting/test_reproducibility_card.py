@@ -11,9 +11,8 @@ from fernn.train.run import Run, task_of
 from tests.support.stored_study import finish_cell, finished_study, planned_study
 from tune.core import code_record as module
 from tune.core.cell_folder import CODES
-from tune.core.folder import Folder
+from tune.core.folder import DamagedError, Folder
 from tune.core.protocol import save_study
-from tune.core.sealing import DamagedError
 from tune.core.search_spec import searches
 from tune.core.study import Study, plan_cells
 from tune.ocean_search import SEARCH as OCEAN

@@ -7,7 +7,7 @@ from contextlib import closing
 import optuna
 import pytest
 
-from tune.core.sealing import DamagedError
+from tune.core.folder import DamagedError
 from tune.services.databases import (
     MLFLOW,
     OPTUNA,

@@ -2,18 +2,24 @@
 
 import json
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import pytest
 from mlflow.exceptions import MlflowException
 
+from data.files import checksum
 from fernn.train.run import Run
 from tests.support.stored_study import finish_cell, finished_study, planned_study, said, shipped, shown
-from tune.analysis.results import model_rows
+from tune.analysis.results import model_rows, registered_name
 from tune.core.study import Cell, StudyError
+from tune.measures.measure import Point, RunRecord
+from tune.reporting.table import Table
+from tune.reporting.tables import report_tables
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.run_tree import NODE
 from tune.tracking.ui_views import CURVES, MODELS, route
+from tune.tracking.views import refresh
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3,), "seed": (0, 1)}
 HITS = {(model, 1e-3, seed): (7 + seed, 5 - seed) for model in SPACE["model"] for seed in SPACE["seed"]}
@@ -168,3 +174,84 @@ def test_what_a_server_kept_before_it_died_with_its_answer_is_not_doubled(study,
     assert shown(shipped(study, uri(tmp_path))) == shown(shipped(study, uri(tmp_path, "undisturbed.db")))
     versions = Tracker(study, uri(tmp_path)).client.search_model_versions()
     assert len(versions) == len(study.space["model"])
+
+
+@dataclass
+class Sizes:
+    """The results of a made-up measure."""
+
+    size: float
+    kind = SimpleNamespace(name="size")
+    view: str = "sizes"
+
+    def run_records(self):
+        points = [Point("size/mean", self.size), Point("size/by_step", self.size, 1), Point("size/by_step", 2.0, 2)]
+        yield RunRecord("model/grnn", {"size": self.size}, points, lambda: {"size.txt": b"small"})
+
+
+def test_results_are_logged_once_and_again_where_they_changed(study, tmp_path):
+    tracker = Tracker(study, f"sqlite:///{tmp_path}/mlflow.db")
+    tracker.start(study.cells[0])
+    assert [tracker.log_results(Sizes(size)) for size in (1.5, 1.5, 2.5)] == [1, 0, 1]
+    run = tracker.tree.read("model/grnn")
+    assert run.data.metrics["size/mean"] == 2.5
+    steps = [point.step for point in tracker.client.get_metric_history(run.info.run_id, "size/by_step")]
+    assert set(steps) == {1, 2}
+    files = {entry.path for entry in tracker.client.list_artifacts(run.info.run_id, "sizes")}
+    assert files == {"sizes/size.json", "sizes/size.txt"}
+
+
+HOLDS = {"own/float32": 0.4, "own/float64": 0.4, "circular/float32": 1e-7, "circular/float64": 1e-15}
+BREAKS = HOLDS | {"circular/float64": 1e-3}
+
+
+@pytest.fixture
+def with_fernn(tmp_path):
+    hits = {("fernn-v1", 1e-3, 0): (5, 4), ("grnn", 1e-3, 0): (5, 4)}
+    return finished_study(tmp_path / "s", {"model": ("fernn-v1", "grnn"), "optim.lr": (1e-3,), "seed": (0,)}, hits)
+
+
+def measured(study, errors):
+    """Let the FERNN's result say that these were its errors."""
+    folder = study.cell_folder(study.cells[0])
+    sealed = {**folder.folder.read_json("done.json"), "law_errors": errors}
+    sealed.pop("crc32")
+    folder.folder.write_json("done.json", sealed | {"crc32": checksum(sealed)})
+
+
+def test_errors_stand_in_the_report_and_beside_the_accuracy(with_fernn, tmp_path):
+    measured(with_fernn, HOLDS)
+    (table,) = [table for table in report_tables(Table.of(with_fernn)) if table.name == "law"]
+    assert table.rows == [("fernn-v1", 0.4, 0.4, 1e-7, 1e-15, "holds")]
+    tracker = Tracker(with_fernn, f"sqlite:///{tmp_path}/mlflow.db")
+    refresh(tracker, with_fernn)
+    shown = tracker.tree.read(f"cell/{with_fernn.cells[0].key}").data.metrics
+    assert shown["equivariance_error/circular/float64"] == 1e-15 and "best/test/accuracy" in shown
+
+
+def test_a_breach_is_said_and_takes_the_alias_away(with_fernn, tmp_path):
+    tracker = Tracker(with_fernn, f"sqlite:///{tmp_path}/mlflow.db")
+    fernn, grnn = Table.of(with_fernn).rows
+    names = registered_name(with_fernn, fernn), registered_name(with_fernn, grnn)
+    refresh(tracker, with_fernn)
+    assert [tracker.registered_key(name) for name in names] == [fernn.best.key, grnn.best.key]
+    measured(with_fernn, BREAKS)
+    refresh(tracker, with_fernn)
+    assert [tracker.registered_key(name) for name in names] == [None, grnn.best.key]
+    remarks = [remark for remark in Table.of(with_fernn).remarks() if remark.startswith("EQUIVARIANCE")]
+    assert remarks == [
+        "EQUIVARIANCE: the best checkpoint of fernn-v1 gets no alias “best”: equivariance error 1.0e-03 in float64, "
+        "tolerance 1e-10."
+    ]
+
+
+def test_a_fernn_of_an_earlier_version_is_said_to_be_unmeasured(with_fernn):
+    assert not json.loads(with_fernn.cell_folder(with_fernn.cells[0]).folder.read("done.json")).get("law_errors")
+    (table,) = [table for table in report_tables(Table.of(with_fernn)) if table.name == "law"]
+    assert table.rows == [("fernn-v1", "not measured: of an earlier version")]
+
+
+def test_numbers_that_are_none_are_a_breach_in_the_table(with_fernn):
+    measured(with_fernn, HOLDS | {"circular/float32": float("nan")})
+    (table,) = [table for table in report_tables(Table.of(with_fernn)) if table.name == "law"]
+    assert table.rows[0][-1] == "equivariance error nan in float32, tolerance 1e-04"

@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from mlflow import MlflowClient
 
 from tests.support.stored_study import finished_study, planned_study, shipped, shown
 from tune.core.study import Cell
-from tune.services.mlflow_client import MlflowClient
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.run_tree import NODE, RunTree, dataset, metrics, move_artifacts, params, runs_of
 

@@ -5,11 +5,13 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 from mlflow.exceptions import MlflowException
 
-from tests.support.stored_study import finished_study, shipped, shown
+from tests.support.stored_study import finished_study, planned_study, shipped, shown
+from tune.measures.measure import Point, RunRecord
 from tune.planning.options import Records
 from tune.services.databases import MLFLOW, OPTUNA, ViewError
 from tune.services.repair import ship_repaired
@@ -228,6 +230,18 @@ def test_a_search_that_has_ended_does_not_wait_for_a_server_that_hangs(two_cells
         listener.close(0.1)
     answers.set()
     listener.close(20)
+
+
+def test_a_view_that_cannot_be_opened_is_behind_and_one_that_can_is_closed(tmp_path):
+    study = planned_study(tmp_path / "s", SPACE)
+    record = RunRecord("model/grnn", {"size": 1.0}, [Point("size/mean", 1.0)], dict)
+    results = SimpleNamespace(view="sizes", kind=SimpleNamespace(name="size"), run_records=lambda: [record])
+    num_changed, (line,) = MLflowView(study, "http://127.0.0.1:9").log(results)
+    assert num_changed == 0 and "MLflow is behind: http://127.0.0.1:9 does not answer" in line
+    view = MLflowView(study, f"sqlite:///{tmp_path}/mlflow.db")
+    view.ship(lambda tracker: tracker.start(study.cells[0]))
+    assert view.log() == (0, []) and view.log(results) == (1, []) and view.log(results) == (0, [])
+    assert {run.info.status for run in view.ship().tree.runs.values()} == {"KILLED"}
 
 
 def wait_for(condition):

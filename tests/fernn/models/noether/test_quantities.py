@@ -8,7 +8,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fernn.models.noether.quantities import Brightness, FrameQuantity, conservation_loss, learn, learning_terms
+from fernn.models.noether.quantities import (
+    Brightness,
+    FrameQuantity,
+    conservation_loss,
+    grad_cam,
+    learn,
+    learning_terms,
+    principal_directions,
+)
 
 SERIES = torch.tensor([[[0.0, 0.0], [1.0, 1.0], [3.0, 1.0]]])
 
@@ -44,3 +52,23 @@ def test_brightness_is_that_of_every_channel():
     clips = torch.zeros(1, 2, 2, 2, 2)
     clips[0, 1, 1, 0, 0] = 1
     assert Brightness()(clips).tolist() == [[[0, 0], [0, 0.25]]]
+
+
+def test_heatmaps_are_grad_cam_of_principal_components():
+    torch.manual_seed(1)
+    embedding = FrameQuantity(channels=1, size=16, width=3, dimensions=5).double()
+    windows = torch.rand(6, 2, 16, 16, dtype=torch.float64)
+    heat = grad_cam(embedding, windows, 2)
+    assert heat.shape == (6, 2, 16, 16) and heat.min() >= 0 and heat.max() <= 1
+    embeddings = embedding.of_windows(windows).detach()
+    directions = principal_directions(embeddings, 2)
+    found = embeddings @ directions.T
+    torch.testing.assert_close(found.T.corrcoef().abs(), torch.eye(2, dtype=torch.float64), rtol=0, atol=1e-12)
+    assert found[:, 0].std() > found[:, 1].std()
+    maps = embedding.features[:5](windows).detach().requires_grad_()
+    rest = embedding.head(embedding.features[5](maps).flatten(1)) @ directions[1]
+    (gradient,) = torch.autograd.grad(rest.sum(), maps)
+    expected = (gradient.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1, keepdim=True).relu().detach()
+    expected = torch.nn.functional.interpolate(expected, (16, 16), mode="bilinear")[:, 0]
+    peaks = expected.amax(dim=(1, 2), keepdim=True).clamp(min=1e-300)
+    torch.testing.assert_close(heat[:, 1], expected / peaks)

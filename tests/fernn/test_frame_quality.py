@@ -12,7 +12,7 @@ import torchvision
 from scipy.ndimage import uniform_filter
 from torchmetrics.functional.image import lpips as library
 
-from fernn.metrics.frame_quality import Perceptual, frame_quality
+from fernn.frame_quality import Perceptual, frame_quality
 
 
 def published_ssim(one, other, data_range=2.0):
