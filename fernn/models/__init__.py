@@ -8,7 +8,7 @@ from fernn.models.cnn3d import CNN3DConfig
 from fernn.models.dynamics import CONVECTION, OCEAN
 from fernn.models.e3d_lstm import E3DLSTMConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
-from fernn.models.noether import NoetherConfig, StateConfig
+from fernn.models.noether import NoetherConfig, StateConfig, SymbolicConfig
 from fernn.models.own import StoredConfig, UnnamedModelError, import_model, name_model, named_config, source_hash
 from fernn.models.predictor import RotatingPredictorConfig, TranslatingPredictorConfig
 
@@ -45,6 +45,7 @@ MOVING = (
 KTH_VIDEO = tuple(replace(config, patch_size=8) if isinstance(config, E3DLSTMConfig) else config for config in MOVING)
 RAMP = (NoetherConfig("noether"), NoetherConfig("svg", inner_steps=0))
 SYSTEM = (StateConfig("noether"), StateConfig("mlp", inner_steps=0))
+PENDULUM_FORMULA = SymbolicConfig(formula="p**2 - 3*cos(q)")
 MODELS: dict[str, dict[str, ModelConfig]] = {
     family: {config.name: config for config in configs}
     for family, configs in (
@@ -56,8 +57,8 @@ MODELS: dict[str, dict[str, ModelConfig]] = {
         ("ocean", OCEAN),
         ("convection", CONVECTION),
         ("physics101", RAMP),
-        ("ideal-pendulum", (*SYSTEM, StateConfig("oracle", quantity="pendulum-energy"))),
-        ("ideal-spring", (*SYSTEM, StateConfig("oracle", quantity="spring-energy"))),
+        ("ideal-pendulum", (*SYSTEM, StateConfig("oracle", quantity="pendulum-energy"), PENDULUM_FORMULA)),
+        ("ideal-spring", (*SYSTEM, StateConfig("oracle", quantity="spring-energy"), SymbolicConfig())),
     )
 }
 """By family, which a data set's config names: the models by name."""

@@ -1,4 +1,9 @@
-"""Quality of frames: the metrics are those of the literature, LPIPS that of torchmetrics."""
+"""Quality of frames: the metrics are those of the literature, LPIPS that of torchmetrics.
+
+The published SSIM and error are those of dylandoblar/noether-networks @c7a65a2, video_prediction/utils.py: eval_seq
+(261-276) and mse_metric (256-259), LPIPS is evaluate_noether_net.py (196-201, 274-276). The published PSNR is a mean
+over channels (utils.py 271), ours is that of the frame's error.
+"""
 
 import numpy as np
 import pytest
@@ -10,12 +15,21 @@ from torchmetrics.functional.image import lpips as library
 from fernn.frame_quality import Perceptual, frame_quality
 
 
-def plain_ssim(one, other, data_range):
-    """Uniform windows of 7 pixels, the border left out, as skimage's default but for the population's variance."""
+def published_ssim(one, other, data_range=2.0):
+    """skimage's compare_ssim as eval_seq calls it, with its defaults.
+
+    Windows of 7 pixels, each pixel alike, whole inside the frame; floats have a range of 2 (-1 to 1); variances and
+    covariances are those of a sample, 49 / 48 of those of a population.
+    """
+    return mean_ssim(one, other, data_range, 49 / 48)
+
+
+def mean_ssim(one, other, data_range, factor):
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
     mean, mean_o = uniform_filter(one, 7), uniform_filter(other, 7)
-    variance, variance_o = uniform_filter(one**2, 7) - mean**2, uniform_filter(other**2, 7) - mean_o**2
-    covariance = uniform_filter(one * other, 7) - mean * mean_o
+    variance = factor * (uniform_filter(one**2, 7) - mean**2)
+    variance_o = factor * (uniform_filter(other**2, 7) - mean_o**2)
+    covariance = factor * (uniform_filter(one * other, 7) - mean * mean_o)
     found = (2 * mean * mean_o + c1) * (2 * covariance + c2)
     found /= (mean**2 + mean_o**2 + c1) * (variance + variance_o + c2)
     return found[3:-3, 3:-3].mean()
@@ -29,13 +43,26 @@ def test_metrics_are_those_of_the_literature():
     torch.testing.assert_close(found["mse"], errors)
     torch.testing.assert_close(found["psnr"], 10 * torch.log10(1 / errors))
     for i, t in np.ndindex(2, 3):
-        each = [plain_ssim(predicted[i, t, c].numpy(), true[i, t, c].numpy(), 2.0) for c in range(2)]
+        channels = [(predicted[i, t, c].numpy(), true[i, t, c].numpy()) for c in range(2)]
+        each = [mean_ssim(*pair, 2.0, 1.0) for pair in channels]
         assert found["ssim_published"][i, t].item() == pytest.approx(np.mean(each), abs=1e-6)
+        assert 0 <= np.mean(each) - np.mean([published_ssim(*pair) for pair in channels]) < 1e-4
     perfect = frame_quality(true, true)
     assert torch.allclose(perfect["ssim"], torch.ones(2, 3, dtype=torch.float64))
     pale = 0.45 + 0.1 * true
     found = frame_quality(pale + 0.02 * torch.randn_like(pale), pale)
     assert (found["ssim_published"] > found["ssim"] + 0.02).all()  # the larger range inflates it where contrast is low
+
+
+def test_the_published_ssim_is_a_little_lower_where_contrast_is_low():
+    """Ours has variances of a population. 49 / 48 of a and b change (a + c) / (b + c), |a| <= b, by 0.0104 at most."""
+    smooth = torch.nn.functional.interpolate(torch.rand(1, 5, 6, 6), size=(48, 48), mode="bicubic")[0].double()
+    pale = 0.4 + 0.2 * smooth.clamp(0, 1)
+    noisy = (pale + 0.05 * torch.randn_like(pale)).clamp(0, 1)
+    found = frame_quality(noisy[None, :, None], pale[None, :, None])["ssim_published"][0]
+    published = [published_ssim(*pair) for pair in zip(noisy.numpy(), pale.numpy(), strict=True)]
+    higher = found - torch.tensor(published)
+    assert (higher > 1e-4).all() and (higher < 0.0104).all()
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,10 @@ def test_experiments_come_back_from_their_fields_and_old_ones_keep_theirs():
 
 
 def test_epsilon_below_the_root_is_the_released_rule():
-    """google/e3d_lstm, src/models/model_factory.py, adam_updates, in float64 and one parameter at a time."""
+    """In float64 and one parameter at a time.
+
+    After google/e3d_lstm @3e5bd4b, src/models/model_factory.py: adam_updates (26-50) as it is called (113-115).
+    """
     config = AdamConfig(lr=0.01, epsilon=1e-3)
     weights = [nn.Parameter(torch.tensor([0.5, -2.0], dtype=torch.float64)), nn.Parameter(torch.ones(()).double())]
     optimizer, unused = config.build(weights), nn.Parameter(torch.ones(1))

@@ -1,4 +1,7 @@
-"""Parity with the published code: outputs, losses, gradients and running statistics."""
+"""Parity with the published code: outputs, losses, gradients and running statistics.
+
+What is compared was made by the published code itself: ``tests/support/golden.py`` names file and lines of each.
+"""
 
 import ast
 

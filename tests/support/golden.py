@@ -1,4 +1,24 @@
-"""Golden files: outputs of the published code on fixed weights and inputs, with the settings in their metadata."""
+"""Golden files: outputs of the published code on fixed weights and inputs, with the settings in their metadata.
+
+What made each file; lines are those of the commit.
+
+    akandykeller/FERNN @7def7bc
+      kth_grnn, kth_fernn_*         kth/train_kth_classification.py: FERNN (394-526), FERNN_Classifier (592-612)
+      kth_grnn_plus_v1              GRNN_Plus (529-589) in FERNN_Classifier
+      kth_3dcnn                     Video3DCNNClassifier (330-382)
+      kth_flow                      KTHVideoClips._apply_velocity_shift (252-287) of frame t by t * vy, t * vx (308-313)
+      kth_velocities_range2         KTHVideoClips.__init__ (170-175)
+      translating_mnist_*           moving_mnist_fp/moving_mnist_models.py (6-119)
+      translating_mnist_sequences   moving_mnist_fp/moving_mnist_dataset.py: MovingMNISTDataset (54-140)
+      rotating_mnist_*              rotating_mnist_fp/rotating_mnist_models.py (8-191)
+      rotating_mnist_sequences      rotating_mnist_fp/rotating_mnist_dataset.py: RotatingMNISTDataset (51-155)
+    Rose-STL-Lab/Equivariant-Net @e6f4c84
+      dynamics_*_scale, levels      models/model_scale.py (12-240), utils.py: blur_input (130-172)
+      dynamics_unet_mag             models/model_mag.py (12-105, 145-179)
+
+Losses and gradients are those of the published training step: cross-entropy (train_kth_classification.py 630-632), mean
+squared error without teacher forcing (train_eval_utils.py 20-27).
+"""
 
 import ast
 import math

@@ -1,5 +1,7 @@
 """Noether Networks from trajectories to table and report: the pendulum, and the spring by the same declaration."""
 
+from pathlib import Path
+
 import pytest
 
 from tune import pendulum_search, report, spring_search
@@ -16,6 +18,38 @@ def test_a_pendulum_demo_runs_without_asking_for_a_gpu(command, two_cpus, tmp_pa
     assert report.main(report.Options("ideal-pendulum-paper")) == 0
     monkeypatch.setattr("sys.argv", ["noether_eval.py", "--study", "ideal-pendulum-paper"])
     assert evaluate("quality") == 2 and "not for ideal-pendulum: see python tune/report.py" in capsys.readouterr().err
+
+
+@pytest.mark.soak
+def test_a_formula_demo_runs_ranks_its_formulas_and_has_nothing_left(command, two_cpus, capsys):
+    few = ["--preset", "symbolic-demo", "--seeds", "0", "--epochs", "1", "--set", "data.passes=1"]
+    assert command(*few, search=PENDULUM)[0] == 0
+    code, (_, err) = command(*few, "--plan", search=PENDULUM)
+    assert code == 0 and "4 done, 0 to run" in err
+    assert report.main(report.Options("ideal-pendulum-symbolic-demo")) == 0
+    ranking = Path("studies/ideal-pendulum-symbolic-demo/report/formulas.csv").read_text()
+    assert "p**2 - 3.07*cos(q)" in ranking and "DEMO,1," in ranking
+
+
+@pytest.mark.parametrize(("search", "best"), [
+    (PENDULUM, "p**2 - 3.07*cos(q)"), (spring_search.SEARCH, "q**2 + 1.03*p**2"),
+])  # fmt: skip
+def test_a_formula_search_trains_with_none_and_with_the_twenty_best(search, best):
+    chosen = search.presets["symbolic"]
+    cells = chosen.cells(search.base, chosen.space, "hash")
+    formulas = list(dict.fromkeys(cell.experiment.model.formula for cell in cells))
+    assert len(cells) == 63 and len(formulas) == 21 and formulas[:2] == ["none", best]
+    assert {cell.experiment.data.noise for cell in cells} == {0.1}
+
+
+def test_formulas_are_of_the_studys_own_trajectories_unless_they_are_given(command):
+    few = ["--preset", "symbolic-demo", "--plan", "--seeds", "0"]
+    code, printed = command(*few, "--set", "data.noise=0", search=PENDULUM)
+    assert code == 0 and "symbolic, formula p**2 - 3.0*cos(q) lr 0.003 seed 0" in printed.err
+    code, printed = command(*few, "--set", "model.formula=q*p", search=PENDULUM)
+    assert code == 0 and "1 cells (1 model × 1 formula × 1 lr × 1 seed)" in printed.err
+    code, printed = command(*few, "--set", "model.formula=q/p", search=PENDULUM)
+    assert code == 2 and "formula must be of q and p" in printed.err
 
 
 @pytest.mark.parametrize("search", [PENDULUM, spring_search.SEARCH])

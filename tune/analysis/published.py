@@ -97,7 +97,7 @@ def setting_deviations(study: Study, search: Search) -> list[str]:
     nearest = {ours: _nearest(ours, search) for ours in experiments(study)}
     models = {ours.model.name: ours.model for ours in nearest}
     paper = {ours.model.name for ours, (_, theirs) in nearest.items() if theirs.model.name == ours.model.name}
-    absent = [_absent(model) for name, model in models.items() if name not in paper]
+    absent = [_absent(model) for name, model in models.items() if name not in (*paper, *search.further_models)]
     return [*absent, *_grid_deviations(study, nearest, search), *_field_deviations(nearest, search)]
 
 

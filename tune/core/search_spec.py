@@ -1,14 +1,16 @@
 """The declaration of a search: its experiment, its presets, and the published numbers for comparison."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+from fernn.config import DataConfig
 from fernn.experiment import Experiment
 from tune.core.console import ReportTable
-from tune.core.study import EMPTY, Cell, Settings, Space, StudyError, plan_cells
+from tune.core.study import EMPTY, Cell, Settings, Space, StudyError, plan_cells, with_fields
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Preset:
     """Whether training starts from weights that the user must give."""
     by_model: Mapping[str, Settings] = field(default_factory=dict)
     """Fields of single models, after the defaults; of a searched dimension the model has then this one value."""
+    computed: Mapping[str, Callable[[DataConfig], Sequence[Any]]] = field(default_factory=dict)
+    """Searched fields whose values follow from the data's config; in ``space`` they have none."""
     exact: bool = False
     """Whether this is a setting of the publication, from which all others are said to differ."""
 
@@ -32,8 +36,15 @@ class Preset:
         defaults = {**self.defaults, "data.protocol": "published", **fields}
         return replace(self, space=space, defaults=defaults, by_model=by_model, exact=True)
 
+    def filled(self, base: Experiment, space: Space, settings: Settings = EMPTY) -> Space:
+        """The space with the computed values of those fields that have none."""
+        fields = {name: value for name, value in {**self.defaults, **settings}.items() if name.startswith("data.")}
+        data = with_fields(base, fields).data
+        return {name: values or self.computed[name](data) for name, values in space.items()} if self.computed else space
+
     def cells(self, base: Experiment, space: Space, data_hash: str, settings: Settings = EMPTY) -> tuple[Cell, ...]:
         """The cells of ``space`` around ``base``; its dimensions with other values than the preset's hold for all."""
+        space = self.filled(base, space, settings)
         given = {name for name, values in space.items() if tuple(values) != tuple(self.space.get(name, ()))}
         by_model = {
             model: {name: value for name, value in fields.items() if name not in given}
@@ -77,6 +88,8 @@ class Search:
     """What differs from the published code under any protocol."""
     own: tuple[str, ...] = ()
     """Fields of the base, or groups such as "data", of which the publication's values are not known."""
+    further_models: tuple[str, ...] = ()
+    """Models of the publication that ``published_settings`` do not have."""
     further_data: tuple[str, ...] = ()
     """Names of other data sets whose studies are compared with this search."""
     literature: ReportTable | None = None

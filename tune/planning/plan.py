@@ -87,12 +87,12 @@ def make_study(search: Search, options: Options, data_hash: str) -> Study:
         presets = ", ".join(search.presets)
         raise StudyError(f"--preset must be one of {presets} in this search, got {options.grid.preset!r}")
     preset, given = search.presets[options.grid.preset], options.records.study
-    space, sampler = chosen_space(preset, options), chosen_sampler(preset, options)
+    settings, sampler = chosen_settings(preset, options), chosen_sampler(preset, options)
+    space = preset.filled(search.base, chosen_space(preset, options), settings)
     name = f"{search.base.data.name}-{options.grid.preset}" if given is None else given
     check_study_name(name)
     scheduler = SCHEDULER_NAMES.get(options.strategy.scheduler, options.strategy.scheduler)
     study = Study(name, (Folder(options.records.storage) / name).as_root(), space, (), preset.demo, scheduler=scheduler)
-    settings = chosen_settings(preset, options)
     cells_of = partial(preset.cells, search.base, data_hash=data_hash, settings=settings)
     return replace(study, cells=cells_of(space)) if sampler is None else with_rates(study, sampler, cells_of)
 

@@ -5,8 +5,11 @@ them, and any other predictor with them; ``video`` and ``states`` are such netwo
 Source: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantities", NeurIPS 2021.
 """
 
-from fernn.models.noether.states import StateConfig, StateNetwork
+from fernn.models.noether.states import FormulaQuantity, StateConfig, StateNetwork, SymbolicConfig
 from fernn.models.noether.tailoring import InnerSteps, TailoredNetwork
 from fernn.models.noether.video import NoetherConfig, NoetherNetwork
 
-__all__ = ["InnerSteps", "NoetherConfig", "NoetherNetwork", "StateConfig", "StateNetwork", "TailoredNetwork"]
+__all__ = [
+    "FormulaQuantity", "InnerSteps", "NoetherConfig", "NoetherNetwork", "StateConfig", "StateNetwork", "SymbolicConfig",
+    "TailoredNetwork",
+]  # fmt: skip

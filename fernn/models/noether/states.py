@@ -3,7 +3,7 @@
 Source: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantities", NeurIPS 2021, scientific data.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -12,11 +12,13 @@ from torch import Tensor, nn
 
 from fernn.layers.conditional import ConditionalNorm
 from fernn.models.base import ModelConfig
+from fernn.models.formulas import Formula, parse
 from fernn.models.noether.quantities import ComparedWith, learning_terms
 from fernn.models.noether.tailoring import InnerSteps, Rollout, TailoredNetwork
 
 STATE = 2
 """Numbers of a state: position q and momentum p."""
+NO_FORMULA = "none"
 StateQuantityName = Literal["learned", "pendulum-energy", "spring-energy"]
 
 
@@ -96,22 +98,17 @@ class StateNetwork(TailoredNetwork):
 
 
 @dataclass(frozen=True)
-class StateConfig(ModelConfig):
-    """A network that predicts states; with ``inner_steps`` 0 nothing is conserved."""
+class TailoredStateConfig(ModelConfig):
+    """A network that predicts states, and how it is tailored; with ``inner_steps`` 0 nothing is conserved."""
 
-    name: str = "noether"
     inner_steps: int = 10
     inner_lr: float = 3e-4
     """Chosen with ``inner_steps`` by the validation error of both systems: longer steps overshoot on the sequences
     whose energy reacts most."""
     compared: ComparedWith = "first"
     width: int = 64
-    quantity: StateQuantityName = "learned"
-    """learned: by training; the energies: the ones that the systems conserve."""
-    dimensions: int = 1
-    """Numbers that are to be conserved, where they are learned."""
 
-    least = {"inner_steps": 0, "inner_lr": 0, "width": 1, "dimensions": 1}
+    least = {"inner_steps": 0, "inner_lr": 0, "width": 1}
 
     def inner(self) -> InnerSteps:
         """How a sequence is tailored."""
@@ -119,7 +116,63 @@ class StateConfig(ModelConfig):
 
     def build(self) -> StateNetwork:
         """The network, with PyTorch's default initial weights."""
-        stepper = Stepper(self.width)
+        return StateNetwork(Stepper(self.width), self.quantity_module(), self.inner())
+
+    def quantity_module(self) -> nn.Module:
+        """What is conserved: sequences (b, t, 2, 1, 1) to (b, t, d)."""
+        raise NotImplementedError(f"{type(self).__name__} must define quantity_module()")
+
+
+@dataclass(frozen=True)
+class StateConfig(TailoredStateConfig):
+    """One that conserves a quantity that a network learns, or a known one."""
+
+    name: str = "noether"
+    quantity: StateQuantityName = "learned"
+    """learned: by training; the energies: the ones that the systems conserve."""
+    dimensions: int = 1
+    """Numbers that are to be conserved, where they are learned."""
+
+    least = {**TailoredStateConfig.least, "dimensions": 1}
+
+    def quantity_module(self) -> nn.Module:
         learned = self.quantity == "learned" and self.inner_steps > 0
-        quantity = StateQuantity(self.width, self.dimensions) if learned else Energy(self.quantity)
-        return StateNetwork(stepper, quantity, self.inner())
+        return StateQuantity(self.width, self.dimensions) if learned else Energy(self.quantity)
+
+
+class FormulaQuantity(nn.Module):
+    """States (b, t, 2, 1, 1) to a formula's numbers (b, t, 1), times a gain; gain and constants are trained."""
+
+    def __init__(self, formula: Formula) -> None:
+        super().__init__()
+        self.formula = formula
+        self.constants = nn.Parameter(torch.tensor(formula.constants()))
+        self.log_gain = nn.Parameter(torch.zeros(()))
+
+    def forward(self, sequences: Tensor) -> Tensor:
+        return (self.log_gain.exp() * self.formula.values(sequences.flatten(2), self.constants))[..., None]
+
+    def learned(self) -> Formula:
+        """The formula with the constants that it has by now, without the gain."""
+        return self.formula.with_constants(self.constants.tolist())
+
+
+@dataclass(frozen=True)
+class SymbolicConfig(TailoredStateConfig):
+    """One that conserves a formula, whose constants it learns as :class:`StateConfig` does a quantity."""
+
+    name: str = "symbolic"
+    formula: str = "p**2 + q**2"
+    """As :func:`fernn.models.formulas.parse` reads it; its numbers are where its constants begin. none: nothing is
+    conserved."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.quantity_module()
+
+    def inner(self) -> InnerSteps:
+        inner = super().inner()
+        return replace(inner, steps=0) if self.formula == NO_FORMULA else inner
+
+    def quantity_module(self) -> nn.Module:
+        return nn.Identity() if self.formula == NO_FORMULA else FormulaQuantity(parse(self.formula))

@@ -1,4 +1,9 @@
-"""Windows of velocity fields: no frame in two splits, the same order and shifts every time."""
+"""Windows of velocity fields: no frame in two splits, the same order and shifts every time.
+
+The published protocol is that of Rose-STL-Lab/Equivariant-Net @e6f4c84: windows of data_prep.py (33-35, 144-160), by
+the numbers of run_model.py (58-85); moments over all frames (data_prep.py 22-24, there before pixels are left out).
+Ranges of shifts: data_prep.py (45, 53, 108, 118), where scales begin at 1/2.
+"""
 
 import numpy as np
 import pytest

@@ -1,3 +1,8 @@
+"""KTH's annotation, as published and as people have edited it: the same ranges, or refused by line.
+
+Labels are in the order of akandykeller/FERNN @7def7bc, kth/train_kth_classification.py (27-35).
+"""
+
 import re
 
 import pytest

@@ -1,3 +1,10 @@
+"""Clips cut from videos: a range and one frame more, what is clipped, skipped or too short.
+
+The published reading of a range is that of akandykeller/FERNN @7def7bc, kth/train_kth_classification.py:
+_parse_sequences (198-207) takes its ends, which count from 1, as if they counted from 0, and cuts the last at the
+video's end; __getitem__ (290-298) reads frames so.
+"""
+
 import numpy as np
 import pytest
 

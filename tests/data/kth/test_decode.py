@@ -1,3 +1,5 @@
+"""Videos of KTH: read as the published pipeline reads them, written in KTH's format, named where damaged."""
+
 import cv2
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from data.kth.decode import FRAME_RATE, HEIGHT, WIDTH, decode, encode
 
 
 def by_opencv(path, size):
-    """The published pipeline: VideoCapture, BGR to grey, INTER_AREA."""
+    """VideoCapture, BGR to grey, INTER_AREA: akandykeller/FERNN @7def7bc, kth/train_kth_classification.py (96-107)."""
     capture = cv2.VideoCapture(str(path))
     frames = []
     while (read := capture.read())[0]:

@@ -1,3 +1,10 @@
+"""Splits by person, and the hash of clips.
+
+The paper's split is that of akandykeller/FERNN @7def7bc, kth/train_kth_classification.py (209-224): persons to 16, 17
+to 20, and from 21 on; 32 frames are 16 at every second (201-207, 755-758). The official one is that of KTH's own
+annotation.
+"""
+
 from itertools import combinations
 
 import pytest

@@ -1,4 +1,9 @@
-"""The stream: deterministic, shuffled by name, flowed exactly, never waiting for a CPU."""
+"""The stream: deterministic, shuffled by name, flowed exactly, never waiting for a CPU.
+
+The published protocol is that of akandykeller/FERNN @7def7bc, kth/train_kth_classification.py, KTHVideoClips:
+velocities (168-175, in ``tests/golden``), frames one later than annotated (198-207, 290-298), motion, then mirroring
+(304-319).
+"""
 
 import itertools
 from dataclasses import replace

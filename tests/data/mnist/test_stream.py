@@ -1,4 +1,9 @@
-"""Sequences of moving digits: as a plain loop makes them, from named seeds, in splits that share no digit."""
+"""Sequences of moving digits: as the published code draws them, from named seeds, in splits that share no digit.
+
+Published draws: akandykeller/FERNN @7def7bc, moving_mnist_fp/moving_mnist_dataset.py (54-99) and
+rotating_mnist_fp/rotating_mnist_dataset.py (51-83), whose sequences are in ``tests/golden``; the published splits
+share digits (moving_mnist_fp/train.py 78-113).
+"""
 
 import os
 from dataclasses import replace

@@ -1,4 +1,9 @@
-"""Videos of the ramp are read as the published pipeline reads them; what is none is named."""
+"""Videos of the ramp are read as the published pipeline reads them; what is none is named.
+
+dylandoblar/noether-networks @c7a65a2, video_prediction/data/phys101.py: every so many frames (78-80), the middle
+square of at most 1080 pixels, resized (56-65). torchvision pads what is smaller with black; here it is the middle
+square that there is.
+"""
 
 import numpy as np
 import pytest

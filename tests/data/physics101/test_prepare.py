@@ -1,4 +1,8 @@
-"""The ramp: videos to clips as the published pipeline makes them."""
+"""The ramp: videos to clips as the published pipeline makes them.
+
+dylandoblar/noether-networks @c7a65a2, video_prediction/data/phys101.py (78-86): CenterCrop and Resize of torchvision,
+which does not smooth tensors before it takes pixels away.
+"""
 
 import shutil
 

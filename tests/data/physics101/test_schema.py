@@ -1,4 +1,8 @@
-"""The ramp's clips are split by clip and by object, and their hash is of their content."""
+"""The ramp's clips are split by clip and by object, and their hash is of their content.
+
+Published are 311 clips for training and 78 for tests (dylandoblar/noether-networks @c7a65a2,
+video_prediction/README.md 45-46); validation clips are taken from the former.
+"""
 
 from data.physics101.prepare import PUBLISHED_CLIPS
 from data.physics101.schema import count_by_split, object_of, split_by

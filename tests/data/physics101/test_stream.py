@@ -1,4 +1,7 @@
-"""Batches of ramp clips: each once an epoch, mirrored by name."""
+"""Batches of ramp clips: each once an epoch, mirrored by name.
+
+Tests take the middle frames, as dylandoblar/noether-networks @c7a65a2, video_prediction/data/phys101.py (82-86).
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,9 @@
-"""Windows of KTH: cut backwards, persons apart, every window of an epoch once before one comes again."""
+"""Windows of KTH: cut backwards, persons apart, every window of an epoch once before one comes again.
+
+Cut as in google/e3d_lstm @3e5bd4b, src/data_provider/kth_action.py (185-202): from the end, a window's length apart,
+3 frames apart where one jogs or runs (108-110, 153-156); persons to 16 train, the others test (116-120). Frames there
+lie in folders of pictures, here in the annotation's ranges, and there is no validation there.
+"""
 
 import numpy as np
 import pytest

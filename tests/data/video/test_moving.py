@@ -1,4 +1,8 @@
-"""Moving MNIST: digits bounce as a plain loop has them, from named seeds, in splits that share no digit."""
+"""Moving MNIST: digits bounce as a plain loop has them, from named seeds, in splits that share no digit.
+
+The loops follow emansim/unsupervised-videos @29407a8, data_handler.py, BouncingMNISTDataHandler: GetRandomTrajectory
+(373-413), Overlap (415-417) and GetBatch (420-445), one point and one axis at a time.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,8 @@
-"""Translation flows: their sign, their boxes, and parity with the published motion of KTH clips."""
+"""Translation flows: their sign, their boxes, and parity with the published motion of KTH clips.
+
+Published: akandykeller/FERNN @7def7bc, kth/train_kth_classification.py, _apply_velocity_shift (252-287), run on the
+golden clip.
+"""
 
 import re
 

@@ -1,4 +1,7 @@
-"""Conditional normalisation: the identity at rest, a gain and an offset for each sample in use."""
+"""Conditional normalisation: the identity at rest, a gain and an offset for each sample in use.
+
+dylandoblar/noether-networks @c7a65a2, video_prediction/models/cn.py (13-17).
+"""
 
 import torch
 from torch import nn

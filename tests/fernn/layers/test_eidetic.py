@@ -1,4 +1,9 @@
-"""The recurrent cell of E3D-LSTM: its convolutions over a window, and its history, written where it lies."""
+"""The recurrent cell of E3D-LSTM: its convolutions over a window, and its history, written where it lies.
+
+Attention and convolutions follow google/e3d_lstm @3e5bd4b, src/layers/rnn_cell.py: _attn (150-160) and _conv
+(162-168, "same"), the history src/models/eidetic_3d_lstm_net.py (82-85); ``tests/fernn/reference/e3d_lstm.py`` has
+both.
+"""
 
 import pytest
 import torch

@@ -1,6 +1,7 @@
 """Correlations over scales, against outputs of the published layers on weights and inputs that stand beside them.
 
-Published: classes scale_conv2d and scale_deconv2d of models/model_scale.py (Rose-STL-Lab/Equivariant-Net, e6f4c84).
+Published: Rose-STL-Lab/Equivariant-Net @e6f4c84, models/model_scale.py, scale_conv2d (12-148) and scale_deconv2d
+(150-162).
 """
 
 from pathlib import Path

@@ -1,4 +1,8 @@
-"""Steerable convolutions: parity with escnn's layers."""
+"""Steerable convolutions: parity with escnn's layers.
+
+The published networks are built of these: R2Conv and InnerBatchNorm in Rose-STL-Lab/Equivariant-Net @e6f4c84,
+models/model_rot.py (29-45), by e2cnn, which escnn continues.
+"""
 
 import pytest
 import torch

@@ -1,4 +1,8 @@
-"""The parts of SVG: sizes of codes and maps, distributions of codes, and initial weights."""
+"""The parts of SVG: sizes of codes and maps, distributions of codes, and initial weights.
+
+The divergence is compared with PyTorch's, the whole network with ``tests/fernn/reference/svg.py``. Forget gates:
+dylandoblar/noether-networks @c7a65a2, video_prediction/utils.py (359-364).
+"""
 
 import pytest
 import torch

@@ -1,4 +1,8 @@
-"""Convolutions of velocity pairs: the algebra equals cutting into blocks, and no range is too small to divide by."""
+"""Convolutions of velocity pairs: the algebra equals cutting into blocks, and no range is too small to divide by.
+
+The blocks are those of ``tests/fernn/reference/dynamics.py``, after Rose-STL-Lab/Equivariant-Net @e6f4c84,
+models/model_um.py (40-95) and models/model_mag.py (36-85).
+"""
 
 from functools import partial
 

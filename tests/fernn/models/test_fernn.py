@@ -1,4 +1,8 @@
-"""Recurrent classifiers: published parameter counts, parity with plain loops, the law of flow equivariance."""
+"""Recurrent classifiers: published parameter counts, parity with plain loops, the law of flow equivariance.
+
+Counted in akandykeller/FERNN @7def7bc, kth/train_kth_classification.py: FERNN_Classifier (592-612) as main builds it
+(892-922). The loops are ``tests/fernn/reference/cell.py``, which follows the same file.
+"""
 
 import copy
 
@@ -54,7 +58,7 @@ def test_the_fast_path_equals_plain_loops(config, training, dtype):
     fast = config.build().to(dtype).train(training)
     plain = copy.deepcopy(fast)
     clips, labels = torch.rand(3, 6, 1, 9, 8, dtype=dtype), torch.tensor([0, 3, 5])
-    losses = [F.cross_entropy(fast(clips), labels), F.cross_entropy(plain_logits(plain, clips), labels)]
+    losses = [F.cross_entropy(fast(clips), labels), F.cross_entropy(plain_logits(plain, config, clips), labels)]
     for loss in losses:
         loss.backward()
     torch.testing.assert_close(losses[0], losses[1], rtol=1e-5, atol=0)

@@ -1,4 +1,9 @@
-"""Frame predictors: parity with the published code, the law on their hidden states, rollout and recomputation."""
+"""Frame predictors: parity with the published code, the law on their hidden states, rollout and recomputation.
+
+The golden files are outputs of the published classes (``tests/support/golden.py`` has their lines). Parameters are
+counted in Seq2SeqFERNN (moving_mnist_fp/moving_mnist_models.py 47-67, sizes of train.py 27-34) and in
+Seq2SeqRotationRNN (rotating_mnist_fp/rotating_mnist_models.py 113-146) of akandykeller/FERNN @7def7bc.
+"""
 
 import ast
 from functools import partial

@@ -1,5 +1,12 @@
 """The published E3D-LSTM, translated plainly: channels last, padded convolutions, a history that is joined anew.
 
+After google/e3d_lstm @3e5bd4b: normalisation, attention and cell (src/layers/rnn_cell.py 90-99, 150-160, 170-217),
+the steps (src/models/eidetic_3d_lstm_net.py 52-101) and patches (src/utils/preprocess.py 20-58). Planes alone and
+residual sums are those of kevinstan/video_prediction @e334293, src/models/original_e3d_lstm_net.py (52) and
+original_e3d_lstm_residuals.py (88-102, layer 3 and the decoder). Ours are: residual sums of every second layer,
+windows of three, a memory that is handed on, and ``given`` for every frame where the published flags are for those
+beyond the input.
+
 It reads the weights of ``fernn.models.e3d_lstm.E3DLSTM`` and shares no code with it. Every convolution runs, those of
 zeros too, and attention writes out its whole matrix.
 """

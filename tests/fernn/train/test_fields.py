@@ -1,7 +1,12 @@
-"""Prediction of velocity fields as a task: loss, scores, shifted tests, spectra, and a resumed run."""
+"""Prediction of velocity fields as a task: loss, scores, shifted tests, spectra, and a resumed run.
+
+The loss and its root are those of Rose-STL-Lab/Equivariant-Net @e6f4c84, utils.py: train_epoch (44-61), the spectra
+those of evaluation.py (8-73), their error that of run_model.py (189).
+"""
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -112,6 +117,30 @@ def test_a_resumed_run_has_the_decayed_rate_and_equals_an_unbroken_one():
     resumed.load(*unpack(pack(*first.state())))
     assert rows + rows_of(resumed) == expected
     assert pack(*resumed.state()) == pack(*unbroken.state())
+
+
+def published_spectrum(fields):
+    """Of one window (t, 2, n, n): TKE (48-55), tke2spectrum (57-65) and azimuthalAverage (8-45), ring by ring.
+
+    A ring has the pixels whose distance to the middle, cut off to a whole number, is one number; the published sums
+    over sorted radii drop the first ring and the last.
+    """
+    variances = ((fields - fields.mean(axis=0)) ** 2).mean(axis=0)
+    transformed = np.fft.fftshift(np.fft.fft2((variances[0] + variances[1]) / 2))
+    power = np.real(transformed * np.conjugate(transformed))
+    y, x = np.indices(power.shape)
+    rings = np.hypot(x - x.max() / 2, y - x.max() / 2).astype(int)
+    return np.log10([power[rings == ring].mean() for ring in range(1, rings.max())])
+
+
+@pytest.mark.parametrize("size", [64, 16])
+def test_spectra_and_their_error_are_the_published_ones(size):
+    predicted, true = windows(3, 10, size, seed=1), windows(3, 10, size, seed=2)
+    expected = [np.stack([published_spectrum(one) for one in fields.double().numpy()]) for fields in (predicted, true)]
+    for fields, spectra in zip((predicted, true), expected, strict=True):
+        np.testing.assert_allclose(log_spectrum(fields).numpy(), spectra, rtol=0, atol=1e-10)
+    found = FieldPrediction(input_frames=2).scores(predicted, true)["spectrum_error"]
+    assert found.mean().sqrt().item() == pytest.approx(np.sqrt(np.mean((expected[0] - expected[1]) ** 2)), rel=1e-5)
 
 
 def test_the_spectrum_has_the_published_rings_and_no_error_against_itself():

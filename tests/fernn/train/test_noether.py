@@ -1,4 +1,8 @@
-"""Training Noether Networks: their own loss, the limit of the embedding's gradient, seeded draws."""
+"""Training Noether Networks: their own loss, the limit of the embedding's gradient, seeded draws.
+
+dylandoblar/noether-networks @c7a65a2, video_prediction/train_noether_net.py (498) limits the gradient of the
+embedding alone.
+"""
 
 import math
 

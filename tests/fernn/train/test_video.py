@@ -1,4 +1,11 @@
-"""Video prediction as a task: loss, metrics, and a resumed run that equals an unbroken one."""
+"""Video prediction as a task: loss, metrics, and a resumed run that equals an unbroken one.
+
+The loss is that of google/e3d_lstm @3e5bd4b, src/models/eidetic_3d_lstm_net.py (102-103: half the sum of squares, and
+the sum of absolute errors), divided by the clips as in src/models/model_factory.py (95); "mse" that of src/trainer.py
+(94-101). SSIM and PSNR are those of the literature: the published PSNR (30-41, 104-106) is of grey levels cut off to
+whole ones, and the SSIM of kevinstan/video_prediction @e334293, src/trainer.py (115), has other windows and a range
+of 2.
+"""
 
 import numpy as np
 import pytest

@@ -55,6 +55,22 @@ def test_a_models_own_values_hold_unless_others_are_asked_for_all():
     assert rates({**preset.space, "model": ("grnn",)}, {"batch_size": 4}) == [("grnn", 1e-4, 4)]
 
 
+def test_computed_values_follow_from_the_data_unless_others_are_given():
+    def sizes(data):
+        return (data.num_frames, data.num_frames + 1)
+
+    preset = Preset(
+        {"model": ("grnn",), "model.num_layers": (), "seed": (0,)}, {"data.num_frames": 2},
+        computed={"model.num_layers": sizes},
+    )  # fmt: skip
+    base = searches()["kth"].base
+    assert preset.filled(base, preset.space)["model.num_layers"] == (2, 3)
+    assert preset.filled(base, preset.space, {"data.num_frames": 5, "epochs": 3})["model.num_layers"] == (5, 6)
+    assert preset.filled(base, {**preset.space, "model.num_layers": (7,)})["model.num_layers"] == (7,)
+    layers = [cell.experiment.model.num_layers for cell in preset.cells(base, preset.space, "hash")]
+    assert layers == [2, 3]
+
+
 @pytest.mark.parametrize(
     ("certainty", "is_certain"), [("read in the source", True), ("second-hand", True), ("uncertain: garbled", False)]
 )

@@ -1,4 +1,8 @@
-"""Networks on levels of scale: the lift, and the decoder."""
+"""Networks on levels of scale: the lift, and the decoder.
+
+Published: Rose-STL-Lab/Equivariant-Net @e6f4c84, utils.py: factors (161-171) and kernel (135-147, with (x / 2s)^2) of
+the lift; its outputs are compared in ``tests/fernn/test_reference.py``.
+"""
 
 import math
 

@@ -8,7 +8,7 @@ import torch
 from data.systems.dynamics import energy
 from fernn.config import data_config
 from fernn.models import MODELS
-from fernn.models.noether import StateConfig
+from fernn.models.noether import StateConfig, SymbolicConfig
 from fernn.models.noether.states import Energy
 from fernn.train.noether import StatePrediction
 from fernn.train.run import task_of
@@ -98,3 +98,35 @@ def test_impossible_fields_are_refused():
     with pytest.raises(ValueError, match="inner_lr must be 0 or more, got -1"):
         StateConfig(inner_lr=-1.0)
     assert isinstance(StateConfig(quantity="spring-energy").build().embedding, Energy)
+
+
+def test_a_formula_is_conserved_as_an_energy_is():
+    clips = sequences()
+    oracle = network(quantity="pendulum-energy", inner_lr=1e-3)
+    torch.manual_seed(0)
+    symbolic = SymbolicConfig(**SMALL, inner_lr=1e-3, formula="p**2 - 3*cos(q)").build().double()
+    torch.testing.assert_close(symbolic.embedding(clips), oracle.embedding(clips) - 3)
+    torch.testing.assert_close(symbolic(clips[:, :1], 5), oracle(clips[:, :1], 5))
+
+
+def test_a_formula_learns_its_constants_and_its_gain_and_leaves_the_stepper_alone():
+    torch.manual_seed(0)
+    model, plain, clips = SymbolicConfig(**SMALL, formula="p**2 - 2*cos(q)").build().double(), network(), sequences()
+    for one in (model, plain):
+        one.outer_loss(clips, 1)[0].backward()
+    for ours, theirs in zip(model.backbone.parameters(), plain.backbone.parameters(), strict=True):
+        assert torch.equal(ours, theirs) and torch.equal(ours.grad, theirs.grad)
+    quantity = model.embedding
+    assert quantity.constants.grad.item() and quantity.log_gain.grad.item()
+    with torch.no_grad():
+        quantity.constants.fill_(-2.5)
+    assert str(quantity.learned()) == "p**2 - 2.5*cos(q)"
+
+
+def test_no_formula_is_the_plain_network():
+    torch.manual_seed(0)
+    model, clips = SymbolicConfig(**SMALL, formula="none").build().double(), sequences()
+    assert torch.equal(model(clips[:, :1], 5), network(inner_steps=0)(clips[:, :1], 5))
+    assert model.inner.steps == 0 and not [*model.embedding.parameters()]
+    with pytest.raises(ValueError, match="formula must be of q and p .* got 'q/p'"):
+        SymbolicConfig(formula="q/p")

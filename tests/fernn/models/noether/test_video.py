@@ -1,4 +1,10 @@
-"""Noether Networks: published sizes, parity with plain loops, gradients through the inner step, and plain SVG."""
+"""Noether Networks: published sizes, parity with plain loops, gradients through the inner step, and plain SVG.
+
+Counted in dylandoblar/noether-networks @c7a65a2, video_prediction/models/: vgg_128.py (28-142), lstm.py (5-56) and
+embedding.py (11-23), with the sizes of README.md (23-59) and of train_noether_net.py (83-89); initial weights and
+open forget gates are those of utils.py (345-364). The loops are ``tests/fernn/reference/svg.py``, which follows the
+same code. The outer loss is svg_crit (utils.py 43-52).
+"""
 
 import copy
 
