@@ -5,11 +5,13 @@ import os
 import signal
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from data.kth.prepare import prepare
+from data.kth import data_set
+from data.kth.prepare import PrepareConfig
 from tests.support.disturbed import contents, tracked
 
 SMALL = ["--lrs", "1e-3", "--batch-size", "32", "--set", "data.size=8"]
@@ -134,7 +136,7 @@ def test_data_of_another_resolution_is_refused_and_a_folder_of_one_resolution_is
 
 
 def test_an_address_that_cannot_be_reached_names_the_ways_out(command, monkeypatch):
-    monkeypatch.setitem(prepare.__kwdefaults__, "url", "http://127.0.0.1:9/")
+    monkeypatch.setattr(data_set, "PrepareConfig", partial(PrepareConfig, url="http://127.0.0.1:9/"))
     monkeypatch.setattr("data.sources.download.WAIT_S", 0)
     code, said = command()
     assert code == 2 and "--videos DIR" in said.err and "--preset demo" in said.err
