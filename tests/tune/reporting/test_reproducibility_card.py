@@ -93,7 +93,11 @@ def test_every_section_of_the_card_says_what_the_study_is(fields, tmp_path):
     kind = section(text, "Research type")
     assert "0 of 4 cells (learning rate, seed) have a result" in kind and "trained and tested" in kind
     setup = section(text, "Experiment setup")
-    assert f"Metric: {metric.title}, {metric.definition}." in setup and f"best validation {metric.title}," in setup
+    assert f"Metric: {metric.title}, {metric.definition}." in setup
+    rule = {"best": f"Epoch: best validation {metric.title},", "last": "Epoch: the last, whatever"}[
+        experiment.selection
+    ]
+    assert rule in setup
     assert f"Epochs: {experiment.epochs}. Optimizer: {experiment.optim.words()}" in setup
     assert "Seeds: 0, 1." in setup
     assert ("Exception, drawn in the order" in setup) == (data.protocol == "published" and data.published_draws != "")
