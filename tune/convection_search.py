@@ -3,7 +3,7 @@
 Paper: Wang, Walters and Yu, "Incorporating Symmetry into Deep Dynamics Models for Improved Generalization", ICLR 2021.
 Expected: of the paper's table one row is known to us, RMSE 0.65 of ResNet-Rot, and somebody who corrected the released
 script measured 0.15 instead: nothing to be expected with certainty; all of it is in
-tune/analysis/literature.py.
+tune/analysis/literature.toml.
 Hardware there: not published. Not yet run at full size by this project.
 
     python tune/convection_search.py --files DIR       the paper's ten models, on the published rbc_data.pt

@@ -27,8 +27,8 @@ NETWORKS = {"model": ("fernn-v1", "fernn-v2", "grnn", "grnn-plus", "3dcnn")}
 RATES_AND_SEEDS = {"optim.lr": (3e-3, 1e-3, 3e-4, 1e-4), "seed": (0, 1, 2)}
 PAPER = Preset(space={**NETWORKS, **RATES_AND_SEEDS})
 FIGURE5 = Preset(space={**NETWORKS, "data.velocity_range": (0, 1), **RATES_AND_SEEDS})
-EXACT = {"paper-exact": PAPER.as_published(), "figure5-exact": FIGURE5.as_published()}
 """Trained without motion and on V_1; velocity_eval.py then measures on V_0, V_1, V_2."""
+EXACT = {"paper-exact": PAPER.as_published(), "figure5-exact": FIGURE5.as_published()}
 SMALL_CLIPS = {"data.size": 16, "data.num_frames": 8, "data.frame_step": 4, "data.velocity_range": 1}
 SMALL_NETWORK = {"model.hidden_channels": 8, "model.embedding_channels": (8,), "model.base": 4}
 DEMO = Preset(

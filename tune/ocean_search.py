@@ -2,7 +2,7 @@
 
 Paper: Wang, Walters and Yu, "Incorporating Symmetry into Deep Dynamics Models for Improved Generalization", ICLR 2021.
 Expected: the authors' table redone with currents of 2021-22 (their README), test in the same regions later in time:
-RMSE 0.82 (ResNet) to 0.74 (U-Net-Rot, U-Net-Mag); tune/analysis/literature.py has all of it.
+RMSE 0.82 (ResNet) to 0.74 (U-Net-Rot, U-Net-Mag); tune/analysis/literature.toml has all of it.
 Hardware there: not published. Not yet run at full size by this project.
 
     python tune/ocean_search.py --files DIR                 the paper's ten models, from NetCDF files, as Copernicus'
