@@ -192,7 +192,7 @@ def plan_cells(
     data_hash: str,
     defaults: Settings = EMPTY,
     settings: Settings = EMPTY,
-    by_model: Mapping[str, Settings] = MappingProxyType({}),
+    by_model: Mapping[str, Settings] = EMPTY,
 ) -> tuple[Cell, ...]:
     """The cells of ``space`` around ``base``, each once.
 
