@@ -18,7 +18,7 @@ units fit, the 20 that the noisy training trajectories conserve best are each tr
 ranks them. Expected there: p^2 - 2.99 cos q.
 
     python tune/pendulum_search.py --preset symbolic            63 cells, 3 seeds
-    python tune/pendulum_search.py --preset symbolic-untyped    the same, whatever the units: 14,823 formulas
+    python tune/pendulum_search.py --preset symbolic-untyped    the same, whatever the units: 25,240 formulas
     python tune/pendulum_search.py --preset symbolic-demo       three formulas, few steps
     python tune/spring_search.py                    the same for a spring
 """

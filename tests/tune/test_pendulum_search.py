@@ -48,7 +48,7 @@ def test_formulas_are_of_the_studys_own_trajectories_unless_they_are_given(comma
     assert code == 0 and "symbolic, formula p**2 - 3.0*cos(q) lr 0.003 seed 0" in printed.err
     code, printed = command(*few, "--set", "model.formula=q*p", search=PENDULUM)
     assert code == 0 and "1 cells (1 model × 1 formula × 1 lr × 1 seed)" in printed.err
-    code, printed = command(*few, "--set", "model.formula=q/p", search=PENDULUM)
+    code, printed = command(*few, "--set", "model.formula=q^p", search=PENDULUM)
     assert code == 2 and "formula must be of q and p" in printed.err
 
 

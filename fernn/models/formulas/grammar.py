@@ -94,7 +94,7 @@ def _candidates(pool: _Pool, units: Units, size: int) -> Iterator[tuple[Block, I
     """The formulas of that size by operator, and their units: the powers (n, 2) of those of q and p.
 
     Nothing is lost by this: of a sum the term with a constant is the last one, and is added; of what commutes, and of
-    a difference, the part with the lower number comes first; no factor and no square begins with a constant.
+    a difference, the part with the lower number comes first; no factor, quotient or square begins with a constant.
     """
     powers, is_scaled = pool.powers, pool.is_scaled
     inner, scaled = np.flatnonzero(pool.sizes == size - 1), np.flatnonzero((pool.sizes == size - 2) & ~is_scaled)
@@ -104,7 +104,9 @@ def _candidates(pool: _Pool, units: Units, size: int) -> Iterator[tuple[Block, I
     yield Block("sin", angles, angles), 0 * powers[angles]
     yield Block("cos", angles, angles), 0 * powers[angles]
     yield Block(SCALED, scaled, scaled), powers[scaled]
-    fits = (left < right) & ~is_scaled[left] & ~is_scaled[right]
+    plain_pairs = ~is_scaled[left] & ~is_scaled[right]
+    yield Block("/", left[plain_pairs], right[plain_pairs]), powers[left[plain_pairs]] - powers[right[plain_pairs]]
+    fits = (left < right) & plain_pairs
     yield Block("*", left[fits], right[fits]), powers[left[fits]] + powers[right[fits]]
     alike = is_scaled[right] | (powers[left] == powers[right]).all(axis=1) | (units == "none")
     alike &= ~is_scaled[left] & ~pool.ends_scaled[left] & ~pool.ends_scaled[right]

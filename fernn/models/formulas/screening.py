@@ -55,7 +55,7 @@ def least_share(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """
     pair = torch.stack([first, second], dim=1).double()
     centred = pair - pair.mean(dim=(-2, -1), keepdim=True)
-    deviations = centred.square().mean(dim=(-2, -1), keepdim=True).sqrt()
+    deviations = centred.square().mean(dim=(-2, -1), keepdim=True).sqrt().clamp(min=torch.finfo(pair.dtype).tiny)
     centred = centred / deviations
     within = (centred - centred.mean(dim=-1, keepdim=True)).flatten(2)
     whole = centred.flatten(2)
@@ -98,7 +98,7 @@ def _starts(found: Families, states: Tensor) -> list[Formula]:
         first, second = _terms(found, states, constant)
         share, factor = share_within(first).double(), torch.zeros(len(first), dtype=torch.float64)
         share[pairs], factor[pairs] = least_share(first[pairs], second[pairs])
-        shares.append(share.nan_to_num(1.0))
+        shares.append(share.nan_to_num(1.0, posinf=1.0))
         factors.append(factor)
     least, which = torch.stack(shares).min(dim=0)
     return [
@@ -111,6 +111,7 @@ def _terms(found: Families, states: Tensor, constant: float) -> tuple[Tensor, Te
     """The numbers (k, n, t) of both terms of all families; the second is 0 where there is none."""
     flat = states.flatten(0, 1)
     values = found.table.values(flat, torch.full((len(found.table.rows),), constant, dtype=flat.dtype))
+    values[~values.isfinite().all(dim=1)] = 0.0  # of a quotient whose divisor is next to nothing
     values = torch.cat([values, torch.zeros(1, len(flat), dtype=flat.dtype)])  # the last is number -1
     first, second = (values[numbers].unflatten(1, states.shape[:2]) for numbers in (found.base, found.added))
     return first, second

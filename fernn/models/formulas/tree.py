@@ -12,10 +12,12 @@ MOST_CHARACTERS = 200
 """The longest text of a formula."""
 INPUTS = ("q", "p")
 UNARY: dict[str, Callable[[Tensor], Tensor]] = {"square": torch.square, "sin": torch.sin, "cos": torch.cos}
-BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"+": torch.add, "-": torch.sub, "*": torch.mul}
+BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "+": torch.add, "-": torch.sub, "*": torch.mul, "/": torch.div,
+}  # fmt: skip
 SCALED = "scaled"
 """The operator of a constant times its part."""
-SIGNS: dict[str, ast.operator] = {"+": ast.Add(), "-": ast.Sub()}
+SIGNS: dict[str, ast.operator] = {"+": ast.Add(), "-": ast.Sub(), "*": ast.Mult(), "/": ast.Div()}
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Formula:
 
     def _node(self) -> ast.expr:
         nodes = [part._node() for part in self.parts]
-        if self.operator in SIGNS and self.parts[1].operator == SCALED and self.parts[1].constant < 0:
+        if self.operator in ("+", "-") and self.parts[1].operator == SCALED and self.parts[1].constant < 0:
             turned = replace(self.parts[1], constant=-self.parts[1].constant)
             return ast.BinOp(nodes[0], SIGNS["-" if self.operator == "+" else "+"], turned._node())
         match self.operator:
@@ -76,16 +78,16 @@ class Formula:
             case "scaled":
                 return ast.BinOp(ast.Constant(float(f"{self.constant:.12g}")), ast.Mult(), nodes[0])
             case operator:
-                return ast.BinOp(nodes[0], SIGNS.get(operator, ast.Mult()), nodes[1])
+                return ast.BinOp(nodes[0], SIGNS[operator], nodes[1])
 
 
 def parse(text: str) -> Formula:
     """The formula of a text in Python's notation; raises ValueError for any other text.
 
-    It may have q, p, numbers as factors, +, -, *, **2, sin and cos. A number times a part that is subtracted is its
+    It may have q, p, numbers as factors, +, -, *, /, **2, sin and cos. A number times a part that is subtracted is its
     negative added, since constants are to be learned: "p**2 - 3*cos(q)" has the constant -3.
     """
-    rule = f"q and p with numbers as factors, +, -, *, **2, sin and cos, in {MOST_CHARACTERS} characters or fewer"
+    rule = f"q and p with numbers as factors, +, -, *, /, **2, sin and cos, in {MOST_CHARACTERS} characters or fewer"
     try:
         if len(text) > MOST_CHARACTERS:
             raise ValueError
@@ -113,6 +115,8 @@ def _formula(node: ast.expr) -> Formula:
             return (
                 Formula("*", (_formula(left), _formula(right))) if factor is None else _scaled(_formula(right), factor)
             )
+        case ast.BinOp(left, ast.Div(), right):
+            return Formula("/", (_formula(left), _formula(right)))
     raise ValueError
 
 
