@@ -1,7 +1,8 @@
 """Networks of published code as networks of this project.
 
 FERNN's are those of akandykeller/FERNN, commit 7def7bc; the dynamics networks those of Rose-STL-Lab/Equivariant-Net,
-commit e6f4c84, models/model_{noequ,um,mag,scale}.py.
+commit e6f4c84, models/model_{noequ,um,mag,scale}.py; the video network that of dylandoblar/noether-networks, commit
+c7a65a2 (:mod:`fernn.models.noether.published`).
 """
 
 import re
@@ -20,9 +21,10 @@ from fernn.layers.steerable import SteerableConvolution, kernel_basis
 from fernn.models.cnn3d import CNN3D
 from fernn.models.dynamics.config import DYNAMICS, DynamicsConfig
 from fernn.models.fernn import RecurrentClassifier
+from fernn.models.noether.published import published_noether
 from fernn.models.predictor import SequencePredictor, build_decoder
 
-__all__ = ["from_reference", "published_dynamics"]
+__all__ = ["from_reference", "published_dynamics", "published_noether"]
 
 Weights = Mapping[str, Tensor]
 Velocities = Sequence[Sequence[int]] | Sequence[float] | None

@@ -141,10 +141,9 @@ class ClipStream(Stream):
         footage, data, published = self.content, self.data, self.data.protocol == "published"
         usable = footage.num_frames - 1 if published else np.minimum(footage.num_frames, footage.num_annotated)
         ranges = np.flatnonzero(usable >= data.span)
-        in_split = np.ones_like(usable, dtype=bool)
         if data.split == "random":
             ranges = random_part(ranges, data.split_seed, split)
-            in_split[:] = len(ranges) > 0
+            in_split = np.full(len(usable), len(ranges) > 0)
         else:
             in_split = np.array([split_of(int(person), data.split) == split for person in footage.persons])
             ranges = ranges[in_split[ranges]]

@@ -15,6 +15,11 @@ What made each file; lines are those of the commit.
     Rose-STL-Lab/Equivariant-Net @e6f4c84
       dynamics_*_scale, levels      models/model_scale.py (12-240), utils.py: blur_input (130-172)
       dynamics_unet_mag             models/model_mag.py (12-105, 145-179)
+    dylandoblar/noether-networks @c7a65a2, video_prediction/, on the CPU and with given draws, normalised in one group
+      noether_video_*               models/forward.py (49-300), svg.py (7-65), lstm.py, embedding.py (11-30), cn.py;
+                                    utils.py: svg_crit (36-52), batch_norm_to_group_norm (480-501)
+      noether_video_float32, 64     models/vgg_64.py with a 16th of its channels, and of the embedding's
+      noether_video_published_size  models/vgg_128.py with the sizes of README.md (23-59), one clip
 
 Losses and gradients are those of the published training step: cross-entropy (train_kth_classification.py 630-632), mean
 squared error without teacher forcing (train_eval_utils.py 20-27).

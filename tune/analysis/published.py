@@ -13,12 +13,13 @@ from tune.core.study import RATE, Settings, Study
 
 FREE = ("data.protocol", RATE, "seed", "precision")
 """Fields that may differ from the paper's beside a published number; the report says so where they do."""
-
 SAID_OTHERWISE = ("seed", RATE, "data.protocol", "model.name", "optim.name", FIELD)
 """Fields of which other sentences tell."""
 OPTIM = ("weight_decay", "decay", "betas", "epsilon", "epsilon_in_root")
 Nearest = Mapping[Experiment, tuple[str, Experiment]]
 """By a study's experiment, the publication's that is nearest, with its preset."""
+Facts = Mapping[Experiment, Settings]
+"""By experiment, what is compared."""
 
 NAMED_DRAWS = (
     "Initial weights and training sequences come from named seeds; the published code has one global state.",
@@ -94,25 +95,27 @@ def setting_deviations(study: Study, search: Search) -> list[str]:
 
     Computed from the configs alone; empty for a study of an exact preset, see :class:`tune.core.search_spec.Preset`.
     """
-    nearest = {ours: _nearest(ours, search) for ours in experiments(study)}
+    published = chain([search.base], *search.published_settings.values())
+    facts = {one: _facts(one) for one in {*experiments(study), *published}}
+    nearest = {ours: _nearest(ours, search, facts) for ours in experiments(study)}
     models = {ours.model.name: ours.model for ours in nearest}
     paper = {ours.model.name for ours, (_, theirs) in nearest.items() if theirs.model.name == ours.model.name}
     absent = [_absent(model) for name, model in models.items() if name not in (*paper, *search.further_models)]
-    return [*absent, *_grid_deviations(study, nearest, search), *_field_deviations(nearest, search)]
+    return [*absent, *_grid_deviations(study, nearest, search), *_field_deviations(nearest, search, facts)]
 
 
-def _nearest(ours: Experiment, search: Search) -> tuple[str, Experiment]:
+def _nearest(ours: Experiment, search: Search, facts: Facts) -> tuple[str, Experiment]:
     """The publication's experiment with the fewest other values, and the preset that has it.
 
     It is of the same model where the publication has that, and starts from weights where ours does.
     """
-    mine, tuned = _facts(ours), bool(named_weights(ours.model))
+    mine, tuned = facts[ours], bool(named_weights(ours.model))
     settings = search.published_settings.items()
     pairs = [(name, one) for name, group in settings if search.presets[name].finetunes == tuned for one in group]
     alike = [pair for pair in pairs if pair[1].model.name == ours.model.name] or pairs or [("paper", search.base)]
 
     def distance(pair: tuple[str, Experiment]) -> tuple[int, bool]:
-        differing = [name for name in _differing(mine, _facts(pair[1])) if _is_known(search, name)]
+        differing = [name for name in _differing(mine, facts[pair[1]]) if _is_known(search, name)]
         return len(differing), pair[1].optim.lr != ours.optim.lr
 
     return min(alike, key=distance)
@@ -134,11 +137,11 @@ def _absent(model: ModelConfig) -> str:
     return f"{model.name} is not in the paper{': its embedding pads circularly, the paper pads with zeros' * circular}."
 
 
-def _field_deviations(nearest: Nearest, search: Search) -> list[str]:
+def _field_deviations(nearest: Nearest, search: Search, facts: Facts) -> list[str]:
     """A sentence for each field and published value; it names the models where it is not of all."""
     found: dict[tuple[str, str], dict[str, list[Any]]] = {}
     for ours, (_, theirs) in nearest.items():
-        mine, published, is_same = _facts(ours), _facts(theirs), ours.model.name == theirs.model.name
+        mine, published, is_same = facts[ours], facts[theirs], ours.model.name == theirs.model.name
         for name in _differing(mine, published):
             if is_same or not name.startswith("model."):
                 values = found.setdefault((name, str(published[name])), {})

@@ -10,10 +10,12 @@ import json
 import os
 import platform
 import shlex
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
@@ -118,15 +120,24 @@ PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color")
 
 
 def _git(root: Path, deadline: float, *arguments: str) -> bytes:
-    """The output of git; raises SubprocessError or OSError where it fails, is missing or takes too long."""
+    """The output of git; raises SubprocessError or OSError where it fails, is missing or takes too long.
+
+    After that time git is ended with all that it started, which may hold its output open.
+    """
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
-    done = subprocess.run(
-        ["git", *arguments], cwd=root, env=environment, timeout=max(0.0, deadline - time.monotonic()),
+    with subprocess.Popen(
+        ["git", *arguments], cwd=root, env=environment, start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    if "--no-index" not in arguments:  # which says by its exit code that files differ
-        done.check_returncode()
-    return done.stdout
+    ) as process:  # fmt: skip
+        try:
+            output, _ = process.communicate(timeout=max(0.0, deadline - time.monotonic()))
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode and "--no-index" not in arguments:  # which says by its exit code that files differ
+        raise subprocess.CalledProcessError(process.returncode, "git")
+    return output
 
 
 def portable(argv: Sequence[str]) -> str:

@@ -1,11 +1,10 @@
-"""Frame predictors: parity with the published code, the law on their hidden states, rollout and recomputation.
+"""Frame predictors: the law on their hidden states, rollout, recomputation and numbers of parameters.
 
-The golden files are outputs of the published classes (``tests/support/golden.py`` has their lines). Parameters are
-counted in Seq2SeqFERNN (moving_mnist_fp/moving_mnist_models.py 47-67, sizes of train.py 27-34) and in
-Seq2SeqRotationRNN (rotating_mnist_fp/rotating_mnist_models.py 113-146) of akandykeller/FERNN @7def7bc.
+Their parity with the published code is measured in ``tests/journeys/test_parity.py``. Parameters are counted in
+Seq2SeqFERNN (moving_mnist_fp/moving_mnist_models.py 47-67, sizes of train.py 27-34) and in Seq2SeqRotationRNN
+(rotating_mnist_fp/rotating_mnist_models.py 113-146) of akandykeller/FERNN @7def7bc.
 """
 
-import ast
 from functools import partial
 
 import pytest
@@ -15,46 +14,8 @@ import torch.nn.functional as F
 from fernn.equivariance import assert_flow_equivariant, equivariance_error
 from fernn.flows import RotationFlow, TranslationFlow
 from fernn.models.predictor import RotatingPredictorConfig, TranslatingPredictorConfig
-from fernn.reference import from_reference, renamed
-from tests.support.golden import golden, part
 
-CASES = [
-    "translating_mnist_grnn", "translating_mnist_fernn_v1", "rotating_mnist_grnn", "rotating_mnist_fernn_v2",
-    "rotating_mnist_fernn_c4_quarter_turns",
-]  # fmt: skip
 SMALL = TranslatingPredictorConfig(velocity_range=(1, 1), hidden_channels=4, decoder_layers=1)
-
-
-@pytest.fixture(params=CASES)
-def case(request):
-    values, facts = golden(request.param)
-    task = request.param[: request.param.index("_mnist") + len("_mnist")]
-    velocities = ast.literal_eval(facts["v_list_vx_vy" if task == "translating_mnist" else "v_list_degrees"])
-    return values, from_reference(part(values, "weights."), task=task, velocities=velocities)
-
-
-def assert_same(actual, expected, tolerance):
-    assert (actual - expected).abs().max() <= tolerance * expected.abs().max()
-
-
-def test_predictions_and_states_equal_the_published_ones(case):
-    values, model = case
-    with torch.no_grad():
-        horizon = values["in.target"].shape[1]
-        assert_same(model.eval()(values["in.frames"], horizon), values["out.eval_prediction"], 1e-5)
-        *_, hidden = model.hidden_states(values["in.frames"], horizon)
-    assert_same(hidden.transpose(0, 1), values["out.eval_last_hidden_b_v_c_h_w"], 1e-5)
-
-
-def test_loss_and_gradients_equal_the_published_ones(case):
-    values, model = case
-    loss = F.mse_loss(model.train()(values["in.frames"], values["in.target"].shape[1]), values["in.target"])
-    loss.backward()
-    assert_same(loss.detach(), values["out.train_loss"], 1e-5)
-    parameters, gradients = dict(model.named_parameters()), [name for name in values if name.startswith("grad.")]
-    assert len(gradients) == len(parameters)
-    for name in gradients:
-        assert_same(parameters[renamed(name.removeprefix("grad."))].grad, values[name], 1e-4)
 
 
 @pytest.mark.parametrize("size", [(0, 0), (1, 1), (2, 2)])

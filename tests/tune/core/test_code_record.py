@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -73,17 +74,29 @@ def test_a_source_tree_has_its_commit_and_what_was_changed(tmp_path, monkeypatch
     assert long["diff"] is None and len(long["diff_sha256"]) == 64
 
 
-def test_git_that_is_slow_or_absent_does_not_hold_up_a_search(tmp_path, monkeypatch):
-    tree = source_tree(tmp_path)
+def has_ended(pid):
+    """Whether a process is gone, or waits for its parent to notice that it is."""
+    for _ in range(50):
+        status = Path(f"/proc/{pid}/stat")
+        if not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("then", ["wait", "exit 0"], ids=["git waits for its child", "git ends before its child"])
+def test_git_that_is_slow_or_absent_does_not_hold_up_a_search(tmp_path, monkeypatch, then):
+    """The child holds git's output open."""
+    tree, child = source_tree(tmp_path), tmp_path / "child"
     slow = tmp_path / "bin/git"
     slow.parent.mkdir()
-    slow.write_text("#!/bin/sh\nsleep 60\n")
+    slow.write_text(f"#!/bin/sh\nsleep 60 & echo $! > {child}\n{then}\n")
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{slow.parent}:/usr/bin:/bin")
-    monkeypatch.setattr(module, "GIT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(module, "GIT_TIMEOUT_S", 1.0)
     begun = time.monotonic()
     assert git_facts(tree) == {"commit": None, "diff_sha256": None, "diff": None}
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 5 and has_ended(int(child.read_text()))
     slow.unlink()
     monkeypatch.setenv("PATH", str(slow.parent))
     assert git_facts(tree)["commit"] is None

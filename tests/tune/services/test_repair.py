@@ -4,10 +4,16 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import mlflow
 import pytest
+from alembic import command
+from mlflow.store.db.utils import _get_alembic_config
+from mlflow.store.tracking.dbmodels.initial_models import Base
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 from tests.support.stored_study import planned_study
-from tune.services.databases import OPTUNA, ViewError
+from tune.services.databases import MLFLOW, OPTUNA, ViewError, check_usable
 from tune.services.repair import copied, rebuild, replace_file, ship_repaired, unused_name
 
 
@@ -70,3 +76,53 @@ def test_a_copy_has_the_content_of_the_log(tmp_path):
         filled(tmp_path / "a.db", 3)
         copied(tmp_path / "a.db", tmp_path / "b.db")
     assert number_in(tmp_path / "b.db") == 3
+
+
+OLDER = "2d6e25af4d3e"
+"""The schema that MLflow had in 2023."""
+
+
+@pytest.fixture
+def older(tmp_path):
+    """A database as an older version of MLflow leaves it, with one experiment."""
+    file = tmp_path / "mlflow.db"
+    engine = create_engine(f"sqlite:///{file}", poolclass=NullPool)
+    Base.metadata.create_all(engine)
+    config = _get_alembic_config(str(engine.url))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, OLDER)
+    with closing(sqlite3.connect(file)) as connection:
+        values = "'kept', 'a', 'active', 1, 1"
+        columns = "name, artifact_location, lifecycle_stage, creation_time, last_update_time"
+        connection.execute(f"INSERT INTO experiments ({columns}) VALUES ({values})")
+        connection.commit()
+    return file
+
+
+def revision_in(file):
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+
+
+def test_a_database_of_an_older_mlflow_is_brought_to_this_version_and_kept(older, tmp_path, capsys):
+    uri, study = f"sqlite:///{older}", planned_study(tmp_path / "s", {"model": ("grnn",), "seed": (0,)})
+    with pytest.raises(ViewError, match=f"has the schema of older versions of MLflow .{OLDER}., .* is installed"):
+        check_usable(MLFLOW, uri)
+    shipped = []
+    ship_repaired(MLFLOW, uri, study, shipped.append)
+    (before,) = tmp_path.glob("mlflow.db.older-*")
+    assert shipped == [uri] and revision_in(before) == OLDER and revision_in(older) == MLFLOW.revisions()[0]
+    assert mlflow.MlflowClient(tracking_uri=uri).get_experiment_by_name("kept").artifact_location == "a"
+    assert capsys.readouterr().err.endswith(f"brought to this version, the file of before is {before}\n")
+
+
+def test_an_older_database_that_cannot_be_upgraded_stays_until_a_new_one_is_filled(older, tmp_path, capsys):
+    with closing(sqlite3.connect(older)) as connection:
+        connection.execute("DROP TABLE experiments")
+        connection.commit()
+    study = planned_study(tmp_path / "s", {"model": ("grnn",), "seed": (0,)})
+    ship_repaired(MLFLOW, f"sqlite:///{older}", study, lambda uri: filled(uri.removeprefix("sqlite:///"), 2))
+    (before,) = tmp_path.glob("mlflow.db.older-*")
+    assert revision_in(before) == OLDER and number_in(older) == 2
+    assert "could not be upgraded" in capsys.readouterr().err
