@@ -87,9 +87,8 @@ class FieldStream(Stream):
     @cached_property
     def moments(self) -> tuple[float, float]:
         """Mean and deviation over both components of all frames of the training period, as published of all frames."""
-        share = 1.0 if self.data.protocol == "published" else self.data.shares[0]
-        tiles = [tile for tile in self.content if not is_held_out(tile.name, self.data)]
-        seen = [tile.frames[: round(len(tile.frames) * share)] for tile in tiles]
+        tiles = [tile.frames for tile in self.content if not is_held_out(tile.name, self.data)]
+        seen = [frames[: cut_at(len(frames), self.data)[1]] for frames in tiles]
         count = sum(frames.size for frames in seen)
         mean = sum(float(frames.sum(dtype=np.float64)) for frames in seen) / count
         square = sum(float(np.square(frames - mean, dtype=np.float64).sum()) for frames in seen) / count
@@ -143,19 +142,13 @@ def windows(
     """
     whole: dict[str, list[Window]] = {split: [] for split in (*SPLITS, "domain")}
     for name, length in lengths.items():
-        held_out = {"domain": _starts(0, length, data)}
-        kept = {"train": _starts(0, length, data)} if data.protocol == "published" else periods(length, data)
-        for split, firsts in (held_out if is_held_out(name, data) else kept).items():
+        held_out = is_held_out(name, data)
+        for split, firsts in ({"domain": _starts(0, length, data)} if held_out else periods(length, data)).items():
             whole[split] += [
                 (name, first) for first in firsts
                 if not any(first < frame < first + data.num_frames for frame in breaks.get(name, ()))
             ]  # fmt: skip
-    if data.protocol == "published":
-        return _as_published(whole, data)
-    return {
-        split: evenly(sorted(group, key=lambda window: window[1]), most)
-        for (split, group), most in zip(whole.items(), data.num_clips, strict=True)
-    }
+    return (_as_published if data.protocol == "published" else _spread)(whole, data)
 
 
 def _as_published(whole: Mapping[str, Sequence[Window]], data: FieldsConfig) -> dict[str, list[Window]]:
@@ -169,6 +162,14 @@ def _as_published(whole: Mapping[str, Sequence[Window]], data: FieldsConfig) -> 
     cuts = pairwise(accumulate(data.num_clips[:3], initial=0))
     parts = {split: inside[first:last] for split, (first, last) in zip(SPLITS, cuts, strict=True)}
     return parts | {"domain": sorted(whole["domain"], key=place)[: data.num_clips[3]]}
+
+
+def _spread(whole: Mapping[str, Sequence[Window]], data: FieldsConfig) -> dict[str, list[Window]]:
+    """At most ``data.num_clips`` windows of each split, by first frame, at even distances."""
+    return {
+        split: evenly(sorted(group, key=lambda window: window[1]), most)
+        for (split, group), most in zip(whole.items(), data.num_clips, strict=True)
+    }
 
 
 def count_windows(
@@ -192,7 +193,9 @@ def periods(length: int, data: FieldsConfig) -> dict[str, range]:
 
 
 def cut_at(length: int, data: FieldsConfig) -> list[int]:
-    """Where so many frames are cut: 0, two places between, the end."""
+    """Where so many frames are cut: 0, two places between, the end; nowhere before it by the published protocol."""
+    if data.protocol == "published":  # whose windows are counted
+        return [0, length, length, length]
     train, validation, _ = data.shares
     return [0, round(length * train), round(length * (train + validation)), length]
 

@@ -108,9 +108,11 @@ def worst(compared):
 def dynamics(values, metadata):
     weights = list(drawn(metadata))
     sizes = {name: int(metadata[name]) for name in ("kernel_size", "input_length")}
+    model = published_dynamics(metadata["network"], weights, **sizes)
     with torch.no_grad():
-        predicted = published_dynamics(metadata["network"], weights, **sizes)(values["in.frames"])
-    compared = {"prediction": (predicted, values["out.eval"], OUTPUTS)}
+        compared = {"prediction": (model(values["in.frames"]), values["out.eval"], OUTPUTS)}
+        if "out.train" in values:
+            compared["prediction in training"] = (model.train()(values["in.frames"]), values["out.train"], OUTPUTS)
     if "levels" in values:
         compared["levels of scale"] = (scale_levels(values["in.frames"]), values["levels"], OUTPUTS)
     return compared

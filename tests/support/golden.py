@@ -15,6 +15,10 @@ What made each file; lines are those of the commit.
     Rose-STL-Lab/Equivariant-Net @e6f4c84
       dynamics_*_scale, levels      models/model_scale.py (12-240), utils.py: blur_input (130-172)
       dynamics_unet_mag             models/model_mag.py (12-105, 145-179)
+      dynamics_resnet, _unet        models/model_noequ.py: ResNet (101-117), Unet (27-64)
+      dynamics_*_um, resnet_mag     models/model_um.py, model_mag.py: ResNet_UM, Unet_UM, ResNet_Mag
+      dynamics_*_rot                models/model_rot.py: ResNet_Rot (66-99), Unet_Rot (157-210), escnn 1.0.11 in
+                                    e2cnn's place; "out.train" is in training mode, with the batch's statistics
 
 Losses and gradients are those of the published training step: cross-entropy (train_kth_classification.py 630-632), mean
 squared error without teacher forcing (train_eval_utils.py 20-27).
@@ -44,8 +48,10 @@ def part(values, prefix):
 
 
 def drawn(metadata):
-    """The weights that a published dynamics network had, of the shapes and seed in the file."""
+    """The weights that a published dynamics network had, of the shapes, factors and seed in the file."""
     for number, parameter in enumerate(metadata["parameters"].split(";")):
-        shape = ast.literal_eval(parameter.partition(":")[2])
+        _, written, *factor = parameter.split(":")
+        shape = ast.literal_eval(written)
         weight = torch.randn(shape, generator=torch.Generator().manual_seed(int(metadata["seed"]) + number))
-        yield weight * (0.1 if len(shape) == 1 else (2 / math.prod(shape[1:])) ** 0.5)
+        by_shape = 0.1 if len(shape) == 1 else (2 / math.prod(shape[1:])) ** 0.5
+        yield weight * (float(factor[0]) if factor else by_shape)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from fernn.models.base import ModelConfig
 from fernn.models.dynamics.networks import MagnitudeParts, Parts, PlainParts, UniformMotionParts
-from fernn.models.dynamics.rotation import RotationParts
+from fernn.models.dynamics.rotation import Resampling, RotationParts
 from fernn.models.dynamics.scaling import ScaleParts
 
 Symmetry = Literal["none", "uniform-motion", "magnitude", "rotation", "scale"]
@@ -69,7 +69,11 @@ class DynamicsConfig(ModelConfig):
     kernel_size: int = 3
     group_order: int = field(default=8, kw_only=True)
     """N of the rotations C_N; without effect on other symmetries."""
+    resampling: Resampling = field(default="published", kw_only=True)
+    """How the U-Net of rotations halves and doubles: by every second pixel and along a diagonal, or by means and
+    transposed convolutions, which keep quarter turns; without effect on other networks."""
 
+    later = ("resampling",)
     architecture: ClassVar[Literal["ResNet", "U-Net"]] = "ResNet"
     least = {"base": 1, "narrowing": 1, "input_length": 1, "output_length": 1}
 
@@ -85,8 +89,9 @@ class DynamicsConfig(ModelConfig):
 
     @property
     def revision(self) -> int:
-        """2 for the networks whose layers became the published ones: scale, and the U-Net of magnitude."""
-        return 2 if self.symmetry == "scale" or (self.architecture, self.symmetry) == ("U-Net", "magnitude") else 1
+        """2 for the networks whose layers became the published ones: scale, and the U-Nets of magnitude and rotation."""
+        became = ("scale", "magnitude", "rotation") if self.architecture == "U-Net" else ("scale",)
+        return 2 if self.symmetry in became else 1
 
     @property
     def base_unit(self) -> int:
@@ -97,8 +102,8 @@ class DynamicsConfig(ModelConfig):
 
     def build(self) -> DynamicsNetwork:
         """The network with initial weights: PyTorch's, with rotation escnn's, with scale the paper's."""
-        rotates = self.symmetry == "rotation"
-        parts = RotationParts(self.kernel_size, self.group_order) if rotates else PARTS[self.symmetry](self.kernel_size)
+        rotating = RotationParts(self.kernel_size, self.group_order, self.resampling)
+        parts = PARTS[self.symmetry](self.kernel_size) if self.symmetry in PARTS else rotating
         build = parts.unet if self.architecture == "U-Net" else parts.resnet
         network = build(self.input_length, self.base // self.narrowing)
         return DynamicsNetwork(network, self.input_length, self.output_length)

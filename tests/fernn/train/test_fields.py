@@ -83,6 +83,16 @@ def test_validation_windows_are_not_shifted():
     torch.testing.assert_close(found.rmse_by_horizon().square().mean().sqrt().item(), found.metrics()["rmse"])
 
 
+def test_validation_runs_over_the_steps_of_the_loss_where_it_is_asked_to():
+    """As eval_epoch does (utils.py 65-90), whose targets have the training's output_length (run_model.py 90)."""
+    task, clips = FieldPrediction(2, "loss"), windows(3)
+    found = FieldScores(task.evaluate(Still(), clips, torch.zeros(3, 0)), [""] * 3)
+    errors = torch.stack([(clips[:, 1] - clips[:, 2 + step]).square().mean() for step in range(2)])
+    assert found.metrics()["rmse"] == pytest.approx(errors.mean().sqrt().item()) and found.errors.shape == (3, 2)
+    tested = task.evaluate(Still(), clips[:2], torch.cat([PARAMETERS, torch.zeros(2, 1)], 1))
+    assert tested["errors"].shape == tested["um_errors"].shape == (2, 3)  # a test has the whole horizon
+
+
 class Currents:
     """Eight training windows and two others of smooth noise."""
 
