@@ -189,8 +189,8 @@ def published_dynamics(name: str, weights: Sequence[Tensor], *, kernel_size: int
     ``weights``: the parameters that the published network uses, in its order and layout (biases of scale layers, batch
     normalisations beside uniform motion and magnitude, and the "upscale" of rotating blocks that keep their width are
     built there and not used). A rotating convolution's are those of escnn's R2Conv: its bias, then its weights, for
-    each pair of an output and an input field the coefficients of escnn's basis. Widths are the published ones. Raises ValueError for an unknown ``name``, and for the first parameter that is missing, too many, or of
-    another shape.
+    each pair of an output and an input field the coefficients of escnn's basis. Widths are the published ones. Raises
+    ValueError for an unknown ``name``, and for the first parameter that is missing, too many, or of another shape.
     """
     if name not in PUBLISHED:
         raise ValueError(f"name must be one of {', '.join(PUBLISHED)}, got {name!r}")

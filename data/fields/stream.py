@@ -1,7 +1,9 @@
 """Windows of velocity fields: which of them a split has, and how they are streamed as clips.
 
 The order of a training epoch comes from the stream ("windows", seed, epoch), the shift of a test window from
-("shift", the window's name): the same for every model, so that all models are tested on the same shifted fields.
+("shift", the window's name): the same for every model, so that all models are tested on the same shifted fields. The
+shift of a training window, which only models with an augmentation read, comes from ("augmentation", seed, epoch, the
+window's name).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,10 +65,11 @@ class FieldStream(Stream):
                 )
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
-        """All training windows in an order of the epoch's own."""
+        """All training windows in an order of the epoch's own, with shifts of the epoch's own."""
         windows = self.windows["train"]
         order = generator("windows", seed, epoch).permutation(len(windows))
-        return self._batches([windows[place] for place in order])
+        chosen = [windows[place] for place in order]
+        return self._batches(chosen, self._shifts(chosen, "augmentation", seed, epoch))
 
     def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
         """The split's windows in a fixed order; the test's with their shifts, those of the domain test last."""
@@ -75,8 +78,7 @@ class FieldStream(Stream):
         if split != "test":
             return self._batches(self.windows[split])
         tested = [*self.windows["test"], *self.windows["domain"]]
-        labels = np.zeros((len(tested), len(LABELS)), np.float32)
-        labels[:, :-1] = [shift_of(window, self.deviation) for window in tested]
+        labels = self._shifts(tested, "shift")
         labels[len(self.windows["test"]) :, -1] = 1
         return self._batches(tested, labels)
 
@@ -99,6 +101,12 @@ class FieldStream(Stream):
         """Of the clips that a model sees, in the training period."""
         return 1.0 if self.data.standardised else self.moments[1]
 
+    def _shifts(self, chosen: Sequence[Window], *stream: str | int) -> NDArray[np.float32]:
+        """Labels (n, 6) with the shifts of windows outside of the domain test."""
+        labels = np.zeros((len(chosen), len(LABELS)), np.float32)
+        labels[:, :-1] = [shift_of(window, self.deviation, *stream) for window in chosen]
+        return labels
+
     def _batches(self, chosen: Sequence[Window], labels: NDArray[np.float32] | None = None) -> Iterator[Batch]:
         places = {tile.name: place for place, tile in enumerate(self.content)}
         columns: dict[str, Any] = {
@@ -120,9 +128,9 @@ class FieldStream(Stream):
         return Batch(clips, torch.from_numpy(labels), [window_name((tile.name, start)) for tile, start in named])
 
 
-def shift_of(window: Window, deviation: float) -> NDArray[np.float64]:
+def shift_of(window: Window, deviation: float, *stream: str | int) -> NDArray[np.float64]:
     """The parameters of a window's shifts, in the order of :data:`fernn.flows.field_symmetries.PARAMETERS`."""
-    u, v, factor, turns, growth = generator("shift", window_name(window)).random(len(PARAMETERS))
+    u, v, factor, turns, growth = generator(*stream, window_name(window)).random(len(PARAMETERS))
     motion = (2 * np.array([u, v]) - 1) * MOST_MOTION * deviation
     return np.array([*motion, factor * MOST_MAGNITUDE, np.floor(4 * turns), 1 + growth * (MOST_SCALE - 1)])
 

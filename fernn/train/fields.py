@@ -84,6 +84,9 @@ class FieldPrediction(Prediction):
     metric, kind = FIELD_ERROR, FieldScores
 
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        augmentation = getattr(model, "augmentation", "")
+        if augmentation and labels.ndim == 2:  # blank clips, of which a cost is estimated, have labels (b,)
+            clips = SHIFTS[augmentation](clips, labels[:, : len(PARAMETERS)].float())
         clips = self._as_far_as_the_loss(model, clips)
         loss = F.mse_loss(self.predicted(model, clips, labels), self.truth(clips))
         return loss * self.inputs(clips)[1], loss.detach() * len(clips)

@@ -4,7 +4,6 @@ escnn is imported when the first layer is built.
 """
 
 from dataclasses import dataclass
-
 from typing import Literal
 
 import torch.nn.functional as F
@@ -12,7 +11,6 @@ from torch import Tensor, nn
 
 from fernn.layers.steerable import CentredUpsampling, DiagonalUpsampling, FieldConvolution, FieldNorm, Fields
 from fernn.models.dynamics.networks import Parts, ResNet, UNet, decoder, encoder
-
 
 Resampling = Literal["published", "equivariant"]
 
