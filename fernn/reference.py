@@ -1,12 +1,12 @@
 """Networks of published code as networks of this project.
 
 FERNN's are those of akandykeller/FERNN, commit 7def7bc; the dynamics networks those of Rose-STL-Lab/Equivariant-Net,
-commit e6f4c84, models/model_{noequ,um,mag,scale}.py; the video network that of dylandoblar/noether-networks, commit
+commit e6f4c84, models/model_{noequ,um,mag,rot,scale}.py; the video network that of dylandoblar/noether-networks, commit
 c7a65a2 (:mod:`fernn.models.noether.published`).
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from fernn.flows import RotationFlow, TranslationFlow
 from fernn.flows.translation import parse_velocities
 from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels
 from fernn.layers.convolution import CircularConvolution
-from fernn.layers.steerable import SteerableConvolution, kernel_basis
+from fernn.layers.steerable import FieldConvolution, SteerableConvolution, kernel_basis
 from fernn.models.cnn3d import CNN3D
 from fernn.models.dynamics.config import DYNAMICS, DynamicsConfig
 from fernn.models.fernn import RecurrentClassifier
@@ -40,8 +40,7 @@ PREFIXES = {
     "cell.conv_u.": "lift.", "cell.conv_h.": "cell.convolution.", "decoder_conv.": "decoder.",
 }  # fmt: skip
 """The beginnings of published names, and of ours; of kernels that layers share, the first layer's."""
-PUBLISHED = {config.name: config for config in DYNAMICS if config.symmetry != "rotation"}
-"""Without the networks of rotations, whose weights escnn orders, and of which our U-Net halves maps otherwise."""
+PUBLISHED = {config.name: config for config in DYNAMICS}
 
 
 def from_reference(state_dict: Weights, *, task: str, velocities: Velocities = None) -> nn.Module:
@@ -189,21 +188,22 @@ READERS: Mapping[str, Callable[[Weights, Any], nn.Module]] = {
 def published_dynamics(name: str, weights: Sequence[Tensor], *, kernel_size: int, input_length: int) -> nn.Module:
     """The network, which maps frames (b, input_length, 2, h, w) to the field (b, 2, h, w) that follows, in eval mode.
 
-    ``weights``: the parameters that the published network uses, in its order and layout (biases of scale layers and
-    batch normalisations beside uniform motion and magnitude are built there and not used). Widths are the published
-    ones. Raises ValueError for an unknown ``name``, and for the first parameter that is missing, too many, or of
-    another shape.
+    ``weights``: the parameters that the published network uses, in its order and layout (biases of scale layers, batch
+    normalisations beside uniform motion and magnitude, and the "upscale" of rotating blocks that keep their width are
+    built there and not used). A rotating convolution's are those of escnn's R2Conv: its bias, then its weights, for
+    each pair of an output and an input field the coefficients of escnn's basis. Widths are the published ones. Raises
+    ValueError for an unknown ``name``, and for the first parameter that is missing, too many, or of another shape.
     """
     if name not in PUBLISHED:
         raise ValueError(f"name must be one of {', '.join(PUBLISHED)}, got {name!r}")
     config = PUBLISHED[name].override({"kernel_size": kernel_size, "input_length": input_length})
     network = config.build().network
-    parameters = list(network.named_parameters())
+    parameters = list(_in_published_order(network))
     if len(weights) != len(parameters):
         raise ValueError(f"weights must be the {len(parameters)} parameters of {name}, got {len(weights)}")
     network.to(weights[0].dtype)
     for (place, parameter), weight in zip(parameters, weights, strict=True):
-        own = _in_our_layout(config, weight, is_head=parameter is parameters[-1][1])
+        own = _in_our_layout(config, weight, parameter, is_head=parameter is parameters[-1][1])
         if own.shape != parameter.shape:
             raise ValueError(
                 f"weights of {name}: {place} must have shape {tuple(parameter.shape)}, got {tuple(own.shape)}"
@@ -212,8 +212,20 @@ def published_dynamics(name: str, weights: Sequence[Tensor], *, kernel_size: int
     return nn.Sequential(nn.Flatten(1, 2), network).eval()
 
 
-def _in_our_layout(config: DynamicsConfig, weight: Tensor, is_head: bool) -> Tensor:
-    """A published weight as ours: tiles of blocks have rows and columns exchanged; a scale head reads one level."""
+def _in_published_order(network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """Our parameters by name; escnn's layers have their bias before their weights."""
+    for place, layer in network.named_modules():
+        own = [(f"{place}.{name}", parameter) for name, parameter in layer.named_parameters(recurse=False)]
+        yield from reversed(own) if isinstance(layer, FieldConvolution) else own
+
+
+def _in_our_layout(config: DynamicsConfig, weight: Tensor, ours: Tensor, is_head: bool) -> Tensor:
+    """A published weight as ours: tiles of blocks have rows and columns exchanged; a scale head reads one level.
+
+    Weights of a rotating convolution are one row there.
+    """
+    if config.symmetry == "rotation":
+        return weight.view_as(ours) if weight.numel() == ours.numel() and weight.dim() == 1 else weight
     if config.symmetry == "scale":
         return weight[:, 0].flatten(1, 2) if is_head and weight.dim() == 6 else weight
     is_tiled = config.symmetry in ("uniform-motion", "magnitude") and weight.dim() == 4

@@ -22,26 +22,26 @@ rotation and scale. All models see the same shifted fields.
 """
 
 import sys
+from dataclasses import replace
 
 from fernn.config import ConvectionConfig
 from fernn.experiment import Experiment
 from fernn.models import MODELS
+from fernn.models.dynamics import DYNAMICS
 from fernn.optim import DecayingAdamConfig
 from tune.analysis.literature import published_table
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Search
-from tune.ocean_search import DEMO_FIELDS, ENDING, FEW, NETWORKS_DEVIATE, SMALL_FIELDS
+from tune.ocean_search import AUGMENTED, DEMO_FIELDS, ENDING, FEW, NETWORKS, NETWORKS_DEVIATE, SMALL_FIELDS
 from tune.ocean_search import SEARCH as OCEAN
 
-PAPER = Preset(space={"model": tuple(MODELS["convection"]), "optim.lr": (1e-3, 5e-3, 1e-4), "seed": (0, 1, 2, 3, 4)})
+PAPER = Preset(space={"model": NETWORKS, "optim.lr": (1e-3, 5e-3, 1e-4), "seed": (0, 1, 2, 3, 4)})
+AUGMENTATION = replace(PAPER, space={**PAPER.space, "model": (*NETWORKS, *AUGMENTED)})
 RATES = {"magnitude": 5e-3, "scale": 1e-4}
 """Of the released commands, of all other symmetries 1e-3."""
 EXACT = PAPER.as_published(
     ENDING,
-    by_model={
-        name: {"optim.lr": RATES.get(getattr(model, "symmetry", ""), 1e-3)}
-        for name, model in MODELS["convection"].items()
-    },
+    by_model={config.name: {"optim.lr": RATES.get(config.symmetry, 1e-3)} for config in DYNAMICS},
 )
 LAYER = {"data.name": "made-convection", "data.rayleigh": 3e6, "data.refinement": 4, "data.interval": 0.5}
 """64 rows of cells, of which four by four are a pixel."""
@@ -52,7 +52,7 @@ DEMO = Preset(FEW, {**DEMO_FIELDS, **LAYER, **FEWEST_FIELDS}, demo=True)
 OPTIM = DecayingAdamConfig(decay=0.95)
 SEARCH = Search(
     base=Experiment(MODELS["convection"]["resnet"], ConvectionConfig(), OPTIM, epochs=100, batch_size=16),
-    presets={"paper": PAPER, "paper-exact": EXACT, "small": SMALL, "demo": DEMO},
+    presets={"paper": PAPER, "paper-exact": EXACT, "augmentation": AUGMENTATION, "small": SMALL, "demo": DEMO},
     description=__doc__ or "",
     deviations={
         "default": (
@@ -67,6 +67,7 @@ SEARCH = Search(
     ),
     further_data=("made-convection",),
     own=("seed",),
+    further_models=AUGMENTED,
 )
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Windows of velocity fields: which of them a split has, and how they are streamed as clips.
 
 The order of a training epoch comes from the stream ("windows", seed, epoch), the shift of a test window from
-("shift", the window's name): the same for every model, so that all models are tested on the same shifted fields.
+("shift", the window's name): the same for every model, so that all models are tested on the same shifted fields. The
+shift of a training window, which only models with an augmentation read, comes from ("augmentation", seed, epoch, the
+window's name).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,10 +65,11 @@ class FieldStream(Stream):
                 )
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
-        """All training windows in an order of the epoch's own."""
+        """All training windows in an order of the epoch's own, with shifts of the epoch's own."""
         windows = self.windows["train"]
         order = generator("windows", seed, epoch).permutation(len(windows))
-        return self._batches([windows[place] for place in order])
+        chosen = [windows[place] for place in order]
+        return self._batches(chosen, self._shifts(chosen, "augmentation", seed, epoch))
 
     def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
         """The split's windows in a fixed order; the test's with their shifts, those of the domain test last."""
@@ -75,8 +78,7 @@ class FieldStream(Stream):
         if split != "test":
             return self._batches(self.windows[split])
         tested = [*self.windows["test"], *self.windows["domain"]]
-        labels = np.zeros((len(tested), len(LABELS)), np.float32)
-        labels[:, :-1] = [shift_of(window, self.deviation) for window in tested]
+        labels = self._shifts(tested, "shift")
         labels[len(self.windows["test"]) :, -1] = 1
         return self._batches(tested, labels)
 
@@ -87,9 +89,8 @@ class FieldStream(Stream):
     @cached_property
     def moments(self) -> tuple[float, float]:
         """Mean and deviation over both components of all frames of the training period, as published of all frames."""
-        share = 1.0 if self.data.protocol == "published" else self.data.shares[0]
-        tiles = [tile for tile in self.content if not is_held_out(tile.name, self.data)]
-        seen = [tile.frames[: round(len(tile.frames) * share)] for tile in tiles]
+        tiles = [tile.frames for tile in self.content if not is_held_out(tile.name, self.data)]
+        seen = [frames[: cut_at(len(frames), self.data)[1]] for frames in tiles]
         count = sum(frames.size for frames in seen)
         mean = sum(float(frames.sum(dtype=np.float64)) for frames in seen) / count
         square = sum(float(np.square(frames - mean, dtype=np.float64).sum()) for frames in seen) / count
@@ -99,6 +100,12 @@ class FieldStream(Stream):
     def deviation(self) -> float:
         """Of the clips that a model sees, in the training period."""
         return 1.0 if self.data.standardised else self.moments[1]
+
+    def _shifts(self, chosen: Sequence[Window], *stream: str | int) -> NDArray[np.float32]:
+        """Labels (n, 6) with the shifts of windows outside of the domain test."""
+        labels = np.zeros((len(chosen), len(LABELS)), np.float32)
+        labels[:, :-1] = [shift_of(window, self.deviation, *stream) for window in chosen]
+        return labels
 
     def _batches(self, chosen: Sequence[Window], labels: NDArray[np.float32] | None = None) -> Iterator[Batch]:
         places = {tile.name: place for place, tile in enumerate(self.content)}
@@ -121,9 +128,9 @@ class FieldStream(Stream):
         return Batch(clips, torch.from_numpy(labels), [window_name((tile.name, start)) for tile, start in named])
 
 
-def shift_of(window: Window, deviation: float) -> NDArray[np.float64]:
+def shift_of(window: Window, deviation: float, *stream: str | int) -> NDArray[np.float64]:
     """The parameters of a window's shifts, in the order of :data:`fernn.flows.field_symmetries.PARAMETERS`."""
-    u, v, factor, turns, growth = generator("shift", window_name(window)).random(len(PARAMETERS))
+    u, v, factor, turns, growth = generator(*stream, window_name(window)).random(len(PARAMETERS))
     motion = (2 * np.array([u, v]) - 1) * MOST_MOTION * deviation
     return np.array([*motion, factor * MOST_MAGNITUDE, np.floor(4 * turns), 1 + growth * (MOST_SCALE - 1)])
 
@@ -143,19 +150,13 @@ def windows(
     """
     whole: dict[str, list[Window]] = {split: [] for split in (*SPLITS, "domain")}
     for name, length in lengths.items():
-        held_out = {"domain": _starts(0, length, data)}
-        kept = {"train": _starts(0, length, data)} if data.protocol == "published" else periods(length, data)
-        for split, firsts in (held_out if is_held_out(name, data) else kept).items():
+        held_out = is_held_out(name, data)
+        for split, firsts in ({"domain": _starts(0, length, data)} if held_out else periods(length, data)).items():
             whole[split] += [
                 (name, first) for first in firsts
                 if not any(first < frame < first + data.num_frames for frame in breaks.get(name, ()))
             ]  # fmt: skip
-    if data.protocol == "published":
-        return _as_published(whole, data)
-    return {
-        split: evenly(sorted(group, key=lambda window: window[1]), most)
-        for (split, group), most in zip(whole.items(), data.num_clips, strict=True)
-    }
+    return (_as_published if data.protocol == "published" else _spread)(whole, data)
 
 
 def _as_published(whole: Mapping[str, Sequence[Window]], data: FieldsConfig) -> dict[str, list[Window]]:
@@ -169,6 +170,14 @@ def _as_published(whole: Mapping[str, Sequence[Window]], data: FieldsConfig) -> 
     cuts = pairwise(accumulate(data.num_clips[:3], initial=0))
     parts = {split: inside[first:last] for split, (first, last) in zip(SPLITS, cuts, strict=True)}
     return parts | {"domain": sorted(whole["domain"], key=place)[: data.num_clips[3]]}
+
+
+def _spread(whole: Mapping[str, Sequence[Window]], data: FieldsConfig) -> dict[str, list[Window]]:
+    """At most ``data.num_clips`` windows of each split, by first frame, at even distances."""
+    return {
+        split: evenly(sorted(group, key=lambda window: window[1]), most)
+        for (split, group), most in zip(whole.items(), data.num_clips, strict=True)
+    }
 
 
 def count_windows(
@@ -192,7 +201,9 @@ def periods(length: int, data: FieldsConfig) -> dict[str, range]:
 
 
 def cut_at(length: int, data: FieldsConfig) -> list[int]:
-    """Where so many frames are cut: 0, two places between, the end."""
+    """Where so many frames are cut: 0, two places between, the end; nowhere before it by the published protocol."""
+    if data.protocol == "published":  # whose windows are counted
+        return [0, length, length, length]
     train, validation, _ = data.shares
     return [0, round(length * train), round(length * (train + validation)), length]
 

@@ -4,7 +4,7 @@ Source: Wang, Walters and Yu, "Incorporating Symmetry into Deep Dynamics Models"
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from fernn.config.data import PredictionConfig
 
@@ -34,7 +34,11 @@ class FieldsConfig(PredictionConfig):
     and the first ones by the published protocol."""
     domain: tuple[str, ...] = ()
     """Patterns of the tiles "region/row/column" of the domain test, with * for anything."""
+    validation_steps: Literal["horizon", "loss"] = "horizon"
+    """Frames that validation predicts: all that follow, or as many as the loss of training (``model.output_length``),
+    as the released script does."""
 
+    later = ("validation_steps",)
     task = "fields"
     channels = 2
     standardised: ClassVar[bool] = False

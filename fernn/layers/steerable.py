@@ -1,8 +1,9 @@
 """Convolutions that commute with rotations by multiples of 360 / N degrees, on escnn's steerable bases.
 
-There are three kinds of fields. A picture has one channel, which a turn only moves. A vector field turns as a whole,
-w -> R w(R^-1 x); its channels are pairs (u, v), the irrep 1 of C_N. A regular field has N channels, one for each
-orientation: channel ``field * N + orientation``; a turn by 360 / N degrees moves them on by one.
+There are four kinds of fields. A picture has one channel, which a turn only moves. A vector field turns as a whole,
+w -> R w(R^-1 x); its channels are pairs (u, v), the irrep 1 of C_N. A state is a vector and a picture side by side,
+(u, v, T). A regular field has N channels, one for each orientation: channel ``field * N + orientation``; a turn by
+360 / N degrees moves them on by one.
 
 escnn is imported when the first layer is built. What it computes is kept as a linear map from weights to kernel, so
 that a kernel is expanded once and used at every time step, in training as in evaluation.
@@ -18,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Kind = Literal["picture", "vector", "regular"]
+Kind = Literal["picture", "vector", "state", "regular"]
 Fields = tuple[Kind, int]
 """Of what kind fields are, and how many."""
 
@@ -50,18 +51,20 @@ class SteerableConvolution(nn.Module):
 
 
 class FieldConvolution(nn.Module):
-    """A zero-padded convolution from vector or regular fields to vector or regular fields of C_N.
+    """A zero-padded convolution between vector fields, states or regular fields of C_N.
 
-    Regular fields have a bias, one number a field. Vector fields have none: no constant vector keeps its value in a
-    turn.
+    Regular fields have a bias, one number a field. Others have none: no constant vector keeps its value in a turn.
     """
 
     basis: Tensor
 
-    def __init__(self, source: Fields, target: Fields, group_order: int, kernel_size: int = 3) -> None:
+    def __init__(
+        self, source: Fields, target: Fields, group_order: int, kernel_size: int = 3, *, stride: int = 1
+    ) -> None:
+        """Above 1, ``stride`` keeps every so many rows and columns, which turns do not."""
         super().__init__()
         (in_kind, in_fields), (out_kind, self.out_fields) = source, target
-        self.kernel_size = kernel_size
+        self.kernel_size, self.stride = kernel_size, stride
         basis = kernel_basis(in_kind, out_kind, group_order, kernel_size)
         self.register_buffer("basis", basis, persistent=False)
         drawn = torch.randn(self.out_fields, in_fields, len(basis))
@@ -74,8 +77,8 @@ class FieldConvolution(nn.Module):
         return expanded(self.weights, self.basis)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Maps (b, out, h, w) of maps (b, in, h, w)."""
-        return F.conv2d(maps, self.kernel(), self.shift(), padding=self.kernel_size // 2)
+        """Maps (b, out, h', w') of maps (b, in, h, w)."""
+        return F.conv2d(maps, self.kernel(), self.shift(), self.stride, padding=self.kernel_size // 2)
 
     def shift(self) -> Tensor | None:
         """The bias of every channel: escnn's, a field's number over the root of N."""
@@ -85,15 +88,30 @@ class FieldConvolution(nn.Module):
         return (self.bias / order**0.5).repeat_interleave(order)
 
 
-class FieldUpsampling(FieldConvolution):
-    """Twice the height and width: zeros between the pixels, then a 4 x 4 convolution.
+class DiagonalUpsampling(FieldConvolution):
+    """Twice the height and width: each pixel twice, along a diagonal, then a 4 x 4 convolution, as published.
 
-    A 4 x 4 kernel sits on the corner between pixels, so that quarter turns of an even picture are kept exactly. (The
-    published layer repeats pixels along one diagonal and pads at one side alone, which breaks them.)
+    Of a pixel's 2 x 2 places the first and the last have its value, the other two are 0. A kernel's first row and
+    column are on the pixel, so that zeros are added behind alone. Neither is kept by quarter turns.
     """
 
     def __init__(self, source: Fields, target: Fields, group_order: int) -> None:
         super().__init__(source, target, group_order, kernel_size=4)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps (b, out, 2h, 2w) of maps (b, in, h, w)."""
+        *others, height, width = maps.shape
+        spread = maps.new_zeros(*others, 2 * height + 3, 2 * width + 3)
+        for first in (0, 1):
+            spread[..., first : 2 * height : 2, first : 2 * width : 2] = maps
+        return F.conv2d(spread, self.kernel(), self.shift())
+
+
+class CentredUpsampling(DiagonalUpsampling):
+    """Twice the height and width: zeros between the pixels, then a 4 x 4 convolution.
+
+    A 4 x 4 kernel sits on the corner between pixels, so that quarter turns of an even picture are kept exactly.
+    """
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps (b, out, 2h, 2w) of maps (b, in, h, w)."""
@@ -155,11 +173,13 @@ def r2_convolution(source: Fields, target: Fields, group_order: int, kernel_size
         warnings.simplefilter("ignore")  # a missing Fortran library that only SO(3) would use
         from escnn import gspaces
         from escnn import nn as steerable
+        from escnn.group import directsum
 
         space = gspaces.rot2dOnR2(group_order)
         kinds = {
             "picture": lambda: space.trivial_repr,
             "vector": lambda: space.irrep(1),  # not every group has it
+            "state": lambda: directsum([space.irrep(1), space.trivial_repr]),
             "regular": lambda: space.regular_repr,
         }
         types = [steerable.FieldType(space, [kinds[kind]()] * number) for kind, number in (source, target)]

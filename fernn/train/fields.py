@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -73,23 +74,36 @@ class FieldPrediction(Prediction):
 
     The loss is the sum over the model's ``output_length`` steps (over all, for a model without one) of the mean
     squared error. Labels (b, 6) of test windows hold the parameters of their shifts, and whether they are of the
-    domain test; other windows have labels (b, 0). Source: Wang, Walters and Yu, ICLR 2021, section 5 and the published
-    code.
+    domain test; windows of validation have labels (b, 0). Source: Wang, Walters and Yu, ICLR 2021, section 5 and the
+    published code.
     """
+
+    validation_steps: Literal["horizon", "loss"] = "horizon"
+    """See :class:`fernn.config.FieldsConfig`."""
 
     metric, kind = FIELD_ERROR, FieldScores
 
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        frames, horizon = self.inputs(clips)
+        augmentation = getattr(model, "augmentation", "")
+        if augmentation and labels.ndim == 2:  # blank clips, of which a cost is estimated, have labels (b,)
+            clips = SHIFTS[augmentation](clips, labels[:, : len(PARAMETERS)].float())
+        clips = self._as_far_as_the_loss(model, clips)
+        loss = F.mse_loss(self.predicted(model, clips, labels), self.truth(clips))
+        return loss * self.inputs(clips)[1], loss.detach() * len(clips)
+
+    def _as_far_as_the_loss(self, model: nn.Module, clips: Tensor) -> Tensor:
+        """The clips up to the last frame that the loss reads."""
+        _, horizon = self.inputs(clips)
         steps = getattr(model, "output_length", horizon)
         if steps > horizon:
             raise ValueError(f"model.output_length must be at most the {horizon} frames to predict, got {steps}")
-        loss = F.mse_loss(model(frames, steps).float(), self.truth(clips)[:, :steps])
-        return loss * steps, loss.detach() * len(clips)
+        return clips[:, : self.input_frames + steps]
 
     def evaluate(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
         """The scores of the windows and of their shifts; those of shifts are not numbers where labels are (b, 0)."""
         is_shifted = labels.ndim == 2 and labels.shape[1] > 0
+        if self.validation_steps == "loss" and not is_shifted:
+            clips = self._as_far_as_the_loss(model, clips)
         columns = dict(super().evaluate(model, clips, labels))
         columns[DOMAIN] = labels[:, -1].float() if is_shifted else torch.zeros(len(clips), device=clips.device)
         for name, shift in SHIFTS.items():

@@ -25,7 +25,7 @@ TASKS: dict[str, Callable[[Any], Task]] = {
     "classification": lambda data: Classification(),
     "prediction": lambda data: Prediction(data.input_frames),
     "video": lambda data: VideoPrediction(data.input_frames, data.l1_weight, data.l2_weight),
-    "fields": lambda data: FieldPrediction(data.input_frames),
+    "fields": lambda data: FieldPrediction(data.input_frames, data.validation_steps),
     "stochastic": lambda data: StochasticPrediction(data.input_frames),
     "states": lambda data: StatePrediction(data.input_frames),
 }

@@ -111,5 +111,7 @@ def test_weights_of_dynamics_that_do_not_fit_are_refused():
         dynamics_network(metadata, weights[:-1])
     with pytest.raises(ValueError, match=r"must have shape \(64, 6, 3, 3\), got \(64,\)"):
         dynamics_network(metadata, [weights[1], weights[0], *weights[2:]])
-    with pytest.raises(ValueError, match="name must be one of resnet, .*, got 'unet-rot'"):
-        dynamics_network(metadata | {"network": "unet-rot"}, weights)
+    with pytest.raises(ValueError, match="name must be one of resnet, .*, got 'unet-turn'"):
+        dynamics_network(metadata | {"network": "unet-turn"}, weights)
+    with pytest.raises(ValueError, match=r"weights of unet-rot: .*bias must have shape \(32,\), got \(64, 6, 3, 3\)"):
+        dynamics_network(metadata | {"network": "unet-rot"}, [*weights, *weights[:12]])

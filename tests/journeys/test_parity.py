@@ -11,7 +11,7 @@ import torch
 
 from tests.support import parity
 
-SLOW = ("noether_video_float32", "noether_video_published_size")
+SLOW = ("noether_video_float32", "noether_video_published_size", "dynamics_resnet_rot")
 FILES = [pytest.param(name, marks=pytest.mark.soak if name in SLOW else ()) for name in parity.names()]
 
 

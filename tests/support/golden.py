@@ -15,6 +15,10 @@ What made each file; lines are those of the commit.
     Rose-STL-Lab/Equivariant-Net @e6f4c84
       dynamics_*_scale, levels      models/model_scale.py (12-240), utils.py: blur_input (130-172)
       dynamics_unet_mag             models/model_mag.py (12-105, 145-179)
+      dynamics_resnet, _unet        models/model_noequ.py: ResNet (101-117), Unet (27-64)
+      dynamics_*_um, resnet_mag     models/model_um.py, model_mag.py: ResNet_UM, Unet_UM, ResNet_Mag
+      dynamics_*_rot                models/model_rot.py: ResNet_Rot (66-99), Unet_Rot (157-210), escnn 1.0.11 in
+                                    e2cnn's place; "out.train" is in training mode, with the batch's statistics
     dylandoblar/noether-networks @c7a65a2, video_prediction/, on the CPU and with given draws, normalised in one group
       noether_video_*               models/forward.py (49-300), svg.py (7-65), lstm.py, embedding.py (11-30), cn.py;
                                     utils.py: svg_crit (36-52), batch_norm_to_group_norm (480-501)
@@ -49,8 +53,10 @@ def part(values, prefix):
 
 
 def drawn(metadata):
-    """The weights that a published dynamics network had, of the shapes and seed in the file."""
+    """The weights that a published dynamics network had, of the shapes, factors and seed in the file."""
     for number, parameter in enumerate(metadata["parameters"].split(";")):
-        shape = ast.literal_eval(parameter.partition(":")[2])
+        _, written, *factor = parameter.split(":")
+        shape = ast.literal_eval(written)
         weight = torch.randn(shape, generator=torch.Generator().manual_seed(int(metadata["seed"]) + number))
-        yield weight * (0.1 if len(shape) == 1 else (2 / math.prod(shape[1:])) ** 0.5)
+        by_shape = 0.1 if len(shape) == 1 else (2 / math.prod(shape[1:])) ** 0.5
+        yield weight * (float(factor[0]) if factor else by_shape)

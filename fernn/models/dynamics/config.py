@@ -1,6 +1,6 @@
 """Dynamics networks by the fields that decide them, and how they are rolled out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from fernn.models.base import ModelConfig
 from fernn.models.dynamics.networks import MagnitudeParts, Parts, PlainParts, UniformMotionParts
-from fernn.models.dynamics.rotation import RotationParts
+from fernn.models.dynamics.rotation import Resampling, RotationParts
 from fernn.models.dynamics.scaling import ScaleParts
 
 Symmetry = Literal["none", "uniform-motion", "magnitude", "rotation", "scale"]
@@ -25,12 +25,15 @@ PARTS: dict[Symmetry, Callable[[int], Parts]] = {
 class DynamicsNetwork(nn.Module):
     """A network that predicts one velocity field, rolled out: its predictions are its next inputs.
 
-    ``output_length`` is the number of steps in the loss of training, with gradients through all of them.
+    ``output_length`` is the number of steps in the loss of training, with gradients through all of them;
+    ``augmentation`` the short name of the shift of training windows, empty for none
+    (:data:`fernn.flows.field_symmetries.SHIFTS`).
     """
 
-    def __init__(self, network: nn.Module, input_length: int, output_length: int) -> None:
+    def __init__(self, network: nn.Module, input_length: int, output_length: int, augmentation: str = "") -> None:
         super().__init__()
-        self.network, self.input_length, self.output_length = network, input_length, output_length
+        self.network, self.augmentation = network, augmentation
+        self.input_length, self.output_length = input_length, output_length
 
     def forward(self, frames: Tensor, horizon: int) -> Tensor:
         """The ``horizon`` fields (b, horizon, 2, h, w) that follow ``frames`` (b, t, 2, h, w), t at least L."""
@@ -69,7 +72,14 @@ class DynamicsConfig(ModelConfig):
     kernel_size: int = 3
     group_order: int = field(default=8, kw_only=True)
     """N of the rotations C_N; without effect on other symmetries."""
+    resampling: Resampling = field(default="published", kw_only=True)
+    """How the U-Net of rotations halves and doubles: by every second pixel and along a diagonal, or by means and
+    transposed convolutions, which keep quarter turns; without effect on other networks."""
 
+    augmentation: Symmetry = field(default="none", kw_only=True)
+    """The symmetry by which every training window is transformed at random, inputs and targets alike."""
+
+    later = ("resampling", "augmentation")
     architecture: ClassVar[Literal["ResNet", "U-Net"]] = "ResNet"
     least = {"base": 1, "narrowing": 1, "input_length": 1, "output_length": 1}
 
@@ -85,8 +95,9 @@ class DynamicsConfig(ModelConfig):
 
     @property
     def revision(self) -> int:
-        """2 for the networks whose layers became the published ones: scale, and the U-Net of magnitude."""
-        return 2 if self.symmetry == "scale" or (self.architecture, self.symmetry) == ("U-Net", "magnitude") else 1
+        """2 for networks whose layers became the published ones: scale, and the U-Nets of magnitude and rotation."""
+        became = ("scale", "magnitude", "rotation") if self.architecture == "U-Net" else ("scale",)
+        return 2 if self.symmetry in became else 1
 
     @property
     def base_unit(self) -> int:
@@ -97,11 +108,11 @@ class DynamicsConfig(ModelConfig):
 
     def build(self) -> DynamicsNetwork:
         """The network with initial weights: PyTorch's, with rotation escnn's, with scale the paper's."""
-        rotates = self.symmetry == "rotation"
-        parts = RotationParts(self.kernel_size, self.group_order) if rotates else PARTS[self.symmetry](self.kernel_size)
+        rotating = RotationParts(self.kernel_size, self.group_order, self.resampling)
+        parts = PARTS[self.symmetry](self.kernel_size) if self.symmetry in PARTS else rotating
         build = parts.unet if self.architecture == "U-Net" else parts.resnet
         network = build(self.input_length, self.base // self.narrowing)
-        return DynamicsNetwork(network, self.input_length, self.output_length)
+        return DynamicsNetwork(network, self.input_length, self.output_length, SHORT[self.augmentation].lstrip("-"))
 
 
 @dataclass(frozen=True)
@@ -133,10 +144,23 @@ LENGTHS: dict[str, tuple[int, int]] = {
 """Frames read, and steps of the training loss, that the authors tuned for ocean currents."""
 
 
-OCEAN = tuple(
+def with_augmented(configs: Iterable[DynamicsConfig]) -> tuple[DynamicsConfig, ...]:
+    """The models, then those without a symmetry once for each: trained on windows that it transforms at random."""
+    models = tuple(configs)
+    augmented = (
+        replace(config, name=f"{config.name}-augmented{short}", augmentation=symmetry)
+        for config in models if config.symmetry == "none"
+        for symmetry, short in SHORT.items() if short
+    )  # fmt: skip
+    return *models, *augmented
+
+
+OCEAN = with_augmented(
     replace(config, input_length=read, output_length=rolled, kernel_size=5 if config.symmetry == "scale" else 3)
     for config in DYNAMICS
     for read, rolled in [LENGTHS[config.name]]
 )
-CONVECTION = tuple(replace(config, output_length=4 if config.architecture == "U-Net" else 3) for config in DYNAMICS)
+CONVECTION = with_augmented(
+    replace(config, output_length=4 if config.architecture == "U-Net" else 3) for config in DYNAMICS
+)
 """With the steps of the training loss that the released commands give for convection."""

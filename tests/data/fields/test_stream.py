@@ -61,8 +61,22 @@ def test_the_order_follows_seed_and_epoch_and_the_shifts_the_window_alone(two_cp
     assert {batch.labels.shape[1] for batch in stream.evaluation("validation")} == {0}
 
 
+def test_shifts_of_training_windows_follow_seed_epoch_and_window_not_the_order(two_cpus):
+    def drawn(batch_size, seed, epoch):
+        batches = list(corpus().stream(DATA, batch_size).training(seed, epoch))
+        names = [name for batch in batches for name in batch.ids]
+        return dict(zip(names, torch.cat([batch.labels for batch in batches]).tolist(), strict=True))
+
+    first = drawn(4, 0, 1)
+    assert first == drawn(7, 0, 1) and len({tuple(labels) for labels in first.values()}) == len(first)
+    for other in (drawn(4, 0, 2), drawn(4, 1, 1)):
+        assert not any(first[name] == labels for name, labels in other.items())
+    tested = [batch for batch in corpus().stream(DATA, 4).evaluation("test")]
+    assert not any(row in first.values() for batch in tested for row in batch.labels.tolist())
+
+
 def test_shifts_lie_where_they_are_said_to():
-    drawn = np.array([shift_of(("a", start), 0.5) for start in range(400)])
+    drawn = np.array([shift_of(("a", start), 0.5, "shift") for start in range(400)])
     assert (np.abs(drawn[:, :2]) <= 1).all() and np.abs(drawn[:, :2].mean()) < 0.1
     assert (drawn[:, 2] >= 0).all() and (drawn[:, 2] <= 2).all()
     assert set(drawn[:, 3]) == {0, 1, 2, 3} and drawn[:, 4].min() >= 1 and drawn[:, 4].max() <= 5

@@ -7,7 +7,7 @@ models/model_rot.py (29-45), by e2cnn, which escnn continues.
 import pytest
 import torch
 
-from fernn.layers.steerable import FieldConvolution, FieldNorm, FieldUpsampling
+from fernn.layers.steerable import CentredUpsampling, DiagonalUpsampling, FieldConvolution, FieldNorm
 from tests.fernn.reference.dynamics import turned
 
 
@@ -45,6 +45,17 @@ def test_initial_field_weights_spread_as_escnns_do():
 
 
 def test_a_transposed_convolution_that_sits_on_corners_keeps_quarter_turns():
-    layer, fields = FieldUpsampling(("vector", 1), ("vector", 1), 8), torch.randn(1, 2, 5, 5)
+    layer, fields = CentredUpsampling(("vector", 1), ("vector", 1), 8), torch.randn(1, 2, 5, 5)
     assert layer(fields).shape == (1, 2, 10, 10)
     torch.testing.assert_close(layer(turned(fields, 90)), turned(layer(fields), 90), rtol=1e-5, atol=1e-5)
+
+
+def test_published_upsampling_repeats_pixels_along_a_diagonal_and_pads_behind():
+    """rot_deconv2d.pad (model_rot.py 145-150) leaves three rows and columns of zeros at the end."""
+    layer = DiagonalUpsampling(("vector", 1), ("vector", 1), 8)
+    pixel = torch.zeros(1, 2, 3, 3)
+    pixel[0, 0, 1, 1] = 1
+    kernel, expected = layer.kernel()[:, 0], torch.zeros(2, 9, 9)
+    for y, x in ((2, 2), (3, 3)):  # the pixel's first place, and its last
+        expected[:, y : y + 4, x : x + 4] += kernel.flip(-2, -1)
+    torch.testing.assert_close(layer(pixel)[0], expected[:, 3:, 3:])

@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import map_coordinates
 from torch import nn
 
 from fernn.batch import Batch
@@ -81,6 +82,58 @@ def test_validation_windows_are_not_shifted():
     found = scores(Still(), windows(3), torch.zeros(3, 0))
     assert set(found.metrics()) == {"rmse", "ese"} and len(found.rmse_by_horizon()) == 3
     torch.testing.assert_close(found.rmse_by_horizon().square().mean().sqrt().item(), found.metrics()["rmse"])
+
+
+def test_validation_runs_over_the_steps_of_the_loss_where_it_is_asked_to():
+    """As eval_epoch does (utils.py 65-90), whose targets have the training's output_length (run_model.py 90)."""
+    task, clips = FieldPrediction(2, "loss"), windows(3)
+    found = FieldScores(task.evaluate(Still(), clips, torch.zeros(3, 0)), [""] * 3)
+    errors = torch.stack([(clips[:, 1] - clips[:, 2 + step]).square().mean() for step in range(2)])
+    assert found.metrics()["rmse"] == pytest.approx(errors.mean().sqrt().item()) and found.errors.shape == (3, 2)
+    tested = task.evaluate(Still(), clips[:2], torch.cat([PARAMETERS, torch.zeros(2, 1)], 1))
+    assert tested["errors"].shape == tested["um_errors"].shape == (2, 3)  # a test has the whole horizon
+
+
+class Sideways(Still):
+    """Predicts that everything moves a pixel to the right and slows down, u less than v: no turn commutes with it."""
+
+    def forward(self, frames, horizon):
+        return super().forward(frames, horizon).roll(1, -1) * torch.tensor([0.5, 0.25])[:, None, None]
+
+
+def transformed(clip, kind, parameters):
+    """One window (t, 2, h, w) by the definition of its symmetry, with SciPy in double precision."""
+    u, v, factor, turns, growth = parameters
+    if kind == "scale":
+        frames, height, width = (np.arange(n) for n in (len(clip), *clip.shape[-2:]))
+        middle = (clip.shape[-1] - 1) / 2
+        places = np.meshgrid(frames / growth**2, *((side - middle) / growth + middle for side in (height, width)))
+        places = [np.swapaxes(place, 0, 1) for place in places]
+        grown = [map_coordinates(clip[:, side], places, order=1) for side in (0, 1)]
+        return np.stack(grown, 1) / growth
+    if kind == "rot":
+        angle = np.pi / 2 * turns
+        rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        return np.einsum("ij,tjyx->tiyx", rotation, np.rot90(clip, int(turns), (-2, -1)))
+    return clip + np.array([u, v])[:, None, None] if kind == "um" else clip * factor
+
+
+@pytest.mark.parametrize("kind", ["um", "mag", "rot", "scale"])
+def test_the_loss_of_an_augmented_model_is_that_of_windows_transformed_by_hand(kind):
+    """Inputs and targets alike, and the loss alone: what is evaluated stays as it is."""
+    clips, labels = windows(), torch.cat([PARAMETERS, torch.zeros(2, 1)], dim=1)
+    pairs = zip(clips, PARAMETERS, strict=True)
+    by_hand = [transformed(clip.double().numpy(), kind, row.tolist()) for clip, row in pairs]
+    task, model = FieldPrediction(2), Sideways()
+    plain, expected = task.loss(model, clips, labels), task.loss(model, torch.tensor(np.stack(by_hand)), labels)
+    tested = task.evaluate(model, clips, labels)
+    model.augmentation = kind
+    found = task.loss(model, clips, labels)
+    assert found[0].item() == pytest.approx(expected[0].item(), rel=1e-5) != pytest.approx(plain[0].item(), rel=1e-3)
+    assert found[1].item() == pytest.approx(expected[1].item(), rel=1e-5)
+    assert all(torch.equal(one, tested[name]) for name, one in task.evaluate(model, clips, labels).items())
+    validated = task.evaluate(model, clips, torch.zeros(2, 0))
+    assert torch.equal(validated["errors"], tested["errors"])
 
 
 class Currents:

@@ -44,7 +44,7 @@ KINDS = (
     Kind("rotating_mnist_fernn_v2", fernn.predictor, FERNN, ("rotating-mnist/fernn-v2",)),
     Kind("rotating_mnist_fernn_v4", fernn.predictor, FERNN, ("rotating-mnist/fernn-v4",)),
     Kind("rotating_mnist_fernn_c4_*", fernn.predictor, FERNN, ()),
-    Kind("dynamics_*net_*", dynamics.field, EQUIVARIANT_NET, ("ocean/{network}",)),
+    Kind("dynamics_*net*", dynamics.field, EQUIVARIANT_NET, ("ocean/{network}",)),
     Kind("noether_video_*", noether.video, NOETHER, ("physics101/noether", "physics101/svg")),
 )
 NO_NETWORK = {

@@ -16,6 +16,8 @@ def field(values, metadata):
     network = published_dynamics(metadata["network"], list(drawn(metadata)), **sizes)
     with torch.no_grad():
         compared = {"prediction": (network(values["in.frames"]), values["out.eval"], OUTPUTS)}
+        if "out.train" in values:  # a network with batch normalisation
+            compared["prediction in training"] = (network.train()(values["in.frames"]), values["out.train"], OUTPUTS)
     if "levels" in values:
         compared["levels of scale"] = (scale_levels(values["in.frames"]), values["levels"], LEVELS)
     return compared

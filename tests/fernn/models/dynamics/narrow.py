@@ -7,6 +7,7 @@ import torch
 from fernn.models.dynamics import DYNAMICS
 
 BY_NAME = {config.name: config for config in DYNAMICS}
+BY_NAME["unet-rot-equivariant"] = BY_NAME["unet-rot"].override({"resampling": "equivariant"})
 
 
 def narrow(name):
