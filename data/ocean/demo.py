@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from data.manifest import Manifest
-from data.ocean.levels import Choice
+from data.ocean.levels import NEAREST, WARM
 from data.ocean.prepare import Quantities, folder_of, write
 from data.preparing.folders import ready_or_made
 from fernn.seeding import generator
@@ -40,8 +40,7 @@ def prepare(out: Path | str, size: int, quantities: Quantities = "currents") -> 
         paths = [
             write_region(source, name, (rows * size, columns * size), warm) for name, (rows, columns) in REGIONS.items()
         ]
-        choice = Choice(temperature="" if warm else None)
-        return write(folder, paths, size, "made by data/ocean/demo.py", DATASET, choice)
+        return write(folder, paths, size, "made by data/ocean/demo.py", DATASET, WARM if warm else NEAREST)
 
     return ready_or_made(folder, DATASET, make)
 

@@ -62,6 +62,7 @@ class Choice:
 
 
 NEAREST = Choice()
+WARM = Choice(temperature="")
 
 
 @dataclass(frozen=True)

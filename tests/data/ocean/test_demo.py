@@ -3,7 +3,7 @@
 import numpy as np
 
 from data.ocean import demo
-from data.ocean.levels import Choice
+from data.ocean.levels import WARM
 from data.ocean.regions import read_regions
 
 
@@ -44,7 +44,7 @@ def test_a_made_temperature_is_carried_by_the_water():
 def test_made_temperatures_stand_beside_the_same_currents(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "NUM_DAYS", 3)
     path = demo.write_region(tmp_path, "atlantic", (12, 16), warm=True)
-    (region,) = read_regions([path], Choice(temperature=""))
+    (region,) = read_regions([path], WARM)
     right = demo.currents("atlantic", 12, 16)
     np.testing.assert_allclose(
         region.fields[:, 2][:, ~region.land], demo.temperatures(right)[:, ~region.land], atol=1e-4

@@ -5,12 +5,11 @@ import pytest
 
 from data.errors import DataError
 from data.fields.schema import read_tiles
-from data.ocean.levels import NEAREST, Choice
+from data.ocean.levels import NEAREST, WARM, Choice
 from data.ocean.prepare import PrepareConfig, folder_of, main, prepare
 from data.ocean.regions import read_regions
 from data.terminal import answer
 
-WARM = Choice(temperature="")
 SURFACE, POTENTIAL = "sea_surface_temperature", "sea_water_potential_temperature"
 
 
