@@ -8,6 +8,8 @@ Hardware there: not published. Not yet run at full size by this project.
 
     python tune/convection_search.py --files DIR       the paper's ten models, on the published rbc_data.pt
     python tune/convection_search.py --preset paper-exact --files DIR    each at the learning rate of its symmetry
+    python tune/convection_search.py --preset augmentation ...           beside them, plain networks trained on windows
+                                                       that a symmetry transforms at random
     python tune/convection_search.py --plan            what would run, and what it would cost
     python tune/convection_search.py --set data.name=made-convection --study made    without the file: solved for here
     python tune/convection_search.py --preset small    small networks and squares, solved for here: measured 9.5

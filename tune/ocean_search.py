@@ -8,6 +8,9 @@ Hardware there: not published. Not yet run at full size by this project.
     python tune/ocean_search.py --files DIR                 the paper's ten models, from NetCDF files, as Copernicus'
     python tune/ocean_search.py --preset paper-exact ...    each model at the authors' learning rate and batch size
     python tune/ocean_search.py --plan                      what would run, and what it would cost
+    python tune/ocean_search.py --preset augmentation ...   beside them, plain networks on windows that a symmetry
+                                                            transforms at random
+    python tune/ocean_search.py --preset temperature ...    the ten models on currents and temperatures
     python tune/ocean_search.py --preset small --files DIR  small networks and tiles, GlobCurrent's files: measured
                                                             8 minutes on two cores that others kept busy
     python tune/ocean_search.py --preset demo               under 3 minutes on two cores, on currents made here
@@ -35,6 +38,8 @@ NETWORKS = tuple(config.name for config in DYNAMICS)
 AUGMENTED = tuple(name for name in MODELS["ocean"] if name not in NETWORKS)
 """Networks without a symmetry, trained on windows that one transforms at random."""
 PAPER = Preset(space={"model": NETWORKS, "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2, 3, 4)})
+WARM = {"data.quantities": "currents-and-temperature", "model.scalars": 1}
+TEMPERATURE = replace(PAPER, defaults=WARM)
 AUGMENTATION = replace(PAPER, space={**PAPER.space, "model": (*NETWORKS, *AUGMENTED)})
 BATCHES = {"unet": 16, "resnet-rot": 16, "unet-rot": 64, "unet-scale": 16}
 ENDING = {"selection": "last", "early_stopping": 50, "data.validation_steps": "loss"}
@@ -65,7 +70,14 @@ NETWORKS_DEVIATE = (
 """What the networks' training differs in, on whatever fields."""
 SEARCH = Search(
     base=Experiment(MODELS["ocean"]["resnet"], OceanConfig(), DecayingAdamConfig(), epochs=100, batch_size=32),
-    presets={"paper": PAPER, "paper-exact": EXACT, "augmentation": AUGMENTATION, "small": SMALL, "demo": DEMO},
+    presets={
+        "paper": PAPER,
+        "paper-exact": EXACT,
+        "augmentation": AUGMENTATION,
+        "temperature": TEMPERATURE,
+        "small": SMALL,
+        "demo": DEMO,
+    },  # fmt: skip,
     description=__doc__ or "",
     published=published_results("ocean"),
     deviations={

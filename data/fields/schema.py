@@ -22,7 +22,8 @@ SCHEMA = columns(
     sha256=pa.string(),
 )  # fmt: skip
 """One row a tile: its name "region/row/column", the share of its pixels that are no water, and its velocities as
-float32 in the order (frame, component, row, column): u to the right, v up, the first row on top."""
+float32 in the order (frame, component, row, column): u to the right, v up, then the temperature where the data has
+one; the first row on top."""
 FILE = "tiles.parquet"
 TILES, BREAKS = "tiles", "breaks"
 MOST_LAND = 0.5
@@ -31,7 +32,7 @@ MOST_LAND = 0.5
 
 @dataclass(frozen=True)
 class Tile:
-    """Frames (t, 2, size, size) of a square of a region."""
+    """Frames (t, c, size, size) of a square of a region, (u, v) or (u, v, T)."""
 
     name: str
     frames: Frames
@@ -59,11 +60,12 @@ def read_tiles(folder: Path, manifest: Manifest) -> list[Tile]:
     """The tiles of a prepared folder."""
     tiles, breaks = [], breaks_of(manifest)
     for row in read_table(manifest.paths(folder)).to_pylist():
-        shape = (row["num_frames"], 2, row["size"], row["size"])
-        values = np.frombuffer(row["frames"], "<f4")
-        if values.size != np.prod(shape):
-            raise DataError(f"tile {row['tile']} holds {values.size} values instead of {np.prod(shape)}")
-        tiles.append(Tile(row["tile"], values.reshape(shape), row["land"], breaks.get(row["tile"], ())))
+        values, num_values = np.frombuffer(row["frames"], "<f4"), row["num_frames"] * row["size"] ** 2
+        if values.size not in (2 * num_values, 3 * num_values):
+            components = "for 2 components or half as much again for 3"
+            raise DataError(f"tile {row['tile']} holds {values.size} values instead of {2 * num_values} {components}")
+        frames = values.reshape(row["num_frames"], -1, row["size"], row["size"])
+        tiles.append(Tile(row["tile"], frames, row["land"], breaks.get(row["tile"], ())))
     return tiles
 
 
@@ -88,7 +90,7 @@ def content_hash(dataset: str, tiles: Sequence[Tile]) -> str:
 def cut(
     region: str, fields: Frames, size: int, land: NDArray[np.bool_] | None = None, breaks: tuple[int, ...] = ()
 ) -> list[Tile]:
-    """The tiles of a region's fields (t, 2, h, w), without those that are mostly land; the rest is cut off evenly.
+    """The tiles of a region's fields (t, c, h, w), without those that are mostly land; the rest is cut off evenly.
 
     Raises DataError where the region is smaller than a tile.
     """

@@ -55,6 +55,11 @@ class FieldStream(Stream):
         super().__init__(tiles, data, batch_size, device)
         breaks = {tile.name: tile.breaks for tile in tiles if tile.breaks}
         self.windows = windows({tile.name: len(tile.frames) for tile in tiles}, data, breaks)
+        if (components := tiles[0].frames.shape[1]) != data.channels:
+            raise DataError(
+                f"the prepared tiles have {components} components, of which data.quantities wants {data.channels}: "
+                "prepare them again in another folder (--data of a search)"
+            )
         for split in SPLITS:
             if not self.windows[split]:
                 gaps = " without a gap" if breaks else ""
@@ -89,7 +94,15 @@ class FieldStream(Stream):
     @cached_property
     def moments(self) -> tuple[float, float]:
         """Mean and deviation over both components of all frames of the training period, as published of all frames."""
-        tiles = [tile.frames for tile in self.content if not is_held_out(tile.name, self.data)]
+        return self._moments(slice(0, 2))
+
+    @cached_property
+    def mean_temperature(self) -> float:
+        """Of all frames of the training period, degrees Celsius."""
+        return self._moments(slice(2, 3))[0]
+
+    def _moments(self, components: slice) -> tuple[float, float]:
+        tiles = [tile.frames[:, components] for tile in self.content if not is_held_out(tile.name, self.data)]
         seen = [frames[: cut_at(len(frames), self.data)[1]] for frames in tiles]
         count = sum(frames.size for frames in seen)
         mean = sum(float(frames.sum(dtype=np.float64)) for frames in seen) / count
@@ -117,11 +130,14 @@ class FieldStream(Stream):
         return batches(pa.table(columns), self.batch_size, self._cut)
 
     def _cut(self, rows: Rows) -> Batch:
-        """The clips (b, t, 2, h, w) of the windows that rows name."""
+        """The clips (b, t, c, h, w) of the windows that rows name."""
         named = [(self.content[tile], start) for tile, start in zip(rows["tile"], rows["start"], strict=True)]
         frames = np.stack([tile.frames[start : start + self.data.num_frames] for tile, start in named])
         mean, deviation = self.moments if self.data.standardised else (0.0, 1.0)
-        clips = torch.from_numpy(frames).sub_(mean).div_(deviation)
+        clips = torch.from_numpy(frames)
+        clips[:, :, :2].sub_(mean).div_(deviation)
+        if self.data.kelvin is not None:
+            clips[:, :, 2].sub_(self.mean_temperature).div_(self.data.kelvin)
         labels = np.zeros((len(named), 0), np.float32)
         if LABELS[0] in rows:
             labels = np.stack([rows[name] for name in LABELS], 1)

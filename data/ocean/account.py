@@ -30,6 +30,7 @@ def spelled(choice: Any) -> str:
     words = [] if depth is None else [f"--depth {depth:g}" if isinstance(depth, int | float) else f"--depth {depth}"]
     words += [f"--select {name}={value}" for name, value in choice.get("select", {}).items()]
     words += [f"--variables {' '.join(map(str, choice['variables']))}"] if choice.get("variables") else []
+    words += [f"--temperature {choice['temperature']}"] if choice.get("temperature") else []
     return " ".join(words) or "the level nearest the surface"
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -71,6 +71,7 @@ KINDS = (
     ),
 )  # fmt: skip
 """In the order of preference, the pairs of names of each kind as well."""
+NO_CURRENT = Kind("no current", ())
 BY_STANDARD_NAME = {
     name: (component, kind)
     for kind in KINDS for pair in kind.standard_names for component, name in zip("uv", pair, strict=True)
@@ -92,13 +93,17 @@ class NoFields(DataError):
     """A file has neither currents nor times, as a mask or the depth of the sea floor has none."""
 
 
+class AbsentCurrents(DataError):
+    """A file has no currents, whatever else it has."""
+
+
 @dataclass(frozen=True)
 class Chosen:
-    """The components that are read from a file: one of u and v, or both."""
+    """The components that are read from a file: some of u, v and t, the temperature."""
 
     kind: Kind
     names: Mapping[str, str]
-    """The variable of "u", of "v"."""
+    """The variable of "u", of "v", of "t"."""
     passed_over: tuple[str, ...] = ()
     """Currents that are less preferred."""
 
@@ -118,8 +123,22 @@ class Candidate:
     is_standard: bool
 
 
-def chosen(path: Path, dataset: xr.Dataset, variables: tuple[str, str] | None) -> Chosen:
-    """The components to read, those asked for or the most preferred pair; raises DataError if there are none."""
+def chosen(path: Path, dataset: xr.Dataset, variables: tuple[str, str] | None, temperature: str | None) -> Chosen:
+    """The components to read: velocities asked for or the most preferred pair, and the ``temperature`` if there is one.
+
+    Raises DataError if there are none.
+    """
+    warmth = {} if temperature is None else {"t": temperature}
+    try:
+        currents = _currents(path, dataset, variables)
+    except AbsentCurrents as error:
+        if warmth:
+            return Chosen(NO_CURRENT, warmth)
+        raise (DataError if has_times(dataset) else NoFields)(str(error)) from None
+    return replace(currents, names={**currents.names, **warmth})
+
+
+def _currents(path: Path, dataset: xr.Dataset, variables: tuple[str, str] | None) -> Chosen:
     if variables is not None:
         return _asked(path, dataset, variables)
     candidates = [candidate for name in dataset.variables if (candidate := _candidate(dataset, str(name))) is not None]
@@ -143,9 +162,9 @@ def _asked(path: Path, dataset: xr.Dataset, variables: tuple[str, str]) -> Chose
     return Chosen(Kind(" and ".join(variables), ()), names)
 
 
-def _refusal(path: Path, dataset: xr.Dataset, lacking: str, way: str = "") -> DataError:
+def _refusal(path: Path, dataset: xr.Dataset, lacking: str, way: str = "") -> AbsentCurrents:
     listed = ", ".join(map(str, dataset.variables)) or "no variable outside of its groups"
-    return (DataError if has_times(dataset) else NoFields)(f"{path} {lacking} it has {listed}{way}")
+    return AbsentCurrents(f"{path} {lacking} it has {listed}{way}")
 
 
 def _candidate(dataset: xr.Dataset, name: str) -> Candidate | None:

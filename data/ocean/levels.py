@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,17 +38,31 @@ class Choice:
     """A value of each dimension that is neither place, level nor time."""
     variables: tuple[str, str] | None = None
     """u and v by name."""
+    temperature: str | None = None
+    """The temperature by name, "" for the one that is found by standard name or common names; None reads none."""
 
     def __post_init__(self) -> None:
         if self.depth is not None and not (0 <= self.depth < np.inf):
             raise DataError(f"--depth must be 0 or more metres below the surface, got {self.depth:g}")
 
     def facts(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return dict(json.loads(json.dumps(asdict(self))))
+        """As JSON has it; without a temperature where none is read, as before there were any."""
+        facts = {name: value for name, value in asdict(self).items() if (name, value) != ("temperature", None)}
+        return dict(json.loads(json.dumps(facts)))
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nothing is chosen but whether a temperature is read."""
+        return replace(self, temperature=self.temperature or None) == NEAREST
+
+    @property
+    def components(self) -> str:
+        """The letters of what is read, in their order."""
+        return "uv" if self.temperature is None else "uvt"
 
 
 NEAREST = Choice()
+WARM = Choice(temperature="")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -25,6 +25,7 @@ from data.ocean.regions import read_regions
 from data.preparing.folders import ready_or_made
 from data.terminal import answer, options_of, say
 
+Quantities = Literal["currents", "currents-and-temperature"]
 DATASET = "ocean-currents"
 LIBRARIES = ("pyarrow", "xarray", "cf-xarray", "cftime", "h5netcdf", "scipy")
 
@@ -45,22 +46,26 @@ class PrepareConfig:
     """What to read along a dimension that is neither place, level nor time, as in member=0."""
     variables: Annotated[tuple[str, str] | None, tyro.conf.arg(metavar="U V")] = None
     """The variables of u and v; without it they are found by standard name, then by common names."""
+    quantities: Quantities = "currents"
+    """Whether temperatures are read beside the currents, of the same places, times and level."""
+    temperature: Annotated[str, tyro.conf.arg(metavar="NAME")] = ""
+    """The variable of the temperature; without it it is found by standard name, then by common names."""
 
 
-def folder_of(out: Path | str, size: int) -> Path:
-    """Where tiles of that size are in the folder ``out``."""
-    return full_path(out) / f"tiles-{size}"
+def folder_of(out: Path | str, size: int, quantities: Quantities = "currents") -> Path:
+    """Where tiles of that size and those quantities are in the folder ``out``."""
+    return full_path(out) / f"tiles-{size}{'' if quantities == 'currents' else '-temperature'}"
 
 
 def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64, choice: Choice = NEAREST) -> Manifest:
-    """The manifest of the tiles in ``folder_of(out, size)``, which are made unless they are there.
+    """The manifest of the tiles in :func:`folder_of`, which are made unless they are there.
 
     Raises :class:`DataError` with one clear line if that cannot be done, or if the tiles there were made by another
     choice or of other files; then nothing half-written is left. Says what was chosen in the files.
     """
     if size < 1:
         raise DataError(f"data.size must be 1 or more, got {size}")
-    folder = folder_of(out, size)
+    folder = folder_of(out, size, "currents" if choice.temperature is None else "currents-and-temperature")
 
     def make() -> Manifest:
         if files is None:
@@ -73,7 +78,7 @@ def prepare(out: Path | str, *, files: Path | str | None = None, size: int = 64,
 
     def check(ready: Manifest) -> None:
         made = ready.details.get("choice", NEAREST.facts())
-        if (files is not None or choice != NEAREST) and made != choice.facts():
+        if (files is not None or not choice.is_default) and made != choice.facts():
             choices = f"{spelled(made)}, asked for is {spelled(choice.facts())}"
             raise DataError(f"{folder} was prepared with {choices}: choose another output folder")
         require_same(folder, ready, files)
@@ -128,7 +133,7 @@ def write(
         tiles += squares
         facts[region.name] = {
             "frames": len(region.fields), "pixels": list(region.land.shape), "land": float(region.land.mean()),
-            "tiles": len(squares), "speed": float((region.fields**2).sum(axis=1).mean() ** 0.5),
+            "tiles": len(squares), "speed": float((region.fields[:, :2] ** 2).sum(axis=1).mean() ** 0.5),
             **region.facts,
         }  # fmt: skip
     if not tiles:
@@ -152,10 +157,14 @@ def _inside(path: Path, origin: str) -> str:
 
 def main(config: PrepareConfig) -> str:
     """Prepare; what there is, in one line."""
-    choice = Choice(config.depth, selection(config.select), config.variables)
+    if config.temperature and config.quantities == "currents":
+        raise DataError("--temperature names a variable that is not read: give --quantities currents-and-temperature")
+    temperature = None if config.quantities == "currents" else config.temperature
+    choice = Choice(config.depth, selection(config.select), config.variables, temperature)
     manifest = prepare(config.out, files=config.files, size=config.size, choice=choice)
     frames = sum(manifest.clips["tiles"].values())
-    return f"{folder_of(config.out, config.size)}: {manifest.dataset}, {manifest.num_clips} tiles, {frames} frames"
+    folder = folder_of(config.out, config.size, config.quantities)
+    return f"{folder}: {manifest.dataset}, {manifest.num_clips} tiles, {frames} frames"
 
 
 def selection(given: Sequence[str]) -> dict[str, str]:

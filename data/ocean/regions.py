@@ -16,10 +16,12 @@ from data.ocean.components import Chosen, NoFields, chosen
 from data.ocean.grid import Grid, grid_of
 from data.ocean.levels import NEAREST, Choice, Level, one_of_each, same_level
 from data.ocean.opening import names_of, opened, text_of
-from data.ocean.speeds import factor_of, speeds_of
+from data.ocean.speeds import factor_of, speeds_of, values_of
+from data.ocean.temperatures import offset_of, require_temperatures, temperature_in
 from data.ocean.times import NO_STEP, UNDATED, Timeline, Times, timeline, times_of
 from data.terminal import say
 
+TEMPERATURE = "t"
 MOST_MASKED = 0.5
 """A time at which a larger share of a region's water has no value is a gap, as if its file were missing."""
 SAME = 1e-5
@@ -28,7 +30,7 @@ SAME = 1e-5
 
 @dataclass(frozen=True)
 class Part:
-    """A component, "u" or "v", in a file: velocities (t, h, w), NaN where it has none; the first row in the north."""
+    """A component, "u", "v" or "t", in a file: values (t, h, w), NaN where it has none; the first row in the north."""
 
     path: Path
     component: str
@@ -53,10 +55,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Region:
-    """Fields (t, 2, h, w) of a part of the ocean, m/s: (u, v) eastward and northward, the first row in the north.
+    """Fields (t, c, h, w) of a part of the ocean: (u, v) eastward and northward in m/s, the first row in the north.
 
-    Land is 0 there, and True in ``land`` (h, w): whatever is no number at any time. ``breaks`` are the frames that
-    follow a gap in time. ``facts`` say what was chosen in the files.
+    A temperature in degrees Celsius follows them where one is read. Land is 0 there, has the mean temperature, and is
+    True in ``land`` (h, w): whatever is no number at any time. ``breaks`` are the frames that follow a gap in time.
+    ``facts`` say what was chosen in the files.
     """
 
     name: str
@@ -80,7 +83,7 @@ def read_regions(files: Sequence[Path], choice: Choice = NEAREST) -> list[Region
         else:
             groups.append([part])
     names = names_of([[part.path for part in group] for group in groups])
-    regions = [_joined(name, group) for name, group in zip(names, groups, strict=True)]
+    regions = [_joined(name, group, choice.components) for name, group in zip(names, groups, strict=True)]
     dated = [region for region in regions if region.facts["calendar"] != UNDATED]
     steps = [(region.name, region.facts["step"]) for region in dated if region.facts["step"] != NO_STEP]
     for name, step in steps:
@@ -109,21 +112,30 @@ def _parts(files: Sequence[Path], choice: Choice) -> Iterator[Part]:
 def read_parts(path: Path, choice: Choice) -> list[Part]:
     """A file's components, one or both; raises DataError for a file without currents, or with several fields a time."""
     with opened(path) as dataset:
-        currents = chosen(path, dataset, choice.variables)
+        warmth = None if choice.temperature is None else temperature_in(path, dataset, choice.temperature)
+        currents = chosen(path, dataset, choice.variables, warmth)
         dataset = with_coordinates(dataset)
         parts = [_part(path, dataset[name], component, currents, choice) for component, name in currents.names.items()]
-    first, last = parts[0], parts[-1]
-    if first.grid.turn_to(last.grid) != 0:
-        raise DataError(f"{path}: u and v are on different grids: interpolate both to one, as with cdo remapbil")
-    if not np.array_equal(first.times.values, last.times.values) or not same_level(first.level, last.level):
-        raise DataError(f"{path}: u and v have different times or levels")
+    first = parts[0]
+    for part in parts[1:]:
+        both = f"{first.component} and {part.component}"
+        if first.grid.turn_to(part.grid) != 0:
+            raise DataError(f"{path}: {both} are on different grids: interpolate both to one, as with cdo remapbil")
+        if not np.array_equal(first.times.values, part.times.values) or not _of_one_level(first, part):
+            raise DataError(f"{path}: {both} have different times or levels")
     return parts
 
 
+def _of_one_level(part: Part, other: Part) -> bool:
+    """Whether the levels are one; that of a temperature without levels is the surface, of which currents are, too."""
+    bare = [one for one in (part, other) if one.component == TEMPERATURE and one.level is None]
+    return bool(bare) or same_level(part.level, other.level)
+
+
 def _part(path: Path, field: xr.DataArray, component: str, currents: Chosen, choice: Choice) -> Part:
-    factor, (latitudes, longitudes, instants) = factor_of(path, field), axes_of(path, field)
+    latitudes, longitudes, instants = axes_of(path, field)
     grid = grid_of(path, latitudes, longitudes)
-    if currents.kind.along_grid and latitudes.ndim == 2:
+    if currents.kind.along_grid and latitudes.ndim == 2 and component != TEMPERATURE:
         raise DataError(
             f"{path}: {field.name} is along the axes of the file's own grid, which need not be east and north: turn it "
             "to eastward and northward on a grid of latitudes and longitudes"
@@ -135,26 +147,38 @@ def _part(path: Path, field: xr.DataArray, component: str, currents: Chosen, cho
         raise DataError(f"{path} has no field: its times are none")
     plane = field.isel(places)
     plane = (plane if instants.dims else plane.expand_dims("time")).transpose(..., *grid.dimensions)
-    values, outside = speeds_of(path, plane, factor, grid.rows, grid.columns)
+    values, outside = _measured(path, plane, component, grid)
     return Part(path, component, currents, values, outside, text_of(field, "units"), times, grid, level, selected)
 
 
-def _joined(name: str, parts: Sequence[Part]) -> Region:
+def _measured(path: Path, plane: xr.DataArray, component: str, grid: Grid) -> tuple[Frames, int]:
+    """The values in m/s, or in degrees Celsius, and how many are not valid."""
+    if component != TEMPERATURE:
+        return speeds_of(path, plane, factor_of(path, plane), grid.rows, grid.columns)
+    values, outside = values_of(plane, (1.0, offset_of(path, plane)), grid.rows, grid.columns)
+    require_temperatures(path, plane, values)
+    return values, outside
+
+
+def _joined(name: str, parts: Sequence[Part], components: str) -> Region:
     """The parts of one region, in the order of their times."""
+    parts = sorted(parts, key=lambda part: part.component == TEMPERATURE)
     _require_alike(parts)
     times = timeline({part.path: part.times for part in parts})
-    fields, num_doubled = _filled(parts, times)
+    fields, num_doubled = _filled(parts, times, components)
     gaps = np.isnan(fields)
     dry = gaps.any(axis=1)
     water = ~dry.all(axis=0)
     if not water.any():
         raise DataError(f"{parts[0].path} has no currents: every value is a fill value or not valid")
-    fields[gaps] = 0
+    for place, component in enumerate(components):
+        values, absent = fields[:, place], gaps[:, place]
+        values[absent] = values[~absent].mean(dtype=np.float64) if component == TEMPERATURE else 0
     is_whole = dry[:, water].mean(axis=1) <= MOST_MASKED
     if not is_whole.all():
         fields, dry = fields[is_whole], dry[is_whole]
     left = replace(times, values=times.values[is_whole])
-    facts = _facts(parts, left) | {
+    facts = _facts(parts, left, components) | {
         "gaps": times.gaps(),
         "masked": [times.label(value) for value in times.values[~is_whole]],
         "doubled": num_doubled,
@@ -176,7 +200,7 @@ def _require_alike(parts: Sequence[Part]) -> None:
     """Raise DataError, which names two files, where they have currents of two kinds, levels or members."""
     first = parts[0]
     for part in parts[1:]:
-        if part.currents.kind.title != first.currents.kind.title:
+        if part.component != TEMPERATURE and part.currents.kind.title != first.currents.kind.title:
             raise DataError(
                 f"{first.path} has the {first.currents} and {part.path} the {part.currents}: give --variables U V, or "
                 "prepare them by themselves"
@@ -185,7 +209,7 @@ def _require_alike(parts: Sequence[Part]) -> None:
         pairs: list[tuple[str, object, object]] = [
             (name, first.selected.get(name), part.selected.get(name)) for name in names
         ]
-        if not same_level(first.level, part.level):
+        if not _of_one_level(first, part):
             pairs.insert(0, ("level", first.level, part.level))
         for name, value, other in pairs:
             if value != other:
@@ -193,14 +217,14 @@ def _require_alike(parts: Sequence[Part]) -> None:
                 raise DataError(f"{has}, on one grid: prepare them by themselves")
 
 
-def _filled(parts: Sequence[Part], times: Timeline) -> tuple[Frames, int]:
+def _filled(parts: Sequence[Part], times: Timeline, components: str) -> tuple[Frames, int]:
     """All fields, each component of each time once; how many times stood in two places, with equal values."""
-    fields = np.empty((len(times.values), 2, *parts[0].values.shape[1:]), np.float32)
+    fields = np.empty((len(times.values), len(components), *parts[0].values.shape[1:]), np.float32)
     sources: dict[tuple[int, str], Part] = {}
     doubled = set()
     for part in parts:
         for number, place in enumerate(times.places(part.times.values).tolist()):
-            field, values = fields[place, "uv".index(part.component)], part.values[number]
+            field, values = fields[place, components.index(part.component)], part.values[number]
             other = sources.get((place, part.component))
             if other is None:
                 sources[place, part.component], field[...] = part, values
@@ -214,26 +238,30 @@ def _filled(parts: Sequence[Part], times: Timeline) -> tuple[Frames, int]:
                     f"{other.path} and {part.path} have different currents on {when} at the same places: leave one of "
                     "them out"
                 )
-    _require_both(sources, times)
+    _require_all(sources, times, components)
     return fields, len(doubled)
 
 
-def _require_both(sources: Mapping[tuple[int, str], Part], times: Timeline) -> None:
-    """Raise DataError, which names a file and a time, where one component stands without the other."""
+def _require_all(sources: Mapping[tuple[int, str], Part], times: Timeline, components: str) -> None:
+    """Raise DataError, which names a file and a time, where one component stands without another."""
     for place, value in enumerate(times.values):
-        for component, other in ("uv", "vu"):
-            if (place, component) not in sources:
-                part = sources[place, other]
+        present = [component for component in components if (place, component) in sources]
+        for absent in components:
+            if absent not in present:
+                part = sources[place, present[0]]
+                lacking, option = ("a temperature", "it with --temperature NAME") if absent == TEMPERATURE else (
+                    absent, "both with --variables U V"
+                )  # fmt: skip
                 raise DataError(
-                    f"{part.path} has {part.name} on {times.label(value)}, but no file has {component} then on "
-                    "the same grid: add it, or name both with --variables U V"
+                    f"{part.path} has {part.name} on {times.label(value)}, but no file has {lacking} then on "
+                    f"the same grid: add it, or name {option}"
                 )
 
 
-def _facts(parts: Sequence[Part], times: Timeline) -> dict[str, Any]:
+def _facts(parts: Sequence[Part], times: Timeline, components: str) -> dict[str, Any]:
     """What was chosen, as the manifest has it."""
     level, grid = parts[0].level, parts[0].grid
-    sides = [[part for part in parts if part.component == component] for component in "uv"]
+    sides = [[part for part in parts if part.component == component] for component in components]
     return {
         "variables": [_alternatives(part.name for part in side) for side in sides],
         "kind": parts[0].currents.kind.title,

@@ -72,19 +72,27 @@ def speeds_of(
 
     Raises DataError where a value is faster than any current, or reads as a fill value.
     """
-    least, most = _limits(field)
-    raw, outside = field.to_numpy(), 0
-    speeds = np.empty((len(raw), len(rows), len(columns)), np.float32)
-    for frame, speed in zip(raw, speeds, strict=True):
-        values = frame[np.ix_(rows, columns)]
-        with np.errstate(invalid="ignore", over="ignore"):
-            speed[...] = values if factor == 1 else values * factor
-            is_value = (np.abs(values) < LARGEST) & (np.abs(speed) < FASTEST)
-            is_outside = (values < least) | (values > most)
-        speed[~is_value | is_outside] = np.nan
-        outside += int((is_outside & is_value).sum())
+    speeds, outside = values_of(field, (factor, 0.0), rows, columns)
     _require_currents(path, field, factor, speeds)
     return speeds, outside
+
+
+def values_of(
+    field: xr.DataArray, unit: tuple[float, float], rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> tuple[Frames, int]:
+    """As :func:`speeds_of`, times the first of ``unit`` and plus the second; fill values alone are missing."""
+    (factor, offset), (least, most) = unit, _limits(field)
+    raw, outside = field.to_numpy(), 0
+    converted = np.empty((len(raw), len(rows), len(columns)), np.float32)
+    for frame, value in zip(raw, converted, strict=True):
+        values = frame[np.ix_(rows, columns)]
+        with np.errstate(invalid="ignore", over="ignore"):
+            value[...] = values if unit == (1, 0) else values * factor + offset
+            is_value = (np.abs(values) < LARGEST) & (np.abs(value) < FASTEST)
+            is_outside = (values < least) | (values > most)
+        value[~is_value | is_outside] = np.nan
+        outside += int((is_outside & is_value).sum())
+    return converted, outside
 
 
 def _limits(field: xr.DataArray) -> tuple[float, float]:

@@ -50,8 +50,6 @@ class DataConfig(Config):
     """What ``protocol="published"`` draws in the order of the published code, in words."""
     classes: ClassVar[tuple[str, ...]] = ()
     """The names of the labels 0, 1, ... of a data set for classification."""
-    channels: ClassVar[int] = 1
-    """Of a frame."""
     motion_radius: ClassVar[int] = 0
     """Steps from 0 to the outermost velocity of the paper's figures; 0 where clips move by themselves alone."""
 
@@ -84,6 +82,11 @@ class DataConfig(Config):
     def motion(self) -> Motion | None:
         """How clips can be set in motion; None where they move by themselves alone."""
         return Motion(self.motion_radius, self.size // 2) if self.motion_radius else None
+
+    @property
+    def channels(self) -> int:
+        """Of a frame."""
+        return 1
 
     @property
     def label_shape(self) -> tuple[int, ...]:

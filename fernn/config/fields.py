@@ -38,11 +38,19 @@ class FieldsConfig(PredictionConfig):
     """Frames that validation predicts: all that follow, or as many as the loss of training (``model.output_length``),
     as the released script does."""
 
-    later = ("validation_steps",)
+    later: ClassVar[tuple[str, ...]] = ("validation_steps",)
     task = "fields"
-    channels = 2
     standardised: ClassVar[bool] = False
     """Whether fields are shifted and scaled to mean 0 and deviation 1 over the training frames."""
+
+    @property
+    def kelvin(self) -> float | None:
+        """The unit of the temperature T of fields (u, v, T), in kelvin; None where fields are (u, v)."""
+        return None
+
+    @property
+    def channels(self) -> int:
+        return 2 if self.kelvin is None else 3
 
     @property
     def revision(self) -> int:
@@ -64,16 +72,32 @@ class FieldsConfig(PredictionConfig):
 
 @dataclass(frozen=True)
 class OceanConfig(FieldsConfig):
-    """Daily surface currents, m/s, not standardised; land is 0."""
+    """Daily surface currents, m/s, not standardised; land is 0.
+
+    Temperatures beside them have their zero at the mean of the training frames.
+    """
 
     name: str = "ocean"
     shares: tuple[float, float, float] = (2 / 3, 1 / 6, 1 / 6)
     num_clips: tuple[int, int, int, int] = (8000, 2000, 2000, 2000)
     domain: tuple[str, ...] = ("south_pacific*",)
+    quantities: Literal["currents", "currents-and-temperature"] = "currents"
+    temperature_unit: float = 10.0
+    """Kelvin that weigh as much as 1 m/s, in loss and in RMSE over all components; without effect on currents alone."""
 
+    later = (*FieldsConfig.later, "quantities", "temperature_unit")
+    positive = ("temperature_unit",)
     demo_note = "eddies on a drifting current, made here, not the ocean"
     source = "surface currents in NetCDF files from Copernicus Marine Service (with an account) or GlobCurrent"
     card = "data/ocean/CARD.md"
+
+    @property
+    def kelvin(self) -> float | None:
+        return self.temperature_unit if self.quantities == "currents-and-temperature" else None
+
+    def note(self) -> str:
+        beside = "" if self.kelvin is None else f" Temperatures stand beside the currents, {self.kelvin:g} K as 1 m/s."
+        return f"{super().note()}{beside}"
 
 
 @dataclass(frozen=True)

@@ -30,15 +30,23 @@ class ScaleConvolution(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int = 3, *, stride: int = 1, activation: bool = True
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        *,
+        stride: int = 1,
+        activation: bool = True,
+        components: int = 2,
     ) -> None:
-        """``in_channels`` are pairs."""
+        """``in_channels`` are whole sets of ``components``, those of one component together."""
         super().__init__()
-        shape = (out_channels, READ_LEVELS, 2, in_channels // 2, kernel_size, kernel_size)
+        depth = in_channels // components
+        shape = (out_channels, READ_LEVELS, components, depth, kernel_size, kernel_size)
         self.weights = nn.Parameter(torch.empty(shape).uniform_(*initial_range(in_channels, kernel_size)))
         self.stride, self.activation = stride, activation
         for level, factor in enumerate(FACTORS):
-            space, channels, gain = resampling(factor, kernel_size, in_channels // 2)
+            space, channels, gain = resampling(factor, kernel_size, depth)
             self.register_buffer(f"space_{level}", space * math.sqrt(gain), persistent=False)
             self.register_buffer(f"channels_{level}", channels, persistent=False)
 

@@ -1,13 +1,17 @@
-"""Prediction of velocity fields as a task: a loss over a rollout, RMSE by horizon, energy spectra, shifted tests."""
+"""Prediction of velocity fields as a task: a loss over a rollout, RMSE by horizon, energy spectra, shifted tests.
+
+Fields (b, t, c, h, w) have the components (u, v), or (u, v, T) with a temperature T.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fernn.config import FieldsConfig
 from fernn.flows.field_symmetries import PARAMETERS, SHIFTS
 from fernn.train.prediction import Prediction, to_grey
 from fernn.train.task import RMSE, Predictions
@@ -16,7 +20,7 @@ SMALLEST = 1e-30
 """Of an energy whose logarithm is taken: a prediction that stands still has none."""
 DOMAIN = "domain"
 SHIFTED = ("errors", "spectrum_error")
-"""The scores that shifted windows have, too."""
+APART = ("velocity_errors", "temperature_errors")
 FIELD_ERROR = replace(
     RMSE,
     definition="root of the squared error's mean over components, pixels, predicted frames and windows, but for those "
@@ -33,6 +37,8 @@ class FieldScores(Predictions):
     number where no shift was asked for.
     """
 
+    shifted: ClassVar[tuple[str, ...]] = SHIFTED
+    """The scores that shifted windows have, too."""
     names = (
         "errors", "spectrum", "true_spectrum", "spectrum_error", DOMAIN,
         *(f"{shift}_{score}" for shift in SHIFTS for score in SHIFTED),
@@ -68,6 +74,22 @@ class FieldScores(Predictions):
         return self.errors.double().mean(dim=0).sqrt()
 
 
+class TemperatureScores(FieldScores):
+    """Scores of windows with a temperature, of which "errors" are over all components.
+
+    "velocity_errors" (n, horizon), m^2/s^2, and "temperature_errors" (n, horizon), K^2, are those of each apart.
+    """
+
+    shifted = (*FieldScores.shifted, *APART)
+    names = (*FieldScores.names, *APART, *(f"{shift}_{score}" for shift in SHIFTS for score in APART))
+
+    def _scores(self, prefix: str, chosen: Tensor) -> dict[str, float]:
+        apart = {name: self.values[f"{prefix}{name}"][chosen].double().mean().sqrt().item() for name in APART}
+        return super()._scores(prefix, chosen) | {
+            name.replace("errors", "rmse"): value for name, value in apart.items()
+        }
+
+
 @dataclass(frozen=True)
 class FieldPrediction(Prediction):
     """The first frames to those that follow, each prediction an input of the next.
@@ -81,7 +103,8 @@ class FieldPrediction(Prediction):
     validation_steps: Literal["horizon", "loss"] = "horizon"
     """See :class:`fernn.config.FieldsConfig`."""
 
-    metric, kind = FIELD_ERROR, FieldScores
+    metric = FIELD_ERROR
+    kind: ClassVar[type[FieldScores]] = FieldScores
 
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         augmentation = getattr(model, "augmentation", "")
@@ -110,8 +133,8 @@ class FieldPrediction(Prediction):
             if is_shifted:
                 scores = super().evaluate(model, shift(clips, labels[:, : len(PARAMETERS)].float()), labels)
             else:
-                scores = {column: torch.full_like(columns[column], torch.nan) for column in SHIFTED}
-            columns |= {f"{name}_{column}": scores[column] for column in SHIFTED}
+                scores = {column: torch.full_like(columns[column], torch.nan) for column in self.kind.shifted}
+            columns |= {f"{name}_{column}": scores[column] for column in self.kind.shifted}
         return columns
 
     def scores(self, predicted: Tensor, truth: Tensor) -> dict[str, Tensor]:
@@ -128,19 +151,38 @@ class FieldPrediction(Prediction):
         255 is the largest speed of a clip's true frames.
         """
         predicted = model(*self.inputs(clips)).float()
-        true, ours = (frames.float().norm(dim=2, keepdim=True) for frames in (clips, predicted))
+        true, ours = (frames[:, :, :2].float().norm(dim=2, keepdim=True) for frames in (clips, predicted))
         largest = true.amax(dim=(1, 2, 3, 4), keepdim=True).clamp_min(1e-12)
         return {"clips": to_grey(true / largest), "predicted": to_grey(ours / largest)}
 
 
+@dataclass(frozen=True)
+class TemperaturePrediction(FieldPrediction):
+    """Of fields (u, v, T): the loss is over all three, T in units of ``kelvin``, and errors are of each apart too."""
+
+    kelvin: float = 1.0
+    kind = TemperatureScores
+
+    def scores(self, predicted: Tensor, truth: Tensor) -> dict[str, Tensor]:
+        errors = (predicted - truth.float()).square().mean(dim=(-2, -1))
+        apart = errors[..., :2].mean(dim=-1), errors[..., 2] * self.kelvin**2
+        return super().scores(predicted, truth) | dict(zip(APART, apart, strict=True))
+
+
+def field_prediction(data: FieldsConfig) -> FieldPrediction:
+    """The task of fields with the components that the data has."""
+    options = data.input_frames, data.validation_steps
+    return FieldPrediction(*options) if data.kelvin is None else TemperaturePrediction(*options, data.kelvin)
+
+
 def log_spectrum(fields: Tensor) -> Tensor:
-    """log10 of the energy spectrum (b, bins) of fields (b, t, 2, h, w), h = w.
+    """log10 of the energy spectrum (b, bins) of fields (b, t, c, h, w), h = w.
 
     The spectrum is |FFT of the turbulent kinetic energy|^2, the energy being (Var u + Var v) / 2 over time, averaged
     over rings of one pixel around the picture's middle ((n - 1) / 2, half a pixel off the zero frequency, as
     published). The innermost ring and the outermost one are left out: 43 rings for 64 x 64 pixels.
     """
-    energy = fields.double().var(dim=1, correction=0).mean(dim=1)
+    energy = fields[:, :, :2].double().var(dim=1, correction=0).mean(dim=1)
     power = torch.fft.fftshift(torch.fft.fft2(energy), dim=(-2, -1)).abs().square()
     rings = ring_of(power.shape[-1]).to(power.device).flatten()
     sums = power.new_zeros(len(power), int(rings.max()) + 1).index_add_(1, rings, power.flatten(1))

@@ -13,7 +13,7 @@ from fernn.batch import Batch
 from fernn.config import DataConfig
 from fernn.experiment import Experiment, Precision
 from fernn.seeding import seed_of
-from fernn.train.fields import FieldPrediction
+from fernn.train.fields import field_prediction
 from fernn.train.noether import StatePrediction, StochasticPrediction
 from fernn.train.prediction import Prediction
 from fernn.train.task import Classification, Predictions, Task
@@ -25,7 +25,7 @@ TASKS: dict[str, Callable[[Any], Task]] = {
     "classification": lambda data: Classification(),
     "prediction": lambda data: Prediction(data.input_frames),
     "video": lambda data: VideoPrediction(data.input_frames, data.l1_weight, data.l2_weight),
-    "fields": lambda data: FieldPrediction(data.input_frames, data.validation_steps),
+    "fields": lambda data: field_prediction(data),
     "stochastic": lambda data: StochasticPrediction(data.input_frames),
     "states": lambda data: StatePrediction(data.input_frames),
 }

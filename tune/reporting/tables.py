@@ -177,17 +177,24 @@ SETS = {
     "scale_": "scale",
 }  # fmt: skip
 """Test sets by the prefix of their metrics."""
+ERRORS = {
+    "rmse": "Test RMSE", "ese": "Energy spectrum error", "velocity_rmse": "Test RMSE of the velocity, m/s",
+    "temperature_rmse": "Test RMSE of the temperature, K",
+}  # fmt: skip
 assert {name.rstrip("_") for name in SETS} == {"", DOMAIN, *SHIFTS}
 
 
 def field_tables(table: Table) -> list[ReportTable]:
     """The tables of a study of velocity fields, empty for other studies."""
     fields = seed_predictions(table.study, table.rows, FieldScores)
-    return [shifts_table(fields, "rmse"), shifts_table(fields, "ese"), *literature_tables(table)] if fields else []
+    have = {name for scores in fields.values() for name in scores[0].metrics()}
+    return (
+        [*(shifts_table(fields, name) for name in ERRORS if name in have), *literature_tables(table)] if fields else []
+    )
 
 
 def shifts_table(fields: Fields, metric: str) -> ReportTable:
-    """RMSE or ESE of every model on every test set, mean ± deviation over seeds."""
+    """One of :data:`ERRORS` of every model on every test set, mean ± deviation over seeds."""
     values = {label: [seed.metrics() for seed in scores] for label, scores in fields.items()}
     names = {name for seeds in values.values() for seed in seeds for name in seed}
     sets = {prefix: title for prefix, title in SETS.items() if f"{prefix}{metric}" in names}
@@ -195,14 +202,14 @@ def shifts_table(fields: Fields, metric: str) -> ReportTable:
         (label, *(_spread([seed[f"{prefix}{metric}"] for seed in seeds]) for prefix in sets))
         for label, seeds in values.items()
     ]
-    title = "Test RMSE, as it is and shifted" if metric == "rmse" else "Energy spectrum error, as it is and shifted"
     remark = (
         "Mean ± sample standard deviation over seeds, at the learning rate chosen on validation. Every shift is of the "
         "windows later in time, with parameters from named seeds, the same for all models: uniform motion up to two "
         "standard deviations of the training frames for each component, magnitude from 0 to 2, quarter turns, scale "
         "from 1 to 5. Other tiles: regions of which there is no training window."
     )
-    return ReportTable(metric, title, ("model", *sets.values()), rows, [remark])
+    title = f"{ERRORS[metric]}, as it is and shifted"
+    return ReportTable(metric.replace("_", "-"), title, ("model", *sets.values()), rows, [remark])
 
 
 def _spread(values: Sequence[float]) -> str:

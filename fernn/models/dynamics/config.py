@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import ClassVar, Literal
 
 import torch
@@ -16,10 +17,10 @@ Symmetry = Literal["none", "uniform-motion", "magnitude", "rotation", "scale"]
 SHORT: dict[Symmetry, str] = {
     "none": "", "uniform-motion": "-um", "magnitude": "-mag", "rotation": "-rot", "scale": "-scale",
 }  # fmt: skip
-PARTS: dict[Symmetry, Callable[[int], Parts]] = {
+PARTS: dict[Symmetry, Callable[[int, int], Parts]] = {
     "none": PlainParts, "uniform-motion": UniformMotionParts, "magnitude": MagnitudeParts, "scale": ScaleParts,
 }  # fmt: skip
-"""By symmetry, from the kernel's size; those of rotations need a group as well."""
+"""By symmetry, from the kernel's size and a field's components; those of rotations need a group as well."""
 
 
 class DynamicsNetwork(nn.Module):
@@ -30,13 +31,24 @@ class DynamicsNetwork(nn.Module):
     (:data:`fernn.flows.field_symmetries.SHIFTS`).
     """
 
-    def __init__(self, network: nn.Module, input_length: int, output_length: int, augmentation: str = "") -> None:
+    def __init__(
+        self, network: nn.Module, lengths: tuple[int, int], components: int = 2, augmentation: str = ""
+    ) -> None:
+        """``lengths``: the frames that are read, and ``output_length``."""
         super().__init__()
-        self.network, self.augmentation = network, augmentation
-        self.input_length, self.output_length = input_length, output_length
+        self.network, self.components, self.augmentation = network, components, augmentation
+        self.input_length, self.output_length = lengths
 
     def forward(self, frames: Tensor, horizon: int) -> Tensor:
-        """The ``horizon`` fields (b, horizon, 2, h, w) that follow ``frames`` (b, t, 2, h, w), t at least L."""
+        """The ``horizon`` fields (b, horizon, c, h, w) that follow ``frames`` (b, t, c, h, w), t at least L.
+
+        A field's c components are (u, v), and a scalar T where the network has one.
+        """
+        if frames.shape[2] != self.components:
+            raise ValueError(
+                f"model.scalars is {self.components - 2}, but fields have {frames.shape[2]} components: set "
+                f"model.scalars={frames.shape[2] - 2}"
+            )
         if frames.shape[1] < self.input_length:
             raise ValueError(
                 f"model.input_length is {self.input_length}, but {frames.shape[1]} frames are given: "
@@ -79,7 +91,10 @@ class DynamicsConfig(ModelConfig):
     augmentation: Symmetry = field(default="none", kw_only=True)
     """The symmetry by which every training window is transformed at random, inputs and targets alike."""
 
-    later = ("resampling", "augmentation")
+    scalars: int = field(default=0, kw_only=True)
+    """Quantities beside the velocity, 1 for a temperature; widths are then rounded up to whole sets of components."""
+
+    later = ("resampling", "augmentation", "scalars")
     architecture: ClassVar[Literal["ResNet", "U-Net"]] = "ResNet"
     least = {"base": 1, "narrowing": 1, "input_length": 1, "output_length": 1}
 
@@ -87,7 +102,9 @@ class DynamicsConfig(ModelConfig):
         super().__post_init__()
         if self.kernel_size < 1 or self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, so that a pixel has a middle, got {self.kernel_size}")
-        if self.base % (self.base_unit * self.narrowing):
+        if self.scalars not in (0, 1):
+            raise ValueError(f"scalars must be 0, or 1 for a temperature, got {self.scalars}")
+        if not self.scalars and self.base % (self.base_unit * self.narrowing):
             rule = f"base / narrowing must be a multiple of {self.base_unit} for {self.name}"
             raise ValueError(f"{rule}, got {self.base} / {self.narrowing}")
         if self.group_order < 4 or self.group_order % 4:
@@ -101,18 +118,23 @@ class DynamicsConfig(ModelConfig):
 
     @property
     def base_unit(self) -> int:
-        """What every width can be divided by: pairs (u, v), halves and quarters of them in a U-Net."""
+        """What every width can be divided by: sets of components, halves and quarters of them in a U-Net."""
+        components = 2 + self.scalars
         if self.architecture == "ResNet":
-            return 1 if self.symmetry in ("none", "rotation") else 2
-        return {"none": 4, "rotation": 2}.get(self.symmetry, 8)
+            return 1 if self.symmetry in ("none", "rotation") else components
+        return {"none": 4, "rotation": 2}.get(self.symmetry, 4 * components)
 
     def build(self) -> DynamicsNetwork:
         """The network with initial weights: PyTorch's, with rotation escnn's, with scale the paper's."""
-        rotating = RotationParts(self.kernel_size, self.group_order, self.resampling)
-        parts = PARTS[self.symmetry](self.kernel_size) if self.symmetry in PARTS else rotating
+        components, width = 2 + self.scalars, self.base // self.narrowing
+        width = ceil(width / self.base_unit) * self.base_unit
+        if self.symmetry == "rotation":
+            parts: Parts = RotationParts(self.kernel_size, components, self.group_order, self.resampling)
+        else:
+            parts = PARTS[self.symmetry](self.kernel_size, components)
         build = parts.unet if self.architecture == "U-Net" else parts.resnet
-        network = build(self.input_length, self.base // self.narrowing)
-        return DynamicsNetwork(network, self.input_length, self.output_length, SHORT[self.augmentation].lstrip("-"))
+        lengths, augmentation = (self.input_length, self.output_length), SHORT[self.augmentation].lstrip("-")
+        return DynamicsNetwork(build(self.input_length, width), lengths, components, augmentation)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,8 @@ class Parts(ABC):
     """The layers of one symmetry, with channels (for rotation: fields) as their sizes."""
 
     kernel_size: int
+    components: int
+    """Of a field: 2 of a velocity (u, v), 3 with a temperature."""
 
     def first(self, num_in: int, num_out: int) -> nn.Module:
         """The first layer of a residual block."""
@@ -118,15 +120,16 @@ class PlaneParts(Parts):
 
     def resnet(self, num_frames: int, base: int) -> nn.Module:
         """Blocks of widths base, 2 base, 4 base and 8 base, two each."""
-        widths = [2 * num_frames, *(base * factor for factor in (1, 1, 2, 2, 4, 4, 8, 8))]
-        return ResNet(self, None, widths, self.head(widths[-1], 2))
+        widths = [self.components * num_frames, *(base * factor for factor in (1, 1, 2, 2, 4, 4, 8, 8))]
+        return ResNet(self, None, widths, self.head(widths[-1], self.components))
 
     def unet(self, num_frames: int, base: int) -> nn.Module:
         """Stages of widths base, 2 base, 4 base and 8 base."""
-        first = [(2 * num_frames, base, 2), *[(base, base, 1)] * (self.first_stage - 1)]
+        num_in, num_out = self.components * num_frames, self.components
+        first = [(num_in, base, 2), *[(base, base, 1)] * (self.first_stage - 1)]
         others = [[(width, 2 * width, 2), (2 * width, 2 * width, 1)] for width in (base, 2 * base, 4 * base)]
         ups = decoder(self, [8 * base, 2 * base, base, base // 2, base // 4], [4 * base, 2 * base, base])
-        return UNet(encoder(self, [first, *others]), ups, self.head(base // 4 + 2 * num_frames, 2))
+        return UNet(encoder(self, [first, *others]), ups, self.head(base // 4 + num_in, num_out))
 
 
 class PlainParts(PlaneParts):
@@ -150,28 +153,34 @@ class PlainParts(PlaneParts):
 
 
 class PairParts(PlaneParts):
-    """Layers on pairs of velocity components, all of one kind of convolution."""
+    """Layers on sets of components, all of one kind of convolution."""
 
     convolution: ClassVar[type[PairConvolution]]
     upsampling: ClassVar[type[RepeatedUpsampling]]
 
     def encode(self, num_in: int, num_out: int, stride: int) -> nn.Module:
-        return self.convolution(num_in, num_out, self.kernel_size, stride=stride)
+        return self._layer(num_in, num_out, stride=stride)
 
     def decode(self, num_in: int, num_out: int) -> nn.Module:
-        return self.upsampling(self.convolution(num_in, num_out, 4))
+        return self.upsampling(self.convolution(num_in, num_out, 4, components=self.components))
 
     def head(self, num_in: int, num_out: int) -> nn.Module:
-        return self.convolution(num_in, num_out, self.kernel_size, activation=False)
+        return self._layer(num_in, num_out, activation=False)
+
+    def _layer(self, num_in: int, num_out: int, **options: Any) -> nn.Module:
+        return self.convolution(num_in, num_out, self.kernel_size, components=self.components, **options)
 
 
 class UniformMotionParts(PairParts):
-    """f(w + c) = f(w) + c for every constant velocity c. The skip of a block carries its mean velocity."""
+    """f(w + c) = f(w) + c for every constant velocity c, and of a temperature for every constant temperature.
+
+    The skip of a block carries its mean velocity.
+    """
 
     convolution, upsampling = UniformMotionConvolution, RepeatedUpsampling
 
     def second(self, num_in: int, num_out: int) -> nn.Module:
-        return UniformMotionDeviation(num_in, num_out, self.kernel_size)
+        return UniformMotionDeviation(num_in, num_out, self.kernel_size, components=self.components)
 
 
 class MagnitudeParts(PairParts):

@@ -9,7 +9,7 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fernn.layers.steerable import CentredUpsampling, DiagonalUpsampling, FieldConvolution, FieldNorm, Fields
+from fernn.layers.steerable import CentredUpsampling, DiagonalUpsampling, FieldConvolution, FieldNorm, Fields, Kind
 from fernn.models.dynamics.networks import Parts, ResNet, UNet, decoder, encoder
 
 Resampling = Literal["published", "equivariant"]
@@ -36,6 +36,11 @@ class RotationParts(Parts):
     group_order: int
     resampling: Resampling = "published"
 
+    @property
+    def kind(self) -> Kind:
+        """Of the fields that are read and predicted."""
+        return "vector" if self.components == 2 else "state"
+
     def encode(self, num_in: int, num_out: int, stride: int) -> nn.Module:
         return self._halving(("regular", num_in), num_out, stride)
 
@@ -43,13 +48,13 @@ class RotationParts(Parts):
         return self._normed(self._doubling(("regular", num_in), ("regular", num_out)))
 
     def lift(self, num_frames: int, num_out: int, stride: int = 1) -> nn.Module:
-        """From the vectors of all frames."""
-        return self._halving(("vector", num_frames), num_out, stride)
+        """From the vectors, or states, of all frames."""
+        return self._halving((self.kind, num_frames), num_out, stride)
 
     def resnet(self, num_frames: int, base: int) -> nn.Module:
         """A lift to base fields, blocks of 2, 4, 8 and 12 times as many, two each."""
         widths = [base, *(base * factor for factor in (2, 2, 4, 4, 8, 8, 12, 12))]
-        head = self._convolution(("regular", widths[-1]), ("vector", 1))
+        head = self._convolution(("regular", widths[-1]), (self.kind, 1))
         return ResNet(self, self.lift(num_frames, base), widths, head)
 
     def unet(self, num_frames: int, base: int) -> nn.Module:
@@ -60,8 +65,8 @@ class RotationParts(Parts):
         others = [[(width, 2 * width, 2), (2 * width, 2 * width, 1)] for width in (2 * base, 4 * base)]
         ups = decoder(self, [8 * base, 2 * base, base], [4 * base])
         # vectors have no point-wise nonlinearity
-        last = self._doubling(("regular", 3 * base), ("vector", base // 2))
-        head = self._convolution(("vector", base // 2 + num_frames), ("vector", 1))
+        last = self._doubling(("regular", 3 * base), (self.kind, base // 2))
+        head = self._convolution((self.kind, base // 2 + num_frames), (self.kind, 1))
         return UNet([first, *encoder(self, others)], [*ups, last], head)
 
     def _convolution(self, source: Fields, target: Fields, stride: int = 1) -> FieldConvolution:

@@ -2,6 +2,7 @@
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,17 +16,17 @@ from fernn.models.dynamics.networks import Parts, ResNet, UNet, decoder, encoder
 class ScaleNetwork(nn.Module):
     """A body on levels of scale, with the lift from frames to levels before it."""
 
-    def __init__(self, body: nn.Module) -> None:
+    def __init__(self, body: nn.Module, components: int) -> None:
         super().__init__()
-        self.body = body
+        self.body, self.components = body, components
 
     def forward(self, frames: Tensor) -> Tensor:
-        """The field (b, 2, h, w) that follows ``frames`` (b, t * 2, h, w)."""
-        return self.body(scale_levels(frames.unflatten(1, (-1, 2))))
+        """The field (b, c, h, w) that follows ``frames`` (b, t * c, h, w)."""
+        return self.body(scale_levels(frames.unflatten(1, (-1, self.components))))
 
 
 def scale_levels(frames: Tensor) -> Tensor:
-    """Frames (b, t, 2, h, w) at five levels of scale (b, 5, 2 t, h, w), the channels of a component together.
+    """Frames (b, t, c, h, w) at five levels of scale (b, 5, c t, h, w), the channels of a component together.
 
     Levels above the middle are blurred in time and space by :func:`gaussian` of s, and multiplied by 1 + s; those below
     it are divided by 1 + |s|, for s = -1, -1/2, ..., 1.
@@ -55,13 +56,13 @@ class ScaleParts(Parts):
     """f(s w(x / s, t / s^2)) = s f(w)(x / s), approximately."""
 
     def skip(self, num_in: int, num_out: int) -> nn.Module:
-        return ScaleConvolution(num_in, num_out, self.kernel_size, activation=False)
+        return self._layer(num_in, num_out, self.kernel_size, activation=False)
 
     def encode(self, num_in: int, num_out: int, stride: int) -> nn.Module:
-        return ScaleConvolution(num_in, num_out, self.kernel_size, stride=stride)
+        return self._layer(num_in, num_out, self.kernel_size, stride=stride)
 
     def decode(self, num_in: int, num_out: int) -> nn.Module:
-        return ZeroUpsampling(ScaleConvolution(num_in, num_out, 4))
+        return ZeroUpsampling(self._layer(num_in, num_out, 4))
 
     def head(self, num_in: int, num_out: int) -> nn.Module:
         """The last layer, from the lowest level."""
@@ -70,11 +71,16 @@ class ScaleParts(Parts):
     def resnet(self, num_frames: int, base: int) -> nn.Module:
         """A lift to base channels, blocks of base, 2 base and 4 base."""
         widths = [base, *(base * factor for factor in (1, 1, 2, 2, 4, 4, 4, 4))]
-        return ScaleNetwork(ResNet(self, self.first(2 * num_frames, base), widths, self.head(widths[-1], 2)))
+        lift, head = self.first(self.components * num_frames, base), self.head(widths[-1], self.components)
+        return ScaleNetwork(ResNet(self, lift, widths, head), self.components)
 
     def unet(self, num_frames: int, base: int) -> nn.Module:
         """Stages of base, 2 base, 4 base and 8 base channels."""
         others = [[(width, 2 * width, 2), (2 * width, 2 * width, 1)] for width in (base, 2 * base, 4 * base)]
         ups = decoder(self, [8 * base, 2 * base, base, base // 2, base // 4], [4 * base, 2 * base, base])
-        head = self.head(base // 4 + 2 * num_frames, 2)
-        return ScaleNetwork(UNet(encoder(self, [[(2 * num_frames, base, 2)], *others]), ups, head))
+        num_in = self.components * num_frames
+        head = self.head(base // 4 + num_in, self.components)
+        return ScaleNetwork(UNet(encoder(self, [[(num_in, base, 2)], *others]), ups, head), self.components)
+
+    def _layer(self, num_in: int, num_out: int, kernel_size: int, **options: Any) -> ScaleConvolution:
+        return ScaleConvolution(num_in, num_out, kernel_size, components=self.components, **options)

@@ -96,6 +96,26 @@ def test_standardisation_reads_the_training_frames_alone(two_cpus):
     assert stream.deviation == 1 and corpus().stream(DATA, 4).deviation == pytest.approx(seen.std())
 
 
+def test_temperatures_have_their_zero_at_the_mean_of_the_training_frames_and_a_unit(two_cpus):
+    data = DATA.override({"quantities": "currents-and-temperature", "temperature_unit": 4.0})
+    tiles = [
+        Tile(tile.name, np.concatenate([tile.frames, tile.frames[:, :1] + 7], axis=1), tile.land)
+        for tile in corpus().content
+    ]
+    (batch,), (bare,) = (Corpus(t, FieldStream).stream(d, 64).evaluation("validation") for t, d in (
+        (tiles, data), (corpus().content, DATA),
+    ))  # fmt: skip
+    mean = np.concatenate([np.arange(12.0), 200 + np.arange(12.0)]).mean()
+    assert batch.clips.shape[2] == 3 and torch.equal(batch.clips[:, :, :2], bare.clips)
+    torch.testing.assert_close(batch.clips[:, :, 2], (bare.clips[:, :, 0] - mean) / 4)
+    shifts = [next(iter(Corpus(t, FieldStream).stream(d, 64).evaluation("test"))).labels for t, d in (
+        (tiles, data), (corpus().content, DATA),
+    )]  # fmt: skip
+    assert torch.equal(*shifts)  # motion is in deviations of the velocity alone
+    with pytest.raises(DataError, match="the prepared tiles have 3 components, of which data.quantities wants 2"):
+        Corpus(tiles, FieldStream).stream(DATA, 64)
+
+
 def test_what_cannot_be_streamed_is_named():
     with pytest.raises(DataError, match="no window of 9 frames fits in the validation period: lower data.num_frames"):
         corpus().stream(DATA.override({"num_frames": 9}), 4)

@@ -29,3 +29,14 @@ def test_what_cannot_be_is_refused_by_name(changed, message):
 
 def test_what_the_ocean_config_says_of_itself():
     assert OceanConfig().horizon == 10 and "domain test: south_pacific*" in OceanConfig().note()
+
+
+def test_temperatures_are_said_and_records_without_them_have_no_field_more():
+    data = OceanConfig(quantities="currents-and-temperature", temperature_unit=5.0)
+    assert (data.kelvin, data.channels) == (
+        5.0,
+        3,
+    ) and "Temperatures stand beside the currents, 5 K as 1 m/s." in data.note()
+    bare = OceanConfig()
+    assert (bare.kelvin, bare.channels) == (None, 2) and "emperature" not in bare.note()
+    assert not {"quantities", "temperature_unit", "validation_steps"} & set(bare.flatten(for_record=True))

@@ -45,6 +45,22 @@ def test_motion_and_magnitude_are_constant_over_space_and_time():
     torch.testing.assert_close(stronger / frames, PARAMETERS[:, 2, None, None, None, None].expand_as(frames))
 
 
+def test_a_temperature_is_a_scalar():
+    """Beside the velocities' own shift: as it was in motion, moved with its places by turns, with w's factors else."""
+    velocities = windows()
+    warmth = torch.randn(2, 5, 1, 16, 16, generator=torch.manual_seed(9))
+    for name, shift in SHIFTS.items():
+        found = shift(torch.cat([velocities, warmth], dim=2), PARAMETERS)
+        assert torch.equal(found[:, :, :2], shift(velocities, PARAMETERS))
+        expected = {
+            "um": warmth,
+            "mag": warmth * PARAMETERS[:, 2, None, None, None, None],
+            "rot": torch.stack([torch.rot90(one, int(n), (-2, -1)) for one, n in zip(warmth, (1, 2), strict=True)]),
+            "scale": shift(warmth.expand(-1, -1, 2, -1, -1), PARAMETERS)[:, :, :1],
+        }[name]
+        torch.testing.assert_close(found[:, :, 2:], expected)
+
+
 def test_grown_fields_keep_their_size_and_are_slower_and_weaker():
     y, x = torch.meshgrid(torch.arange(9.0), torch.arange(9.0), indexing="ij")
     t = torch.arange(9.0)[:, None, None]

@@ -13,10 +13,11 @@ from scipy.ndimage import map_coordinates
 from torch import nn
 
 from fernn.batch import Batch
+from fernn.config import OceanConfig
 from fernn.experiment import Experiment
 from fernn.files.checkpoint import pack, unpack
 from fernn.seeding import generator
-from fernn.train.fields import FieldPrediction, FieldScores, log_spectrum, ring_of
+from fernn.train.fields import FieldPrediction, FieldScores, TemperatureScores, field_prediction, log_spectrum, ring_of
 from fernn.train.loop import fit
 from fernn.train.run import Run
 
@@ -134,6 +135,28 @@ def test_the_loss_of_an_augmented_model_is_that_of_windows_transformed_by_hand(k
     assert all(torch.equal(one, tested[name]) for name, one in task.evaluate(model, clips, labels).items())
     validated = task.evaluate(model, clips, torch.zeros(2, 0))
     assert torch.equal(validated["errors"], tested["errors"])
+
+
+def test_errors_of_velocity_and_temperature_stand_apart_and_the_loss_is_over_both():
+    data = OceanConfig(num_frames=5, input_frames=2, quantities="currents-and-temperature", temperature_unit=4.0)
+    task, model, labels = field_prediction(data), Still(), torch.cat([PARAMETERS, torch.zeros(2, 1)], dim=1)
+    clips = torch.cat([windows(), windows(seed=5)[:, :, :1]], dim=2)
+    found = TemperatureScores(task.evaluate(model, clips, labels), ["", ""]).metrics()
+    errors = (clips[:, 1:2] - clips[:, 2:]).square()
+    assert found["rmse"] == pytest.approx(errors.mean().sqrt().item())
+    assert found["velocity_rmse"] == pytest.approx(errors[:, :, :2].mean().sqrt().item())
+    assert found["temperature_rmse"] == pytest.approx(4 * errors[:, :, 2].mean().sqrt().item())
+    assert found["um_temperature_rmse"] == pytest.approx(found["temperature_rmse"], rel=1e-5)
+    weaker = PARAMETERS[:, 2, None, None, None] * errors[:, :, 2].sqrt()
+    assert found["mag_temperature_rmse"] == pytest.approx(4 * weaker.square().mean().sqrt().item(), rel=1e-5)
+    assert {"rot_velocity_rmse", "scale_temperature_rmse"} <= set(found)
+    bare = FieldPrediction(2).evaluate(model, clips[:, :, :2], labels)
+    full = task.evaluate(model, clips, labels)
+    assert torch.equal(bare["spectrum"], full["spectrum"])  # of the velocity alone
+    loss, _ = task.loss(model, clips, labels)
+    assert loss.item() == pytest.approx(2 * errors[:, :2].mean().item())
+    assert task.examples(model, clips)["clips"].shape == (2, 5, 1, 16, 16)
+    assert field_prediction(OceanConfig(num_frames=5, input_frames=2)) == FieldPrediction(2)
 
 
 class Currents:

@@ -16,11 +16,11 @@ def narrow(name):
 
 
 @lru_cache
-def trained_by_chance(name):
+def trained_by_chance(name, scalars=0):
     """A narrow network in eval mode whose batch normalisations have seen a batch."""
     torch.manual_seed(1)
-    model = narrow(name).build()
-    model.train()(torch.randn(4, 2, 2, 16, 16), 1)
+    model = narrow(name).override({"scalars": scalars}).build()
+    model.train()(torch.randn(4, 2, 2 + scalars, 16, 16), 1)
     return model.eval()
 
 

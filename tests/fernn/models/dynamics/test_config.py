@@ -13,6 +13,7 @@ from tests.fernn.models.dynamics.narrow import narrow
         (ResNetConfig(), {"base": 0}, "base must be 1 or more, got 0"),
         (ResNetConfig(), {"kernel_size": 4}, "kernel_size must be odd, so that a pixel has a middle, got 4"),
         (ResNetConfig(), {"group_order": 6}, "group_order must be a multiple of 4, which has quarter turns, got 6"),
+        (UNetConfig(), {"scalars": 2}, "scalars must be 0, or 1 for a temperature, got 2"),
         (UNetConfig(symmetry="magnitude"), {"base": 4}, "base / narrowing must be a multiple of 8 for unet, got 4 / 1"),
     ],
 )
@@ -42,4 +43,4 @@ def test_augmented_models_are_the_plain_ones_under_names_of_their_own():
 
 def test_records_of_earlier_cells_have_no_field_more():
     plain = ResNetConfig().flatten(for_record=True)
-    assert not {"augmentation", "resampling"} & set(plain) and "augmentation" in ResNetConfig().flatten()
+    assert not {"augmentation", "resampling", "scalars"} & set(plain) and "augmentation" in ResNetConfig().flatten()
