@@ -26,6 +26,7 @@ parity: setup
 
 soak: setup
 	KILLS=$(KILLS) $(BIN)/python -m pytest -m soak tests/soak tests/tune tests/journeys tests/docs --timeout 7200 -s
+	ALL_CASES=1 $(BIN)/python -m pytest tests/journeys tests/data/convection tests/fernn/files --timeout 7200
 
 cluster-test: setup
 	$(BIN)/python -m pytest -m cluster tests/cluster --timeout 600 --durations 0 -s

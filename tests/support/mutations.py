@@ -1,6 +1,7 @@
 """Bytes that somebody has tampered with: what parsers of untrusted files are tried on."""
 
 import contextlib
+import os
 import resource
 
 from hypothesis import HealthCheck, settings
@@ -22,8 +23,14 @@ JSON = st.recursive(
 """Any small JSON value."""
 
 
+ALL_CASES = "ALL_CASES"
+"""The environment variable that ``make soak`` sets."""
+SHARE = 5
+
+
 def tried(examples):
-    """So many cases, the same every time, none of which may take longer than five seconds."""
+    """A fifth of so many cases, or all: the same every time, and none may take longer than five seconds."""
+    examples = examples if ALL_CASES in os.environ else examples // SHARE
     health = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
     return settings(max_examples=examples, deadline=5000, derandomize=True, suppress_health_check=health, database=None)
 

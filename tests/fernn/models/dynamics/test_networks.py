@@ -75,8 +75,9 @@ def test_uniform_motion_is_added_to_the_prediction(name, u, v, seed):
 @given(factor=st.floats(1e-3, 100), seed=st.integers(0, 99))
 def test_magnitude_multiplies_the_prediction(name, factor, seed):
     model, frames = trained_by_chance(name), torch.randn(1, 2, 2, 16, 16, generator=torch.manual_seed(seed))
+    model, frames = model.double(), frames.double()  # in float32 rounding alone makes up to 3e-5
     with torch.no_grad():
-        assert relative(model(frames * factor, 2), factor * model(frames, 2)) <= 1e-5
+        assert relative(model(frames * factor, 2), factor * model(frames, 2)) <= 1e-12
 
 
 def turn_error(name, frames, quarters):
