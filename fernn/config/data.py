@@ -52,6 +52,8 @@ class DataConfig(Config):
     """The names of the labels 0, 1, ... of a data set for classification."""
     channels: ClassVar[int] = 1
     """Of a frame."""
+    num_actions: ClassVar[int] = 0
+    """Numbers of what acts between two frames; 0 where nothing acts."""
     motion_radius: ClassVar[int] = 0
     """Steps from 0 to the outermost velocity of the paper's figures; 0 where clips move by themselves alone."""
 
