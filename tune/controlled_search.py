@@ -2,10 +2,11 @@
 
 Paper: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantities", NeurIPS 2021, controlled dynamics.
 Expected there, test error (MSE per pixel) of the 26th predicted frame: SVG 4.2e-3, Noether Network 4.2e-3, and of the
-10th 3.5e-3 and 3.3e-3 (read by eye off the poster in the published repository). Which frames, episodes and actions the
-networks saw is not in what we could read: 195 test episodes, second-hand. Not yet run at full size by us.
+10th 3.5e-3 and 3.3e-3 (read by eye off the poster in the published repository; tune/analysis/literature.toml has more).
+Which episodes and actions the networks saw is not in what we could read: 195 test episodes, second-hand. Not yet run at
+full size by us.
 
-    python tune/controlled_search.py                          12 cells: 2 ways to predict x with and without actions
+    python tune/controlled_search.py                          12 cells: with and without actions and inner step
     python tune/controlled_search.py --plan                   what would run, and what it would cost
     python tune/controlled_search.py --preset demo            under three minutes on two cores
     python tune/controlled_search.py --preset small           the study in LOG: 12 cells
@@ -21,6 +22,7 @@ from fernn.config import ControlledPendulumConfig
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 from fernn.optim import OptimConfig
+from tune.analysis.literature import published_table
 from tune.analysis.published import NAMED_DRAWS
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Search
@@ -35,7 +37,7 @@ PRESETS = {
     "paper": Preset({**ROWS, "optim.lr": (1e-4,), "seed": (0, 1, 2)}),
     "small": Preset(
         {**ROWS, "optim.lr": (1e-3,), "seed": (0, 1, 2)},
-        {"epochs": 8, "batch_size": 4, "data.num_episodes": (256, 16, 64), **SMALL_CLIPS, **SMALL_NETWORK},
+        {"epochs": 5, "batch_size": 2, "data.num_episodes": (256, 16, 64), **SMALL_CLIPS, **SMALL_NETWORK},
     ),
     "demo": Preset(
         {**ROWS, "optim.lr": (1e-3,), "seed": (0, 1)},
@@ -61,6 +63,7 @@ SEARCH = Search(
         "How many episodes the published networks were trained on, their length and the torques are not known to us.",
         *NAMED_DRAWS,
     ),
+    literature=published_table("controlled-pendulum"),
     # how the published networks were trained for this experiment, and their sizes, are not known to us
     own=("epochs", "batch_size", "optim", "data", "precision", "seed", "model"),
 )

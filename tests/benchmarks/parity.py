@@ -2,7 +2,8 @@
 
 A line for every network and quantity: the largest difference as a share of the largest published value, and the
 tolerance of the tests. Nothing is fetched: ``tests/golden`` has outputs of the published code on fixed weights and
-inputs. E3D-LSTM and the Noether video network without actions have no golden files; their tests hold them against references.
+inputs. E3D-LSTM and the Noether video network without actions have no golden files; their tests hold them against
+references.
 Exit code 1 where a difference is above its tolerance.
 """
 

@@ -16,8 +16,8 @@ What made each file; lines are those of the commit.
       dynamics_*_scale, levels      models/model_scale.py (12-240), utils.py: blur_input (130-172)
       dynamics_unet_mag             models/model_mag.py (12-105, 145-179)
     dylandoblar/noether-networks @c7a65a2, video_prediction/
-      noether_actions               models/: svg.py (20-57), forward.py (49-118, 122-266), lstm.py, embedding.py (11-30),
-                                    vgg_64.py with fewer channels; utils.py: svg_crit (36-52); in float64
+      noether_actions               models/: svg.py (20-57), forward.py (18-118, 122-266), lstm.py, vgg_64.py with fewer
+                                    channels, embedding.py (11-30); utils.py: svg_crit (36-52); in float64
     MIT-Omnipush/video-prediction @e6e5489
       noether_actions               svg/train_svg_lp.py (372-374): what joins an action to both codes of a step. The
                                     Noether code widens its LSTMs (train_noether_net.py 237-240), and never fills them.

@@ -23,7 +23,7 @@ def test_states_are_gymnasiums():
 
 
 def test_in_small_steps_it_is_the_solution_of_the_equation():
-    """theta'' = 3 g / (2 l) sin theta + 3 u / (m l^2), by scipy's solver; the rule's own error is of the step's size."""
+    """theta'' = 3 g / (2 l) sin theta + 3 u / (m l^2), by scipy's solver; the rule's error is of the step's size."""
     start, push, steps = np.array([2.5, 0.4]), 1.5, 4000
     found = episode(start, np.full(steps + 1, push), 1.0 / steps)[-1]
     exact = solve_ivp(lambda _, s: [s[1], 15 * np.sin(s[0]) + 3 * push], (0, 1), start, rtol=1e-10, atol=1e-12).y[:, -1]

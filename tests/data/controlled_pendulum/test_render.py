@@ -7,7 +7,7 @@ from data.controlled_pendulum.render import BLACK, RED, drawn
 
 
 def center(picture, color):
-    """The middle (right, up) of what is as near to the color as to nothing else, in pixels from the picture's middle."""
+    """The middle (right, up) of what is near the color, in pixels from the picture's middle."""
     weight = (np.abs(picture - color).max(axis=-1) < 60).astype(float)
     rows, columns = np.indices(weight.shape)
     middle = (len(picture) - 1) / 2
