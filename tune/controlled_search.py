@@ -65,7 +65,7 @@ SEARCH = Search(
     ),
     literature=published_table("controlled-pendulum"),
     # how the published networks were trained for this experiment, and their sizes, are not known to us
-    own=("epochs", "batch_size", "optim", "data", "precision", "seed", "model"),
+    own=("epochs", "batch_size", "optim", "data", "precision", "seed", *SMALL_NETWORK),
 )
 
 if __name__ == "__main__":

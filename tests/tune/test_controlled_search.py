@@ -34,8 +34,8 @@ def test_a_controlled_demo_runs_from_episodes_to_table_quality_and_report(
         mean = sum(cell["frames"][steps]["mse"]["mean"]) / 3
         assert any(mean == pytest.approx(value, rel=1e-4) for value in tested)
     assert report.main(report.Options("controlled-pendulum-demo")) == 0
-    text = (tmp_path / "studies/controlled-pendulum-demo/report/table.md").read_text()
-    assert "| SVG, more steps | 2.6 | 3.6 | 4.3 | 4.5 |" in text and "the authors' poster" in text.lower()
+    written = (tmp_path / "studies/controlled-pendulum-demo/report/published-controlled-pendulum.csv").read_text()
+    assert '"SVG, more steps",2.6,3.6,4.3,4.5,0.926' in written
 
 
 def test_every_row_is_planned_and_actions_alone_can_be_asked_for(command):
