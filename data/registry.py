@@ -19,6 +19,7 @@ DATA_SETS: dict[str, str | DataSet] = {
     "convection": "data.convection.data_set:CONVECTION",
     "made-convection": "data.convection.data_set:MADE_CONVECTION",
     "physics101": "data.physics101.data_set:PHYSICS101",
+    "controlled-pendulum": "data.controlled_pendulum.data_set:CONTROLLED_PENDULUM",
     "ideal-pendulum": "data.systems.data_set:PENDULUM",
     "ideal-spring": "data.systems.data_set:SPRING",
 }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
-from fernn.config import Config, DataConfig, KTHConfig, data_config
+from fernn.config import DATA, Config, DataConfig, KTHConfig, data_config
 from fernn.models import MODELS, ModelConfig, StoredConfig, model_config, source_hash
 from fernn.optim import OptimConfig, optim_config
 
@@ -33,6 +33,13 @@ class Experiment(Config):
 
     later = ("selection", "early_stopping")
     least = {"epochs": 1, "batch_size": 1, "seed": 0, "early_stopping": 0}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if getattr(self.model, "use_actions", False) and not self.data.num_actions:
+            names = ", ".join(name for name, data in DATA.items() if data.num_actions)
+            way_out = f"leave it out, or choose data with actions ({names})"
+            raise ValueError(f"model.use_actions must be false on {self.data.name}, which has no actions: {way_out}")
 
     def override(self, values: Mapping[str, Any]) -> Self:
         """As :meth:`Config.override`; "data.name", "model" (or "model.name") and "optim.name" take registered names.

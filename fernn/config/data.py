@@ -50,6 +50,8 @@ class DataConfig(Config):
     """What ``protocol="published"`` draws in the order of the published code, in words."""
     classes: ClassVar[tuple[str, ...]] = ()
     """The names of the labels 0, 1, ... of a data set for classification."""
+    num_actions: ClassVar[int] = 0
+    """Numbers of what acts between two frames; 0 where nothing acts."""
     motion_radius: ClassVar[int] = 0
     """Steps from 0 to the outermost velocity of the paper's figures; 0 where clips move by themselves alone."""
 

@@ -105,6 +105,11 @@ class CodeLSTM(nn.Module):
         self.cells = nn.ModuleList(nn.LSTMCell(width, width) for _ in range(num_layers))
         initialise(self)
 
+    def widen(self, count: int) -> None:
+        """Take ``count`` more inputs; the other weights stay as they are."""
+        self.embed = nn.Linear(self.embed.in_features + count, self.width)
+        initialise(self.embed)
+
     def start(self, like: Tensor) -> State:
         """A state of zeros for as many samples as ``like`` has."""
         zeros = like.new_zeros(len(like), self.width)

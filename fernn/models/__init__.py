@@ -44,6 +44,9 @@ MOVING = (
 )
 KTH_VIDEO = tuple(replace(config, patch_size=8) if isinstance(config, E3DLSTMConfig) else config for config in MOVING)
 RAMP = (NoetherConfig("noether"), NoetherConfig("svg", inner_steps=0))
+WIDTHS, DEPTHS = (64, 128, 256, 512), (2, 2, 3, 3)
+"""Of the published coder for pictures of 64 pixels."""
+ROD = (NoetherConfig("noether", widths=WIDTHS, depths=DEPTHS), NoetherConfig("svg", 0, widths=WIDTHS, depths=DEPTHS))
 SYSTEM = (StateConfig("noether"), StateConfig("mlp", inner_steps=0))
 PENDULUM_FORMULA = SymbolicConfig(formula="p**2 - 3*cos(q)")
 MODELS: dict[str, dict[str, ModelConfig]] = {
@@ -57,6 +60,7 @@ MODELS: dict[str, dict[str, ModelConfig]] = {
         ("ocean", OCEAN),
         ("convection", CONVECTION),
         ("physics101", RAMP),
+        ("controlled-pendulum", ROD),
         ("ideal-pendulum", (*SYSTEM, StateConfig("oracle", quantity="pendulum-energy"), PENDULUM_FORMULA)),
         ("ideal-spring", (*SYSTEM, StateConfig("oracle", quantity="spring-energy"), SymbolicConfig())),
     )

@@ -87,7 +87,7 @@ def train_step(run: Run, batch: Batch) -> torch.Tensor:
     clips, labels = to_unit(batch.clips, run.device), batch.labels.to(run.device)
     run.optimizer.zero_grad(set_to_none=True)
     with autocast(run.device, run.experiment.precision):
-        loss, value = run.task.loss(run.model, clips, labels)
+        loss, value = run.task_of(batch).loss(run.model, clips, labels)
     loss.backward()
     norm = limit_gradient(run.model, run.experiment.optim.clip_norm)
     run.optimizer.step()

@@ -1,6 +1,7 @@
 """Tasks of the Noether Networks: frames predicted with draws of a latent variable, and states of small systems."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -18,17 +19,23 @@ class StochasticPrediction(Prediction):
     0, 1, ...
     """
 
+    actions: Tensor | None = None
+    """What acts on the clips of a batch, (b, t, a); a network that reads no actions does not see them."""
+
+    def under(self, actions: Tensor) -> Self:
+        return replace(self, actions=actions)
+
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         if not isinstance(model, NoetherNetwork):
             return super().loss(model, clips, labels)
-        loss, rollout = model.outer_loss(clips, model.noise(clips, clips.shape[1]), self.input_frames)
+        loss, rollout = model.outer_loss(clips, model.noise(clips, clips.shape[1]), self.input_frames, self.actions)
         error = (rollout.frames - clips)[:, self.input_frames :].square().mean()
         return loss, error.detach() * len(clips)
 
     def predicted(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Tensor:
         if not isinstance(model, NoetherNetwork):
             return super().predicted(model, clips, labels)
-        return model(*self.inputs(clips), seeded_noise(model, clips, labels)).float()
+        return model(*self.inputs(clips), seeded_noise(model, clips, labels), self.actions).float()
 
 
 def seeded_noise(model: NoetherNetwork, clips: Tensor, seeds: Tensor) -> Tensor:

@@ -77,6 +77,10 @@ class Run:
         """What the model is trained for."""
         return task_of(self.experiment.data)
 
+    def task_of(self, batch: Batch) -> Task:
+        """What the model is trained for, on the batch's clips."""
+        return self.task if batch.actions is None else self.task.under(batch.actions.to(self.device))
+
     @torch.no_grad()
     def predict(self, batches: Iterable[Batch]) -> Predictions:
         """What the model says of every clip, in eval mode; the mode it was in is restored."""
@@ -85,7 +89,7 @@ class Run:
             for batch in batches:
                 with autocast(self.device, self.experiment.precision):
                     clips, labels = to_unit(batch.clips, self.device), batch.labels.to(self.device)
-                    columns = task.evaluate(self.model, clips, labels)
+                    columns = self.task_of(batch).evaluate(self.model, clips, labels)
                 for name, values in columns.items():
                     parts.setdefault(name, []).append(values.cpu())
                 ids += batch.ids
@@ -94,8 +98,9 @@ class Run:
     @torch.no_grad()
     def look_at(self, batch: Batch) -> dict[str, Tensor]:
         """The task's examples of the first clips, in eval mode, see :meth:`fernn.train.task.Task.examples`."""
+        few = batch.first(NUM_EXAMPLES)
         with evaluating(self.model), autocast(self.device, self.experiment.precision):
-            examples = self.task.examples(self.model, to_unit(batch.clips[:NUM_EXAMPLES], self.device))
+            examples = self.task_of(few).examples(self.model, to_unit(few.clips, self.device))
         return {name: tensor.cpu() for name, tensor in examples.items()}
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

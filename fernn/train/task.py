@@ -87,6 +87,10 @@ class Task(Protocol):
     kind: ClassVar[type[Predictions]]
     """What an evaluation gives."""
 
+    def under(self, actions: Tensor) -> "Task":
+        """The task of a batch on which ``actions`` (b, t, a) act; a task that has no use for them stays as it is."""
+        return self
+
     def inputs(self, clips: Tensor) -> tuple[Any, ...]:
         """What the model is called with."""
 

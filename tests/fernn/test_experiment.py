@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from fernn.experiment import Experiment
 from fernn.models import MODELS
 
@@ -22,3 +24,14 @@ def test_defaults_are_the_papers():
 def test_the_model_is_chosen_before_its_fields():
     experiment = Experiment().override({"model.base": 4, "model": "3dcnn"})
     assert experiment.model.base == 4
+
+
+def test_actions_are_read_only_where_the_data_has_any():
+    acting = {"data.name": "controlled-pendulum", "model": "noether", "model.use_actions": True}
+    experiment = Experiment().override(acting)
+    assert experiment.flatten(for_record=True)["model.use_actions"]
+    assert "model.use_actions" not in Experiment().override(acting | {"model.use_actions": False}).flatten(
+        for_record=True
+    )
+    with pytest.raises(ValueError, match="model.use_actions must be false on physics101, which has no actions: leave"):
+        Experiment().override(acting | {"data.name": "physics101"})

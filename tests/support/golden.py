@@ -24,6 +24,11 @@ What made each file; lines are those of the commit.
                                     utils.py: svg_crit (36-52), batch_norm_to_group_norm (480-501)
       noether_video_float32, 64     models/vgg_64.py with a 16th of its channels, and of the embedding's
       noether_video_published_size  models/vgg_128.py with the sizes of README.md (23-59), one clip
+      noether_actions               models/: svg.py (20-57), forward.py (18-118, 122-266), lstm.py, vgg_64.py with fewer
+                                    channels, embedding.py (11-30); utils.py: svg_crit (36-52); in float64
+    MIT-Omnipush/video-prediction @e6e5489
+      noether_actions               svg/train_svg_lp.py (372-374): what joins an action to both codes of a step. The
+                                    Noether code widens its LSTMs (train_noether_net.py 237-240), and never fills them.
 
 Losses and gradients are those of the published training step: cross-entropy (train_kth_classification.py 630-632), mean
 squared error without teacher forcing (train_eval_utils.py 20-27).
@@ -53,7 +58,7 @@ def part(values, prefix):
 
 
 def drawn(metadata):
-    """The weights that a published dynamics network had, of the shapes, factors and seed in the file."""
+    """The weights that a published network had, of the shapes, factors and seed in the file."""
     for number, parameter in enumerate(metadata["parameters"].split(";")):
         _, written, *factor = parameter.split(":")
         shape = ast.literal_eval(written)

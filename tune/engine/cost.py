@@ -191,4 +191,6 @@ def blank_batch(experiment: Experiment, num_clips: int) -> Batch:
     """A batch of ``num_clips`` black clips, (b, t, c, h, w), with labels 0."""
     data = experiment.data
     clips = torch.zeros(num_clips, data.num_frames, data.channels, data.size, data.size, dtype=torch.uint8)
-    return Batch(clips, torch.zeros(num_clips, *data.label_shape, dtype=torch.int64), [""] * num_clips)
+    labels = torch.zeros(num_clips, *data.label_shape, dtype=torch.int64)
+    actions = torch.zeros(num_clips, data.num_frames, data.num_actions) if data.num_actions else None
+    return Batch(clips, labels, [""] * num_clips, actions)

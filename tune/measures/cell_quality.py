@@ -111,7 +111,9 @@ class NoetherMeasurement(QualityMeasurement):
             for batch in self.opened(run, corpus).evaluation("test"):
                 clips = to_unit(batch.clips, run.device)
                 num_given = run.task.inputs(clips)[0].shape[1]
-                steps = network.descend(self.inner, clips, seeded_noise(network, clips, batch.labels), num_given)
+                noise = seeded_noise(network, clips, batch.labels)
+                acting = None if batch.actions is None else batch.actions.to(run.device)
+                steps = network.descend(self.inner, clips, noise, num_given, False, acting)
                 part = gauge.read(steps, clips, num_given, advance)
                 parts.append(part | {"inner": part["inner"] * self.inner.clips})
                 maps = maps or heatmaps(network.embedding, clips)

@@ -26,7 +26,7 @@ def report_tables(table: Table) -> list[ReportTable]:
     """Every table of the report that has rows; the first is the study's own."""
     study, rows = table.study, table.rows
     tables = [results_table(table), *video_tables(table), *field_tables(table), formulas_table(study, rows)]
-    tables += [comparisons_table(rows), law_table(rows), cost_table(study, rows)]
+    tables += [*stochastic_tables(table), comparisons_table(rows), law_table(rows), cost_table(study, rows)]
     return [table for table in tables if table.rows]
 
 
@@ -243,6 +243,12 @@ def frames_table(curves: Curves) -> ReportTable:
     ]
     header = ("model", "score", *(f"frame {number}" for number in range(1, horizon + 1)))
     return ReportTable("frames", "Scores by predicted frame, test clips", header, rows)
+
+
+def stochastic_tables(table: Table) -> list[ReportTable]:
+    """The published table beside a study that predicts frames with draws of a latent variable, empty for others."""
+    is_stochastic = bool(table.rows) and table.rows[0].experiment.data.task == "stochastic"
+    return literature_tables(table) if is_stochastic else []
 
 
 def literature_tables(table: Table) -> list[ReportTable]:

@@ -54,3 +54,13 @@ def test_the_state_goes_on_from_zero(kind):
 def test_forget_gates_of_the_code_predictor_start_open():
     cell = CodePredictor(3, 2, 4, num_layers=1).cells[0]
     assert (cell.bias_ih[4:8] == 1).all() and not (cell.bias_ih[:4] == 1).any()
+
+
+def test_a_widened_network_takes_more_values_and_keeps_all_but_its_first_layer():
+    network = GaussianLSTM(3, 2, 4, num_layers=1)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    network.widen(5)
+    after = network.state_dict()
+    assert list(after) == list(before) and after["embed.weight"].shape == (4, 8)
+    assert {name for name in after if not torch.equal(after[name], before[name])} == {"embed.weight"}
+    assert 0 < after["embed.weight"].abs().max() < 0.2 and not after["embed.bias"].any()

@@ -15,7 +15,7 @@ from fernn.experiment import Experiment
 from fernn.files.checkpoint import pack, unpack
 from fernn.seeding import generator
 from fernn.train.loop import fit, limit_gradient
-from fernn.train.noether import StochasticPrediction
+from fernn.train.noether import StochasticPrediction, seeded_noise
 from fernn.train.run import Run, task_of
 
 FIELDS = {
@@ -101,3 +101,42 @@ def test_the_metric_of_training_is_the_predicted_frames_error():
     expected, rollout = run.model.outer_loss(clips, run.model.noise(clips, 4), 2)
     assert loss.item() == pytest.approx(expected.item())
     assert total.item() / 4 == pytest.approx((rollout.frames - clips)[:, 2:].square().mean().item())
+
+
+ACTING = FIELDS | {"data.name": "controlled-pendulum", "model.action_width": 2, "model.inner_steps": 0}
+
+
+class PushedNoise(Noise):
+    """The same with actions."""
+
+    def batch(self, number, *names):
+        actions = torch.from_numpy(generator(*names, "actions").standard_normal((number, 4, 1)).astype("float32"))
+        return super().batch(number, *names)._replace(actions=actions)
+
+
+def test_actions_of_a_batch_reach_the_network_in_training_evaluation_and_examples():
+    run = Run.start(Experiment().override(ACTING | {"model.use_actions": True}))
+    with torch.no_grad():
+        for parameter in run.model.backbone.parameters():
+            parameter.normal_(0, 0.7)
+    batch = PushedNoise().batch(4, "x")
+    still = batch._replace(actions=torch.zeros_like(batch.actions))
+
+    def found(one):
+        torch.manual_seed(3)
+        loss, _ = run.task_of(one).loss(run.model, one.clips.float() / 255, one.labels)
+        return loss, run.predict([one]).errors, run.look_at(one)["predicted"]
+
+    for pushed, other in zip(found(batch), found(still), strict=True):
+        assert not torch.equal(pushed, other)
+    clips, seeds = batch.clips.float() / 255, batch.labels
+    noise = seeded_noise(run.model, clips, seeds)
+    with torch.no_grad():
+        expected = run.model(clips[:, :2], 2, noise, batch.actions) - clips[:, 2:]
+    torch.testing.assert_close(run.predict([batch]).errors, expected.square().mean(dim=(2, 3, 4)))
+    assert all(math.isfinite(row["train/loss"]) for row in fit(run, PushedNoise()))
+
+
+def test_without_use_actions_the_actions_of_a_batch_change_nothing():
+    run, batch = Run.start(Experiment().override(ACTING)), PushedNoise().batch(4, "x")
+    assert torch.equal(run.predict([batch]).errors, run.predict([batch._replace(actions=None)]).errors)

@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 
 from fernn.models import MODELS
 from tests.support.golden import GOLDEN, golden
-from tests.support.parity import dynamics, fernn, noether
+from tests.support.parity import actions, dynamics, fernn, noether
 from tests.support.parity.measure import share
 
 FERNN = "akandykeller/FERNN @7def7bc"
@@ -45,6 +45,7 @@ KINDS = (
     Kind("rotating_mnist_fernn_v4", fernn.predictor, FERNN, ("rotating-mnist/fernn-v4",)),
     Kind("rotating_mnist_fernn_c4_*", fernn.predictor, FERNN, ()),
     Kind("dynamics_*net*", dynamics.field, EQUIVARIANT_NET, ("ocean/{network}",)),
+    Kind("noether_actions", actions.acting, NOETHER, ()),
     Kind("noether_video_*", noether.video, NOETHER, ("physics101/noether", "physics101/svg")),
 )
 NO_NETWORK = {

@@ -4,7 +4,7 @@ import pytest
 
 from tune.analysis.literature import published_results, published_table
 
-TABLES = [published_table(data) for data in ("kth-video", "moving-mnist", "ocean", "convection")]
+TABLES = [published_table(data) for data in ("kth-video", "moving-mnist", "ocean", "convection", "controlled-pendulum")]
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -49,7 +49,7 @@ def test_of_an_exact_preset_nothing_differs_that_a_setting_can_say(search, prese
 
 def test_every_search_with_a_known_publication_has_its_exact_setting():
     assert {data for data, search in searches().items() if "paper-exact" not in search.presets} == {
-        "ideal-pendulum", "ideal-spring",
+        "controlled-pendulum", "ideal-pendulum", "ideal-spring",
     }  # fmt: skip
 
 

@@ -30,7 +30,7 @@ PREDICTORS = ("translating-mnist", "rotating-mnist", "moving-mnist", "kth-video"
 DEFINED = {
     "velocity": ("kth", *PREDICTORS),
     "length": ("translating-mnist", "rotating-mnist"),
-    "quality": (*PREDICTORS, "physics101"),
+    "quality": (*PREDICTORS, "physics101", "controlled-pendulum"),
 }
 
 

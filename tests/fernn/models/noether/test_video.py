@@ -3,7 +3,8 @@
 Counted in dylandoblar/noether-networks @c7a65a2, video_prediction/models/: vgg_128.py (28-142), lstm.py (5-56) and
 embedding.py (11-23), with the sizes of README.md (23-59) and of train_noether_net.py (83-89); initial weights and
 open forget gates are those of utils.py (345-364). The loops are ``tests/fernn/reference/svg.py``, which follows the
-same code. The outer loss is svg_crit (utils.py 43-52).
+same code. The outer loss is svg_crit (utils.py 43-52). Actions are held against ``tests/golden``, see
+``tests/support/golden.py`` for the lines.
 """
 
 import copy
@@ -186,3 +187,61 @@ def test_impossible_clips_are_refused(svg, clips):
         svg(clips[..., :8, :], noise, 2)
     with pytest.raises(ValueError, match="2 frames or more must be given, got 1"):
         svg(clips, noise, 1)
+
+
+def acting(**fields):
+    network, clips, noise = small(**({"inner_steps": 0, "use_actions": True, "action_width": 4} | fields))
+    return network, clips, noise, torch.randn(3, FRAMES, 1).double()
+
+
+def test_an_action_is_felt_by_the_frames_that_follow_it_alone():
+    network, clips, noise, actions = acting()
+    with torch.no_grad():
+        found = network(clips[:, :GIVEN], FRAMES - GIVEN, noise, actions)
+        for i in range(FRAMES):
+            other = actions.clone()
+            other[:, i] += 1
+            moved = network(clips[:, :GIVEN], FRAMES - GIVEN, noise, other) != found
+            felt = moved.flatten(2).any(dim=2).all(dim=0).tolist()
+            assert felt == [frame > i for frame in range(GIVEN, FRAMES)]
+
+
+def test_a_network_that_reads_no_actions_does_not_see_them():
+    network, clips, noise = small()
+    with torch.no_grad():
+        plain = network(clips[:, :GIVEN], 3, noise)
+        assert torch.equal(network(clips[:, :GIVEN], 3, noise, torch.randn(3, FRAMES, 1).double()), plain)
+
+
+def test_reading_actions_widens_three_layers_and_leaves_all_other_first_weights():
+    torch.manual_seed(5)
+    plain = NoetherConfig(**SMALL).build().state_dict()
+    torch.manual_seed(5)
+    network = NoetherConfig(**SMALL, use_actions=True).build()
+    wider = {name for name, weight in network.state_dict().items() if weight.shape != plain[name].shape}
+    assert wider == {f"backbone.{name}.embed.weight" for name in ("frame_predictor", "prior", "posterior")}
+    assert count(network) - sum(weight.numel() for weight in plain.values()) == 3 * 8 * SMALL["recurrent"]
+    alike = [name for name in plain if name not in wider and "embedding" not in name]
+    assert all(torch.equal(plain[name], network.state_dict()[name]) for name in alike)
+
+
+@pytest.mark.parametrize(
+    ("actions", "message"),
+    [
+        (None, "actions must be given for 4 steps, as the network reads them, got none"),
+        (torch.zeros(3, 3, 1), "actions must be given for 4 steps, as the network reads them, got 3"),
+        (torch.zeros(3, 4, 3), "model.action_width must be a multiple of the 3 numbers of an action, got 4"),
+        (torch.zeros(3, 4, 8), "model.action_width must be a multiple of the 8 numbers of an action, got 4"),
+    ],
+    ids=str,
+)
+def test_actions_that_do_not_fit_are_refused(actions, message):
+    network, clips, noise, _ = acting()
+    with pytest.raises(ValueError, match=message):
+        network(clips[:, :GIVEN], FRAMES - GIVEN, noise, actions)
+
+
+def test_an_action_of_two_numbers_is_repeated_as_a_whole():
+    network, _, noise, _ = acting()
+    actions = torch.arange(2.0).expand(3, FRAMES, 2)
+    assert network.backbone.acting(actions, noise)[0, 0].tolist() == [0, 1, 0, 1]

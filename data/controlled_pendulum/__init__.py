@@ -1,0 +1,1 @@
+"""A rendered pendulum that random torques push: made here, the actions a part of every batch."""
