@@ -21,6 +21,7 @@ DATA_SETS: dict[str, str | DataSet] = {
     "physics101": "data.physics101.data_set:PHYSICS101",
     "ideal-pendulum": "data.systems.data_set:PENDULUM",
     "ideal-spring": "data.systems.data_set:SPRING",
+    "real-pendulum": "data.real_pendulum.data_set:REAL_PENDULUM",
 }
 """A data set, or "module:VALUE" that has it."""
 

@@ -8,14 +8,15 @@ from fernn.config.data import DIGIT, DataConfig, Motion, PredictionConfig, Proto
 from fernn.config.digits import DigitsConfig, RotatingMNISTConfig, TranslatingMNISTConfig
 from fernn.config.fields import ConvectionConfig, FieldsConfig, MadeConvectionConfig, OceanConfig
 from fernn.config.kth import KTHConfig
-from fernn.config.noether import RampConfig, SystemConfig
+from fernn.config.noether import KNOWN, RampConfig, RealPendulumConfig, StatesConfig, SystemConfig
 from fernn.config.video import KTHVideoConfig, MovingConfig, VideoConfig
 
 __all__ = [
-    "DATA", "DIGIT", "Config", "ConvectionConfig", "DataConfig", "DigitsConfig", "FieldsConfig", "KTHConfig",
-    "KTHVideoConfig", "MadeConvectionConfig", "Motion", "MovingConfig", "OceanConfig", "PredictionConfig", "Protocol",
-    "RampConfig", "RotatingMNISTConfig", "SystemConfig", "TaskName", "TranslatingMNISTConfig", "VideoConfig",
-    "data_config", "fitted", "nearest", "nearest_field", "register", "unknown_name",
+    "DATA", "DIGIT", "KNOWN", "Config", "ConvectionConfig", "DataConfig", "DigitsConfig", "FieldsConfig",
+    "KTHConfig", "KTHVideoConfig", "MadeConvectionConfig", "Motion", "MovingConfig", "OceanConfig",
+    "PredictionConfig", "Protocol", "RampConfig", "RealPendulumConfig", "RotatingMNISTConfig", "StatesConfig",
+    "SystemConfig", "TaskName", "TranslatingMNISTConfig", "VideoConfig", "data_config", "fitted", "nearest",
+    "nearest_field", "register", "unknown_name",
 ]  # fmt: skip
 
 DATA: dict[str, DataConfig] = {
@@ -32,6 +33,7 @@ DATA: dict[str, DataConfig] = {
         RampConfig(),
         SystemConfig("ideal-pendulum"),
         SystemConfig("ideal-spring"),
+        RealPendulumConfig(),
     )
 }
 

@@ -20,7 +20,7 @@ from fernn.models.dynamics.scaling import scale_levels
 from fernn.reference import from_reference, published_dynamics, renamed
 
 sys.path.append(str(Path(__file__).parents[2]))
-from tests.support.golden import GOLDEN, drawn, golden, part
+from tests.support.golden import GOLDEN, derivative_gradients, derivative_network, drawn, golden, part
 
 OUTPUTS, GRADIENTS = 1e-5, 1e-4
 VELOCITIES = ("v_list_vy_vx", "v_list_vx_vy", "v_list_degrees")
@@ -48,6 +48,8 @@ def rows_of(name):
         compared = classifier(values, metadata)
     elif "out.eval_prediction" in values:
         compared = predictor(name, values, metadata)
+    elif "out.derivatives" in values:
+        compared = derivatives(values, metadata)
     else:
         return
     for quantity, (ours, published, tolerance) in compared.items():
@@ -114,6 +116,23 @@ def dynamics(values, metadata):
     if "levels" in values:
         compared["levels of scale"] = (scale_levels(values["in.frames"]), values["levels"], OUTPUTS)
     return compared
+
+
+def derivatives(values, metadata):
+    """Of a network of derivatives; a rollout is by another integrator, which its error is of."""
+    model = derivative_network(values, metadata)
+    with torch.no_grad():
+        rolled = model.double().rollout(values["in.start"][None], values["in.times"][None])[0]
+        predicted = model.float().derivatives(values["in.states"])
+    loss = model.outer_loss(values["in.states"], values["in.derivatives"])
+    loss.backward()
+    compared = {
+        "derivatives": (predicted, values["out.derivatives"], OUTPUTS),
+        "rollout": (rolled, values["out.rollout"], OUTPUTS),
+        "loss": (loss.detach(), values["out.train_loss"], OUTPUTS),
+    }
+    pairs = enumerate(derivative_gradients(model, values))
+    return compared | worst({f"gradient of {number}": (*pair, GRADIENTS) for number, pair in pairs})
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ What made each file; lines are those of the commit.
     Rose-STL-Lab/Equivariant-Net @e6f4c84
       dynamics_*_scale, levels      models/model_scale.py (12-240), utils.py: blur_input (130-172)
       dynamics_unet_mag             models/model_mag.py (12-105, 145-179)
+    greydanus/hamiltonian-nn
+      hnn_*                         hnn.py: HNN.time_derivative (33-55), nn_models.py: MLP (8-26), utils.py: L2_loss
+                                    (32-33), integrate_model (11-19) by solve_ivp, rtol and atol 1e-10
 
 Losses and gradients are those of the published training step: cross-entropy (train_kth_classification.py 630-632), mean
 squared error without teacher forcing (train_eval_utils.py 20-27).
@@ -28,6 +31,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from fernn.models.noether import DerivativeConfig
+
+PERCEPTRON = "differentiable_model."
+"""What the published names of an HNN's weights begin with."""
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
@@ -49,3 +56,18 @@ def drawn(metadata):
         shape = ast.literal_eval(parameter.partition(":")[2])
         weight = torch.randn(shape, generator=torch.Generator().manual_seed(int(metadata["seed"]) + number))
         yield weight * (0.1 if len(shape) == 1 else (2 / math.prod(shape[1:])) ** 0.5)
+
+
+def derivative_network(values, metadata):
+    """The network of a golden file of derivatives with its weights."""
+    weights = part(values, f"weights.{PERCEPTRON}linear")
+    width, is_baseline = int(metadata["hidden_dim"]), metadata["baseline"] == "True"
+    model = DerivativeConfig(width=width, hamiltonian=not is_baseline).build()
+    model.mlp.load_state_dict({f"layers.{int(name[0]) - 1}{name[1:]}": weight for name, weight in weights.items()})
+    return model
+
+
+def derivative_gradients(model, values):
+    """Pairs of a network's gradients and the published ones."""
+    for name, gradient in part(values, f"grad.{PERCEPTRON}linear").items():
+        yield model.mlp.get_parameter(f"layers.{int(name[0]) - 1}{name[1:]}").grad, gradient
