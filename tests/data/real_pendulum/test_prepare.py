@@ -18,7 +18,7 @@ def moments(number):
 
 @pytest.mark.parametrize(("number", "train", "test"), [(556, 445, 110), (101, 81, 19), (41, 33, 7)])
 def test_the_published_split_and_its_differences(number, train, test):
-    """dx = (x[1:] - x[:-1]) / (t[1:] - t[:-1]); test is v[a:b], train all others, a = int(n .8), b = a + int(n (1 - .8)).
+    """dx = (x[1:] - x[:-1]) / (t[1:] - t[:-1]); test is v[a:b], train the rest, a = int(.8 n), b = a + int((1 - .8) n).
 
     In floats int(555 * (1 - 0.8)) is 110, int(100 * (1 - 0.8)) 19, int(40 * (1 - 0.8)) 7.
     """
