@@ -22,6 +22,7 @@ DATA_SETS: dict[str, str | DataSet] = {
     "controlled-pendulum": "data.controlled_pendulum.data_set:CONTROLLED_PENDULUM",
     "ideal-pendulum": "data.systems.data_set:PENDULUM",
     "ideal-spring": "data.systems.data_set:SPRING",
+    "real-pendulum": "data.real_pendulum.data_set:REAL_PENDULUM",
 }
 """A data set, or "module:VALUE" that has it."""
 

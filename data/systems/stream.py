@@ -15,25 +15,27 @@ from data.manifest import Manifest
 from data.preparing.parquet import read_table
 from data.stream import Rows, Stream, batches
 from data.systems.dynamics import States
+from data.systems.prepare import NUMBERS
 from fernn.batch import Batch
-from fernn.config import SystemConfig
+from fernn.config import StatesConfig
 from fernn.experiment import Split
 from fernn.seeding import generator
 
 
 def read_trajectories(folder: Path, manifest: Manifest) -> dict[Split, States]:
-    """The trajectories (n, t, 2) of every split of a prepared folder."""
-    table = pa.concat_tables(read_table(path) for path in manifest.paths(folder))
-    names, states = np.array(table["split"].to_pylist()), np.array(table["states"].to_pylist())
-    states = states.reshape(len(states), -1, 2)
-    return {split: states[names == split] for split in SPLITS}
+    """The trajectories (n, t, k) of every split of a prepared folder: of each state q and p, and what else is there."""
+    table = pa.concat_tables(read_table(path) for path in manifest.paths(folder)).to_pydict()
+    by_split: dict[Split, list[States]] = {split: [] for split in SPLITS}
+    for split, states in zip(table["split"], table["states"], strict=True):
+        by_split[split].append(np.array(states).reshape(-1, manifest.details.get(NUMBERS, 2)))
+    return {split: np.stack(sequences) for split, sequences in by_split.items()}
 
 
 class StateStream(Stream):
     """The batches of one experiment: the ``Clips`` that ``fernn.train.loop.fit`` asks for."""
 
     content: dict[Split, States]
-    data: SystemConfig
+    data: StatesConfig
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """The training trajectories, ``passes`` times, each time in an order of (seed, epoch, pass)."""
@@ -57,7 +59,8 @@ class StateStream(Stream):
 
 
 def sequences(states: States, split: Split, rows: Rows) -> Batch:
-    """The split's sequences (b, t, 2, 1, 1) that the rows number."""
+    """Sequences (b, t, 2, 1, 1) of the split by number; labels: what else is known of them, or the numbers."""
     index = rows["index"]
-    clips = torch.from_numpy(states[index].astype(np.float32))[..., None, None]
-    return Batch(clips, torch.from_numpy(index.copy()), [f"{split}-{number}" for number in index])
+    chosen = torch.from_numpy(states[index].astype(np.float32))
+    labels = chosen[..., 2:] if states.shape[-1] > 2 else torch.from_numpy(index.copy())
+    return Batch(chosen[..., :2, None, None], labels, [f"{split}-{number}" for number in index])

@@ -8,15 +8,22 @@ from fernn.config.data import DIGIT, DataConfig, Motion, PredictionConfig, Proto
 from fernn.config.digits import DigitsConfig, RotatingMNISTConfig, TranslatingMNISTConfig
 from fernn.config.fields import ConvectionConfig, FieldsConfig, MadeConvectionConfig, OceanConfig
 from fernn.config.kth import KTHConfig
-from fernn.config.noether import ControlledPendulumConfig, RampConfig, SystemConfig
+from fernn.config.noether import (
+    KNOWN,
+    ControlledPendulumConfig,
+    RampConfig,
+    RealPendulumConfig,
+    StatesConfig,
+    SystemConfig,
+)
 from fernn.config.video import KTHVideoConfig, MovingConfig, VideoConfig
 
 __all__ = [
-    "DATA", "DIGIT", "Config", "ControlledPendulumConfig", "ConvectionConfig", "DataConfig", "DigitsConfig",
-    "FieldsConfig", "KTHConfig",
-    "KTHVideoConfig", "MadeConvectionConfig", "Motion", "MovingConfig", "OceanConfig", "PredictionConfig", "Protocol",
-    "RampConfig", "RotatingMNISTConfig", "SystemConfig", "TaskName", "TranslatingMNISTConfig", "VideoConfig",
-    "data_config", "fitted", "nearest", "nearest_field", "register", "unknown_name",
+    "DATA", "DIGIT", "KNOWN", "Config", "ControlledPendulumConfig", "ConvectionConfig", "DataConfig", "DigitsConfig",
+    "FieldsConfig", "KTHConfig", "KTHVideoConfig", "MadeConvectionConfig", "Motion", "MovingConfig", "OceanConfig",
+    "PredictionConfig", "Protocol", "RampConfig", "RealPendulumConfig", "RotatingMNISTConfig", "StatesConfig",
+    "SystemConfig", "TaskName", "TranslatingMNISTConfig", "VideoConfig", "data_config", "fitted", "nearest",
+    "nearest_field", "register", "unknown_name",
 ]  # fmt: skip
 
 DATA: dict[str, DataConfig] = {
@@ -34,6 +41,7 @@ DATA: dict[str, DataConfig] = {
         ControlledPendulumConfig(),
         SystemConfig("ideal-pendulum"),
         SystemConfig("ideal-spring"),
+        RealPendulumConfig(),
     )
 }
 

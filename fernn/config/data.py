@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 from fernn.config.base import Config
 
 Protocol = Literal["default", "published"]
-TaskName = Literal["classification", "prediction", "video", "fields", "stochastic", "states"]
+TaskName = Literal["classification", "prediction", "video", "fields", "stochastic", "states", "derivatives"]
 
 DIGIT = 28
 """Height and width of MNIST's pictures, pixels."""

@@ -9,6 +9,7 @@ from fernn.models.dynamics import CONVECTION, OCEAN
 from fernn.models.e3d_lstm import E3DLSTMConfig
 from fernn.models.fernn import FERNNConfig, GRNNPlusConfig
 from fernn.models.noether import NoetherConfig, StateConfig, SymbolicConfig
+from fernn.models.noether.derivatives import published
 from fernn.models.own import StoredConfig, UnnamedModelError, import_model, name_model, named_config, source_hash
 from fernn.models.predictor import RotatingPredictorConfig, TranslatingPredictorConfig
 
@@ -48,7 +49,15 @@ WIDTHS, DEPTHS = (64, 128, 256, 512), (2, 2, 3, 3)
 """Of the published coder for pictures of 64 pixels."""
 ROD = (NoetherConfig("noether", widths=WIDTHS, depths=DEPTHS), NoetherConfig("svg", 0, widths=WIDTHS, depths=DEPTHS))
 SYSTEM = (StateConfig("noether"), StateConfig("mlp", inner_steps=0))
-PENDULUM_FORMULA = SymbolicConfig(formula="p**2 - 3*cos(q)")
+PENDULUM = (
+    *(*SYSTEM, StateConfig("oracle", quantity="pendulum-energy"), SymbolicConfig(formula="p**2 - 3*cos(q)")),
+    *published("p**2 - 2.99*cos(q)", "p**2 - 3*cos(q)", interval=3 / 44),
+)
+SPRING = (
+    *(*SYSTEM, StateConfig("oracle", quantity="spring-energy"), SymbolicConfig()),
+    *published("q**2 + 1.002*p**2", "q**2 + p**2", interval=3 / 29),
+)
+REAL_PENDULUM = published("p**2 - 2.39*cos(q)", "p**2 - 2.4*cos(q)", interval=1 / 6)
 MODELS: dict[str, dict[str, ModelConfig]] = {
     family: {config.name: config for config in configs}
     for family, configs in (
@@ -61,8 +70,9 @@ MODELS: dict[str, dict[str, ModelConfig]] = {
         ("convection", CONVECTION),
         ("physics101", RAMP),
         ("controlled-pendulum", ROD),
-        ("ideal-pendulum", (*SYSTEM, StateConfig("oracle", quantity="pendulum-energy"), PENDULUM_FORMULA)),
-        ("ideal-spring", (*SYSTEM, StateConfig("oracle", quantity="spring-energy"), SymbolicConfig())),
+        ("ideal-pendulum", PENDULUM),
+        ("ideal-spring", SPRING),
+        ("real-pendulum", REAL_PENDULUM),
     )
 }
 """By family, which a data set's config names: the models by name."""

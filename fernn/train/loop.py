@@ -91,7 +91,7 @@ def train_step(run: Run, batch: Batch) -> torch.Tensor:
     loss.backward()
     norm = limit_gradient(run.model, run.experiment.optim.clip_norm)
     run.optimizer.step()
-    return torch.stack([loss.detach().double() * len(clips), value.double(), norm.double()])
+    return torch.stack([loss.detach().double() * len(clips), value.double(), norm.to(loss.device).double()])
 
 
 def limit_gradient(model: nn.Module, limit: float | None) -> torch.Tensor:

@@ -1,12 +1,14 @@
-"""Tasks of the Noether Networks: frames predicted with draws of a latent variable, and states of small systems."""
+"""Tasks of the Noether Networks: frames predicted with draws of a latent variable, states, and their derivatives."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
 from torch import Tensor, nn
 
-from fernn.models.noether import NoetherNetwork, StateNetwork
+from fernn.models.formulas import parse
+from fernn.models.noether import DerivativeNetwork, NoetherNetwork, StateNetwork
 from fernn.train.prediction import FrameErrors, Prediction
 from fernn.train.task import RMSE
 
@@ -62,6 +64,8 @@ class StatePrediction(Prediction):
 
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The model's own loss, in which each state is predicted from the true one before; else the prediction's."""
+        if isinstance(model, DerivativeNetwork):
+            raise ValueError("it predicts derivatives, which data.protocol default does not have: --protocol published")
         if not isinstance(model, StateNetwork):
             return super().loss(model, clips, labels)
         loss, states = model.outer_loss(clips, self.input_frames)
@@ -70,3 +74,58 @@ class StatePrediction(Prediction):
     def examples(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
         """None: states are no pictures."""
         return {}
+
+
+class DerivativeErrors(StateErrors):
+    """Errors of rollouts and of derivatives.
+
+    "errors" (n, horizon): mean squared error of every state of a rollout; "derivative_errors" (n, t): of every state's
+    derivative, predicted from the observed state; "energy_errors" (n, horizon): the squared difference of energies.
+    """
+
+    names = ("errors", "derivative_errors", "energy_errors")
+
+    def metrics(self) -> dict[str, float]:
+        """Those of a rollout, and the means of the two others."""
+        means = {name: self.values[f"{name}_errors"].double().mean().item() for name in ("derivative", "energy")}
+        return super().metrics() | {f"{name}_mse": mean for name, mean in means.items()}
+
+
+@dataclass(frozen=True)
+class DerivativePrediction(Prediction):
+    """Observed states to their derivatives, by mean squared error; the metric is the RMSE of rollouts.
+
+    A rollout begins at the true state that is given last. While training, the metric is that of derivatives.
+    """
+
+    energy: str
+
+    metric, kind = RMSE, DerivativeErrors
+
+    def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        states, derivatives = clips.flatten(2).flatten(0, 1), labels[..., 2:4].to(clips).flatten(0, 1)
+        loss = derivative_network(model).outer_loss(states, derivatives)
+        return loss, loss.detach() * len(clips)
+
+    def evaluate(self, model: nn.Module, clips: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
+        network, known = derivative_network(model), labels.to(clips)[:, self.input_frames - 1 :]
+        truth, energy = known[..., :2], parse(self.energy)
+        rolled = network.rollout(truth[:, 0], known[..., 4])
+        predicted = network.derivatives(clips.flatten(2).flatten(0, 1))
+        slopes = labels[..., 2:4].to(clips) - predicted.view(*labels.shape[:2], 2)
+        return {
+            "errors": (rolled - truth)[:, 1:].square().mean(dim=-1),
+            "derivative_errors": slopes.square().mean(dim=-1),
+            "energy_errors": (energy.of(rolled) - energy.of(truth))[:, 1:].square(),
+        }
+
+    def examples(self, model: nn.Module, clips: Tensor) -> dict[str, Tensor]:
+        """None: states are no pictures."""
+        return {}
+
+
+def derivative_network(model: nn.Module) -> DerivativeNetwork:
+    """The model, if it predicts derivatives; else raises ValueError."""
+    if not isinstance(model, DerivativeNetwork):
+        raise ValueError("it predicts no derivatives, as the data's models vanilla-mlp, hnn and meta-tailored do")
+    return model

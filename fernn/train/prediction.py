@@ -14,7 +14,7 @@ from fernn.train.task import ERROR, Predictions, Task
 class FrameErrors(Predictions):
     """ "errors" (n, horizon): the mean squared error of every predicted frame."""
 
-    names = ("errors",)
+    names: ClassVar[tuple[str, ...]] = ("errors",)
 
     @property
     def errors(self) -> Tensor:

@@ -14,7 +14,7 @@ from fernn.config import DataConfig
 from fernn.experiment import Experiment, Precision
 from fernn.seeding import seed_of
 from fernn.train.fields import field_prediction
-from fernn.train.noether import StatePrediction, StochasticPrediction
+from fernn.train.noether import DerivativePrediction, StatePrediction, StochasticPrediction
 from fernn.train.prediction import Prediction
 from fernn.train.task import Classification, Predictions, Task
 from fernn.train.video import VideoPrediction
@@ -28,6 +28,7 @@ TASKS: dict[str, Callable[[Any], Task]] = {
     "fields": lambda data: field_prediction(data),
     "stochastic": lambda data: StochasticPrediction(data.input_frames),
     "states": lambda data: StatePrediction(data.input_frames),
+    "derivatives": lambda data: DerivativePrediction(data.input_frames, data.energy),
 }
 """By the name in :attr:`fernn.config.DataConfig.task`. A data set with a task of its own adds an entry."""
 

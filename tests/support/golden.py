@@ -29,6 +29,9 @@ What made each file; lines are those of the commit.
     MIT-Omnipush/video-prediction @e6e5489
       noether_actions               svg/train_svg_lp.py (372-374): what joins an action to both codes of a step. The
                                     Noether code widens its LSTMs (train_noether_net.py 237-240), and never fills them.
+    greydanus/hamiltonian-nn
+      hnn_*                         hnn.py: HNN.time_derivative (33-55), nn_models.py: MLP (8-26), utils.py: L2_loss
+                                    (32-33), integrate_model (11-19) by solve_ivp, rtol and atol 1e-10
 
 Losses and gradients are those of the published training step: cross-entropy (train_kth_classification.py 630-632), mean
 squared error without teacher forcing (train_eval_utils.py 20-27).

@@ -31,6 +31,29 @@ def test_a_formula_demo_runs_ranks_its_formulas_and_has_nothing_left(command, tw
     assert "p**2 - 3.07*cos(q)" in ranking and "DEMO,1," in ranking
 
 
+@pytest.mark.soak
+def test_a_derivatives_demo_runs_and_reports_rollouts_beside_the_published_numbers(command, two_cpus):
+    few = ["--preset", "derivatives-demo", "--seeds", "0", "--epochs", "2", "--set", "data.passes=2"]
+    code, (_, err) = command(*few, "--set", "model.derivative_steps=3", search=PENDULUM)
+    assert code == 0, err
+    assert report.main(report.Options("ideal-pendulum-derivatives-demo")) == 0
+    folder = Path("studies/ideal-pendulum-derivatives-demo/report")
+    assert "vanilla-mlp,none,,,2," in (folder / "derivatives.csv").read_text().replace(",1,", ",2,").replace("n/a", "")
+    assert "Noether Network" in (folder / "published-ideal-pendulum.csv").read_text()
+
+
+@pytest.mark.parametrize("search", [PENDULUM, spring_search.SEARCH])
+def test_a_published_step_is_on_all_states_and_there_are_2101(search):
+    """train.py of experiment-pend and experiment-spring (13-36, 61-71): 2,001 of Adam; then 100 of meta-tailoring."""
+    exact = search.presets["paper-exact"]
+    cells = [cell.experiment for cell in exact.cells(search.base, exact.space, "hash")]
+    assert len(cells) == 20 and {one.epochs * one.data.passes for one in cells} == {2101}
+    assert {one.model.derivative_steps for one in cells} == {2001}
+    for one in cells:
+        assert one.batch_size == one.data.num_sequences[0] == 25 and one.selection == "last" and one.optim.lr == 1e-3
+        assert (one.optim.weight_decay, one.optim.decay, one.optim.clip_norm) == (1e-4, 1.0, None)
+
+
 @pytest.mark.parametrize(("search", "best"), [
     (PENDULUM, "p**2 - 3.07*cos(q)"), (spring_search.SEARCH, "q**2 + 1.03*p**2"),
 ])  # fmt: skip
@@ -62,5 +85,11 @@ def test_the_bare_command_plans_fifteen_cells_and_needs_no_gpu(search, command):
 def test_the_spring_is_the_pendulums_search_on_another_system():
     spring = spring_search.SEARCH
     assert (spring.base.data.name, PENDULUM.base.data.name) == ("ideal-spring", "ideal-pendulum")
-    assert spring.presets == PENDULUM.presets and spring.always_deviates == PENDULUM.always_deviates
+    alike = ("paper", "symbolic", "symbolic-untyped", "symbolic-demo", "demo")
+    assert all(spring.presets[name] == PENDULUM.presets[name] for name in alike)
+    states = {
+        search.presets["paper-exact"].defaults["data.num_frames"]: search.base.data.name
+        for search in (spring, PENDULUM)
+    }
+    assert states == {30: "ideal-spring", 45: "ideal-pendulum"} and spring.deviations == PENDULUM.deviations
     assert "python tune/spring_search.py" in spring.description

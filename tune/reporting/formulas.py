@@ -46,7 +46,12 @@ def began_as(row: ModelRow) -> str | None:
 
 def learned(study: Study, cells: Sequence[Cell]) -> str:
     """The formula of cells that differ by their seeds, with the means of what its constants became."""
-    formulas = [formula for cell in cells if (formula := formula_of(study, cell)) is not None]
+    return mean_formula([formula_of(study, cell) for cell in cells])
+
+
+def mean_formula(learned: Sequence[Formula | None]) -> str:
+    """The formula with the means of its constants; none where nothing is conserved."""
+    formulas = [formula for formula in learned if formula is not None]
     if not formulas:
         return NO_FORMULA
     constants = zip(*(formula.constants() for formula in formulas), strict=True)

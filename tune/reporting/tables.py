@@ -18,6 +18,7 @@ from tune.analysis.statistics import mean_and_deviation, verdict_rule
 from tune.core.console import UNKNOWN, ReportTable, Row
 from tune.core.result import Result
 from tune.core.study import Study
+from tune.reporting.derivatives import derivatives_table
 from tune.reporting.formulas import formulas_table
 from tune.reporting.table import Table, columns, imported_row_cells, row_cells
 
@@ -25,8 +26,9 @@ from tune.reporting.table import Table, columns, imported_row_cells, row_cells
 def report_tables(table: Table) -> list[ReportTable]:
     """Every table of the report that has rows; the first is the study's own."""
     study, rows = table.study, table.rows
-    tables = [results_table(table), *video_tables(table), *field_tables(table), formulas_table(study, rows)]
-    tables += [*stochastic_tables(table), comparisons_table(rows), law_table(rows), cost_table(study, rows)]
+    tables = [results_table(table), *video_tables(table), *field_tables(table), *derivative_tables(table)]
+    tables += [formulas_table(study, rows), *stochastic_tables(table), comparisons_table(rows), law_table(rows)]
+    tables += [cost_table(study, rows)]
     return [table for table in tables if table.rows]
 
 
@@ -249,6 +251,12 @@ def stochastic_tables(table: Table) -> list[ReportTable]:
     """The published table beside a study that predicts frames with draws of a latent variable, empty for others."""
     is_stochastic = bool(table.rows) and table.rows[0].experiment.data.task == "stochastic"
     return literature_tables(table) if is_stochastic else []
+
+
+def derivative_tables(table: Table) -> list[ReportTable]:
+    """The tables of a study whose models predict derivatives, empty for other studies."""
+    own = derivatives_table(table.study, table.rows)
+    return [own, *literature_tables(table)] if own.rows else []
 
 
 def literature_tables(table: Table) -> list[ReportTable]:

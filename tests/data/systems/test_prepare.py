@@ -50,7 +50,11 @@ def test_a_prepared_folder_depends_on_the_config_alone_and_gives_its_batches(two
     [
         ("ideal-spring", {"size": 2}, "data.size must be 1"),
         ("ideal-spring", {"velocity_range": 1}, "data.velocity_range must be 0 on ideal-spring, got 1"),
-        ("ideal-spring", {"protocol": "published"}, "data.protocol must be default"),
+        (
+            "ideal-spring",
+            {"protocol": "published"},
+            "data.num_sequences must have as many for validation as for training",
+        ),
         ("ideal-spring", {"input_frames": 16}, "data.input_frames must be below data.num_frames = 16, got 16"),
         ("ideal-spring", {"duration": 0.0}, "data.duration must be above 0"),
         ("ideal-spring", {"num_sequences": (0, 1, 1)}, "data.num_sequences must be 1 or more each"),

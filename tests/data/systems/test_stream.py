@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from data.systems.stream import StateStream, sequences
+from data.systems.prepare import NUMBERS, write_states
+from data.systems.stream import StateStream, read_trajectories, sequences
 from fernn.config import data_config
 
 DATA = data_config("ideal-spring").override({"num_frames": 3, "num_sequences": (4, 2, 2), "passes": 2})
@@ -27,3 +28,14 @@ def test_sequences_of_an_epoch_are_counted_with_its_passes(stream):
     assert [stream.num_clips(split) for split in ("train", "validation", "test")] == [8, 2, 2]
     with pytest.raises(DataError, match="states of ideal-spring move by themselves: no velocities can be given"):
         stream.evaluation("test", (0, 1))
+
+
+def test_what_is_known_of_states_are_labels_and_splits_may_have_other_lengths(tmp_path):
+    numbers = {"train": np.arange(28.0).reshape(1, 4, 7), "validation": np.ones((1, 2, 7)), "test": np.ones((1, 3, 7))}
+    manifest = write_states(
+        tmp_path, numbers, {}, dataset="x", demo=False, origin="", source_sha256="", details={NUMBERS: 7}
+    )
+    read = read_trajectories(tmp_path, manifest)
+    assert all(np.array_equal(read[split], states) for split, states in numbers.items())
+    batch = sequences(read["train"], "train", {"index": np.array([0])})
+    assert batch.clips[0, 1, :, 0, 0].tolist() == [7, 8] and batch.labels[0, 1].tolist() == [9, 10, 11, 12, 13]

@@ -13,6 +13,7 @@ from fernn.batch import Batch
 from fernn.config import data_config
 from fernn.experiment import Experiment
 from fernn.files.checkpoint import pack, unpack
+from fernn.models import MODELS
 from fernn.seeding import generator
 from fernn.train.loop import fit, limit_gradient
 from fernn.train.noether import StochasticPrediction, seeded_noise
@@ -140,3 +141,76 @@ def test_actions_of_a_batch_reach_the_network_in_training_evaluation_and_example
 def test_without_use_actions_the_actions_of_a_batch_change_nothing():
     run, batch = Run.start(Experiment().override(ACTING)), PushedNoise().batch(4, "x")
     assert torch.equal(run.predict([batch]).errors, run.predict([batch._replace(actions=None)]).errors)
+
+
+def derivative_run(**fields):
+    """A run of small networks of a pendulum's derivatives, and its one batch: two sequences of six states."""
+    data = {"data.name": "real-pendulum", "data.num_frames": 6, "optim.lr": 1e-2, "epochs": 3}
+    run = Run.start(Experiment().override({**data, "model": "vanilla-mlp", "model.width": 8, **fields}))
+    numbers = generator("derivatives").standard_normal((2, 6, 4), dtype="float32")
+    times = torch.arange(6.0).mul(0.1).expand(2, 6)[..., None]
+    known = torch.cat([torch.from_numpy(numbers), times], dim=2)
+    return run, Batch(known[..., :2, None, None] + 0.1, known, ["a", "b"])
+
+
+class Repeated:
+    """One batch, three times an epoch."""
+
+    def __init__(self, batch):
+        self.batch = batch
+
+    def training(self, seed, epoch):
+        return [self.batch] * 3
+
+    def evaluation(self, split):
+        return [self.batch]
+
+
+def test_derivatives_learn_from_observed_states_and_rollouts_begin_at_the_true_one():
+    run, (clips, known, _) = derivative_run()
+    loss, value = run.task.loss(run.model, clips, known)
+    predicted = run.model.mlp(clips.flatten(0, 1).flatten(1)).view(2, 6, 2)
+    torch.testing.assert_close(loss, (predicted - known[..., 2:4]).square().mean())
+    torch.testing.assert_close(value, 2 * loss)
+    with torch.no_grad():
+        scores = run.task.evaluate(run.model, clips, known)
+        rolled = run.model.rollout(known[:, 0, :2], known[..., 4])[:, 1:]
+    truth = known[:, 1:, :2]
+    torch.testing.assert_close(scores["errors"], (rolled - truth).square().mean(dim=2))
+    torch.testing.assert_close(scores["derivative_errors"], (predicted - known[..., 2:4]).square().mean(dim=2).detach())
+    energies = [states[..., 1].square() - 2.4 * states[..., 0].cos() for states in (rolled, truth)]
+    torch.testing.assert_close(scores["energy_errors"], (energies[0] - energies[1]).square())
+    metrics = run.predict([Batch(clips, known, ["a", "b"])]).metrics()
+    assert metrics["rmse"] == pytest.approx(scores["errors"].mean().sqrt().item())
+    assert metrics["derivative_mse"] == pytest.approx(scores["derivative_errors"].mean().item())
+    assert metrics["energy_mse"] == pytest.approx(scores["energy_errors"].mean().item())
+
+
+def test_a_run_resumed_between_its_two_phases_equals_an_unbroken_one_bit_for_bit():
+    fields = {"model": "meta-tailored", "model.derivative_steps": 4, "model.inner_lr": 0.5}
+    (unbroken, batch), (first, _), (resumed, _) = (derivative_run(**fields) for _ in range(3))
+    rows = [{n: v for n, v in row.items() if "time/" not in n} for row in fit(unbroken, Repeated(batch))]
+    next(fit(first, Repeated(batch)))
+    resumed.load(*unpack(pack(*first.state())))
+    assert int(resumed.model.steps) == 3  # the fifth step is the first that is tailored
+    again = [{n: v for n, v in row.items() if "time/" not in n} for row in fit(resumed, Repeated(batch))]
+    assert again == rows[1:] and pack(*resumed.state()) == pack(*unbroken.state())
+
+
+def test_before_its_meta_tailoring_a_network_is_the_plain_one_of_its_seed():
+    (plain, batch), (tailored, _) = (
+        derivative_run(),
+        derivative_run(**{"model": "meta-tailored", "model.inner_lr": 0.5}),
+    )
+    for run in (plain, tailored):
+        next(fit(run, Repeated(batch)))
+    assert all(map(torch.equal, plain.model.mlp.parameters(), tailored.model.mlp.parameters()))
+
+
+def test_a_model_of_states_and_one_of_derivatives_are_refused_on_each_others_data():
+    run, (clips, known, _) = derivative_run()
+    stepper = MODELS["ideal-pendulum"]["mlp"].build()
+    with pytest.raises(ValueError, match="it predicts no derivatives, as the data's models vanilla-mlp"):
+        run.task.loss(stepper, clips, known)
+    with pytest.raises(ValueError, match="it predicts derivatives, which data.protocol default does not have"):
+        task_of(data_config("ideal-pendulum")).loss(run.model, clips, torch.arange(2))

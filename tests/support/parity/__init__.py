@@ -11,11 +11,12 @@ from fnmatch import fnmatch
 
 from fernn.models import MODELS
 from tests.support.golden import GOLDEN, golden
-from tests.support.parity import actions, dynamics, fernn, noether
+from tests.support.parity import actions, derivatives, dynamics, fernn, noether
 from tests.support.parity.measure import share
 
 FERNN = "akandykeller/FERNN @7def7bc"
 EQUIVARIANT_NET = "Rose-STL-Lab/Equivariant-Net @e6f4c84"
+HNN = "greydanus/hamiltonian-nn @bcc3622"
 NOETHER = "dylandoblar/noether-networks @c7a65a2"
 
 
@@ -45,6 +46,8 @@ KINDS = (
     Kind("rotating_mnist_fernn_v4", fernn.predictor, FERNN, ("rotating-mnist/fernn-v4",)),
     Kind("rotating_mnist_fernn_c4_*", fernn.predictor, FERNN, ()),
     Kind("dynamics_*net*", dynamics.field, EQUIVARIANT_NET, ("ocean/{network}",)),
+    Kind("hnn_baseline", derivatives.derivatives, HNN, ("ideal-pendulum/vanilla-mlp",)),
+    Kind("hnn_solenoidal", derivatives.derivatives, HNN, ("ideal-pendulum/hnn",)),
     Kind("noether_actions", actions.acting, NOETHER, ()),
     Kind("noether_video_*", noether.video, NOETHER, ("physics101/noether", "physics101/svg")),
 )
@@ -57,8 +60,15 @@ NO_NETWORK = {
 """Golden files of data and of single layers, and the test that compares each."""
 NOT_PUBLISHED = {
     "kth/fernn-v1-circular": "this project's own", "kth/fernn-v2-circular": "this project's own",
-    "ideal-pendulum/noether": "its code is not published", "ideal-pendulum/oracle": "its code is not published",
-    "ideal-pendulum/symbolic": "its code is not published",
+    **{
+        f"ideal-pendulum/{network}": "its code is not published"
+        for network in ("mlp", "noether", "oracle", "symbolic", "meta-tailored", "meta-oracle")
+    },
+    **{
+        f"ocean/{network}-augmented-{symmetry}": f"{network}'s, trained on other windows"
+        for network in ("resnet", "unet")
+        for symmetry in ("um", "mag", "rot", "scale")
+    },
 }  # fmt: skip
 """Networks of the registry of which there is no published code, and why."""
 

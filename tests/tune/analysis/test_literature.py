@@ -5,9 +5,10 @@ import pytest
 from tune.analysis.literature import published_results, published_table
 
 TABLES = [published_table(data) for data in ("kth-video", "moving-mnist", "ocean", "convection", "controlled-pendulum")]
+SYSTEMS = [published_table(data) for data in ("ideal-pendulum", "ideal-spring", "real-pendulum")]
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", [*TABLES, *SYSTEMS])
 def test_every_row_fills_the_header(table):
     assert table.rows and all(len(row) == len(table.header) for row in table.rows)
     assert table.remarks and len({row[0] for row in table.rows}) == len(table.rows)
@@ -33,3 +34,9 @@ def test_every_result_has_its_paper_its_table_and_how_it_was_read(data):
     for value in published_results(data).values():
         assert value.certainty.partition(":")[0] in ("first-hand", "second-hand", "uncertain")
         assert ("quoted by" in value.source) == (value.certainty != "first-hand") and "2" in value.source
+
+
+def test_every_number_of_a_small_system_names_its_table_and_the_filmed_ones_stand_beside_real_data_only():
+    assert [table.needs_real_data for table in SYSTEMS] == [False, False, True]
+    assert all(row[-2] and row[-1] == "first-hand" for table in SYSTEMS for row in table.rows)
+    assert SYSTEMS[0].rows[1][:2] == ["Noether Network, p² − 2.99 cos q", "0.0423"]
