@@ -2,7 +2,7 @@
 
 A line for every network and quantity: the largest difference as a share of the largest published value, and the
 tolerance of the tests. Nothing is fetched: ``tests/golden`` has outputs of the published code on fixed weights and
-inputs. E3D-LSTM and the Noether video network have no golden files; their tests hold them against references.
+inputs. E3D-LSTM has no golden files; its tests hold it against a reference.
 Exit code 1 where a difference is above its tolerance.
 """
 
@@ -21,6 +21,7 @@ from fernn.reference import from_reference, published_dynamics, renamed
 
 sys.path.append(str(Path(__file__).parents[2]))
 from tests.support.golden import GOLDEN, drawn, golden, part
+from tests.support.noether_switches import switch
 
 OUTPUTS, GRADIENTS = 1e-5, 1e-4
 VELOCITIES = ("v_list_vy_vx", "v_list_vx_vy", "v_list_degrees")
@@ -44,6 +45,8 @@ def rows_of(name):
     values, metadata = golden(name)
     if "network" in metadata:
         compared = dynamics(values, metadata)
+    elif name.startswith("noether_switch_"):
+        compared = switch(values, metadata)
     elif name.startswith("kth_") and "out.eval_logits" in values:
         compared = classifier(values, metadata)
     elif "out.eval_prediction" in values:

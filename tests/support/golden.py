@@ -15,6 +15,11 @@ What made each file; lines are those of the commit.
     Rose-STL-Lab/Equivariant-Net @e6f4c84
       dynamics_*_scale, levels      models/model_scale.py (12-240), utils.py: blur_input (130-172)
       dynamics_unet_mag             models/model_mag.py (12-105, 145-179)
+    dylandoblar/noether-networks @c7a65a2, video_prediction/
+      noether_switch_*              train_noether_net.py with one more option (a file's "options"), its first validation
+                                    (372-425) and first update (454-510); models/vgg_64.py and models/embedding.py with
+                                    few channels, on the CPU, in float64, batch normalisation replaced layer by layer
+      noether_loader                data/phys101.py (27-71, 99-100) in PyTorch's loader
 
 Losses and gradients are those of the published training step: cross-entropy (train_kth_classification.py 630-632), mean
 squared error without teacher forcing (train_eval_utils.py 20-27).
@@ -44,8 +49,8 @@ def part(values, prefix):
 
 
 def drawn(metadata):
-    """The weights that a published dynamics network had, of the shapes and seed in the file."""
+    """The weights that a published network had, of the shapes and seed in the file."""
     for number, parameter in enumerate(metadata["parameters"].split(";")):
         shape = ast.literal_eval(parameter.partition(":")[2])
         weight = torch.randn(shape, generator=torch.Generator().manual_seed(int(metadata["seed"]) + number))
-        yield weight * (0.1 if len(shape) == 1 else (2 / math.prod(shape[1:])) ** 0.5)
+        yield weight * (0.1 if len(shape) < 2 else (2 / math.prod(shape[1:])) ** 0.5)

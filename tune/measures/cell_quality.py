@@ -91,6 +91,9 @@ class NoetherMeasurement(QualityMeasurement):
 
     inner: InnerSteps
 
+    def settings(self) -> Document:
+        return super().settings() | {"inner": self.inner.flatten(for_record=True)}
+
     @property
     def shown(self) -> list[int]:
         """The numbers of inner steps at which frames are measured."""
@@ -112,8 +115,7 @@ class NoetherMeasurement(QualityMeasurement):
                 clips = to_unit(batch.clips, run.device)
                 num_given = run.task.inputs(clips)[0].shape[1]
                 steps = network.descend(self.inner, clips, seeded_noise(network, clips, batch.labels), num_given)
-                part = gauge.read(steps, clips, num_given, advance)
-                parts.append(part | {"inner": part["inner"] * self.inner.clips})
+                parts.append(gauge.read(steps, clips, num_given, advance))
                 maps = maps or heatmaps(network.embedding, clips)
         return gauge.document(parts), maps
 

@@ -7,7 +7,8 @@ Source: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantitie
 
 from fernn.models.noether.states import FormulaQuantity, StateConfig, StateNetwork, SymbolicConfig
 from fernn.models.noether.tailoring import InnerSteps, TailoredNetwork
-from fernn.models.noether.video import NoetherConfig, NoetherNetwork
+from fernn.models.noether.video import NoetherNetwork
+from fernn.models.noether.video_config import NoetherConfig
 
 __all__ = [
     "FormulaQuantity", "InnerSteps", "NoetherConfig", "NoetherNetwork", "StateConfig", "StateNetwork", "SymbolicConfig",
