@@ -18,27 +18,35 @@ SMALLEST = {"alex": 31, "vgg": 16}
 
 
 def frame_quality(predicted: Tensor, true: Tensor) -> dict[str, Tensor]:
-    """Of frames (b, t, c, h, w) in [0, 1]: "mse", "psnr" in dB, "ssim" and "ssim_published", each (b, t).
+    """Of frames (b, t, c, h, w) in [0, 1]: "mse", "psnr" in dB, "ssim", and both as published, each (b, t).
 
-    "ssim" has a Gaussian window of 11 pixels and data range 1. "ssim_published" is as the published numbers of Noether
-    Networks are made: a uniform window of 7 pixels, whole inside the frame, variances of a sample, and data range 2.
-    That brings every value nearer to 1.
+    "psnr" is that of the frame's error; "psnr_published", as the published numbers of Noether Networks are made, the
+    mean of the channels' own, which is never smaller. "ssim" has a Gaussian window of 11 pixels and data range 1;
+    "ssim_published", as those numbers too, a uniform window of 7 pixels, whole inside the frame, variances of a sample,
+    and data range 2. That brings every value nearer to 1.
     """
     from torchmetrics.functional.image import structural_similarity_index_measure as ssim  # it takes seconds to import
 
     pair = predicted.clamp(0, 1).flatten(0, 1), true.flatten(0, 1)
-    errors = (pair[0] - pair[1]).square().mean(dim=(1, 2, 3))
+    by_channel = (pair[0] - pair[1]).square().mean(dim=(2, 3))
+    errors = by_channel.mean(dim=1)
     sample = {"k2": 0.03 * (48 / 49) ** 0.5}  # as if (co)variances of 49 pixels were 49 / 48 times as large
     _, whole = ssim(
         *pair, data_range=2.0, gaussian_kernel=False, kernel_size=7, reduction="none", return_full_image=True, **sample
     )
     metrics = {
         "mse": errors,
-        "psnr": -10 * torch.log10(errors.clamp(min=1e-10)),
+        "psnr": decibels(errors),
+        "psnr_published": decibels(by_channel).mean(dim=1),
         "ssim": ssim(*pair, data_range=1.0, reduction="none"),
         "ssim_published": whole[..., 3:-3, 3:-3].mean(dim=(1, 2, 3)),
     }
     return {name: torch.as_tensor(values).view(true.shape[:2]) for name, values in metrics.items()}
+
+
+def decibels(errors: Tensor) -> Tensor:
+    """The PSNR of mean squared errors of values in [0, 1], at most 100 dB."""
+    return -10 * torch.log10(errors.clamp(min=1e-10))
 
 
 class Perceptual:

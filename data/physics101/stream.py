@@ -1,11 +1,12 @@
 """Batches of ramp clips: the middle frames of every video, each clip once an epoch.
 
-The published loader ignores which clip it is asked for and counts by itself, so that with 6 workers it shows the first
-52 of 311 training clips, six times an epoch each. Here an epoch is a permutation of all clips, from (seed, epoch).
+An epoch is a permutation of all clips, from (seed, epoch). ``protocol="published"`` shows what the published loader
+does, in its order, see :mod:`data.physics101.published`; test clips are mirrored, too, and serve for validation.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from data.data_set import SPLITS
 from data.errors import DataError
 from data.manifest import Manifest
+from data.physics101.published import clip_of, shown
 from data.physics101.schema import object_of, split_by
 from data.preparing.frames import frames_of
 from data.preparing.parquet import read_table
@@ -49,27 +51,47 @@ class SlideStream(Stream):
 
     def __init__(self, slides: Slides, data: RampConfig, batch_size: int, device: Device = "cpu") -> None:
         super().__init__(slides, data, batch_size, device)
-        places = {name: i for i, name in enumerate(slides.ids) if slides.lengths[i] >= data.num_frames}
-        splits = split_by(places, data.split)
-        self.clips = {split: [name for name in places if splits[name] == split] for split in set(splits.values())}
-        self.places = places
+        self.places = {name: i for i, name in enumerate(slides.ids) if slides.lengths[i] >= data.num_frames}
+        self.clips = self._published() if data.protocol == "published" else self._split()
+
+    def _split(self) -> dict[Split, list[str]]:
+        """The clips of each split."""
+        splits = split_by(self.places, self.data.split)
+        clips = {split: [name for name in self.places if splits[name] == split] for split in SPLITS}
         for split in SPLITS:
-            if not self.clips.get(split):
-                held = f"{len(places)} videos of {data.num_frames} frames or more"
-                raise DataError(f"the {split} split has no clips: the data has {held}, split by {data.split}")
+            if not clips[split]:
+                held = f"{len(self.places)} videos of {self.data.num_frames} frames or more"
+                raise DataError(f"the {split} split has no clips: the data has {held}, split by {self.data.split}")
+        return clips
+
+    def _published(self) -> dict[Split, list[str]]:
+        """What the published loader shows of each split, a clip several times."""
+        passes = {split: shown(split, self.batch_size) if split == "train" else shown(split) for split in SPLITS}
+        named = dict.fromkeys(clip_of(entry) for entries in passes.values() for entry in entries)
+        if missing := [name for name in named if name not in self.places]:
+            lacking = f"{len(missing)} of {len(named)} clips are missing or too short, the first is {missing[0]}"
+            raise DataError(f"data.protocol published needs clips of Physics 101's list: {lacking}; or drop --protocol")
+        return passes
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
-        """Training clips in the order of (seed, epoch), mirrored by (seed, epoch, clip id)."""
+        """Training clips in the order of (seed, epoch), or as published; mirrored by (seed, epoch, clip id)."""
         names = self.clips["train"]
-        flips = (np.array([seed_of("flip", seed, epoch, name) for name in names]) & 1) * int(self.data.flip)
+        flips = self._flips(names, seed, epoch)
+        if self.data.protocol == "published":
+            return self._batches(names, flips)
         order = generator("order", seed, epoch).permutation(len(names))
         return self._batches([names[i] for i in order], flips[order])
 
     def evaluation(self, split: Split, velocities: ArrayLike | None = None) -> Iterator[Batch]:
-        """The split's clips as they are; raises DataError for ``velocities``, as objects slide by themselves."""
+        """The split's clips as they are, or as published mirrored by (split, clip id).
+
+        Raises DataError for ``velocities``, as objects slide by themselves.
+        """
         if velocities is not None:
             raise DataError("objects on the ramp slide by themselves: no velocities can be given")
-        return self._batches(self.clips[split], np.zeros(len(self.clips[split]), dtype=np.int64))
+        names = self.clips[split]
+        is_published = self.data.protocol == "published"
+        return self._batches(names, self._flips(names, split) if is_published else np.zeros(len(names), dtype=np.int64))
 
     def num_clips(self, split: Split) -> int:
         """How many clips the split has."""
@@ -79,15 +101,20 @@ class SlideStream(Stream):
         """The objects seen in the clips named by ``ids``."""
         return {"object": [object_of(name) for name in ids]}
 
-    def _batches(self, names: list[str], flips: Integers) -> Iterator[Batch]:
-        at = np.array([self.places[name] for name in names])
-        starts = self.content.offsets[at] + (self.content.lengths[at] - self.data.num_frames) // 2
-        return batches(pa.table({"clip": at, "start": starts, "flip": flips}), self.batch_size, self._batch)
+    def _flips(self, names: list[str], *draws: int | str) -> Integers:
+        """1 for each clip that is mirrored."""
+        return (np.array([seed_of("flip", *draws, name) for name in names]) & 1) * int(self.data.flip)
 
-    def _batch(self, rows: Rows) -> Batch:
+    def _batches(self, names: list[str], flips: Integers) -> Iterator[Batch]:
+        at = np.array([self.places[clip_of(name)] for name in names])
+        starts = self.content.offsets[at] + (self.content.lengths[at] - self.data.num_frames) // 2
+        rows = pa.table({"place": np.arange(len(names)), "start": starts, "flip": flips})
+        return batches(rows, self.batch_size, partial(self._batch, names))
+
+    def _batch(self, names: list[str], rows: Rows) -> Batch:
         """Clips (b, t, 3, size, size); a clip's label is the seed of its noise."""
         clips = np.stack([self._clip(*values) for values in zip(rows["start"], rows["flip"], strict=True)])
-        ids = [self.content.ids[clip] for clip in rows["clip"]]
+        ids = [names[place] for place in rows["place"]]
         seeds = torch.tensor([seed_of("latent", name) for name in ids])
         return Batch(torch.from_numpy(np.ascontiguousarray(clips.transpose(0, 1, 4, 2, 3))), seeds, ids)
 

@@ -6,7 +6,7 @@ Source: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantitie
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from fernn.config.data import PredictionConfig, TaskName
+from fernn.config.data import PredictionConfig, Protocol, TaskName
 
 
 @dataclass(frozen=True)
@@ -18,20 +18,23 @@ class ConservedConfig(PredictionConfig):
     num_frames: int = 2
     velocity_range: int = 0
 
-    has_published: ClassVar[bool] = False
-    """Whether there is a published protocol."""
+    protocols: ClassVar[tuple[Protocol, ...]] = ("default",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.velocity_range != 0:
             raise ValueError(f"data.velocity_range must be 0 on {self.name}, got {self.velocity_range}")
-        if self.protocol != "default" and not self.has_published:
+        if self.protocol not in self.protocols:
             raise ValueError(f"data.protocol must be default on {self.name}, got {self.protocol}")
 
 
 @dataclass(frozen=True)
 class RampConfig(ConservedConfig):
-    """Clips of objects on a ramp of 20 degrees, from Physics 101, in color."""
+    """Clips of objects on a ramp of 20 degrees, from Physics 101, in color.
+
+    ``protocol="published"`` shows the clips that the published loader does, in its order, each several times: with
+    batches of two 52 of the 311 training clips, and 20 of the 78 test clips. Validation is on 14 of the test clips.
+    """
 
     name: str = "physics101"
     size: int = 128
@@ -42,7 +45,7 @@ class RampConfig(ConservedConfig):
     split: Literal["clip", "object"] = "clip"
     """clip: as published, where nearly every test object has training clips; object: objects are held out."""
     flip: bool = True
-    """Mirror half of the training clips."""
+    """Mirror half of the training clips; by the published protocol of all clips."""
 
     task = "stochastic"
     demo_note = "rendered blocks, not Physics 101"
@@ -52,10 +55,21 @@ class RampConfig(ConservedConfig):
     )
     card = "data/physics101/CARD.md"
     channels = 3
+    protocols = ("default", "published")
     least = {**ConservedConfig.least, "input_frames": 2, "frame_step": 1}
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = (self.num_frames, self.frame_step, self.split)
+        if self.protocol == "published" and given != (22, 2, "clip"):
+            got = f"got data.num_frames {given[0]}, data.frame_step {given[1]} and data.split {given[2]}"
+            raise ValueError(f"data.protocol published has 22 frames, every 2nd of the video, split by clip, {got}")
+
     def note(self) -> str:
-        return f"Split by {self.split}; {self.input_frames} of {self.num_frames} frames are given."
+        given = f"{self.input_frames} of {self.num_frames} frames are given"
+        if self.protocol == "published":
+            return f"Protocol: published, clips as its loader shows them, validation on test clips; {given}."
+        return f"Split by {self.split}; {given}."
 
 
 @dataclass(frozen=True)
@@ -157,7 +171,7 @@ class SystemConfig(StatesConfig):
     num_sequences: tuple[int, int, int] = (25, 200, 200)
     """Trajectories for training, validation and test."""
 
-    has_published = True
+    protocols = ("default", "published")
     demo_note = "few trajectories"
     published_draws = "trajectories and their noise, by numpy's generator at seed 0"
     card = "data/systems/CARD.md"
@@ -201,7 +215,7 @@ class RealPendulumConfig(StatesConfig):
     num_frames: int = 110
     """States of the test sequence of the published file."""
 
-    has_published = True
+    protocols = ("default", "published")
     has_derivatives = True
     demo_note = "a damped pendulum with noise, made here in the published file's format"
     source = (

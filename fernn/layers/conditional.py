@@ -37,3 +37,8 @@ def identity_conditioning(network: nn.Module, num_samples: int) -> dict[str, Ten
     norms = [(name, norm) for name, norm in network.named_modules() if isinstance(norm, ConditionalNorm)]
     buffers = [(f"{name}.{part}".lstrip("."), values) for name, norm in norms for part, values in norm.named_buffers()]
     return {name: values.repeat(num_samples, 1) for name, values in buffers}
+
+
+def is_conditioning(name: str) -> bool:
+    """Whether a name is of a gain or an offset."""
+    return name.rpartition(".")[2] in ("gamma", "beta")

@@ -2,7 +2,7 @@
 
 The published SSIM and error are those of dylandoblar/noether-networks @c7a65a2, video_prediction/utils.py: eval_seq
 (261-276) and mse_metric (256-259), LPIPS is evaluate_noether_net.py (196-201, 274-276). The published PSNR is a mean
-over channels (utils.py 271), ours is that of the frame's error.
+over channels (utils.py 271-273), "psnr" is that of the frame's error.
 """
 
 import numpy as np
@@ -30,6 +30,25 @@ def published_ssim(one, other, data_range=2.0):
     found = (2 * mean * mean_o + c1) * (2 * covariance + c2)
     found /= (mean**2 + mean_o**2 + c1) * (variance + variance_o + c2)
     return found[3:-3, 3:-3].mean()
+
+
+def published_psnr(true, predicted):
+    """skimage 0.17's compare_psnr of one channel, with its defaults: floats without a negative have a range of 1."""
+    largest = 1.0 if true.min() >= 0 else 2.0
+    return 10 * np.log10(largest**2 / np.mean((true - predicted) ** 2, dtype=np.float64))
+
+
+def test_the_published_psnr_is_a_mean_over_channels():
+    """Channels of very different errors: that of the frame is far smaller."""
+    noise = torch.rand(2, 3, 3, 12, 16, dtype=torch.float64) * torch.tensor([0.3, 0.03, 0.003])[:, None, None]
+    true = torch.rand(2, 3, 3, 12, 16, dtype=torch.float64) * 0.6
+    found = frame_quality(true + noise, true)
+    for i, t in np.ndindex(2, 3):
+        each = [published_psnr(true[i, t, c].numpy(), (true + noise)[i, t, c].numpy()) for c in range(3)]
+        assert found["psnr_published"][i, t].item() == pytest.approx(sum(each) / 3, abs=1e-9)
+    assert (found["psnr_published"] > found["psnr"] + 10).all()
+    grey = frame_quality((true + noise)[:, :, :1], true[:, :, :1])
+    assert torch.equal(grey["psnr_published"], grey["psnr"])
 
 
 def test_metrics_are_those_of_the_literature():

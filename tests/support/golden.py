@@ -26,6 +26,10 @@ What made each file; lines are those of the commit.
       noether_video_published_size  models/vgg_128.py with the sizes of README.md (23-59), one clip
       noether_actions               models/: svg.py (20-57), forward.py (18-118, 122-266), lstm.py, vgg_64.py with fewer
                                     channels, embedding.py (11-30); utils.py: svg_crit (36-52); in float64
+      noether_switch_*              train_noether_net.py with one more option (a file's "options"), its first validation
+                                    (372-425) and first update (454-510); models/vgg_64.py and models/embedding.py with
+                                    few channels, on the CPU, in float64, batch normalisation replaced layer by layer
+      noether_loader                data/phys101.py (27-71, 99-100) in PyTorch's loader
     MIT-Omnipush/video-prediction @e6e5489
       noether_actions               svg/train_svg_lp.py (372-374): what joins an action to both codes of a step. The
                                     Noether code widens its LSTMs (train_noether_net.py 237-240), and never fills them.
@@ -66,5 +70,5 @@ def drawn(metadata):
         _, written, *factor = parameter.split(":")
         shape = ast.literal_eval(written)
         weight = torch.randn(shape, generator=torch.Generator().manual_seed(int(metadata["seed"]) + number))
-        by_shape = 0.1 if len(shape) == 1 else (2 / math.prod(shape[1:])) ** 0.5
+        by_shape = 0.1 if len(shape) < 2 else (2 / math.prod(shape[1:])) ** 0.5
         yield weight * (float(factor[0]) if factor else by_shape)

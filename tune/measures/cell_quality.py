@@ -91,6 +91,9 @@ class NoetherMeasurement(QualityMeasurement):
 
     inner: InnerSteps
 
+    def settings(self) -> Document:
+        return super().settings() | {"inner": self.inner.flatten(for_record=True)}
+
     @property
     def shown(self) -> list[int]:
         """The numbers of inner steps at which frames are measured."""
@@ -114,8 +117,7 @@ class NoetherMeasurement(QualityMeasurement):
                 noise = seeded_noise(network, clips, batch.labels)
                 acting = None if batch.actions is None else batch.actions.to(run.device)
                 steps = network.descend(self.inner, clips, noise, num_given, False, acting)
-                part = gauge.read(steps, clips, num_given, advance)
-                parts.append(part | {"inner": part["inner"] * self.inner.clips})
+                parts.append(gauge.read(steps, clips, num_given, advance))
                 maps = maps or heatmaps(network.embedding, clips)
         return gauge.document(parts), maps
 

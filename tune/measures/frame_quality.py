@@ -97,7 +97,9 @@ class QualityResults(Results[ModelQuality]):
             means = [f"{model.by_frame(name)[0].mean():.4g}" if name in model.titles() else "–" for name in titles]
             texts.append([str(model.num_clips), *means, model.steps_words()])
         columns = ("clips", *titles.values(), "losses by inner steps")
-        remark = "The published numbers use SSIM with data range 2 and a uniform window."
+        remark = (
+            "The published numbers use SSIM with data range 2 and a uniform window, and PSNR as a mean over channels."
+        )
         return self.table_of("test clips, means over predicted frames", columns, texts, remark)
 
     def figures(self) -> Iterator[ReportFigure]:

@@ -17,7 +17,7 @@ from tune.measures.measure import Document, MeasuredRow, Point
 HOME, USUAL = "quality", "usual"
 """The folder, and the name of the options that are the default ones."""
 PANELS = {"mse": "MSE per pixel", "psnr": "PSNR, dB", "ssim": "SSIM (data range 1)"}
-FURTHER = {"ssim_published": "SSIM (data range 2)", "lpips": "LPIPS"}
+FURTHER = {"psnr_published": "PSNR by channel, dB", "ssim_published": "SSIM (data range 2)", "lpips": "LPIPS"}
 OWN = "own_steps"
 """The number of inner steps chosen on validation clips, for a predictor that was trained without inner steps."""
 Values = NDArray[np.float64]
@@ -64,8 +64,10 @@ class ModelQuality(MeasuredRow):
         return min(int(self.row.experiment.model.flatten()["inner_steps"]), self.num_steps)
 
     def titles(self) -> dict[str, str]:
-        """The metrics that are measured, with their titles."""
-        return {name: title for name, title in {**PANELS, **FURTHER}.items() if name in self.contents[0]["frames"]["0"]}
+        """The metrics that are measured for every seed, with their titles."""
+        measured = [content["frames"]["0"] for content in self.contents]
+        every = {**PANELS, **FURTHER}.items()
+        return {name: title for name, title in every if all(name in metrics for metrics in measured)}
 
     def by_frame(self, metric: str) -> tuple[Values, Values]:
         """Mean over seeds by predicted frame, and the standard error over test clips, its mean over seeds."""

@@ -9,7 +9,8 @@ Source: Alet et al., "Noether Networks: Meta-Learning Useful Conserved Quantitie
 from fernn.models.noether.derivatives import DerivativeConfig, DerivativeNetwork
 from fernn.models.noether.states import FormulaQuantity, StateConfig, StateNetwork, SymbolicConfig
 from fernn.models.noether.tailoring import InnerSteps, TailoredNetwork
-from fernn.models.noether.video import NoetherConfig, NoetherNetwork
+from fernn.models.noether.video import NoetherNetwork
+from fernn.models.noether.video_config import NoetherConfig
 
 __all__ = [
     "DerivativeConfig", "DerivativeNetwork", "FormulaQuantity", "InnerSteps", "NoetherConfig", "NoetherNetwork",

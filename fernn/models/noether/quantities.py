@@ -1,22 +1,31 @@
 """Quantities that predictions of frames are to conserve, what any quantity learns from, and where one looks."""
 
+import copy
 from collections.abc import Iterable
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 LEARNING_RATE = 1e-3
 ComparedWith = Literal["previous", "first", "both"]
 """Which earlier moments a quantity is compared with."""
+Similarity = Literal["squared", "cosine"]
+"""How two moments are compared: by the mean square of their difference, or by 1 minus the cosine of their angle."""
 
 
-def conservation_loss(quantities: Tensor, compared: ComparedWith = "previous") -> Tensor:
+def conservation_loss(
+    quantities: Tensor, compared: ComparedWith = "previous", similarity: Similarity = "squared"
+) -> Tensor:
     """How far a quantity g (b, n, d) is from being conserved over n moments: (b,).
 
     Squared differences, their mean over d, summed over time: "previous", of neighbours,
-    sum_t |g_{t-1} - g_t|^2 / d; "first", to the first moment; "both", the sum of the two.
+    sum_t |g_{t-1} - g_t|^2 / d; "first", to the first moment; "both", the sum of the two. "cosine" is of neighbours
+    alone: sum_t 1 - cos(g_{t-1}, g_t).
     """
+    if similarity == "cosine":
+        return (1 - F.cosine_similarity(quantities[:, :-1], quantities[:, 1:], dim=-1)).sum(dim=1)
     neighbours, first = quantities.diff(dim=1), quantities[:, 1:] - quantities[:, :1]
     terms = {"previous": (neighbours,), "first": (first,), "both": (neighbours, first)}[compared]
     return torch.stack([term.square().mean(dim=-1).sum(dim=-1) for term in terms]).sum(dim=0)
@@ -42,12 +51,21 @@ def learn(quantity: nn.Module, batches: Iterable[Tensor]) -> None:
     quantity.requires_grad_(False)
 
 
+def in_a_row(values: Tensor, number: int) -> Tensor:
+    """Every ``number`` moments in a row (b, t - number + 1, number * c, ...) of values (b, t, c, ...)."""
+    count = values.shape[1] - number + 1
+    return torch.cat([values[:, first : first + count] for first in range(number)], dim=2)
+
+
 class FrameQuantity(nn.Module):
     """Clips (b, t, c, s, s) to the embeddings (b, t - n + 1, d) of every n frames in a row, so that motion is seen.
 
-    Two 5x5 convolutions with ReLU and 2x2 maximum pooling, then a linear layer.
+    Two 5x5 convolutions with ReLU and 2x2 maximum pooling, then a linear layer; with 0 dimensions there is none, and
+    the embedding is all that the convolutions give.
     Source: Alet et al., "Noether Networks", NeurIPS 2021, video experiment.
     """
+
+    head: nn.Module
 
     def __init__(self, channels: int, size: int, width: int = 16, dimensions: int = 8, num_frames: int = 2) -> None:
         super().__init__()
@@ -60,7 +78,7 @@ class FrameQuantity(nn.Module):
             nn.ReLU(),
             nn.MaxPool2d(2),
         )
-        self.head = nn.Linear(2 * width * (size // 4) ** 2, dimensions)
+        self.head = nn.Linear(2 * width * (size // 4) ** 2, dimensions) if dimensions else nn.Identity()
 
     @classmethod
     def seeded(cls, channels: int, size: int, seed: int) -> "FrameQuantity":
@@ -76,12 +94,30 @@ class FrameQuantity(nn.Module):
 
     def windows(self, clips: Tensor) -> Tensor:
         """Every ``num_frames`` frames in a row (b, t - n + 1, n * c, s, s), joined on the channel axis."""
-        number = clips.shape[1] - self.num_frames + 1
-        return torch.cat([clips[:, first : first + number] for first in range(self.num_frames)], dim=2)
+        return in_a_row(clips, self.num_frames)
 
     def of_windows(self, windows: Tensor) -> Tensor:
         """The embeddings (m, d) of windows (m, n * c, s, s)."""
         return self.head(self.features(windows).flatten(1))
+
+
+class EncodedQuantity(nn.Module):
+    """Clips (b, t, c, s, s) to the embeddings (b, t - n + 1, d) of every n frames in a row, from their codes alone.
+
+    A linear layer of the codes that a copy of the predictor's encoder gives each frame, as its weights are now. The
+    copy's weights stay, or are trained with the others.
+    Source: Alet et al., "Noether Networks", NeurIPS 2021: EncoderEmbedding of its code.
+    """
+
+    def __init__(self, encoder: nn.Module, code: int, dimensions: int, num_frames: int, trained: bool) -> None:
+        super().__init__()
+        self.num_frames = num_frames
+        self.encoder = copy.deepcopy(encoder).requires_grad_(trained)
+        self.head = nn.Linear(code * num_frames, dimensions)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        codes = self.encoder(clips.flatten(0, 1))[0].unflatten(0, clips.shape[:2])
+        return self.head(in_a_row(codes, self.num_frames))
 
 
 def grad_cam(embedding: FrameQuantity, windows: Tensor, number: int = 3) -> Tensor:

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -17,10 +17,17 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad
 
 from fernn.config import Config
-from fernn.layers.conditional import identity_conditioning
-from fernn.models.noether.quantities import ComparedWith, conservation_loss
+from fernn.layers.conditional import identity_conditioning, is_conditioning
+from fernn.models.noether.quantities import ComparedWith, Similarity, conservation_loss
 
 InnerOptimizer = Literal["sgd", "adam"]
+InnerMoves = Literal["conditioning", "decoder-conditioning", "all-weights"]
+"""What inner steps move: gains and offsets, those of the decoder alone, or all of them with all weights of encoder and
+decoder. Gains and offsets are a sample's own; the weights are the batch's."""
+Keep = Literal["tailored", "improved"]
+"""Which samples' tailored predictions count: all, or those whose inner loss has become smaller."""
+Draws = Literal["shared", "fresh"]
+"""Whether the predictions between two jumps see the same draws of the latent variable."""
 Moved = dict[str, Tensor]
 """The tensors that tailoring moves, by name; the first axis is the sample."""
 BETAS, EPSILON = (0.9, 0.999), 1e-8
@@ -31,7 +38,7 @@ class Step(NamedTuple):
     """One step of tailoring."""
 
     losses: Tensor
-    """The samples' inner losses (b,) before it."""
+    """The samples' inner losses (b,) before it, of which a published step takes the mean over its batch."""
     frames: Tensor
     """The given and the predicted frames (b, t, ...) that the losses are of."""
     moved: Moved
@@ -49,9 +56,23 @@ class InnerSteps(Config):
     """The batch over which a published inner loss is a mean: a sample's own step is ``lr / clips``."""
     optimizer: InnerOptimizer = "sgd"
     compared: ComparedWith = "previous"
+    similarity: Similarity = "squared"
+    moves: InnerMoves = "conditioning"
+    keep: Keep = "tailored"
+    draws: Draws = "shared"
+    jumps: int = 0
+    """How often the steps are taken again from where they led, without gradients through what came before."""
+    learn_lr: bool = False
+    """Multiply the inner loss by exp(s) with a weight s, 0 at first."""
 
     place = "inner_"
-    least = {"steps": 0, "lr": 0, "clips": 1}
+    later = ("similarity", "moves", "keep", "draws", "jumps", "learn_lr")
+    least = {"steps": 0, "lr": 0, "clips": 1, "jumps": 0}
+
+    @property
+    def num_draws(self) -> int:
+        """How many draws of the latent variable a prediction needs: one for each jump, or for each prediction."""
+        return (self.jumps + 1) * (self.steps + 1 if self.draws == "fresh" else 1)
 
 
 @dataclass
@@ -59,12 +80,12 @@ class Descent:
     """A gradient step on every sample's own loss: SGD, or Adam with moments that begin at zero."""
 
     inner: InnerSteps
-    count: int = field(default=0, init=False)
+    number: int = field(default=0, init=False)
     moments: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict, init=False)
 
     def __call__(self, moved: Moved, gradients: Moved) -> Moved:
         """The tensors after the step."""
-        self.count += 1
+        self.number += 1
         return {name: value - self.inner.lr * self._direction(name, gradients[name]) for name, value in moved.items()}
 
     def _direction(self, name: str, gradient: Tensor) -> Tensor:
@@ -75,7 +96,7 @@ class Descent:
         mean = BETAS[0] * mean + (1 - BETAS[0]) * gradient
         square = BETAS[1] * square + (1 - BETAS[1]) * gradient.square()
         self.moments[name] = (mean, square)
-        mean, square = (value / (1 - beta**self.count) for value, beta in zip((mean, square), BETAS, strict=True))
+        mean, square = (value / (1 - beta**self.number) for value, beta in zip((mean, square), BETAS, strict=True))
         return mean / (square.sqrt() + EPSILON)
 
 
@@ -94,37 +115,85 @@ class TailoredNetwork(nn.Module):
     prediction that counts is made. With 0 steps it is the backbone's.
     """
 
+    log_lr_scale: nn.Parameter | None
+
     def __init__(self, backbone: nn.Module, embedding: nn.Module, inner: InnerSteps) -> None:
         super().__init__()
         self.backbone, self.embedding, self.inner = backbone, embedding, inner
+        self.log_lr_scale = nn.Parameter(torch.zeros(())) if inner.learn_lr else None
 
     def rollout(self, *inputs: Any) -> Rollout:
         """The tailored prediction of the backbone, called with the inputs; the first input has the samples."""
+        *_, last = self.attempts(*inputs)
+        return last
+
+    def attempts(self, *inputs: Any) -> Iterator[Rollout]:
+        """The tailored prediction, and one more after each jump."""
         if self.inner.steps == 0:
-            return self.backbone(*inputs)
-        moved: Moved = {}
-        for step in islice(self.descend(self.inner, *inputs), self.inner.steps):
-            moved = step.moved
-        return functional_call(self.backbone, moved, inputs)
+            yield self.backbone(*inputs)
+            return
+        start = self.start(self.inner, len(inputs[0]))
+        moved = start
+        for attempt in range(self.inner.jumps + 1):
+            steps = [*islice(self._steps(self.inner, moved, attempt, inputs), self.inner.steps)]
+            moved = steps[-1].moved
+            final = functional_call(self.backbone, moved, self.inputs_of(attempt, self.inner.steps, inputs))
+            yield final if self.inner.keep == "tailored" else self._improved(steps[0], final)
+            moved = {name: moved[name].detach() if is_conditioning(name) else start[name] for name in moved}
 
     def descend(self, inner: InnerSteps, *inputs: Any) -> Iterator[Step]:
         """Steps of tailoring, without end, down the sum of the samples' losses.
 
         As each sample has tensors of its own, the sum's gradient is that of its own loss and does not depend on the
-        batch. The result can be differentiated in what the loss depends on; where gradients are off, nothing is kept
-        for that.
+        batch; where weights move, which the batch shares, it is the mean's. The result can be differentiated in what
+        the loss depends on; where gradients are off, nothing is kept for that.
         """
+        return self._steps(inner, self.start(inner, len(inputs[0])), 0, inputs)
+
+    def start(self, inner: InnerSteps, num_samples: int) -> Moved:
+        """The tensors that move, before the first step."""
+        conditioning = identity_conditioning(self.backbone, num_samples)
+        if inner.moves == "conditioning":
+            return conditioning
+        if inner.moves == "decoder-conditioning":
+            return {name: values for name, values in conditioning.items() if name.startswith("decoder.")}
+        weights = dict(self.backbone.named_parameters())
+        return conditioning | {name: weights[name] for name in weights if name.startswith(("encoder.", "decoder."))}
+
+    def inputs_of(self, attempt: int, number: int, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The inputs of an attempt's prediction after ``number`` inner steps."""
+        return inputs
+
+    def _steps(self, inner: InnerSteps, moved: Moved, attempt: int, inputs: tuple[Any, ...]) -> Iterator[Step]:
+        descent = Descent(inner)
+        for number in count():
+            slopes, (losses, frames) = grad(self._total(inner, self.inputs_of(attempt, number, inputs)), has_aux=True)(
+                moved
+            )
+            moved = descent(moved, slopes)
+            yield Step(losses, frames, moved)
+
+    def _total(self, inner: InnerSteps, inputs: tuple[Any, ...]) -> Callable[[Moved], tuple[Tensor, Any]]:
+        """What a step goes down: a function of the moved tensors; and the samples' losses and frames."""
 
         def total(moved: Moved) -> tuple[Tensor, tuple[Tensor, Tensor]]:
             frames = functional_call(self.backbone, moved, inputs).frames
-            losses = conservation_loss(self.embedding(frames), inner.compared) / inner.clips
-            return losses.sum(), (losses, frames)
+            losses = self._losses(inner, frames)
+            loss = losses.mean() if inner.moves == "all-weights" else (losses / inner.clips).sum()
+            scale = 1.0 if self.log_lr_scale is None else self.log_lr_scale.exp()
+            return loss * scale, (losses, frames)
 
-        moved, descent = identity_conditioning(self.backbone, len(inputs[0])), Descent(inner)
-        while True:
-            slopes, (losses, frames) = grad(total, has_aux=True)(moved)
-            moved = descent(moved, slopes)
-            yield Step(losses, frames, moved)
+        return total
+
+    def _losses(self, inner: InnerSteps, frames: Tensor) -> Tensor:
+        """The samples' inner losses (b,)."""
+        return conservation_loss(self.embedding(frames), inner.compared, inner.similarity)
+
+    def _improved(self, first: Step, final: Rollout) -> Rollout:
+        """The final frames where the inner loss is smaller than that of the first, else the first; all KL terms."""
+        is_better = first.losses.detach() > self._losses(self.inner, final.frames).detach()
+        chosen = is_better.view(-1, *[1] * (final.frames.dim() - 1))
+        return Rollout(torch.where(chosen, final.frames, first.frames.detach()), final.divergence)
 
 
 class TailoredPredictor:

@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 
 from fernn.models import MODELS
 from tests.support.golden import GOLDEN, golden
-from tests.support.parity import actions, derivatives, dynamics, fernn, noether
+from tests.support.parity import actions, derivatives, dynamics, fernn, noether, switches
 from tests.support.parity.measure import share
 
 FERNN = "akandykeller/FERNN @7def7bc"
@@ -49,6 +49,7 @@ KINDS = (
     Kind("hnn_baseline", derivatives.derivatives, HNN, ("ideal-pendulum/vanilla-mlp",)),
     Kind("hnn_solenoidal", derivatives.derivatives, HNN, ("ideal-pendulum/hnn",)),
     Kind("noether_actions", actions.acting, NOETHER, ()),
+    Kind("noether_switch_*", switches.switch, NOETHER, ()),
     Kind("noether_video_*", noether.video, NOETHER, ("physics101/noether", "physics101/svg")),
 )
 NO_NETWORK = {
@@ -56,6 +57,7 @@ NO_NETWORK = {
     "kth_velocities_range2": "data/kth/test_stream.py",
     "*_mnist_sequences": "data/mnist/test_stream.py",
     "dynamics_scale_layers": "fernn/layers/test_scale.py",
+    "noether_loader": "data/physics101/test_published.py",
 }
 """Golden files of data and of single layers, and the test that compares each."""
 NOT_PUBLISHED = {

@@ -142,22 +142,6 @@ def test_a_prediction_reads_the_given_frames_alone_and_no_gradient_is_kept():
         assert torch.equal(found.frames[:, :GIVEN], clips[:, :GIVEN])
 
 
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"inner_steps": -1}, "inner_steps must be 0 or more, got -1"),
-        ({"inner_clips": 0}, "inner_clips must be 1 or more, got 0"),
-        ({"inner_lr": -1.0}, "inner_lr must be 0 or more, got -1.0"),
-        ({"kl_weight": float("nan")}, "kl_weight must be 0 or more, got nan"),
-        ({"depths": (1,)}, "widths and depths must be as many"),
-        ({"latent": 0}, "latent must be 1 or more, got 0"),
-    ],
-)
-def test_impossible_fields_are_refused(fields, message):
-    with pytest.raises(ValueError, match=message):
-        NoetherConfig(**fields)
-
-
 @pytest.fixture
 def svg():
     return SVG(1, (3, 4), (1, 1), code=4, latent=2, recurrent=3)
