@@ -26,6 +26,7 @@ model.recompute_steps=5 computes most of them again.
 """
 
 import sys
+from collections.abc import Mapping
 
 from fernn.config import MovingConfig
 from fernn.experiment import Experiment
@@ -34,6 +35,7 @@ from fernn.optim import OptimConfig
 from tune.analysis.literature import SSIM_REMARK, published_table
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Search, searches
+from tune.core.study import Settings
 
 SEEDS = (0, 1, 2)
 OPTIM = OptimConfig(lr=1e-3, clip_norm=None)
@@ -63,7 +65,7 @@ STUDIES = {
 """Tan's studies; the first value of each dimension is the published network's."""
 ENCODED = ("e3d-lstm-encoder", "e3d-lstm-add", "e3d-lstm-concat")
 ENCODER = Preset(space={**ONE, "model": ("e3d-lstm", *ENCODED), "seed": SEEDS})
-LOSSES = {"e3d-lstm-add": {"data.l2_weight": 2.0}, "e3d-lstm-concat": {"data.l2_root": True}}
+LOSSES: Mapping[str, Settings] = {"e3d-lstm-add": {"data.l2_weight": 2.0}, "e3d-lstm-concat": {"data.l2_root": True}}
 """Those of Tan's code, which has one in each network's file."""
 FINETUNE = Preset(
     space={"model": ("e3d-lstm-residual",), "optim.lr": (1e-6, 1e-5), "seed": SEEDS},

@@ -52,10 +52,15 @@ def rows_of(run):
     return [{name: value for name, value in row.items() if "time/" not in name} for row in fit(run, clips)]
 
 
-def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit():
-    unbroken = Run.start(Experiment().override(FIELDS))
+FROZEN = {"model.frozen_decoder": True, "model.initial_weights": "0" * 64}
+
+
+@pytest.mark.parametrize("fields", [{}, FROZEN], ids=["all learns", "the decoder is frozen"])
+def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(fields):
+    experiment = Experiment().override(FIELDS | fields)
+    unbroken = Run.start(experiment)
     rows = rows_of(unbroken)
-    first, resumed = (Run.start(Experiment().override(FIELDS)) for _ in range(2))
+    first, resumed = (Run.start(experiment) for _ in range(2))
     next(fit(first, Noise(first.experiment.data)))
     resumed.load(*unpack(pack(*first.state())))
     assert rows_of(resumed) == rows[1:] and pack(*resumed.state()) == pack(*unbroken.state())
