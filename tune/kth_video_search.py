@@ -22,6 +22,9 @@ from tune.commands.search import main
 from tune.core.search_spec import Preset, Search
 from tune.video_search import (
     ALWAYS_DEVIATES,
+    ENCODED,
+    ENCODER,
+    FROZEN,
     OPTIM,
     OWN,
     PUBLISHED_MODELS,
@@ -36,9 +39,15 @@ PAPER = Preset(space={"model": (*PUBLISHED_MODELS, "fernn-v2"), "optim.lr": PUBL
 FINETUNE = Preset(space={"model": ("e3d-lstm-residual",), "optim.lr": (1e-5,), "seed": SEEDS}, finetunes=True)
 RUN = {**PUBLISHED_RUN, "optim.epsilon": 1e-8 / 2**2, "data.protocol": "default"}
 """200,000 steps of two clips; the frames that were selected by hand for it are not available."""
+FOUR_GPUS = {"batch_size": 8, "epochs": 160, "optim.epsilon": 1e-8 / 8**2}
+"""Tan's steps are of four times two clips."""
+TAN_RUN = {**RUN, **FOUR_GPUS}
 EXACT = {
-    "paper-exact": PAPER.as_published({"model": PUBLISHED_MODELS, **RUN}),
-    "finetune-exact": FINETUNE.as_published(RUN),
+    "paper-exact": PAPER.as_published(
+        {"model": PUBLISHED_MODELS, **RUN}, by_model=dict.fromkeys(PUBLISHED_MODELS[1:], FOUR_GPUS)
+    ),
+    "encoder-exact": ENCODER.as_published({**TAN_RUN, "model": ENCODED[:1]}),
+    "finetune-exact": FINETUNE.as_published(TAN_RUN),
 }
 SMALL = {"epochs": 5, "batch_size": 4, "data.num_clips": (400, 16, 32), "model.patch_size": 4}
 DEMO = Preset(
@@ -49,7 +58,15 @@ DEMO = Preset(
 """E3D-LSTM learns the background first: it takes some 300 steps before a figure stands in front of it."""
 SEARCH = Search(
     base=Experiment(MODELS["kth-video"]["e3d-lstm"], KTHVideoConfig(), OPTIM, epochs=40, batch_size=2),
-    presets={"paper": PAPER, **STUDIES, "finetune": FINETUNE, **EXACT, "demo": DEMO},
+    presets={
+        "paper": PAPER,
+        **STUDIES,
+        "encoder": ENCODER,
+        "finetune": FINETUNE,
+        "frozen-decoder": FROZEN,
+        **EXACT,
+        "demo": DEMO,
+    },  # fmt: skip
     description=__doc__ or "",
     literature=published_table("kth-video"),
     always_deviates=(

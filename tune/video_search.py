@@ -10,8 +10,10 @@ Hardware there: 4 Titan X. Not yet run at full size by this project.
     python tune/video_search.py --preset residual        with and without residual connections between layers
     python tune/video_search.py --preset loss            l1 and l2 as published, l1 alone, mostly l2
     python tune/video_search.py --preset studies         the three together, every combination
+    python tune/video_search.py --preset encoder         a 3-D encoder, flat cells, decoders of one or of all layers
     python tune/video_search.py --preset paper-exact     as run by the released code, as are convolution-exact, ...
     python tune/video_search.py --preset finetune --weights studies/NAME/cells/CELL/best/model.safetensors
+    python tune/video_search.py --preset frozen-decoder --weights ...        with the decoder of the weights, or not
     python tune/video_search.py --preset demo            under 3 minutes on two cores, few small clips
     python tune/video_search.py --protocol published --files DIR     tests on mnist_test_seq.npy, which is in DIR
     python tune/video_search.py kth --plan               the same on KTH: ten frames to twenty, 128x128 pixels
@@ -24,6 +26,7 @@ model.recompute_steps=5 computes most of them again.
 """
 
 import sys
+from collections.abc import Mapping
 
 from fernn.config import MovingConfig
 from fernn.experiment import Experiment
@@ -32,6 +35,7 @@ from fernn.optim import OptimConfig
 from tune.analysis.literature import SSIM_REMARK, published_table
 from tune.commands.search import main
 from tune.core.search_spec import Preset, Search, searches
+from tune.core.study import Settings
 
 SEEDS = (0, 1, 2)
 OPTIM = OptimConfig(lr=1e-3, clip_norm=None)
@@ -42,6 +46,9 @@ PUBLISHED_RUN = {"seed": SEEDS[:1], "selection": "last", "optim.name": "adam", "
 
 Its loss sums over a batch's four clips, of which ours is the mean.
 """
+FOUR_GPUS = {"batch_size": 16, "epochs": 128, "optim.epsilon": 1e-8 / 16**2}
+"""Tan's run.py names four GPUs and gives each its batch: a step sums over four times four clips."""
+TAN_RUN = {**PUBLISHED_RUN, **FOUR_GPUS}
 OWN = ("epochs", "data.num_clips")
 """The published code counts no epochs: with these an experiment takes as many steps as it does."""
 PAPER = Preset(
@@ -56,19 +63,29 @@ STUDIES = {
     "studies": Preset(space={**ONE, **DEPTHS, **RESIDUALS, "data.l2_weight": (1.0, 0.0), "seed": SEEDS}),
 }
 """Tan's studies; the first value of each dimension is the published network's."""
+ENCODED = ("e3d-lstm-encoder", "e3d-lstm-add", "e3d-lstm-concat")
+ENCODER = Preset(space={**ONE, "model": ("e3d-lstm", *ENCODED), "seed": SEEDS})
+LOSSES: Mapping[str, Settings] = {"e3d-lstm-add": {"data.l2_weight": 2.0}, "e3d-lstm-concat": {"data.l2_root": True}}
+"""Those of Tan's code, which has one in each network's file."""
 FINETUNE = Preset(
     space={"model": ("e3d-lstm-residual",), "optim.lr": (1e-6, 1e-5), "seed": SEEDS},
     defaults={"epochs": 12},
     finetunes=True,
 )
+FROZEN = Preset(space={**ONE, "model.frozen_decoder": (False, True), "seed": SEEDS}, finetunes=True)
 EXACT = {
-    "paper-exact": PAPER.as_published({"model": PUBLISHED_MODELS, "optim.lr": PUBLISHED_RATE, **PUBLISHED_RUN}),
-    "convolution-exact": STUDIES["convolution"].as_published(PUBLISHED_RUN),
-    "residual-exact": STUDIES["residual"].as_published(PUBLISHED_RUN),
-    "loss-exact": STUDIES["loss"].as_published(
-        {"model": PUBLISHED_MODELS[2:], "optim.lr": (1e-4,), "data.l2_weight": (0.0,), "epochs": 12, **PUBLISHED_RUN}
+    "paper-exact": PAPER.as_published(
+        {"model": PUBLISHED_MODELS, "optim.lr": PUBLISHED_RATE, **PUBLISHED_RUN},
+        by_model=dict.fromkeys(PUBLISHED_MODELS[1:], FOUR_GPUS),
     ),
-    "finetune-exact": FINETUNE.as_published({"optim.lr": (1e-6,), **PUBLISHED_RUN}),
+    "convolution-exact": STUDIES["convolution"].as_published(TAN_RUN),
+    "residual-exact": STUDIES["residual"].as_published(TAN_RUN),
+    "loss-exact": STUDIES["loss"].as_published(
+        {**TAN_RUN, "model": PUBLISHED_MODELS[2:], "optim.lr": (1e-4,), "data.l2_weight": (0.0,), "epochs": 48}
+    ),
+    "encoder-exact": ENCODER.as_published({**TAN_RUN, "model": ENCODED}, by_model=LOSSES),
+    "finetune-exact": FINETUNE.as_published({**TAN_RUN, "optim.lr": (1e-6,), "epochs": 48}),
+    "frozen-decoder-exact": FROZEN.as_published({**TAN_RUN, "model.frozen_decoder": (True,)}),
 }
 """What was run: 80,000 steps at 1e-3, by the l1 loss alone 30,000 at 1e-4, fine-tuning 30,000 at 1e-6."""
 SMALL_CLIPS = {"data.size": 32, "data.num_frames": 6, "data.input_frames": 3, "data.num_clips": (400, 32, 64)}
@@ -83,11 +100,21 @@ DEMO = Preset(
 )
 ALWAYS_DEVIATES = (
     "Weights, clips and scheduled sampling come from named seeds; the published code sets no seed.",
+    "Tan's code draws which true frames a step shows for one of its four GPUs, and shows the same on all of them.",
+    "Training from given weights starts Adam anew; the published code restores its moments and its step as well.",
     SSIM_REMARK,
 )
 SEARCH = Search(
     base=Experiment(MODELS["moving-mnist"]["e3d-lstm"], MovingConfig(), OPTIM, epochs=32, batch_size=4),
-    presets={"paper": PAPER, **STUDIES, "finetune": FINETUNE, **EXACT, "demo": DEMO},
+    presets={
+        "paper": PAPER,
+        **STUDIES,
+        "encoder": ENCODER,
+        "finetune": FINETUNE,
+        "frozen-decoder": FROZEN,
+        **EXACT,
+        "demo": DEMO,
+    },  # fmt: skip
     description=__doc__ or "",
     deviations={
         "default": ("Test clips are generated, from test digits; the published ones are those of a fixed file.",)

@@ -15,7 +15,8 @@ from fernn.seeding import generator
 class VideoConfig(PredictionConfig):
     """Clips whose first frames are given, the others to be predicted; the defaults are E3D-LSTM's.
 
-    The loss of a clip is l1_weight * sum |e| + l2_weight / 2 * sum e^2, over the pixels of all predicted frames. While
+    The loss of a clip is l1_weight * sum |e| + l2_weight / 2 * sum e^2, over the pixels of all predicted frames; with
+    l2_root that of a batch is l1_weight * sum |e| + l2_weight * sqrt(sum e^2), divided by its number of clips. While
     training, a frame beyond the given ones is shown to the model with the probability sampling_start - sampling_rate *
     step (scheduled sampling), from sampling_stop on with none, and the model's own prediction is shown in its place.
     Source: Wang et al., "Eidetic 3D LSTM", ICLR 2019, and its code.
@@ -35,7 +36,10 @@ class VideoConfig(PredictionConfig):
     """0 shows no true frame beyond the given ones."""
     sampling_rate: float = 2e-5
     sampling_stop: int = 50_000
+    l2_root: bool = False
+    """Whether the l2 part is the root of a batch's squared error, as in the loss of Tan's ``e3d_lstm_concat``."""
 
+    later = (*PredictionConfig.later, "l2_root")
     task = "video"
     motion_radius = 2
     least = {
@@ -76,7 +80,7 @@ class VideoConfig(PredictionConfig):
         return (
             f"Protocol: {self.protocol}; {train} clips an epoch, up to {validation} for validation, {test} for test; "
             f"{self.input_frames} of {self.num_frames} frames are given; loss: {self.l1_weight:g} l1 + "
-            f"{self.l2_weight:g} l2; {sampled}."
+            f"{self.l2_weight:g} {'root of l2' if self.l2_root else 'l2'}; {sampled}."
         )
 
 

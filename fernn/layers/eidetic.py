@@ -81,14 +81,15 @@ class EideticCell(nn.Module):
         o               = tanh(o + W_c * c' + W_n * m')
         h'              = tanh(W_1 [c', m']) sigmoid(o)                W_1 of size 1
 
-    Maps of zeros are not convolved: what they give is the bias, at every place.
+    Without ``recalls`` there is no C: c' = LN(c) + i g, and r only has its share in the normalisation. Maps of zeros
+    are not convolved: what they give is the bias, at every place.
     Source: Wang et al., "Eidetic 3D LSTM: A Model for Video Prediction and Beyond", ICLR 2019, and its code, whose
     output gate goes through tanh, and then through a sigmoid.
     """
 
-    def __init__(self, in_channels: int, channels: int, kernel: tuple[int, int, int]) -> None:
+    def __init__(self, in_channels: int, channels: int, kernel: tuple[int, int, int], *, recalls: bool = True) -> None:
         super().__init__()
-        self.channels = channels
+        self.channels, self.recalls = channels, recalls
         self.from_inputs = WindowConvolution(in_channels, 7 * channels, kernel)
         self.from_hidden = WindowConvolution(channels, 4 * channels, kernel)
         self.from_memory = WindowConvolution(channels, 4 * channels, kernel)
@@ -127,10 +128,12 @@ class EideticPass:
         return hidden, memory
 
     def _recalled(self, state: Tensor | None, queries: Tensor) -> Tensor:
-        """The cell and what it recalls, normalised; at the first step all that is zero."""
+        """The cell and what it recalls, if anything, normalised; at the first step all that is zero."""
         norm = self._cell.norm_cell
         if state is None:
             return norm.bias.view(1, -1, 1, 1, 1)
+        if not self._cell.recalls:
+            return norm(state)
         if self._history is None:
             self._history = History(state, self._num_steps)
         self._history.append(state)

@@ -37,10 +37,14 @@ ROTATING = (
     RotatingPredictorConfig("fernn-v2", velocities=(-20.0, -10.0, 0.0, 10.0, 20.0)),
     RotatingPredictorConfig("fernn-v4"),
 )
+FLAT = E3DLSTMConfig("e3d-lstm-encoder", encoder=True, flat_maps=True, recall=False)
 MOVING = (
     E3DLSTMConfig("e3d-lstm"),
     E3DLSTMConfig("e3d-lstm-residual", residual=True),
     E3DLSTMConfig("e2d-lstm", kernel_depth=1),
+    FLAT,
+    replace(FLAT, name="e3d-lstm-add", readout="sum"),
+    replace(FLAT, name="e3d-lstm-concat", readout="concatenation"),
     *TRANSLATING,
 )
 KTH_VIDEO = tuple(replace(config, patch_size=8) if isinstance(config, E3DLSTMConfig) else config for config in MOVING)

@@ -1,11 +1,12 @@
 """E3D-LSTM: video prediction by stacked eidetic cells, with the switches of the mental-simulation study."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from fernn.layers.eidetic import EideticCell, EideticPass
+from fernn.layers.eidetic import EideticCell, EideticPass, WindowConvolution
 from fernn.models.base import ModelConfig
 
 
@@ -19,20 +20,28 @@ class E3DLSTM(nn.Module):
     With ``residual`` the inputs of every second layer (third, fifth, ...) and of the decoder are the sum of the hidden
     states of the two layers below. The memory that a cell makes goes on to the next layer, and from the highest to the
     lowest of the next step, where ``return_new_memory`` is set; else every cell gets zeros, as in the published code.
+
+    With ``encoder`` a convolution reads the window first. With ``flat_maps`` each map of h rows is one row of h * w
+    places to the cells, of which the last of a row is beside the first of the next; the decoder sees maps again. It
+    reads the highest hidden state, or those of all layers, as ``readout`` says.
     Source: Wang et al., "Eidetic 3D LSTM", ICLR 2019; Tan, "Mental Simulation with Self-Supervised Spatiotemporal
-    Learning", 2019.
+    Learning", 2019, and its code.
     """
 
     def __init__(self, config: "E3DLSTMConfig", in_channels: int) -> None:
         super().__init__()
         self.config = config
         width, patch = config.hidden_channels, in_channels * config.patch_size**2
-        kernel = (config.kernel_depth, config.kernel_size, config.kernel_size)
-        inputs = [patch, *[width] * (config.num_layers - 1)]
-        self.cells = nn.ModuleList(EideticCell(channels, width, kernel) for channels in inputs)
-        self.decoder = nn.Conv3d(width, patch, (config.window, 1, 1))
+        size = config.kernel_size
+        solid, flat = (config.kernel_depth, size, size), (size, 1, size)
+        inputs, kernel = [patch, *[width] * (config.num_layers - 1)], flat if config.flat_maps else solid
+        self.cells = nn.ModuleList(EideticCell(channels, width, kernel, recalls=config.recall) for channels in inputs)
+        read = width * config.num_layers if config.readout == "concatenation" else width
+        self.decoder = nn.Conv3d(read, patch, (config.window, 1, 1))
         nn.init.xavier_uniform_(self.decoder.weight)
         nn.init.zeros_(self.decoder.bias)  # type: ignore[arg-type]
+        self.decoder.requires_grad_(not config.frozen_decoder)
+        self.encoder = WindowConvolution(patch, patch, solid) if config.encoder else None
 
     def forward(self, frames: Tensor, horizon: int) -> Tensor:
         """The ``horizon`` frames (b, horizon, c, h, w) that follow ``frames`` (b, t, c, h, w) in [0, 1]."""
@@ -51,6 +60,7 @@ class E3DLSTM(nn.Module):
         """A step reads the true frame where it is given, else what was predicted for it."""
         maps = to_patches(frames, self.config.patch_size)
         layers = [EideticPass(cell, num_steps) for cell in self.cells]  # type: ignore[arg-type]
+        encode = nn.Identity() if self.encoder is None else self.encoder.kernel()
         shown = [torch.zeros_like(maps[:, 0])] * (self.config.window - 1)
         memory: Tensor | None = None
         predicted: list[Tensor] = []
@@ -60,8 +70,9 @@ class E3DLSTM(nn.Module):
                 frame = torch.where(given[:, time, None, None, None], frame, predicted[-1].to(maps.dtype))
             shown = [*shown, frame][-self.config.window :]
             window = torch.stack(shown, dim=2).contiguous(memory_format=torch.channels_last_3d)
-            top, memory = self._step(window, layers, memory)
-            predicted.append(self.decoder(top)[:, :, 0])
+            inputs = encode(window)
+            top, memory = self._step(self._flat(inputs), layers, memory)
+            predicted.append(self.decoder(top.reshape(*top.shape[:3], *inputs.shape[3:]))[:, :, 0])
         return from_patches(torch.stack(predicted, dim=1), self.config.patch_size)
 
     def _step(self, inputs: Tensor, layers: list[EideticPass], memory: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -71,7 +82,17 @@ class E3DLSTM(nn.Module):
             state, new_memory = layer.step(self._below(hidden) if hidden else inputs, memory)
             memory = new_memory if self.config.return_new_memory else None
             hidden.append(state)
-        return self._below(hidden), memory
+        return self._read(hidden), memory
+
+    def _flat(self, maps: Tensor) -> Tensor:
+        """Maps (b, c, l, h, w) as the cells see them: these, or (b, c, l, 1, h * w)."""
+        return maps.flatten(-2).unsqueeze(-2) if self.config.flat_maps else maps
+
+    def _read(self, hidden: list[Tensor]) -> Tensor:
+        """What the decoder reads of the hidden states of all layers."""
+        if self.config.readout == "sum":
+            return torch.stack(hidden).sum(dim=0)
+        return torch.cat(hidden, dim=1) if self.config.readout == "concatenation" else self._below(hidden)
 
     def _below(self, hidden: list[Tensor]) -> Tensor:
         """What a layer reads of the hidden states below it."""
@@ -120,14 +141,29 @@ class E3DLSTMConfig(ModelConfig):
     cells hand on the one they were given, so that it stays zero and its kernels never learn."""
     initial_weights: str = ""
     """SHA-256 of the checkpoint that training starts from (fine-tuning); empty: weights are drawn."""
+    encoder: bool = False
+    """Whether a convolution (kernel_depth, kernel_size, kernel_size) reads the window before the cells do."""
+    flat_maps: bool = False
+    """Whether the cells see a map as one row of places: kernels of kernel_size frames by kernel_size places."""
+    recall: bool = True
+    """Whether cells recall their past states; without it they are convolutional LSTMs."""
+    readout: Literal["last", "sum", "concatenation"] = "last"
+    """The hidden states that the decoder reads: the last layer's, or all layers' added up or behind each other."""
+    frozen_decoder: bool = False
+    """Whether the decoder stays as it is in the weights that training starts from."""
 
+    later = ("encoder", "flat_maps", "recall", "readout", "frozen_decoder")
     least = dict.fromkeys(("num_layers", "hidden_channels", "patch_size", "kernel_depth", "kernel_size", "window"), 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.residual and self.num_layers % 2:
             raise ValueError(f"num_layers must be even where residual is set, got {self.num_layers}")
+        if self.residual and self.readout != "last":
+            raise ValueError(f"readout must be last where residual is set, got {self.readout}")
 
     def build(self, *, in_channels: int = 1) -> E3DLSTM:
-        """The network, weights uniform after Glorot, biases 0."""
+        """The network, weights uniform after Glorot, biases 0; ValueError for a frozen decoder of random weights."""
+        if self.frozen_decoder and not self.initial_weights:
+            raise ValueError("frozen_decoder keeps the decoder of given weights: give --weights FILE, or leave it out")
         return E3DLSTM(self, in_channels)

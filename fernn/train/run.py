@@ -24,7 +24,7 @@ NUM_EXAMPLES = 4
 TASKS: dict[str, Callable[[Any], Task]] = {
     "classification": lambda data: Classification(),
     "prediction": lambda data: Prediction(data.input_frames),
-    "video": lambda data: VideoPrediction(data.input_frames, data.l1_weight, data.l2_weight),
+    "video": lambda data: VideoPrediction(data.input_frames, data.l1_weight, data.l2_weight, data.l2_root),
     "fields": lambda data: field_prediction(data),
     "stochastic": lambda data: StochasticPrediction(data.input_frames),
     "states": lambda data: StatePrediction(data.input_frames),

@@ -33,14 +33,15 @@ class FrameScores(Predictions):
 class VideoPrediction(Prediction):
     """The first frames to those that follow, by a weighted sum of absolute and of squared errors.
 
-    The loss of a clip is l1_weight * sum |e| + l2_weight / 2 * sum e^2. A network that can be shown true frames while
-    it predicts, by a method as :meth:`fernn.models.e3d_lstm.E3DLSTM.forced`, learns every frame but the first; any
-    other learns those beyond the given ones. A clip's label says
-    which true frames beyond the given ones a training step shows.
+    The loss of a clip is l1_weight * sum |e| + l2_weight / 2 * sum e^2, see :class:`fernn.config.video.VideoConfig`
+    for ``l2_root``. A network that can be shown true frames while it predicts, by a method as
+    :meth:`fernn.models.e3d_lstm.E3DLSTM.forced`, learns every frame but the first; any other learns those beyond the
+    given ones. A clip's label says which true frames beyond the given ones a training step shows.
     """
 
     l1_weight: float = 1.0
     l2_weight: float = 1.0
+    l2_root: bool = False
 
     metric, kind = VIDEO_ERROR, FrameScores
 
@@ -51,7 +52,8 @@ class VideoPrediction(Prediction):
         else:
             predicted, truth = self.taught(model, clips), self.truth(clips)
         errors, horizon = predicted.float() - truth, clips.shape[1] - self.input_frames
-        loss = self.l1_weight * errors.abs().sum() + self.l2_weight / 2 * errors.square().sum()
+        squares = errors.square().sum()
+        loss = self.l1_weight * errors.abs().sum() + self.l2_weight * (squares.sqrt() if self.l2_root else squares / 2)
         seen = (predicted.detach().float().clamp(0, 1) - truth)[:, -horizon:]
         return loss / len(clips), seen.square().sum() / horizon
 

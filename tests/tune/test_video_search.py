@@ -161,6 +161,11 @@ def test_weights_are_kept_by_their_hash_and_checked(tmp_path):
     ("search", "arguments", "message"),
     [
         (video_search.SEARCH, ["--preset", "finetune"], "--preset finetune starts from weights: give --weights FILE"),
+        (
+            video_search.SEARCH,
+            ["--set", "model.frozen_decoder=true"],
+            "the decoder of given weights: give --weights FILE",
+        ),
         (video_search.SEARCH, ["--weights", "nowhere"], "--weights nowhere cannot be read: No such file"),
         (kth_video_search.SEARCH, ["--protocol", "published"], "data.protocol must be default for kth-video"),
         (video_search.SEARCH, ["--models", "3dcnn"], "unknown model '3dcnn'"),
@@ -173,7 +178,7 @@ def test_what_cannot_run_is_refused_in_one_line(search, arguments, message, comm
 
 @pytest.mark.parametrize(
     ("preset", "cells"),
-    [("paper", 27), ("convolution", 6), ("residual", 6), ("loss", 9), ("studies", 24)],
+    [("paper", 27), ("convolution", 6), ("residual", 6), ("loss", 9), ("studies", 24), ("encoder", 12)],
 )
 def test_the_presets_plan_the_studies(preset, cells, command):
     code, said = command("--preset", preset, "--plan", search=video_search.SEARCH)
@@ -195,7 +200,7 @@ def test_the_presets_plan_the_studies(preset, cells, command):
         ),
         (
             {"data.l2_weight": 0.0, "model": "e3d-lstm-residual"},
-            ["Learning rates searched: 0.01; the paper's: 0.0001.", "epochs is 32; this project's default is 12."],
+            ["Learning rates searched: 0.01; the paper's: 0.0001.", "epochs is 32; this project's default is 48."],
             ["l2_weight"],
         ),
         ({"epochs": 3}, ["epochs is 3; this project's default is 32."], ["the paper's is 32"]),

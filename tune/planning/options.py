@@ -198,6 +198,8 @@ def chosen_settings(preset: Preset, options: Options) -> dict[str, Any]:
         given[FIELD] = weights_digest(path)
     elif preset.finetunes:
         raise ValueError(f"--preset {options.grid.preset} starts from weights: give --weights FILE")
+    elif settings(options).get("model.frozen_decoder"):
+        raise ValueError("model.frozen_decoder keeps the decoder of given weights: give --weights FILE")
     named = {name: value for name, value in given.items() if value is not None}
     return named | {name: value for name, value in settings(options).items() if not is_searched(preset, name)}
 

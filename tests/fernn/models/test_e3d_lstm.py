@@ -1,9 +1,11 @@
-"""E3D-LSTM: parameter counts, parity with the plain translation, its memory, and what it is fed with.
+"""E3D-LSTM: parameter counts, parity with the published code and with the plain translation, its memory, its inputs.
 
 Counted over the variables of the published graphs: google/e3d_lstm @3e5bd4b, src/models/eidetic_3d_lstm_net.py
 (41-56, 93-95), kernel [2, 5, 5]; kevinstan/video_prediction @e334293, src/models/original_e3d_lstm_net.py (52), [1,
 5, 5], and original_e3d_lstm_residuals.py; patches of 4 pixels (scripts/e3d_lstm_mm_train.sh) and 8
-(e3d_lstm_kth_train.sh). The plain translation is ``tests/fernn/reference/e3d_lstm.py``. That a cell hands on the
+(e3d_lstm_kth_train.sh). Of the three with an encoder: the graphs that src/models/model_factory.py (189-195) trains for
+e3d_lstm, e3d_lstm_add and e3d_lstm_concat. ``tests/support/parity/eidetic.py`` says what made the golden files. The plain
+translation is ``tests/fernn/reference/e3d_lstm.py``. That a cell hands on the
 memory that it was given: src/layers/rnn_cell.py (217).
 """
 
@@ -14,7 +16,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fernn.models import MODELS
 from fernn.models.e3d_lstm import E3DLSTMConfig, from_patches, to_patches
+from fernn.optim import OptimConfig
 from tests.fernn.reference.e3d_lstm import patched, plain_predictions
 
 SMALL = {"num_layers": 2, "hidden_channels": 3, "patch_size": 2, "kernel_size": 3}
@@ -43,6 +47,39 @@ def count(**fields):
 )  # fmt: skip
 def test_parameter_counts_are_the_published_ones(fields, number):
     assert count(**fields) == count(**fields, residual=True) == count(**fields, return_new_memory=True) == number
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [("e3d-lstm-encoder", 6_486_048), ("e3d-lstm-add", 6_486_048), ("e3d-lstm-concat", 6_492_192)]
+)
+def test_parameter_counts_with_an_encoder_are_the_published_ones(name, number):
+    with torch.device("meta"):
+        assert sum(one.numel() for one in MODELS["moving-mnist"][name].build().parameters()) == number
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"flat_maps": True, "recall": False, "encoder": True, "readout": "sum"}], ids=str
+)
+def test_a_frozen_decoder_stays_while_all_else_learns(fields):
+    model = E3DLSTMConfig(**SMALL, **fields, initial_weights="0" * 64, frozen_decoder=True).build()
+    before = {name: weight.clone() for name, weight in model.named_parameters()}
+    optimizer = OptimConfig(lr=1e-2).build(model.parameters())
+    model(torch.rand(2, 3, 1, 4, 4), 2).square().sum().backward()
+    optimizer.step()
+    stayed = {name for name, weight in model.named_parameters() if torch.equal(weight, before[name])}
+    memory = {f"cells.{layer}.{part}.weight" for layer in range(2) for part in ("from_memory", "norm_memory")}
+    assert stayed == {"decoder.weight", "decoder.bias", *memory}
+    with pytest.raises(ValueError, match="frozen_decoder keeps the decoder of given weights: give --weights FILE"):
+        E3DLSTMConfig(**SMALL, frozen_decoder=True).build()
+
+
+def test_cells_on_flat_maps_see_over_the_end_of_a_row():
+    model = small(flat_maps=True, num_layers=1)
+    maps = torch.zeros(1, 4, 2, 4, 4, dtype=torch.float64)
+    maps[..., 0, 3] = 1
+    kernel = model.cells[0].from_inputs.kernel()
+    seen = kernel(model._flat(maps)) - kernel(model._flat(0 * maps))
+    assert seen.abs().sum((0, 1, 2, 3)).nonzero().flatten().tolist() == [2, 3, 4]
 
 
 CASES = [
@@ -100,5 +137,7 @@ def test_what_does_not_fit_is_refused():
         to_patches(torch.zeros(1, 6, 8), 4)
     with pytest.raises(ValueError, match="num_layers must be even where residual is set, got 3"):
         E3DLSTMConfig(num_layers=3, residual=True)
+    with pytest.raises(ValueError, match="readout must be last where residual is set, got sum"):
+        E3DLSTMConfig(residual=True, readout="sum")
     with pytest.raises(ValueError, match="window must be 1 or more, got 0"):
         E3DLSTMConfig(window=0)

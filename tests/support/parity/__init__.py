@@ -8,14 +8,16 @@ quantity ours, the published values and the tolerance. Files that hold no networ
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import partial
 
 from fernn.models import MODELS
 from tests.support.golden import GOLDEN, golden
-from tests.support.parity import actions, derivatives, dynamics, fernn, noether, switches
+from tests.support.parity import actions, derivatives, dynamics, eidetic, fernn, noether, switches
 from tests.support.parity.measure import share
 
 FERNN = "akandykeller/FERNN @7def7bc"
 EQUIVARIANT_NET = "Rose-STL-Lab/Equivariant-Net @e6f4c84"
+TAN = "kevinstan/video_prediction @e334293"
 HNN = "greydanus/hamiltonian-nn @bcc3622"
 NOETHER = "dylandoblar/noether-networks @c7a65a2"
 
@@ -46,6 +48,10 @@ KINDS = (
     Kind("rotating_mnist_fernn_v4", fernn.predictor, FERNN, ("rotating-mnist/fernn-v4",)),
     Kind("rotating_mnist_fernn_c4_*", fernn.predictor, FERNN, ()),
     Kind("dynamics_*net*", dynamics.field, EQUIVARIANT_NET, ("ocean/{network}",)),
+    *(
+        Kind(file, partial(eidetic.compared, file), TAN, (f"moving-mnist/{network}",))
+        for file, (network, _) in eidetic.NETWORKS.items()
+    ),
     Kind("hnn_baseline", derivatives.derivatives, HNN, ("ideal-pendulum/vanilla-mlp",)),
     Kind("hnn_solenoidal", derivatives.derivatives, HNN, ("ideal-pendulum/hnn",)),
     Kind("noether_actions", actions.acting, NOETHER, ()),
