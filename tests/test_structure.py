@@ -20,7 +20,10 @@ PACKAGES = ("core", "services", "analysis", "planning", "engine", "measures", "r
 """Of tune/: each imports only from itself and from those before it."""
 SCRIPT_FOLDERS = [
     ROOT / "tune",
-    *(ROOT / "data" / name for name in ("", "convection", "kth", "mnist", "ocean", "physics101", "real_pendulum", "systems")),
+    *(
+        ROOT / "data" / name
+        for name in ("", "convection", "kth", "mnist", "ocean", "physics101", "real_pendulum", "systems")
+    ),
 ]
 SOURCES = [path for floor in FLOORS for path in sorted((ROOT / floor).rglob("*.py"))]
 MOST_FILES, MOST_ENTRIES, MOST_LINES, MOST_PARAMETERS, MOST_LATE_IMPORTS = 16, 22, 300, 6, 45
