@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
-from fernn.models.noether.video import NoetherConfig, NoetherNetwork
+from fernn.models.noether.video import NoetherNetwork
+from fernn.models.noether.video_config import NoetherConfig
 
 CONDITIONAL = (".gamma", ".beta")
 """Gains and offsets that tailoring begins anew for every batch: no weights here."""

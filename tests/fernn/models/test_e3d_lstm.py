@@ -4,9 +4,8 @@ Counted over the variables of the published graphs: google/e3d_lstm @3e5bd4b, sr
 (41-56, 93-95), kernel [2, 5, 5]; kevinstan/video_prediction @e334293, src/models/original_e3d_lstm_net.py (52), [1,
 5, 5], and original_e3d_lstm_residuals.py; patches of 4 pixels (scripts/e3d_lstm_mm_train.sh) and 8
 (e3d_lstm_kth_train.sh). Of the three with an encoder: the graphs that src/models/model_factory.py (189-195) trains for
-e3d_lstm, e3d_lstm_add and e3d_lstm_concat. ``tests/support/parity/eidetic.py`` says what made the golden files. The plain
-translation is ``tests/fernn/reference/e3d_lstm.py``. That a cell hands on the
-memory that it was given: src/layers/rnn_cell.py (217).
+e3d_lstm, e3d_lstm_add and e3d_lstm_concat. The plain translation is ``tests/fernn/reference/e3d_lstm.py``. That a cell
+hands on the memory that it was given: src/layers/rnn_cell.py (217).
 """
 
 import copy
