@@ -75,10 +75,7 @@ def test_searched_fields_are_set_by_all_their_values(command):
     ("arguments", "message"),
     [
         (["--files", "nowhere"], "--videos must name files that are there, nowhere is not"),
-        (
-            ["--preset", "demo", "--protocol", "published"],
-            "22 frames, every 2nd of the video, split by clip, got",
-        ),
+        (["--preset", "demo", "--protocol", "published"], "22 frames, every 2nd of the video, split by clip, got"),
         (["--no-download"], "has no data: drop --no-download"),
         (["--models", "grnn"], "unknown model 'grnn'"),
     ],
