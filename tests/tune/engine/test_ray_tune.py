@@ -12,6 +12,8 @@ from tune.core.study import Study, StudyError
 from tune.engine.ray_tune import Workload, ray_runtime, run_cells
 from tune.planning.resources import Resources
 
+ONE_CELL = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
+
 
 @pytest.fixture(scope="module")
 def footage():
@@ -52,33 +54,37 @@ def test_a_cell_that_fails_is_named_and_the_others_finish(two_cpus, footage, tmp
     assert Counter(word for word, key, *_ in listener.heard if key == failed.key)["running"] == 1  # not retried
 
 
-def test_what_a_listener_raises_is_not_lost(two_cpus, footage, tmp_path):
+@pytest.fixture(scope="module")
+def undisturbed(two_cpus, footage, tmp_path_factory):
+    """A study of one cell, and the error of a listener that raised it when the cell was done."""
+
     class Broken(Listener):
         def on_status(self, cell, status):
             if status == "done":
                 raise ZeroDivisionError("from a listener")
 
-    study = study_in(tmp_path, {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)})
-    with pytest.raises(ZeroDivisionError, match="from a listener"):
+    study = study_in(tmp_path_factory.mktemp("undisturbed"), ONE_CELL)
+    with pytest.raises(ZeroDivisionError) as raised:
         run_cells(Workload(study, footage, Resources(), [Broken()]), study.missing())
-    assert study.missing() == []
+    return study, raised.value
 
 
-def test_a_killed_worker_is_replaced_and_its_cell_goes_on(two_cpus, footage, tmp_path):
-    space = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
+def test_what_a_listener_raises_is_not_lost(undisturbed):
+    study, error = undisturbed
+    assert str(error) == "from a listener" and study.missing() == []
 
+
+def test_a_killed_worker_is_replaced_and_its_cell_goes_on(undisturbed, footage, tmp_path):
     class Killer(Listener):
         def on_epoch(self, cell, row):
             super().on_epoch(cell, row)
             if row["epoch"] == 1 and not any(word == "lost" for word, *_ in self.heard):
                 os.kill(study.cell_folder(cell).folder.read_json("attempt.json")["pid"], signal.SIGKILL)
 
-    study, listener = study_in(tmp_path / "killed", space), Killer()
+    study, listener = study_in(tmp_path, ONE_CELL), Killer()
     assert run_cells(Workload(study, footage, Resources(), [listener]), study.missing()) == {}
-    undisturbed = study_in(tmp_path / "undisturbed", space)
-    run_cells(Workload(undisturbed, footage, Resources(), []), undisturbed.missing())
     assert ("lost", study.cells[0].key) in listener.heard
-    assert results(study) == results(undisturbed)
+    assert results(study) == results(undisturbed[0])
 
 
 def test_an_address_without_a_cluster_is_refused(monkeypatch):

@@ -17,7 +17,7 @@ from tune.engine.rounds import run_rounds, run_with_retries
 from tune.planning.resources import Resources
 from tune.planning.tpe import Sampler, with_rates
 
-SPACE = {"model": ("grnn",), "optim.lr": (1e-1, 1e-2, 1e-3), "seed": (0, 1)}
+SPACE = {"model": ("grnn",), "optim.lr": (1e-1, 1e-2), "seed": (0, 1)}
 ONE_CELL = {**SPACE, "optim.lr": (1e-2,), "seed": (0,)}
 EPOCHS = 9
 
@@ -60,7 +60,7 @@ def test_more_epochs_go_on_where_the_shorter_training_ended(unbroken, footage, t
 def test_halving_stops_rates_early_and_changes_nothing_about_the_others(unbroken, footage, tmp_path):
     halved = study_in(tmp_path, SPACE, epochs=EPOCHS, scheduler="halving")
     heard, _ = run(halved, footage)
-    assert (heard["stopped"], heard["done"]) == (4, 2)
+    assert (heard["stopped"], heard["done"]) == (2, 2)
     done = [cell for cell in halved.cells if halved.cell_folder(cell).done() is not None]
     assert {cell.experiment.seed for cell in done} == {0, 1} and len({cell.experiment.optim.lr for cell in done}) == 1
     assert by_key(replace(halved, cells=tuple(done))) == {cell.key: unbroken[cell.key] for cell in done}
