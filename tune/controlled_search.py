@@ -9,7 +9,8 @@ full size by us.
     python tune/controlled_search.py                          12 cells: with and without actions and inner step
     python tune/controlled_search.py --plan                   what would run, and what it would cost
     python tune/controlled_search.py --preset demo            under three minutes on two cores
-    python tune/controlled_search.py --preset small           the study in LOG: 12 cells
+    python tune/controlled_search.py --preset small           12 cells, 15 minutes of a core; LOG has the same with
+                                                              --set model.inner_lr=0.1
     python tune/controlled_search.py --set model.use_actions=true --study acting      with the actions alone
     python tune/noether_eval.py --study controlled-pendulum-small    then: quality by frame, losses by inner steps
 
@@ -31,7 +32,7 @@ ROWS = {"model": ("noether",), "model.use_actions": (False, True), "model.inner_
 SMALL_CLIPS = {"data.size": 32, "data.num_frames": 10, "data.push_frames": 6}
 SMALL_NETWORK = {
     "model.widths": (8, 16, 32), "model.depths": (1, 1, 1), "model.code": 16, "model.latent": 4, "model.recurrent": 32,
-    "model.embedding_width": 4, "model.embedding_dimensions": 8, "model.inner_lr": 0.1,
+    "model.embedding_width": 4, "model.embedding_dimensions": 8,
 }  # fmt: skip
 PRESETS = {
     "paper": Preset({**ROWS, "optim.lr": (1e-4,), "seed": (0, 1, 2)}),
