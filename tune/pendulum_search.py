@@ -26,7 +26,7 @@ his Hamiltonian network, and the perceptron tailored for 100 steps more, by one 
 that the published formula or the energy is conserved. It begins as the perceptron of the same seed ends. The report has
 a section on them.
 
-    python tune/pendulum_search.py --preset paper-exact --seeds 0 1 2     60 cells
+    python tune/pendulum_search.py --preset paper-exact --seeds 0 1 2     66 cells
     python tune/pendulum_search.py --preset derivatives-demo              few steps
     python tune/spring_search.py                    the same for a spring
 """
@@ -73,8 +73,8 @@ DEMO = Preset(
     defaults={"epochs": 2, "data.passes": 5, "data.num_sequences": (25, 50, 50)},
     demo=True,
 )
-INNER_RATES = (1e-3, 3.16e-3, 1e-2, 3.16e-2, 0.1, 0.316, 1.0, 3.16, 10.0)
-"""10^k for k = -3, -2.5, ..., 1, as published."""
+INNER_RATES = (0.0, 1e-3, 3.16e-3, 1e-2, 3.16e-2, 0.1, 0.316, 1.0, 3.16, 10.0)
+"""No step, and 10^k for k = -3, -2.5, ..., 1, as published."""
 NOT_TAILORED = {name: {"model.inner_lr": 0.0} for name in ("vanilla-mlp", "hnn")}
 STEPS = {"epochs": 11, "data.passes": 191}
 """2,101: 2,001 of the plain network, then 100 of meta-tailoring. A step is on all training states."""
@@ -93,7 +93,7 @@ def derivative_presets(num_states: int) -> dict[str, Preset]:
     """Networks that predict derivatives: as published, on trajectories of so many states, and in few steps."""
     sequences = {"data.num_frames": num_states, "data.noise": 0.1, "data.num_sequences": (25, 25, 25)}
     exact = DERIVATIVES.as_published(sequences, NOT_TAILORED)
-    few = {**exact.space, "model.inner_lr": (0.1, 1.0), "seed": (0, 1)}
+    few = {**exact.space, "model.inner_lr": (0.0, 0.1, 1.0), "seed": (0, 1)}
     demo = replace(exact, space=few, defaults={**exact.defaults, **DERIVATIVES_DEMO}, demo=True, exact=False)
     return {"paper-exact": exact, "derivatives-demo": demo}
 

@@ -7,7 +7,7 @@ Expected there (workshop version, Table 2), RMSE: plain network 0.0174, Noether 
 
     python tune/spring_search.py                    15 cells, 5 seeds; minutes on two cores
     python tune/spring_search.py --preset demo      few steps
-    python tune/spring_search.py --preset paper-exact --seeds 0 1 2     networks that predict derivatives, 60 cells
+    python tune/spring_search.py --preset paper-exact --seeds 0 1 2     networks that predict derivatives, 66 cells
 """
 
 import sys

@@ -179,12 +179,11 @@ def ship_models(cells: Sequence[Cell]) -> None:
 def fixed_search(study: Study, cells: list[Cell]) -> OptunaSearch:
     """An Optuna search over the study's space that proposes exactly ``cells``, in order."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    points = [cell.point(study.space) for cell in cells]
-    space: dict[str, optuna.distributions.BaseDistribution] = {  # a model may have a value of its own
-        name: optuna.distributions.CategoricalDistribution(tuple(dict.fromkeys([*values, *(p[name] for p in points)])))
-        for name, values in study.space.items()
+    space: dict[str, optuna.distributions.BaseDistribution] = {
+        name: optuna.distributions.CategoricalDistribution(tuple(values)) for name, values in study.space.items()
     }
     mode = "max" if study.metric.higher_is_better else "min"
+    points = [cell.point(study.space) for cell in cells]
     return OptunaSearch(space, metric=f"best/{study.metric.name}", mode=mode, points_to_evaluate=points)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fernn.models.noether import DerivativeConfig, DerivativeNetwork
+from fernn.models.noether.states import NO_FORMULA
 from fernn.train.noether import DerivativeErrors
 from fernn.train.run import Run
 from tune.analysis.results import ModelRow, seed_predictions
@@ -73,6 +74,8 @@ def _conserved(study: Study, one: Chosen) -> str:
     """What rollouts are to conserve: H, nothing, or the formula with the means of what its constants became."""
     if one.model.hamiltonian:
         return "learned H"
+    if one.model.inner_lr == 0:
+        return NO_FORMULA
     networks = []
     for result in one.row.chosen:
         run = Run.start(result.cell.experiment)
