@@ -135,10 +135,12 @@ class TailoredNetwork(nn.Module):
         start = self.start(self.inner, len(inputs[0]))
         moved = start
         for attempt in range(self.inner.jumps + 1):
-            steps = [*islice(self._steps(self.inner, moved, attempt, inputs), self.inner.steps)]
-            moved = steps[-1].moved
+            first = None
+            for step in islice(self._steps(self.inner, moved, attempt, inputs), self.inner.steps):
+                first, moved = first or step, step.moved
+            assert first is not None
             final = functional_call(self.backbone, moved, self.inputs_of(attempt, self.inner.steps, inputs))
-            yield final if self.inner.keep == "tailored" else self._improved(steps[0], final)
+            yield final if self.inner.keep == "tailored" else self._improved(first, final)
             moved = {name: moved[name].detach() if is_conditioning(name) else start[name] for name in moved}
 
     def descend(self, inner: InnerSteps, *inputs: Any) -> Iterator[Step]:
@@ -167,9 +169,8 @@ class TailoredNetwork(nn.Module):
     def _steps(self, inner: InnerSteps, moved: Moved, attempt: int, inputs: tuple[Any, ...]) -> Iterator[Step]:
         descent = Descent(inner)
         for number in count():
-            slopes, (losses, frames) = grad(self._total(inner, self.inputs_of(attempt, number, inputs)), has_aux=True)(
-                moved
-            )
+            slope_of = grad(self._total(inner, self.inputs_of(attempt, number, inputs)), has_aux=True)
+            slopes, (losses, frames) = slope_of(moved)
             moved = descent(moved, slopes)
             yield Step(losses, frames, moved)
 
