@@ -18,7 +18,8 @@ What made each file; lines are those of the commit.
       dynamics_resnet, _unet        models/model_noequ.py: ResNet (101-117), Unet (27-64)
       dynamics_*_um, resnet_mag     models/model_um.py, model_mag.py: ResNet_UM, Unet_UM, ResNet_Mag
       dynamics_*_rot                models/model_rot.py: ResNet_Rot (66-99), Unet_Rot (157-210), escnn 1.0.11 in
-                                    e2cnn's place; "out.train" is in training mode, with the batch's statistics
+                                    e2cnn's place (e2cnn 0.2.3 spans the same kernels with other coefficients);
+                                    "out.train" is in training mode, with the batch's statistics
 
 Losses and gradients are those of the published training step: cross-entropy (train_kth_classification.py 630-632), mean
 squared error without teacher forcing (train_eval_utils.py 20-27).
