@@ -18,7 +18,8 @@ What made each file; lines are those of the commit.
       dynamics_resnet, _unet        models/model_noequ.py: ResNet (101-117), Unet (27-64)
       dynamics_*_um, resnet_mag     models/model_um.py, model_mag.py: ResNet_UM, Unet_UM, ResNet_Mag
       dynamics_*_rot                models/model_rot.py: ResNet_Rot (66-99), Unet_Rot (157-210), escnn 1.0.11 in
-                                    e2cnn's place; "out.train" is in training mode, with the batch's statistics
+                                    e2cnn's place (e2cnn 0.2.3 spans the same kernels with other coefficients);
+                                    "out.train" is in training mode, with the batch's statistics
     dylandoblar/noether-networks @c7a65a2, video_prediction/, on the CPU and with given draws, normalised in one group
       noether_video_*               models/forward.py (49-300), svg.py (7-65), lstm.py, embedding.py (11-30), cn.py;
                                     utils.py: svg_crit (36-52), batch_norm_to_group_norm (480-501)

@@ -9,6 +9,9 @@ import tune
 from data.ocean import demo
 from fernn.files.checkpoint import unpack
 from tune import report
+from tune.analysis.published import setting_deviations
+from tune.core.folder import Folder
+from tune.core.study import Study
 from tune.ocean_search import SEARCH
 
 FEW = ["--preset", "demo", "--models", "unet-um", "--lrs", "1e-3", "--epochs", "2", "--set", "model.narrowing=8"]
@@ -46,6 +49,23 @@ def test_a_demo_runs_from_currents_to_shifted_errors_and_pictures(command, two_c
     assert "unet-rot,0.74 ± 0.02,0.63 ± 0.00,1.08 ± 0.02,0.85 ± 0.01" in (folder / "published-ocean.csv").read_text()
     pictures = {path.stem for path in folder.glob("*.png")}
     assert {"validation", "rollouts", "rmse-by-horizon", "spectra"} <= pictures
+
+
+def test_augmented_rows_stand_beside_the_papers_and_say_nothing_of_another_model(tmp_path):
+    def study(name, models=None):
+        preset = SEARCH.presets[name]
+        space = preset.space | ({"model": models} if models else {})
+        return Study("s", Folder(str(tmp_path)), space, preset.cells(SEARCH.base, space, "hash"))
+
+    assert len(study("augmentation").cells) == 100 + 8 * 2 * 5 and len(study("paper").cells) == 100
+    augmented = setting_deviations(study("augmentation", ("unet-augmented-rot",)), SEARCH)
+    assert not [said for said in augmented if "is not in the paper" in said]
+    found = set(setting_deviations(study("temperature", ("unet",)), SEARCH)) - set(augmented)
+    beside = {
+        "data.quantities is currents-and-temperature; the paper's is currents.",
+        "model.scalars is 1; the paper's is 0.",
+    }
+    assert beside <= found
 
 
 def test_the_bare_command_plans_the_papers_ten_models(command):

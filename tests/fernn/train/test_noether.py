@@ -167,7 +167,7 @@ class Repeated:
 
 
 def test_derivatives_learn_from_observed_states_and_rollouts_begin_at_the_true_one():
-    run, (clips, known, _) = derivative_run()
+    run, (clips, known, *_) = derivative_run()
     loss, value = run.task.loss(run.model, clips, known)
     predicted = run.model.mlp(clips.flatten(0, 1).flatten(1)).view(2, 6, 2)
     torch.testing.assert_close(loss, (predicted - known[..., 2:4]).square().mean())
@@ -208,7 +208,7 @@ def test_before_its_meta_tailoring_a_network_is_the_plain_one_of_its_seed():
 
 
 def test_a_model_of_states_and_one_of_derivatives_are_refused_on_each_others_data():
-    run, (clips, known, _) = derivative_run()
+    run, (clips, known, *_) = derivative_run()
     stepper = MODELS["ideal-pendulum"]["mlp"].build()
     with pytest.raises(ValueError, match="it predicts no derivatives, as the data's models vanilla-mlp"):
         run.task.loss(stepper, clips, known)

@@ -99,6 +99,10 @@ def test_fields_have_a_column_for_each_test_set_that_was_measured():
     assert table.header == ("model", "later in time", "rotation")
     assert [tuple(row) for row in table.rows] == [("one", "0.5", "1"), ("two", "2 ± 1.4", "4 ± 2.8")]
     assert (table.name, table.title) == ("rmse", "Test RMSE, as it is and shifted")
+    apart = [SimpleNamespace(metrics=lambda: {"temperature_rmse": 0.25, "um_temperature_rmse": 0.5})]
+    table = shifts_table({"one": apart}, "temperature_rmse")
+    assert (table.name, table.title) == ("temperature-rmse", "Test RMSE of the temperature, K, as it is and shifted")
+    assert [tuple(row) for row in table.rows] == [("one", "0.25", "0.5")]
 
 
 def test_scores_are_means_over_frames_with_the_deviation_over_seeds():
