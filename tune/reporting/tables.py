@@ -19,6 +19,7 @@ from tune.core.console import UNKNOWN, ReportTable, Row
 from tune.core.result import Result
 from tune.core.study import Study
 from tune.reporting.formulas import formulas_table
+from tune.reporting.roofline import roofline_table
 from tune.reporting.table import Table, columns, imported_row_cells, row_cells
 
 
@@ -27,6 +28,7 @@ def report_tables(table: Table) -> list[ReportTable]:
     study, rows = table.study, table.rows
     tables = [results_table(table), *video_tables(table), *field_tables(table), formulas_table(study, rows)]
     tables += [comparisons_table(rows), law_table(rows), cost_table(study, rows)]
+    tables += [roofline_table(study, rows)]
     return [table for table in tables if table.rows]
 
 
