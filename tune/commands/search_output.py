@@ -158,7 +158,7 @@ class SearchOutput(SearchCallback):
         return nullcontext(self)
 
     def on_epoch(self, cell: Cell, row: Row) -> None:
-        left: dict[str, float | None] = {}
+        left: dict[str, Any] = {}
         if self.forecast is not None:
             self.forecast.on_epoch(cell, row)
             left = {"seconds_left": self.forecast.seconds_left(), "gpu_hours_left": self.forecast.gpu_hours_left()}

@@ -38,6 +38,8 @@ MOST_MEMORY = 0.9
 """The share of memory that trials may use; the rest must stay free."""
 ALIKE = 0.98
 """Fewer trials are chosen if they reach this share of the largest number of clips a second."""
+KIND = "accelerator_type:"
+"""What Ray puts before a kind of GPU to name a node's resource."""
 CPU = torch.device("cpu")
 SECONDS, WARM_UP_STEPS = 2.0, 2
 """Duration of a measurement, and the steps before it: the first allocates memory and chooses algorithms."""
@@ -74,6 +76,8 @@ def pack(study: Study, resources: Resources, keep: bool, corpus: Corpus | None =
     clips = ray.put(corpus) if corpus is not None and hardware().gpus else None
     possible, stored = layouts(resources, hardware(), len(study.cells)), study.folder.read_sealed(FILE, WAY_OUT) or {}
     packing: dict[str, Sequence[Reading]] = {}
+    if len(kinds := gpu_kinds()) > 1:
+        say(f"there are several kinds of GPU ({', '.join(kinds)}): one is measured for all, see docs/cluster.md")
     for cell in cells:
         label, subject = study.model_label(cell), digest(cell, possible, with_frames=clips is not None)
         if label in packing:
@@ -91,9 +95,14 @@ def pack(study: Study, resources: Resources, keep: bool, corpus: Corpus | None =
 
 def digest(cell: Cell, possible: Sequence[Layout], with_frames: bool) -> str:
     """Twelve hexadecimal digits for all that the readings depend on: model, code, layouts, kinds of GPU, and frames."""
-    kinds = sorted(name for name in ray.cluster_resources() if name.startswith("accelerator_type"))
+    kinds = [f"{KIND}{kind}" for kind in gpu_kinds()]
     subject = [probe_of(cell.experiment).flatten(for_record=True), cell.config().get("model_source"), possible, kinds]
     return key_of([*subject, *([cell.data_hash] if with_frames else [])])
+
+
+def gpu_kinds() -> list[str]:
+    """The kinds of GPU in the cluster, as Ray names them: A100."""
+    return sorted(name.removeprefix(KIND) for name in ray.cluster_resources() if name.startswith(KIND))
 
 
 def best(label: str, readings: Sequence[Reading]) -> Reading:
@@ -187,8 +196,8 @@ class Prober:
         torch.set_num_threads(max(1, int(cpus)))
         self.experiment, self.before = experiment, peak_memory(CPU)
         self.run = Run.start(experiment, available_device())
-        on_gpu = corpus is not None and self.run.device.type == "cuda"
-        self.clips = corpus.stream(experiment.data, experiment.batch_size, self.run.device) if on_gpu else None
+        if corpus is not None and self.run.device.type == "cuda":
+            self.clips = corpus.stream(experiment.data, experiment.batch_size, self.run.device)
         self.num_clips = experiment.batch_size
         if self.run.device.type == "cpu":  # a second's work is enough
             self.num_clips = max(2, min(self.num_clips, int(1 / probe(experiment, cpus, load=None)[0])))

@@ -90,6 +90,20 @@ def test_readings_with_and_without_frames_are_kept_apart(monkeypatch, tmp_path):
     assert packing.digest(replace(first, data_hash="other"), places, with_frames=True) != full
 
 
+def test_unlike_gpus_are_named_since_one_is_measured(monkeypatch, tmp_path, capsys):
+    kinds = {"CPU": 8.0, "GPU": 2.0, "accelerator_type:T4": 1.0, "accelerator_type:A100": 1.0}
+    monkeypatch.setattr("ray.cluster_resources", lambda: kinds)
+    monkeypatch.setattr(packing, "hardware", lambda: Hardware((Node(4, 1), Node(4, 1))))
+    monkeypatch.setattr(packing, "side_by_side", lambda experiment, trials, *rest: reading(trials, 100, 0.2))
+    cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0,)}, "hash", settings=SMALL)
+    study = Study("s", Folder(str(tmp_path / "s")), {}, cells)
+    pack(study, Resources(), keep=False)
+    assert "several kinds of GPU (A100, T4): one is measured for all" in capsys.readouterr().err
+    del kinds["accelerator_type:T4"]
+    pack(study, Resources(), keep=False)
+    assert "several kinds" not in capsys.readouterr().err
+
+
 @pytest.mark.soak
 def test_trials_side_by_side_are_measured_once(two_cpus, tmp_path, monkeypatch):
     monkeypatch.setattr(packing, "SECONDS", 0.1)
