@@ -68,6 +68,7 @@ def command(tmp_path, monkeypatch, capsys):
     for module in ("commands.search", "engine.cost", "planning.resources"):
         monkeypatch.setattr(f"tune.{module}.hardware", lambda: Hardware((Node(cpus=2, gpus=0),)))
     monkeypatch.setattr("tune.engine.cost.measured", lambda *_: (0.1, 1000))
+    monkeypatch.setattr("tune.engine.cost.training_work", lambda _: None)
 
     def run(*arguments, search=kth_search.SEARCH):
         capsys.readouterr()

@@ -22,6 +22,8 @@ SHARE_OF_STORE = 0.3
 FULLEST = 0.95
 """Ray stops writing objects to a disk that is fuller than this."""
 GPU_S = 60.0
+MPS_PIPES = "/tmp/nvidia-mps"
+"""Where the Multi-Process Service has its pipes unless CUDA_MPS_PIPE_DIRECTORY says otherwise."""
 
 
 def processors() -> Finding:
@@ -51,13 +53,21 @@ def gpus() -> Finding:
         return broken(f"PyTorch fails on the GPU: {answer['error']}", "nvidia-smi; then look for its driver's log")
     if answer["gpus"]:
         names = (f"{gpu['name']} ({gpu['free'] / GB:.0f} of {gpu['total'] / GB:.0f} GB free)" for gpu in answer["gpus"])
-        return ok(f"{', '.join(names)}; driver {driver or 'unknown'}, CUDA {answer['cuda']}")
+        return ok(f"{', '.join(names)}; driver {driver or 'unknown'}, CUDA {answer['cuda']}; {multi_process()}")
     build = f"PyTorch {answer['torch']}, " + (f"built for CUDA {answer['cuda']}" if answer["cuda"] else "without CUDA")
     if driver or any(Path("/dev").glob("nvidia[0-9]*")):
         text = f"there is one (driver {driver or 'unknown'}), but {build}, cannot use it"
         return broken(text, "install the driver for that CUDA, or torch from requirements.lock; nvidia-smi says more")
     text = "none: the demo needs none, the paper's grid would take very long without"
     return warning(text, "--address of a cluster with GPUs; in a container: docker run --gpus all")
+
+
+def multi_process() -> str:
+    """Whether NVIDIA's Multi-Process Service runs here, by its control daemon's pipe, and what that means."""
+    pipe = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", MPS_PIPES)) / "control"
+    if pipe.exists():
+        return "MPS is on: trials that share a GPU compute side by side"
+    return "MPS is off: trials that share a GPU take turns (nvidia-cuda-mps-control -d starts it)"
 
 
 def shared_memory() -> Finding:

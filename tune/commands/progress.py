@@ -2,8 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from statistics import median
 
 from rich.console import Console
 from rich.live import Live
@@ -20,6 +21,7 @@ SECONDS_BETWEEN_LINES = 10.0
 SETTLED = ("done", "stopped")
 ORDER: Mapping[Status, int] = {"failed": 1, "resting": 2, "waiting": 3, "done": 4, "stopped": 5}
 """The order of cells in the live table; running and lost cells come first."""
+EPOCH_SECONDS = {"time/train_seconds", "time/validation_seconds"}
 LINES_AROUND = 8
 """Lines of a terminal that the live table needs beside its rows."""
 
@@ -36,15 +38,81 @@ class CellProgress:
     clips_per_second: float | None = None
 
 
-class Progress(SearchCallback):
-    """Shows the progress of a search; use it as a context manager around the search."""
+class Forecast(SearchCallback):
+    """What is left of a search: its time at the speed so far, and the GPU-hours at the speed of its epochs."""
 
-    def __init__(self, study: Study, cells: list[Cell], console: Console, pace: Pace) -> None:
-        self.study, self.console, self.pace = study, console, pace
+    def __init__(self, study: Study, cells: list[Cell], pace: Pace) -> None:
+        self.study, self.pace = study, pace
         self.states = {cell.key: CellProgress(cell, epoch=pace.epochs_done.get(cell.key, 0)) for cell in cells}
         self._to_come = study.num_to_come
         self._began: float | None = None
         self._ran = 0.0
+        self._seconds: dict[str, list[float]] = {}
+        """Of epochs by model, as trained, beside other trials on the same GPU where there are any."""
+
+    def on_epoch(self, cell: Cell, row: Row) -> None:
+        state = self.states[cell.key]
+        state.status, state.epoch = "running", int(row["epoch"])
+        state.value = row[f"best/{self.study.metric.name}"]
+        state.clips_per_second = row["time/clips_per_second"]
+        if row.keys() >= EPOCH_SECONDS:
+            self._seconds.setdefault(self._label(cell), []).append(sum(row[name] for name in EPOCH_SECONDS))
+        if self._began is None:
+            self._began = time.monotonic()  # the time before the first epoch does not count
+        else:
+            self._ran += self._weight(cell)
+
+    def on_status(self, cell: Cell, status: Status) -> None:
+        if status == "waiting":  # the sampler has added it
+            self._to_come = max(0, self._to_come - 1)
+        self.states.setdefault(cell.key, CellProgress(cell)).status = status
+
+    def seconds_left(self) -> float | None:
+        """The time left at the speed so far; epochs are weighted by the plan's seconds for each model."""
+        if self._began is None or not self._ran:
+            return None
+        return (time.monotonic() - self._began) * self._ahead(self._weight) / self._ran
+
+    def gpu_hours_left(self) -> float | None:
+        """Hours of the epochs left times the share of a GPU of each; None without a GPU, and before the first epoch.
+
+        An epoch takes what the model's epochs took so far: the plan, which probes a model alone, does not count. A
+        model that has had none yet is taken to be as much slower than its plan as the others.
+        """
+        if not self._seconds or not any(self.pace.gpus.values()):
+            return None
+        planned = self.pace.epoch_seconds
+        slower = [median(taken) / planned[label] for label, taken in self._seconds.items() if planned.get(label)]
+        factor = median(slower) if slower else 1.0
+
+        def hours(cell: Cell) -> float:
+            label = self._label(cell)
+            taken = median(self._seconds[label]) if label in self._seconds else factor * planned.get(label, 0.0)
+            return taken * self.pace.gpus.get(label, 0.0) / 3600
+
+        return self._ahead(hours)
+
+    def _ahead(self, weight: Callable[[Cell], float]) -> float:
+        """The epochs left of all cells, each times its weight; cells to come weigh as much as those that are there."""
+        states = self.states.values()
+        going = [state for state in states if state.status not in ("failed", "stopped")]
+        ahead = sum((state.cell.experiment.epochs - state.epoch) * weight(state.cell) for state in going)
+        whole = sum(state.cell.experiment.epochs * weight(state.cell) for state in states)
+        return ahead + self._to_come * whole / len(states)
+
+    def _weight(self, cell: Cell) -> float:
+        return self.pace.epoch_seconds.get(self._label(cell), 1.0)
+
+    def _label(self, cell: Cell) -> str:
+        return self.study.model_label(cell)
+
+
+class Progress(Forecast):
+    """Shows the progress of a search; use it as a context manager around the search."""
+
+    def __init__(self, study: Study, cells: list[Cell], console: Console, pace: Pace) -> None:
+        super().__init__(study, cells, pace)
+        self.console = console
         self._last_line = 0.0
         self._live = Live(console=console, get_renderable=self.table, refresh_per_second=2, transient=True)
 
@@ -57,25 +125,15 @@ class Progress(SearchCallback):
         self._live.stop()
 
     def on_epoch(self, cell: Cell, row: Row) -> None:
-        state = self.states[cell.key]
-        state.status, state.epoch = "running", int(row["epoch"])
-        state.value = row[f"best/{self.study.metric.name}"]
-        state.clips_per_second = row["time/clips_per_second"]
-        if self._began is None:
-            self._began = time.monotonic()  # the time before the first epoch does not count
-        else:
-            self._ran += self._weight(cell)
+        super().on_epoch(cell, row)
         if time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            self._say(state)
+            self._say(self.states[cell.key])
 
     def on_status(self, cell: Cell, status: Status) -> None:
-        if status == "waiting":  # the sampler has added it
-            self._to_come = max(0, self._to_come - 1)
-        state = self.states.setdefault(cell.key, CellProgress(cell))
-        state.status = status
+        super().on_status(cell, status)
         if status not in ("running", "resting"):
-            self._say(state)
+            self._say(self.states[cell.key])
 
     def _say(self, state: CellProgress) -> None:
         if not self.console.is_terminal:
@@ -88,18 +146,10 @@ class Progress(SearchCallback):
             self.console.print(line, markup=False, soft_wrap=True)
 
     def left(self) -> str:
-        """The time left at the speed so far, in words; epochs are weighted by the plan's seconds for each model."""
-        if self._began is None or not self._ran:
-            return "time left unknown"
-        states = self.states.values()
-        going = [state for state in states if state.status not in ("failed", "stopped")]
-        ahead = sum((state.cell.experiment.epochs - state.epoch) * self._weight(state.cell) for state in going)
-        whole = sum(state.cell.experiment.epochs * self._weight(state.cell) for state in states)
-        ahead += self._to_come * whole / len(states)
-        return f"{duration((time.monotonic() - self._began) * ahead / self._ran)} left"
-
-    def _weight(self, cell: Cell) -> float:
-        return self.pace.epoch_seconds.get(self.study.model_label(cell), 1.0)
+        """The time left, and the GPU-hours where there are any, in words."""
+        seconds, hours = self.seconds_left(), self.gpu_hours_left()
+        text = "time left unknown" if seconds is None else f"{duration(seconds)} left"
+        return text if hours is None else f"{text}, {hours:.1f} GPU-hours left"
 
     def table(self) -> Table:
         """One row a cell, running cells first, and no more rows than the terminal has lines for."""

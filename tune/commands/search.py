@@ -87,7 +87,8 @@ def measured_resources(
     """The resources of trials, measured for "auto"; ``keep``: store the readings in the study's folder."""
     if options.cluster.gpus_per_trial != "auto" or not planned.study.missing():
         return resources
-    packing = pack(planned.study, resources, keep)
+    has_frames = planned.manifest is not None and hardware().gpus  # which trials put there
+    packing = pack(planned.study, resources, keep, planned.corpus() if has_frames else None)
     output.packed(packing)
     return packed(resources, packing)
 

@@ -14,11 +14,11 @@ from rich.table import Table as Grid
 from data.terminal import PlainConsole
 from fernn.train.loop import Row
 from tune.analysis.results import model_rows
-from tune.commands.progress import Progress
+from tune.commands.progress import Forecast, Progress
 from tune.core.console import disk, document_text, duration, masked, one_line, print_lines, print_table
 from tune.core.status import Status
 from tune.core.study import Cell, Study
-from tune.engine.cost import Cost, Pace
+from tune.engine.cost import Bill, Cost, Pace
 from tune.engine.packing import Packing, readings
 from tune.engine.ray_tune import Failures, SearchCallback
 from tune.planning.plan import Planned
@@ -38,12 +38,18 @@ class Outcome:
 
 
 def describe_cost(cost: Cost | None) -> str:
-    """The cost in words."""
+    """The cost in words: ranges where trials share a GPU and were not measured side by side."""
     if cost is None:
         return "its cost is not known"
-    parts = [f"about {duration(cost.seconds)} with {cost.concurrency} at once (from probed steps of each model)"]
-    parts += [f"{cost.gpu_hours:.1f} GPU-hours"] if cost.gpu_hours else []
-    parts += [f"a price of {cost.price:,.2f}"] if cost.price is not None else []
+    how, hours, price = "from probed steps of each model", f"{cost.gpu_hours:.1f}", f"{cost.price or 0.0:,.2f}"
+    time = duration(cost.seconds)
+    if cost.least is not None:
+        how += "; trials that share a GPU slow each other down, by how much --gpus-per-trial auto measures"
+        time, hours = f"{duration(cost.least.seconds)} to {time}", f"{cost.least.gpu_hours:.1f} to {hours}"
+        price = f"{cost.least_price or 0.0:,.2f} to {price}"
+    parts = [f"about {time} with {cost.concurrency} at once ({how})"]
+    parts += [f"{hours} GPU-hours"] if cost.gpu_hours else []
+    parts += [f"a price of {price}"] if cost.price is not None else []
     return ", ".join([*parts, f"{disk(cost.num_bytes)} of checkpoints"])
 
 
@@ -74,7 +80,9 @@ def describe_plan(planned: Planned, missing: Sequence[Cell], cost: Cost | None) 
     grid, num_done = describe_grid(study), len(study.cells) - len(missing)
     lines = [f"study {study.name}: {len(study.cells)} cells ({grid}), {num_done} done, {len(missing)} to run"]
     lines += [f"data: {describe_data(planned)}"]
-    lines += [f"cost: {describe_cost(cost)}"] if cost is not None else []
+    if cost is not None:
+        lines += [f"cost: {describe_cost(cost)}"]
+        lines += [f"{label}: {roofline.words()}" for label, roofline in cost.rooflines.items()]
     for cell in missing:
         begun = cost.pace.epochs_done.get(cell.key) if cost is not None else 0
         lines.append(f"  {study.label(cell)}" + (f", goes on from epoch {begun}" if begun else ""))
@@ -90,7 +98,11 @@ def plan_facts(planned: Planned, cost: Cost | None) -> dict[str, Any]:
     facts |= {"first": planned.first} if planned.first else {}
     if cost is not None:
         facts |= {"seconds": cost.seconds, "gpu_hours": cost.gpu_hours, "price": cost.price}
+        least = cost.least or Bill(cost.seconds, cost.gpu_hours)
+        facts |= {"least_seconds": least.seconds, "least_gpu_hours": least.gpu_hours}
+        facts["least_price"] = cost.price if cost.least is None else cost.least_price
         facts["num_bytes"] = cost.num_bytes
+        facts["models"] = [{"model": label} | roofline.facts() for label, roofline in cost.rooflines.items()]
     return facts
 
 
@@ -103,6 +115,7 @@ class SearchOutput(SearchCallback):
 
     def __init__(self, events: TextIO | None = None, given: Console | None = None) -> None:
         self.events, self.console = events, given or PlainConsole(stderr=True)
+        self.forecast: Forecast | None = None
 
     def refused(self, error: Exception) -> int:
         """Show why the command cannot run; its exit code 2."""
@@ -139,13 +152,22 @@ class SearchOutput(SearchCallback):
 
     def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[SearchCallback]:
         """A context in which the progress of the cells is shown."""
-        return Progress(study, cells, self.console, pace) if self.events is None else nullcontext(self)
+        if self.events is None:
+            return Progress(study, cells, self.console, pace)
+        self.forecast = Forecast(study, cells, pace)
+        return nullcontext(self)
 
     def on_epoch(self, cell: Cell, row: Row) -> None:
+        left: dict[str, Any] = {}
+        if self.forecast is not None:
+            self.forecast.on_epoch(cell, row)
+            left = {"seconds_left": self.forecast.seconds_left(), "gpu_hours_left": self.forecast.gpu_hours_left()}
         numbers = {name: value for name, value in row.items() if "/" in name}
-        self._tell("epoch", cell=cell.name, epoch=row["epoch"], metrics=numbers)
+        self._tell("epoch", cell=cell.name, epoch=row["epoch"], metrics=numbers, **left)
 
     def on_status(self, cell: Cell, status: Status) -> None:
+        if self.forecast is not None:
+            self.forecast.on_status(cell, status)
         words: dict[Status, str] = {"running": "started", "resting": "rested", "waiting": "proposed"}
         self._tell(words.get(status, status), cell=cell.name)
 

@@ -1,4 +1,9 @@
-"""The time and disk space that a plan needs, from probed training steps of each model."""
+"""The time and disk space that a plan needs, from probed training steps of each model.
+
+A step is probed alone on its GPU. Trials that share a GPU slow each other down, by how much only side by side shows
+(:mod:`tune.engine.packing`). Without that the cost has bounds: at worst they take turns, and sharing gains nothing; at
+best each runs as if alone, as far as the FLOP/s of all together stay below the GPU's peak.
+"""
 
 import os
 import threading
@@ -9,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from statistics import median
+from typing import NamedTuple
 
 import ray
 import torch
@@ -19,7 +25,9 @@ from fernn.experiment import Experiment
 from fernn.train.loop import train_step
 from fernn.train.run import Run, available_device
 from tune.core.study import StudyError
+from tune.engine.machine import device_name
 from tune.engine.ray_tune import ship_models
+from tune.engine.roofline import Roofline, peak_of, training_work
 from tune.engine.rounds import epochs_done
 from tune.planning.plan import Planned
 from tune.planning.resources import Resources, hardware
@@ -44,10 +52,20 @@ class NoMachineError(Exception):
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds of an epoch by the model's label, and numbers of finished epochs by the cell's key."""
+    """What the plan expects of each model, by its label, and numbers of finished epochs by the cell's key."""
 
     epoch_seconds: Mapping[str, float] = field(default_factory=dict)
+    """Of an epoch with its validation, of one trial alone."""
     epochs_done: Mapping[str, int] = field(default_factory=dict)
+    gpus: Mapping[str, float] = field(default_factory=dict)
+    """The share of a GPU that a trial holds."""
+
+
+class Bill(NamedTuple):
+    """Wall-clock seconds, and GPU-hours: hours times the share of a GPU that a trial holds."""
+
+    seconds: float
+    gpu_hours: float
 
 
 @dataclass(frozen=True)
@@ -61,6 +79,27 @@ class Cost:
     pace: Pace
     price: float | None = None
     """Of the GPU-hours, None where the price of an hour is not given."""
+    least: Bill | None = None
+    """The lower bound where trials share a GPU and were not measured side by side, None elsewhere."""
+    rooflines: Mapping[str, Roofline] = field(default_factory=dict)
+    """By the model's label."""
+
+    @property
+    def least_price(self) -> float | None:
+        """The price of the lower bound, None without one."""
+        if self.price is None or self.least is None:
+            return None
+        return self.price * self.least.gpu_hours / self.gpu_hours
+
+
+class Probe(NamedTuple):
+    """A probed training step."""
+
+    seconds_per_clip: float
+    num_parameters: int
+    device: str = ""
+    peak: float | None = None
+    """FLOP/s of the device."""
 
 
 def cost_of(planned: Planned, resources: Resources, elsewhere: bool = False) -> Cost:
@@ -75,23 +114,49 @@ def cost_of(planned: Planned, resources: Resources, elsewhere: bool = False) -> 
     most = max(concurrency.values())
     load = most, min(cpus for cpus, _ in shares.values())
     ship_models(cells)
-    probes = {cell: measured(probe_of(cell.experiment), share, load, elsewhere) for cell, share in shares.items()}
+    probes = {cell: Probe(*measured(probe_of(cell.experiment), shares[cell], load, elsewhere)) for cell in cells}
     torch.cuda.empty_cache()  # the trials need the memory of the probes
+    rooflines = {study.model_label(cell): roofline_of(cell.experiment, probes[cell]) for cell in cells}
     done = epochs_done(study, cells)
-    wall_seconds, gpu_seconds, num_bytes, paces = 0.0, 0.0, 0, {}
+    bills: list[tuple[Bill, Bill]] = []
+    paces = {}
     for cell in cells:
-        seconds_per_clip, num_parameters = probes[cell]
+        label, gpus = study.model_label(cell), shares[cell][1]
         clips = planned.num_clips(cell.experiment.data)
         epoch_clips = clips["train"] + FORWARD_SHARE * clips["validation"]
         final_clips = FORWARD_SHARE * (clips["validation"] + clips["test"])
-        paces[study.model_label(cell)] = epoch_clips * seconds_per_clip
-        seconds = seconds_per_clip * ((cell.experiment.epochs - done[cell.key]) * epoch_clips + final_clips)
-        wall_seconds += seconds / concurrency[cell]
-        gpu_seconds += seconds * shares[cell][1]
-        num_bytes += BYTES_PER_PARAMETER * num_parameters
+        alone = probes[cell].seconds_per_clip
+        paces[label] = epoch_clips * alone
+        seconds = alone * ((cell.experiment.epochs - done[cell.key]) * epoch_clips + final_clips)
+        factors = slowdown(resources, label, concurrency[cell], rooflines[label].share)
+        least, worst = (Bill(seconds * f / concurrency[cell], seconds * f * gpus / 3600) for f in factors)
+        bills.append((least, worst))
     growth = 1 + study.num_to_come / len(cells)  # cells that a sampler will propose cost the same
-    gpu_hours = growth * gpu_seconds / 3600
-    return Cost(growth * wall_seconds, gpu_hours, most, int(growth * num_bytes), Pace(paces, done))
+    least, worst = (
+        Bill(*(growth * sum(parts) for parts in zip(*bound, strict=True))) for bound in zip(*bills, strict=True)
+    )
+    num_bytes = growth * BYTES_PER_PARAMETER * sum(probe.num_parameters for probe in probes.values())
+    pace = Pace(paces, done, {study.model_label(cell): gpus for cell, (_, gpus) in shares.items()})
+    return Cost(*worst, most, int(num_bytes), pace, least=None if least == worst else least, rooflines=rooflines)
+
+
+def slowdown(resources: Resources, label: str, concurrency: int, share_of_peak: float | None) -> tuple[float, float]:
+    """How many times longer a step takes beside the other trials on its GPU than alone: at least, and at most.
+
+    As measured where it was. Else n trials that share a GPU take n times as long if they wait for one another, since
+    all together compute no more than one; and as long as one alone if that leaves the GPU idle, but no less than n
+    times the part of the GPU's peak that it reaches alone (0 where that is not known).
+    """
+    gpus = resources.of(label)[1]
+    if label in resources.slowdown:
+        return resources.slowdown[label], resources.slowdown[label]
+    sharing = min(int(1 / gpus + 1e-9), concurrency) if 0 < gpus < 1 else 1
+    return max(1.0, sharing * (share_of_peak or 0.0)), float(sharing)
+
+
+def roofline_of(experiment: Experiment, probe: Probe) -> Roofline:
+    """What the probed step says of the model on its device."""
+    return Roofline(training_work(experiment), 1 / probe.seconds_per_clip, probe.device, probe.peak)
 
 
 Share = tuple[float, float]
@@ -107,7 +172,7 @@ def probe_of(experiment: Experiment) -> Experiment:
 
 
 @cache
-def measured(experiment: Experiment, share: Share, load: Load, elsewhere: bool) -> tuple[float, int]:
+def measured(experiment: Experiment, share: Share, load: Load, elsewhere: bool) -> Probe:
     """As :func:`probe`, once for equal arguments; ``elsewhere``: in a task of the cluster with a trial's share.
 
     Raises StudyError for a model that fails, and NoMachineError where no machine of the cluster becomes free.
@@ -117,7 +182,7 @@ def measured(experiment: Experiment, share: Share, load: Load, elsewhere: bool) 
         if not elsewhere:
             return probe(experiment, cpus, load)
         task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_calls=1)(probe)  # a GPU's memory goes with its process
-        answer: tuple[float, int] = ray.get(task.remote(experiment, cpus, load), timeout=PATIENCE)
+        answer: Probe = ray.get(task.remote(experiment, cpus, load), timeout=PATIENCE)
         return answer
     except GetTimeoutError as error:
         raise NoMachineError(f"no machine with {cpus:g} CPUs and {gpus:g} GPUs free in {PATIENCE:.0f} s") from error
@@ -127,8 +192,8 @@ def measured(experiment: Experiment, share: Share, load: Load, elsewhere: bool) 
         raise StudyError(f"model {experiment.model.name!r} fails in its first training step: {first_line}") from error
 
 
-def probe(experiment: Experiment, cpus: float, load: Load | None) -> tuple[float, int]:
-    """Seconds of a training step for one clip, a median after a warm-up step; and the number of parameters.
+def probe(experiment: Experiment, cpus: float, load: Load | None) -> Probe:
+    """A training step, a median after a warm-up step, per clip.
 
     Threads imitate the other trials of ``load``, which share the machine's cores and memory; none where trials compute
     on GPUs.
@@ -144,9 +209,11 @@ def probe(experiment: Experiment, cpus: float, load: Load | None) -> tuple[float
             if seconds < QUICK and num_clips < experiment.batch_size:
                 num_clips = experiment.batch_size
                 seconds = timed_steps(run, num_clips)
+        peak = peak_of(device, experiment.precision)
     finally:
         torch.set_num_threads(threads)
-    return seconds / num_clips, sum(parameter.numel() for parameter in run.model.parameters())
+    num_parameters = sum(parameter.numel() for parameter in run.model.parameters())
+    return Probe(seconds / num_clips, num_parameters, device_name(device), peak)
 
 
 def _num_busy(concurrency: int, cpus_each: float) -> int:

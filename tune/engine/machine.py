@@ -37,6 +37,13 @@ def machine(device: torch.device) -> dict[str, Any]:
     }
 
 
+def device_name(device: torch.device) -> str:
+    """The GPU or the CPU by its maker's name."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return get_current_node_cpu_model_name() or platform.processor() or platform.machine()
+
+
 def gpu(device: torch.device) -> dict[str, Any]:
     """The GPU, its memory in bytes, and the versions of its driver and libraries."""
     facts = torch.cuda.get_device_properties(device)

@@ -1,8 +1,9 @@
 """The number of trials that share a GPU, or the CPUs of a trial where there is no GPU, measured before the search.
 
 For each model 1, 2, 4, ... training processes run side by side for two seconds, up to 8 on one GPU, or one for each CPU
-of a machine. Of the numbers that leave a tenth of the memory free, the one with the most clips a second is chosen. The
-study's folder holds the readings in ``packing.json``.
+of a machine. Of the numbers that leave a tenth of the memory free, the one with the most clips a second is chosen. On a
+GPU each process holds its data set's frames there as a trial does, once these are prepared. The study's folder holds
+the readings in ``packing.json``.
 """
 
 import time
@@ -17,6 +18,7 @@ from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from data.stream import Corpus
 from data.terminal import say
 from fernn.experiment import Experiment
 from fernn.train.loop import train_step
@@ -36,6 +38,8 @@ MOST_MEMORY = 0.9
 """The share of memory that trials may use; the rest must stay free."""
 ALIKE = 0.98
 """Fewer trials are chosen if they reach this share of the largest number of clips a second."""
+KIND = "accelerator_type:"
+"""What Ray puts before a kind of GPU to name a node's resource."""
 CPU = torch.device("cpu")
 SECONDS, WARM_UP_STEPS = 2.0, 2
 """Duration of a measurement, and the steps before it: the first allocates memory and chooses algorithms."""
@@ -62,21 +66,25 @@ Packing = Mapping[str, Sequence[Reading]]
 """The readings of every model, by its label in the study."""
 
 
-def pack(study: Study, resources: Resources, keep: bool) -> Packing:
+def pack(study: Study, resources: Resources, keep: bool, corpus: Corpus | None = None) -> Packing:
     """The readings of the missing cells' models, from the study's folder if made on this hardware, else measured.
 
-    ``keep``: write them into the study's folder. Raises StudyError for a model of which not even one trial fits.
+    ``keep``: write them into the study's folder. ``corpus``: the prepared clips, whose frames count on a GPU; None
+    where they are not prepared yet. Raises StudyError for a model of which not even one trial fits.
     """
     ship_models(cells := study.missing())
+    clips = ray.put(corpus) if corpus is not None and hardware().gpus else None
     possible, stored = layouts(resources, hardware(), len(study.cells)), study.folder.read_sealed(FILE, WAY_OUT) or {}
     packing: dict[str, Sequence[Reading]] = {}
+    if len(kinds := gpu_kinds()) > 1:
+        say(f"there are several kinds of GPU ({', '.join(kinds)}): one is measured for all, see docs/cluster.md")
     for cell in cells:
-        label, subject = study.model_label(cell), digest(cell, possible)
+        label, subject = study.model_label(cell), digest(cell, possible, with_frames=clips is not None)
         if label in packing:
             continue
         if stored.get(label, {}).get("subject") != subject:
             say(f"measuring how {label} packs")
-            readings = measure(probe_of(cell.experiment), possible)
+            readings = measure(probe_of(cell.experiment), possible, clips)
             stored[label] = {"subject": subject, "readings": [asdict(reading) for reading in readings]}
         packing[label] = [Reading(**reading) for reading in stored[label]["readings"]]
         best(label, packing[label])
@@ -85,12 +93,16 @@ def pack(study: Study, resources: Resources, keep: bool) -> Packing:
     return packing
 
 
-def digest(cell: Cell, possible: Sequence[Layout]) -> str:
-    """Twelve hexadecimal digits for everything that the readings depend on: model, code, layouts, kinds of GPU."""
-    kinds = sorted(name for name in ray.cluster_resources() if name.startswith("accelerator_type"))
-    return key_of(
-        [probe_of(cell.experiment).flatten(for_record=True), cell.config().get("model_source"), possible, kinds]
-    )
+def digest(cell: Cell, possible: Sequence[Layout], with_frames: bool) -> str:
+    """Twelve hexadecimal digits for all that the readings depend on: model, code, layouts, kinds of GPU, and frames."""
+    kinds = [f"{KIND}{kind}" for kind in gpu_kinds()]
+    subject = [probe_of(cell.experiment).flatten(for_record=True), cell.config().get("model_source"), possible, kinds]
+    return key_of([*subject, *([cell.data_hash] if with_frames else [])])
+
+
+def gpu_kinds() -> list[str]:
+    """The kinds of GPU in the cluster, as Ray names them: A100."""
+    return sorted(name.removeprefix(KIND) for name in ray.cluster_resources() if name.startswith(KIND))
 
 
 def best(label: str, readings: Sequence[Reading]) -> Reading:
@@ -105,18 +117,28 @@ def best(label: str, readings: Sequence[Reading]) -> Reading:
 
 
 def packed(resources: Resources, packing: Packing) -> Resources:
-    """The resources of each model's trials by the chosen readings."""
+    """The resources of each model's trials by the chosen readings, and how they slow each other down on a GPU."""
     chosen = {label: best(label, readings) for label, readings in packing.items()}
-    return replace(resources, by_model={label: (reading.cpus, reading.gpus) for label, reading in chosen.items()})
+    shares = {label: (reading.cpus, reading.gpus) for label, reading in chosen.items()}
+    slower = {label: slowdown(packing[label][0], reading) for label, reading in chosen.items() if reading.gpus}
+    return replace(resources, by_model=shares, slowdown=slower)
 
 
-def measure(experiment: Experiment, possible: Sequence[Layout]) -> list[Reading]:
-    """The readings of more and more trials side by side, as long as enough memory stays free."""
+def slowdown(alone: Reading, together: Reading) -> float:
+    """How many times longer a step takes in the second reading than in that of one trial, at least 1."""
+    return max(1.0, together.trials * alone.clips_per_second / together.clips_per_second)
+
+
+def measure(experiment: Experiment, possible: Sequence[Layout], clips: Any = None) -> list[Reading]:
+    """The readings of more and more trials side by side, as long as enough memory stays free.
+
+    ``clips``: a reference to the corpus in Ray's object store, or None.
+    """
     readings: list[Reading] = []
     for trials, cpus, gpus in possible:
         if readings and trials / readings[-1].trials * readings[-1].memory > MOST_MEMORY:
             break
-        if (reading := side_by_side(experiment, trials, cpus, gpus)) is None:
+        if (reading := side_by_side(experiment, trials, cpus, gpus, clips)) is None:
             break
         readings.append(reading)
     return readings
@@ -140,14 +162,14 @@ def layouts(resources: Resources, hardware: Hardware, num_cells: int) -> list[La
     return [(n, float(max(1, cpus // n)), 0.0) for n in counts if n <= max(1, cpus)]
 
 
-def side_by_side(experiment: Experiment, trials: int, cpus: float, gpus: float) -> Reading | None:
-    """The reading of that many trials on one machine; None where they run out of memory."""
+def side_by_side(experiment: Experiment, trials: int, cpus: float, gpus: float, clips: Any = None) -> Reading | None:
+    """The reading of that many trials on one machine, ``clips`` as in :func:`measure`; None where memory runs out."""
     place = placement_group([{"CPU": trials * cpus} | ({"GPU": trials * gpus} if gpus else {})])
     actor: Any = ray.remote(Prober)
     actor = actor.options(num_cpus=cpus, num_gpus=gpus, scheduling_strategy=PlacementGroupSchedulingStrategy(place))
     try:
         ray.get(place.ready(), timeout=PATIENCE)
-        probers = [actor.remote(experiment, cpus) for _ in range(trials)]
+        probers = [actor.remote(experiment, cpus, clips) for _ in range(trials)]
         ray.get([prober.work.remote(0, WARM_UP_STEPS) for prober in probers])
         rates = ray.get([prober.work.remote(SECONDS) for prober in probers])
         memory = [ray.get(prober.memory.remote()) for prober in probers]
@@ -168,12 +190,14 @@ def side_by_side(experiment: Experiment, trials: int, cpus: float, gpus: float) 
 
 
 class Prober:
-    """A training process like a trial's, on black clips."""
+    """A training process like a trial's, on black clips, beside the frames that a trial puts on its GPU."""
 
-    def __init__(self, experiment: Experiment, cpus: float) -> None:
+    def __init__(self, experiment: Experiment, cpus: float, corpus: Corpus | None = None) -> None:
         torch.set_num_threads(max(1, int(cpus)))
         self.experiment, self.before = experiment, peak_memory(CPU)
         self.run = Run.start(experiment, available_device())
+        if corpus is not None and self.run.device.type == "cuda":
+            self.clips = corpus.stream(experiment.data, experiment.batch_size, self.run.device)
         self.num_clips = experiment.batch_size
         if self.run.device.type == "cpu":  # a second's work is enough
             self.num_clips = max(2, min(self.num_clips, int(1 / probe(experiment, cpus, load=None)[0])))

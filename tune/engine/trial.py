@@ -27,6 +27,7 @@ from tune.core.given_weights import initial_weights
 from tune.core.result import Result
 from tune.core.study import Cell, Study
 from tune.engine.machine import machine, peak_memory, reset_peak_memory
+from tune.engine.roofline import cpu_peak
 
 OUT_OF_MEMORY = "the GPU's memory ran out"
 """The beginning of the reason of a failure that a larger share of a GPU may prevent."""
@@ -120,6 +121,13 @@ def evaluated(cell: Cell, run: Run, clips: SealedClips, rows: list[Row]) -> Eval
     return pa.concat_tables(tables), result(cell, run, rows, predictions, errors), examples
 
 
+def measured_peak(run: Run) -> dict[str, float]:
+    """The FLOP/s of a matrix product where the run computes on a CPU; a GPU's stand in its data sheet."""
+    if run.device.type != "cpu":
+        return {}
+    return {"peak_flops_per_second": cpu_peak(run.experiment.precision, torch.get_num_threads())}
+
+
 def result(
     cell: Cell, run: Run, rows: list[Row], predictions: Mapping[Split, Predictions], errors: dict[str, float]
 ) -> Result:
@@ -138,5 +146,5 @@ def result(
         train_seconds=sum(row["time/train_seconds"] for row in rows),
         validation_seconds=sum(row["time/validation_seconds"] for row in rows),
         finished_at=time.time(),
-        machine=machine(run.device),
+        machine=machine(run.device) | measured_peak(run),
     )

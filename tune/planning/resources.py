@@ -53,6 +53,8 @@ class Resources:
     max_concurrent: int | None = None
     by_model: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """CPUs and GPUs of a trial of certain models, by the model's label."""
+    slowdown: Mapping[str, float] = field(default_factory=dict)
+    """How many times longer a step takes beside the other trials on its GPU than alone, by label, where measured."""
 
     def of(self, label: str) -> tuple[float, float]:
         """CPUs and GPUs of a trial of the model."""
@@ -61,7 +63,8 @@ class Resources:
     def widened(self, labels: Iterable[str]) -> Self:
         """The resources with twice the share of a GPU for the models, at most a whole GPU."""
         shares = {label: (self.of(label)[0], min(1.0, 2 * self.of(label)[1])) for label in labels}
-        return replace(self, by_model={**self.by_model, **shares})
+        measured = {label: factor for label, factor in self.slowdown.items() if label not in shares}
+        return replace(self, by_model={**self.by_model, **shares}, slowdown=measured)
 
     def at_once(self, label: str, machines: Hardware, num_cells: int) -> int:
         """How many trials of the model run at the same time."""

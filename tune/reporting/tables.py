@@ -20,6 +20,7 @@ from tune.core.result import Result
 from tune.core.study import Study
 from tune.reporting.derivatives import derivatives_table
 from tune.reporting.formulas import formulas_table
+from tune.reporting.roofline import roofline_table
 from tune.reporting.table import Table, columns, imported_row_cells, row_cells
 
 
@@ -28,7 +29,7 @@ def report_tables(table: Table) -> list[ReportTable]:
     study, rows = table.study, table.rows
     tables = [results_table(table), *video_tables(table), *field_tables(table), *derivative_tables(table)]
     tables += [formulas_table(study, rows), *stochastic_tables(table), comparisons_table(rows), law_table(rows)]
-    tables += [cost_table(study, rows)]
+    tables += [cost_table(study, rows), roofline_table(study, rows)]
     return [table for table in tables if table.rows]
 
 

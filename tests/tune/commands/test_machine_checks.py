@@ -27,9 +27,17 @@ def test_gpus_that_pytorch_cannot_use_are_broken_and_none_is_a_warning(monkeypat
     monkeypatch.setattr(machine_checks, "nvidia_driver", lambda: "580.1")
     assert machine_checks.gpus().verdict == "broken" and "without CUDA" in machine_checks.gpus().text
     answer["gpus"] = [{"name": "H100", "free": 70e9, "total": 80e9}]
-    assert machine_checks.gpus() == ok("H100 (70 of 80 GB free); driver 580.1, CUDA None")
+    monkeypatch.setattr(machine_checks, "multi_process", lambda: "MPS is on")
+    assert machine_checks.gpus() == ok("H100 (70 of 80 GB free); driver 580.1, CUDA None; MPS is on")
     answer.update(error="no kernel image is available")
     assert machine_checks.gpus().verdict == "broken"
+
+
+def test_the_multi_process_service_is_seen_by_its_pipe(monkeypatch, tmp_path):
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path))
+    assert "MPS is off: trials that share a GPU take turns" in machine_checks.multi_process()
+    (tmp_path / "control").touch()
+    assert "MPS is on: trials that share a GPU compute side by side" in machine_checks.multi_process()
 
 
 def test_no_gpu_is_a_warning(monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from tests.support.tiny import study_in
-from tune.commands.progress import Progress
+from tune.commands.progress import Forecast, Progress
 from tune.core.console import duration
 from tune.engine.cost import Pace
 
@@ -59,6 +59,29 @@ def test_the_time_left_counts_slow_models_as_the_plan_does(tmp_path, clock):
     assert progress.left() == "16 s left"  # 6 s for 3 of (2 x 3 + 2 x 1)
     progress.on_status(cnn, "failed")
     assert progress.left() == "12 s left"
+
+
+def test_the_gpu_hours_left_are_corrected_from_the_first_epochs(tmp_path, clock):
+    """The plan said 3600 and 1800 s an epoch alone; beside others the first model's takes 7200 s."""
+    study = study_in(tmp_path, {**SPACE, "seed": (0, 1)}, epochs=4)
+    first, _, *others = study.cells
+    pace = Pace({"grnn": 3600.0, "3dcnn": 1800.0}, {}, {"grnn": 0.25, "3dcnn": 0.5})
+    forecast = Forecast(study, list(study.cells), pace)
+    assert forecast.gpu_hours_left() is None
+    forecast.on_epoch(first, row(1) | {"time/train_seconds": 6000.0, "time/validation_seconds": 1200.0})
+    assert forecast.gpu_hours_left() == pytest.approx((3 + 4) * 2 * 0.25 + 8 * 1 * 0.5)
+    forecast.on_epoch(others[0], row(2) | {"time/train_seconds": 360.0, "time/validation_seconds": 0.0})
+    assert forecast.gpu_hours_left() == pytest.approx((3 + 4) * 2 * 0.25 + (2 + 4) * 0.1 * 0.5)
+    assert Progress(study, [first], console(), Pace({"grnn": 1.0})).gpu_hours_left() is None
+
+
+def test_gpu_hours_stand_beside_the_time_left(tmp_path, clock):
+    study = study_in(tmp_path, {**SPACE, "model": ("grnn",), "seed": (0,)}, epochs=4)
+    progress = Progress(study, list(study.cells), console(), Pace({"grnn": 1.0}, {}, {"grnn": 0.5}))
+    for epoch in (1, 2):
+        clock[0] += 3600.0
+        progress.on_epoch(study.cells[0], row(epoch) | {"time/train_seconds": 3600.0, "time/validation_seconds": 0.0})
+    assert progress.left() == "2.0 h left, 1.0 GPU-hours left"
 
 
 def test_without_a_terminal_there_are_plain_lines(tmp_path):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from fernn.flops import Work
 from tests.support.stored_study import finished_study, planned_study
 from tune.commands.search_output import (
     Outcome,
@@ -18,7 +19,8 @@ from tune.commands.search_output import (
     describe_pages,
 )
 from tune.core.study import StudyError
-from tune.engine.cost import Cost, Pace
+from tune.engine.cost import Bill, Cost, Pace
+from tune.engine.roofline import Roofline
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-2, 1e-3), "seed": (0,)}
 HITS = {("grnn", 1e-2, 0): (5, 5)}
@@ -54,6 +56,41 @@ def test_a_cost_has_gpu_hours_and_a_price_where_there_are_any():
         "about 2.0 h with 2 at once (from probed steps of each model), 3.0 MB of checkpoints"
     )
     assert ", 1.5 GPU-hours, a price of 3.00, " in describe_cost(Cost(60.0, 1.5, 1, 1, Pace(), 3.0))
+
+
+def test_a_plan_has_bounds_and_how_near_each_model_comes_to_the_peak(study, spoken, told):
+    rooflines = {"grnn": Roofline(Work(2e9, 1e6), 100.0, "NVIDIA H200", 1e12)}
+    bounds = Cost(7200.0, 2.0, 4, 10, Pace(), 8.0, Bill(3600.0, 0.5), rooflines)
+    plan = planned(study, SimpleNamespace(num_clips=7))
+    spoken[0].planned(plan, bounds)
+    text = "\n".join(spoken[1]())
+    assert "about 60 min to 2.0 h with 4 at once (from probed steps of each model; trials that share a GPU slow" in text
+    assert "0.5 to 2.0 GPU-hours, a price of 2.00 to 8.00" in text
+    assert (
+        "\ngrnn: 2 GFLOP and 1 MB a clip in training, 200 GFLOP/s, 20.0% of the peak of NVIDIA H200 (1 TFLOP/s)" in text
+    )
+    told[0].planned(plan, bounds)
+    told[0].planned(plan, Cost(60.0, 1.5, 1, 1, Pace(), 3.0))
+    ranged, single = told[1]()
+    assert (ranged["least_gpu_hours"], ranged["gpu_hours"], ranged["least_price"], ranged["price"]) == (
+        0.5,
+        2.0,
+        2.0,
+        8.0,
+    )
+    assert ranged["models"][0]["model"] == "grnn" and ranged["models"][0]["share_of_peak"] == 0.2
+    assert (single["least_seconds"], single["least_gpu_hours"], single["least_price"]) == (60.0, 1.5, 3.0)
+
+
+def test_programs_read_what_is_left(study, told):
+    output, events = told
+    row = {"epoch": 1, "best/accuracy": 0.5, "time/clips_per_second": 9.0}
+    row |= {"time/train_seconds": 3600.0, "time/validation_seconds": 0.0}
+    with output.progress(study, list(study.cells), Pace({"grnn": 1.0}, {}, {"grnn": 0.5})):
+        output.on_epoch(study.cells[0], row)
+    epochs = sum(cell.experiment.epochs for cell in study.cells)
+    (event,) = events()
+    assert event["seconds_left"] is None and event["gpu_hours_left"] == (epochs - 1) * 0.5
 
 
 def test_data_is_named_with_its_marks_or_with_what_comes_first(tmp_path):

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from fernn.experiment import Experiment
+from fernn.flops import Work
 from fernn.models import MODELS
 from tests.support.stored_study import finished_study
 from tune.commands.search_output import describe_cost
@@ -25,9 +26,10 @@ def machine(cpus, gpus):
 @pytest.fixture
 def cost_of(monkeypatch):
     """The cost of a study's missing cells on machines."""
+    monkeypatch.setattr(estimate, "training_work", lambda _: None)
 
-    def cost(study, resources, machines, **where):
-        clips = {"train": 90, "validation": 30, "test": 30}
+    def cost(study, resources, machines, clips=(90, 30, 30), **where):
+        clips = dict(zip(("train", "validation", "test"), clips, strict=True))
         monkeypatch.setattr(estimate, "hardware", lambda: machines)
         return estimate.cost_of(SimpleNamespace(study=study, num_clips=lambda data: clips), resources, **where)
 
@@ -59,9 +61,64 @@ def test_a_gpus_hours_have_a_price(cost_of, monkeypatch, tmp_path):
     monkeypatch.setattr(estimate, "measured", lambda *_: (36.0, 100_000))
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1)}, "hash", settings={"epochs": 1})
     study = Study("s", Folder(str(tmp_path)), {}, cells)
-    cost = cost_of(study, Resources(gpus=0.25), machine(4, 1))
-    assert cost.gpu_hours == pytest.approx(2 * 120 * 36 / 3600 * 0.25) and cost.price is None
-    assert "0.6 GPU-hours, a price of 1.50" in describe_cost(replace(cost, price=1.5))
+    cost = cost_of(study, Resources(gpus=1), machine(4, 1))
+    assert cost.gpu_hours == pytest.approx(2 * 120 * 36 / 3600) and cost.price is cost.least is cost.least_price is None
+    assert "2.4 GPU-hours, a price of 6.00" in describe_cost(replace(cost, price=6.0))
+
+
+KTH = (1517, 380, 494)
+"""Clips of each split; a step of 32 takes 75 ms."""
+
+
+@pytest.fixture
+def shared(cost_of, monkeypatch, tmp_path):
+    """The cost of eight cells of FERNN-V2 on one GPU, of which each trial holds a share."""
+    cells = plan_cells(Experiment(), {"model": ("fernn-v2",), "seed": tuple(range(8))}, "hash")
+    study = Study("s", Folder(str(tmp_path)), {}, cells)
+
+    def cost(gpus, peak=None, **measured):
+        monkeypatch.setattr(estimate, "measured", lambda *_: (0.075 / 32, 100_000, "NVIDIA H200", peak))
+        monkeypatch.setattr(estimate, "training_work", lambda _: Work(0.327107e12, 3.8e9))
+        return cost_of(study, Resources(gpus=gpus, **measured), machine(16, 1), KTH)
+
+    return cost
+
+
+def test_a_whole_gpu_costs_what_a_trial_alone_takes(shared):
+    cost = shared(1)
+    assert cost.gpu_hours == pytest.approx(4.28, abs=5e-3) and cost.least is None
+    assert cost.seconds / 3600 == pytest.approx(4.28, abs=5e-3)
+
+
+@pytest.mark.parametrize(("share", "least"), [(0.5, 2.14), (0.25, 1.07), (0.125, 0.54)])
+def test_a_share_costs_as_much_as_a_whole_gpu_unless_sharing_pays(shared, share, least):
+    """At worst trials take turns, as if one after the other; at best each runs as if alone."""
+    cost = shared(share)
+    assert cost.gpu_hours == pytest.approx(4.28, abs=5e-3) and cost.least.gpu_hours == pytest.approx(least, abs=5e-3)
+    assert cost.seconds / 3600 == pytest.approx(4.28, abs=5e-3)
+    assert cost.least.seconds / 3600 == pytest.approx(least, abs=5e-3)
+    assert f"{least:.1f} to 4.3 GPU-hours, a price of {2 * cost.least.gpu_hours:.2f} to " in describe_cost(
+        replace(cost, price=2 * cost.gpu_hours)
+    )
+
+
+def test_all_trials_together_stay_below_the_peak(shared):
+    """Alone one reaches 14.1 % of it, so that eight cannot all run as if alone: 4.28 h times 0.141."""
+    assert shared(0.125, 989.4e12).least.gpu_hours == pytest.approx(0.604, abs=5e-3)
+    assert shared(0.25, 989.4e12).least.gpu_hours == pytest.approx(1.07, abs=5e-3)
+    busy = shared(0.25, 140e12)  # one alone computes as fast as the GPU can
+    assert busy.least.gpu_hours == pytest.approx(4.27, abs=0.01) and busy.rooflines["fernn-v2"].share > 0.99
+
+
+def test_what_packing_measured_is_no_range(shared):
+    cost = shared(0.25, 989.4e12, slowdown={"fernn-v2": 2.5})
+    assert cost.gpu_hours == pytest.approx(2.5 * 1.07, abs=0.01) and cost.least is None
+
+
+def test_no_more_trials_share_a_gpu_than_run():
+    assert estimate.slowdown(Resources(gpus=0.25), "m", 2, None) == (1.0, 2.0)
+    assert estimate.slowdown(Resources(gpus=1), "m", 8, 0.5) == (1.0, 1.0)
+    assert estimate.slowdown(Resources(gpus=0), "m", 8, 0.5) == (1.0, 1.0)
 
 
 def test_cells_that_differ_in_rate_seed_or_epochs_share_a_probe():
@@ -72,8 +129,10 @@ def test_cells_that_differ_in_rate_seed_or_epochs_share_a_probe():
 
 
 def test_a_probe_measures_a_step_and_counts_parameters():
-    seconds, parameters = estimate.probe(Experiment().override({"model": "grnn", **SMALL}), cpus=1, load=None)
-    assert seconds > 0 and parameters == 2 * 25 + 4 + 2 * 2 * 9 + 4 + 2 * 2 * 9 + 2 * 6 + 6
+    seconds, parameters, device, peak = estimate.probe(
+        Experiment().override({"model": "grnn", **SMALL}), cpus=1, load=None
+    )
+    assert seconds > 0 and device and peak > 1e8 and parameters == 2 * 25 + 4 + 2 * 2 * 9 + 4 + 2 * 2 * 9 + 2 * 6 + 6
 
 
 def test_each_model_costs_by_what_its_trials_hold(cost_of, monkeypatch, tmp_path):

@@ -1,6 +1,10 @@
 """Packing: what is measured, what is chosen, and what becomes of a trial that runs out of a GPU's memory."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
+import torch
 
 from fernn.experiment import Experiment
 from tune.core.folder import Folder
@@ -24,6 +28,8 @@ def test_the_best_rate_that_fits_is_chosen_and_fewer_trials_where_they_do_as_wel
         best("grnn", [reading(1, 100, 0.91)])
     shares = packed(Resources(max_concurrent=3), {"grnn": [alone, pair, four]})
     assert shares.of("grnn") == (1, 0.5) and shares.of("another") == (1, 0) and shares.max_concurrent == 3
+    assert shares.slowdown == {"grnn": 2 * 100 / 150}
+    assert packed(Resources(), {"grnn": [replace(alone, gpus=0.0)]}).slowdown == {}  # the probe has its neighbours
     assert [line["chosen"] for line in readings({"grnn": [alone, pair, four]})] == [False, True, False]
 
 
@@ -50,11 +56,9 @@ def test_no_more_trials_are_laid_out_than_there_are_cells_for():
 def test_measuring_ends_where_the_memory_is_short(monkeypatch):
     by_count = {1: reading(1, 100, 0.3), 2: reading(2, 150, 0.55), 4: reading(4, 200, 0.9)}
     places = layouts(Resources(), Hardware((Node(16, 1),)), num_cells=100)
-    monkeypatch.setattr(packing, "side_by_side", lambda experiment, trials, cpus, gpus: by_count[trials])
+    monkeypatch.setattr(packing, "side_by_side", lambda experiment, trials, *rest: by_count[trials])
     assert measure(Experiment(), places) == [by_count[1], by_count[2]]
-    monkeypatch.setattr(
-        packing, "side_by_side", lambda experiment, trials, *share: by_count[1] if trials == 1 else None
-    )
+    monkeypatch.setattr(packing, "side_by_side", lambda experiment, trials, *rest: by_count[1] if trials == 1 else None)
     assert measure(Experiment(), places) == [by_count[1]]
 
 
@@ -62,6 +66,42 @@ def test_a_machine_that_is_never_free_is_not_waited_for(two_cpus, monkeypatch):
     monkeypatch.setattr(packing, "PATIENCE", 0.5)
     with pytest.raises(StudyError, match="no machine had 3 CPUs free for 0 s to measure fernn-v2 on: wait"):
         side_by_side(Experiment(), 1, 3, 0)
+
+
+def test_a_trials_frames_count_where_it_computes_on_a_gpu(monkeypatch):
+    """A prober opens the corpus as a trial does, on its GPU; on a CPU trials share the frames without copies."""
+    opened = []
+    corpus = SimpleNamespace(stream=lambda *arguments: opened.append(arguments))
+    experiment = Experiment().override({"model": "grnn", **SMALL})
+    packing.Prober(experiment, 1, corpus)
+    assert not opened
+    run = SimpleNamespace(device=torch.device("cuda"))
+    monkeypatch.setattr(packing.Run, "start", lambda *_: run)
+    packing.Prober(experiment, 1, corpus)
+    assert opened == [(experiment.data, experiment.batch_size, run.device)]
+
+
+def test_readings_with_and_without_frames_are_kept_apart(monkeypatch, tmp_path):
+    monkeypatch.setattr("ray.cluster_resources", dict)
+    cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1)}, "hash", settings=SMALL)
+    (first, second), places = cells, [(1, 1.0, 1.0)]
+    bare, full = (packing.digest(first, places, with_frames=counted) for counted in (False, True))
+    assert bare != full and packing.digest(second, places, with_frames=True) == full
+    assert packing.digest(replace(first, data_hash="other"), places, with_frames=True) != full
+
+
+def test_unlike_gpus_are_named_since_one_is_measured(monkeypatch, tmp_path, capsys):
+    kinds = {"CPU": 8.0, "GPU": 2.0, "accelerator_type:T4": 1.0, "accelerator_type:A100": 1.0}
+    monkeypatch.setattr("ray.cluster_resources", lambda: kinds)
+    monkeypatch.setattr(packing, "hardware", lambda: Hardware((Node(4, 1), Node(4, 1))))
+    monkeypatch.setattr(packing, "side_by_side", lambda experiment, trials, *rest: reading(trials, 100, 0.2))
+    cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0,)}, "hash", settings=SMALL)
+    study = Study("s", Folder(str(tmp_path / "s")), {}, cells)
+    pack(study, Resources(), keep=False)
+    assert "several kinds of GPU (A100, T4): one is measured for all" in capsys.readouterr().err
+    del kinds["accelerator_type:T4"]
+    pack(study, Resources(), keep=False)
+    assert "several kinds" not in capsys.readouterr().err
 
 
 @pytest.mark.soak

@@ -145,7 +145,7 @@ def test_published_networks_have_the_published_sizes_and_equal_first_weights(sys
     [
         ({"width": 0}, "width must be 1 or more, got 0"),
         ({"interval": 0.0}, "interval must be above 0, got 0"),
-        ({"formula": "q/p"}, "formula must be of q and p"),
+        ({"formula": "q^p"}, "formula must be of q and p"),
         ({"formula": "q*p", "hamiltonian": True}, "formula must be none where hamiltonian is true, got 'q\\*p'"),
     ],
 )
