@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fernn.flows import Flow
-from fernn.flows.periodic import pad_periodic, shift_pixels
+from fernn.flows.periodic import shift_pixels
 from fernn.layers.convolution import CircularConvolution, Convolution
+from fernn.layers.learned_kernels import advance_learned, spread
 from fernn.layers.moving_frame import Activation, advance, channels_last, pixels_last
 
 Pooling = Literal["max", "mean", "sum"]
@@ -98,14 +98,6 @@ class LearnedKernels(nn.Module):
         self.weight = nn.Parameter(torch.empty(num_kernels, 1, height, width))
         nn.init.normal_(self.weight, std=(height * width) ** -0.5)  # Kaiming, fan out, linear
 
-    def forward(self, slices: Tensor) -> Tensor:
-        """K_v * slice v, circularly, for slices (v, b, c, h, w) or one (1, b, c, h, w) for all v."""
-        num_slices, batch, channels, *_ = slices.shape
-        height, width = self.weight.shape[-2:]
-        planes = slices.flatten(1, 2).transpose(0, 1)
-        moved = F.conv2d(pad_periodic(planes, height // 2, width // 2), self.weight, groups=num_slices)
-        return moved.transpose(0, 1).unflatten(1, (batch, channels))
-
 
 class LearnedKernelCell(nn.Module):
     """The recurrent layer of G-RNN+: a FERNN layer whose flow is replaced by learned kernels.
@@ -126,16 +118,24 @@ class LearnedKernelCell(nn.Module):
 
         ``inputs`` u is (t, 1, b, c, h, w), the same for every slice, or (t, v, b, c, h, w).
         """
-        state = torch.tanh(inputs[0])
-        yield state
-        for drive in inputs[1:]:
-            # The two convolutions commute, so the state that all slices share is convolved once.
-            state = (self.kernels(convolve_slices(self.convolution, state, self.convolution.kernel())) + drive).tanh_()
-            yield state
+        for state in self._frames(inputs):
+            yield pixels_last(state)
 
     def last_state(self, inputs: Tensor) -> Tensor:
         """h_{T-1} as (v, b, c, h, w)."""
         return deque(self.states(inputs), maxlen=1).pop()
+
+    def _frames(self, inputs: Tensor) -> Iterator[Tensor]:
+        dtype = computed_in(self.kernels.weight)
+        kernel = self.convolution.kernel().to(dtype, memory_format=torch.channels_last)
+        learned = self.kernels.weight.to(dtype)
+        of_channels = spread(learned, len(kernel))
+        first, *others = inputs.permute(0, 2, 1, 4, 5, 3).contiguous()
+        state = torch.tanh(first)
+        yield state
+        for drive in others:
+            state = advance_learned(state.to(dtype), learned, of_channels, kernel, drive)
+            yield state
 
 
 def computed_in(weights: Tensor) -> torch.dtype:

@@ -64,7 +64,7 @@ class _Advance(torch.autograd.Function):
             driven = back(slopes, opposite(context.shifts))
         if state is not None:
             slopes = slopes.sum(dim=1, keepdim=True) if state.shape[1] < slopes.shape[1] else slopes
-            before, weights = convolution_gradients(slopes, state, kernel)
+            before, weights = convolution_gradients(slopes, continued(state, kernel.shape[-1] // 2), kernel)
         return before, weights, driven, None, None
 
 
@@ -73,25 +73,27 @@ def convolved(padded: Tensor, kernel: Tensor) -> Tensor:
     return _of_maps(F.conv2d(_as_maps(padded), kernel), padded.shape)
 
 
-def convolution_gradients(slopes: Tensor, state: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradients of the state and of the kernel from ``slopes``, that of the state's circular convolution.
+def convolution_gradients(slopes: Tensor, padded: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradients of a state and of the kernel from ``slopes``, that of the state's circular convolution.
 
-    That of the state is again a circular convolution, so that no border needs to be folded back.
+    ``padded`` is the state continued round the border. The state's gradient is again a circular convolution, so that
+    no border needs to be folded back.
     """
     size = kernel.shape[-1]
     before = F.conv_transpose2d(_as_maps(continued(slopes, size // 2)), kernel, padding=size - 1)
     weights = torch.ops.aten.convolution_backward(
-        _as_maps(slopes), _as_maps(continued(state, size // 2)), kernel, None,
+        _as_maps(slopes), _as_maps(padded), kernel, None,
         [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [False, True, False],
     )[1]  # fmt: skip
-    return _of_maps(before, state.shape), weights
+    return _of_maps(before, slopes.shape), weights
 
 
 def derivative(gradient: Tensor, state: Tensor, activation: Activation) -> Tensor:
-    """The gradient before the activation that gave ``state``, contiguous."""
+    """The gradient before the activation that gave ``state``, laid out as this is."""
+    found = torch.empty_like(state)
     if activation == "tanh":
-        return torch.ops.aten.tanh_backward(gradient, state).contiguous()
-    return torch.ops.aten.threshold_backward(gradient, state, 0).contiguous()
+        return torch.ops.aten.tanh_backward.grad_input(gradient, state, grad_input=found)
+    return torch.ops.aten.threshold_backward.grad_input(gradient, state, 0, grad_input=found)
 
 
 def _as_maps(slices: Tensor) -> Tensor:
