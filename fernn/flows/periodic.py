@@ -1,21 +1,32 @@
-"""Shifts and padding on the periodic grid, each one pass over memory forwards and one backwards."""
+"""Shifts and padding on the periodic grid: one gather of pixels for all velocities, forwards and backwards.
 
-from collections.abc import Iterator, Sequence
-from itertools import product
+Pixels are gathered from slices (b, v, h, w, c), where a pixel's channels lie side by side.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-Span = tuple[slice, slice]
+Shifts = Sequence[tuple[int, int]]
+"""How far each slice moves, (dy, dx) pixels down and right, round the border."""
 
 
-def shift_slices(slices: Tensor, shifts: Sequence[tuple[int, int]]) -> Tensor:
-    """Slice i of (v, ..., h, w) moved by ``shifts[i]`` = (dy, dx) pixels, down and right, round the border.
+def shift_slices(slices: Tensor, shifts: Shifts) -> Tensor:
+    """Slice i of (v, ..., h, w) moved by ``shifts[i]``: equal to ``torch.roll`` slice by slice, and stacked.
 
-    One slice (1, ..., h, w) is moved by all shifts. Equal to ``torch.roll`` slice by slice, and stacked.
+    One slice (1, ..., h, w) is moved by all shifts.
     """
+    *others, _, _ = slices.shape[1:]
+    pixels = slices.flatten(1, -3).permute(0, 2, 3, 1)[None]
+    return shift_pixels(pixels, shifts)[0].permute(0, 3, 1, 2).unflatten(1, others)
+
+
+def shift_pixels(slices: Tensor, shifts: Shifts) -> Tensor:
+    """As :func:`shift_slices`, of slices (b, v, h, w, c) or of one (b, 1, h, w, c)."""
     return _Shift.apply(slices, tuple(shifts))
 
 
@@ -24,13 +35,48 @@ def pad_periodic(maps: Tensor, rows: int, columns: int) -> Tensor:
     return _Pad.apply(maps, rows, columns)
 
 
-def sum_of_shifted(slices: Tensor, shifts: Sequence[tuple[int, int]]) -> Tensor:
-    """The sum (1, ..., h, w) of what :func:`shift_slices` would give, added up in float32 or finer; no gradient."""
-    total = torch.zeros_like(slices[:1], dtype=torch.promote_types(slices.dtype, torch.float32))
-    for moved, shift in zip(slices, shifts, strict=True):
-        for to, source in quadrants(slices.shape, shift):
-            total[0][to].add_(moved[source])
-    return total.to(slices.dtype)
+def gathered(slices: Tensor, shifts: Shifts) -> Tensor:
+    """As :func:`shift_pixels`, without a gradient; ``slices`` themselves where nothing moves."""
+    if not any(map(any, shifts)):
+        return slices
+    batch, num_slices, height, width, channels = slices.shape
+    places = source_places(tuple(shifts), height, width, num_slices > 1, slices.device)
+    return slices.flatten(1, 3).index_select(1, places).view(batch, len(shifts), height, width, channels)
+
+
+def continued(slices: Tensor, pad: int) -> Tensor:
+    """Slices (b, v, h, w, c) continued round the border by ``pad``, (b, v, h + 2 pad, w + 2 pad, c), in one gather."""
+    batch, num_slices, height, width, channels = slices.shape
+    places = source_places(((0, 0),), height, width, False, slices.device, pad)
+    found = slices.flatten(0, 1).flatten(1, 2).index_select(1, places)
+    return found.view(batch, num_slices, height + 2 * pad, width + 2 * pad, channels)
+
+
+def sum_of_shifted(slices: Tensor, shifts: Shifts) -> Tensor:
+    """The sum (b, 1, h, w, c) of what :func:`gathered` gives."""
+    return gathered(slices, shifts).sum(dim=1, keepdim=True)
+
+
+@lru_cache(maxsize=1024)
+def source_places(shifts: Shifts, height: int, width: int, of_own: bool, device: torch.device, pad: int = 0) -> Tensor:
+    """Where the pixels of moved pictures (h, w) come from, counted row by row: (v n,), n = (h + 2 pad) (w + 2 pad).
+
+    Moved pictures are continued round the border by ``pad`` pixels. All are of one picture, or each is ``of_own`` one,
+    and these stand one after the other.
+    """
+    rows, columns = (
+        (torch.arange(-pad, size + pad) - by[:, None]) % size
+        for size, by in zip((height, width), torch.tensor(shifts).T, strict=True)
+    )
+    places = rows[:, :, None] * width + columns[:, None, :]
+    firsts = torch.arange(len(shifts)) * height * width if of_own else torch.zeros(len(shifts), dtype=torch.long)
+    return (places + firsts[:, None, None]).flatten().to(device)
+
+
+@lru_cache(maxsize=1024)
+def opposite(shifts: Shifts) -> Shifts:
+    """The shifts that bring back what ``shifts`` moved."""
+    return tuple((-dy, -dx) for dy, dx in shifts)
 
 
 def interior(padded: Tensor, rows: int, columns: int) -> Tensor:
@@ -58,22 +104,15 @@ def fill_border(padded: Tensor, rows: int, columns: int) -> None:
 
 class _Shift(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, slices: Tensor, shifts: tuple[tuple[int, int], ...]) -> Tensor:
-        context.shifts, context.num_slices = shifts, len(slices)
-        moved = slices.new_empty(len(shifts), *slices.shape[1:])
-        for index, shift in enumerate(shifts):
-            image = slices[index if len(slices) > 1 else 0]
-            for to, source in quadrants(moved.shape, shift):
-                moved[index][to].copy_(image[source])
-        return moved
+    def forward(context: Any, slices: Tensor, shifts: Shifts) -> Tensor:
+        context.shifts, context.num_slices = shifts, slices.shape[1]
+        return gathered(slices, shifts)
 
     @staticmethod
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        back = [(-dy, -dx) for dy, dx in context.shifts]
-        if context.num_slices > 1 or len(back) == 1:
-            return shift_slices(gradient, back), None
-        return sum_of_shifted(gradient, back), None
+        back = sum_of_shifted if context.num_slices < len(context.shifts) else gathered
+        return back(gradient, opposite(context.shifts)), None
 
 
 class _Pad(torch.autograd.Function):
@@ -91,16 +130,3 @@ class _Pad(torch.autograd.Function):
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         rows, columns = context.pad
         return fold_border(fold_border(gradient, -2, rows), -1, columns), None, None
-
-
-def quadrants(shape: torch.Size, shift: tuple[int, int]) -> Iterator[tuple[Any, Any]]:
-    """Where the parts of an image that is moved round the border go, and where they come from."""
-    rows, columns = (_parts(size, by) for size, by in zip(shape[-2:], shift, strict=True))
-    for (row_to, row_from), (column_to, column_from) in product(rows, columns):
-        yield (..., row_to, column_to), (..., row_from, column_from)
-
-
-def _parts(size: int, by: int) -> list[Span]:
-    by %= size
-    parts = [(slice(by, size), slice(0, size - by)), (slice(0, by), slice(size - by, size))]
-    return parts if by else parts[:1]

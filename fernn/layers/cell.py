@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fernn.flows import Flow
-from fernn.flows.periodic import interior, pad_periodic
+from fernn.flows.periodic import shift_pixels
 from fernn.layers.convolution import CircularConvolution, Convolution
-from fernn.layers.moving_frame import Activation, advance
+from fernn.layers.learned_kernels import advance_learned, spread
+from fernn.layers.moving_frame import Activation, advance, channels_last, pixels_last
 
 Pooling = Literal["max", "mean", "sum"]
 
@@ -55,40 +55,39 @@ class FERNNCell(nn.Module):
         return self.hidden(last, len(inputs) - 1)
 
     def _frames(self, inputs: Tensor) -> Iterator[Tensor]:
-        state, kernel = None, self.convolution.kernel()
+        state, kernel = None, self.kernel()
         for time, drive in enumerate(inputs):
             state = self.step(state, time, drive, kernel)
             yield state
 
+    def kernel(self) -> Tensor:
+        """The convolution's kernel, made once for all steps, in the precision and layout that these compute in."""
+        kernel = self.convolution.kernel()
+        if self.flow.shifts(0) is None:
+            return kernel
+        return kernel.to(computed_in(kernel), memory_format=torch.channels_last)
+
     def step(self, state: Tensor | None, time: int, drive: Tensor, kernel: Tensor) -> Tensor:
         """The state at ``time`` from the one before (None: zero) and u_time, in the form that it is computed in.
 
-        ``kernel`` is the convolution's. :meth:`hidden` makes h of the state, which in the moving frame is g, one slice
-        where all are still alike, continued round the border for the convolution.
+        ``kernel`` is that of :meth:`kernel`. :meth:`hidden` makes h of the state, which in the moving frame is g as
+        (b, v, h, w, c), one slice where all are still alike.
         """
-        shifts, pad = self.flow.shifts(-time), kernel.shape[-1] // 2
-        if shifts is None:
-            if state is None:
-                return getattr(torch, self.activation)(drive)
-            carried = convolve_slices(self.convolution, self._carry(state, 1), kernel)
-            return getattr(torch, f"{self.activation}_")(carried + drive)
+        shifts = self.flow.shifts(-time)
+        if shifts is not None:
+            before = None if state is None else state.to(kernel.dtype)
+            return advance(before, kernel, channels_last(drive), shifts, self.activation)
         if state is None:
-            return advance(None, drive, [(0, 0)] * len(drive), self.activation, pad)
-        convolved = F.conv2d(state.flatten(0, 1), kernel).unflatten(0, state.shape[:2])
-        return advance(convolved, drive, shifts, self.activation, pad)
+            return getattr(torch, self.activation)(drive)
+        carried = state if self.flow.velocities == (0,) else self.flow.act_slices(state)
+        return getattr(torch, f"{self.activation}_")(convolve_slices(self.convolution, carried, kernel) + drive)
 
     def hidden(self, state: Tensor, time: int) -> Tensor:
         """h_time as (v, b, c, h, w) of a state in the form that it is computed in."""
-        if self.flow.shifts(0) is not None:
-            pad = self.convolution.kernel().shape[-1] // 2
-            return self._carry(interior(state, pad, pad), time)
+        shifts = self.flow.shifts(time)
+        if shifts is not None:
+            return pixels_last(shift_pixels(state, shifts)).expand(len(shifts), -1, -1, -1, -1)
         return state.expand(len(self.flow.velocities), *state.shape[1:])
-
-    def _carry(self, slices: Tensor, time: int) -> Tensor:
-        """psi_time(v) applied to each slice (v, ...), or to the one slice (1, ...) for every v."""
-        if self.flow.velocities in ((0,), ((0, 0),)):
-            return slices
-        return self.flow.act_slices(slices, time)
 
 
 class LearnedKernels(nn.Module):
@@ -98,14 +97,6 @@ class LearnedKernels(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(num_kernels, 1, height, width))
         nn.init.normal_(self.weight, std=(height * width) ** -0.5)  # Kaiming, fan out, linear
-
-    def forward(self, slices: Tensor) -> Tensor:
-        """K_v * slice v, circularly, for slices (v, b, c, h, w) or one (1, b, c, h, w) for all v."""
-        num_slices, batch, channels, *_ = slices.shape
-        height, width = self.weight.shape[-2:]
-        planes = slices.flatten(1, 2).transpose(0, 1)
-        moved = F.conv2d(pad_periodic(planes, height // 2, width // 2), self.weight, groups=num_slices)
-        return moved.transpose(0, 1).unflatten(1, (batch, channels))
 
 
 class LearnedKernelCell(nn.Module):
@@ -127,16 +118,31 @@ class LearnedKernelCell(nn.Module):
 
         ``inputs`` u is (t, 1, b, c, h, w), the same for every slice, or (t, v, b, c, h, w).
         """
-        state = torch.tanh(inputs[0])
-        yield state
-        for drive in inputs[1:]:
-            # The two convolutions commute, so the state that all slices share is convolved once.
-            state = (self.kernels(convolve_slices(self.convolution, state, self.convolution.kernel())) + drive).tanh_()
-            yield state
+        for state in self._frames(inputs):
+            yield pixels_last(state)
 
     def last_state(self, inputs: Tensor) -> Tensor:
         """h_{T-1} as (v, b, c, h, w)."""
         return deque(self.states(inputs), maxlen=1).pop()
+
+    def _frames(self, inputs: Tensor) -> Iterator[Tensor]:
+        dtype = computed_in(self.kernels.weight)
+        kernel = self.convolution.kernel().to(dtype, memory_format=torch.channels_last)
+        learned = self.kernels.weight.to(dtype)
+        of_channels = spread(learned, len(kernel))
+        first, *others = inputs.permute(0, 2, 1, 4, 5, 3).contiguous()
+        state = torch.tanh(first)
+        yield state
+        for drive in others:
+            state = advance_learned(state.to(dtype), learned, of_channels, kernel, drive)
+            yield state
+
+
+def computed_in(weights: Tensor) -> torch.dtype:
+    """The precision of a convolution with these weights: autocast's where it is on, but for float64."""
+    device = weights.device.type
+    is_cast = torch.is_autocast_enabled(device) and weights.dtype != torch.float64
+    return torch.get_autocast_dtype(device) if is_cast else weights.dtype
 
 
 def convolve_slices(convolution: Convolution, slices: Tensor, kernel: Tensor) -> Tensor:

@@ -74,7 +74,7 @@ class SequencePredictor(nn.Module):
 
         ``truth`` (b, horizon, c, h, w) are these frames, of which training reads some, drawn by PyTorch's generator.
         """
-        kernels = self.lift.kernel(), self.cell.convolution.kernel()
+        kernels = self.lift.kernel(), self.cell.kernel()
         inputs, last, state = self._lifted(frames, kernels), frames[:, -1], None
         times, size = range(len(inputs) + horizon), len(inputs) + horizon
         read: dict[int, Tensor] = {}
@@ -94,7 +94,7 @@ class SequencePredictor(nn.Module):
 
     def hidden_states(self, frames: Tensor, horizon: int = 0) -> Iterator[Tensor]:
         """The states h_t (v, b, c, h, w) of the frames (b, t, c, h, w), one by one, and of ``horizon`` steps more."""
-        kernels = self.lift.kernel(), self.cell.convolution.kernel()
+        kernels = self.lift.kernel(), self.cell.kernel()
         inputs, last, state = self._lifted(frames, kernels), frames[:, -1], None
         for time in range(len(inputs) + horizon):
             state, predicted = self._steps(state, last, inputs, range(time, time + 1), kernels, {})

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from fernn.experiment import Experiment
-from fernn.optim import AdamConfig, OptimConfig
+from fernn.optim import AdamConfig, DecayingAdamConfig, OptimConfig
 
 SMALL = {
     "data.name": "ocean", "model": "unet-um", "optim.name": "decaying-adam", "model.narrowing": 8, "epochs": 3,
@@ -61,6 +61,28 @@ def test_a_mean_over_n_clips_wants_an_epsilon_n_squared_times_smaller():
             optimizer.step()
         ends.append(weight.detach())
     torch.testing.assert_close(ends[0], ends[1], rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("config", [OptimConfig(lr=0.01), DecayingAdamConfig(lr=0.01, weight_decay=0.1)])
+def test_the_fused_update_is_adams_to_rounding_also_from_a_state_of_before(config):
+    """A fused update rounds otherwise, so that weights differ in their last digit."""
+    torch.manual_seed(0)
+    ends = []
+    for fused in (False, True):
+        weights = [nn.Parameter(torch.linspace(-1, 1, size)) for size in (3, 70)]
+        before = torch.optim.Adam(weights, config.lr, weight_decay=config.weight_decay)
+        for step in range(8):
+            if fused and step == 4:
+                state, before = before.state_dict()["state"], config.build(weights)
+                before.load_state_dict({"state": state, "param_groups": before.state_dict()["param_groups"]})
+            before.zero_grad()
+            sum(weight.pow(3).sum() for weight in weights).backward()
+            before.step()
+        assert {slot: value.dtype for slot, value in before.state[weights[0]].items()} == dict.fromkeys(
+            ("step", "exp_avg", "exp_avg_sq"), torch.float32
+        )
+        ends.append(weights)
+    torch.testing.assert_close(ends[0], ends[1], rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize(("field", "value"), [("betas", (0.9, 1.0)), ("epsilon", 0.0)])

@@ -1,14 +1,19 @@
-"""Training: deterministic, and a resumed run equals an unbroken one bit for bit."""
+"""Training: deterministic, a resumed run equals an unbroken one bit for bit, and a step makes few tensor calls."""
 
 import math
 
 import pytest
 import torch
 
+from fernn.batch import Batch
+from fernn.experiment import Experiment
 from fernn.files.checkpoint import pack, unpack
-from fernn.train.loop import DivergedError, fit
+from fernn.train.loop import DivergedError, fit, train_step
 from fernn.train.run import Run
 from tests.fernn.train.noise import Noise, experiment
+from tests.support.calls import TensorCalls
+
+KTH = "fernn-v1", "fernn-v2"
 
 
 def deterministic(row):
@@ -71,3 +76,34 @@ def test_a_run_that_stops_early_does_so_when_it_is_resumed_too():
     resumed = Run.start(planned)
     resumed.load(*unpack(pack(*first.state())))
     assert rows + rows_of(resumed) == expected and rows_of(resumed) == []
+
+
+def calls_of_step(data, model, **fields):
+    """Those of a training step of two channels on one clip, after a step that made the optimizer's state."""
+    run = Run.start(Experiment().override({"data.name": data, "model": model, "model.hidden_channels": 2, **fields}))
+    batch = Batch(torch.rand(1, run.experiment.data.num_frames, 1, 6, 6), torch.zeros(1, dtype=torch.long), ["a"])
+    train_step(run, batch)
+    with TensorCalls() as calls:
+        train_step(run, batch)
+    return calls
+
+
+def test_calls_are_counted_without_views_and_through_the_backward_pass():
+    weight = torch.ones(3, requires_grad=True)
+    with TensorCalls() as calls:
+        (weight[1:].view(2, 1) * 2).sum().backward()
+    assert calls.by_name == {"mul": 2, "sum": 1, "ones_like": 1, "slice_backward": 1}
+
+
+def test_a_step_of_kths_networks_makes_few_calls_and_no_more_for_more_velocities():
+    small, large = (calls_of_step("kth", name, **{"model.embedding_channels": (2, 2)}) for name in KTH)
+    assert small.number == large.number <= 400
+    assert calls_of_step("kth", "grnn-plus", **{"model.embedding_channels": (2, 2)}).number <= 400
+    assert large.by_name["_fused_adam_"] == 1 and large.by_name["_local_scalar_dense"] == 0
+
+
+def test_deeper_networks_and_predictors_make_no_more_calls_for_more_velocities():
+    """Those of a predictor are mostly its decoder's, one frame after the other."""
+    for data, most, fields in (("kth", 700, {"model.num_layers": 2}), ("translating-mnist", 1300, {})):
+        small, large = (calls_of_step(data, name, **fields).number for name in KTH)
+        assert small == large <= most
