@@ -203,6 +203,7 @@ SMALL = {
     "model.hidden_channels": 2, "model.embedding_channels": (2,), "model.base": 8, "model.hidden_fields": 1,
     "model.velocity_range": (1, 1), "model.num_layers": 2, "model.output_length": 1, "model.decoder_layers": 1,
     "model.widths": (4,) * 5, "model.depths": (1,) * 5, "model.velocities": (0.0, 10.0), "batch_size": 2,
+    "model.input_length": 2,
 }  # fmt: skip
 
 
@@ -212,8 +213,8 @@ def test_every_model_can_be_counted(family):
         fields = {"batch_size", *(f"model.{field}" for field in type(model).__dataclass_fields__)}
         values = {field: value for field, value in SMALL.items() if field in fields}
         asked = experiment(family, name, **values)
-        if hasattr(asked.data, "input_frames"):
-            asked = asked.override({"data.num_frames": asked.data.input_frames + 2})
+        given = {"data.input_frames": 2} if hasattr(asked.data, "input_frames") else {}
+        asked = asked.override({"data.num_frames": 4, **given})
         assert work_of(asked).flops > 0 and work_of(asked.override({"precision": "bf16"})).num_bytes > 0
 
 

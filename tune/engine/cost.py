@@ -24,7 +24,7 @@ from fernn.batch import Batch
 from fernn.experiment import Experiment
 from fernn.train.loop import train_step
 from fernn.train.run import Run, available_device
-from tune.core.study import StudyError
+from tune.core.study import Cell, StudyError
 from tune.engine.machine import device_name
 from tune.engine.ray_tune import ship_models
 from tune.engine.roofline import Roofline, peak_of, training_work
@@ -59,6 +59,12 @@ class Pace:
     epochs_done: Mapping[str, int] = field(default_factory=dict)
     gpus: Mapping[str, float] = field(default_factory=dict)
     """The share of a GPU that a trial holds."""
+
+
+Share = tuple[float, float]
+"""CPUs and GPUs of a trial."""
+Load = tuple[int, float]
+"""The number of trials that run at the same time, and the CPUs of each."""
 
 
 class Bill(NamedTuple):
@@ -109,35 +115,42 @@ def cost_of(planned: Planned, resources: Resources, elsewhere: bool = False) -> 
     there becomes free.
     """
     study, cells, machines = planned.study, planned.study.missing(), hardware()
-    shares = {cell: resources.of(study.model_label(cell)) for cell in cells}
-    concurrency = {cell: resources.at_once(study.model_label(cell), machines, len(cells)) for cell in cells}
+    label_of = study.model_label
+    shares = {cell: resources.of(label_of(cell)) for cell in cells}
+    concurrency = {cell: resources.at_once(label_of(cell), machines, len(cells)) for cell in cells}
     most = max(concurrency.values())
     load = most, min(cpus for cpus, _ in shares.values())
     ship_models(cells)
     probes = {cell: Probe(*measured(probe_of(cell.experiment), shares[cell], load, elsewhere)) for cell in cells}
     torch.cuda.empty_cache()  # the trials need the memory of the probes
-    rooflines = {study.model_label(cell): roofline_of(cell.experiment, probes[cell]) for cell in cells}
-    done = epochs_done(study, cells)
-    bills: list[tuple[Bill, Bill]] = []
-    paces = {}
-    for cell in cells:
-        label, gpus = study.model_label(cell), shares[cell][1]
-        clips = planned.num_clips(cell.experiment.data)
-        epoch_clips = clips["train"] + FORWARD_SHARE * clips["validation"]
-        final_clips = FORWARD_SHARE * (clips["validation"] + clips["test"])
-        alone = probes[cell].seconds_per_clip
-        paces[label] = epoch_clips * alone
-        seconds = alone * ((cell.experiment.epochs - done[cell.key]) * epoch_clips + final_clips)
-        factors = slowdown(resources, label, concurrency[cell], rooflines[label].share)
-        least, worst = (Bill(seconds * f / concurrency[cell], seconds * f * gpus / 3600) for f in factors)
-        bills.append((least, worst))
+    rooflines = {label_of(cell): roofline_of(cell.experiment, probe) for cell, probe in probes.items()}
+    done, paces, bills = epochs_done(study, cells), dict[str, float](), list[tuple[Bill, Bill]]()
+    for cell, probe in probes.items():
+        epoch_clips, final_clips = clips_of(planned, cell)
+        paces[label_of(cell)] = epoch_clips * probe.seconds_per_clip
+        num_clips = (cell.experiment.epochs - done[cell.key]) * epoch_clips + final_clips
+        factors = slowdown(resources, label_of(cell), concurrency[cell], rooflines[label_of(cell)].share)
+        low, high = (num_clips * probe.seconds_per_clip * factor for factor in factors)
+        bills.append((bill(low, concurrency[cell], shares[cell]), bill(high, concurrency[cell], shares[cell])))
     growth = 1 + study.num_to_come / len(cells)  # cells that a sampler will propose cost the same
     least, worst = (
-        Bill(*(growth * sum(parts) for parts in zip(*bound, strict=True))) for bound in zip(*bills, strict=True)
+        Bill(*(growth * sum(part) for part in zip(*bound, strict=True))) for bound in zip(*bills, strict=True)
     )
     num_bytes = growth * BYTES_PER_PARAMETER * sum(probe.num_parameters for probe in probes.values())
-    pace = Pace(paces, done, {study.model_label(cell): gpus for cell, (_, gpus) in shares.items()})
+    pace = Pace(paces, done, {label_of(cell): gpus for cell, (_, gpus) in shares.items()})
     return Cost(*worst, most, int(num_bytes), pace, least=None if least == worst else least, rooflines=rooflines)
+
+
+def clips_of(planned: Planned, cell: Cell) -> tuple[float, float]:
+    """The work of an epoch of the cell, and of its evaluation at the end, in training clips."""
+    clips = planned.num_clips(cell.experiment.data)
+    validation = FORWARD_SHARE * clips["validation"]
+    return clips["train"] + validation, validation + FORWARD_SHARE * clips["test"]
+
+
+def bill(seconds: float, concurrency: int, share: Share) -> Bill:
+    """What a trial of so many seconds takes where ``concurrency`` trials run at once, each with that share."""
+    return Bill(seconds / concurrency, seconds * share[1] / 3600)
 
 
 def slowdown(resources: Resources, label: str, concurrency: int, share_of_peak: float | None) -> tuple[float, float]:
@@ -151,18 +164,12 @@ def slowdown(resources: Resources, label: str, concurrency: int, share_of_peak: 
     if label in resources.slowdown:
         return resources.slowdown[label], resources.slowdown[label]
     sharing = min(int(1 / gpus + 1e-9), concurrency) if 0 < gpus < 1 else 1
-    return max(1.0, sharing * (share_of_peak or 0.0)), float(sharing)
+    return min(sharing, max(1.0, sharing * (share_of_peak or 0.0))), float(sharing)
 
 
 def roofline_of(experiment: Experiment, probe: Probe) -> Roofline:
     """What the probed step says of the model on its device."""
     return Roofline(training_work(experiment), 1 / probe.seconds_per_clip, probe.device, probe.peak)
-
-
-Share = tuple[float, float]
-"""CPUs and GPUs of a trial."""
-Load = tuple[int, float]
-"""The number of trials that run at the same time, and the CPUs of each."""
 
 
 def probe_of(experiment: Experiment) -> Experiment:

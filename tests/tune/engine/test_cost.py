@@ -117,7 +117,7 @@ def test_what_packing_measured_is_no_range(shared):
 
 def test_no_more_trials_share_a_gpu_than_run():
     assert estimate.slowdown(Resources(gpus=0.25), "m", 2, None) == (1.0, 2.0)
-    assert estimate.slowdown(Resources(gpus=1), "m", 8, 0.5) == (1.0, 1.0)
+    assert estimate.slowdown(Resources(gpus=1), "m", 8, 1.5) == (1.0, 1.0)
     assert estimate.slowdown(Resources(gpus=0), "m", 8, 0.5) == (1.0, 1.0)
 
 
