@@ -14,6 +14,7 @@ from torch.utils.flop_counter import conv_flop_count, flop_registry
 from fernn.experiment import Experiment
 from fernn.train.loop import limit_gradient
 from fernn.train.run import task_of
+from fernn.train.task import Task
 
 Pass = Literal["training", "prediction"]
 UNTOUCHED = ("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "_unsafe_view")
@@ -64,32 +65,35 @@ def _counted(experiment: Experiment, what: Pass) -> Work:
         shape = batch, data.num_frames, data.channels, data.size, data.size
         clips = torch.empty(shape, device="meta", dtype=dtype)
         labels = torch.empty(batch, *data.label_shape, device="meta", dtype=torch.int64)
+        task = task_of(data)
+        if data.num_actions:
+            task = task.under(torch.empty(batch, data.num_frames, data.num_actions, device="meta", dtype=dtype))
         run = train if what == "training" else predict
         with Counter() as counter:
-            run(experiment, model, clips, labels)
+            run(experiment, task, model, clips, labels)
     return Work(counter.flops / batch, counter.num_bytes / batch)
 
 
-def train(experiment: Experiment, model: nn.Module, clips: Tensor, labels: Tensor) -> None:
+def train(experiment: Experiment, task: Task, model: nn.Module, clips: Tensor, labels: Tensor) -> None:
     """One training step, as :func:`fernn.train.loop.train_step` does it."""
     optimizer = experiment.optim.build(model.parameters())
-    loss, _ = task_of(experiment.data).loss(model.train(), clips, labels)
+    loss, _ = task.loss(model.train(), clips, labels)
     loss.backward()
     limit_gradient(model, experiment.optim.clip_norm)
     optimizer.step()
 
 
 @torch.no_grad()
-def predict(experiment: Experiment, model: nn.Module, clips: Tensor, labels: Tensor) -> None:
+def predict(experiment: Experiment, task: Task, model: nn.Module, clips: Tensor, labels: Tensor) -> None:
     """The model's answer in eval mode, without the metrics."""
-    model.eval()(*task_of(experiment.data).inputs(clips))
+    model.eval()(*task.inputs(clips))
 
 
 class Counter(TorchDispatchMode):
     """Adds up the FLOPs and bytes of every operation that PyTorch carries out, those of custom functions as well.
 
-    The formulas are PyTorch's. Its count of the weights' gradient of a grouped convolution is too high by the number
-    of groups, and is replaced.
+    The formulas are PyTorch's, but for two that are replaced: its count of the weights' gradient of a grouped
+    convolution is too high by the number of groups, and of a transposed one it counts what is cut off.
     """
 
     def __init__(self) -> None:
@@ -129,4 +133,15 @@ def convolution_backward(gradient: Tensor, maps: Tensor, weight: Tensor, *option
     return forward * (asked[0] + asked[1])
 
 
-FORMULAS: dict[Any, Callable[..., int]] = {**flop_registry, torch.ops.aten.convolution_backward: convolution_backward}
+def convolution(maps: Tensor, weight: Tensor, *options: Any, out_val: Tensor) -> int:
+    """FLOPs of a convolution; of a transposed one, products for outputs that are cut off do not count."""
+    transposed = options[4] and maps.shape[2:].numel() < out_val.shape[2:].numel()
+    return conv_flop_count([*maps.shape], [*weight.shape], [*out_val.shape], transposed)
+
+
+ATEN = torch.ops.aten
+FORMULAS: dict[Any, Callable[..., int]] = {
+    **flop_registry,
+    ATEN.convolution: convolution,
+    ATEN.convolution_backward: convolution_backward,
+}

@@ -28,10 +28,10 @@ class OptimConfig(Config):
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Adam:
         """A fresh optimizer of the parameters; PyTorch's, where it has the rule, updates all in one call."""
-        settings = self.lr, self.betas, self.epsilon, self.weight_decay
+        settings, own = (self.lr, self.betas, self.epsilon, self.weight_decay), list(parameters)
         if self.epsilon_in_root:
-            return RootEpsilonAdam(parameters, *settings)
-        return torch.optim.Adam(parameters, *settings, fused=True)
+            return RootEpsilonAdam(own, *settings)
+        return torch.optim.Adam(own, *settings, fused=not any(parameter.is_meta for parameter in own))
 
     def lr_at(self, epoch: int) -> float:
         """The learning rate after ``epoch`` whole epochs: of the epoch alone, so that a resumed run has it too."""

@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.amp.autocast_mode import is_autocast_available
 
 from fernn.flows import Flow
 from fernn.flows.periodic import shift_pixels
@@ -141,7 +142,7 @@ class LearnedKernelCell(nn.Module):
 def computed_in(weights: Tensor) -> torch.dtype:
     """The precision of a convolution with these weights: autocast's where it is on, but for float64."""
     device = weights.device.type
-    is_cast = torch.is_autocast_enabled(device) and weights.dtype != torch.float64
+    is_cast = is_autocast_available(device) and torch.is_autocast_enabled(device) and weights.dtype != torch.float64
     return torch.get_autocast_dtype(device) if is_cast else weights.dtype
 
 

@@ -86,8 +86,8 @@ class DerivativeNetwork(nn.Module):
 
     @property
     def is_pretrained(self) -> bool:
-        """Whether the steps of the plain network are over."""
-        return int(self.steps) >= self.config.derivative_steps
+        """Whether the steps of the plain network are over; of one without values (meta) they are not."""
+        return not self.steps.is_meta and int(self.steps) >= self.config.derivative_steps
 
     @property
     def is_tailored(self) -> bool:
