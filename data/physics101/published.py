@@ -22,7 +22,7 @@ WORKERS = {"train": 6, "validation": 6, "test": 4}
 @cache
 def published_names() -> tuple[str, ...]:
     """The clips "object/setting/trial", for training and then for test."""
-    return tuple(CLIPS.read_text().split())
+    return tuple(CLIPS.read_text(encoding="utf-8").split())
 
 
 def shown(split: Split, batch_size: int = BATCH) -> list[str]:

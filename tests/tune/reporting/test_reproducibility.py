@@ -29,7 +29,7 @@ def test_the_optimizer_and_the_metric_are_those_of_the_config(fields):
     assert (f"multiplied by {decay:g} after every epoch" in said) == (decay != 1) == ("schedule" not in said)
     limit = experiment.optim.clip_norm
     assert ("not clipped" in said) == (limit is None) and (limit is None or f"clipped at {limit:g}" in said)
-    assert ("embedding's weights alone" in said) == (limit is not None and experiment.data.name == "physics101")
+    assert ("embedding's weights alone" in said) == (limit is not None and experiment.data.task == "stochastic")
     definition = task_of(experiment.data).metric.definition
     assert ("summed over a frame's pixels" in definition) == (experiment.data.task == "video")
     assert ("domain test" in definition) == (experiment.data.task == "fields")
