@@ -126,8 +126,8 @@ def derivative(gradient: Tensor, state: Tensor, activation: Activation) -> Tenso
 
 
 def _as_maps(slices: Tensor) -> Tensor:
-    return slices.flatten(0, 1).permute(0, 3, 1, 2)
+    return slices.reshape(-1, *slices.shape[2:]).permute(0, 3, 1, 2)
 
 
 def _of_maps(maps: Tensor, shape: torch.Size) -> Tensor:
-    return maps.permute(0, 2, 3, 1).contiguous().unflatten(0, shape[:2])
+    return maps.permute(0, 2, 3, 1).contiguous().view(*shape[:2], *maps.shape[2:], maps.shape[1])
