@@ -41,14 +41,17 @@ def gathered(slices: Tensor, shifts: Shifts) -> Tensor:
         return slices
     batch, num_slices, height, width, channels = slices.shape
     places = source_places(tuple(shifts), height, width, num_slices > 1, slices.device)
-    return slices.flatten(1, 3).index_select(1, places).view(batch, len(shifts), height, width, channels)
+    found = slices.reshape(batch, -1, channels).index_select(1, places)
+    return found.view(batch, len(shifts), height, width, channels)
 
 
 def continued(slices: Tensor, pad: int) -> Tensor:
     """Slices (b, v, h, w, c) continued round the border by ``pad``, (b, v, h + 2 pad, w + 2 pad, c), in one gather."""
+    if not pad:
+        return slices
     batch, num_slices, height, width, channels = slices.shape
     places = source_places(((0, 0),), height, width, False, slices.device, pad)
-    found = slices.flatten(0, 1).flatten(1, 2).index_select(1, places)
+    found = slices.reshape(-1, height * width, channels).index_select(1, places)
     return found.view(batch, num_slices, height + 2 * pad, width + 2 * pad, channels)
 
 

@@ -1,6 +1,7 @@
 """Convolutions whose kernel is made once for all time steps, the embedding of clips, and upsampling before a layer."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, Protocol
 
 import torch
@@ -73,13 +74,19 @@ class StepBatchNorm(nn.BatchNorm2d):
     @torch.no_grad()
     def _update_running(self, means: Tensor, variances: Tensor) -> None:
         steps, momentum = len(means), float(self.momentum or 0.0)
-        ages = torch.arange(steps - 1, -1, -1, device=means.device, dtype=means.dtype)
-        weights = momentum * (1 - momentum) ** ages
+        weights = weights_of_steps(steps, momentum, means.device, means.dtype)
         assert self.running_mean is not None and self.running_var is not None
         self.running_mean.mul_((1 - momentum) ** steps).add_(weights @ means)
         self.running_var.mul_((1 - momentum) ** steps).add_(weights @ variances)
         assert self.num_batches_tracked is not None
         self.num_batches_tracked.add_(steps)
+
+
+@lru_cache(maxsize=64)
+def weights_of_steps(steps: int, momentum: float, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """What each of ``steps`` updates in a row weighs in a running average, the first one first."""
+    ages = torch.arange(steps - 1, -1, -1, device=device, dtype=dtype)
+    return momentum * (1 - momentum) ** ages
 
 
 class FrameEmbedding(nn.Module):

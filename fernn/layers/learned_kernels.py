@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from fernn.flows.periodic import continued
 from fernn.layers.moving_frame import convolution_gradients, convolved, derivative
 
 Layout = Literal["slices first", "slices last", "windows"]
@@ -51,7 +52,7 @@ class _AdvanceLearned(torch.autograd.Function):
         state, learned, of_channels, kernel, padded, after = context.saved_tensors
         slopes = derivative(gradient, after, "tanh")
         driven = slopes if context.num_driven > 1 else slopes.sum(dim=1, keepdim=True)
-        moved, weights = convolution_gradients(slopes, padded, kernel)
+        moved, weights = convolution_gradients(slopes, continued(slopes, kernel.shape[-1] // 2), padded, kernel)
         reach = {"padding": tuple(size - 1 for size in learned.shape[-2:])}
         before = depthwise(F.conv_transpose2d, around(moved, learned), of_channels, **reach).permute(0, 3, 1, 2, 4)
         before = before.sum(dim=1, keepdim=True) if state.shape[1] < len(learned) else before

@@ -5,6 +5,10 @@ depend on how many velocities there are. A pixel's channels lie side by side, (b
 so (PyTorch's channels_last), and one gather of pixels moves the slices of all velocities.
 """
 
+import os
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any, Literal
 
 import torch
@@ -15,6 +19,12 @@ from torch.autograd.function import once_differentiable
 from fernn.flows.periodic import Shifts, continued, gathered, opposite, sum_of_shifted
 
 Activation = Literal["tanh", "relu"]
+KERNELS: ModuleType | None = None
+"""Triton's, where the environment variable FERNN_TRITON is 1; else, or where they do not serve, PyTorch's calls."""
+if os.environ.get("FERNN_TRITON") == "1":
+    if find_spec("triton") is None:
+        raise ImportError("FERNN_TRITON is 1, but Triton is not installed: unset it, or install triton")
+    KERNELS = import_module("fernn.layers.moving_frame_triton")
 
 
 def advance(state: Tensor | None, kernel: Tensor, drive: Tensor, shifts: Shifts, activation: Activation) -> Tensor:
@@ -43,13 +53,11 @@ class _Advance(torch.autograd.Function):
         context: Any, state: Tensor | None, kernel: Tensor, drive: Tensor, shifts: Shifts, activation: Activation
     ) -> Tensor:
         context.shifts, context.activation, context.num_driven = shifts, activation, drive.shape[1]
-        drive = gathered(drive, shifts)
         if state is None:
-            after = getattr(torch, activation)(drive)
+            after = getattr(torch, activation)(gathered(drive, shifts))
         else:
             carried = convolved(continued(state, kernel.shape[-1] // 2), kernel)
-            total = carried.add_(drive) if carried.shape[1] >= drive.shape[1] else carried + drive
-            after = getattr(torch, f"{activation}_")(total)
+            after = activated_sum(carried, drive, shifts, activation)
         context.save_for_backward(state, kernel, after)
         return after
 
@@ -57,15 +65,36 @@ class _Advance(torch.autograd.Function):
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
         state, kernel, after = context.saved_tensors
-        slopes = derivative(gradient, after, context.activation)
-        before = weights = driven = None
-        if context.needs_input_grad[2]:
-            back = sum_of_shifted if context.num_driven < slopes.shape[1] else gathered
-            driven = back(slopes, opposite(context.shifts))
+        pad, shared = kernel.shape[-1] // 2, context.num_driven < after.shape[1]
+        slopes, around, driven = gradients(gradient, after, context.shifts, context.activation, shared, pad)
+        before = weights = None
         if state is not None:
-            slopes = slopes.sum(dim=1, keepdim=True) if state.shape[1] < slopes.shape[1] else slopes
-            before, weights = convolution_gradients(slopes, continued(state, kernel.shape[-1] // 2), kernel)
-        return before, weights, driven, None, None
+            if state.shape[1] < slopes.shape[1]:
+                slopes, around = slopes.sum(dim=1, keepdim=True), None
+            around = continued(slopes, pad) if around is None else around
+            before, weights = convolution_gradients(slopes, around, continued(state, pad), kernel)
+        return before, weights, driven if context.needs_input_grad[2] else None, None, None
+
+
+def activated_sum(carried: Tensor, drive: Tensor, shifts: Shifts, activation: Activation) -> Tensor:
+    """act(carried + drive moved by ``shifts``), into ``carried`` where that has room."""
+    is_whole = any(map(any, shifts)) or max(carried.shape[1], drive.shape[1]) == len(shifts)
+    if KERNELS and KERNELS.serves(carried, 0) and is_whole:
+        return KERNELS.advance(carried, drive, shifts, activation)
+    drive = gathered(drive, shifts)
+    total = carried.add_(drive) if carried.shape[1] >= drive.shape[1] else carried + drive
+    return getattr(torch, f"{activation}_")(total)
+
+
+def gradients(
+    gradient: Tensor, after: Tensor, shifts: Shifts, activation: Activation, shared: bool, pad: int
+) -> tuple[Tensor, Tensor | None, Tensor]:
+    """The gradient before the activation, the same continued round the border by ``pad`` or None, and the drive's."""
+    if KERNELS and KERNELS.serves(after, pad) and after.shape[1] == len(shifts):
+        return KERNELS.gradients(gradient, after, shifts, activation, shared, pad)
+    slopes = derivative(gradient, after, activation)
+    driven = (sum_of_shifted if shared else gathered)(slopes, opposite(shifts))
+    return slopes, None, driven
 
 
 def convolved(padded: Tensor, kernel: Tensor) -> Tensor:
@@ -73,14 +102,14 @@ def convolved(padded: Tensor, kernel: Tensor) -> Tensor:
     return _of_maps(F.conv2d(_as_maps(padded), kernel), padded.shape)
 
 
-def convolution_gradients(slopes: Tensor, padded: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
+def convolution_gradients(slopes: Tensor, around: Tensor, padded: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
     """The gradients of a state and of the kernel from ``slopes``, that of the state's circular convolution.
 
-    ``padded`` is the state continued round the border. The state's gradient is again a circular convolution, so that
-    no border needs to be folded back.
+    ``around`` are the slopes, ``padded`` is the state continued round the border. The state's gradient is again a
+    circular convolution, so that no border needs to be folded back.
     """
     size = kernel.shape[-1]
-    before = F.conv_transpose2d(_as_maps(continued(slopes, size // 2)), kernel, padding=size - 1)
+    before = F.conv_transpose2d(_as_maps(around), kernel, padding=size - 1)
     weights = torch.ops.aten.convolution_backward(
         _as_maps(slopes), _as_maps(padded), kernel, None,
         [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [False, True, False],
@@ -97,8 +126,8 @@ def derivative(gradient: Tensor, state: Tensor, activation: Activation) -> Tenso
 
 
 def _as_maps(slices: Tensor) -> Tensor:
-    return slices.flatten(0, 1).permute(0, 3, 1, 2)
+    return slices.reshape(-1, *slices.shape[2:]).permute(0, 3, 1, 2)
 
 
 def _of_maps(maps: Tensor, shape: torch.Size) -> Tensor:
-    return maps.permute(0, 2, 3, 1).contiguous().unflatten(0, shape[:2])
+    return maps.permute(0, 2, 3, 1).contiguous().view(*shape[:2], *maps.shape[2:], maps.shape[1])

@@ -12,6 +12,7 @@ import torch
 from ray._common.utils import get_system_memory  # Ray's own count, which a container's limit bounds
 from ray._private.utils import get_current_node_cpu_model_name
 
+from fernn.layers import moving_frame
 from tune.core.code_record import source_sha256
 
 
@@ -45,7 +46,7 @@ def device_name(device: torch.device) -> str:
 
 
 def gpu(device: torch.device) -> dict[str, Any]:
-    """The GPU, its memory in bytes, and the versions of its driver and libraries."""
+    """The GPU, its memory in bytes, the versions of its driver and libraries, and what computes moving-frame steps."""
     facts = torch.cuda.get_device_properties(device)
     return {
         "gpu": facts.name,
@@ -53,6 +54,7 @@ def gpu(device: torch.device) -> dict[str, Any]:
         "driver": nvidia_driver(),
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),
+        "moving_frame": "triton" if moving_frame.KERNELS else "pytorch",
     }
 
 
