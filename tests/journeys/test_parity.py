@@ -4,6 +4,7 @@ import importlib.util
 import json
 import sys
 from dataclasses import replace
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,16 @@ import torch
 
 from tests.support import parity
 
-SLOW = ("noether_video_float32", "noether_video_published_size", "dynamics_resnet_rot")
-FILES = [pytest.param(name, marks=pytest.mark.soak if name in SLOW else ()) for name in parity.names()]
+SLOW = ("noether_video_float32", "noether_video_published_size", "dynamics_resnet_rot", "noether_switch_*")
+QUICK = ("noether_switch_skip_every", "noether_switch_stop_gradient")
+
+
+def is_slow(name):
+    """Whether a file takes ten seconds or more: ``make parity`` and ``make soak`` have it."""
+    return name not in QUICK and any(fnmatch(name, pattern) for pattern in SLOW)
+
+
+FILES = [pytest.param(name, marks=pytest.mark.soak if is_slow(name) else ()) for name in parity.names()]
 
 
 @pytest.mark.parametrize("name", FILES)
