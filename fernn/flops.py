@@ -1,4 +1,4 @@
-"""FLOPs and bytes of one clip, in training and in prediction, for every model and task: by one function."""
+"""FLOPs and bytes of one clip, in training and in prediction, by one function for all models without values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -44,6 +44,7 @@ def work_of(experiment: Experiment, what: Pass = "training") -> Work:
     The step runs on tensors without values (meta), so that it takes a second or two for any size and batch. It is the
     network's own code with its functions of forward and backward, as it computes on a CPU. With precision bf16 the
     whole network is in bf16, as autocast has nearly all of its maps; weights, which it keeps in float32, are few.
+    Of a network that is tailored after so many steps (``derivative_steps``) a step before that is counted.
     Counted once for experiments that differ in seed, epochs, learning rate or motion alone. Raises UncountableError
     for a model that needs values, or whose class is not here.
     """
@@ -69,6 +70,7 @@ def _counted(experiment: Experiment, what: Pass) -> Work:
         if data.num_actions:
             task = task.under(torch.empty(batch, data.num_frames, data.num_actions, device="meta", dtype=dtype))
         run = train if what == "training" else predict
+        run(experiment, task, model, clips, labels)  # fills caches of tables, which are made once
         with Counter() as counter:
             run(experiment, task, model, clips, labels)
     return Work(counter.flops / batch, counter.num_bytes / batch)

@@ -8,9 +8,8 @@ full size by us.
 
     python tune/controlled_search.py                          12 cells: with and without actions and inner step
     python tune/controlled_search.py --plan                   what would run, and what it would cost
-    python tune/controlled_search.py --preset demo            under three minutes on two cores
-    python tune/controlled_search.py --preset small           12 cells, 15 minutes of a core; LOG has the same with
-                                                              --set model.inner_lr=0.1
+    python tune/controlled_search.py --preset demo            few short episodes
+    python tune/controlled_search.py --preset small           12 cells of small networks; LOG has what came out
     python tune/controlled_search.py --set model.use_actions=true --study acting      with the actions alone
     python tune/noether_eval.py --study controlled-pendulum-small    then: quality by frame, losses by inner steps
 

@@ -77,7 +77,7 @@ SEARCH = Search(
         "temperature": TEMPERATURE,
         "small": SMALL,
         "demo": DEMO,
-    },  # fmt: skip,
+    },  # fmt: skip
     description=__doc__ or "",
     published=published_results("ocean"),
     deviations={

@@ -11,7 +11,7 @@ vanilla-mlp predicts derivatives, hnn by a learned H; meta-tailored is vanilla-m
 inner step so that p^2 - 2.39 cos q is conserved, meta-oracle so that p^2 - 2.4 cos q is.
 
     python tune/real_pendulum_search.py --files DIR       DIR has real_pend_h_1.txt or invar_datasets.zip: 66 cells
-    python tune/real_pendulum_search.py --preset demo     minutes on two cores, on a pendulum that is made here
+    python tune/real_pendulum_search.py --preset demo     few steps, on a pendulum that is made here
     python tune/real_pendulum_search.py --preset paper-exact --files DIR     as published, one seed
 """
 

@@ -102,6 +102,8 @@ ALWAYS_DEVIATES = (
     "Weights, clips and scheduled sampling come from named seeds; the published code sets no seed.",
     "Tan's code draws which true frames a step shows for one of its four GPUs, and shows the same on all of them.",
     "Training from given weights starts Adam anew; the published code restores its moments and its step as well.",
+    "Tan's e3d_lstm_concat takes the root over the clips of each of four GPUs; here it is over all of them at once, so "
+    "that it weighs half as much.",
     SSIM_REMARK,
 )
 SEARCH = Search(

@@ -55,7 +55,7 @@ class FieldStream(Stream):
         super().__init__(tiles, data, batch_size, device)
         breaks = {tile.name: tile.breaks for tile in tiles if tile.breaks}
         self.windows = windows({tile.name: len(tile.frames) for tile in tiles}, data, breaks)
-        if (components := tiles[0].frames.shape[1]) != data.channels:
+        if tiles and (components := tiles[0].frames.shape[1]) != data.channels:
             raise DataError(
                 f"the prepared tiles have {components} components, of which data.quantities wants {data.channels}: "
                 "prepare them again in another folder (--data of a search)"

@@ -25,7 +25,7 @@ TEMPERATURE = "t"
 MOST_MASKED = 0.5
 """A time at which a larger share of a region's water has no value is a gap, as if its file were missing."""
 SAME = 1e-5
-"""Velocities that differ by less are equal, m/s, and this share of them."""
+"""Values that differ by less are equal, m/s or degrees Celsius, and this share of them."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _parts(files: Sequence[Path], choice: Choice) -> Iterator[Part]:
 
 
 def read_parts(path: Path, choice: Choice) -> list[Part]:
-    """A file's components, one or both; raises DataError for a file without currents, or with several fields a time."""
+    """A file's components, some of u, v and the temperature; raises DataError for one with none, or several a time."""
     with opened(path) as dataset:
         warmth = None if choice.temperature is None else temperature_in(path, dataset, choice.temperature)
         currents = chosen(path, dataset, choice.variables, warmth)
@@ -233,10 +233,10 @@ def _filled(parts: Sequence[Part], times: Timeline, components: str) -> tuple[Fr
             if not np.allclose(field, values, rtol=SAME, atol=SAME, equal_nan=True):
                 when = times.label(times.values[place])
                 if part is other:
-                    raise DataError(f"{part.path} has {when} twice, with different currents")
+                    raise DataError(f"{part.path} has {when} twice, with different values of {part.name}")
                 raise DataError(
-                    f"{other.path} and {part.path} have different currents on {when} at the same places: leave one of "
-                    "them out"
+                    f"{other.path} and {part.path} have different values of {part.name} on {when} at the same places: "
+                    "leave one of them out"
                 )
     _require_all(sources, times, components)
     return fields, len(doubled)

@@ -21,7 +21,7 @@ def prepare_demo(out: Path, data: RampConfig) -> Manifest:
     Raises DataError for the published protocol, whose clips are Physics 101's own.
     """
     if data.protocol == "published":
-        raise DataError("data.protocol published goes with Physics 101 itself: give --files DIR, or drop --protocol")
+        raise DataError("data.protocol published goes with Physics 101 itself: give --files DIR, or --protocol default")
     demo.render(demo.DemoConfig(out / "videos"))
     return prepare(out, data, out / "videos")
 

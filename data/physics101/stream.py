@@ -70,7 +70,9 @@ class SlideStream(Stream):
         named = dict.fromkeys(clip_of(entry) for entries in passes.values() for entry in entries)
         if missing := [name for name in named if name not in self.places]:
             lacking = f"{len(missing)} of {len(named)} clips are missing or too short, the first is {missing[0]}"
-            raise DataError(f"data.protocol published needs clips of Physics 101's list: {lacking}; or drop --protocol")
+            raise DataError(
+                f"data.protocol published needs clips of Physics 101's list: {lacking}; or --protocol default"
+            )
         return passes
 
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:

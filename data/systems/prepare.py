@@ -1,6 +1,7 @@
 """Generate the trajectories of a small physical system as Parquet: ``prepare(out, config)``.
 
-They depend on the config alone, by named seeds: (split) for starts and (split, "noise") for what is observed of them.
+They depend on the config alone, by named seeds: (split) for starts and (split, "noise") for what is observed of them;
+by the published protocol as :mod:`data.systems.published` says.
 """
 
 import hashlib
@@ -77,7 +78,14 @@ def _generate(folder: Path, data: SystemConfig, demo: bool) -> Manifest:
     splits, (config, digest) = {split: observed(data, split) for split in SPLITS}, _deciding(data)
     details = {"config": config} | ({NUMBERS: 2 + len(KNOWN)} if data.has_derivatives else {})
     origin = {"dataset": data.name, "origin": "generated", "source_sha256": digest}
-    return write_states(folder, splits, versions_of(LIBRARIES), demo=demo, details=details, **origin)
+    return write_states(
+        folder,
+        splits,
+        versions_of((*LIBRARIES, *["scipy"] * data.has_derivatives)),
+        demo=demo,
+        details=details,
+        **origin,
+    )
 
 
 def write_states(folder: Path, splits: dict[Split, States], versions: dict[str, str], **facts: Any) -> Manifest:

@@ -60,7 +60,7 @@ def sum_of_shifted(slices: Tensor, shifts: Shifts) -> Tensor:
     return gathered(slices, shifts).sum(dim=1, keepdim=True)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def source_places(shifts: Shifts, height: int, width: int, of_own: bool, device: torch.device, pad: int = 0) -> Tensor:
     """Where the pixels of moved pictures (h, w) come from, counted row by row: (v n,), n = (h + 2 pad) (w + 2 pad).
 

@@ -21,7 +21,10 @@ from fernn.flows.periodic import Shifts, continued, gathered, opposite, sum_of_s
 Activation = Literal["tanh", "relu"]
 KERNELS: ModuleType | None = None
 """Triton's, where the environment variable FERNN_TRITON is 1; else, or where they do not serve, PyTorch's calls."""
-if os.environ.get("FERNN_TRITON") == "1":
+ASKED = os.environ.get("FERNN_TRITON", "0")
+if ASKED not in ("", "0", "1"):
+    raise ValueError(f"FERNN_TRITON must be 0 or 1, got {ASKED!r}: unset it, or set 1")
+if ASKED == "1":
     if find_spec("triton") is None:
         raise ImportError("FERNN_TRITON is 1, but Triton is not installed: unset it, or install triton")
     KERNELS = import_module("fernn.layers.moving_frame_triton")

@@ -91,7 +91,7 @@ class UniformMotionConvolution(PairConvolution):
         return (sets - sets.mean(dim=(1, 3, 4), keepdim=True)).flatten(1, 2)
 
     def local_mean(self, padded: Tensor) -> Tensor:
-        """The mean velocity (b, 2, h', w') of every block, over its pixels and all pairs."""
+        """The mean (b, c, h', w') of each of c components in every block, over its pixels and all sets."""
         return F.avg_pool2d(self.sets_of(padded).mean(dim=1), self.convolution.kernel_size, self.convolution.stride)
 
 
@@ -111,7 +111,7 @@ class MagnitudeConvolution(PairConvolution):
         return (self.sets_of(self.activated(self._convolved(padded, ranges))) * ranges[:, None]).flatten(1, 2)
 
     def local_range(self, padded: Tensor) -> Tensor:
-        """The range (b, 2, h', w') of each component in every block, over its pixels and all pairs."""
+        """The range (b, c, h', w') of each of c components in every block, over its pixels and all sets."""
         sets = self.sets_of(padded)
         extremes = torch.cat([sets.amax(dim=1), -sets.amin(dim=1)], dim=1)
         largest, smallest = F.max_pool2d(extremes, self.convolution.kernel_size, self.convolution.stride).chunk(2, 1)

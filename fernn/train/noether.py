@@ -65,7 +65,9 @@ class StatePrediction(Prediction):
     def loss(self, model: nn.Module, clips: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The model's own loss, in which each state is predicted from the true one before; else the prediction's."""
         if isinstance(model, DerivativeNetwork):
-            raise ValueError("it predicts derivatives, which data.protocol default does not have: --protocol published")
+            raise ValueError(
+                "it predicts derivatives, which data.protocol default does not have: give --preset paper-exact"
+            )
         if not isinstance(model, StateNetwork):
             return super().loss(model, clips, labels)
         loss, states = model.outer_loss(clips, self.input_frames)

@@ -34,7 +34,9 @@ What made each file; lines are those of the commit.
     MIT-Omnipush/video-prediction @e6e5489
       noether_actions               svg/train_svg_lp.py (372-374): what joins an action to both codes of a step. The
                                     Noether code widens its LSTMs (train_noether_net.py 237-240), and never fills them.
-    greydanus/hamiltonian-nn
+    kevinstan/video_prediction @e334293
+      e3d_*                         tests/support/parity/eidetic.py has the lines
+    greydanus/hamiltonian-nn @bcc3622
       hnn_*                         hnn.py: HNN.time_derivative (33-55), nn_models.py: MLP (8-26), utils.py: L2_loss
                                     (32-33), integrate_model (11-19) by solve_ivp, rtol and atol 1e-10
 

@@ -50,8 +50,8 @@ PEAKS: dict[str, Peak] = {
     "Tesla T4": Peak(None, None, 8.1),
 }
 """By the name that ``torch.cuda.get_device_name`` gives, exactly: a slice of a GPU (MIG) has another name, and a peak
-that is not known. Source: NVIDIA's data sheets of H200, H100, A100, A30, A40, A10, L40S, L40, L4, RTX 6000 Ada, RTX
-A6000, V100 and T4, half of where they count with sparsity; its white papers on GA102 and on Ada for the GeForces."""
+that is not known. Source: what NVIDIA publishes of each, half of it where sparsity counts; read second-hand, from pages
+and programs that quote it."""
 
 MATRIX, ENOUGH, LEAST = 512, 0.1, 3
 """Rows and columns of the matrices, and seconds and products that are enough for a CPU's peak."""

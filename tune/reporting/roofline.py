@@ -19,6 +19,7 @@ REMARK = (
     "write if each is a kernel of its own. clips/s: median over the epochs of all cells, of one trial; trials that "
     "shared a GPU reach the sum of theirs together. Peak: of a GPU the dense one of its data sheet, in float32 that of "
     "TF32 where it has it; of a CPU the fastest matrix product on a trial's threads. unknown: not measured, not listed."
+    " Of a network that is tailored after some steps one before that is counted."
 )
 
 

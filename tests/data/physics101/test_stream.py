@@ -88,5 +88,5 @@ def test_the_published_protocol_needs_the_clips_that_it_shows(listed):
     first = published_names()[0]
     place = listed.ids.index(first)
     lengths = np.where(np.arange(len(listed.ids)) == place, 21, listed.lengths)
-    with pytest.raises(DataError, match=f"1 of 72 clips are missing or too short, the first is {first}; or drop"):
+    with pytest.raises(DataError, match=f"1 of 72 clips are missing or too short, the first is {first}; or --protocol"):
         SlideStream(Slides(listed.frames, listed.ids, listed.offsets, lengths), RampConfig(protocol="published"), 2)
