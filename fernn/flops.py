@@ -70,7 +70,6 @@ def _counted(experiment: Experiment, what: Pass) -> Work:
         if data.num_actions:
             task = task.under(torch.empty(batch, data.num_frames, data.num_actions, device="meta", dtype=dtype))
         run = train if what == "training" else predict
-        run(experiment, task, model, clips, labels)  # fills caches of tables, which are made once
         with Counter() as counter:
             run(experiment, task, model, clips, labels)
     return Work(counter.flops / batch, counter.num_bytes / batch)
@@ -95,7 +94,8 @@ class Counter(TorchDispatchMode):
     """Adds up the FLOPs and bytes of every operation that PyTorch carries out, those of custom functions as well.
 
     The formulas are PyTorch's, but for two that are replaced: its count of the weights' gradient of a grouped
-    convolution is too high by the number of groups, and of a transposed one it counts what is cut off.
+    convolution is too high by the number of groups, and of a transposed one it counts what is cut off. What the host
+    makes for the device, as tables that are kept, does not count.
     """
 
     def __init__(self) -> None:
@@ -107,6 +107,8 @@ class Counter(TorchDispatchMode):
     ) -> Any:
         kwargs = kwargs or {}
         result = operation(*args, **kwargs)
+        if is_of_host(args, result):
+            return result
         if (formula := FORMULAS.get(operation.overloadpacket)) is not None:
             self.flops += formula(*args, **kwargs, out_val=result)
         name = operation.overloadpacket.__name__
@@ -115,6 +117,12 @@ class Counter(TorchDispatchMode):
             rest = [value for key, value in kwargs.items() if key != "out"]
             self.num_bytes += sum(map(bytes_of, tree_leaves((read, rest, result))))
         return result
+
+
+def is_of_host(args: tuple[Any, ...], result: Any) -> bool:
+    """Whether an operation's tensors, or its result where it has none, are all on the CPU."""
+    tensors = [one for one in tree_leaves(args) if isinstance(one, Tensor)] or [result]
+    return all(isinstance(one, Tensor) and one.device.type == "cpu" for one in tensors)
 
 
 def bytes_of(value: Any) -> int:

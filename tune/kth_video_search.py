@@ -23,8 +23,6 @@ from tune.core.search_spec import Preset, Search
 from tune.video_search import (
     ALWAYS_DEVIATES,
     ENCODED,
-    ENCODER,
-    FROZEN,
     OPTIM,
     OWN,
     PUBLISHED_MODELS,
@@ -46,7 +44,7 @@ EXACT = {
     "paper-exact": PAPER.as_published(
         {"model": PUBLISHED_MODELS, **RUN}, by_model=dict.fromkeys(PUBLISHED_MODELS[1:], FOUR_GPUS)
     ),
-    "encoder-exact": ENCODER.as_published({**TAN_RUN, "model": ENCODED[:1]}),
+    "encoder-exact": STUDIES["encoder"].as_published({**TAN_RUN, "model": ENCODED[:1]}),
     "finetune-exact": FINETUNE.as_published(TAN_RUN),
 }
 SMALL = {"epochs": 5, "batch_size": 4, "data.num_clips": (400, 16, 32), "model.patch_size": 4}
@@ -58,15 +56,7 @@ DEMO = Preset(
 """E3D-LSTM learns the background first: it takes some 300 steps before a figure stands in front of it."""
 SEARCH = Search(
     base=Experiment(MODELS["kth-video"]["e3d-lstm"], KTHVideoConfig(), OPTIM, epochs=40, batch_size=2),
-    presets={
-        "paper": PAPER,
-        **STUDIES,
-        "encoder": ENCODER,
-        "finetune": FINETUNE,
-        "frozen-decoder": FROZEN,
-        **EXACT,
-        "demo": DEMO,
-    },  # fmt: skip
+    presets={"paper": PAPER, **STUDIES, "finetune": FINETUNE, **EXACT, "demo": DEMO},
     description=__doc__ or "",
     literature=published_table("kth-video"),
     always_deviates=(

@@ -56,15 +56,16 @@ PAPER = Preset(
 )
 ONE = {"model": ("e3d-lstm",), "optim.lr": PUBLISHED_RATE}
 DEPTHS, RESIDUALS = {"model.kernel_depth": (2, 1)}, {"model.residual": (False, True)}
+ENCODED = ("e3d-lstm-encoder", "e3d-lstm-add", "e3d-lstm-concat")
 STUDIES = {
     "convolution": Preset(space={**ONE, **DEPTHS, "seed": SEEDS}),
     "residual": Preset(space={**ONE, **RESIDUALS, "seed": SEEDS}),
     "loss": Preset(space={**ONE, "model": PUBLISHED_MODELS[2:], "data.l2_weight": (1.0, 0.0, 10.0), "seed": SEEDS}),
     "studies": Preset(space={**ONE, **DEPTHS, **RESIDUALS, "data.l2_weight": (1.0, 0.0), "seed": SEEDS}),
+    "encoder": Preset(space={**ONE, "model": ("e3d-lstm", *ENCODED), "seed": SEEDS}),
+    "frozen-decoder": Preset(space={**ONE, "model.frozen_decoder": (False, True), "seed": SEEDS}, finetunes=True),
 }
 """Tan's studies; the first value of each dimension is the published network's."""
-ENCODED = ("e3d-lstm-encoder", "e3d-lstm-add", "e3d-lstm-concat")
-ENCODER = Preset(space={**ONE, "model": ("e3d-lstm", *ENCODED), "seed": SEEDS})
 LOSSES: Mapping[str, Settings] = {"e3d-lstm-add": {"data.l2_weight": 2.0}, "e3d-lstm-concat": {"data.l2_root": True}}
 """Those of Tan's code, which has one in each network's file."""
 FINETUNE = Preset(
@@ -72,7 +73,6 @@ FINETUNE = Preset(
     defaults={"epochs": 12},
     finetunes=True,
 )
-FROZEN = Preset(space={**ONE, "model.frozen_decoder": (False, True), "seed": SEEDS}, finetunes=True)
 EXACT = {
     "paper-exact": PAPER.as_published(
         {"model": PUBLISHED_MODELS, "optim.lr": PUBLISHED_RATE, **PUBLISHED_RUN},
@@ -83,9 +83,9 @@ EXACT = {
     "loss-exact": STUDIES["loss"].as_published(
         {**TAN_RUN, "model": PUBLISHED_MODELS[2:], "optim.lr": (1e-4,), "data.l2_weight": (0.0,), "epochs": 48}
     ),
-    "encoder-exact": ENCODER.as_published({**TAN_RUN, "model": ENCODED}, by_model=LOSSES),
+    "encoder-exact": STUDIES["encoder"].as_published({**TAN_RUN, "model": ENCODED}, by_model=LOSSES),
     "finetune-exact": FINETUNE.as_published({**TAN_RUN, "optim.lr": (1e-6,), "epochs": 48}),
-    "frozen-decoder-exact": FROZEN.as_published({**TAN_RUN, "model.frozen_decoder": (True,)}),
+    "frozen-decoder-exact": STUDIES["frozen-decoder"].as_published({**TAN_RUN, "model.frozen_decoder": (True,)}),
 }
 """What was run: 80,000 steps at 1e-3, by the l1 loss alone 30,000 at 1e-4, fine-tuning 30,000 at 1e-6."""
 SMALL_CLIPS = {"data.size": 32, "data.num_frames": 6, "data.input_frames": 3, "data.num_clips": (400, 32, 64)}
@@ -108,15 +108,7 @@ ALWAYS_DEVIATES = (
 )
 SEARCH = Search(
     base=Experiment(MODELS["moving-mnist"]["e3d-lstm"], MovingConfig(), OPTIM, epochs=32, batch_size=4),
-    presets={
-        "paper": PAPER,
-        **STUDIES,
-        "encoder": ENCODER,
-        "finetune": FINETUNE,
-        "frozen-decoder": FROZEN,
-        **EXACT,
-        "demo": DEMO,
-    },  # fmt: skip
+    presets={"paper": PAPER, **STUDIES, "finetune": FINETUNE, **EXACT, "demo": DEMO},
     description=__doc__ or "",
     deviations={
         "default": ("Test clips are generated, from test digits; the published ones are those of a fixed file.",)

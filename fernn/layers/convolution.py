@@ -85,8 +85,8 @@ class StepBatchNorm(nn.BatchNorm2d):
 @lru_cache(maxsize=64)
 def weights_of_steps(steps: int, momentum: float, device: torch.device, dtype: torch.dtype) -> Tensor:
     """What each of ``steps`` updates in a row weighs in a running average, the first one first."""
-    ages = torch.arange(steps - 1, -1, -1, device=device, dtype=dtype)
-    return momentum * (1 - momentum) ** ages
+    ages = torch.arange(steps - 1, -1, -1, dtype=dtype)
+    return (momentum * (1 - momentum) ** ages).to(device)
 
 
 class FrameEmbedding(nn.Module):

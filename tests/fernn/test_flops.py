@@ -11,7 +11,10 @@ import torch
 from torch import nn
 
 from fernn.experiment import Experiment
-from fernn.flops import Counter, UncountableError, bytes_of, work_of
+from fernn.flops import Counter, UncountableError, _counted, bytes_of, work_of
+from fernn.flows import periodic
+from fernn.layers import learned_kernels
+from fernn.layers.convolution import weights_of_steps
 from fernn.models import MODELS
 from fernn.models.noether import DerivativeConfig
 
@@ -266,6 +269,16 @@ def test_cells_that_differ_in_rate_seed_or_epochs_are_counted_once():
     asked = experiment("kth", "3dcnn")
     again = asked.override({"seed": 3, "optim.lr": 1e-2, "epochs": 7, "data.velocity_range": 1, "early_stopping": 2})
     assert work_of(asked) is work_of(again)
+
+
+def test_tables_that_are_kept_from_an_earlier_count_change_nothing():
+    """The first of two counts makes them."""
+    for tables in (periodic.source_places, learned_kernels.source_places, weights_of_steps):
+        tables.cache_clear()
+    for model in ("fernn-v1", "grnn-plus"):
+        asked = experiment("kth", model, **{"model.hidden_channels": 4, "model.embedding_channels": (4,)})
+        first = _counted.__wrapped__(asked, "training")
+        assert first == _counted.__wrapped__(asked, "training")
 
 
 def test_counting_leaves_the_generator_alone():

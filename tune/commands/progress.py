@@ -1,8 +1,9 @@
 """The progress of a running search: one live table on a terminal, plain lines elsewhere."""
 
 import time
+from bisect import insort
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -48,7 +49,7 @@ class Forecast(SearchCallback):
         self._began: float | None = None
         self._ran = 0.0
         self._seconds: dict[str, list[float]] = {}
-        """Of epochs by model, as trained, beside other trials on the same GPU where there are any."""
+        """Of epochs by model, as trained, beside other trials on the same GPU where there are any; in rising order."""
 
     def on_epoch(self, cell: Cell, row: Row) -> None:
         state = self.states[cell.key]
@@ -56,7 +57,7 @@ class Forecast(SearchCallback):
         state.value = row[f"best/{self.study.metric.name}"]
         state.clips_per_second = row["time/clips_per_second"]
         if row.keys() >= EPOCH_SECONDS:
-            self._seconds.setdefault(self._label(cell), []).append(sum(row[name] for name in EPOCH_SECONDS))
+            insort(self._seconds.setdefault(self._label(cell), []), sum(row[name] for name in EPOCH_SECONDS))
         if self._began is None:
             self._began = time.monotonic()  # the time before the first epoch does not count
         else:
@@ -81,14 +82,14 @@ class Forecast(SearchCallback):
         """
         if not self._seconds or not any(self.pace.gpus.values()):
             return None
-        planned = self.pace.epoch_seconds
-        slower = [median(taken) / planned[label] for label, taken in self._seconds.items() if planned.get(label)]
+        planned, taken = self.pace.epoch_seconds, {label: middle(rising) for label, rising in self._seconds.items()}
+        slower = [seconds / planned[label] for label, seconds in taken.items() if planned.get(label)]
         factor = median(slower) if slower else 1.0
 
         def hours(cell: Cell) -> float:
             label = self._label(cell)
-            taken = median(self._seconds[label]) if label in self._seconds else factor * planned.get(label, 0.0)
-            return taken * self.pace.gpus.get(label, 0.0) / 3600
+            seconds = taken[label] if label in taken else factor * planned.get(label, 0.0)
+            return seconds * self.pace.gpus.get(label, 0.0) / 3600
 
         return self._ahead(hours)
 
@@ -105,6 +106,11 @@ class Forecast(SearchCallback):
 
     def _label(self, cell: Cell) -> str:
         return self.study.model_label(cell)
+
+
+def middle(rising: Sequence[float]) -> float:
+    """The median of numbers in rising order, which are not sorted again."""
+    return (rising[(len(rising) - 1) // 2] + rising[len(rising) // 2]) / 2
 
 
 class Progress(Forecast):

@@ -70,10 +70,10 @@ def pack(study: Study, resources: Resources, keep: bool, corpus: Corpus | None =
     """The readings of the missing cells' models, from the study's folder if made on this hardware, else measured.
 
     ``keep``: write them into the study's folder. ``corpus``: the prepared clips, whose frames count on a GPU; None
-    where they are not prepared yet. Raises StudyError for a model of which not even one trial fits.
+    where there is none, or where they are not prepared yet. Raises StudyError for a model of which not one trial fits.
     """
     ship_models(cells := study.missing())
-    clips = ray.put(corpus) if corpus is not None and hardware().gpus else None
+    clips = None if corpus is None else ray.put(corpus)
     possible, stored = layouts(resources, hardware(), len(study.cells)), study.folder.read_sealed(FILE, WAY_OUT) or {}
     packing: dict[str, Sequence[Reading]] = {}
     if len(kinds := gpu_kinds()) > 1:
