@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from fernn.config import Config, unknown_name
 
@@ -27,11 +27,18 @@ class OptimConfig(Config):
     positive: ClassVar[tuple[str, ...]] = ("lr", "clip_norm")
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Adam:
-        """A fresh optimizer of the parameters; PyTorch's, where it has the rule, updates all in one call."""
-        settings, own = (self.lr, self.betas, self.epsilon, self.weight_decay), list(parameters)
+        """A fresh optimizer of the parameters; PyTorch's, where it has the rule, updates all in one call.
+
+        On a GPU the learning rate is a tensor there, so that a step which was recorded reads the rate of its epoch.
+        """
+        own = list(parameters)
+        on_gpu = [parameter.device for parameter in own if parameter.is_cuda]
+        rate = torch.tensor(self.lr, device=on_gpu[0]) if on_gpu else self.lr
+        settings = rate, self.betas, self.epsilon, self.weight_decay
         if self.epsilon_in_root:
-            return RootEpsilonAdam(own, *settings)
-        return torch.optim.Adam(own, *settings, fused=not any(parameter.is_meta for parameter in own))
+            return RootEpsilonAdam(own, *settings, capturable=bool(on_gpu))
+        fused = not any(parameter.is_meta for parameter in own)
+        return torch.optim.Adam(own, *settings, fused=fused, capturable=bool(on_gpu))
 
     def lr_at(self, epoch: int) -> float:
         """The learning rate after ``epoch`` whole epochs: of the epoch alone, so that a resumed run has it too."""
@@ -106,14 +113,22 @@ class RootEpsilonAdam(torch.optim.Adam):
             for weight in (weight for weight in group["params"] if weight.grad is not None):
                 state = self.state[weight] or self.state.setdefault(weight, {})
                 if not state:
-                    state |= {"step": torch.tensor(0.0), "exp_avg": torch.zeros_like(weight)}
+                    state |= {"step": weight.new_zeros((), dtype=torch.float32), "exp_avg": torch.zeros_like(weight)}
                     state["exp_avg_sq"] = torch.zeros_like(weight)
-                state["step"] += 1
+                count = state["step"].add_(1).double()
                 mean = state["exp_avg"].lerp_(weight.grad, 1 - first)
                 square = state["exp_avg_sq"].mul_(second).addcmul_(weight.grad, weight.grad, value=1 - second)
-                count = state["step"].item()
                 root = square.div(1 - second**count).add_(epsilon).sqrt_()
-                weight.addcdiv_(mean, root, value=-rate / (1 - first**count))
+                weight.sub_(mean.div(root).mul_(rate / (1 - first**count)))
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give the optimizer another learning rate; a rate that is a tensor stays the same one."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 OPTIMIZERS: dict[str, OptimConfig] = {"decaying-adam": DecayingAdamConfig(), "adam": AdamConfig()}

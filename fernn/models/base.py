@@ -29,6 +29,12 @@ class ModelConfig(Config):
         """Increased when a network of equal fields computes something else: above 1 it is part of a cell's key."""
         return 1
 
+    @property
+    def repeats_steps(self) -> bool:
+        """Whether all training steps make the same tensor calls, so that a GPU may replay one: no draw on the host, no
+        choice by a number that steps change. A model of a user's own says so itself."""
+        return not self.is_own
+
     def build(self) -> nn.Module:
         """The network, freshly initialised.
 

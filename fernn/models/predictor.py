@@ -34,6 +34,12 @@ class PredictorConfig(ModelConfig):
     (its default is 0 too; the submission's commands had 0.5)."""
 
     later = ("pooling", "teacher_forcing")
+
+    @property
+    def repeats_steps(self) -> bool:
+        """Which true frames are read is drawn on the host."""
+        return super().repeats_steps and not self.teacher_forcing
+
     least = {"recompute_steps": 0}
 
     def __post_init__(self) -> None:

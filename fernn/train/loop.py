@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -10,7 +11,9 @@ from torch import nn
 
 from fernn.batch import Batch
 from fernn.experiment import Split
+from fernn.optim import set_rate
 from fernn.seeding import seed_of
+from fernn.train.graph import CUDARecorder, Steps, are_asked
 from fernn.train.run import Run, autocast, to_unit
 
 Row = dict[str, float]
@@ -37,9 +40,10 @@ def fit(run: Run, clips: Clips, until: int | None = None) -> Iterator[Row]:
     with "time/" depend on the machine; all others depend on the experiment and its data alone. Raises DivergedError
     where the loss is not finite.
     """
+    steps = steps_of(run)
     while not run.has_ended and run.epoch < (until or run.experiment.epochs):
         torch.manual_seed(seed_of("epoch", run.experiment.seed, run.epoch + 1))
-        row = train_epoch(run, clips) | validate(run, clips)
+        row = train_epoch(run, clips, steps) | validate(run, clips)
         run.epoch += 1
         metric = run.task.metric
         value = row[f"validation/{metric.name}"]
@@ -50,18 +54,17 @@ def fit(run: Run, clips: Clips, until: int | None = None) -> Iterator[Row]:
         yield {"epoch": run.epoch, **row, "best/epoch": run.best_epoch, f"best/{metric.name}": run.best_value}
 
 
-def train_epoch(run: Run, clips: Clips) -> Row:
+def train_epoch(run: Run, clips: Clips, steps: Steps) -> Row:
     """One pass over the training clips; means over clips, the gradient norm before clipping over steps."""
     run.model.train()
-    for group in run.optimizer.param_groups:
-        group["lr"] = run.experiment.optim.lr_at(run.epoch)
+    set_rate(run.optimizer, run.experiment.optim.lr_at(run.epoch))
     started, waiting, num_clips, num_steps = time.perf_counter(), 0.0, 0, 0
     totals = torch.zeros(3, dtype=torch.float64, device=run.device)
     for batch, seconds in timed(clips.training(run.experiment.seed, run.epoch + 1)):
-        totals += train_step(run, batch)
+        totals += steps(batch)
         waiting, num_clips, num_steps = waiting + seconds, num_clips + len(batch.ids), num_steps + 1
     loss, value, norm = totals.tolist()
-    seconds = time.perf_counter() - started
+    seconds, run.launch = time.perf_counter() - started, steps.launch
     if not math.isfinite(loss):
         raise DivergedError(f"the training loss is {loss} in epoch {run.epoch + 1}: lower optim.lr")
     return {
@@ -74,6 +77,13 @@ def train_epoch(run: Run, clips: Clips) -> Row:
     }
 
 
+def steps_of(run: Run) -> Steps:
+    """The run's training steps: on a GPU recorded where every step makes the same calls, and graphs are not unasked."""
+    is_recorded = run.device.type == "cuda" and run.experiment.model.repeats_steps and are_asked()
+    recorder = CUDARecorder(run.device) if is_recorded else None
+    return Steps(partial(train_step, run), run.experiment.batch_size, recorder)
+
+
 def timed(batches: Iterable[Batch]) -> Iterator[tuple[Batch, float]]:
     """Each batch, and the seconds that it was waited for."""
     source, since = iter(batches), time.perf_counter()
@@ -84,7 +94,7 @@ def timed(batches: Iterable[Batch]) -> Iterator[tuple[Batch, float]]:
 
 def train_step(run: Run, batch: Batch) -> torch.Tensor:
     """One update; the sums of loss and of metric over the batch, and the gradient norm, on the device."""
-    clips, labels = to_unit(batch.clips, run.device), batch.labels.to(run.device)
+    clips, labels = to_unit(batch.clips, run.device), batch.labels.to(run.device, non_blocking=True)
     run.optimizer.zero_grad(set_to_none=True)
     with autocast(run.device, run.experiment.precision):
         loss, value = run.task_of(batch).loss(run.model, clips, labels)

@@ -54,6 +54,8 @@ class Run:
     """The best validation metric, none before the first epoch."""
     recent: list[float] = field(default_factory=list)
     """The validation metric of the last epochs, ten at most."""
+    launch: str = ""
+    """How the steps were launched, see :class:`fernn.train.graph.Steps`; nothing before the first epoch."""
 
     @classmethod
     def start(cls, experiment: Experiment, device: torch.device | str = "cpu") -> Self:
@@ -80,7 +82,7 @@ class Run:
 
     def task_of(self, batch: Batch) -> Task:
         """What the model is trained for, on the batch's clips."""
-        return self.task if batch.actions is None else self.task.under(batch.actions.to(self.device))
+        return self.task if batch.actions is None else self.task.under(batch.actions.to(self.device, non_blocking=True))
 
     @torch.no_grad()
     def predict(self, batches: Iterable[Batch]) -> Predictions:

@@ -1,5 +1,6 @@
 """The command of every search: plan, prepare the data, train the missing cells, show the table."""
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -10,6 +11,7 @@ from rich.prompt import Confirm
 
 from data.errors import DataError
 from data.terminal import PlainConsole, say
+from fernn.train.graph import SWITCH, are_asked
 from tune.commands.search_output import Outcome, SearchOutput, describe_cost
 from tune.core.clips import record_data
 from tune.core.code_record import record
@@ -54,6 +56,7 @@ def main(search: Search) -> int:
 def run(search: Search, options: Options, output: SearchOutput) -> int:
     """Plan, then do it; the exit code."""
     try:
+        choose_launch(options)
         planned = plan(search, options)
         if options.plan:
             show_plan(planned, options, output)
@@ -66,6 +69,16 @@ def run(search: Search, options: Options, output: SearchOutput) -> int:
         return output.refused(error)
     output.results(load_study(outcome.study.folder), tracking_uri(options.records), outcome.links)
     return output.left(outcome)
+
+
+def choose_launch(options: Options) -> None:
+    """Say in the environment, from which trials read it, whether steps are recorded as CUDA graphs.
+
+    Raises ValueError where the environment's own word for it is none.
+    """
+    if not options.cluster.cuda_graphs:
+        os.environ[SWITCH] = "0"
+    are_asked()
 
 
 def refuse(error: Exception) -> int:

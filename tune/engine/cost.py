@@ -22,7 +22,7 @@ from ray.exceptions import GetTimeoutError, RayTaskError
 
 from fernn.batch import Batch
 from fernn.experiment import Experiment
-from fernn.train.loop import train_step
+from fernn.train.loop import steps_of
 from fernn.train.run import Run, available_device
 from tune.core.study import Cell, StudyError
 from tune.engine.machine import device_name
@@ -253,10 +253,12 @@ def timed_steps(run: Run, num_clips: int) -> float:
     """Median seconds of a training step on ``num_clips`` clips."""
     batch = blank_batch(run.experiment, num_clips)
     seconds: list[float] = []
-    train_step(run, batch)
+    steps = steps_of(run)
+    for _ in range(1 + steps.warm_up):
+        steps(batch)
     while sum(seconds) < ENOUGH and len(seconds) < MOST_STEPS:
         start = time.perf_counter()
-        train_step(run, batch).tolist()  # reading the result waits for the GPU
+        steps(batch).tolist()  # reading the result waits for the GPU
         seconds.append(time.perf_counter() - start)
     return median(seconds)
 

@@ -21,7 +21,8 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from data.stream import Corpus
 from data.terminal import say
 from fernn.experiment import Experiment
-from fernn.train.loop import train_step
+from fernn.train.graph import WARM_UP
+from fernn.train.loop import steps_of
 from fernn.train.run import Run, available_device
 from tune.core.study import Cell, Study, StudyError, key_of
 from tune.engine.cost import PATIENCE, blank_batch, probe, probe_of
@@ -41,8 +42,8 @@ ALIKE = 0.98
 KIND = "accelerator_type:"
 """What Ray puts before a kind of GPU to name a node's resource."""
 CPU = torch.device("cpu")
-SECONDS, WARM_UP_STEPS = 2.0, 2
-"""Duration of a measurement, and the steps before it: the first allocates memory and chooses algorithms."""
+SECONDS, WARM_UP_STEPS = 2.0, 2 + WARM_UP
+"""Duration of a measurement, and the steps before it: they allocate memory, choose algorithms and record a graph."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def side_by_side(experiment: Experiment, trials: int, cpus: float, gpus: float, 
     try:
         ray.get(place.ready(), timeout=PATIENCE)
         probers = [actor.remote(experiment, cpus, clips) for _ in range(trials)]
-        ray.get([prober.work.remote(0, WARM_UP_STEPS) for prober in probers])
+        ray.get([prober.warm_up.remote() for prober in probers])
         rates = ray.get([prober.work.remote(SECONDS) for prober in probers])
         memory = [ray.get(prober.memory.remote()) for prober in probers]
     except GetTimeoutError as error:
@@ -201,13 +202,19 @@ class Prober:
         self.num_clips = experiment.batch_size
         if self.run.device.type == "cpu":  # a second's work is enough
             self.num_clips = max(2, min(self.num_clips, int(1 / probe(experiment, cpus, load=None)[0])))
-        self.batch = blank_batch(experiment, self.num_clips)
+        self.batch, self.steps = blank_batch(experiment, self.num_clips), steps_of(self.run)
+
+    def warm_up(self) -> None:
+        """Train until steps take what they take, and on a shorter batch, which needs memory beside that of a graph."""
+        self.work(0, WARM_UP_STEPS)
+        if self.run.device.type == "cuda" and self.num_clips > 1:
+            self.steps(self.batch.first(self.num_clips - 1)).tolist()
 
     def work(self, seconds: float, least_steps: int = 1) -> float:
         """Train for ``seconds``, and at least that number of steps; clips a second."""
         start, steps = time.perf_counter(), 0
         while steps < least_steps or time.perf_counter() - start < seconds:
-            train_step(self.run, self.batch).tolist()
+            self.steps(self.batch).tolist()
             steps += 1
         return steps * self.num_clips / (time.perf_counter() - start)
 

@@ -31,6 +31,8 @@ from tune.engine.machine import home_problem
 from tune.engine.trial import OUT_OF_MEMORY, trial
 from tune.planning.resources import Resources
 
+SWITCHES = ("FERNN_CUDA_GRAPHS", "FERNN_TRITON")
+"""Environment variables that trials read, and that a cluster's workers get from the driver."""
 ROOT = Path(__file__).parents[2]
 """The folder of this project's packages."""
 TUNE_ENVIRONMENT = {
@@ -205,6 +207,7 @@ def ray_runtime(address: str | None) -> Iterator[None]:
                 include_dashboard=False if address is None else None,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
+                runtime_env=given_switches() if address else None,
             )
     except (ConnectionError, ValueError) as error:
         reason = str(error).splitlines()[0]
@@ -215,3 +218,9 @@ def ray_runtime(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def given_switches() -> dict[str, Any] | None:
+    """The environment of a cluster's workers where the driver has switches, else None: theirs."""
+    given = {name: os.environ[name] for name in SWITCHES if name in os.environ}
+    return {"env_vars": given} if given else None

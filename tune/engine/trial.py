@@ -128,6 +128,11 @@ def measured_peak(run: Run) -> dict[str, float]:
     return {"peak_flops_per_second": cpu_peak(run.experiment.precision, torch.get_num_threads())}
 
 
+def launched(run: Run) -> dict[str, str]:
+    """How a GPU was launched for the training steps of this trial, if it trained."""
+    return {"steps": run.launch} if run.device.type == "cuda" and run.launch else {}
+
+
 def result(
     cell: Cell, run: Run, rows: list[Row], predictions: Mapping[Split, Predictions], errors: dict[str, float]
 ) -> Result:
@@ -146,5 +151,5 @@ def result(
         train_seconds=sum(row["time/train_seconds"] for row in rows),
         validation_seconds=sum(row["time/validation_seconds"] for row in rows),
         finished_at=time.time(),
-        machine=machine(run.device) | measured_peak(run),
+        machine=machine(run.device) | measured_peak(run) | launched(run),
     )

@@ -129,6 +129,8 @@ class Cluster:
     share."""
     max_concurrent: Annotated[int | None, _default("as many as fit", "N")] = None
     """Most trials at the same time."""
+    cuda_graphs: bool = True
+    """On a GPU, whether a training step is recorded as a CUDA graph and launched at once; the numbers are the same."""
     price_per_gpu_hour: Annotated[float | None, _default("no price is shown", "PRICE")] = None
     """What an hour of a GPU costs, in any currency: the plan then shows the price of the search."""
 

@@ -184,6 +184,11 @@ class DerivativeConfig(ModelConfig):
     derivative_steps: int = 2001
     """Steps of training before those of meta-tailoring; in the latter a network that is not tailored learns no more."""
 
+    @property
+    def repeats_steps(self) -> bool:
+        """The first steps are others than the later ones."""
+        return False
+
     least = {"width": 1, "inner_lr": 0, "derivative_steps": 0}
     positive = ("interval",)
 

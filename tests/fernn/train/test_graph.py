@@ -1,0 +1,228 @@
+"""Steps that are recorded and replayed equal those computed call by call, bit for bit, on a tape that stands for CUDA.
+
+What CUDA itself does is tested on a GPU, in tests/gpu.
+"""
+
+from contextlib import nullcontext
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from fernn.batch import Batch
+from fernn.experiment import Experiment
+from fernn.files.checkpoint import pack, unpack
+from fernn.train import loop
+from fernn.train.graph import MadeBefore, Steps, are_asked, tensors_in
+from fernn.train.loop import fit, steps_of, train_epoch, train_step
+from fernn.train.run import Run
+from tests.support.tape import Tape
+
+SMALL = {"batch_size": 4, "epochs": 2, "optim.lr": 1e-2}
+KTH = {"data.name": "kth", "model.hidden_channels": 2, "model.embedding_channels": (2,), "data.num_frames": 4}
+VIDEO = {
+    "data.name": "moving-mnist", "model": "e3d-lstm", "model.hidden_channels": 2, "model.num_layers": 2,
+    "model.kernel_size": 3, "model.patch_size": 4, "data.input_frames": 2, "data.num_frames": 4,
+}  # fmt: skip
+NOETHER = {
+    "data.name": "physics101", "model.widths": (2, 3), "model.depths": (1, 1), "model.code": 3, "model.latent": 2,
+    "model.recurrent": 3, "model.embedding_width": 2, "model.embedding_dimensions": 2, "data.num_frames": 4,
+    "data.size": 16, "optim.clip_norm": 1e-3,
+}  # fmt: skip
+TURNING = {"data.name": "rotating-mnist", "model": "fernn-v2", "model.hidden_fields": 1, "model.group_order": 36}
+FIELDS = {
+    "data.name": "ocean", "model": "unet-um", "optim.name": "decaying-adam", "model.narrowing": 8,
+    "model.input_length": 2, "model.output_length": 2, "data.size": 16, "data.num_frames": 5, "data.input_frames": 2,
+}  # fmt: skip
+DRIFTING = {"data.name": "translating-mnist", "model": "fernn-v1", "model.hidden_channels": 2}
+GIVEN = {"data.num_frames": 5, "data.input_frames": 3}
+EXPERIMENTS = {
+    "FERNN": KTH | {"model": "fernn-v1"},
+    "two layers": KTH | {"model": "fernn-v1", "model.num_layers": 2},
+    "G-RNN+": KTH | {"model": "grnn-plus", "model.velocity_range": (1, 1)},
+    "3D-CNN": {"data.name": "kth", "model": "3dcnn", "model.base": 2, "data.num_frames": 4},
+    "drifting": DRIFTING | GIVEN | {"model.decoder_layers": 1},
+    "states made again": DRIFTING | GIVEN | {"model.decoder_layers": 1, "model.recompute_steps": 2},
+    "turning": TURNING | GIVEN | {"model.decoder_layers": 1},
+    "E3D-LSTM": VIDEO | {"optim.name": "adam", "data.sampling_rate": 0.2},
+    "dynamics": FIELDS,
+    "Noether": NOETHER | {"model": "noether"},
+    "states": {"data.name": "ideal-pendulum", "model": "noether", "model.width": 8},
+    "formula": {"data.name": "ideal-pendulum", "model": "symbolic"},
+}
+
+
+class Noise:
+    """Five batches of noise, the last of them shorter, and one for evaluation."""
+
+    def __init__(self, experiment):
+        self.experiment, data = experiment, experiment.data
+        side = min(data.size, 16)
+        self.shape = data.num_frames, data.channels, side, side
+
+    def training(self, seed, epoch):
+        return [self.batch(3 if part == 4 else 4, 10 * epoch + part) for part in range(5)]
+
+    def evaluation(self, split):
+        return iter([self.batch(4, 1000)])
+
+    def batch(self, number, seed):
+        draws, data = torch.Generator().manual_seed(seed), self.experiment.data
+        clips = torch.rand(number, *self.shape, generator=draws)
+        labels = torch.randint(0, 2, (number, *data.label_shape), generator=draws)
+        return Batch(clips, labels, [f"{seed}-{place}" for place in range(number)])
+
+
+def small(fields):
+    return Experiment().override(SMALL | fields)
+
+
+def run_of(experiment):
+    """As on a GPU, with a learning rate that is a tensor."""
+    run = Run.start(experiment)
+    run.optimizer.param_groups[0]["lr"] = torch.tensor(experiment.optim.lr)
+    return run
+
+
+def rows_of(run, until=None):
+    rows = fit(run, Noise(run.experiment), until)
+    return [{name: value for name, value in row.items() if "time/" not in name} for row in rows]
+
+
+@pytest.fixture
+def tape(monkeypatch):
+    """What records the steps of the next runs."""
+    tape = Tape()
+    monkeypatch.setattr(loop, "steps_of", lambda run: Steps(partial(train_step, run), run.experiment.batch_size, tape))
+    return tape
+
+
+@pytest.mark.parametrize("fields", EXPERIMENTS.values(), ids=EXPERIMENTS)
+def test_replayed_steps_equal_those_computed_call_by_call(fields, monkeypatch):
+    experiment, recorder = small(fields), Tape()
+    called = run_of(experiment)
+    expected = rows_of(called)
+    monkeypatch.setattr(loop, "steps_of", lambda run: Steps(partial(train_step, run), 4, recorder))
+    replayed = run_of(experiment)
+    assert rows_of(replayed) == expected
+    assert pack(*replayed.state()) == pack(*called.state())
+    assert replayed.launch == "as a CUDA graph" and recorder.num_replays == 4  # three steps, one recorded, one short
+
+
+def test_a_resumed_run_equals_an_unbroken_one(tape):
+    experiment = small(EXPERIMENTS["dynamics"])
+    unbroken, first, resumed = (run_of(experiment) for _ in range(3))
+    expected = rows_of(unbroken)
+    rows = rows_of(first, until=1)
+    resumed.load(*unpack(pack(*first.state())))
+    assert rows + rows_of(resumed) == expected
+    assert pack(*resumed.state()) == pack(*unbroken.state())
+
+
+def test_what_python_decides_is_recorded_with_the_step():
+    """The tape can tell: a rate that is no tensor stays that of the recorded step, so that the runs would differ."""
+    weight, taped = nn.Parameter(torch.ones(1)), Tape()
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    weight.grad = torch.ones(1)
+
+    def step(batch):
+        optimizer.step()
+        return weight.detach().clone()
+
+    steps = Steps(step, 1, taped)
+    batch = Batch(torch.zeros(1), torch.zeros(1), ["a"])
+    assert [steps(batch).item() for _ in range(4)] == [0.5, 0.0, -0.5, -1.0]
+    optimizer.param_groups[0]["lr"] = 100.0
+    assert steps(batch).item() == -1.5
+
+
+def test_a_step_that_reads_its_result_is_computed_call_by_call_and_says_why():
+    seen = []
+
+    def step(batch):
+        seen.append(batch.clips.sum().item())
+        return batch.clips
+
+    steps = Steps(step, 1, Tape())
+    for number in range(6):
+        steps(Batch(torch.tensor([float(number)]), torch.zeros(1), ["a"]))
+    assert seen == [0, 1, 2, 3, 4, 5] and steps.launch == (
+        "call by call: operation not permitted when stream is capturing"
+    )
+
+
+def test_memory_that_runs_out_while_a_step_is_recorded_is_for_the_trial():
+    def step(batch):
+        if batch.ids == ["full"]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return batch.clips
+
+    steps = Steps(step, 1, Tape())
+    batch = Batch(torch.zeros(1), torch.zeros(1), ["a"])
+    for _ in range(3):
+        steps(batch)
+    with pytest.raises(torch.OutOfMemoryError):
+        steps(batch._replace(ids=["full"]))
+
+
+def test_what_a_step_reads_is_held_and_nothing_that_it_makes():
+    table, weight = torch.tensor([1, 0]), nn.Parameter(torch.ones(2))
+    with MadeBefore() as made_before:
+        (weight.index_select(0, table) * 2).sum().backward()
+        weight.data.add_(weight.grad)
+    assert {id(tensor) for tensor in made_before.tensors} >= {id(table)}
+    places = {tensor.untyped_storage().data_ptr() for tensor in made_before.tensors}
+    assert places == {table.untyped_storage().data_ptr(), weight.untyped_storage().data_ptr()}
+
+
+def test_graphs_are_for_gpus_and_for_models_whose_steps_are_alike(monkeypatch):
+    monkeypatch.delenv("FERNN_CUDA_GRAPHS", raising=False)
+    assert steps_of(Run.start(small(KTH | {"model": "grnn"}))).recorder is None
+    forced = Experiment().override(DRIFTING | {"model.teacher_forcing": 0.5})
+    assert forced.override({"model.teacher_forcing": 0.0}).model.repeats_steps and not forced.model.repeats_steps
+    assert not Experiment().override({"data.name": "ideal-pendulum", "model": "hnn"}).model.repeats_steps
+    assert are_asked()
+    monkeypatch.setenv("FERNN_CUDA_GRAPHS", "0")
+    assert not are_asked()
+    monkeypatch.setenv("FERNN_CUDA_GRAPHS", "no")
+    with pytest.raises(ValueError, match="FERNN_CUDA_GRAPHS must be 0 or 1, got 'no': unset it"):
+        are_asked()
+
+
+class Waiting(TorchDispatchMode):
+    """Counts copies between CPU and device for whose end the host waits."""
+
+    def __init__(self):
+        super().__init__()
+        self.number = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        is_copy = func.overloadpacket.__name__ in ("_to_copy", "copy_")
+        goes_on = (kwargs or {}).get("non_blocking") or (*args[2:], False)[0]
+        self.number += is_copy and not goes_on and len({one.device.type for one in tensors_in((args, made))}) > 1
+        return made
+
+
+def on_meta(experiment):
+    """A run whose tensors have no values: a call that reads one raises an error."""
+    model = experiment.model.build().to("meta")
+    return Run(experiment, torch.device("meta"), model, experiment.optim.build(model.parameters()))
+
+
+@pytest.mark.parametrize("fields", EXPERIMENTS.values(), ids=EXPERIMENTS)
+def test_the_host_reads_the_device_once_an_epoch_and_waits_for_no_copy(fields, monkeypatch):
+    """Clips are made on the device; labels come from the CPU."""
+    run, reads = on_meta(small(fields)), []
+    monkeypatch.setattr(loop, "autocast", lambda device, precision: nullcontext())  # there is none without values
+    monkeypatch.setattr(torch.Tensor, "tolist", lambda tensor: reads.append(tensor.device.type) or [1.0, 1.0, 1.0])
+    batches = Noise(run.experiment).training(0, 1)
+    clips = SimpleNamespace(training=lambda seed, epoch: [b._replace(clips=b.clips.to("meta")) for b in batches])
+    train_epoch(run, clips, steps_of(run))  # which makes tables, once
+    reads.clear()
+    with Waiting() as waiting:
+        train_epoch(run, clips, steps_of(run))
+    assert reads == ["meta"] and waiting.number == len(batches)  # the clips of this test
