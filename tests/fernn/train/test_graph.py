@@ -13,71 +13,28 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fernn.batch import Batch
-from fernn.experiment import Experiment
 from fernn.files.checkpoint import pack, unpack
 from fernn.train import loop
 from fernn.train.graph import MadeBefore, Steps, are_asked, tensors_in
 from fernn.train.loop import fit, steps_of, train_epoch, train_step
 from fernn.train.run import Run
+from tests.support.small import Noise, small
 from tests.support.tape import Tape
 
-SMALL = {"batch_size": 4, "epochs": 2, "optim.lr": 1e-2}
-KTH = {"data.name": "kth", "model.hidden_channels": 2, "model.embedding_channels": (2,), "data.num_frames": 4}
-VIDEO = {
-    "data.name": "moving-mnist", "model": "e3d-lstm", "model.hidden_channels": 2, "model.num_layers": 2,
-    "model.kernel_size": 3, "model.patch_size": 4, "data.input_frames": 2, "data.num_frames": 4,
-}  # fmt: skip
-NOETHER = {
-    "data.name": "physics101", "model.widths": (2, 3), "model.depths": (1, 1), "model.code": 3, "model.latent": 2,
-    "model.recurrent": 3, "model.embedding_width": 2, "model.embedding_dimensions": 2, "data.num_frames": 4,
-    "data.size": 16, "optim.clip_norm": 1e-3,
-}  # fmt: skip
-TURNING = {"data.name": "rotating-mnist", "model": "fernn-v2", "model.hidden_fields": 1, "model.group_order": 36}
-FIELDS = {
-    "data.name": "ocean", "model": "unet-um", "optim.name": "decaying-adam", "model.narrowing": 8,
-    "model.input_length": 2, "model.output_length": 2, "data.size": 16, "data.num_frames": 5, "data.input_frames": 2,
-}  # fmt: skip
-DRIFTING = {"data.name": "translating-mnist", "model": "fernn-v1", "model.hidden_channels": 2}
-GIVEN = {"data.num_frames": 5, "data.input_frames": 3}
 EXPERIMENTS = {
-    "FERNN": KTH | {"model": "fernn-v1"},
-    "two layers": KTH | {"model": "fernn-v1", "model.num_layers": 2},
-    "G-RNN+": KTH | {"model": "grnn-plus", "model.velocity_range": (1, 1)},
-    "3D-CNN": {"data.name": "kth", "model": "3dcnn", "model.base": 2, "data.num_frames": 4},
-    "drifting": DRIFTING | GIVEN | {"model.decoder_layers": 1},
-    "states made again": DRIFTING | GIVEN | {"model.decoder_layers": 1, "model.recompute_steps": 2},
-    "turning": TURNING | GIVEN | {"model.decoder_layers": 1},
-    "E3D-LSTM": VIDEO | {"optim.name": "adam", "data.sampling_rate": 0.2},
-    "dynamics": FIELDS,
-    "Noether": NOETHER | {"model": "noether"},
-    "states": {"data.name": "ideal-pendulum", "model": "noether", "model.width": 8},
-    "formula": {"data.name": "ideal-pendulum", "model": "symbolic"},
+    "FERNN": ("kth/fernn-v1", {}),
+    "two layers": ("kth/fernn-v1", {"model.num_layers": 2}),
+    "G-RNN+": ("kth/grnn-plus", {"model.velocity_range": (1, 1)}),
+    "3D-CNN": ("kth/3dcnn", {}),
+    "drifting": ("translating-mnist/fernn-v1", {}),
+    "states made again": ("translating-mnist/fernn-v1", {"model.recompute_steps": 2}),
+    "turning": ("rotating-mnist/fernn-v2", {}),
+    "E3D-LSTM": ("moving-mnist/e3d-lstm", {"optim.name": "adam", "data.sampling_rate": 0.2}),
+    "dynamics": ("ocean/unet-um", {"optim.name": "decaying-adam"}),
+    "Noether": ("physics101/noether", {"optim.clip_norm": 1e-3}),
+    "states": ("ideal-pendulum/noether", {}),
+    "formula": ("ideal-pendulum/symbolic", {}),
 }
-
-
-class Noise:
-    """Five batches of noise, the last of them shorter, and one for evaluation."""
-
-    def __init__(self, experiment):
-        self.experiment, data = experiment, experiment.data
-        side = min(data.size, 16)
-        self.shape = data.num_frames, data.channels, side, side
-
-    def training(self, seed, epoch):
-        return [self.batch(3 if part == 4 else 4, 10 * epoch + part) for part in range(5)]
-
-    def evaluation(self, split):
-        return iter([self.batch(4, 1000)])
-
-    def batch(self, number, seed):
-        draws, data = torch.Generator().manual_seed(seed), self.experiment.data
-        clips = torch.rand(number, *self.shape, generator=draws)
-        labels = torch.randint(0, 2, (number, *data.label_shape), generator=draws)
-        return Batch(clips, labels, [f"{seed}-{place}" for place in range(number)])
-
-
-def small(fields):
-    return Experiment().override(SMALL | fields)
 
 
 def run_of(experiment):
@@ -102,18 +59,20 @@ def tape(monkeypatch):
 
 @pytest.mark.parametrize("fields", EXPERIMENTS.values(), ids=EXPERIMENTS)
 def test_replayed_steps_equal_those_computed_call_by_call(fields, monkeypatch):
-    experiment, recorder = small(fields), Tape()
+    experiment, recorder = small(*fields), Tape()
     called = run_of(experiment)
     expected = rows_of(called)
     monkeypatch.setattr(loop, "steps_of", lambda run: Steps(partial(train_step, run), 4, recorder))
     replayed = run_of(experiment)
     assert rows_of(replayed) == expected
     assert pack(*replayed.state()) == pack(*called.state())
-    assert replayed.launch == "as a CUDA graph" and recorder.num_replays == 4  # three steps, one recorded, one short
+    assert (
+        replayed.launch == "as a CUDA graph" and recorder.num_replays == 4
+    )  # all whole batches of an epoch but those of the warm-up and the recorded one
 
 
 def test_a_resumed_run_equals_an_unbroken_one(tape):
-    experiment = small(EXPERIMENTS["dynamics"])
+    experiment = small(*EXPERIMENTS["dynamics"])
     unbroken, first, resumed = (run_of(experiment) for _ in range(3))
     expected = rows_of(unbroken)
     rows = rows_of(first, until=1)
@@ -180,10 +139,10 @@ def test_what_a_step_reads_is_held_and_nothing_that_it_makes():
 
 def test_graphs_are_for_gpus_and_for_models_whose_steps_are_alike(monkeypatch):
     monkeypatch.delenv("FERNN_CUDA_GRAPHS", raising=False)
-    assert steps_of(Run.start(small(KTH | {"model": "grnn"}))).recorder is None
-    forced = Experiment().override(DRIFTING | {"model.teacher_forcing": 0.5})
+    assert steps_of(Run.start(small("kth/grnn"))).recorder is None
+    forced = small("translating-mnist/grnn", {"model.teacher_forcing": 0.5})
     assert forced.override({"model.teacher_forcing": 0.0}).model.repeats_steps and not forced.model.repeats_steps
-    assert not Experiment().override({"data.name": "ideal-pendulum", "model": "hnn"}).model.repeats_steps
+    assert not small("real-pendulum/hnn").model.repeats_steps
     assert are_asked()
     monkeypatch.setenv("FERNN_CUDA_GRAPHS", "0")
     assert not are_asked()
@@ -216,7 +175,7 @@ def on_meta(experiment):
 @pytest.mark.parametrize("fields", EXPERIMENTS.values(), ids=EXPERIMENTS)
 def test_the_host_reads_the_device_once_an_epoch_and_waits_for_no_copy(fields, monkeypatch):
     """Clips are made on the device; labels come from the CPU."""
-    run, reads = on_meta(small(fields)), []
+    run, reads = on_meta(small(*fields)), []
     monkeypatch.setattr(loop, "autocast", lambda device, precision: nullcontext())  # there is none without values
     monkeypatch.setattr(torch.Tensor, "tolist", lambda tensor: reads.append(tensor.device.type) or [1.0, 1.0, 1.0])
     batches = Noise(run.experiment).training(0, 1)
