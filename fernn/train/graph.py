@@ -37,6 +37,9 @@ class Recording:
 class Recorder(Protocol):
     """Records the calls of a step."""
 
+    device: torch.device
+    """Where the step's tensors are."""
+
     def stream(self) -> AbstractContextManager[None]:
         """Where all steps of a run are launched, recorded or not."""
 
@@ -78,7 +81,7 @@ class Steps:
 
     def _recorded(self, recorder: Recorder, batch: Batch) -> Tensor:
         """The first recorded step."""
-        self.fixed = [tensor.clone() for tensor in tensors(batch)]
+        self.fixed = [tensor.to(recorder.device, copy=True) for tensor in tensors(batch)]
         clips, labels, *actions = self.fixed
         fixed = Batch(clips, labels, batch.ids, *actions)
         try:
@@ -115,12 +118,12 @@ class CUDARecorder:
     """Records CUDA graphs, on a stream of its own: CUDA records none on the default one."""
 
     def __init__(self, device: torch.device) -> None:
-        self.side = torch.cuda.Stream(device)
+        self.device, self.side = device, torch.cuda.Stream(device)
 
     @contextmanager
     def stream(self) -> Iterator[None]:
         """The stream, after what was launched before and before what is launched next on the current one."""
-        around = torch.cuda.current_stream(self.side.device)
+        around = torch.cuda.current_stream(self.device)
         self.side.wait_stream(around)
         with torch.cuda.stream(self.side):
             yield

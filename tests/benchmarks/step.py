@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from steps import Floor, TrainingStep, alternate, main, seconds
 
+from fernn.experiment import Experiment
 from fernn.models import MODELS
 from fernn.train.run import evaluating
 
@@ -95,4 +96,5 @@ def evaluation_seconds(model, clips, dtype, repeats):
 
 if __name__ == "__main__":
     batches = {"grnn": 8, "fernn-v1": 4, "fernn-v2": 2}
-    main("One training step of KTH's FERNNs, 128 channels", __doc__, measure, batches)
+    title = "One training step of KTH's FERNNs, 128 channels"
+    main(title, __doc__, measure, batches, lambda name: Experiment().override({"data.name": "kth", "model": name}))

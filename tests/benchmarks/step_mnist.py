@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from steps import Floor, TrainingStep, alternate, main
 
+from fernn.experiment import Experiment
 from fernn.flows.rotation import rotate
 from fernn.models import MODELS
 
@@ -76,6 +77,14 @@ def measure(name, batch, dtype, device, repeats):
     return alternate(steps, device, repeats)
 
 
+def experiment_of(name):
+    kind, _, model = name.partition("-")
+    data, size, num_frames, fields = TASKS[kind]
+    chosen = {f"model.{field}": value for field, value in fields.items()}
+    lengths = {"data.size": size, "data.num_frames": 2 * num_frames, "data.input_frames": num_frames}
+    return Experiment().override({"data.name": data, "model": model, **lengths, **chosen})
+
+
 if __name__ == "__main__":
     batches = {"drift-grnn": 8, "drift-fernn-v1": 4, "drift-fernn-v2": 2, "turn-fernn-v2": 2}
-    main("One training step of the MNIST predictors", __doc__, measure, batches)
+    main("One training step of the MNIST predictors", __doc__, measure, batches, experiment_of)

@@ -10,6 +10,7 @@ must grow with the length, while the plain translation's history and attention m
 
 import argparse
 import copy
+import json
 import statistics
 import sys
 from pathlib import Path
@@ -60,6 +61,7 @@ def main():
     parser.add_argument("--patch-size", type=int, default=4)
     parser.add_argument("--precisions", nargs="+", default=["float32"])
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     rows = []
     switches = [{}, {"kernel_depth": 1}, {"return_new_memory": True}]
@@ -71,7 +73,10 @@ def main():
                 named = ", ".join(f"{name} {value}" for name, value in fields.items()) or "published"
                 rows.append({"model": named, "frames": length, "precision": precision, **found})
     hardware = describe("torch") | {"threads": torch.get_num_threads()}
-    show(f"Training step, batch {asked.batch}, {asked.size}x{asked.size}", rows, hardware)
+    if asked.json:
+        print(json.dumps({"hardware": hardware, "rows": rows}))
+    else:
+        show(f"Training step, batch {asked.batch}, {asked.size}x{asked.size}", rows, hardware)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,10 @@ import torch
 import torch.nn.functional as F
 from hardware import describe, show
 
+from fernn.flops import work_of
+from fernn.train.graph import WARM_UP, CUDARecorder
+from tune.engine.roofline import peak_of
+
 
 class Floor:
     """Convolutions alone, forward and backward, on zero-padded maps that stand ready."""
@@ -25,6 +29,7 @@ class Floor:
             found = F.conv2d(maps, weight, padding=weight.shape[-1] // 2)
             found.backward(found.detach())
             maps.grad = weight.grad = None
+        return found
 
 
 class TrainingStep:
@@ -38,7 +43,9 @@ class TrainingStep:
             return self.loss_of()
 
     def __call__(self):
-        self.loss().backward()
+        loss = self.loss()
+        loss.backward()
+        return loss
 
     def kept(self):
         """Bytes of the tensors that the forward pass keeps for the backward pass."""
@@ -62,8 +69,24 @@ def seconds(step, device):
     return time.perf_counter() - began
 
 
+def launched_at_once(step, device):
+    """The step as a CUDA graph, as the search trains, so that the time is the GPU's and not that of its launches."""
+    recorder = CUDARecorder(torch.device(device))
+    with recorder.stream():
+        for _ in range(WARM_UP):
+            step()
+        return recorder.record(step).replay
+
+
 def alternate(steps, device, repeats):
-    """Medians of alternating runs after one to warm up, and how they compare."""
+    """Medians of alternating runs after one to warm up, and how they compare.
+
+    On a GPU ours and the floor are CUDA graphs; "by calls" is ours without one, as the published algorithm is.
+    """
+    kept = {kind: f"{steps[kind].kept() / 1e6:.0f}" for kind in ("published", "ours")}
+    if device == "cuda":
+        graphs = {kind: launched_at_once(steps[kind], device) for kind in ("ours", "floor")}
+        steps = {**steps, "by calls": steps["ours"], **graphs}
     for step in steps.values():
         seconds(step, device)
     runs = [{kind: seconds(step, device) for kind, step in steps.items()} for _ in range(repeats)]
@@ -74,13 +97,21 @@ def alternate(steps, device, repeats):
         "ours/floor": f"{middle['ours'] / middle['floor']:.2f}",
         "spread": f"{min(ratios):.2f}-{max(ratios):.2f}",
         "published/ours": f"{middle['published'] / middle['ours']:.2f}",
-        "published MB": f"{steps['published'].kept() / 1e6:.0f}",
-        "ours MB": f"{steps['ours'].kept() / 1e6:.0f}",
+        **{f"{kind} MB": value for kind, value in kept.items()},
     }
 
 
-def main(title, description, measure, batches):
-    """Measure the models asked for in the precisions asked for, and show one table."""
+def share_of_peak(experiment, num_clips, found, device):
+    """The part of the device's FLOP/s that our step reaches; "unknown" where its peak is."""
+    peak = peak_of(torch.device(device), experiment.precision)
+    return f"{work_of(experiment).flops * num_clips / float(found['ours s']) / peak:.1%}" if peak else "unknown"
+
+
+def main(title, description, measure, batches, experiment_of):
+    """Measure the models asked for in the precisions asked for, and show one table.
+
+    ``experiment_of`` gives the experiment of a name, from which FLOPs are counted.
+    """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--batch", type=int, help=f"one batch size for all models; by default {batches}")
@@ -94,7 +125,9 @@ def main(title, description, measure, batches):
         for name in asked.models:
             batch = asked.batch or batches[name]
             found = measure(name, batch, getattr(torch, precision), asked.device, asked.repeats)
-            rows.append({"model": name, "batch": batch, "precision": precision, **found})
+            fields = {"batch_size": batch, "precision": {"bfloat16": "bf16"}.get(precision, precision)}
+            share = share_of_peak(experiment_of(name).override(fields), batch, found, asked.device)
+            rows.append({"model": name, "batch": batch, "precision": precision, **found, "of peak": share})
     hardware = describe("torch") | {"threads": torch.get_num_threads()}
     if asked.device == "cuda":
         hardware["gpu"] = torch.cuda.get_device_name()

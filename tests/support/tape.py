@@ -16,8 +16,9 @@ HOST_READS = {"_local_scalar_dense", "nonzero", "equal", "is_nonzero"}
 class Tape(TorchDispatchMode):
     """Records every call; raises RuntimeError for one whose result the host reads, as CUDA does."""
 
-    def __init__(self):
+    def __init__(self, device="cpu"):
         super().__init__()
+        self.device = torch.device(device)
         self.calls, self.num_replays = [], 0
 
     def stream(self):

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from fernn.batch import Batch
 from fernn.files.checkpoint import pack, unpack
 from fernn.train import loop
-from fernn.train.graph import MadeBefore, Steps, are_asked, tensors_in
+from fernn.train.graph import MadeBefore, Steps, are_asked, tensors, tensors_in
 from fernn.train.loop import fit, steps_of, train_epoch, train_step
 from fernn.train.run import Run
 from tests.support.small import Noise, small
@@ -111,6 +111,17 @@ def test_a_step_that_reads_its_result_is_computed_call_by_call_and_says_why():
     assert seen == [0, 1, 2, 3, 4, 5] and steps.launch == (
         "call by call: operation not permitted when stream is capturing"
     )
+
+
+def test_a_recorded_step_finds_the_whole_batch_on_the_device():
+    seen = []
+    steps = Steps(
+        lambda batch: seen.append([one.device.type for one in tensors(batch)]) or batch.clips, 1, Tape("meta")
+    )
+    batch = Batch(torch.zeros(1), torch.zeros(1), ["a"], torch.zeros(1))
+    for _ in range(5):
+        steps(batch)
+    assert seen == [["cpu"] * 3] * 3 + [["meta"] * 3]
 
 
 def test_memory_that_runs_out_while_a_step_is_recorded_is_for_the_trial():
