@@ -55,7 +55,7 @@ PARTS = (
     ),
     Part("velocities", (f"{HERE}/velocity.py", "--clips", "32"), ("--clips", "1"), ("numpy",)),
     Part("clips", (f"{HERE}/stream.py", "--epochs", "3"), ("--epochs", "1"), ("ray", "pyarrow")),
-    Part("trials side by side", (f"{HERE}/packing.py",), ("--models", "3dcnn"), ("ray",)),
+    Part("trials side by side", (f"{HERE}/packing.py", "--models", "fernn-v2", "grnn", "3dcnn"), ("--models", "3dcnn"), ("ray",)),
     Part("plan", ("tune/kth_search.py", "--plan"), ("--plan", "--models", "3dcnn"), ("ray", "mlflow", "optuna")),
 )  # fmt: skip
 

@@ -24,7 +24,7 @@ def test_a_graph_gives_the_same_bits(name, gpu, monkeypatch):
     """Where two runs call by call do; else no more than they differ from each other, ten times over."""
     experiment = small(name)
     monkeypatch.setenv(SWITCH, "0")
-    (once, expected), (again, repeated) = trained(experiment, gpu), trained(experiment, gpu)
+    (once, expected), (again, _) = trained(experiment, gpu), trained(experiment, gpu)
     monkeypatch.setenv(SWITCH, "1")
     graphed, rows = trained(experiment, gpu)
     assert once.launch == "call by call"
@@ -69,10 +69,10 @@ def test_a_step_that_reads_its_result_is_computed_call_by_call_and_training_goes
 
 def test_a_graph_holds_what_it_reads(gpu):
     """Tables made before it was recorded may be forgotten by their caches, and other memory be asked for."""
-    table = torch.arange(1000, device=gpu)
-    recording = CUDARecorder(gpu).record(lambda: table * 1)
+    tables = [torch.arange(1000, device=gpu)]
+    recording = CUDARecorder(gpu).record(lambda: tables[0] * 1)
     expected = recording.result.clone()
-    del table
+    tables.clear()
     torch.cuda.empty_cache()
     others = [torch.full((1000,), 7, device=gpu) for _ in range(100)]
     recording.replay()
