@@ -10,6 +10,7 @@ Parts whose packages are missing are named. Exit code 1 where a part fails or a 
 import argparse
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import time
@@ -37,10 +38,15 @@ class Part:
     """What follows the script where there is no GPU."""
     needs: tuple[str, ...] = ()
     """Packages."""
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 PARTS = (
     Part("step", (f"{HERE}/step.py", *KTH, "--batch", "32", "--repeats", "5"), ("--models", "grnn", "--repeats", "1")),
+    Part(
+        "step by Triton", (f"{HERE}/step.py", *KTH, "--batch", "32", "--repeats", "5"),
+        ("--models", "grnn", "--repeats", "1"), ("triton",), (("FERNN_TRITON", "1"),),
+    ),
     Part(
         "drifting MNIST", (f"{HERE}/step_mnist.py", *DRIFT, "--batch", "32", "--repeats", "5"),
         ("--models", "drift-grnn", "--batch", "1", "--repeats", "1"),
@@ -55,7 +61,10 @@ PARTS = (
     ),
     Part("velocities", (f"{HERE}/velocity.py", "--clips", "32"), ("--clips", "1"), ("numpy",)),
     Part("clips", (f"{HERE}/stream.py", "--epochs", "3"), ("--epochs", "1"), ("ray", "pyarrow")),
-    Part("trials side by side", (f"{HERE}/packing.py", "--models", "fernn-v2", "grnn", "3dcnn"), ("--models", "3dcnn"), ("ray",)),
+    Part(
+        "trials side by side",
+        (f"{HERE}/packing.py", "--models", "fernn-v2", "grnn", "3dcnn"), ("--models", "3dcnn"), ("ray",),
+    ),
     Part("plan", ("tune/kth_search.py", "--plan"), ("--plan", "--models", "3dcnn"), ("ray", "mlflow", "optuna")),
 )  # fmt: skip
 
@@ -136,8 +145,9 @@ def measured(part, has_gpu):
         return {"outcome": "left out", "why": f"not installed: {', '.join(missing)}"}
     command = part.command if has_gpu else (part.command[0], *part.on_cpu)
     said(" ".join(command))
-    began = time.monotonic()
-    done = subprocess.run([sys.executable, *command, "--json"], cwd=ROOT, capture_output=True, text=True)
+    began, environment = time.monotonic(), os.environ | dict(part.environment)
+    whole = [sys.executable, *command, "--json"]
+    done = subprocess.run(whole, cwd=ROOT, env=environment, capture_output=True, text=True)
     facts = {"command": " ".join(command), "seconds": round(time.monotonic() - began)}
     if done.returncode:
         return {"outcome": "failed", **facts, "why": done.stderr.strip().splitlines()[-5:]}
