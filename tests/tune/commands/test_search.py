@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from fernn.train.graph import are_asked
 from tests.support.stored_study import finish_cell, planned_study
-from tune.commands.search import estimated_cost, measured_resources, refuse, warn_of_damage
+from tune.commands.search import choose_launch, estimated_cost, measured_resources, refuse, warn_of_damage
 from tune.core.cell_folder import LAST
 from tune.core.study import StudyError
 from tune.engine.cost import Cost, NoMachineError, Pace
@@ -146,3 +147,14 @@ def test_damaged_files_of_cells_to_train_are_named_with_the_epoch_that_is_left(t
     warn_of_damage(study, SimpleNamespace(warned=warnings.append))
     (text,) = warnings
     assert text.startswith(f"damaged: {folder.root}/{LAST}") and "the cell goes on after epoch" in text
+
+
+def test_graphs_are_unasked_by_an_option_or_by_the_environment(monkeypatch):
+    monkeypatch.setenv("FERNN_CUDA_GRAPHS", "")
+    choose_launch(Options())
+    assert are_asked()
+    choose_launch(Options(cluster=Cluster(cuda_graphs=False)))
+    assert not are_asked()
+    monkeypatch.setenv("FERNN_CUDA_GRAPHS", "off")
+    with pytest.raises(ValueError, match="FERNN_CUDA_GRAPHS must be 0 or 1, got 'off'"):
+        choose_launch(Options())

@@ -77,6 +77,7 @@ def test_a_trials_frames_count_where_it_computes_on_a_gpu(monkeypatch):
     assert not opened
     run = SimpleNamespace(device=torch.device("cuda"))
     monkeypatch.setattr(packing.Run, "start", lambda *_: run)
+    monkeypatch.setattr(packing, "steps_of", lambda run: None)
     packing.Prober(experiment, 1, corpus)
     assert opened == [(experiment.data, experiment.batch_size, run.device)]
 

@@ -9,7 +9,7 @@ import pytest
 from tests.support import tiny
 from tests.support.tiny import Listener, results, study_in
 from tune.core.study import Study, StudyError
-from tune.engine.ray_tune import Workload, ray_runtime, run_cells
+from tune.engine.ray_tune import Workload, given_switches, ray_runtime, run_cells
 from tune.planning.resources import Resources
 
 ONE_CELL = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
@@ -108,3 +108,11 @@ def test_ray_gets_a_token_where_no_home_could_keep_one(address, home, given, tmp
     monkeypatch.setattr("ray.shutdown", lambda: None)
     with ray_runtime(address):
         assert len(os.environ.get("RAY_AUTH_TOKEN", "")) == (32 if given else 0)
+
+
+def test_a_clusters_workers_get_the_drivers_switches_and_keep_theirs_where_it_has_none(monkeypatch):
+    monkeypatch.delenv("FERNN_TRITON", raising=False)
+    monkeypatch.delenv("FERNN_CUDA_GRAPHS", raising=False)
+    assert given_switches() is None
+    monkeypatch.setenv("FERNN_CUDA_GRAPHS", "0")
+    assert given_switches() == {"env_vars": {"FERNN_CUDA_GRAPHS": "0"}}

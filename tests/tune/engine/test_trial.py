@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from fernn.experiment import Experiment
 from fernn.train.run import Run
 from tests.support import tiny
 from tests.support.tiny import results, study_in
-from tune.engine.trial import is_out_of_memory, reset_globals, train
+from tune.engine.trial import is_out_of_memory, launched, reset_globals, train
 
 
 def test_memory_that_runs_out_is_known_by_its_words():
@@ -61,3 +62,13 @@ def test_globals_of_an_earlier_trial_are_reset():
         torch.set_grad_enabled(False)
     reset_globals(threads)
     assert drawn[0] == drawn[1] and torch.get_default_dtype() == torch.float32 and torch.is_grad_enabled()
+
+
+def test_how_a_gpu_was_launched_is_a_fact_of_the_trial():
+    run = Run.start(Experiment().override({"model": "grnn", "model.hidden_channels": 2}))
+    run.launch = "as a CUDA graph"
+    assert launched(run) == {}
+    run.device = torch.device("cuda")
+    assert launched(run) == {"steps": "as a CUDA graph"}
+    run.launch = ""  # nothing was left to train
+    assert launched(run) == {}
