@@ -1,8 +1,7 @@
 """A trial's request on a cluster with several kinds of GPU: a share of any kind, which is that kind's own.
 
-Ray has no request with alternatives. So a trial asks for its share on each kind at once. The first that is free is
-taken, and the others are withdrawn. No cell waits for one kind while another has room, or for a
-kind whose machines are lost.
+Ray has no request with alternatives. So a trial asks for its share on each kind at once. The first that has room is
+taken, and the others are withdrawn. No cell waits for one kind while another has room, or for a kind that was lost.
 """
 
 import time
@@ -21,13 +20,13 @@ from tune.planning.gpu_kind import on_kind
 from tune.planning.resources import Share
 
 
-class OnAnyKind(tune.PlacementGroupFactory):
-    """A request whose bundles are alternatives, one for each kind of GPU, the preferred one first."""
-
-
 SETTLED = 1.0
 """Seconds after which Ray has made a placement group, or it waits for room. One that is removed in the milliseconds in
 which Ray makes it can keep Ray from making any other: https://github.com/ray-project/ray/issues/64693."""
+
+
+class OnAnyKind(tune.PlacementGroupFactory):
+    """A request whose bundles are alternatives, one for each kind of GPU, the preferred one first."""
 
 
 class AnyKindManager(PlacementGroupResourceManager):

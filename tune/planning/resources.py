@@ -183,7 +183,7 @@ def chosen_resources(options: Options) -> Resources:
 def _by_kind(machines: Hardware, cpus: float, gpus: float, by_memory: bool) -> dict[str, float]:
     """The share of each kind of GPU that has a machine for it; empty where kinds are not told apart."""
     if not gpus or not all(machines.kinds):
-        if gpus and len(machines.named_kinds) > 1:
+        if gpus and len(list(filter(None, machines.named_kinds))) > 1:
             say("not every machine with GPUs names their kind: trials take the same share of all, see docs/cluster.md")
         return {}
     shares = shares_by_memory(machines.kinds, gpus) if by_memory else dict.fromkeys(machines.kinds, gpus)

@@ -102,9 +102,10 @@ def test_a_number_holds_for_all_kinds_and_the_default_for_the_largest(monkeypatc
 
 
 def test_an_unnamed_kind_makes_all_kinds_one(monkeypatch, capsys):
-    assert chosen(monkeypatch, Hardware((A100, Node(8, 1))), None).of("grnn") == {"": (1, 0.25)}
+    assert chosen(monkeypatch, Hardware((A100, T4), (Node(8, 1),)), None).of("grnn") == {"": (1, 0.25)}
     assert "not every machine with GPUs names their kind" in capsys.readouterr().err
-    assert chosen(monkeypatch, Hardware((A100,)), None).of("grnn") == {"": (1, 0.25)} and not capsys.readouterr().err
+    for one in (Hardware((A100,)), Hardware((A100,), (Node(8, 1),))):  # an autoscaler that brings more of the same
+        assert chosen(monkeypatch, one, None).of("grnn") == {"": (1, 0.25)} and not capsys.readouterr().err
 
 
 def test_memory_that_ran_out_widens_the_share_of_its_own_kind_and_model():
