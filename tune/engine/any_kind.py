@@ -19,7 +19,6 @@ from ray.tune.execution import tune_controller
 from tune.planning.gpu_kind import on_kind
 from tune.planning.resources import Share
 
-
 SETTLED = 1.0
 """Seconds after which Ray has made a placement group, or it waits for room. One that is removed in the milliseconds in
 which Ray makes it can keep Ray from making any other: https://github.com/ray-project/ray/issues/64693."""
