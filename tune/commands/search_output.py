@@ -18,10 +18,12 @@ from tune.commands.progress import Forecast, Progress
 from tune.core.console import disk, document_text, duration, masked, one_line, print_lines, print_table
 from tune.core.status import Status
 from tune.core.study import Cell, Study
-from tune.engine.cost import Bill, Cost, Pace
+from tune.engine.bill import Bill
+from tune.engine.cost import Cost, Pace
 from tune.engine.packing import Packing, readings
 from tune.engine.ray_tune import Failures, SearchCallback
 from tune.planning.plan import Planned
+from tune.planning.resources import Place, named
 from tune.reporting.table import Table, columns, law_breaches, mark_lines, notes, records, row_cells
 
 
@@ -82,11 +84,16 @@ def describe_plan(planned: Planned, missing: Sequence[Cell], cost: Cost | None) 
     lines += [f"data: {describe_data(planned)}"]
     if cost is not None:
         lines += [f"cost: {describe_cost(cost)}"]
-        lines += [f"{label}: {roofline.words()}" for label, roofline in cost.rooflines.items()]
+        lines += [f"{named(place)}: {_share(cost, place)}{one.words()}" for place, one in cost.rooflines.items()]
     for cell in missing:
         begun = cost.pace.epochs_done.get(cell.key) if cost is not None else 0
         lines.append(f"  {study.label(cell)}" + (f", goes on from epoch {begun}" if begun else ""))
     return lines
+
+
+def _share(cost: Cost, place: Place) -> str:
+    """What a trial holds there, where kinds of GPU are told apart."""
+    return f"trials hold {cost.shares[place]:g} of a GPU; " if place[1] else ""
 
 
 def plan_facts(planned: Planned, cost: Cost | None) -> dict[str, Any]:
@@ -102,7 +109,10 @@ def plan_facts(planned: Planned, cost: Cost | None) -> dict[str, Any]:
         facts |= {"least_seconds": least.seconds, "least_gpu_hours": least.gpu_hours}
         facts["least_price"] = cost.price if cost.least is None else cost.least_price
         facts["num_bytes"] = cost.num_bytes
-        facts["models"] = [{"model": label} | roofline.facts() for label, roofline in cost.rooflines.items()]
+        facts["models"] = [
+            {"model": place[0], "kind": place[1] or None, "gpus": cost.shares.get(place)} | roofline.facts()
+            for place, roofline in cost.rooflines.items()
+        ]
     return facts
 
 
@@ -147,7 +157,7 @@ class SearchOutput(SearchCallback):
         for line in readings(packing):
             mark = "chosen" if line["chosen"] else ""
             numbers = (str(line["trials"]), f"{line['cpus']:g}", f"{line['gpus']:g}", f"{line['clips_per_second']:.1f}")
-            grid.add_row(line["model"], *numbers, f"{line['memory']:.0%}", mark)
+            grid.add_row(named((line["model"], line["kind"] or "")), *numbers, f"{line['memory']:.0%}", mark)
         self.console.print(grid)
 
     def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[SearchCallback]:

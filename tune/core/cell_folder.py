@@ -101,10 +101,15 @@ class CellFolder:
         failure = self._read_reason("failure.json")
         return bool(failure) and failure.get("diverged", True)
 
-    def fail(self, reason: str, diverged: bool) -> None:
-        """Record why this attempt ends without a result."""
+    def failed_on(self) -> str:
+        """The kind of GPU on which the last attempt failed; empty where kinds are not told apart."""
+        return str(self._read_reason("failure.json").get("kind", ""))
+
+    def fail(self, reason: str, diverged: bool, kind: str = "") -> None:
+        """Record why this attempt ends without a result, and the kind of GPU that it was on, where that is known."""
         self._require_own_attempt()
-        self.folder.write_sealed("failure.json", {"reason": reason, "diverged": diverged})
+        where = {"kind": kind} if kind else {}
+        self.folder.write_sealed("failure.json", {"reason": reason, "diverged": diverged, **where})
 
     def stopped(self) -> str | None:
         """Why successive halving ended the cell before its last epoch, or None where it did not."""

@@ -8,13 +8,13 @@ best each runs as if alone, as far as the FLOP/s of all together stay below the 
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ray
 import torch
@@ -25,12 +25,14 @@ from fernn.experiment import Experiment
 from fernn.train.loop import steps_of
 from fernn.train.run import Run, available_device
 from tune.core.study import Cell, StudyError
+from tune.engine.bill import Bill, Lane, bills, mean
 from tune.engine.machine import device_name
 from tune.engine.ray_tune import ship_models
 from tune.engine.roofline import Roofline, peak_of, training_work
 from tune.engine.rounds import epochs_done
+from tune.planning.gpu_kind import on_kind
 from tune.planning.plan import Planned
-from tune.planning.resources import Resources, hardware
+from tune.planning.resources import Place, Resources, Share, hardware
 
 CPU_CLIPS = 2
 """Clips of a probed step on a CPU, where the time is proportional to them; batch normalization needs two. A GPU, and a
@@ -58,20 +60,11 @@ class Pace:
     """Of an epoch with its validation, of one trial alone."""
     epochs_done: Mapping[str, int] = field(default_factory=dict)
     gpus: Mapping[str, float] = field(default_factory=dict)
-    """The share of a GPU that a trial holds."""
+    """The share of a GPU that a trial holds, its mean over kinds of GPU."""
 
 
-Share = tuple[float, float]
-"""CPUs and GPUs of a trial."""
 Load = tuple[int, float]
 """The number of trials that run at the same time, and the CPUs of each."""
-
-
-class Bill(NamedTuple):
-    """Wall-clock seconds, and GPU-hours: hours times the share of a GPU that a trial holds."""
-
-    seconds: float
-    gpu_hours: float
 
 
 @dataclass(frozen=True)
@@ -87,8 +80,10 @@ class Cost:
     """Of the GPU-hours, None where the price of an hour is not given."""
     least: Bill | None = None
     """The lower bound where trials share a GPU and were not measured side by side, None elsewhere."""
-    rooflines: Mapping[str, Roofline] = field(default_factory=dict)
-    """By the model's label."""
+    rooflines: Mapping[Place, Roofline] = field(default_factory=dict)
+    """Of each model on each kind of GPU."""
+    shares: Mapping[Place, float] = field(default_factory=dict)
+    """Of a GPU that a trial holds there."""
 
     @property
     def least_price(self) -> float | None:
@@ -116,29 +111,44 @@ def cost_of(planned: Planned, resources: Resources, elsewhere: bool = False) -> 
     """
     study, cells, machines = planned.study, planned.study.missing(), hardware()
     label_of = study.model_label
-    shares = {cell: resources.of(label_of(cell)) for cell in cells}
-    concurrency = {cell: resources.at_once(label_of(cell), machines, len(cells)) for cell in cells}
-    most = max(concurrency.values())
+    at_once = {label: resources.at_once(label, machines, len(cells)) for label in dict.fromkeys(map(label_of, cells))}
+    shares = {(label, kind): resources.of(label)[kind] for label, counts in at_once.items() for kind in counts}
+    most = max(sum(counts.values()) for counts in at_once.values())
     load = most, min(cpus for cpus, _ in shares.values())
     ship_models(cells)
-    probes = {cell: Probe(*measured(probe_of(cell.experiment), shares[cell], load, elsewhere)) for cell in cells}
+    probes = {
+        (cell, kind): Probe(*measured(probe_of(cell.experiment), shares[label_of(cell), kind], load, elsewhere, kind))
+        for cell in cells
+        for kind in at_once[label_of(cell)]
+    }
     torch.cuda.empty_cache()  # the trials need the memory of the probes
-    rooflines = {label_of(cell): roofline_of(cell.experiment, probe) for cell, probe in probes.items()}
-    done, paces, bills = epochs_done(study, cells), dict[str, float](), list[tuple[Bill, Bill]]()
-    for cell, probe in probes.items():
-        epoch_clips, final_clips = clips_of(planned, cell)
-        paces[label_of(cell)] = epoch_clips * probe.seconds_per_clip
-        num_clips = (cell.experiment.epochs - done[cell.key]) * epoch_clips + final_clips
-        factors = slowdown(resources, label_of(cell), concurrency[cell], rooflines[label_of(cell)].share)
-        low, high = (num_clips * probe.seconds_per_clip * factor for factor in factors)
-        bills.append((bill(low, concurrency[cell], shares[cell]), bill(high, concurrency[cell], shares[cell])))
+    rooflines = {(label_of(cell), kind): roofline_of(cell.experiment, probe) for (cell, kind), probe in probes.items()}
+    lanes: dict[Cell, list[Lane]] = {}
+    for (cell, kind), probe in probes.items():
+        place, count = (label_of(cell), kind), at_once[label_of(cell)][kind]
+        slower = slowdown(resources, place, count, rooflines[place].share)
+        lanes.setdefault(cell, []).append(Lane(count, shares[place][1], probe.seconds_per_clip, slower))
     growth = 1 + study.num_to_come / len(cells)  # cells that a sampler will propose cost the same
+    pace, least, worst = forecast(planned, lanes, growth)
+    num_parameters = {cell: probe.num_parameters for (cell, _), probe in probes.items()}
+    num_bytes = int(growth * BYTES_PER_PARAMETER * sum(num_parameters.values()))
+    held = {place: gpus for place, (_, gpus) in shares.items()}
+    cost = Cost(*worst, most, num_bytes, pace, rooflines=rooflines, shares=held)
+    return cost if least == worst else replace(cost, least=least)
+
+
+def forecast(planned: Planned, lanes: Mapping[Cell, Sequence[Lane]], growth: float) -> tuple[Pace, Bill, Bill]:
+    """The pace of the cells on their lanes, and what ``growth`` times as many cells take, at least and at most."""
+    label_of, done = planned.study.model_label, epochs_done(planned.study, list(lanes))
+    seconds, gpus, bounds = dict[str, float](), dict[str, float](), list[tuple[Bill, Bill]]()
+    for cell, own in lanes.items():
+        label, (epoch_clips, final_clips) = label_of(cell), clips_of(planned, cell)
+        seconds[label], gpus[label], _ = mean(own, [epoch_clips * lane.seconds for lane in own])
+        bounds.append(bills(own, (cell.experiment.epochs - done[cell.key]) * epoch_clips + final_clips))
     least, worst = (
-        Bill(*(growth * sum(part) for part in zip(*bound, strict=True))) for bound in zip(*bills, strict=True)
+        Bill(*(growth * sum(part) for part in zip(*bound, strict=True))) for bound in zip(*bounds, strict=True)
     )
-    num_bytes = growth * BYTES_PER_PARAMETER * sum(probe.num_parameters for probe in probes.values())
-    pace = Pace(paces, done, {label_of(cell): gpus for cell, (_, gpus) in shares.items()})
-    return Cost(*worst, most, int(num_bytes), pace, least=None if least == worst else least, rooflines=rooflines)
+    return Pace(seconds, done, gpus), least, worst
 
 
 def clips_of(planned: Planned, cell: Cell) -> tuple[float, float]:
@@ -148,21 +158,17 @@ def clips_of(planned: Planned, cell: Cell) -> tuple[float, float]:
     return clips["train"] + validation, validation + FORWARD_SHARE * clips["test"]
 
 
-def bill(seconds: float, concurrency: int, share: Share) -> Bill:
-    """What a trial of so many seconds takes where ``concurrency`` trials run at once, each with that share."""
-    return Bill(seconds / concurrency, seconds * share[1] / 3600)
-
-
-def slowdown(resources: Resources, label: str, concurrency: int, share_of_peak: float | None) -> tuple[float, float]:
+def slowdown(resources: Resources, place: Place, concurrency: int, share_of_peak: float | None) -> tuple[float, float]:
     """How many times longer a step takes beside the other trials on its GPU than alone: at least, and at most.
 
     As measured where it was. Else n trials that share a GPU take n times as long if they wait for one another, since
     all together compute no more than one; and as long as one alone if that leaves the GPU idle, but no less than n
     times the part of the GPU's peak that it reaches alone (0 where that is not known).
     """
-    gpus = resources.of(label)[1]
-    if label in resources.slowdown:
-        return resources.slowdown[label], resources.slowdown[label]
+    label, kind = place
+    gpus = resources.of(label)[kind][1]
+    if place in resources.slowdown:
+        return resources.slowdown[place], resources.slowdown[place]
     sharing = min(int(1 / gpus + 1e-9), concurrency) if 0 < gpus < 1 else 1
     return min(sharing, max(1.0, sharing * (share_of_peak or 0.0))), float(sharing)
 
@@ -179,8 +185,10 @@ def probe_of(experiment: Experiment) -> Experiment:
 
 
 @cache
-def measured(experiment: Experiment, share: Share, load: Load, elsewhere: bool) -> Probe:
+def measured(experiment: Experiment, share: Share, load: Load, elsewhere: bool, kind: str) -> Probe:
     """As :func:`probe`, once for equal arguments; ``elsewhere``: in a task of the cluster with a trial's share.
+
+    ``kind``: the kind of GPU there, any where it is empty.
 
     Raises StudyError for a model that fails, and NoMachineError where no machine of the cluster becomes free.
     """
@@ -188,11 +196,13 @@ def measured(experiment: Experiment, share: Share, load: Load, elsewhere: bool) 
     try:
         if not elsewhere:
             return probe(experiment, cpus, load)
-        task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_calls=1)(probe)  # a GPU's memory goes with its process
+        task: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, max_calls=1)(probe)  # a GPU's memory goes with its process
+        task = task.options(resources=on_kind(kind))
         answer: Probe = ray.get(task.remote(experiment, cpus, load), timeout=PATIENCE)
         return answer
     except GetTimeoutError as error:
-        raise NoMachineError(f"no machine with {cpus:g} CPUs and {gpus:g} GPUs free in {PATIENCE:.0f} s") from error
+        wanted = f"{cpus:g} CPUs and {gpus:g} GPUs{kind and f' ({kind})'}"
+        raise NoMachineError(f"no machine with {wanted} free in {PATIENCE:.0f} s") from error
     except Exception as error:
         cause = error.cause if isinstance(error, RayTaskError) else error
         first_line = (str(cause).splitlines() or [type(cause).__name__])[0]

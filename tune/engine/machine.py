@@ -14,6 +14,7 @@ from ray._private.utils import get_current_node_cpu_model_name
 
 from fernn.layers import moving_frame
 from tune.core.code_record import source_sha256
+from tune.planning.gpu_kind import kind_of
 
 
 def machine(device: torch.device) -> dict[str, Any]:
@@ -60,14 +61,25 @@ def gpu(device: torch.device) -> dict[str, Any]:
 
 def assigned_resources() -> dict[str, float] | None:
     """CPUs and GPUs that Ray has assigned to this trial, None outside of a trial."""
+    if (assigned := _assigned()) is None:
+        return None
+    return {  # a placement group adds a suffix to the name
+        f"{kind.lower()}s": max((number for name, number in assigned.items() if name.startswith(kind)), default=0.0)
+        for kind in ("CPU", "GPU")
+    }
+
+
+def assigned_kind() -> str:
+    """The kind of GPU that this trial asked for; empty where kinds are not told apart."""
+    return kind_of(_assigned() or ())
+
+
+def _assigned() -> dict[str, float] | None:
     context = ray.get_runtime_context() if ray.is_initialized() else None
     if context is None or context.worker.mode != ray.WORKER_MODE:
         return None
-    assigned = context.get_assigned_resources().items()
-    return {  # a placement group adds a suffix to the name
-        f"{kind.lower()}s": max((number for name, number in assigned if name.startswith(kind)), default=0.0)
-        for kind in ("CPU", "GPU")
-    }
+    assigned: dict[str, float] = context.get_assigned_resources()
+    return assigned
 
 
 def nvidia_driver() -> str | None:

@@ -2,13 +2,14 @@
 
 For each model 1, 2, 4, ... training processes run side by side for two seconds, up to 8 on one GPU, or one for each CPU
 of a machine. Of the numbers that leave a tenth of the memory free, the one with the most clips a second is chosen. On a
-GPU each process holds its data set's frames there as a trial does, once these are prepared. The study's folder holds
-the readings in ``packing.json``.
+GPU each process holds its data set's frames there as a trial does, once these are prepared. Each kind is measured. The
+study's folder holds the readings in ``packing.json``.
 """
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from typing import Any
 
 import ray
@@ -29,7 +30,8 @@ from tune.engine.cost import PATIENCE, blank_batch, probe, probe_of
 from tune.engine.machine import peak_memory
 from tune.engine.ray_tune import ship_models
 from tune.engine.trial import is_out_of_memory
-from tune.planning.resources import Hardware, Resources, hardware
+from tune.planning.gpu_kind import KIND, kind_of, on_kind
+from tune.planning.resources import Hardware, Place, Resources, Share, hardware, named
 
 FILE = "packing.json"
 WAY_OUT = "delete it, and run the search again, which measures how models pack"
@@ -39,8 +41,6 @@ MOST_MEMORY = 0.9
 """The share of memory that trials may use; the rest must stay free."""
 ALIKE = 0.98
 """Fewer trials are chosen if they reach this share of the largest number of clips a second."""
-KIND = "accelerator_type:"
-"""What Ray puts before a kind of GPU to name a node's resource."""
 CPU = torch.device("cpu")
 SECONDS, WARM_UP_STEPS = 2.0, 2 + WARM_UP
 """Duration of a measurement, and the steps before it: they allocate memory, choose algorithms and record a graph."""
@@ -63,8 +63,8 @@ class Reading:
 
 Layout = tuple[int, float, float]
 """A number of trials, the CPUs of each, and the share of a GPU of each."""
-Packing = Mapping[str, Sequence[Reading]]
-"""The readings of every model, by its label in the study."""
+Packing = Mapping[Place, Sequence[Reading]]
+"""The readings of every model on each kind of GPU; none where not one trial of the model fits."""
 
 
 def pack(study: Study, resources: Resources, keep: bool, corpus: Corpus | None = None) -> Packing:
@@ -75,53 +75,65 @@ def pack(study: Study, resources: Resources, keep: bool, corpus: Corpus | None =
     """
     ship_models(cells := study.missing())
     clips = None if corpus is None else ray.put(corpus)
-    possible, stored = layouts(resources, hardware(), len(study.cells)), study.folder.read_sealed(FILE, WAY_OUT) or {}
-    packing: dict[str, Sequence[Reading]] = {}
-    if len(kinds := gpu_kinds()) > 1:
-        say(f"there are several kinds of GPU ({', '.join(kinds)}): one is measured for all, see docs/cluster.md")
-    for cell in cells:
-        label, subject = study.model_label(cell), digest(cell, possible, with_frames=clips is not None)
-        if label in packing:
+    stored = study.folder.read_sealed(FILE, WAY_OUT) or {}
+    kinds = {kind: layouts(resources, hardware(), len(study.cells), kind) for kind in resources.by_kind or ("",)}
+    packing: dict[Place, Sequence[Reading]] = {}
+    for cell, (kind, possible) in product(cells, kinds.items()):
+        place, subject = (study.model_label(cell), kind), digest(cell, possible, kind, with_frames=clips is not None)
+        if place in packing:
             continue
-        if stored.get(label, {}).get("subject") != subject:
-            say(f"measuring how {label} packs")
-            readings = measure(probe_of(cell.experiment), possible, clips)
-            stored[label] = {"subject": subject, "readings": [asdict(reading) for reading in readings]}
-        packing[label] = [Reading(**reading) for reading in stored[label]["readings"]]
-        best(label, packing[label])
+        if stored.get(name := named(place), {}).get("subject") != subject:
+            say(f"measuring how {name} packs")
+            readings = measure(probe_of(cell.experiment), possible, clips, kind)
+            stored[name] = {"subject": subject, "readings": [asdict(reading) for reading in readings]}
+        packing[place] = [Reading(**reading) for reading in stored[name]["readings"]]
         if keep:
             study.folder.write_sealed(FILE, stored)
+        if kind == list(kinds)[-1]:
+            check_fit(place[0], packing)
     return packing
 
 
-def digest(cell: Cell, possible: Sequence[Layout], with_frames: bool) -> str:
+def digest(cell: Cell, possible: Sequence[Layout], kind: str, with_frames: bool) -> str:
     """Twelve hexadecimal digits for all that the readings depend on: model, code, layouts, kinds of GPU, and frames."""
-    kinds = [f"{KIND}{kind}" for kind in gpu_kinds()]
+    kinds = [f"{KIND}{name}" for name in ([kind] if kind else gpu_kinds())]
     subject = [probe_of(cell.experiment).flatten(for_record=True), cell.config().get("model_source"), possible, kinds]
     return key_of([*subject, *([cell.data_hash] if with_frames else [])])
 
 
 def gpu_kinds() -> list[str]:
     """The kinds of GPU in the cluster, as Ray names them: A100."""
-    return sorted(name.removeprefix(KIND) for name in ray.cluster_resources() if name.startswith(KIND))
+    return sorted(kind for name in ray.cluster_resources() if (kind := kind_of([name])))
 
 
-def best(label: str, readings: Sequence[Reading]) -> Reading:
-    """The reading to choose; raises StudyError where none fits."""
+def best(readings: Sequence[Reading]) -> Reading | None:
+    """The reading to choose, None where none fits."""
     fitting = [reading for reading in readings if reading.memory <= MOST_MEMORY]
-    if not fitting:
+    fastest = max((reading.clips_per_second for reading in fitting), default=0.0)
+    return next((reading for reading in fitting if reading.clips_per_second >= ALIKE * fastest), None)
+
+
+def chosen(packing: Packing) -> dict[Place, Reading]:
+    """The readings to choose, without the kinds of GPU on which the model does not fit; the kind with the
+    fastest trials first."""
+    found = {place: reading for place, readings in packing.items() if (reading := best(readings)) is not None}
+    return dict(sorted(found.items(), key=lambda item: -item[1].clips_per_second / item[1].trials))
+
+
+def check_fit(label: str, packing: Packing) -> None:
+    """Raises StudyError where not one trial of the model fits on any kind of GPU."""
+    if label not in {fitting for fitting, _ in chosen(packing)}:
         raise StudyError(
             f"one trial of {label} leaves less than {1 - MOST_MEMORY:.0%} of the memory free: take a smaller batch_size"
         )
-    fastest = max(reading.clips_per_second for reading in fitting)
-    return next(reading for reading in fitting if reading.clips_per_second >= ALIKE * fastest)
 
 
 def packed(resources: Resources, packing: Packing) -> Resources:
     """The resources of each model's trials by the chosen readings, and how they slow each other down on a GPU."""
-    chosen = {label: best(label, readings) for label, readings in packing.items()}
-    shares = {label: (reading.cpus, reading.gpus) for label, reading in chosen.items()}
-    slower = {label: slowdown(packing[label][0], reading) for label, reading in chosen.items() if reading.gpus}
+    found, shares = chosen(packing), dict[str, dict[str, Share]]()
+    for (label, kind), reading in found.items():
+        shares.setdefault(label, {})[kind] = reading.cpus, reading.gpus
+    slower = {place: slowdown(packing[place][0], reading) for place, reading in found.items() if reading.gpus}
     return replace(resources, by_model=shares, slowdown=slower)
 
 
@@ -130,8 +142,8 @@ def slowdown(alone: Reading, together: Reading) -> float:
     return max(1.0, together.trials * alone.clips_per_second / together.clips_per_second)
 
 
-def measure(experiment: Experiment, possible: Sequence[Layout], clips: Any = None) -> list[Reading]:
-    """The readings of more and more trials side by side, as long as enough memory stays free.
+def measure(experiment: Experiment, possible: Sequence[Layout], clips: Any = None, kind: str = "") -> list[Reading]:
+    """The readings of more and more trials side by side on a kind of GPU, as long as enough memory stays free.
 
     ``clips``: a reference to the corpus in Ray's object store, or None.
     """
@@ -139,19 +151,19 @@ def measure(experiment: Experiment, possible: Sequence[Layout], clips: Any = Non
     for trials, cpus, gpus in possible:
         if readings and trials / readings[-1].trials * readings[-1].memory > MOST_MEMORY:
             break
-        if (reading := side_by_side(experiment, trials, cpus, gpus, clips)) is None:
+        if (reading := side_by_side(experiment, (trials, cpus, gpus), clips, kind)) is None:
             break
         readings.append(reading)
     return readings
 
 
-def layouts(resources: Resources, hardware: Hardware, num_cells: int) -> list[Layout]:
-    """The layouts to measure, with no more trials than there are cells for.
+def layouts(resources: Resources, hardware: Hardware, num_cells: int, kind: str = "") -> list[Layout]:
+    """The layouts to measure on machines with that kind of GPU, with no more trials than there are cells for.
 
     With GPUs, no more trials than a GPU's part of the CPUs allows; without, layouts of the smallest machine, which
     every machine can run. Raises StudyError where no machine has CPUs.
     """
-    nodes = [node for node in (*hardware.alive, *hardware.scaled) if node.cpus]
+    nodes = [node for node in hardware.of(kind).nodes if node.cpus]
     if not nodes:
         raise StudyError("--gpus-per-trial auto needs a machine with CPUs, and the cluster has none")
     gpus, held = hardware.gpus, resources.cpus
@@ -163,9 +175,10 @@ def layouts(resources: Resources, hardware: Hardware, num_cells: int) -> list[La
     return [(n, float(max(1, cpus // n)), 0.0) for n in counts if n <= max(1, cpus)]
 
 
-def side_by_side(experiment: Experiment, trials: int, cpus: float, gpus: float, clips: Any = None) -> Reading | None:
-    """The reading of that many trials on one machine, ``clips`` as in :func:`measure`; None where memory runs out."""
-    place = placement_group([{"CPU": trials * cpus} | ({"GPU": trials * gpus} if gpus else {})])
+def side_by_side(experiment: Experiment, layout: Layout, clips: Any = None, kind: str = "") -> Reading | None:
+    """The reading of the layout on one machine, arguments as in :func:`measure`; None where memory runs out."""
+    trials, cpus, gpus = layout
+    place = placement_group([{"CPU": trials * cpus, **on_kind(kind)} | ({"GPU": trials * gpus} if gpus else {})])
     actor: Any = ray.remote(Prober)
     actor = actor.options(num_cpus=cpus, num_gpus=gpus, scheduling_strategy=PlacementGroupSchedulingStrategy(place))
     try:
@@ -175,7 +188,7 @@ def side_by_side(experiment: Experiment, trials: int, cpus: float, gpus: float, 
         rates = ray.get([prober.work.remote(SECONDS) for prober in probers])
         memory = [ray.get(prober.memory.remote()) for prober in probers]
     except GetTimeoutError as error:
-        wanted = f"{trials * cpus:g} CPUs" + (" and a GPU" if gpus else "")
+        wanted = f"{trials * cpus:g} CPUs" + (f" and a GPU{kind and f' ({kind})'}" if gpus else "")
         raise StudyError(
             f"no machine had {wanted} free for {PATIENCE:.0f} s to measure {experiment.model.name} on: "
             f"wait for what runs there, or give --gpus-per-trial a number"
@@ -229,8 +242,9 @@ class Prober:
 
 def readings(packing: Packing) -> list[dict[str, Any]]:
     """The facts of every reading, and whether it is the chosen one."""
+    found = chosen(packing)
     return [
-        {"model": label, **asdict(reading), "chosen": reading == best(label, readings)}
-        for label, readings in packing.items()
+        {"model": label, "kind": kind or None, **asdict(reading), "chosen": reading == found.get((label, kind))}
+        for (label, kind), readings in packing.items()
         for reading in readings
     ]

@@ -17,7 +17,6 @@ from typing import Any
 import optuna
 import ray
 from ray import tune
-from ray.tune.execution.placement_groups import resource_dict_to_pg_factory
 from ray.tune.search.optuna import OptunaSearch
 
 from data.stream import Corpus
@@ -27,9 +26,10 @@ from tune.core.driver import stop_on_sigterm
 from tune.core.identity import has_studies
 from tune.core.status import Status
 from tune.core.study import Cell, Study, StudyError
+from tune.engine.any_kind import any_kind, request
 from tune.engine.machine import home_problem
 from tune.engine.trial import OUT_OF_MEMORY, trial
-from tune.planning.resources import Resources
+from tune.planning.resources import Place, Resources
 
 SWITCHES = ("FERNN_CUDA_GRAPHS", "FERNN_TRITON")
 """Environment variables that trials read, and that a cluster's workers get from the driver."""
@@ -70,8 +70,16 @@ class Workload:
     callbacks: Sequence[SearchCallback] = ()
 
     def may_need_more_memory(self, cell: Cell, reason: str) -> bool:
-        """Whether a cell that failed for that reason may succeed with a larger share of a GPU than it had."""
-        return reason.startswith(OUT_OF_MEMORY) and 0 < self.resources.of(self.study.model_label(cell))[1] < 1
+        """Whether a cell that failed for that reason may succeed with a larger share, or on another kind of GPU."""
+        return reason.startswith(OUT_OF_MEMORY) and self.resources.has_more(self.place(cell))
+
+    def place(self, cell: Cell) -> Place:
+        """The model of a cell that failed, and the kind of GPU that its trial was on."""
+        return self.study.model_label(cell), self.study.cell_folder(cell).failed_on()
+
+    def kinds(self, cells: Sequence[Cell]) -> set[str]:
+        """The kinds of GPU on which the cells may run: one empty name where kinds are not told apart."""
+        return {kind for cell in cells for kind in self.resources.of(self.study.model_label(cell))}
 
 
 class CallbackRelay(tune.Callback):
@@ -138,9 +146,10 @@ def run_cells(work: Workload, cells: list[Cell], until: int | None = None) -> Fa
     with tempfile.TemporaryDirectory(prefix="fernn-search-") as scratch, warnings.catch_warnings():
         # Optuna warns of an epoch that is reported twice, as after a lost trial.
         warnings.filterwarnings("ignore", message="The reported value is ignored because this `step")
-        tuner = make_tuner(work, cells, until, relay, scratch)
+        tuner, kinds = make_tuner(work, cells, until, relay, scratch), work.kinds(cells)
         try:
-            tuner.fit()
+            with any_kind() if any(kinds) else nullcontext():
+                tuner.fit()
         finally:  # Tune replaces the handler of Ctrl-C and does not restore it
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGINT, handler)
@@ -155,8 +164,7 @@ def make_tuner(work: Workload, cells: list[Cell], until: int | None, relay: Call
     study, resources = work.study, work.resources
 
     def trial_resources(point: dict[str, Any]) -> tune.PlacementGroupFactory:
-        cpus, gpus = resources.of(study.model_label(study.cell_at(point)))
-        return resource_dict_to_pg_factory({"cpu": cpus, "gpu": gpus})
+        return request(resources.of(study.model_label(study.cell_at(point))))
 
     trainable = tune.with_parameters(trial, study=study, corpus=work.corpus, until=until)
     search, most = fixed_search(study, cells), resources.max_concurrent

@@ -15,7 +15,7 @@ from tune.core.protocol import save_study
 from tune.core.study import Cell, Study
 from tune.engine.ray_tune import Failures, Workload, run_cells
 from tune.planning.halving import next_segment
-from tune.planning.resources import Resources
+from tune.planning.resources import Resources, describe_shares
 
 
 def run_rounds(work: Workload, replan: Callable[[], Study]) -> tuple[Study, Failures]:
@@ -49,16 +49,17 @@ def run_rounds(work: Workload, replan: Callable[[], Study]) -> tuple[Study, Fail
 def run_with_retries(work: Workload, cells: list[Cell], until: int | None) -> tuple[Failures, Resources]:
     """Run the cells, and run those that ran out of a GPU's memory again with twice the share, up to a whole GPU.
 
+    The share is that of the kind of GPU which was too small; after a whole GPU only larger kinds are left.
     Returns the failures, and the resources with the shares that were needed, for later rounds.
     """
     study, failures = work.study, run_cells(work, cells, until)
     retried = [cell for cell, reason in failures.items() if work.may_need_more_memory(cell, reason)]
     if not retried or was_interrupted(study, cells, until, failures):
         return failures, work.resources
-    wider = work.resources.widened(study.model_label(cell) for cell in retried)
+    wider = work.resources.widened([work.place(cell) for cell in retried])
     for cell in retried:
-        share = wider.of(study.model_label(cell))[1]
-        say(f"{study.label(cell)}: {failures.pop(cell)}; goes on with {share:g} of a GPU")
+        shares = describe_shares(wider.of(study.model_label(cell)))
+        say(f"{study.label(cell)}: {failures.pop(cell)}; goes on with {shares}")
     again, widest = run_with_retries(replace(work, resources=wider), retried, until)
     return failures | again, widest
 

@@ -26,7 +26,7 @@ from tune.core.code_record import source_sha256
 from tune.core.given_weights import initial_weights
 from tune.core.result import Result
 from tune.core.study import Cell, Study
-from tune.engine.machine import machine, peak_memory, reset_peak_memory
+from tune.engine.machine import assigned_kind, machine, peak_memory, reset_peak_memory
 from tune.engine.roofline import cpu_peak
 
 OUT_OF_MEMORY = "the GPU's memory ran out"
@@ -56,7 +56,7 @@ def trial(point: Mapping[str, Any], *, study: Study, corpus: Corpus, until: int 
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        folder.fail(f"{OUT_OF_MEMORY}: {str(error).splitlines()[0]}", diverged=False)
+        folder.fail(f"{OUT_OF_MEMORY}: {str(error).splitlines()[0]}", diverged=False, kind=assigned_kind())
 
 
 def is_out_of_memory(error: Exception) -> bool:

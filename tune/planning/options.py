@@ -124,8 +124,9 @@ class Cluster:
     gpus_per_trial: Annotated[
         float | Literal["auto"] | None, _default("0.25 where the cluster has a GPU, else 0", "N|auto")
     ] = None
-    """GPUs of a trial, a fraction to pack several on one. auto: measured for each model before the search; without a
-    GPU the CPUs of a trial are measured instead. A trial that runs out of the GPU's memory continues with twice the
+    """GPUs of a trial, a fraction to pack several on one. auto: measured for each model and kind of GPU before the
+    search; without a GPU the CPUs of a trial are measured instead. A number holds for all kinds of GPU; the default is
+    for the largest, and more on smaller ones. A trial that runs out of the GPU's memory continues with twice the
     share."""
     max_concurrent: Annotated[int | None, _default("as many as fit", "N")] = None
     """Most trials at the same time."""

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -10,11 +10,30 @@ import ray
 import torch
 from ray._private.state import state as cluster_state
 
+from data.terminal import say
 from tune.core.study import StudyError
+from tune.planning.gpu_kind import kind_of, shares_by_memory
 from tune.planning.options import Options
 
 DEFAULT_GPUS = 0.25
 """The share of a GPU that a trial holds by default where there is a GPU."""
+
+
+Share = tuple[float, float]
+"""CPUs and GPUs of a trial."""
+Place = tuple[str, str]
+"""A model's label, and the kind of GPU that its trials are on: empty where kinds are not told apart."""
+
+
+def named(place: Place) -> str:
+    """The model, and the kind of GPU where kinds are told apart."""
+    label, kind = place
+    return f"{label} on {kind}" if kind else label
+
+
+def describe_shares(shares: Mapping[str, Share]) -> str:
+    """The shares in words: "0.25 of a GPU", or "0.25 of A100 or 1 of T4"."""
+    return " or ".join(f"{gpus:g} of {kind or 'a GPU'}" for kind, (_, gpus) in shares.items())
 
 
 @dataclass(frozen=True)
@@ -24,6 +43,8 @@ class Node:
     cpus: float
     gpus: float
     count: float = 1
+    kind: str = ""
+    """Of its GPUs, as Ray names it: A100. Empty where it has none, or does not name it."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +64,34 @@ class Hardware:
         """The most GPUs that a search can have."""
         return max(sum(node.gpus * node.count for node in nodes if node.gpus) for nodes in (self.alive, self.scaled))
 
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """All machines."""
+        return (*self.alive, *self.scaled)
+
+    def have(self, cpus: float, gpus: float) -> bool:
+        """Whether one machine has as many."""
+        return any(cpus <= node.cpus and gpus <= node.gpus for node in self.nodes)
+
+    @property
+    def named_kinds(self) -> tuple[str, ...]:
+        """The names of all kinds of GPU, an empty one where a machine does not name its kind."""
+        return tuple(sorted({node.kind for node in self.nodes if node.gpus}))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of GPU to tell apart: two or more where every machine names its own, else one empty name."""
+        kinds = self.named_kinds
+        return kinds if len(kinds) > 1 and all(kinds) else ("",)
+
+    def of(self, kind: str) -> Self:
+        """The machines with that kind of GPU; all for the empty name."""
+        alive, scaled = (
+            tuple(node for node in nodes if not kind or node.gpus and node.kind == kind)
+            for nodes in (self.alive, self.scaled)
+        )
+        return replace(self, alive=alive, scaled=scaled)
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -51,26 +100,47 @@ class Resources:
     cpus: float = 1
     gpus: float = 0
     max_concurrent: int | None = None
-    by_model: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """CPUs and GPUs of a trial of certain models, by the model's label."""
-    slowdown: Mapping[str, float] = field(default_factory=dict)
-    """How many times longer a step takes beside the other trials on its GPU than alone, by label, where measured."""
+    by_kind: Mapping[str, float] = field(default_factory=dict)
+    """GPUs of a trial on each kind of GPU, the preferred one first; empty where kinds are not told apart."""
+    by_model: Mapping[str, Mapping[str, Share]] = field(default_factory=dict)
+    """CPUs and GPUs of a trial of certain models, by the model's label and the kind of GPU."""
+    slowdown: Mapping[Place, float] = field(default_factory=dict)
+    """How many times longer a step takes beside the other trials on its GPU than alone, where measured."""
 
-    def of(self, label: str) -> tuple[float, float]:
-        """CPUs and GPUs of a trial of the model."""
-        return self.by_model.get(label, (self.cpus, self.gpus))
+    def of(self, label: str) -> Mapping[str, Share]:
+        """CPUs and GPUs of a trial of the model on each kind of GPU that has room for one."""
+        by_kind = self.by_kind or {"": self.gpus}
+        return self.by_model.get(label, {kind: (self.cpus, gpus) for kind, gpus in by_kind.items()})
 
-    def widened(self, labels: Iterable[str]) -> Self:
-        """The resources with twice the share of a GPU for the models, at most a whole GPU."""
-        shares = {label: (self.of(label)[0], min(1.0, 2 * self.of(label)[1])) for label in labels}
-        measured = {label: factor for label, factor in self.slowdown.items() if label not in shares}
-        return replace(self, by_model={**self.by_model, **shares}, slowdown=measured)
+    def has_more(self, place: Place) -> bool:
+        """Whether a trial that ran out of a GPU's memory there may have more: a larger share, or another kind."""
+        shares = self.of(place[0])
+        return 0 < shares[place[1]][1] < 1 or len(shares) > 1
 
-    def at_once(self, label: str, machines: Hardware, num_cells: int) -> int:
-        """How many trials of the model run at the same time."""
-        held = zip((machines.cpus, machines.gpus), self.of(label), strict=True)
-        fitting = [total / share for total, share in held if share]
-        return max(1, int(min(num_cells, self.max_concurrent or num_cells, *fitting)))
+    def widened(self, places: Collection[Place]) -> Self:
+        """The resources with twice the share of a GPU for the models on those kinds, at most a whole GPU.
+
+        A kind whose whole GPU is too small for a model is left out, unless it is the last.
+        """
+        by_model = {**self.by_model, **{label: dict(self.of(label)) for label, _ in places}}
+        for label, kind in sorted(set(places)):
+            cpus, gpus = by_model[label][kind]
+            if gpus < 1 or len(by_model[label]) == 1:
+                by_model[label] = {**by_model[label], kind: (cpus, min(1.0, 2 * gpus))}
+            else:
+                by_model[label] = {other: share for other, share in by_model[label].items() if other != kind}
+        measured = {place: factor for place, factor in self.slowdown.items() if place not in places}
+        return replace(self, by_model=by_model, slowdown=measured)
+
+    def at_once(self, label: str, machines: Hardware, num_cells: int) -> dict[str, int]:
+        """How many trials of the model run at the same time on each kind of GPU that is needed, at least one in all."""
+        left, counts = min(num_cells, self.max_concurrent or num_cells), dict[str, int]()
+        for kind, share in self.of(label).items():
+            has = machines.of(kind)
+            fitting = [total / each for total, each in zip((has.cpus, has.gpus), share, strict=True) if each]
+            counts[kind] = int(min([left, *fitting]))
+            left -= counts[kind]
+        return {kind: count for kind, count in counts.items() if count} or dict.fromkeys([next(iter(counts))], 1)
 
 
 def hardware() -> Hardware:
@@ -86,7 +156,8 @@ def hardware() -> Hardware:
 
 
 def _node(resources: Mapping[str, float], count: float = 1) -> Node:
-    return Node(resources.get("CPU", 0), resources.get("GPU", 0), count if count >= 0 else math.inf)
+    cpus, gpus = resources.get("CPU", 0), resources.get("GPU", 0)
+    return Node(cpus, gpus, count if count >= 0 else math.inf, kind_of(resources) if gpus else "")
 
 
 def chosen_resources(options: Options) -> Resources:
@@ -98,13 +169,22 @@ def chosen_resources(options: Options) -> Resources:
     for name, number in (("cpus", cpus), ("gpus", gpus)):
         if number < 0:
             raise StudyError(f"--{name}-per-trial must be 0 or more, got {number:g}")
-    nodes = (*machines.alive, *machines.scaled)
-    if not any(cpus <= node.cpus and gpus <= node.gpus for node in nodes):
-        kinds = dict.fromkeys(f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in nodes)
+    if not machines.have(cpus, gpus):
+        kinds = dict.fromkeys(f"{node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in machines.nodes)
         raise StudyError(
             f"--cpus-per-trial and --gpus-per-trial must fit on one machine, got {cpus:g} and {gpus:g}: "
             f"the cluster has or can bring machines with {'; '.join(kinds)}"
         )
     if cluster.max_concurrent is not None and cluster.max_concurrent < 1:
         raise StudyError(f"--max-concurrent must be 1 or more, got {cluster.max_concurrent}")
-    return Resources(cpus, gpus, cluster.max_concurrent)
+    return Resources(cpus, gpus, cluster.max_concurrent, _by_kind(machines, cpus, gpus, cluster.gpus_per_trial is None))
+
+
+def _by_kind(machines: Hardware, cpus: float, gpus: float, by_memory: bool) -> dict[str, float]:
+    """The share of each kind of GPU that has a machine for it; empty where kinds are not told apart."""
+    if not gpus or not all(machines.kinds):
+        if gpus and len(list(filter(None, machines.named_kinds))) > 1:
+            say("not every machine with GPUs names their kind: trials take the same share of all, see docs/cluster.md")
+        return {}
+    shares = shares_by_memory(machines.kinds, gpus) if by_memory else dict.fromkeys(machines.kinds, gpus)
+    return {kind: share for kind, share in shares.items() if machines.of(kind).have(cpus, share)}

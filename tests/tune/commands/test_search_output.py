@@ -19,7 +19,9 @@ from tune.commands.search_output import (
     describe_pages,
 )
 from tune.core.study import StudyError
-from tune.engine.cost import Bill, Cost, Pace
+from tune.engine.bill import Bill
+from tune.engine.cost import Cost, Pace
+from tune.engine.packing import Reading
 from tune.engine.roofline import Roofline
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-2, 1e-3), "seed": (0,)}
@@ -59,7 +61,7 @@ def test_a_cost_has_gpu_hours_and_a_price_where_there_are_any():
 
 
 def test_a_plan_has_bounds_and_how_near_each_model_comes_to_the_peak(study, spoken, told):
-    rooflines = {"grnn": Roofline(Work(2e9, 1e6), 100.0, "NVIDIA H200", 1e12)}
+    rooflines = {("grnn", ""): Roofline(Work(2e9, 1e6), 100.0, "NVIDIA H200", 1e12)}
     bounds = Cost(7200.0, 2.0, 4, 10, Pace(), 8.0, Bill(3600.0, 0.5), rooflines)
     plan = planned(study, SimpleNamespace(num_clips=7))
     spoken[0].planned(plan, bounds)
@@ -80,6 +82,25 @@ def test_a_plan_has_bounds_and_how_near_each_model_comes_to_the_peak(study, spok
     )
     assert ranged["models"][0]["model"] == "grnn" and ranged["models"][0]["share_of_peak"] == 0.2
     assert (single["least_seconds"], single["least_gpu_hours"], single["least_price"]) == (60.0, 1.5, 3.0)
+
+
+def test_a_plan_says_the_share_by_kind_of_gpu(study, spoken, told):
+    roofline = Roofline(Work(2e9, 1e6), 100.0, "Tesla T4", 1e12)
+    places = {("grnn", "A100"): 0.25, ("grnn", "T4"): 1.0}
+    cost = Cost(60.0, 1.5, 5, 1, Pace(), rooflines=dict.fromkeys(places, roofline), shares=places)
+    spoken[0].planned(planned(study, SimpleNamespace(num_clips=7)), cost)
+    assert "\ngrnn on T4: trials hold 1 of a GPU; 2 GFLOP and 1 MB a clip in training" in "\n".join(spoken[1]())
+    told[0].planned(planned(study, SimpleNamespace(num_clips=7)), cost)
+    (event,) = told[1]()
+    found = [(model["model"], model["kind"], model["gpus"]) for model in event["models"]]
+    assert found == [("grnn", "A100", 0.25), ("grnn", "T4", 1.0)]
+
+
+def test_readings_of_trials_side_by_side_are_shown_by_kind(spoken):
+    reading = Reading(1, 1, 1.0, 50.0, 0.2)
+    spoken[0].packed({("grnn", "T4"): [reading], ("3dcnn", "T4"): [reading]})
+    shown = [line.split() for line in spoken[1]()]
+    assert any({"grnn", "on", "T4", "chosen"} <= set(words) for words in shown)
 
 
 def test_programs_read_what_is_left(study, told):

@@ -107,18 +107,18 @@ def test_all_trials_together_stay_below_the_peak(shared):
     assert shared(0.125, 989.4e12).least.gpu_hours == pytest.approx(0.604, abs=5e-3)
     assert shared(0.25, 989.4e12).least.gpu_hours == pytest.approx(1.07, abs=5e-3)
     busy = shared(0.25, 140e12)  # one alone computes as fast as the GPU can
-    assert busy.least.gpu_hours == pytest.approx(4.27, abs=0.01) and busy.rooflines["fernn-v2"].share > 0.99
+    assert busy.least.gpu_hours == pytest.approx(4.27, abs=0.01) and busy.rooflines["fernn-v2", ""].share > 0.99
 
 
 def test_what_packing_measured_is_no_range(shared):
-    cost = shared(0.25, 989.4e12, slowdown={"fernn-v2": 2.5})
+    cost = shared(0.25, 989.4e12, slowdown={("fernn-v2", ""): 2.5})
     assert cost.gpu_hours == pytest.approx(2.5 * 1.07, abs=0.01) and cost.least is None
 
 
 def test_no_more_trials_share_a_gpu_than_run():
-    assert estimate.slowdown(Resources(gpus=0.25), "m", 2, None) == (1.0, 2.0)
-    assert estimate.slowdown(Resources(gpus=1), "m", 8, 1.5) == (1.0, 1.0)
-    assert estimate.slowdown(Resources(gpus=0), "m", 8, 0.5) == (1.0, 1.0)
+    assert estimate.slowdown(Resources(gpus=0.25), ("m", ""), 2, None) == (1.0, 2.0)
+    assert estimate.slowdown(Resources(gpus=1), ("m", ""), 8, 1.5) == (1.0, 1.0)
+    assert estimate.slowdown(Resources(gpus=0), ("m", ""), 8, 0.5) == (1.0, 1.0)
 
 
 def test_cells_that_differ_in_rate_seed_or_epochs_share_a_probe():
@@ -139,9 +139,25 @@ def test_each_model_costs_by_what_its_trials_hold(cost_of, monkeypatch, tmp_path
     monkeypatch.setattr(estimate, "measured", lambda experiment, share, *_: (0.5 / share[0], 100_000))
     cells = plan_cells(Experiment(), {"model": ("grnn", "3dcnn"), "seed": (0, 1)}, "hash", settings={"epochs": 6})
     study = Study("s", Folder(str(tmp_path)), {"model": ("grnn", "3dcnn"), "seed": (0, 1)}, cells)
-    resources = Resources(by_model={"3dcnn": (4, 0)})
+    resources = Resources(by_model={"3dcnn": {"": (4, 0)}})
     cost = cost_of(study, resources, machine(4, 0))
     assert cost.seconds == 2 * 620 * 0.5 / 4 + 2 * 620 * 0.125 and cost.concurrency == 4
+
+
+def test_kinds_of_gpu_share_the_cells_by_their_speed(cost_of, monkeypatch, tmp_path):
+    """Four trials at once on the fast kind, one on the slow kind, which takes a ninth of the cells."""
+    seconds = {"A100": 0.5, "T4": 1.0}
+    monkeypatch.setattr(estimate, "measured", lambda *arguments: (seconds[arguments[-1]], 100_000))
+    cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": tuple(range(9))}, "hash", settings={"epochs": 6})
+    study = Study("s", Folder(str(tmp_path)), {}, cells)
+    machines = Hardware((Node(16, 1, kind="A100"), Node(16, 1, kind="T4")))
+    resources = Resources(1, 0.25, None, {"A100": 0.25, "T4": 1.0}, slowdown={("grnn", "A100"): 1.0})
+    cost = cost_of(study, resources, machines)
+    assert cost.seconds == pytest.approx(9 * 620 / (4 / 0.5 + 1 / 1.0)) and cost.concurrency == 5 and cost.least is None
+    assert cost.gpu_hours == pytest.approx(cost.seconds * 2 / 3600)  # both GPUs are held throughout
+    assert cost.shares == {("grnn", "A100"): 0.25, ("grnn", "T4"): 1.0}
+    assert list(cost.rooflines) == list(cost.shares) and cost.num_bytes == 9 * 2_800_000
+    assert cost.pace.gpus["grnn"] == pytest.approx(8 / 9 * 0.25 + 1 / 9)
 
 
 def test_a_cluster_is_probed_where_its_trials_will_run(cost_of, two_cpus, monkeypatch, tmp_path):

@@ -10,10 +10,13 @@ from fernn.experiment import Experiment
 from tune.core.folder import Folder
 from tune.core.study import Study, StudyError, plan_cells
 from tune.engine import packing
-from tune.engine.packing import Reading, best, layouts, measure, pack, packed, readings, side_by_side
+from tune.engine.packing import Reading, best, check_fit, layouts, measure, pack, packed, readings, side_by_side
 from tune.planning.resources import Hardware, Node, Resources
 
 SMALL = {"model.hidden_channels": 2, "model.embedding_channels": (2,), "data.size": 8, "data.num_frames": 2}
+
+
+GRNN = ("grnn", "")
 
 
 def reading(trials, rate, memory):
@@ -22,15 +25,26 @@ def reading(trials, rate, memory):
 
 def test_the_best_rate_that_fits_is_chosen_and_fewer_trials_where_they_do_as_well():
     alone, pair, four = reading(1, 100, 0.2), reading(2, 150, 0.4), reading(4, 152, 0.8)
-    assert best("grnn", [alone, pair, four]) == pair
-    assert best("grnn", [alone, reading(2, 150, 0.95)]) == alone
-    with pytest.raises(StudyError, match="one trial of grnn leaves less than 10% of the memory free"):
-        best("grnn", [reading(1, 100, 0.91)])
-    shares = packed(Resources(max_concurrent=3), {"grnn": [alone, pair, four]})
-    assert shares.of("grnn") == (1, 0.5) and shares.of("another") == (1, 0) and shares.max_concurrent == 3
-    assert shares.slowdown == {"grnn": 2 * 100 / 150}
-    assert packed(Resources(), {"grnn": [replace(alone, gpus=0.0)]}).slowdown == {}  # the probe has its neighbours
-    assert [line["chosen"] for line in readings({"grnn": [alone, pair, four]})] == [False, True, False]
+    assert best([alone, pair, four]) == pair
+    assert best([alone, reading(2, 150, 0.95)]) == alone
+    assert best([]) is best([reading(1, 100, 0.91)]) is None
+    shares = packed(Resources(max_concurrent=3), {GRNN: [alone, pair, four]})
+    assert shares.of("grnn") == {"": (1, 0.5)} and shares.of("another") == {"": (1, 0)} and shares.max_concurrent == 3
+    assert shares.slowdown == {GRNN: 2 * 100 / 150}
+    assert packed(Resources(), {GRNN: [replace(alone, gpus=0.0)]}).slowdown == {}  # the probe has its neighbours
+    assert [line["chosen"] for line in readings({GRNN: [alone, pair, four]})] == [False, True, False]
+
+
+def test_each_kind_of_gpu_has_its_own_share_and_a_small_kind_may_have_none():
+    fast, slow, full = reading(4, 400, 0.8), reading(2, 100, 0.8), reading(1, 50, 0.95)
+    readings_of = {("grnn", "T4"): [slow], ("grnn", "A100"): [fast], ("3dcnn", "T4"): [full], ("3dcnn", "A100"): [fast]}
+    shares = packed(Resources(by_kind={"T4": 1.0, "A100": 0.25}), readings_of)
+    assert list(shares.of("grnn").items()) == [("A100", (1, 0.25)), ("T4", (1, 0.5))]  # the fastest trials first
+    assert shares.of("3dcnn") == {"A100": (1, 0.25)}
+    assert [line["kind"] for line in readings(readings_of) if line["chosen"]] == ["T4", "A100", "A100"]
+    check_fit("3dcnn", readings_of)
+    with pytest.raises(StudyError, match="one trial of 3dcnn leaves less than 10% of the memory free"):
+        check_fit("3dcnn", {("3dcnn", "T4"): [full], ("3dcnn", "A100"): []})
 
 
 @pytest.mark.parametrize(
@@ -46,6 +60,12 @@ def test_trials_are_laid_out_on_one_gpu_or_on_one_machines_cpus(hardware, cpus, 
     assert layouts(Resources(cpus), hardware, num_cells=100) == expected
 
 
+def test_each_kind_of_gpu_is_laid_out_by_its_own_machines():
+    machines = Hardware((Node(16, 1, kind="A100"), Node(2, 1, kind="T4")))
+    assert len(layouts(Resources(), machines, 100, "A100")) == 4 and len(layouts(Resources(), machines, 100, "T4")) == 2
+    assert [n for n, *_ in layouts(Resources(), machines, 4, "A100")] == [1, 2]  # the other GPU takes two cells as well
+
+
 def test_no_more_trials_are_laid_out_than_there_are_cells_for():
     assert [n for n, *_ in layouts(Resources(), Hardware((Node(64, 2),)), num_cells=6)] == [1, 2, 4]
     assert [n for n, *_ in layouts(Resources(), Hardware((Node(64, 0),)), num_cells=1)] == [1]
@@ -56,16 +76,18 @@ def test_no_more_trials_are_laid_out_than_there_are_cells_for():
 def test_measuring_ends_where_the_memory_is_short(monkeypatch):
     by_count = {1: reading(1, 100, 0.3), 2: reading(2, 150, 0.55), 4: reading(4, 200, 0.9)}
     places = layouts(Resources(), Hardware((Node(16, 1),)), num_cells=100)
-    monkeypatch.setattr(packing, "side_by_side", lambda experiment, trials, *rest: by_count[trials])
+    monkeypatch.setattr(packing, "side_by_side", lambda experiment, layout, *rest: by_count[layout[0]])
     assert measure(Experiment(), places) == [by_count[1], by_count[2]]
-    monkeypatch.setattr(packing, "side_by_side", lambda experiment, trials, *rest: by_count[1] if trials == 1 else None)
+    monkeypatch.setattr(
+        packing, "side_by_side", lambda experiment, layout, *rest: by_count[1] if layout[0] == 1 else None
+    )
     assert measure(Experiment(), places) == [by_count[1]]
 
 
 def test_a_machine_that_is_never_free_is_not_waited_for(two_cpus, monkeypatch):
     monkeypatch.setattr(packing, "PATIENCE", 0.5)
     with pytest.raises(StudyError, match="no machine had 3 CPUs free for 0 s to measure fernn-v2 on: wait"):
-        side_by_side(Experiment(), 1, 3, 0)
+        side_by_side(Experiment(), (1, 3, 0))
 
 
 def test_a_trials_frames_count_where_it_computes_on_a_gpu(monkeypatch):
@@ -86,23 +108,33 @@ def test_readings_with_and_without_frames_are_kept_apart(monkeypatch, tmp_path):
     monkeypatch.setattr("ray.cluster_resources", dict)
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0, 1)}, "hash", settings=SMALL)
     (first, second), places = cells, [(1, 1.0, 1.0)]
-    bare, full = (packing.digest(first, places, with_frames=counted) for counted in (False, True))
-    assert bare != full and packing.digest(second, places, with_frames=True) == full
-    assert packing.digest(replace(first, data_hash="other"), places, with_frames=True) != full
+    bare, full = (packing.digest(first, places, "", with_frames=counted) for counted in (False, True))
+    assert bare != full and packing.digest(second, places, "", with_frames=True) == full
+    assert packing.digest(replace(first, data_hash="other"), places, "", with_frames=True) != full
 
 
-def test_unlike_gpus_are_named_since_one_is_measured(monkeypatch, tmp_path, capsys):
-    kinds = {"CPU": 8.0, "GPU": 2.0, "accelerator_type:T4": 1.0, "accelerator_type:A100": 1.0}
-    monkeypatch.setattr("ray.cluster_resources", lambda: kinds)
-    monkeypatch.setattr(packing, "hardware", lambda: Hardware((Node(4, 1), Node(4, 1))))
-    monkeypatch.setattr(packing, "side_by_side", lambda experiment, trials, *rest: reading(trials, 100, 0.2))
+def test_each_kind_is_measured_once_and_readings_of_one_kind_stay_as_they_were(monkeypatch, tmp_path):
+    machines, measured = [Hardware((Node(4, 1, kind="A100"),))], []
+
+    def side_by_side(experiment, layout, clips, kind):
+        measured.append((kind, layout[0]))
+        return reading(layout[0], 100, 0.2)
+
+    monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 8.0, "GPU": 2.0, "accelerator_type:A100": 1.0})
+    monkeypatch.setattr(packing, "hardware", lambda: machines[-1])
+    monkeypatch.setattr(packing, "side_by_side", side_by_side)
     cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0,)}, "hash", settings=SMALL)
     study = Study("s", Folder(str(tmp_path / "s")), {}, cells)
-    pack(study, Resources(), keep=False)
-    assert "several kinds of GPU (A100, T4): one is measured for all" in capsys.readouterr().err
-    del kinds["accelerator_type:T4"]
-    pack(study, Resources(), keep=False)
-    assert "several kinds" not in capsys.readouterr().err
+    assert list(pack(study, Resources(), keep=True)) == [GRNN] and measured == [("", 1)]
+    alone = study.folder.read_sealed(packing.FILE, packing.WAY_OUT)
+    assert list(alone) == ["grnn"]
+    machines.append(Hardware((Node(4, 1, kind="A100"), Node(4, 1, kind="T4"))))
+    both = Resources(by_kind={"A100": 0.25, "T4": 0.25})
+    assert list(pack(study, both, keep=True)) == [("grnn", "A100"), ("grnn", "T4")]
+    assert measured[1:] == [("A100", 1), ("T4", 1)]
+    assert list(pack(study, both, keep=True)) == [("grnn", "A100"), ("grnn", "T4")] and len(measured) == 3
+    stored = study.folder.read_sealed(packing.FILE, packing.WAY_OUT)
+    assert list(stored) == ["grnn", "grnn on A100", "grnn on T4"] and stored["grnn"] == alone["grnn"]
 
 
 @pytest.mark.soak
@@ -112,8 +144,8 @@ def test_trials_side_by_side_are_measured_once(two_cpus, tmp_path, monkeypatch):
     study = Study("s", Folder(str(tmp_path / "s")), {}, cells)
     monkeypatch.setattr(packing, "hardware", lambda: Hardware((Node(2, 0),)))
     measured = pack(study, Resources(), keep=True)
-    assert [(reading.trials, reading.cpus, reading.gpus) for reading in measured["grnn"]] == [(1, 2, 0), (2, 1, 0)]
-    assert all(reading.clips_per_second > 0 and 0 < reading.memory < 0.9 for reading in measured["grnn"])
+    assert [(reading.trials, reading.cpus, reading.gpus) for reading in measured[GRNN]] == [(1, 2, 0), (2, 1, 0)]
+    assert all(reading.clips_per_second > 0 and 0 < reading.memory < 0.9 for reading in measured[GRNN])
     monkeypatch.setattr(packing, "side_by_side", None)
     assert pack(study, Resources(), keep=False) == measured
     monkeypatch.setattr(packing, "hardware", lambda: Hardware((Node(1, 0),)))

@@ -139,6 +139,5 @@ def test_a_trial_without_room_goes_on_with_a_larger_share(share, num_lost, two_c
     else:
         assert list(failed.values()) == ["the GPU's memory ran out: CUDA out of memory."]
         assert not study.cell_folder(study.cells[0]).diverged()  # where there is more room, it may do well
-    assert last.of("another") == (0.5, 0.25) and last.of(study.model_label(study.cells[0]))[1] == max(
-        0.25, min(share, 1)
-    )
+    assert last.of("another") == {"": (0.5, 0.25)}
+    assert last.of(study.model_label(study.cells[0])) == {"": (0.5, max(0.25, min(share, 1)))}
