@@ -1,9 +1,8 @@
 """Frame predictors with a recurrent hidden state: FERNN for translating and for rotating pictures, and G-RNN."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -12,12 +11,12 @@ from torch.utils.checkpoint import checkpoint
 
 from fernn.flows import Flow, RotationFlow, TranslationFlow
 from fernn.layers.cell import FERNNCell, Pooling, pool_velocities
-from fernn.layers.convolution import CircularConvolution, Convolution, Padding, plane_convolution
+from fernn.layers.convolution import CircularConvolution, Convolution
+from fernn.layers.frame_decoder import Decoding, FrameDecoder
 from fernn.layers.steerable import SteerableConvolution
 from fernn.models.base import ModelConfig
 
 RolloutKind = Literal["published", "equivariant"]
-Kernels = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,15 @@ class PredictorConfig(ModelConfig):
             )
 
 
+@dataclass(frozen=True)
+class Kernels:
+    """Of a predictor's layers, made once for all steps."""
+
+    lift: Tensor
+    cell: Tensor
+    decoder: list[Tensor]
+
+
 PUBLISHED = PredictorConfig("published")
 """The published code's defaults."""
 
@@ -62,7 +70,7 @@ class SequencePredictor(nn.Module):
     """
 
     def __init__(
-        self, lift: Convolution, cell: FERNNCell, decoder: nn.Module, options: PredictorConfig = PUBLISHED
+        self, lift: Convolution, cell: FERNNCell, decoder: FrameDecoder, options: PredictorConfig = PUBLISHED
     ) -> None:
         super().__init__()
         self.lift, self.cell, self.decoder = lift, cell, decoder
@@ -74,31 +82,31 @@ class SequencePredictor(nn.Module):
 
         ``truth`` (b, horizon, c, h, w) are these frames, of which training reads some, drawn by PyTorch's generator.
         """
-        kernels = self.lift.kernel(), self.cell.kernel()
+        kernels = self._kernels()
         inputs, last, state = self._lifted(frames, kernels), frames[:, -1], None
         times, size = range(len(inputs) + horizon), len(inputs) + horizon
         read: dict[int, Tensor] = {}
         if truth is not None and self.training:
             drawn = (torch.rand(horizon) < self.teacher_forcing).tolist()
             read = {len(inputs) + step: truth[:, step] for step in range(horizon) if drawn[step]}
-        compute: Callable[..., tuple[Tensor, list[Tensor]]] = self._steps
+        compute: Callable[..., tuple[Tensor, Tensor | None]] = self._steps
         if self.recompute_steps and torch.is_grad_enabled():
             size = self.recompute_steps
             compute = partial(checkpoint, self._steps, use_reentrant=False, preserve_rng_state=False)
         predictions: list[Tensor] = []
         for first in times[::size]:
             state, predicted = compute(state, last, inputs, times[first : first + size], kernels, read)
-            predictions += predicted
-            last = predictions[-1].detach() if predictions else last
-        return torch.stack(predictions, dim=1)
+            if predicted is not None:
+                predictions, last = [*predictions, predicted], predicted[-1].detach()
+        return torch.cat(predictions).transpose(0, 1)
 
     def hidden_states(self, frames: Tensor, horizon: int = 0) -> Iterator[Tensor]:
         """The states h_t (v, b, c, h, w) of the frames (b, t, c, h, w), one by one, and of ``horizon`` steps more."""
-        kernels = self.lift.kernel(), self.cell.kernel()
+        kernels = self._kernels()
         inputs, last, state = self._lifted(frames, kernels), frames[:, -1], None
         for time in range(len(inputs) + horizon):
             state, predicted = self._steps(state, last, inputs, range(time, time + 1), kernels, {})
-            last = predicted[-1].detach() if predicted else last
+            last = last if predicted is None else predicted[-1].detach()
             yield self.cell.hidden(state, time)
 
     @property
@@ -111,9 +119,12 @@ class SequencePredictor(nn.Module):
         """Whether the law holds to rounding: for translations, while rotations interpolate."""
         return isinstance(self.flow, TranslationFlow)
 
+    def _kernels(self) -> Kernels:
+        return Kernels(self.lift.kernel(), self.cell.kernel(), self.decoder.kernels())
+
     def _lifted(self, frames: Tensor, kernels: Kernels) -> Tensor:
         """The inputs (t, 1, b, c', h, w) of all frames."""
-        return self.lift(frames.flatten(0, 1), kernels[0]).unflatten(0, frames.shape[:2]).transpose(0, 1)[:, None]
+        return self.lift(frames.flatten(0, 1), kernels.lift).unflatten(0, frames.shape[:2]).transpose(0, 1)[:, None]
 
     def _steps(
         self,
@@ -123,22 +134,23 @@ class SequencePredictor(nn.Module):
         times: range,
         kernels: Kernels,
         read: Mapping[int, Tensor],
-    ) -> tuple[Tensor, list[Tensor]]:
+    ) -> tuple[Tensor, Tensor | None]:
         """The state after ``times``, and the predictions made at them; ``read`` has true frames by time."""
-        predictions: list[Tensor] = []
+        decoding, pooled = Decoding(kernels.decoder, self.decoder.padding == "circular"), []
         for time in times:
             drive = inputs[time] if time < len(inputs) else self._feedback(read.get(time, last), kernels)
-            state = self.cell.step(state, time, drive, kernels[1])
+            state = self.cell.step(state, time, drive, kernels.cell)
             if time >= len(inputs):
-                predictions.append(self.decoder(pool_velocities(self.cell.hidden(state, time), self.pooling)))
-                last = predictions[-1].detach()
+                maps = pool_velocities(self.cell.hidden(state, time), self.pooling)
+                pooled.append(maps.permute(0, 2, 3, 1).contiguous())
+                last = decoding.add(pooled[-1], torch.is_grad_enabled()).permute(0, 3, 1, 2)
         assert state is not None
-        return state, predictions
+        return state, decoding.connected(pooled).permute(0, 1, 4, 2, 3) if pooled else None
 
     def _feedback(self, last: Tensor, kernels: Kernels) -> Tensor:
         """The input of a step beyond the given frames."""
         if self.rollout == "equivariant":
-            return last.new_zeros(1).expand(1, len(last), len(kernels[0]), *last.shape[-2:])
+            return last.new_zeros(1).expand(1, len(last), len(kernels.lift), *last.shape[-2:])
         return self._lifted(last[:, None], kernels)[0]
 
 
@@ -163,7 +175,7 @@ class TranslatingPredictorConfig(PredictorConfig):
         """The network, with PyTorch's default initial weights."""
         flow, width = TranslationFlow.box(*self.velocity_range), self.hidden_channels
         cell = FERNNCell(flow, CircularConvolution(width, width), "relu")
-        decoder = build_decoder([width] * (self.decoder_layers + 1), in_channels, "circular")
+        decoder = FrameDecoder([width] * (self.decoder_layers + 1), in_channels, "circular")
         lift = CircularConvolution(in_channels, width)
         return SequencePredictor(lift, cell, decoder, self)
 
@@ -192,11 +204,5 @@ class RotatingPredictorConfig(PredictorConfig):
         flow = RotationFlow(self.velocities, order)
         cell = FERNNCell(flow, SteerableConvolution(fields, fields, order), "relu")
         lift = SteerableConvolution(None, fields, order)
-        decoder = build_decoder([fields * order] * (self.decoder_layers + 1), 1, "zeros")
+        decoder = FrameDecoder([fields * order] * (self.decoder_layers + 1), 1, "zeros")
         return SequencePredictor(lift, cell, decoder, self)
-
-
-def build_decoder(widths: Sequence[int], out_channels: int, padding: Padding) -> nn.Sequential:
-    """3x3 convolutions without bias, a ReLU between them: maps of ``widths[0]`` to pictures."""
-    *hidden, last = [plane_convolution(*sizes, 3, padding) for sizes in pairwise((*widths, out_channels))]
-    return nn.Sequential(*(layer for convolution in hidden for layer in (convolution, nn.ReLU())), last)
