@@ -81,8 +81,10 @@ class _Connected(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        depth, weights = context.depth, []
-        kernels, inputs = context.saved_tensors[:depth], context.saved_tensors[depth:]
+        depth = context.depth
+        weights: list[Tensor] = []
+        saved = context.saved_tensors  # once: a checkpoint computes them again
+        kernels, inputs = saved[:depth], saved[depth:]
         slopes, num_steps = gradient.flatten(0, 1), len(gradient)
         for layer in reversed(range(depth)):
             read = torch.cat(inputs[layer::depth])
