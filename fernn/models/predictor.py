@@ -180,14 +180,15 @@ class SequencePredictor(nn.Module):
         self, state: Tensor | None, stretch: Stretch, kernels: Kernels, predict: Predict
     ) -> tuple[Tensor, list[Tensor]]:
         """As :meth:`_roll_out`, by a function for each step."""
-        inputs, picture, pooled = self._lifted(stretch.frames, kernels), None, []
+        inputs, picture, pooled = self._lifted(stretch.frames, kernels).unbind(), None, []
+        shape = stretch.frames.shape[1], len(kernels.lift), *stretch.frames.shape[-2:]
         for time in stretch.times:
             if time in stretch.rows:
                 drive = inputs[stretch.rows[time]]
             elif picture is not None:
-                drive = self._lifted(picture.permute(0, 3, 1, 2)[None], kernels)[0]
+                drive = self._lifted(picture.permute(0, 3, 1, 2)[None], kernels).squeeze(0)
             else:
-                drive = inputs.new_zeros(1).expand(1, *inputs.shape[2:])
+                drive = stretch.frames.new_zeros(1).expand(1, *shape)
             state = self.cell.step(state, time, drive, kernels.cell)
             if time >= stretch.given:
                 maps = pool_velocities(self.cell.hidden(state, time), self.pooling)
