@@ -51,7 +51,7 @@ class Steps:
     """Whether there will be a backward pass."""
 
     def shifts(self, time: int) -> Shifts:
-        """From the moving frame, ``time`` steps on."""
+        """Out of the moving frame at ``time``."""
         return tuple(self.flow.shifts(time))
 
 
@@ -112,9 +112,9 @@ class _Rollout(torch.autograd.Function):
     def backward(context: Any, gradient: Tensor, *of_pooled: Tensor) -> tuple[Tensor | None, ...]:
         back = _Backward(context.steps, context.saved_tensors, of_pooled)
         pictures = gradient.new_zeros(context.shown) if context.needs_input_grad[4] else None
-        gradient = gradient.clone()
+        gradient, room = gradient.clone(), torch.empty_like(back.states[:BLOCK])
         for first in reversed([0, *range(1, len(back.states), BLOCK)]):
-            slopes = torch.empty_like(back.states[first : first + BLOCK if first else 1])
+            slopes = room[: len(back.states) - first if first else 1]
             for index in reversed(range(len(slopes))):
                 gradient = back.step(first + index, gradient, slopes[index])
             back.add_weights(first, slopes)
@@ -178,8 +178,7 @@ def activated(carried: Tensor, activation: Activation, into: Tensor) -> Tensor:
 def around(picture: Tensor, shifts: Shifts, size: int, into: Tensor | None = None) -> Tensor:
     """The pixels around each pixel of a picture (b, h, w, c) moved by ``shifts``: (b v h w, size size c)."""
     batch, height, width, channels = picture.shape
-    moves = tuple((dy % height, dx % width) for dy, dx in shifts)
-    places = neighbours(moves, height, width, size, picture.device)
+    places = neighbours(tuple(shifts), height, width, size, picture.device)
     found = None if into is None else into.view(batch, -1, channels)
     found = torch.index_select(picture.flatten(1, 2), 1, places, out=found)
     return found.view(-1, size * size * channels)

@@ -1,7 +1,8 @@
 """Tensor calls of a training step, and what the host takes: ``calls.py``.
 
-Two channels or one field, a clip of 6x6 pixels. Forward, backward and optimizer, views left out, after a step that makes the optimizer's state. The time is the
-processor's, of one thread, the least of some steps: what a GPU would wait for at least without graphs.
+Two channels or one field, a clip of 6x6 pixels. Forward, backward and optimizer, views left out, after a step that
+makes the optimizer's state. The time is the processor's, of one thread, the least of some steps: what a GPU would wait
+for at least without graphs.
 """
 
 import argparse
