@@ -94,8 +94,8 @@ class Counter(TorchDispatchMode):
     """Adds up the FLOPs and bytes of every operation that PyTorch carries out, those of custom functions as well.
 
     The formulas are PyTorch's, but for two that are replaced: its count of the weights' gradient of a grouped
-    convolution is too high by the number of groups, and of a transposed one it counts what is cut off. What the host
-    makes for the device, as tables that are kept, does not count.
+    convolution is too high by the number of groups, and of a transposed one it counts what is cut off. It has none of
+    sums in place. What the host makes for the device, as tables that are kept, does not count.
     """
 
     def __init__(self) -> None:
@@ -154,4 +154,5 @@ FORMULAS: dict[Any, Callable[..., int]] = {
     **flop_registry,
     ATEN.convolution: convolution,
     ATEN.convolution_backward: convolution_backward,
+    ATEN.addmm_: flop_registry[ATEN.addmm],
 }

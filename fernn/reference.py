@@ -17,12 +17,13 @@ from fernn.flows import RotationFlow, TranslationFlow
 from fernn.flows.translation import parse_velocities
 from fernn.layers.cell import FERNNCell, LearnedKernelCell, LearnedKernels
 from fernn.layers.convolution import CircularConvolution
+from fernn.layers.frame_decoder import FrameDecoder
 from fernn.layers.steerable import FieldConvolution, SteerableConvolution, kernel_basis
 from fernn.models.cnn3d import CNN3D
 from fernn.models.dynamics.config import DYNAMICS, DynamicsConfig
 from fernn.models.fernn import RecurrentClassifier
 from fernn.models.noether.published import published_noether
-from fernn.models.predictor import SequencePredictor, build_decoder
+from fernn.models.predictor import SequencePredictor
 
 __all__ = ["from_reference", "published_dynamics", "published_noether"]
 
@@ -74,7 +75,7 @@ def _translating(weights: Weights, velocities: Any) -> nn.Module:
     flow = TranslationFlow(tuple((vy, vx) for vx, vy in parse_velocities(velocities or ())))
     widths = _decoder_widths(weights)
     cell = FERNNCell(flow, CircularConvolution(widths[0], widths[0]), "relu")
-    decoder = build_decoder(widths, lift.shape[1], "circular")
+    decoder = FrameDecoder(widths, lift.shape[1], "circular")
     return SequencePredictor(CircularConvolution(lift.shape[1], widths[0]), cell, decoder)
 
 
@@ -87,7 +88,7 @@ def _rotating(weights: Weights, velocities: Any) -> nn.Module:
     else:
         raise ValueError(f"no group order fits {widths[0]} channels and {num_lift} weights of cell.conv_u")
     cell = FERNNCell(RotationFlow(tuple(velocities or ()), order), SteerableConvolution(fields, fields, order), "relu")
-    return SequencePredictor(SteerableConvolution(None, fields, order), cell, build_decoder(widths, 1, "zeros"))
+    return SequencePredictor(SteerableConvolution(None, fields, order), cell, FrameDecoder(widths, 1, "zeros"))
 
 
 def _decoder_widths(weights: Weights) -> list[int]:

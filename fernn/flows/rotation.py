@@ -4,10 +4,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,9 @@ class RotationFlow:
 
     def act_slices(self, slices: Tensor, time: int = 1) -> Tensor:
         """psi_time(v) applied to slice v of (v, ..., fields * N, h, w), or to the one (1, ...) for every v."""
-        fields = slices.expand(len(self.velocities), *slices.shape[1:])
-        return torch.stack([self.act_hidden(state, v, time) for state, v in zip(fields, self.velocities, strict=True)])
+        steps = tuple(time * self._orientations(velocity) for velocity in self.velocities)
+        degrees = tuple(time * velocity for velocity in self.velocities)
+        return _Turn.apply(slices, degrees, steps, self.group_order)
 
     def shifts(self, time: int) -> None:
         """A turn is no shift."""
@@ -63,6 +66,74 @@ class RotationFlow:
                 f"got {velocity:g}"
             )
         return round(steps)
+
+
+class _Turn(torch.autograd.Function):
+    """Slice i turned by ``degrees[i]``, its orientations rolled on by ``steps[i]``: one gather and one sampling."""
+
+    @staticmethod
+    def forward(context: Any, slices: Tensor, degrees: tuple[float, ...], steps: tuple[int, ...], order: int) -> Tensor:
+        context.degrees, context.steps, context.order, context.num_slices = degrees, steps, order, len(slices)
+        slices = slices.expand(len(degrees), *slices.shape[1:])
+        return sampled(rolled(slices, steps, order), degrees)
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        back = rolled(sampled_back(gradient, context.degrees), tuple(-step for step in context.steps), context.order)
+        return back if context.num_slices == len(back) else back.sum(dim=0, keepdim=True), None, None, None
+
+
+def rolled(slices: Tensor, steps: tuple[int, ...], order: int) -> Tensor:
+    """Slice i of (v, ..., fields * order, h, w) with its orientations ``steps[i]`` further on."""
+    *others, channels, height, width = slices.shape[1:]
+    rows = source_channels(steps, order, channels // order * math.prod(others), slices.device)
+    return slices.reshape(-1, height, width).index_select(0, rows).view(slices.shape)
+
+
+def sampled(slices: Tensor, degrees: tuple[float, ...]) -> Tensor:
+    """Slice i of (v, ..., h, w) turned by ``degrees[i]``, as :func:`rotate` does, in single precision at least."""
+    if all(angle % 90 == 0 for angle in degrees):
+        return torch.stack([rotate(one, angle) for one, angle in zip(slices, degrees, strict=True)])
+    maps, grid = sampling(slices, degrees)
+    turned = F.grid_sample(maps, grid, padding_mode="zeros", align_corners=False)
+    return with_quarters(turned.view(slices.shape).to(slices.dtype), slices, degrees)
+
+
+def sampled_back(gradient: Tensor, degrees: tuple[float, ...]) -> Tensor:
+    """The gradient of the slices from that of what :func:`sampled` gives."""
+    back = tuple(-angle for angle in degrees)
+    if all(angle % 90 == 0 for angle in degrees):
+        return sampled(gradient, back)
+    maps, grid = sampling(gradient, degrees)
+    options = 0, 0, False, (True, False)  # bilinear, zeros, corners not aligned; the grid has no gradient
+    found = torch.ops.aten.grid_sampler_2d_backward(maps, maps, grid, *options)[0]  # the maps' values are not read
+    return with_quarters(found.view(gradient.shape).to(gradient.dtype), gradient, back)
+
+
+def sampling(slices: Tensor, degrees: tuple[float, ...]) -> tuple[Tensor, Tensor]:
+    """Slices (v, ..., h, w) as maps (v, c, h, w) and where their pixels come from, in single precision at least."""
+    if slices.shape[-2] != slices.shape[-1]:
+        raise ValueError(f"images must be square to be rotated, got {tuple(slices.shape[-2:])}")
+    maps = slices.flatten(1, -3)
+    maps = maps.float() if maps.dtype.itemsize < 4 else maps
+    return maps, rotation_grid(degrees, maps.shape[-1], maps.device, maps.dtype)
+
+
+def with_quarters(turned: Tensor, slices: Tensor, degrees: tuple[float, ...]) -> Tensor:
+    """``turned`` with the slices instead that quarter turns permute, in place."""
+    for index, angle in enumerate(degrees):
+        if angle % 90 == 0:
+            turned[index] = slices[index] if angle % 360 == 0 else rotate(slices[index], angle)
+    return turned
+
+
+@lru_cache(maxsize=64)
+def source_channels(steps: tuple[int, ...], order: int, num_fields: int, device: torch.device) -> Tensor:
+    """Where the channels of regular fields come from that are rolled by ``steps``, slice by slice: (v fields N,)."""
+    orientations = (torch.arange(order) - torch.tensor(steps)[:, None]) % order
+    firsts = torch.arange(len(steps) * num_fields).view(len(steps), num_fields, 1) * order
+    return (firsts + orientations[:, None]).flatten().to(device)
 
 
 def rotate(images: Tensor, degrees: float) -> Tensor:

@@ -1,9 +1,8 @@
 """Frame predictors with a recurrent hidden state: FERNN for translating and for rotating pictures, and G-RNN."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -11,13 +10,15 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from fernn.flows import Flow, RotationFlow, TranslationFlow
+from fernn.layers import moving_frame
 from fernn.layers.cell import FERNNCell, Pooling, pool_velocities
-from fernn.layers.convolution import CircularConvolution, Convolution, Padding, plane_convolution
+from fernn.layers.convolution import CircularConvolution, Convolution
+from fernn.layers.frame_decoder import Decoding, FrameDecoder
+from fernn.layers.rollout import Steps, first_state, lift_matrix, roll_out
 from fernn.layers.steerable import SteerableConvolution
 from fernn.models.base import ModelConfig
 
 RolloutKind = Literal["published", "equivariant"]
-Kernels = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,31 @@ class PredictorConfig(ModelConfig):
             )
 
 
+@dataclass(frozen=True)
+class Kernels:
+    """Of a predictor's layers, made once for all steps."""
+
+    lift: Tensor
+    cell: Tensor
+    decoder: list[Tensor]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Some steps of a rollout."""
+
+    times: range
+    frames: Tensor
+    """Those that are there beforehand (n, b, c, h, w)."""
+    rows: dict[int, int]
+    """Which of them is read, by time."""
+    given: int
+    """How many frames are not predicted."""
+
+
+Predict = Callable[[Tensor], Tensor | None]
+Advance = Callable[[Tensor | None, Stretch, Kernels], tuple[Tensor, Tensor | None]]
+
 PUBLISHED = PredictorConfig("published")
 """The published code's defaults."""
 
@@ -68,7 +94,7 @@ class SequencePredictor(nn.Module):
     """
 
     def __init__(
-        self, lift: Convolution, cell: FERNNCell, decoder: nn.Module, options: PredictorConfig = PUBLISHED
+        self, lift: Convolution, cell: FERNNCell, decoder: FrameDecoder, options: PredictorConfig = PUBLISHED
     ) -> None:
         super().__init__()
         self.lift, self.cell, self.decoder = lift, cell, decoder
@@ -80,31 +106,16 @@ class SequencePredictor(nn.Module):
 
         ``truth`` (b, horizon, c, h, w) are these frames, of which training reads some, drawn by PyTorch's generator.
         """
-        kernels = self.lift.kernel(), self.cell.kernel()
-        inputs, last, state = self._lifted(frames, kernels), frames[:, -1], None
-        times, size = range(len(inputs) + horizon), len(inputs) + horizon
-        read: dict[int, Tensor] = {}
-        if truth is not None and self.training:
-            drawn = (torch.rand(horizon) < self.teacher_forcing).tolist()
-            read = {len(inputs) + step: truth[:, step] for step in range(horizon) if drawn[step]}
-        compute: Callable[..., tuple[Tensor, list[Tensor]]] = self._steps
+        size, advance = frames.shape[1] + horizon, self._advance
         if self.recompute_steps and torch.is_grad_enabled():
             size = self.recompute_steps
-            compute = partial(checkpoint, self._steps, use_reentrant=False, preserve_rng_state=False)
-        predictions: list[Tensor] = []
-        for first in times[::size]:
-            state, predicted = compute(state, last, inputs, times[first : first + size], kernels, read)
-            predictions += predicted
-            last = predictions[-1].detach() if predictions else last
-        return torch.stack(predictions, dim=1)
+            advance = partial(checkpoint, self._advance, use_reentrant=False, preserve_rng_state=False)
+        stretches = self._stretches(frames, horizon, size, advance, truth)
+        return torch.cat([predicted for *_, predicted in stretches if predicted is not None]).transpose(0, 1)
 
     def hidden_states(self, frames: Tensor, horizon: int = 0) -> Iterator[Tensor]:
         """The states h_t (v, b, c, h, w) of the frames (b, t, c, h, w), one by one, and of ``horizon`` steps more."""
-        kernels = self.lift.kernel(), self.cell.kernel()
-        inputs, last, state = self._lifted(frames, kernels), frames[:, -1], None
-        for time in range(len(inputs) + horizon):
-            state, predicted = self._steps(state, last, inputs, range(time, time + 1), kernels, {})
-            last = predicted[-1].detach() if predicted else last
+        for time, state, _ in self._stretches(frames, horizon, 1, self._advance):
             yield self.cell.hidden(state, time)
 
     @property
@@ -117,35 +128,84 @@ class SequencePredictor(nn.Module):
         """Whether the law holds to rounding: for translations, while rotations interpolate."""
         return isinstance(self.flow, TranslationFlow)
 
-    def _lifted(self, frames: Tensor, kernels: Kernels) -> Tensor:
-        """The inputs (t, 1, b, c', h, w) of all frames."""
-        return self.lift(frames.flatten(0, 1), kernels[0]).unflatten(0, frames.shape[:2]).transpose(0, 1)[:, None]
+    def _stretches(
+        self, frames: Tensor, horizon: int, size: int, advance: Advance, truth: Tensor | None = None
+    ) -> Iterator[tuple[int, Tensor, Tensor | None]]:
+        """Each stretch of ``size`` steps: its last time, the state then, its predictions (t, b, c, h, w) if any."""
+        kernels = Kernels(self.lift.kernel(), self.cell.kernel(), self.decoder.kernels())
+        given, read, state = frames.shape[1], self._read(frames, horizon, truth), None
+        for first in range(0, given + horizon, size):
+            times = range(first, min(first + size, given + horizon))
+            known = [time for time in times if time in read]
+            some = torch.stack([read[time] for time in known]) if known else frames[:, :0].transpose(0, 1)
+            rows = {time: row for row, time in enumerate(known)}
+            state, predicted = advance(state, Stretch(times, some, rows, given), kernels)
+            if predicted is not None and self.rollout == "published":
+                read.setdefault(times.stop, predicted[-1].detach())
+            yield times[-1], state, predicted
 
-    def _steps(
-        self,
-        state: Tensor | None,
-        last: Tensor,
-        inputs: Tensor,
-        times: range,
-        kernels: Kernels,
-        read: Mapping[int, Tensor],
+    def _read(self, frames: Tensor, horizon: int, truth: Tensor | None) -> dict[int, Tensor]:
+        """The frames (b, c, h, w) that are there beforehand, by the time at which they are read."""
+        read, given = dict(enumerate(frames.unbind(1))), frames.shape[1]
+        if self.rollout == "published":
+            read[given] = read[given - 1]
+        if truth is not None and self.training:
+            drawn = (torch.rand(horizon) < self.teacher_forcing).tolist()
+            read |= {given + step: truth[:, step] for step in range(horizon) if drawn[step]}
+        return read
+
+    def _advance(self, state: Tensor | None, stretch: Stretch, kernels: Kernels) -> tuple[Tensor, Tensor | None]:
+        """The state after a stretch, and the predictions made in it."""
+        decoding, is_kept = Decoding(kernels.decoder, self.decoder.padding == "circular"), torch.is_grad_enabled()
+
+        def predict(maps: Tensor) -> Tensor | None:
+            picture = decoding.add(maps, is_kept)
+            return picture if self.rollout == "published" else None
+
+        is_one_function = isinstance(self.flow, TranslationFlow) and moving_frame.KERNELS is None
+        compute = self._roll_out if is_one_function else self._step_by_step
+        state, pooled = compute(state, stretch, kernels, predict)
+        return state, decoding.connected(pooled).permute(0, 1, 4, 2, 3) if pooled else None
+
+    def _roll_out(
+        self, state: Tensor | None, stretch: Stretch, kernels: Kernels, predict: Predict
     ) -> tuple[Tensor, list[Tensor]]:
-        """The state after ``times``, and the predictions made at them; ``read`` has true frames by time."""
-        predictions: list[Tensor] = []
-        for time in times:
-            drive = inputs[time] if time < len(inputs) else self._feedback(read.get(time, last), kernels)
-            state = self.cell.step(state, time, drive, kernels[1])
-            if time >= len(inputs):
-                predictions.append(self.decoder(pool_velocities(self.cell.hidden(state, time), self.pooling)))
-                last = predictions[-1].detach()
-        assert state is not None
-        return state, predictions
+        """The state after a stretch, and the pooled ones, by one function of all steps."""
+        assert isinstance(self.flow, TranslationFlow)
+        lift, times = lift_matrix(kernels.lift, kernels.cell.dtype), stretch.times
+        pictures = stretch.frames.to(lift.dtype).movedim(2, -1).contiguous()
+        if state is None:
+            state, times = first_state(pictures[0], lift, self.cell.activation), times[1:]
+            if not times:
+                return state, []
+        options = self.flow, self.cell.activation, self.pooling
+        steps = Steps(*options, times, stretch.rows, stretch.given, predict, torch.is_grad_enabled())
+        return roll_out(steps, state, kernels.cell, lift, pictures)
 
-    def _feedback(self, last: Tensor, kernels: Kernels) -> Tensor:
-        """The input of a step beyond the given frames."""
-        if self.rollout == "equivariant":
-            return last.new_zeros(1).expand(1, len(last), len(kernels[0]), *last.shape[-2:])
-        return self._lifted(last[:, None], kernels)[0]
+    def _step_by_step(
+        self, state: Tensor | None, stretch: Stretch, kernels: Kernels, predict: Predict
+    ) -> tuple[Tensor, list[Tensor]]:
+        """As :meth:`_roll_out`, by a function for each step."""
+        inputs, picture, pooled = self._lifted(stretch.frames, kernels).unbind(), None, []
+        shape = stretch.frames.shape[1], len(kernels.lift), *stretch.frames.shape[-2:]
+        for time in stretch.times:
+            if time in stretch.rows:
+                drive = inputs[stretch.rows[time]]
+            elif picture is not None:
+                drive = self._lifted(picture.permute(0, 3, 1, 2)[None], kernels).squeeze(0)
+            else:
+                drive = stretch.frames.new_zeros(1).expand(1, *shape)
+            state = self.cell.step(state, time, drive, kernels.cell)
+            if time >= stretch.given:
+                maps = pool_velocities(self.cell.hidden(state, time), self.pooling)
+                pooled.append(maps.permute(0, 2, 3, 1).contiguous())
+                picture = predict(pooled[-1])
+        assert state is not None
+        return state, pooled
+
+    def _lifted(self, frames: Tensor, kernels: Kernels) -> Tensor:
+        """The inputs (t, 1, b, c', h, w) of frames (t, b, c, h, w)."""
+        return self.lift(frames.flatten(0, 1), kernels.lift).unflatten(0, frames.shape[:2])[:, None]
 
 
 @dataclass(frozen=True)
@@ -169,7 +229,7 @@ class TranslatingPredictorConfig(PredictorConfig):
         """The network, with PyTorch's default initial weights."""
         flow, width = TranslationFlow.box(*self.velocity_range), self.hidden_channels
         cell = FERNNCell(flow, CircularConvolution(width, width), "relu")
-        decoder = build_decoder([width] * (self.decoder_layers + 1), in_channels, "circular")
+        decoder = FrameDecoder([width] * (self.decoder_layers + 1), in_channels, "circular")
         lift = CircularConvolution(in_channels, width)
         return SequencePredictor(lift, cell, decoder, self)
 
@@ -198,11 +258,5 @@ class RotatingPredictorConfig(PredictorConfig):
         flow = RotationFlow(self.velocities, order)
         cell = FERNNCell(flow, SteerableConvolution(fields, fields, order), "relu")
         lift = SteerableConvolution(None, fields, order)
-        decoder = build_decoder([fields * order] * (self.decoder_layers + 1), 1, "zeros")
+        decoder = FrameDecoder([fields * order] * (self.decoder_layers + 1), 1, "zeros")
         return SequencePredictor(lift, cell, decoder, self)
-
-
-def build_decoder(widths: Sequence[int], out_channels: int, padding: Padding) -> nn.Sequential:
-    """3x3 convolutions without bias, a ReLU between them: maps of ``widths[0]`` to pictures."""
-    *hidden, last = [plane_convolution(*sizes, 3, padding) for sizes in pairwise((*widths, out_channels))]
-    return nn.Sequential(*(layer for convolution in hidden for layer in (convolution, nn.ReLU())), last)

@@ -1,7 +1,8 @@
-"""Tensor calls of a training step of two channels on a clip of 6x6 pixels, and what the host takes: ``calls.py``.
+"""Tensor calls of a training step, and what the host takes: ``calls.py``.
 
-Forward, backward and optimizer, views left out, after a step that makes the optimizer's state. The time is the
-processor's, of one thread, the least of some steps: what a GPU would wait for at least without graphs.
+Two channels or one field, a clip of 6x6 pixels. Forward, backward and optimizer, views left out, after a step that
+makes the optimizer's state. The time is the processor's, of one thread, the least of some steps: what a GPU would wait
+for at least without graphs.
 """
 
 import argparse
@@ -19,16 +20,20 @@ from fernn.train.loop import train_step
 from fernn.train.run import Run
 from tests.support.calls import TensorCalls
 
-SMALL = {"model.hidden_channels": 2, "model.embedding_channels": (2, 2)}
+SMALL = {
+    "kth": {"model.hidden_channels": 2, "model.embedding_channels": (2, 2)},
+    "translating-mnist": {"model.hidden_channels": 2},
+    "rotating-mnist": {"model.hidden_fields": 1},
+}
 MODELS = {
     "kth": ("grnn", "fernn-v1", "fernn-v2", "grnn-plus"),
     "translating-mnist": ("grnn", "fernn-v1", "fernn-v2"),
+    "rotating-mnist": ("grnn", "fernn-v2", "fernn-v4"),
 }
 
 
 def measure(data, model, repeats):
-    fields = SMALL if data == "kth" else {"model.hidden_channels": 2}
-    run = Run.start(Experiment().override({"data.name": data, "model": model, **fields}))
+    run = Run.start(Experiment().override({"data.name": data, "model": model, **SMALL[data]}))
     batch = Batch(torch.rand(1, run.experiment.data.num_frames, 1, 6, 6), torch.zeros(1, dtype=torch.long), ["a"])
     train_step(run, batch)
     with TensorCalls() as calls:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 
 from fernn.equivariance import assert_flow_equivariant, equivariance_error
 from fernn.flows import RotationFlow, TranslationFlow
+from fernn.layers import moving_frame
 from fernn.models.predictor import RotatingPredictorConfig, TranslatingPredictorConfig
 
 SMALL = TranslatingPredictorConfig(velocity_range=(1, 1), hidden_channels=4, decoder_layers=1)
@@ -61,14 +62,46 @@ def test_only_the_equivariant_rollout_keeps_the_law_beyond_the_given_frames(roll
 
 @pytest.mark.parametrize("steps", [1, 3, 100])
 def test_recomputed_steps_give_the_same_gradients(steps):
-    frames, target = torch.rand(2, 4, 1, 8, 8), torch.rand(2, 5, 1, 8, 8)
+    """But for the rounding of sums over other steps at once."""
+    frames, target = torch.rand(2, 4, 1, 8, 8).double(), torch.rand(2, 5, 1, 8, 8).double()
     found = []
     for recompute in (0, steps):
         torch.manual_seed(0)
-        model = SMALL.override({"recompute_steps": recompute}).build()
+        model = SMALL.override({"recompute_steps": recompute}).build().double()
         F.mse_loss(model(frames, 5), target).backward()
         found.append([parameter.grad for parameter in model.parameters()])
-    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-15)
+
+
+class NoKernels:
+    """Triton's kernels where they do not serve."""
+
+    def serves(self, state, pad):
+        return False
+
+
+@pytest.mark.parametrize("rollout", ["published", "equivariant"])
+@pytest.mark.parametrize("recompute", [0, 2])
+def test_one_function_of_all_steps_gives_what_a_function_for_each_gives(rollout, recompute, monkeypatch):
+    model = SMALL.override({"rollout": rollout, "recompute_steps": recompute}).build().double()
+    frames, found = torch.rand(2, 3, 1, 7, 8).double(), []
+    for kernels in (None, NoKernels()):
+        monkeypatch.setattr(moving_frame, "KERNELS", kernels)
+        predicted = model(frames, 5)
+        gradients = torch.autograd.grad(predicted.square().sum(), list(model.parameters()))
+        found.append([predicted, *gradients, *model.hidden_states(frames, 3)])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("recompute", [0, 2])
+def test_turning_predictors_roll_out_without_an_input(recompute):
+    fields = {"rollout": "equivariant", "recompute_steps": recompute, "hidden_fields": 1, "decoder_layers": 0}
+    model = RotatingPredictorConfig(velocities=(0, 10)).override(fields).build()
+    predicted = model(torch.rand(1, 2, 1, 6, 6), 5)
+    predicted.sum().backward()
+    assert predicted.shape == (1, 5, 1, 6, 6) and model.cell.convolution.weights.grad.abs().sum() > 0
 
 
 def test_a_static_shift_of_the_frames_shifts_the_predictions():
