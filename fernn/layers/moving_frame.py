@@ -46,8 +46,8 @@ def pixels_last(slices: Tensor) -> Tensor:
 
 
 def channels_last(slices: Tensor) -> Tensor:
-    """Slices (v, b, c, h, w) as (b, v, h, w, c), contiguous."""
-    return slices.permute(1, 0, 3, 4, 2).contiguous()
+    """Slices (..., v, b, c, h, w) as (..., b, v, h, w, c), contiguous."""
+    return slices.transpose(-5, -4).movedim(-3, -1).contiguous()
 
 
 class _Advance(torch.autograd.Function):
@@ -111,18 +111,21 @@ def convolution_gradients(slopes: Tensor, around: Tensor, padded: Tensor, kernel
     ``around`` are the slopes, ``padded`` is the state continued round the border. The state's gradient is again a
     circular convolution, so that no border needs to be folded back.
     """
-    size = kernel.shape[-1]
-    before = F.conv_transpose2d(_as_maps(around), kernel, padding=size - 1)
-    weights = torch.ops.aten.convolution_backward(
+    before = F.conv_transpose2d(_as_maps(around), kernel, padding=kernel.shape[-1] - 1)
+    return _of_maps(before, slopes.shape), kernel_gradient(slopes, padded, kernel)
+
+
+def kernel_gradient(slopes: Tensor, padded: Tensor, kernel: Tensor) -> Tensor:
+    """The gradient of the kernel alone, as in :func:`convolution_gradients`."""
+    return torch.ops.aten.convolution_backward(
         _as_maps(slopes), _as_maps(padded), kernel, None,
         [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [False, True, False],
     )[1]  # fmt: skip
-    return _of_maps(before, slopes.shape), weights
 
 
-def derivative(gradient: Tensor, state: Tensor, activation: Activation) -> Tensor:
-    """The gradient before the activation that gave ``state``, laid out as this is."""
-    found = torch.empty_like(state)
+def derivative(gradient: Tensor, state: Tensor, activation: Activation, found: Tensor | None = None) -> Tensor:
+    """The gradient before the activation that gave ``state``, laid out as this is, into ``found`` if that is given."""
+    found = torch.empty_like(state) if found is None else found
     if activation == "tanh":
         return torch.ops.aten.tanh_backward.grad_input(gradient, state, grad_input=found)
     return torch.ops.aten.threshold_backward.grad_input(gradient, state, 0, grad_input=found)
