@@ -6,7 +6,7 @@ lie one after another, and so do the gradients that it reads them with.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from fernn.flows.periodic import Shifts, continued, gathered, opposite, sum_of_s
 from fernn.layers.moving_frame import Activation, convolved, derivative, kernel_gradient
 
 BLOCK = 3
-"""Steps whose gradients are held at once: with them no more than what a step alone takes, a padded state too."""
+"""Steps whose padded gradients are held at once: as much as the padded state and slopes of a step on its own."""
 
 
 def advance_along(
@@ -27,28 +27,29 @@ def advance_along(
     ``drives`` (t, b, v, h, w, c) or (t, b, 1, h, w, c) hold one for each step and ``shifts`` how it is moved; ``state``
     and ``kernel`` are as there, all in one precision. At each step something moves, or v is 1.
     """
-    return _Recurrence.apply(state, kernel, drives, shifts, activation, torch.is_grad_enabled())
+    return _Recurrence.apply(state, kernel, drives, Steps(shifts, activation, torch.is_grad_enabled()))
+
+
+class Steps(NamedTuple):
+    """How each step moves its drive, by which activation it ends, and whether there will be a backward pass."""
+
+    shifts: Sequence[Shifts]
+    activation: Activation
+    is_kept: bool
 
 
 class _Recurrence(torch.autograd.Function):
     @staticmethod
-    def forward(
-        context: Any,
-        state: Tensor,
-        kernel: Tensor,
-        drives: Tensor,
-        shifts: Sequence[Shifts],
-        activation: Activation,
-        is_kept: bool,
-    ) -> Tensor:
-        kept = state.new_empty((len(drives) - 1) * is_kept, len(state), len(shifts[0]), *state.shape[2:])
-        context.shifts, context.activation, context.num_driven = shifts, activation, drives.shape[2]
+    def forward(context: Any, state: Tensor, kernel: Tensor, drives: Tensor, steps: Steps) -> Tensor:
+        context.steps, context.num_driven = steps, drives.shape[2]
+        num_kept = len(drives) - 1 if steps.is_kept else 0
+        kept = state.new_empty(num_kept, len(state), len(steps.shifts[0]), *state.shape[2:])
         after, pad = state, kernel.shape[-1] // 2
-        rooms = [*kept.unbind(), *[None] * (len(drives) - len(kept))]
-        for drive, moves, room in zip(drives.unbind(), shifts, rooms, strict=True):
+        rooms = [*kept.unbind(), *[None] * (len(drives) - num_kept)]
+        for drive, moves, room in zip(drives.unbind(), steps.shifts, rooms, strict=True):
             carried, drive = convolved(continued(after, pad), kernel), gathered(drive, moves)
             total = carried.add_(drive) if carried.shape[1] >= drive.shape[1] else carried + drive
-            after = activated(total, activation, total if room is None else room)
+            after = activated(total, steps.activation, total if room is None else room)
         context.save_for_backward(state, kernel, kept, after)
         return after
 
@@ -56,10 +57,11 @@ class _Recurrence(torch.autograd.Function):
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         back = _Backward(context, gradient)
-        for first in reversed([0, *range(1, len(context.shifts), BLOCK)]):
-            back.through(first, min(first + BLOCK, len(context.shifts)) if first else 1)
+        num_steps = len(context.steps.shifts)
+        for first in reversed([0, *range(1, num_steps, BLOCK)]):
+            back.through(first, min(first + BLOCK, num_steps) if first else 1)
         drives = torch.stack(back.driven[::-1]) if context.needs_input_grad[2] else None
-        return back.gradient, mirrored(back.weights), drives, None, None, None
+        return back.gradient, mirrored(back.weights), drives, None
 
 
 class _Backward:
@@ -87,9 +89,9 @@ class _Backward:
 
     def _slopes(self, index: int) -> Tensor:
         """The gradient before the activation, into the gradient itself where that is nobody else's."""
-        after, moves = self.states[index], opposite(self.context.shifts[index])
+        after, moves = self.states[index], opposite(self.context.steps.shifts[index])
         found = None if index == len(self.states) - 1 else self.gradient
-        slopes = derivative(self.gradient, after, self.context.activation, found)
+        slopes = derivative(self.gradient, after, self.context.steps.activation, found)
         back = sum_of_shifted if self.context.num_driven < after.shape[1] else gathered
         self.driven.append(back(slopes, moves))
         return slopes
