@@ -1,21 +1,24 @@
 """Batches streamed by Ray Data: deterministic, in the order given, never waiting for a CPU.
 
-An epoch is a table of small rows, one a clip, that Ray Data's iterator cuts into batches; while the step before
-runs, a collate function makes the clips that the rows name. No Ray task is started, so a trial that streams never
-waits for a CPU that another one holds.
+An epoch is a table of small rows, one a clip. Ray Data's iterator cuts their places into batches; while the step
+before runs, a collate function makes the clips that the rows name. No Ray task is started, so a trial that streams
+never waits for a CPU that another one holds.
 """
 
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import ray
 import ray.data
 import torch
 from numpy.typing import ArrayLike, NDArray
+from ray.data.block import BlockAccessor
 from ray.data.collate_fn import NumpyBatchCollateFn
 
 from fernn.batch import Batch
@@ -67,13 +70,14 @@ class Corpus:
 
 
 class _Collate(NumpyBatchCollateFn):
-    """A function as the class that Ray Data wants."""
+    """What makes a batch of rows, as the class that Ray Data wants: called with the rows' places, one after another."""
 
-    def __init__(self, make: Callable[[Rows], Batch]) -> None:
-        self.make = make
+    def __init__(self, rows: Rows, make: Callable[[Rows], Batch]) -> None:
+        self.rows, self.make = rows, make
 
-    def __call__(self, rows: Rows) -> Batch:  # type: ignore[override]
-        return self.make(rows)
+    def __call__(self, places: Rows) -> Batch:  # type: ignore[override]
+        first, last = places["place"][[0, -1]]
+        return self.make({name: column[first : last + 1] for name, column in self.rows.items()})
 
 
 def batches(rows: pa.Table, batch_size: int, make: Callable[[Rows], Batch]) -> Iterator[Batch]:
@@ -85,5 +89,13 @@ def batches(rows: pa.Table, batch_size: int, make: Callable[[Rows], Batch]) -> I
     context.execution_options.preserve_order = True
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    data = ray.data.from_blocks([rows])
-    return iter(data.iter_torch_batches(batch_size=batch_size, collate_fn=_Collate(make), prefetch_batches=2))
+    collate = _Collate(BlockAccessor.for_block(rows).to_batch_format("numpy"), make)
+    session = ray.get_runtime_context()
+    data = places(len(rows), session.get_node_id(), session.get_job_id())
+    return iter(data.iter_torch_batches(batch_size=batch_size, collate_fn=collate, prefetch_batches=2))
+
+
+@lru_cache(maxsize=16)
+def places(count: int, node: str, job: str) -> Any:
+    """0 up to ``count`` as data that Ray keeps for the job: over kept data an epoch starts without Ray's executor."""
+    return ray.data.from_blocks([pa.table({"place": np.arange(count)})]).materialize()

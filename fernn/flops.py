@@ -93,9 +93,9 @@ def predict(experiment: Experiment, task: Task, model: nn.Module, clips: Tensor,
 class Counter(TorchDispatchMode):
     """Adds up the FLOPs and bytes of every operation that PyTorch carries out, those of custom functions as well.
 
-    The formulas are PyTorch's, but for two that are replaced: its count of the weights' gradient of a grouped
-    convolution is too high by the number of groups, and of a transposed one it counts what is cut off. It has none of
-    sums in place. What the host makes for the device, as tables that are kept, does not count.
+    The formulas are PyTorch's, but for those that are replaced: its count of the weights' gradient of a grouped
+    convolution is too high by the number of groups, of a transposed one it counts what is cut off, and of sums in
+    place nothing. What the host makes for the device, as tables that are kept, does not count.
     """
 
     def __init__(self) -> None:
@@ -149,10 +149,16 @@ def convolution(maps: Tensor, weight: Tensor, *options: Any, out_val: Tensor) ->
     return conv_flop_count([*maps.shape], [*weight.shape], [*out_val.shape], transposed)
 
 
+def product_with_vector(total: Tensor, matrix: Tensor, vector: Tensor, **options: Any) -> int:
+    """FLOPs of a matrix times a vector, which PyTorch does not count."""
+    return 2 * matrix.numel()
+
+
 ATEN = torch.ops.aten
 FORMULAS: dict[Any, Callable[..., int]] = {
     **flop_registry,
     ATEN.convolution: convolution,
     ATEN.convolution_backward: convolution_backward,
     ATEN.addmm_: flop_registry[ATEN.addmm],
+    ATEN.addmv_: product_with_vector,
 }

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def seed_of(*names: str | int) -> int:
@@ -13,6 +15,19 @@ def seed_of(*names: str | int) -> int:
     process and in every order of calls.
     """
     return int.from_bytes(hashlib.sha256(json.dumps(names).encode()).digest()[:8], "big") >> 1
+
+
+def seeds_of(*names: str | int, each: Iterable[str]) -> NDArray[np.int64]:
+    """``seed_of(*names, name)`` for every name of ``each``: what they have in common is hashed once."""
+    begun = hashlib.sha256(json.dumps([*names, ""]).encode()[:-3])
+    written = json.dumps([*each, ""], separators=("]\n", ":"))  # JSON escapes line breaks in names
+    *endings, _ = written.encode()[1:].split(b"\n")
+    digests = []
+    for ending in endings:
+        hashed = begun.copy()
+        hashed.update(ending)
+        digests.append(hashed.digest()[:8])
+    return (np.frombuffer(b"".join(digests), ">u8") >> 1).astype(np.int64)
 
 
 def generator(*names: str | int) -> np.random.Generator:

@@ -26,7 +26,7 @@ from data.stream import Device, Integers, Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.experiment import Split
 from fernn.flows.translation import source_pixels
-from fernn.seeding import generator, seed_of
+from fernn.seeding import generator, seeds_of
 
 MOST_ON_DEVICE = 2**30
 """Bytes of frames that a trial copies to its GPU (all of KTH at 32x32 has 0.3 GB); of more, batches are copied."""
@@ -101,8 +101,8 @@ class ClipStream(Stream):
     def training(self, seed: int, epoch: int) -> Iterator[Batch]:
         """Training clips in the order of (seed, epoch), starts and mirrors from (seed, epoch, clip id)."""
         clips = self._splits["train"]
-        draws = np.array([seed_of("clip-start", seed, epoch, name) for name in clips.names])
-        flips = (np.array([seed_of("flip", seed, epoch, name) for name in clips.names]) & 1) * int(self.data.flip)
+        draws = seeds_of("clip-start", seed, epoch, each=clips.names)
+        flips = (seeds_of("flip", seed, epoch, each=clips.names) & 1) * int(self.data.flip)
         order = generator("order", seed, epoch).permutation(len(clips))
         rows = self.content.rows(clips.ranges, clips.firsts + draws % clips.num_starts, clips.velocities, flips)
         return batches(rows.take(order), self.batch_size, self._gather)
@@ -172,7 +172,7 @@ class ClipStream(Stream):
         lines, columns = source_pixels(velocities, self.data.num_frames, height, width)
         columns = torch.where(mirrored[:, None, None], columns.flip(-1), columns)
         steps = self.data.frame_step * torch.arange(self.data.num_frames, device=start.device)
-        lines = ((start[:, None] + steps)[..., None] * height + lines) * width
+        lines = lines * width + ((start[:, None] + steps) * height * width)[..., None]
         small = torch.int32 if self._frames.numel() <= torch.iinfo(torch.int32).max else torch.int64
         places = lines.to(small)[..., None] + columns.to(small)[..., None, :]
         return self._frames.view(-1).index_select(0, places.view(-1)).view(places.shape)

@@ -25,7 +25,7 @@ from data.stream import Device, Integers, Rows, Stream, batches
 from fernn.batch import Batch
 from fernn.config import RampConfig
 from fernn.experiment import Split
-from fernn.seeding import generator, seed_of
+from fernn.seeding import generator, seed_of, seeds_of
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class SlideStream(Stream):
 
     def _flips(self, names: list[str], *draws: int | str) -> Integers:
         """1 for each clip that is mirrored."""
-        return (np.array([seed_of("flip", *draws, name) for name in names]) & 1) * int(self.data.flip)
+        return (seeds_of("flip", *draws, each=names) & 1) * int(self.data.flip)
 
     def _batches(self, names: list[str], flips: Integers) -> Iterator[Batch]:
         at = np.array([self.places[clip_of(name)] for name in names])

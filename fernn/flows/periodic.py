@@ -45,13 +45,20 @@ def gathered(slices: Tensor, shifts: Shifts) -> Tensor:
     return found.view(batch, len(shifts), height, width, channels)
 
 
-def continued(slices: Tensor, pad: int) -> Tensor:
-    """Slices (b, v, h, w, c) continued round the border by ``pad``, (b, v, h + 2 pad, w + 2 pad, c), in one gather."""
+def continued(slices: Tensor, pad: int, into: Tensor | None = None) -> Tensor:
+    """Slices (b, v, h, w, c) continued round the border by ``pad``, (b, v, h + 2 pad, w + 2 pad, c), in one gather.
+
+    They are written ``into`` a tensor that is given.
+    """
     if not pad:
-        return slices
+        return slices if into is None else into.copy_(slices)
     batch, num_slices, height, width, channels = slices.shape
     places = source_places(((0, 0),), height, width, False, slices.device, pad)
-    found = slices.reshape(-1, height * width, channels).index_select(1, places)
+    pixels = slices.reshape(-1, height * width, channels)
+    if into is not None:
+        torch.index_select(pixels, 1, places, out=into.view(len(pixels), -1, channels))
+        return into
+    found = pixels.index_select(1, places)
     return found.view(batch, num_slices, height + 2 * pad, width + 2 * pad, channels)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import Self
 
@@ -66,9 +67,21 @@ def source_pixels(velocities: Tensor, num_frames: int, height: int, width: int) 
     (b, t, w), so that the drifting clip is ``clip[t, rows[t, y], columns[t, x]]``: the same as
     ``TranslationFlow.act`` on frame t with time t, for a whole batch by one gather.
     """
-    time, rows, columns = (torch.arange(n, device=velocities.device) for n in (num_frames, height, width))
-    moved = velocities[:, None, :] * time[None, :, None]
-    return (rows - moved[..., 0:1]) % height, (columns - moved[..., 1:2]) % width
+    moved = velocities[:, None, :] * torch.arange(num_frames, device=velocities.device)[:, None]
+    down, right = moved.unbind(-1)
+    return _rotated(height, down), _rotated(width, right)
+
+
+def _rotated(size: int, by: Tensor) -> Tensor:
+    """0 up to ``size`` moved on by each number of ``by``, round the end: (*by.shape, size)."""
+    return _rotations(size, by.device).index_select(0, (-by % size).flatten()).unflatten(0, by.shape)
+
+
+@lru_cache(maxsize=64)
+def _rotations(size: int, device: torch.device) -> Tensor:
+    """0 up to ``size`` from each of its numbers on, round the end: (size, size)."""
+    numbers = torch.arange(size, device=device)
+    return (numbers + numbers[:, None]) % size
 
 
 def parse_velocities(pairs: Sequence[Sequence[int]]) -> tuple[Velocity, ...]:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -9,10 +10,12 @@ from torch import Tensor, nn
 from torch.amp.autocast_mode import is_autocast_available
 
 from fernn.flows import Flow
-from fernn.flows.periodic import shift_pixels
+from fernn.flows.periodic import Shifts, shift_pixels
+from fernn.layers import moving_frame
 from fernn.layers.convolution import CircularConvolution, Convolution
 from fernn.layers.learned_kernels import advance_learned, spread
 from fernn.layers.moving_frame import Activation, advance, channels_last, pixels_last
+from fernn.layers.recurrence import advance_along
 
 Pooling = Literal["max", "mean", "sum"]
 
@@ -52,8 +55,16 @@ class FERNNCell(nn.Module):
 
     def last_state(self, inputs: Tensor) -> Tensor:
         """h_{T-1} as (v, b, c, h, w); ``inputs`` as in :meth:`states`."""
-        last = deque(self._frames(inputs), maxlen=1).pop()  # the others are not kept
+        one_by_one = self.flow.shifts(0) is None or moving_frame.KERNELS is not None or len(inputs) == 1
+        last = deque(self._frames(inputs), maxlen=1).pop() if one_by_one else self._last_frame(inputs)
         return self.hidden(last, len(inputs) - 1)
+
+    def _last_frame(self, inputs: Tensor) -> Tensor:
+        """The last state in the moving frame, all steps but the first in one function."""
+        kernel, shifts = self.kernel(), shifts_along(self.flow, len(inputs))  # type: ignore[arg-type]
+        (first,), others = channels_last(inputs.to(kernel.dtype)).split([1, len(inputs) - 1])
+        state = advance(None, kernel, first, shifts[0], self.activation)
+        return advance_along(state, kernel, others, shifts[1:], self.activation)
 
     def _frames(self, inputs: Tensor) -> Iterator[Tensor]:
         state, kernel = None, self.kernel()
@@ -137,6 +148,12 @@ class LearnedKernelCell(nn.Module):
         for drive in others:
             state = advance_learned(state.to(dtype), learned, of_channels, kernel, drive)
             yield state
+
+
+@lru_cache(maxsize=64)
+def shifts_along(flow: Flow, steps: int) -> tuple[Shifts, ...]:
+    """How the drives of so many steps are moved into the moving frame."""
+    return tuple(tuple(flow.shifts(-time) or ()) for time in range(steps))
 
 
 def computed_in(weights: Tensor) -> torch.dtype:

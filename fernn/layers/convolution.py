@@ -62,12 +62,11 @@ class StepBatchNorm(nn.BatchNorm2d):
         if not self.training:
             return super().forward(frames.flatten(0, 1)).view_as(frames)
         steps = frames.shape[1]
-        mean = self.weight.new_zeros(steps * self.num_features)
-        variance = self.weight.new_zeros(steps * self.num_features)
+        mean, variance = self.weight.new_zeros(2, steps * self.num_features)
+        weight, bias = (values.expand(steps, -1).flatten() for values in (self.weight, self.bias))
         normalised = F.batch_norm(
-            frames.flatten(1, 2), mean, variance, self.weight.repeat(steps), self.bias.repeat(steps),
-            training=True, momentum=1.0, eps=self.eps,
-        )  # fmt: skip
+            frames.flatten(1, 2), mean, variance, weight, bias, training=True, momentum=1.0, eps=self.eps
+        )
         self._update_running(mean.view(steps, -1), variance.view(steps, -1))
         return normalised.view_as(frames)
 
@@ -76,8 +75,8 @@ class StepBatchNorm(nn.BatchNorm2d):
         steps, momentum = len(means), float(self.momentum or 0.0)
         weights = weights_of_steps(steps, momentum, means.device, means.dtype)
         assert self.running_mean is not None and self.running_var is not None
-        self.running_mean.mul_((1 - momentum) ** steps).add_(weights @ means)
-        self.running_var.mul_((1 - momentum) ** steps).add_(weights @ variances)
+        for running, found in ((self.running_mean, means), (self.running_var, variances)):
+            running.addmv_(found.t(), weights, beta=(1 - momentum) ** steps)
         assert self.num_batches_tracked is not None
         self.num_batches_tracked.add_(steps)
 

@@ -46,8 +46,8 @@ def pixels_last(slices: Tensor) -> Tensor:
 
 
 def channels_last(slices: Tensor) -> Tensor:
-    """Slices (v, b, c, h, w) as (b, v, h, w, c), contiguous."""
-    return slices.permute(1, 0, 3, 4, 2).contiguous()
+    """Slices (..., v, b, c, h, w) as (..., b, v, h, w, c), contiguous."""
+    return slices.transpose(-5, -4).movedim(-3, -1).contiguous()
 
 
 class _Advance(torch.autograd.Function):
