@@ -161,10 +161,14 @@ class ClipStream(Stream):
     def _gather(self, rows: Rows) -> Batch:
         """The frames that rows of clip, label, start, vy, vx and flip name, set in motion, then mirrored."""
         names = ("start", "vy", "vx", "flip")
-        start, vy, vx, flip = (torch.from_numpy(rows[name].copy()).to(self._frames.device) for name in names)
+        start, vy, vx, flip = (self._placed(rows[name]) for name in names)
         clips = self._moved(start, torch.stack([vy, vx], dim=1), flip == 1)
         ids = [self.content.ids[clip] for clip in rows["clip"]]
         return Batch(clips[:, :, None], torch.from_numpy(rows["label"].copy()), ids)
+
+    def _placed(self, column: NDArray[Any]) -> Tensor:
+        """A column where the frames are; the host does not wait for it."""
+        return torch.from_numpy(column.copy()).to(self._frames.device, non_blocking=True)
 
     def _moved(self, start: Tensor, velocities: Tensor, mirrored: Tensor) -> Tensor:
         """Clips (b, t, h, w) by one look-up: every pixel's place among all pixels."""

@@ -57,9 +57,9 @@ def draw_rotating(
     frame is sampled from the picture that has not been turned, bilinearly.
     """
     side = DIGIT + 2 * ROTATION_MARGIN
-    still = F.pad(torch.from_numpy(pictures).to(device).float().div_(255), [ROTATION_MARGIN] * 4)
+    still = F.pad(torch.from_numpy(pictures).to(device, non_blocking=True).float().div_(255), [ROTATION_MARGIN] * 4)
     angles = starts + velocities * np.arange(num_frames)  # (b, d, t)
-    grid = rotation_grids(torch.from_numpy(angles).flatten(0, 1), side, size).to(device)
+    grid = rotation_grids(torch.from_numpy(angles).flatten(0, 1), side, size).to(device, non_blocking=True)
     turned = F.grid_sample(still.flatten(0, 1)[:, None], grid, padding_mode="zeros", align_corners=True)
     frames = turned.view(*pictures.shape[:2], num_frames, *turned.shape[-1:], -1)
     return frames.sum(dim=1).clamp_(max=1) if frames.shape[1] > 1 else frames[:, 0]
