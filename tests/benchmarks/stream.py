@@ -21,7 +21,7 @@ from data.kth.stream import ClipStream, Footage
 from fernn.config import KTHConfig
 from fernn.experiment import Experiment
 from fernn.flows import TranslationFlow
-from fernn.train.loop import train_epoch
+from fernn.train.loop import steps_of, train_epoch
 from fernn.train.run import Run, available_device
 
 NUM_CLIPS, NUM_FRAMES, SIZE, BATCH = 1517, 95, 32, 32
@@ -86,7 +86,7 @@ def waiting_share(footage):
     """Of an epoch's training of the 3D-CNN on all cores."""
     torch.set_num_threads(os.cpu_count())
     run = Run.start(Experiment().override({"model": "3dcnn"}), available_device())
-    return train_epoch(run, ClipStream(footage, KTHConfig(), BATCH, run.device))["time/waiting_share"]
+    return train_epoch(run, ClipStream(footage, KTHConfig(), BATCH, run.device), steps_of(run))["time/waiting_share"]
 
 
 def main():
