@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -109,17 +109,32 @@ class RootEpsilonAdam(torch.optim.Adam):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Update every parameter that has a gradient."""
         for group in self.param_groups:
-            (first, second), rate, epsilon = group["betas"], group["lr"], group["eps"]
-            for weight in (weight for weight in group["params"] if weight.grad is not None):
-                state = self.state[weight] or self.state.setdefault(weight, {})
-                if not state:
-                    state |= {"step": weight.new_zeros((), dtype=torch.float32), "exp_avg": torch.zeros_like(weight)}
-                    state["exp_avg_sq"] = torch.zeros_like(weight)
-                count = state["step"].add_(1).double()
-                mean = state["exp_avg"].lerp_(weight.grad, 1 - first)
-                square = state["exp_avg_sq"].mul_(second).addcmul_(weight.grad, weight.grad, value=1 - second)
-                root = square.div(1 - second**count).add_(epsilon).sqrt_()
-                weight.sub_(mean.div(root).mul_(rate / (1 - first**count)))
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            if weights:
+                self._update(weights, [weight.grad for weight in weights], group)
+
+    def _update(self, weights: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
+        """Each operation on all weights by one call; counts are tensors, as a step that is recorded needs them."""
+        (first, second), states = group["betas"], [self._state_of(weight) for weight in weights]
+        steps, means, squares = ([state[name] for state in states] for name in ("step", "exp_avg", "exp_avg_sq"))
+        torch._foreach_add_(steps, 1)
+        torch._foreach_lerp_(means, gradients, 1 - first)
+        torch._foreach_mul_(squares, second)
+        torch._foreach_addcmul_(squares, gradients, gradients, 1 - second)
+        counts = torch.stack(steps).double()
+        roots = torch._foreach_div(squares, (1 - second**counts).unbind())
+        torch._foreach_add_(roots, group["eps"])
+        torch._foreach_sqrt_(roots)
+        changes = torch._foreach_div(means, roots)
+        torch._foreach_mul_(changes, (group["lr"] / (1 - first**counts)).unbind())
+        torch._foreach_sub_(weights, changes)
+
+    def _state_of(self, weight: Tensor) -> dict[str, Tensor]:
+        state = self.state[weight]
+        if not state:
+            state |= {"step": weight.new_zeros((), dtype=torch.float32), "exp_avg": torch.zeros_like(weight)}
+            state["exp_avg_sq"] = torch.zeros_like(weight)
+        return state
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
