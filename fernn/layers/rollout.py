@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from fernn.flows import TranslationFlow
+from fernn.flows import Flow
 from fernn.flows.periodic import Shifts, continued, source_places
 from fernn.layers.cell import Pooling
 from fernn.layers.moving_frame import Activation, convolved, derivative, kernel_gradient
@@ -37,12 +37,12 @@ BLOCK = 3
 class Steps:
     """A series of steps after the first."""
 
-    flow: TranslationFlow
+    flow: Flow
     activation: Activation
     pooling: Pooling
     times: range
     rows: Mapping[int, int]
-    """Which of the given pictures is read, by time; at other times the one that was predicted, if any."""
+    """Which of the given pictures is read, by time, in order; at other times the one that was predicted, if any."""
     first_pooled: int
     """The time from which on states are pooled."""
     predict: Callable[[Tensor], Tensor | None]
@@ -51,8 +51,8 @@ class Steps:
     """Whether there will be a backward pass."""
 
     def shifts(self, time: int) -> Shifts:
-        """Out of the moving frame at ``time``."""
-        return tuple(self.flow.shifts(time))
+        """Out of the moving frame at ``time``; there is none where pictures turn, and no slice moves."""
+        return tuple(self.flow.shifts(time) or [(0, 0)] * len(self.flow.velocities))
 
 
 def first_state(picture: Tensor, lift: Tensor, activation: Activation) -> Tensor:
