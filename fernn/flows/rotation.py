@@ -138,7 +138,7 @@ def sampling(slices: Tensor, degrees: tuple[float, ...]) -> tuple[Tensor, Tensor
 
 
 def with_quarters(turned: Tensor, slices: Tensor, degrees: tuple[float, ...], into: Tensor | None = None) -> Tensor:
-    """``turned`` with the slices instead that quarter turns permute, in place, or written to ``into`` if it is given."""
+    """``turned`` with the slices instead that quarter turns permute, in place, or written to ``into`` if given."""
     quarters = {i: angle for i, angle in enumerate(degrees) if angle % 90 == 0}
     permuted = {i: rotate(slices[i], angle) if angle % 360 else slices[i] for i, angle in quarters.items()}
     if into is not None:
