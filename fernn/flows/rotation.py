@@ -47,9 +47,20 @@ class RotationFlow:
 
     def act_slices(self, slices: Tensor, time: int = 1) -> Tensor:
         """psi_time(v) applied to slice v of (v, ..., fields * N, h, w), or to the one (1, ...) for every v."""
-        steps = tuple(time * self._orientations(velocity) for velocity in self.velocities)
-        degrees = tuple(time * velocity for velocity in self.velocities)
-        return _Turn.apply(slices, degrees, steps, self.group_order)
+        return slices if self.velocities == (0,) else _Turn.apply(slices, self, time)
+
+    def turned(self, slices: Tensor, time: int = 1, into: Tensor | None = None) -> Tensor:
+        """As :meth:`act_slices`, without a gradient, written to ``into`` if that is given."""
+        degrees, steps = self._turns(time)
+        slices = slices.expand(len(degrees), *slices.shape[1:])
+        return sampled(rolled(slices, steps, self.group_order), degrees, into)
+
+    def turned_back(self, gradient: Tensor, time: int = 1) -> Tensor:
+        """The gradient of slices (v, ..., fields * N, h, w) from that of what :meth:`act_slices` gives."""
+        if self.velocities == (0,):
+            return gradient
+        degrees, steps = self._turns(time)
+        return rolled(sampled_back(gradient, degrees), tuple(-step for step in steps), self.group_order)
 
     def shifts(self, time: int) -> None:
         """A turn is no shift."""
@@ -57,6 +68,11 @@ class RotationFlow:
     def difference(self, velocity: float, other: float) -> float:
         """velocity - other."""
         return velocity - other
+
+    def _turns(self, time: int) -> tuple[tuple[float, ...], tuple[int, ...]]:
+        """By how many degrees and by how many orientations slices turn in ``time`` steps."""
+        degrees = tuple(time * velocity for velocity in self.velocities)
+        return degrees, tuple(time * self._orientations(velocity) for velocity in self.velocities)
 
     def _orientations(self, velocity: float) -> int:
         steps = velocity * self.group_order / 360
@@ -69,35 +85,36 @@ class RotationFlow:
 
 
 class _Turn(torch.autograd.Function):
-    """Slice i turned by ``degrees[i]``, its orientations rolled on by ``steps[i]``: one gather and one sampling."""
+    """All slices turned, with their orientations rolled on: one gather and one sampling."""
 
     @staticmethod
-    def forward(context: Any, slices: Tensor, degrees: tuple[float, ...], steps: tuple[int, ...], order: int) -> Tensor:
-        context.degrees, context.steps, context.order, context.num_slices = degrees, steps, order, len(slices)
-        slices = slices.expand(len(degrees), *slices.shape[1:])
-        return sampled(rolled(slices, steps, order), degrees)
+    def forward(context: Any, slices: Tensor, flow: RotationFlow, time: int) -> Tensor:
+        context.flow, context.time, context.num_slices = flow, time, len(slices)
+        return flow.turned(slices, time)
 
     @staticmethod
     @once_differentiable
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        back = rolled(sampled_back(gradient, context.degrees), tuple(-step for step in context.steps), context.order)
-        return back if context.num_slices == len(back) else back.sum(dim=0, keepdim=True), None, None, None
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        back = context.flow.turned_back(gradient, context.time)
+        return back if context.num_slices == len(back) else back.sum(dim=0, keepdim=True), None, None
 
 
 def rolled(slices: Tensor, steps: tuple[int, ...], order: int) -> Tensor:
     """Slice i of (v, ..., fields * order, h, w) with its orientations ``steps[i]`` further on."""
+    if not any(step % order for step in steps):
+        return slices
     *others, channels, height, width = slices.shape[1:]
     rows = source_channels(steps, order, channels // order * math.prod(others), slices.device)
     return slices.reshape(-1, height, width).index_select(0, rows).view(slices.shape)
 
 
-def sampled(slices: Tensor, degrees: tuple[float, ...]) -> Tensor:
+def sampled(slices: Tensor, degrees: tuple[float, ...], into: Tensor | None = None) -> Tensor:
     """Slice i of (v, ..., h, w) turned by ``degrees[i]``, as :func:`rotate` does, in single precision at least."""
     if all(angle % 90 == 0 for angle in degrees):
-        return torch.stack([rotate(one, angle) for one, angle in zip(slices, degrees, strict=True)])
+        return with_quarters(slices, slices, degrees, slices.new_empty(slices.shape) if into is None else into)
     maps, grid = sampling(slices, degrees)
     turned = F.grid_sample(maps, grid, padding_mode="zeros", align_corners=False)
-    return with_quarters(turned.view(slices.shape).to(slices.dtype), slices, degrees)
+    return with_quarters(turned.view(slices.shape), slices, degrees, into)
 
 
 def sampled_back(gradient: Tensor, degrees: tuple[float, ...]) -> Tensor:
@@ -108,7 +125,7 @@ def sampled_back(gradient: Tensor, degrees: tuple[float, ...]) -> Tensor:
     maps, grid = sampling(gradient, degrees)
     options = 0, 0, False, (True, False)  # bilinear, zeros, corners not aligned; the grid has no gradient
     found = torch.ops.aten.grid_sampler_2d_backward(maps, maps, grid, *options)[0]  # the maps' values are not read
-    return with_quarters(found.view(gradient.shape).to(gradient.dtype), gradient, back)
+    return with_quarters(found.view(gradient.shape), gradient, back)
 
 
 def sampling(slices: Tensor, degrees: tuple[float, ...]) -> tuple[Tensor, Tensor]:
@@ -120,11 +137,15 @@ def sampling(slices: Tensor, degrees: tuple[float, ...]) -> tuple[Tensor, Tensor
     return maps, rotation_grid(degrees, maps.shape[-1], maps.device, maps.dtype)
 
 
-def with_quarters(turned: Tensor, slices: Tensor, degrees: tuple[float, ...]) -> Tensor:
-    """``turned`` with the slices instead that quarter turns permute, in place."""
-    for index, angle in enumerate(degrees):
-        if angle % 90 == 0:
-            turned[index] = slices[index] if angle % 360 == 0 else rotate(slices[index], angle)
+def with_quarters(turned: Tensor, slices: Tensor, degrees: tuple[float, ...], into: Tensor | None = None) -> Tensor:
+    """``turned`` with the slices instead that quarter turns permute, in place, or written to ``into`` if given."""
+    quarters = {i: angle for i, angle in enumerate(degrees) if angle % 90 == 0}
+    permuted = {i: rotate(slices[i], angle) if angle % 360 else slices[i] for i, angle in quarters.items()}
+    if into is not None:
+        return torch.stack([permuted.get(i, one) for i, one in enumerate(turned)], out=into)
+    turned = turned.to(slices.dtype)
+    for i, one in permuted.items():
+        turned[i] = one
     return turned
 
 

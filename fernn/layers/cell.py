@@ -91,8 +91,8 @@ class FERNNCell(nn.Module):
             return advance(before, kernel, channels_last(drive), shifts, self.activation)
         if state is None:
             return getattr(torch, self.activation)(drive)
-        carried = state if self.flow.velocities == (0,) else self.flow.act_slices(state)
-        return getattr(torch, f"{self.activation}_")(convolve_slices(self.convolution, carried, kernel) + drive)
+        carried = convolve_slices(self.convolution, self.flow.act_slices(state), kernel)
+        return getattr(torch, f"{self.activation}_")(carried + drive)
 
     def hidden(self, state: Tensor, time: int) -> Tensor:
         """h_time as (v, b, c, h, w) of a state in the form that it is computed in."""

@@ -117,10 +117,20 @@ def convolution_gradients(slopes: Tensor, around: Tensor, padded: Tensor, kernel
 
 def kernel_gradient(slopes: Tensor, padded: Tensor, kernel: Tensor) -> Tensor:
     """The gradient of the kernel alone, as in :func:`convolution_gradients`."""
+    return maps_kernel_gradient(_as_maps(slopes), _as_maps(padded), kernel, 0)
+
+
+def maps_kernel_gradient(slopes: Tensor, read: Tensor, kernel: Tensor, padding: int) -> Tensor:
+    """The gradient of the kernel of a convolution, with zeros as border, from that of its result: maps (n, c, h, w)."""
     return torch.ops.aten.convolution_backward(
-        _as_maps(slopes), _as_maps(padded), kernel, None,
-        [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [False, True, False],
+        slopes, read, kernel, None,
+        [1, 1], [padding, padding], [1, 1], False, [0, 0], 1, [False, True, False],
     )[1]  # fmt: skip
+
+
+def activated(total: Tensor, activation: Activation, into: Tensor) -> Tensor:
+    """act(total), written to ``into``."""
+    return torch.tanh(total, out=into) if activation == "tanh" else torch.clamp_min(total, 0, out=into)
 
 
 def derivative(gradient: Tensor, state: Tensor, activation: Activation, found: Tensor | None = None) -> Tensor:

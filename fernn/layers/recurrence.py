@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from fernn.flows.periodic import Shifts, continued, gathered, opposite, sum_of_shifted
-from fernn.layers.moving_frame import Activation, convolved, derivative, kernel_gradient
+from fernn.layers.moving_frame import Activation, activated, convolved, derivative, kernel_gradient
 
 BLOCK = 3
 """Steps whose padded gradients are held at once: as much as the padded state and slopes of a step on its own."""
@@ -104,8 +104,3 @@ def mirrored(kernel: Tensor) -> Tensor:
     the convolution reads and the gradient of what it gives change places.
     """
     return kernel.transpose(0, 1).flip(2, 3).contiguous(memory_format=torch.channels_last)
-
-
-def activated(total: Tensor, activation: Activation, into: Tensor) -> Tensor:
-    """act(total), written to ``into``."""
-    return torch.tanh(total, out=into) if activation == "tanh" else torch.clamp_min(total, 0, out=into)

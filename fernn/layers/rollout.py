@@ -23,26 +23,24 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from fernn.flows import TranslationFlow
+from fernn.flows import Flow
 from fernn.flows.periodic import Shifts, continued, source_places
 from fernn.layers.cell import Pooling
-from fernn.layers.moving_frame import Activation, convolved, derivative, kernel_gradient
+from fernn.layers.moving_frame import Activation, activated, convolved, derivative, kernel_gradient
+from fernn.layers.recurrence import BLOCK, mirrored
 from fernn.layers.slice_pooling import Returned, pooled
-
-BLOCK = 3
-"""Steps whose slopes are held at once."""
 
 
 @dataclass(frozen=True)
 class Steps:
     """A series of steps after the first."""
 
-    flow: TranslationFlow
+    flow: Flow
     activation: Activation
     pooling: Pooling
     times: range
     rows: Mapping[int, int]
-    """Which of the given pictures is read, by time; at other times the one that was predicted, if any."""
+    """Which of the given pictures is read, by time, in order; at other times the one that was predicted, if any."""
     first_pooled: int
     """The time from which on states are pooled."""
     predict: Callable[[Tensor], Tensor | None]
@@ -51,8 +49,8 @@ class Steps:
     """Whether there will be a backward pass."""
 
     def shifts(self, time: int) -> Shifts:
-        """Out of the moving frame at ``time``."""
-        return tuple(self.flow.shifts(time))
+        """Out of the moving frame at ``time``; there is none where pictures turn, and no slice moves."""
+        return tuple(self.flow.shifts(time) or [(0, 0)] * len(self.flow.velocities))
 
 
 def first_state(picture: Tensor, lift: Tensor, activation: Activation) -> Tensor:
@@ -98,6 +96,7 @@ class _Rollout(torch.autograd.Function):
             if picture is not None:
                 around(picture, steps.shifts(-time), size_of(lift, picture), seen[index % kept])
                 carried.view(-1, channels).addmm_(seen[index % kept], lift)
+                assert num_driven == index, "steps that are driven come first"
                 num_driven, picture = index + 1, None
             before = activated(carried, steps.activation, states[index % kept])
             if time >= steps.first_pooled:
@@ -129,7 +128,7 @@ class _Backward:
     def __init__(self, steps: Steps, saved: Sequence[Tensor], of_pooled: Sequence[Tensor]) -> None:
         self.steps = steps
         self.state, self.kernel, self.lift, self.states, self.seen, *picks = saved
-        self.adjoint = self.kernel.flip(-2, -1).transpose(0, 1).contiguous(memory_format=torch.channels_last)
+        self.adjoint = mirrored(self.kernel)
         pooled_times = steps.times[len(steps.times) - len(of_pooled) :]
         self.returned = Returned(of_pooled, picks, [steps.shifts(time) for time in pooled_times], steps.pooling)
         self.num_unpooled = len(steps.times) - len(of_pooled)
@@ -168,11 +167,6 @@ class _Backward:
                 places = neighbours(self.steps.shifts(-time), *one.shape[1:3], size_of(self.lift, one), one.device)
                 seen = slope.view(-1, slope.shape[-1]) @ self.lift.t()
                 one.flatten(1, 2).index_add_(1, places, seen.view(len(one), -1, one.shape[-1]))
-
-
-def activated(carried: Tensor, activation: Activation, into: Tensor) -> Tensor:
-    """act(carried)."""
-    return torch.tanh(carried, out=into) if activation == "tanh" else torch.clamp_min(carried, 0, out=into)
 
 
 def around(picture: Tensor, shifts: Shifts, size: int, into: Tensor | None = None) -> Tensor:

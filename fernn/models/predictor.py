@@ -11,11 +11,12 @@ from torch.utils.checkpoint import checkpoint
 
 from fernn.flows import Flow, RotationFlow, TranslationFlow
 from fernn.layers import moving_frame
-from fernn.layers.cell import FERNNCell, Pooling, pool_velocities
+from fernn.layers.cell import FERNNCell, Pooling, computed_in, pool_velocities
 from fernn.layers.convolution import CircularConvolution, Convolution
 from fernn.layers.frame_decoder import Decoding, FrameDecoder
 from fernn.layers.rollout import Steps, first_state, lift_matrix, roll_out
 from fernn.layers.steerable import SteerableConvolution
+from fernn.layers.turning_rollout import first_turning_state, roll_out_turns
 from fernn.models.base import ModelConfig
 
 RolloutKind = Literal["published", "equivariant"]
@@ -162,8 +163,8 @@ class SequencePredictor(nn.Module):
             picture = decoding.add(maps, is_kept)
             return picture if self.rollout == "published" else None
 
-        is_one_function = isinstance(self.flow, TranslationFlow) and moving_frame.KERNELS is None
-        compute = self._roll_out if is_one_function else self._step_by_step
+        drifts = self._roll_out if moving_frame.KERNELS is None else self._step_by_step
+        compute = drifts if isinstance(self.flow, TranslationFlow) else self._roll_out_turns
         state, pooled = compute(state, stretch, kernels, predict)
         return state, decoding.connected(pooled).permute(0, 1, 4, 2, 3) if pooled else None
 
@@ -171,16 +172,28 @@ class SequencePredictor(nn.Module):
         self, state: Tensor | None, stretch: Stretch, kernels: Kernels, predict: Predict
     ) -> tuple[Tensor, list[Tensor]]:
         """The state after a stretch, and the pooled ones, by one function of all steps."""
-        assert isinstance(self.flow, TranslationFlow)
         lift, times = lift_matrix(kernels.lift, kernels.cell.dtype), stretch.times
         pictures = stretch.frames.to(lift.dtype).movedim(2, -1).contiguous()
         if state is None:
             state, times = first_state(pictures[0], lift, self.cell.activation), times[1:]
             if not times:
                 return state, []
+        return roll_out(self._steps(times, stretch, predict), state, kernels.cell, lift, pictures)
+
+    def _roll_out_turns(
+        self, state: Tensor | None, stretch: Stretch, kernels: Kernels, predict: Predict
+    ) -> tuple[Tensor, list[Tensor]]:
+        """As :meth:`_roll_out`, of pictures that turn."""
+        pictures, times = stretch.frames.to(computed_in(kernels.cell)), stretch.times
+        if state is None:
+            state, times = first_turning_state(pictures[0], kernels.lift, self.cell.activation), times[1:]
+            if not times:
+                return state, []
+        return roll_out_turns(self._steps(times, stretch, predict), state, kernels.cell, kernels.lift, pictures)
+
+    def _steps(self, times: range, stretch: Stretch, predict: Predict) -> Steps:
         options = self.flow, self.cell.activation, self.pooling
-        steps = Steps(*options, times, stretch.rows, stretch.given, predict, torch.is_grad_enabled())
-        return roll_out(steps, state, kernels.cell, lift, pictures)
+        return Steps(*options, times, stretch.rows, stretch.given, predict, torch.is_grad_enabled())
 
     def _step_by_step(
         self, state: Tensor | None, stretch: Stretch, kernels: Kernels, predict: Predict

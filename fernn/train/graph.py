@@ -7,7 +7,7 @@ numbers in the same order.
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -125,15 +125,22 @@ class CUDARecorder:
         """The stream, after what was launched before and before what is launched next on the current one."""
         around = torch.cuda.current_stream(self.device)
         self.side.wait_stream(around)
-        with torch.cuda.stream(self.side):
-            yield
-        around.wait_stream(self.side)
+        try:
+            with torch.cuda.stream(self.side):
+                yield
+        finally:
+            around.wait_stream(self.side)
 
     def record(self, step: Callable[[], Tensor]) -> Recording:
         """Raises RuntimeError for a step that reads a result or makes a table on the host."""
-        graph, made_before = torch.cuda.CUDAGraph(), MadeBefore()
-        with torch.cuda.graph(graph, stream=self.side, capture_error_mode="thread_local"), made_before:
-            result = step()
+        graph, made_before, pool = torch.cuda.CUDAGraph(), MadeBefore(), torch.cuda.graph_pool_handle()
+        try:
+            with torch.cuda.graph(graph, pool, self.side, capture_error_mode="thread_local"), made_before:
+                result = step()
+        except RuntimeError:
+            with suppress(RuntimeError):  # PyTorch ends this itself only where the recording ended well
+                torch._C._cuda_endAllocateToPool(self.side.device_index, pool)
+            raise
         graph.replay()
         return Recording(graph.replay, result, made_before.tensors)
 

@@ -69,6 +69,11 @@ PARTS = (
 )  # fmt: skip
 
 
+OF_NAME = {part.name: part for part in PARTS}
+PATIENCE = 600
+"""Seconds after which a part is given up."""
+
+
 @dataclass(frozen=True)
 class Goal:
     """A number of one part that a GPU should reach."""
@@ -106,15 +111,15 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", help="names of parts; tests: those of tests/gpu")
     asked = parser.parse_args()
     has_gpu, started = torch.cuda.is_available(), time.monotonic()
-    names = asked.only or ["tests", *(part.name for part in PARTS)]
-    if unknown := set(names) - {"tests", *(part.name for part in PARTS)}:
-        parser.error(f"--only must name parts, got {', '.join(sorted(unknown))}: {', '.join(p.name for p in PARTS)}")
-    parts = {"tests": tested()} if "tests" in names else {}
-    parts |= {part.name: measured(part, has_gpu) for part in PARTS if part.name in names}
-    goals = judged(parts) if has_gpu else []
-    hardware = describe("torch") | {"gpu": torch.cuda.get_device_name() if has_gpu else None}
-    found = {"hardware": hardware, "seconds": round(time.monotonic() - started), "parts": parts, "goals": goals}
-    asked.out.write_text(json.dumps(found, indent=2) + "\n")
+    names = asked.only or ["tests", *OF_NAME]
+    if unknown := set(names) - {"tests", *OF_NAME}:
+        parser.error(f"--only must name parts, got {', '.join(sorted(unknown))}: tests, {', '.join(OF_NAME)}")
+    hardware, parts = describe("torch") | {"gpu": torch.cuda.get_device_name() if has_gpu else None}, {}
+    for name in names:
+        parts[name] = tested() if name == "tests" else measured(OF_NAME[name], has_gpu)
+        goals, seconds = judged(parts) if has_gpu else [], round(time.monotonic() - started)
+        found = {"hardware": hardware, "seconds": seconds, "parts": parts, "goals": goals}
+        asked.out.write_text(json.dumps(found, indent=2) + "\n")  # after each part: none is lost with a later one
     told(found, asked.out)
     failed = [name for name, part in parts.items() if part["outcome"] == "failed"]
     return int(bool(failed) or any(goal["good"] is False for goal in goals))
@@ -147,12 +152,15 @@ def measured(part, has_gpu):
     said(" ".join(command))
     began, environment = time.monotonic(), os.environ | dict(part.environment)
     whole = [sys.executable, *command, "--json"]
-    done = subprocess.run(whole, cwd=ROOT, env=environment, capture_output=True, text=True)
-    facts = {"command": " ".join(command), "seconds": round(time.monotonic() - began)}
-    if done.returncode:
-        return {"outcome": "failed", **facts, "why": done.stderr.strip().splitlines()[-5:]}
-    answer = json.loads(done.stdout.strip().splitlines()[-1])
-    return {"outcome": "measured", **facts, "rows": answer.get("rows", [answer])}
+    try:
+        done = subprocess.run(whole, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+        answer = json.loads(done.stdout.strip().splitlines()[-1])
+        outcome = {"outcome": "measured", "rows": answer.get("rows", [answer])}
+    except subprocess.TimeoutExpired:
+        outcome = {"outcome": "failed", "why": f"not done in {PATIENCE} s"}
+    except (json.JSONDecodeError, IndexError):
+        outcome = {"outcome": "failed", "why": done.stderr.strip().splitlines()[-5:]}
+    return {**outcome, "command": " ".join(command), "seconds": round(time.monotonic() - began)}
 
 
 def judged(parts):

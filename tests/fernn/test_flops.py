@@ -88,14 +88,16 @@ def test_translating_predictors():
 def test_rotating_predictors():
     """Convolutions of fields with N channels each; kernels are expanded from weights once a step, in a fixed basis.
 
-    Slices differ from the second frame on, since each is turned before it is convolved.
+    Slices differ from the second frame on, since each is turned before it is convolved. The picture is read with it,
+    as one of ``beside`` more channels, through which no gradient goes back.
     """
     fields, order, size, batch, slices = 2, 4, 28, 8, 2
     small = {"model.hidden_fields": fields, "model.group_order": order, "model.decoder_layers": 1, "data.size": size}
     small |= {"model.velocities": (-90.0, 90.0), "batch_size": batch}
     width = fields * order
     lift, cell, last = width * 9, width * width * 9, width * 9
-    products = 2 * 20 * lift + 3 * cell * 19 * slices + 3 * 10 * (cell + last)
+    beside = 8 * width * 9
+    products = 2 * lift + (3 * cell + 2 * beside) * 19 * slices + 3 * 10 * (cell + last)
     model = experiment("rotating-mnist", "fernn-v4", **small).model.build()
     expansion = fields * fields * model.cell.convolution.basis.numel() + fields * model.lift.basis.numel()
     expected = 2 * size**2 * products + 2 * 2 * expansion / batch

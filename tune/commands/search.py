@@ -55,6 +55,16 @@ def main(search: Search) -> int:
 
 def run(search: Search, options: Options, output: SearchOutput) -> int:
     """Plan, then do it; the exit code."""
+    before = os.environ.get(SWITCH)
+    try:
+        return plan_and_execute(search, options, output)
+    finally:
+        os.environ.pop(SWITCH, None)
+        os.environ |= {} if before is None else {SWITCH: before}
+
+
+def plan_and_execute(search: Search, options: Options, output: SearchOutput) -> int:
+    """As :func:`run`, which leaves the environment as it was."""
     try:
         choose_launch(options)
         planned = plan(search, options)

@@ -30,6 +30,7 @@ from tune.engine.machine import device_name
 from tune.engine.ray_tune import ship_models
 from tune.engine.roofline import Roofline, peak_of, training_work
 from tune.engine.rounds import epochs_done
+from tune.engine.trial import is_out_of_memory
 from tune.planning.gpu_kind import on_kind
 from tune.planning.plan import Planned
 from tune.planning.resources import Place, Resources, Share, hardware
@@ -205,6 +206,8 @@ def measured(experiment: Experiment, share: Share, load: Load, elsewhere: bool, 
         raise NoMachineError(f"no machine with {wanted} free in {PATIENCE:.0f} s") from error
     except Exception as error:
         cause = error.cause if isinstance(error, RayTaskError) else error
+        if is_out_of_memory(cause):  # a trial's share grows where it runs out
+            raise NoMachineError(f"a GPU's memory ran out in a step of {experiment.model.name}") from None
         first_line = (str(cause).splitlines() or [type(cause).__name__])[0]
         raise StudyError(f"model {experiment.model.name!r} fails in its first training step: {first_line}") from error
 

@@ -26,7 +26,7 @@ from fernn.train.graph import WARM_UP
 from fernn.train.loop import steps_of
 from fernn.train.run import Run, available_device
 from tune.core.study import Cell, Study, StudyError, key_of
-from tune.engine.cost import PATIENCE, blank_batch, probe, probe_of
+from tune.engine.cost import PATIENCE, NoMachineError, blank_batch, probe, probe_of
 from tune.engine.machine import peak_memory
 from tune.engine.ray_tune import ship_models
 from tune.engine.trial import is_out_of_memory
@@ -78,20 +78,33 @@ def pack(study: Study, resources: Resources, keep: bool, corpus: Corpus | None =
     stored = study.folder.read_sealed(FILE, WAY_OUT) or {}
     kinds = {kind: layouts(resources, hardware(), len(study.cells), kind) for kind in resources.by_kind or ("",)}
     packing: dict[Place, Sequence[Reading]] = {}
+    asked = set[Place]()
     for cell, (kind, possible) in product(cells, kinds.items()):
         place, subject = (study.model_label(cell), kind), digest(cell, possible, kind, with_frames=clips is not None)
-        if place in packing:
+        if place in asked:
             continue
+        asked.add(place)
         if stored.get(name := named(place), {}).get("subject") != subject:
             say(f"measuring how {name} packs")
-            readings = measure(probe_of(cell.experiment), possible, clips, kind)
-            stored[name] = {"subject": subject, "readings": [asdict(reading) for reading in readings]}
-        packing[place] = [Reading(**reading) for reading in stored[name]["readings"]]
+            stored.pop(name, None)
+            if (readings := measured_where_free(cell, possible, clips, place)) is not None:
+                stored[name] = {"subject": subject, "readings": [asdict(reading) for reading in readings]}
+        if name in stored:
+            packing[place] = [Reading(**reading) for reading in stored[name]["readings"]]
         if keep:
             study.folder.write_sealed(FILE, stored)
         if kind == list(kinds)[-1]:
             check_fit(place[0], packing)
     return packing
+
+
+def measured_where_free(cell: Cell, possible: Sequence[Layout], clips: Any, place: Place) -> list[Reading] | None:
+    """The readings of the cell's model on a kind of GPU; None where no machine with it becomes free, which is said."""
+    try:
+        return measure(probe_of(cell.experiment), possible, clips, place[1])
+    except NoMachineError as error:
+        say(f"{error}: {named(place)} is not measured, and gets no trial there")
+        return None
 
 
 def digest(cell: Cell, possible: Sequence[Layout], kind: str, with_frames: bool) -> str:
@@ -121,7 +134,11 @@ def chosen(packing: Packing) -> dict[Place, Reading]:
 
 
 def check_fit(label: str, packing: Packing) -> None:
-    """Raises StudyError where not one trial of the model fits on any kind of GPU."""
+    """Raises StudyError where no machine was free to measure the model, or not one trial fits on any kind of GPU."""
+    if all(measured != label for measured, _ in packing):
+        raise StudyError(
+            f"no machine was free to measure {label} on: wait for what runs there, or give --gpus-per-trial a number"
+        )
     if label not in {fitting for fitting, _ in chosen(packing)}:
         raise StudyError(
             f"one trial of {label} leaves less than {1 - MOST_MEMORY:.0%} of the memory free: take a smaller batch_size"
@@ -189,10 +206,8 @@ def side_by_side(experiment: Experiment, layout: Layout, clips: Any = None, kind
         memory = [ray.get(prober.memory.remote()) for prober in probers]
     except GetTimeoutError as error:
         wanted = f"{trials * cpus:g} CPUs" + (f" and a GPU{kind and f' ({kind})'}" if gpus else "")
-        raise StudyError(
-            f"no machine had {wanted} free for {PATIENCE:.0f} s to measure {experiment.model.name} on: "
-            f"wait for what runs there, or give --gpus-per-trial a number"
-        ) from error
+        what = experiment.model.name
+        raise NoMachineError(f"no machine had {wanted} free for {PATIENCE:.0f} s to measure {what} on") from error
     except RayError as error:
         if isinstance(error, OutOfMemoryError) or is_out_of_memory(error):
             return None

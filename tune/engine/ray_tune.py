@@ -205,6 +205,7 @@ def ray_runtime(address: str | None) -> Iterator[None]:
     """
     # Many pending trials, as many as in Tune's own grids, let an autoscaler start all machines at the same time.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = "auto" if address is None else "200"
+    os.environ.setdefault("RAY_OVERRIDE_JOB_RUNTIME_ENV", "1")  # a submitted job may have the switches as well
     if address is None and "RAY_AUTH_TOKEN_PATH" not in os.environ and home_problem():
         os.environ.setdefault("RAY_AUTH_TOKEN", uuid.uuid4().hex)  # Ray stores its own token in the home folder
     try:

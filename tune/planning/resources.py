@@ -115,15 +115,16 @@ class Resources:
     def has_more(self, place: Place) -> bool:
         """Whether a trial that ran out of a GPU's memory there may have more: a larger share, or another kind."""
         shares = self.of(place[0])
-        return 0 < shares[place[1]][1] < 1 or len(shares) > 1
+        return place[1] in shares and (0 < shares[place[1]][1] < 1 or len(shares) > 1)
 
     def widened(self, places: Collection[Place]) -> Self:
         """The resources with twice the share of a GPU for the models on those kinds, at most a whole GPU.
 
-        A kind whose whole GPU is too small for a model is left out, unless it is the last.
+        A kind whose whole GPU is too small for a model is left out, unless it is the last: the preferred one stays.
         """
         by_model = {**self.by_model, **{label: dict(self.of(label)) for label, _ in places}}
-        for label, kind in sorted(set(places)):
+        failed = [(label, kind) for label in by_model for kind in by_model[label] if (label, kind) in places]
+        for label, kind in reversed(failed):
             cpus, gpus = by_model[label][kind]
             if gpus < 1 or len(by_model[label]) == 1:
                 by_model[label] = {**by_model[label], kind: (cpus, min(1.0, 2 * gpus))}

@@ -10,6 +10,7 @@ from fernn.experiment import Experiment
 from tune.core.folder import Folder
 from tune.core.study import Study, StudyError, plan_cells
 from tune.engine import packing
+from tune.engine.cost import NoMachineError
 from tune.engine.packing import Reading, best, check_fit, layouts, measure, pack, packed, readings, side_by_side
 from tune.planning.resources import Hardware, Node, Resources
 
@@ -86,8 +87,33 @@ def test_measuring_ends_where_the_memory_is_short(monkeypatch):
 
 def test_a_machine_that_is_never_free_is_not_waited_for(two_cpus, monkeypatch):
     monkeypatch.setattr(packing, "PATIENCE", 0.5)
-    with pytest.raises(StudyError, match="no machine had 3 CPUs free for 0 s to measure fernn-v2 on: wait"):
+    with pytest.raises(NoMachineError, match="no machine had 3 CPUs free for 0 s to measure fernn-v2 on"):
         side_by_side(Experiment(), (1, 3, 0))
+
+
+def test_a_kind_that_is_never_free_gets_no_trial_and_another_is_measured(monkeypatch, tmp_path, capsys):
+    machines = Hardware((Node(4, 1, kind="A100"), Node(4, 1, kind="T4")))
+
+    def measure(experiment, possible, clips, kind):
+        if kind == busy or busy == "all":
+            raise NoMachineError(f"no machine had a GPU ({kind}) free")
+        return [reading(1, 100, 0.2)]
+
+    monkeypatch.setattr("ray.cluster_resources", dict)
+    monkeypatch.setattr(packing, "hardware", lambda: machines)
+    monkeypatch.setattr(packing, "measure", measure)
+    cells = plan_cells(Experiment(), {"model": ("grnn",), "seed": (0,)}, "hash", settings=SMALL)
+    study = Study("s", Folder(str(tmp_path / "s")), {}, cells)
+    both = Resources(by_kind={"A100": 0.25, "T4": 0.25})
+    for busy, free in (("A100", "T4"), ("T4", "A100")):
+        assert list(pack(study, both, keep=False)) == [("grnn", free)]
+        said = capsys.readouterr().err
+        assert f"({busy}) free: grnn on {busy} is not measured, and gets no trial there" in " ".join(said.split())
+    busy = "all"
+    with pytest.raises(
+        StudyError, match="no machine was free to measure grnn on: wait for what runs there, or give --gpus-per-trial a"
+    ):
+        pack(study, both, keep=False)
 
 
 def test_a_trials_frames_count_where_it_computes_on_a_gpu(monkeypatch):

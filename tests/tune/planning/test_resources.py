@@ -117,7 +117,8 @@ def test_memory_that_ran_out_widens_the_share_of_its_own_kind_and_model():
     last = wider.widened([("grnn", "T4")]).widened([("grnn", "A100")]).widened([("grnn", "A100")])
     assert last.of("grnn") == {"A100": (1, 1.0)} and not last.has_more(("grnn", "A100"))
     whole = Resources(by_kind={"A100": 1.0, "T4": 1.0})
-    assert len(whole.widened([("grnn", "T4"), ("grnn", "A100")]).of("grnn")) == 1  # never none
+    assert whole.widened([("grnn", "T4"), ("grnn", "A100")]).of("grnn") == {"A100": (1, 1.0)}  # the preferred one stays
+    assert not whole.has_more(("grnn", "")) and whole.widened([("grnn", "")]).of("grnn") == whole.of("grnn")  # unknown
     assert Resources(gpus=0.25).widened([("grnn", "")]).of("grnn") == {"": (1, 0.5)}
     assert not Resources(gpus=0).has_more(("grnn", "")) and not Resources(gpus=1).has_more(("grnn", ""))
 
