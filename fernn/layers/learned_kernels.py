@@ -40,23 +40,36 @@ class _AdvanceLearned(torch.autograd.Function):
         context: Any, state: Tensor, learned: Tensor, of_channels: Tensor, kernel: Tensor, drive: Tensor
     ) -> Tensor:
         pad, context.num_driven = kernel.shape[-1] // 2, drive.shape[1]
-        moved = depthwise(F.conv2d, around(state, learned), of_channels)
-        padded = regathered(moved, "slices first", len(learned), (pad, pad))
-        after = convolved(padded, kernel).add_(drive).tanh_()
-        context.save_for_backward(state, learned, of_channels, kernel, padded, after)
+        if state.shape[1] < len(learned):  # W commutes with K_v, and is applied before slices differ
+            read = convolved(continued(state, pad), kernel)
+            carried = depthwise(F.conv2d, around(read, learned), of_channels).permute(0, 3, 1, 2, 4).contiguous()
+        else:
+            moved = depthwise(F.conv2d, around(state, learned), of_channels)
+            read = regathered(moved, "slices first", len(learned), (pad, pad))
+            carried = convolved(read, kernel)
+        after = carried.add_(drive).tanh_()
+        context.save_for_backward(state, learned, of_channels, kernel, read, after)
         return after
 
     @staticmethod
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, Tensor, Tensor | None]:
-        state, learned, of_channels, kernel, padded, after = context.saved_tensors
-        slopes = derivative(gradient, after, "tanh")
+        state, learned, of_channels, kernel, read, after = context.saved_tensors
+        pad, slopes = kernel.shape[-1] // 2, derivative(gradient, after, "tanh")
         driven = slopes if context.num_driven > 1 else slopes.sum(dim=1, keepdim=True)
-        moved, weights = convolution_gradients(slopes, continued(slopes, kernel.shape[-1] // 2), padded, kernel)
-        reach = {"padding": tuple(size - 1 for size in learned.shape[-2:])}
-        before = depthwise(F.conv_transpose2d, around(moved, learned), of_channels, **reach).permute(0, 3, 1, 2, 4)
-        before = before.sum(dim=1, keepdim=True) if state.shape[1] < len(learned) else before
+        if state.shape[1] < len(learned):
+            carried = moved_back(slopes, learned, of_channels).sum(dim=1, keepdim=True)
+            before, weights = convolution_gradients(carried, continued(carried, pad), continued(state, pad), kernel)
+            return before, learned_gradient(slopes, read, learned), None, weights, driven
+        moved, weights = convolution_gradients(slopes, continued(slopes, pad), read, kernel)
+        before = moved_back(moved, learned, of_channels)
         return before, learned_gradient(moved, state, learned), None, weights, driven
+
+
+def moved_back(gradient: Tensor, learned: Tensor, of_channels: Tensor) -> Tensor:
+    """The gradient (b, v, h, w, c) of slices from that of what their learned kernels made of them."""
+    reach = {"padding": tuple(size - 1 for size in learned.shape[-2:])}
+    return depthwise(F.conv_transpose2d, around(gradient, learned), of_channels, **reach).permute(0, 3, 1, 2, 4)
 
 
 def depthwise(convolution: Any, padded: Tensor, weights: Tensor, **options: Any) -> Tensor:

@@ -58,11 +58,13 @@ def test_a_clip_of_fernn_v2_takes_a_third_of_a_teraflop_in_training():
 
 
 def test_learned_kernels_are_depthwise():
-    """25 kernels of 5 x 5, one for each slice and its 128 channels, at 15 frames, then the convolution of all slices.
+    """25 kernels of 5 x 5, one for each slice and its 128 channels, at 15 frames, and the convolution of all slices.
+
+    At the second frame, where slices are alike before their kernels, that convolution is one of one slice.
 
     The kernels' gradient is of products of every row with the five rows around it, 36 pixels wide with the border.
     """
-    planes, slices = PIXELS * 2 * 128 * 25 * 25 * 15, 25 * 15 * PIXELS * 2 * 128 * 128 * 9
+    planes, slices = PIXELS * 2 * 128 * 25 * 25 * 15, (1 + 25 * 14) * PIXELS * 2 * 128 * 128 * 9
     rows = 15 * 25 * 32 * 2 * 32 * (5 * 36) * 128
     assert flops("kth", "grnn-plus") == embedding(3) + 3 * slices + 2 * planes + rows + 3 * HEAD + AVERAGES
 

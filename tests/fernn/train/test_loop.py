@@ -99,7 +99,7 @@ def test_calls_are_counted_without_views_and_through_the_backward_pass():
 def test_a_step_of_kths_networks_makes_few_calls_and_no_more_for_more_velocities():
     small, large = (calls_of_step("kth", name, **{"model.embedding_channels": (2, 2)}) for name in KTH)
     assert small.number == large.number <= 255
-    assert calls_of_step("kth", "grnn-plus", **{"model.embedding_channels": (2, 2)}).number <= 354
+    assert calls_of_step("kth", "grnn-plus", **{"model.embedding_channels": (2, 2)}).number <= 356
     assert large.by_name["_fused_adam_"] == 1 and large.by_name["_local_scalar_dense"] == 0
 
 
