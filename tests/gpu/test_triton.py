@@ -15,7 +15,7 @@ SIZES = (1, 3, 5, 2), (2, 7, 33, 8), (2, 32, 32, 128)
 """Clips, height, width, channels."""
 
 
-@pytest.mark.parametrize("size, shifts", product(SIZES, SHIFTS))
+@pytest.mark.parametrize("size, shifts", list(product(SIZES, SHIFTS)))
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize("dtype, allowed", [(torch.float32, 1e-6), (torch.bfloat16, 2**-7)])
 def test_a_step_and_its_gradients_are_those_of_the_calls(size, shifts, activation, dtype, allowed, gpu, monkeypatch):
