@@ -32,13 +32,13 @@ class OptimConfig(Config):
         On a GPU the learning rate is a tensor there, so that a step which was recorded reads the rate of its epoch.
         """
         own = list(parameters)
-        on_gpu = [parameter.device for parameter in own if parameter.is_cuda]
-        rate = torch.tensor(self.lr, device=on_gpu[0]) if on_gpu else self.lr
+        gpu = next((parameter.device for parameter in own if parameter.is_cuda), None)
+        rate = self.lr if gpu is None else torch.tensor(self.lr, device=gpu)
         settings = rate, self.betas, self.epsilon, self.weight_decay
         if self.epsilon_in_root:
-            return RootEpsilonAdam(own, *settings, capturable=bool(on_gpu))
+            return RootEpsilonAdam(own, *settings, capturable=gpu is not None)
         fused = not any(parameter.is_meta for parameter in own)
-        return torch.optim.Adam(own, *settings, fused=fused, capturable=bool(on_gpu))
+        return torch.optim.Adam(own, *settings, fused=fused, capturable=gpu is not None)
 
     def lr_at(self, epoch: int) -> float:
         """The learning rate after ``epoch`` whole epochs: of the epoch alone, so that a resumed run has it too."""

@@ -101,7 +101,9 @@ class _Rollout(torch.autograd.Function):
             before = activated(carried, steps.activation, states[index % kept])
             if time >= steps.first_pooled:
                 maps, pick = pooled(before, steps.shifts(time), steps.pooling)
-                found, picks, picture = [*found, maps], picks + pick, steps.predict(maps)
+                found.append(maps)
+                picks += pick
+                picture = steps.predict(maps)
         context.steps, context.shown = steps, pictures.shape
         context.save_for_backward(state, kernel, lift, states, seen[:num_driven], *picks)
         return before.clone(), *found  # a view would keep all states

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from statistics import median
+from traceback import clear_frames
 from typing import Any, NamedTuple
 
 import ray
@@ -207,6 +208,8 @@ def measured(experiment: Experiment, share: Share, load: Load, elsewhere: bool, 
     except Exception as error:
         cause = error.cause if isinstance(error, RayTaskError) else error
         if is_out_of_memory(cause):  # a trial's share grows where it runs out
+            clear_frames(error.__traceback__)  # they hold what the trials need
+            torch.cuda.empty_cache()
             raise NoMachineError(f"a GPU's memory ran out in a step of {experiment.model.name}") from None
         first_line = (str(cause).splitlines() or [type(cause).__name__])[0]
         raise StudyError(f"model {experiment.model.name!r} fails in its first training step: {first_line}") from error

@@ -21,6 +21,7 @@ from ray.tune.search.optuna import OptunaSearch
 
 from data.stream import Corpus
 from fernn.models.own import NAMED
+from fernn.train.graph import SWITCH
 from fernn.train.loop import Row
 from tune.core.driver import stop_on_sigterm
 from tune.core.identity import has_studies
@@ -31,7 +32,7 @@ from tune.engine.machine import home_problem
 from tune.engine.trial import OUT_OF_MEMORY, trial
 from tune.planning.resources import Place, Resources
 
-SWITCHES = ("FERNN_CUDA_GRAPHS", "FERNN_TRITON")
+SWITCHES = (SWITCH, "FERNN_TRITON")
 """Environment variables that trials read, and that a cluster's workers get from the driver."""
 ROOT = Path(__file__).parents[2]
 """The folder of this project's packages."""

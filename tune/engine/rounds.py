@@ -49,7 +49,7 @@ def run_rounds(work: Workload, replan: Callable[[], Study]) -> tuple[Study, Fail
 def run_with_retries(work: Workload, cells: list[Cell], until: int | None) -> tuple[Failures, Resources]:
     """Run the cells, and run those that ran out of a GPU's memory again with twice the share, up to a whole GPU.
 
-    The share is that of the kind of GPU which was too small; after a whole GPU only larger kinds are left.
+    The share is that of the kind of GPU which was too small; after a whole GPU other kinds are left.
     Returns the failures, and the resources with the shares that were needed, for later rounds.
     """
     study, failures = work.study, run_cells(work, cells, until)

@@ -1,10 +1,13 @@
 """What a plan costs: probed once a model, scaled by clips, epochs and trials at once."""
 
 import os
+import weakref
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import torch
+from torch import nn
 
 from fernn.experiment import Experiment
 from fernn.flops import Work
@@ -185,3 +188,17 @@ def test_a_model_that_fails_elsewhere_is_named(cost_of, two_cpus, monkeypatch, t
     study = Study("s", Folder(str(tmp_path)), {}, cells)
     with pytest.raises(StudyError, match="model 'grnn' fails in its first training step: what is wrong$"):
         cost_of(study, Resources(), machine(2, 0), elsewhere=True)
+
+
+def test_memory_that_runs_out_in_a_probe_leaves_the_cost_unknown_and_is_given_back(monkeypatch):
+    held = []
+
+    def probe(*_):
+        run = nn.Linear(2, 2)
+        held.append(weakref.ref(run))
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(estimate, "probe", probe)
+    with pytest.raises(estimate.NoMachineError, match="a GPU's memory ran out in a step of grnn") as error:
+        estimate.measured(Experiment().override({"model": "grnn", "seed": 7}), (1.0, 0.5), (1, 1.0), False, "")
+    assert held[0]() is None and error.value.__context__ is not None  # while the error is still there
