@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from itertools import product
+from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from tune.core.study import (
 
 SOURCES = "model_sources"
 """The field of ``study.json`` with the SHA-256 of each user model's module when its cells were last planned."""
-STORED = ("demo", "partial", "data", "stand_in", "scheduler", "sampling", "space")
+STORED = ("demo", "partial", "data", "stand_in", "scheduler", "sampling", "space", "tuned")
 """Fields of a study that ``study.json`` holds under the same names."""
 GROWING = ("optim.lr", "seed", "epochs")
 """Fields that a study may extend, as it may add models; all other fields are its protocol."""
@@ -93,6 +93,7 @@ def save_study(study: Study) -> None:
     facts: dict[str, Any] = {**saved, **identity_of(study.folder, saved), "name": study.name}
     facts |= {"demo": study.demo, "partial": list(study.partial), "data": study.data}
     facts |= {"stand_in": study.stand_in} if study.stand_in else {}
+    facts |= {"tuned": list(study.tuned)} if study.tuned else {}
     facts["scheduler"] = HALVING if study.halves or _scheduler(saved) == HALVING else "none"
     facts["sampling"] = dict(study.sampling) or saved.get("sampling", {})
     facts["epochs"] = max(max_epochs(study), saved.get("epochs", 0))
@@ -125,14 +126,24 @@ def load_study(folder: Folder) -> Study:
 
 
 def _study_of(folder: Folder, facts: Mapping[str, Any]) -> Study:
-    stored = {"stand_in": "", **facts, "scheduler": _scheduler(facts)}
+    stored = {"stand_in": "", "tuned": [], **facts, "scheduler": _scheduler(facts)}
     types = {entry.name: entry.type for entry in fields(Study)}
     plan = {name: fitted(name, stored[name], types[name]) for name in STORED}
     space = {name: tuple(values) for name, values in plan["space"].items()}
     planned = _planned_cells(folder, fitted("epochs", facts["epochs"], int), facts.get(SOURCES, {}))
-    by_point = {tuple(cell.point(space).values()): cell for cell in planned}
-    cells = tuple(by_point[values] for values in product(*space.values()) if values in by_point)
+    by_point = {tuple(cell.point(space).values()): cell for cell in planned if in_space(cell, space)}
+    cells = tuple(sorted(by_point.values(), key=partial(place_in, space)))
     return Study(folder.name, folder, cells=cells, id=id_in(facts), **{**plan, "space": space})
+
+
+def in_space(cell: Cell, space: Space) -> bool:
+    """Whether the space has the cell's value of each of its dimensions."""
+    return all(value in space[name] for name, value in cell.point(space).items())
+
+
+def place_in(space: Space, cell: Cell) -> tuple[int, ...]:
+    """What sorts cells by the order of the space's values, the first dimension first."""
+    return tuple(space[name].index(value) for name, value in cell.point(space).items())
 
 
 def _scheduler(facts: Mapping[str, Any]) -> str:

@@ -16,13 +16,15 @@ from fernn.models import ModelConfig, source_hash
 from fernn.train.run import task_of
 from fernn.train.task import Metric
 from tune.core.cell_folder import CellFolder
+from tune.core.choice import Choice
 from tune.core.folder import Folder
 
 PROTOCOL_VERSION = 1
 """Increased when a change of code changes results: cells of different versions are different cells."""
 
-CHOSEN = ("model", "optim.lr", "seed")
-"""Dimensions that every table shows; each value of any other dimension makes rows of its own."""
+RATE = "optim.lr"
+CHOSEN = ("model", RATE, "seed")
+"""Dimensions that every table shows; each value of any other one that is not tuned makes rows of its own."""
 
 
 class StudyError(ValueError):
@@ -66,7 +68,7 @@ class Cell:
     def point(self, dimensions: Iterable[str]) -> dict[str, Any]:
         """The cell's value of each dimension, as of a study's space."""
         flat = self.experiment.flatten()
-        return {name: flat["model.name" if name == "model" else name] for name in dimensions}
+        return {name: flat.get("model.name" if name == "model" else name) for name in dimensions}
 
     @property
     def name(self) -> str:
@@ -109,6 +111,8 @@ class Study:
     """The sampler's facts, empty for a grid."""
     code: str = ""
     """The id of the code record that trains missing cells, see :mod:`tune.core.code_record`; empty without one."""
+    tuned: tuple[str, ...] = ()
+    """Searched fields beside the learning rate of which validation chooses a value, as dimensions of the space."""
     id: str = ""
     """The id that the study keeps wherever it moves, see :mod:`tune.core.identity`; empty before it is saved."""
 
@@ -173,8 +177,20 @@ class Study:
         return rows[-1][f"best/{cell.metric.name}"] if rows else None
 
     def where(self, cell: Cell) -> dict[str, Any]:
-        """The cell's values of searched fields other than model, learning rate and seed."""
-        return cell.point([name for name in self.space if name not in CHOSEN])
+        """The cell's values of searched fields that make rows of their own."""
+        return cell.point([name for name in self.space if name not in (*CHOSEN, *self.tuned)])
+
+    def choice(self, cell: Cell) -> Choice:
+        """The cell's values of the fields that validation chooses: the learning rate, and those that are tuned."""
+        return Choice(tuple(cell.point((RATE, *self.tuned)).items()))
+
+    @cached_property
+    def groups(self) -> Mapping[str, Mapping[Choice, Sequence[Cell]]]:
+        """By a model's label and a choice: the cells, one for each seed, in the order of the plan."""
+        models: dict[str, dict[Choice, list[Cell]]] = {}
+        for cell in self.cells:
+            models.setdefault(self.model_label(cell), {}).setdefault(self.choice(cell), []).append(cell)
+        return models
 
     def model_label(self, cell: Cell) -> str:
         """The cell's model and its values of :meth:`where`: "grnn" or "grnn, velocity_range 1"."""
@@ -183,7 +199,7 @@ class Study:
 
     def label(self, cell: Cell) -> str:
         """The cell's name for people."""
-        return f"{self.model_label(cell)} lr {cell.experiment.optim.lr:g} seed {cell.experiment.seed}"
+        return f"{self.model_label(cell)} {self.choice(cell).text} seed {cell.experiment.seed}"
 
 
 def plan_cells(
@@ -243,7 +259,6 @@ def cell_of(config: Mapping[str, Any]) -> Cell:
     return Cell(Experiment.stored(config["experiment"], source), config["data_hash"], source)
 
 
-RATE = "optim.lr"
 HALVING = "halving"
 """The scheduler that stops learning rates early, synchronously: a rung is decided when all have reached it."""
 SCHEDULER_NAMES = {"asha": HALVING}

@@ -5,7 +5,7 @@ mean over a learning rate's seeds. A rung is decided when all cells have reached
 So the outcome depends neither on the speed of workers nor on how often the search was stopped.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import ceil
@@ -58,18 +58,10 @@ def _left(study: Study, failed: Collection[Cell]) -> list[Cell]:
     return [cell for cell in study.missing() if cell not in failed]
 
 
-def _by_model(study: Study) -> dict[str, dict[float, list[Cell]]]:
-    """By a model's label and a learning rate: the cells, one for each seed."""
-    models: dict[str, dict[float, list[Cell]]] = {}
-    for cell in study.cells:
-        models.setdefault(study.model_label(cell), {}).setdefault(cell.experiment.optim.lr, []).append(cell)
-    return models
-
-
 def _stop_incomplete(study: Study) -> list[Cell]:
     """Stop all seeds of a stopped learning rate; some are left where seeds were added or the driver was killed."""
     stopped = []
-    for cells in chain.from_iterable(rates.values() for rates in _by_model(study).values()):
+    for cells in chain.from_iterable(rates.values() for rates in study.groups.values()):
         reasons = [reason for cell in cells if (reason := study.cell_folder(cell).stopped()) is not None]
         stopped += _stop(study, cells, reasons[0]) if reasons else []
     return stopped
@@ -78,10 +70,10 @@ def _stop_incomplete(study: Study) -> list[Cell]:
 def _stop_losers(study: Study, rung: int) -> list[Cell]:
     """Stop each model's learning rates that pause at the rung and are not among its best third."""
     stopped = []
-    for rates in _by_model(study).values():
+    for rates in study.groups.values():
         means = {rate: mean for rate, cells in rates.items() if (mean := _mean_at(study, cells, rung)) is not None}
         num_best = ceil(len(means) / REDUCTION)
-        best = sorted(means, key=lambda rate: (-study.metric.rank(round(means[rate], 12)), rate))[:num_best]
+        best = sorted(means, key=lambda rate: (-study.metric.rank(round(means[rate], 12)), rate.order))[:num_best]
         for rate in means:
             if rate not in best and not any(len(study.cell_folder(cell).history()) > rung for cell in rates[rate]):
                 value = f"mean validation {study.metric.title} {study.metric.text(means[rate])} at epoch {rung}"
@@ -90,14 +82,14 @@ def _stop_losers(study: Study, rung: int) -> list[Cell]:
     return stopped
 
 
-def _stop(study: Study, cells: list[Cell], reason: str) -> list[Cell]:
+def _stop(study: Study, cells: Sequence[Cell], reason: str) -> list[Cell]:
     stopping = [cell for cell in cells if not study.settled(cell)]
     for cell in stopping:
         study.cell_folder(cell).stop(reason)
     return stopping
 
 
-def _mean_at(study: Study, cells: list[Cell], rung: int) -> float | None:
+def _mean_at(study: Study, cells: Sequence[Cell], rung: int) -> float | None:
     """The mean over seeds of the best validation metric up to the rung; None where a seed has not reached it."""
     values = []
     for cell in cells:
