@@ -1,4 +1,4 @@
-"""Work with existing studies: list, show, compare and export them, delete checkpoints, make a copy independent."""
+"""Work with studies: list, show, compare, export them, free disk space, fork a copy; pause and stop their searches."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -9,6 +9,7 @@ import tyro
 from rich.prompt import Confirm
 
 from data.terminal import begin, say
+from tune.commands.ordering import order
 from tune.commands.search import USER_ERRORS, refuse
 from tune.core.cell_folder import BEFORE, LAST
 from tune.core.console import print_document, print_table
@@ -141,10 +142,54 @@ class Fork(StudyOptions):
         say(f"study {study.name} in {study.folder.root} is a study of its own{suffix}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class CellsOptions(StudyOptions):
+    """The options of an order to a search."""
+
+    cells: Annotated[str, tyro.conf.arg(metavar="PATTERN", help_behavior_hint="(default: all)")] = ""
+    """Names of cells as a shell pattern, as in 'fernn-v2_*' or '*_seed3_*', or a cell's key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pause(CellsOptions):
+    """Let a search train no cell, or none of these, until they are resumed; a begun epoch is trained to its end."""
+
+    def run(self) -> None:
+        order(self.find(), "pause", self.cells, self.json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resume(CellsOptions):
+    """Take back what was paused, and which cells were stopped."""
+
+    def run(self) -> None:
+        order(self.find(), "resume", self.cells, self.json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop(CellsOptions):
+    """End the search that runs, as Ctrl-C does. With --cells: train these no further, and let the others go on."""
+
+    def run(self) -> None:
+        order(self.find(), "stop", self.cells, self.json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prioritise(StudyOptions):
+    """Let a search start these cells before all others; no result changes."""
+
+    cells: Annotated[str, tyro.conf.arg(metavar="PATTERN")]
+    """Names of cells as a shell pattern, or a cell's key."""
+
+    def run(self) -> None:
+        order(self.find(), "prioritise", self.cells, self.json)
+
+
 def main() -> int:
     """Run the subcommand on the command line; 0, or 2 where it cannot run."""
     commands: dict[str, Callable[..., Any]] = {"list": List, "show": Show, "compare": Compare}
     commands |= {"export": Export, "gc": Collect, "fork": Fork}
+    commands |= {"pause": Pause, "resume": Resume, "stop": Stop, "prioritise": Prioritise}
     try:
         begin()
         tyro.extras.subcommand_cli_from_dict(commands, description=__doc__).run()

@@ -45,9 +45,9 @@ def predictions() -> pa.Table:
     return pa.table({"split": splits, "id": ids, "person": [1] * 20, "label": [0] * 20, "logits": logits})
 
 
-def one_step(point, *, study, corpus, until):
+def one_step(config, *, study, corpus):
     """A trial that has everything of one but the training."""
-    cell = study.cell_at(point)
+    cell = config["task"].cell
     folder, run = study.cell_folder(cell), Run.start(cell.experiment)
     folder.take_over()
     folder.begin(run)

@@ -19,7 +19,9 @@ from fernn.experiment import Experiment
 from tune.core.folder import Folder
 from tune.core.protocol import save_study
 from tune.core.study import Study, plan_cells
-from tune.engine.ray_tune import Workload, ray_runtime, run_cells
+from tune.engine.agenda import Agenda
+from tune.engine.ray_tune import ray_runtime, run_search
+from tune.engine.workload import Workload
 from tune.planning.resources import Resources
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
@@ -35,7 +37,9 @@ def trains(folder, footage, manifest):
     save_study(study)
     unforgiving = ray_tune.FailureConfig(max_failures=0)
     with mock.patch("tune.engine.ray_tune.tune.FailureConfig", lambda **_: unforgiving):
-        return list(run_cells(Workload(study, Corpus(footage, ClipStream), Resources(), []), list(cells)).values())
+        agenda = Agenda(Workload(study, Corpus(footage, ClipStream), Resources()))
+        run_search(agenda)
+        return list(agenda.failures.values())
 
 
 def shares(folder, footage, manifest):

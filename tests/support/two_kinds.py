@@ -17,8 +17,9 @@ from ray.cluster_utils import Cluster
 from fernn.models import ModelConfig
 from tests.support import tiny
 from tune.core.protocol import import_models
-from tune.engine.ray_tune import Workload
-from tune.engine.rounds import run_with_retries
+from tune.engine.agenda import Agenda
+from tune.engine.ray_tune import run_search
+from tune.engine.workload import Workload
 from tune.planning.gpu_kind import kind_of
 from tune.planning.resources import Resources, hardware
 
@@ -70,7 +71,9 @@ def main(folder):
     space = {"model": (MODEL,), "model.folder": (str(folder),), "seed": (0, 1, 2)}
     study, listener = tiny.study_in(folder / "study", space, epochs=1), tiny.Listener()
     resources = Resources(1, 0.4, None, {"A": 0.4, "B": 0.25})
-    failed, last = run_with_retries(Workload(study, tiny.footage(), resources, [listener]), study.missing(), None)
+    agenda = Agenda(Workload(study, tiny.footage(), resources, [listener]))
+    run_search(agenda)
+    failed, last = agenda.failures, agenda.work.resources
     label = study.model_label(study.cells[0])
     found = {
         "kinds": hardware().kinds,

@@ -7,7 +7,7 @@ import pytest
 import tune
 from tests.support.stored_study import finish_cell, planned_study
 from tune.core.cell_folder import BEFORE, BEST, LAST
-from tune.engine.rounds import copy_shorter_training
+from tune.engine.growth import copy_shorter_training
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}
 

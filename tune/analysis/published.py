@@ -169,8 +169,8 @@ def _grid_deviations(study: Study, nearest: Nearest, search: Search) -> list[str
         for (ours, known), models in rates.items()
         if _is_known(search, RATE)
     ]
-    if study.halves:
-        sentences.append("Successive halving stopped learning rates early; the paper trains each to its last epoch.")
+    if study.stops_early:
+        sentences.append("A scheduler stopped learning rates early; the paper trains all to their last epoch.")
     num_seeds = len({cell.experiment.seed for cell in study.cells})
     if num_seeds and num_seeds != len(seeds) and _is_known(search, "seed"):
         sentences.append(f"Seeds for each learning rate: {num_seeds}; the paper's: {len(seeds)}.")

@@ -16,11 +16,11 @@ from tune.core.console import duration
 from tune.core.status import Status
 from tune.core.study import Cell, Study
 from tune.engine.cost import Pace
-from tune.engine.ray_tune import SearchCallback
+from tune.engine.workload import SearchCallback
 
 SECONDS_BETWEEN_LINES = 10.0
 SETTLED = ("done", "stopped")
-ORDER: Mapping[Status, int] = {"failed": 1, "resting": 2, "waiting": 3, "done": 4, "stopped": 5}
+ORDER: Mapping[Status, int] = {"failed": 1, "resting": 2, "paused": 3, "waiting": 4, "done": 5, "stopped": 6}
 """The order of cells in the live table; running and lost cells come first."""
 EPOCH_SECONDS = {"time/train_seconds", "time/validation_seconds"}
 LINES_AROUND = 8
@@ -64,7 +64,7 @@ class Forecast(SearchCallback):
             self._ran += self._weight(cell)
 
     def on_status(self, cell: Cell, status: Status) -> None:
-        if status == "waiting":  # the sampler has added it
+        if status == "waiting" and cell.key not in self.states:  # the sampler has added it
             self._to_come = max(0, self._to_come - 1)
         self.states.setdefault(cell.key, CellProgress(cell)).status = status
 

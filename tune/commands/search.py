@@ -21,11 +21,13 @@ from tune.core.given_weights import store_weights
 from tune.core.protocol import load_study, save_study
 from tune.core.search_spec import Preset, Search
 from tune.core.study import Study, StudyError
+from tune.engine.agenda import Agenda
 from tune.engine.cost import Cost, NoMachineError, Pace, cost_of
+from tune.engine.hands import Hands
 from tune.engine.packing import pack, packed
 from tune.engine.prometheus import Monitor
-from tune.engine.ray_tune import Failures, SearchCallback, Workload, ray_runtime
-from tune.engine.rounds import run_rounds
+from tune.engine.ray_tune import ray_runtime, run_search
+from tune.engine.workload import Failures, SearchCallback, Workload
 from tune.planning.options import Options, parse
 from tune.planning.plan import Planned, plan, prepare_data, replan
 from tune.planning.preflight import check_storage, check_views, tracking_uri
@@ -166,8 +168,14 @@ def train_missing(
 
     def train(tracking: SearchCallback) -> tuple[Study, Failures]:
         pace = expected.pace if expected else Pace()
-        with output.progress(study, study.missing(), pace) as progress, Monitor(study) as monitor:
-            return run_rounds(Workload(study, corpus, resources, [tracking, progress, monitor]), again)
+        with (
+            output.progress(study, study.missing(), pace) as progress,
+            Monitor(study) as monitor,
+            Hands(study, output.ordered) as hands,
+        ):
+            agenda = Agenda(Workload(study, corpus, resources, [tracking, progress, monitor], [hands]), again)
+            run_search(agenda)
+            return agenda.study, agenda.failures
 
     return run_with_views(planned, options, output, train)
 

@@ -16,12 +16,13 @@ from fernn.train.loop import Row
 from tune.analysis.results import model_rows
 from tune.commands.progress import Forecast, Progress
 from tune.core.console import disk, document_text, duration, masked, one_line, print_lines, print_table
+from tune.core.orders import Order
 from tune.core.status import Status
 from tune.core.study import Cell, Study
 from tune.engine.bill import Bill
 from tune.engine.cost import Cost, Pace
 from tune.engine.packing import Packing, readings
-from tune.engine.ray_tune import Failures, SearchCallback
+from tune.engine.workload import Failures, SearchCallback
 from tune.planning.plan import Planned
 from tune.planning.resources import Place, named
 from tune.reporting.table import Table, columns, law_breaches, mark_lines, notes, records, row_cells
@@ -176,10 +177,17 @@ class SearchOutput(SearchCallback):
         self._tell("epoch", cell=cell.name, epoch=row["epoch"], metrics=numbers, **left)
 
     def on_status(self, cell: Cell, status: Status) -> None:
-        if self.forecast is not None:
-            self.forecast.on_status(cell, status)
         words: dict[Status, str] = {"running": "started", "resting": "rested", "waiting": "proposed"}
-        self._tell(words.get(status, status), cell=cell.name)
+        word = words.get(status, status)
+        if self.forecast is not None:
+            word = "resumed" if status == "waiting" and cell.key in self.forecast.states else word
+            self.forecast.on_status(cell, status)
+        self._tell(word, cell=cell.name)
+
+    def ordered(self, order: Order) -> None:
+        """Show an order that the search has taken up."""
+        facts = {"action": order.action, "cells": order.cells or None, "who": order.who, "given_at": order.at}
+        self._tell("order", [f"order taken up: {order.text}"], **facts)
 
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
         """Show the study's table and the addresses of MLflow's pages."""

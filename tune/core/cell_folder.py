@@ -13,7 +13,7 @@ A cell's folder holds
     examples.safetensors of frame predictors: a few test clips, and the frames predicted
     done.json            the result, and the digest of the predictions; written last
     openings.jsonl       when the test clips were read, for what purpose, and with which weights
-    failure.json         why the last attempt failed; stopped.json: why successive halving ended the cell early
+    failure.json         why the last attempt failed; stopped.json: why a scheduler or a person ended it early
 """
 
 import hashlib
@@ -38,6 +38,7 @@ from tune.core.result import Result
 
 LAST, BEFORE, BEST = "last/state.safetensors", "last/before.safetensors", "best/model.safetensors"
 METRICS, PREDICTIONS, DONE = "metrics.jsonl", "predictions.parquet", "done.json"
+BY_HAND = "by_hand"
 OPENINGS, EXAMPLES = "openings.jsonl", "examples.safetensors"
 CODES, MACHINES = "codes.json", "machines.json"
 
@@ -112,15 +113,24 @@ class CellFolder:
         self.folder.write_sealed("failure.json", {"reason": reason, "diverged": diverged, **where})
 
     def stopped(self) -> str | None:
-        """Why successive halving ended the cell before its last epoch, or None where it did not."""
-        return self._read_reason("stopped.json").get("reason")
+        """Why a scheduler or a person ended the cell before its last epoch, or None."""
+        return self.stopped_early()[0]
+
+    def stopped_early(self) -> tuple[str | None, bool]:
+        """As :meth:`stopped`, and whether it was a person: that counts under any scheduler."""
+        facts = self._read_reason("stopped.json")
+        return facts.get("reason"), BY_HAND in facts
 
     def _read_reason(self, name: str) -> dict[str, Any]:
         return self.folder.read_sealed(name, DELETE_IT, "reason") or {}
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: str, by_hand: bool = False) -> None:
         """Record why the cell ends before its last epoch; a later attempt may still continue it."""
-        self.folder.write_sealed("stopped.json", {"reason": reason})
+        self.folder.write_sealed("stopped.json", {"reason": reason, **({BY_HAND: True} if by_hand else {})})
+
+    def resume(self) -> None:
+        """Delete the record of a person's stop."""
+        self.folder.delete("stopped.json")
 
     def copy_training(self, shorter: Self) -> None:
         """Copy the training of a cell with fewer epochs; its last checkpoint comes last, to continue from."""

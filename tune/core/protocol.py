@@ -16,7 +16,6 @@ from tune.core.folder import UNREADABLE, Folder
 from tune.core.identity import STUDY_FILE, id_in, identity_of, require_no_copy
 from tune.core.study import (
     CHOSEN,
-    HALVING,
     PROTOCOL_VERSION,
     SCHEDULER_NAMES,
     Cell,
@@ -63,6 +62,8 @@ def check_plan(study: Study) -> None:
             is_known = name != "data_hash" or value
             if is_known and (begun := saved["protocol"].get(name, value)) != value:
                 raise _another(study, f"was begun with {name} = {begun!r}, not {value!r}", "the changed protocol")
+        if study.stops_early and (begun := _scheduler(saved)) not in ("none", study.scheduler):
+            raise _another(study, f"was begun with --scheduler {begun}, not {study.scheduler}", "the other search")
         if study.cells and max_epochs(study) < saved["epochs"]:
             raise _another(study, f"trains {saved['epochs']} epochs, not {max_epochs(study)}", "the shorter training")
 
@@ -94,7 +95,7 @@ def save_study(study: Study) -> None:
     facts |= {"demo": study.demo, "partial": list(study.partial), "data": study.data}
     facts |= {"stand_in": study.stand_in} if study.stand_in else {}
     facts |= {"tuned": list(study.tuned)} if study.tuned else {}
-    facts["scheduler"] = HALVING if study.halves or _scheduler(saved) == HALVING else "none"
+    facts["scheduler"] = study.scheduler if study.stops_early else _scheduler(saved)
     facts["sampling"] = dict(study.sampling) or saved.get("sampling", {})
     facts["epochs"] = max(max_epochs(study), saved.get("epochs", 0))
     sources = {cell.experiment.model.name: cell.model_source for cell in study.cells if cell.model_source}

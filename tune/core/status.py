@@ -2,20 +2,22 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from fernn.train.loop import Row
 from tune.core.cell_folder import CellFolder
 from tune.core.driver import driver_of
 from tune.core.folder import DamagedError
+from tune.core.orders import read_orders
 from tune.core.result import Result
 from tune.core.study import Cell, Study
 
-Status = Literal["done", "running", "waiting", "resting", "lost", "stopped", "diverged", "failed", "damaged"]
-"""The status of a cell. "resting": its trial has reached a rung and waits for successive halving; "lost": its trial
-broke off, and another continues from the last checkpoint; "stopped": ended early by successive halving. Only the driver
-knows which cells are resting or lost; their folders say waiting."""
+Status = Literal["done", "running", "waiting", "resting", "lost", "paused", "stopped", "diverged", "failed", "damaged"]
+"""The status of a cell. "resting": its trial ended before the cell's last epoch, and another will continue it; "lost":
+its trial broke off, and another continues from the last checkpoint; "paused": by an order of a person, until another
+order; "stopped": ended early by a scheduler or a person. Only the driver knows which cells are resting or lost; their
+folders say waiting."""
 
 
 @dataclass(frozen=True)
@@ -54,35 +56,38 @@ class CellStatus:
 
 def statuses(study: Study) -> list[CellStatus]:
     """Every cell of the study, in the order of the plan; "damaged", with the file as reason, for a wrong checksum."""
-    running = running_cells(study, driver_of(study.folder))
+    running, orders = running_cells(study, driver_of(study.folder)), read_orders(study.folder)
 
     def status(cell: Cell) -> CellStatus:
         folder = study.cell_folder(cell)
         try:
-            return cell_status(cell, folder, study.halves, cell.key in running)
+            found = cell_status(cell, folder, study.stops_early, cell.key in running)
+            pause = orders.pause_of(cell) if found.status == "waiting" else None
+            return found if pause is None else replace(found, status="paused", reason=f"by {pause.who}")
         except DamagedError as error:
             return CellStatus(cell, folder, "damaged", str(error))
 
     return study.folder.each(status, study.cells)
 
 
-def cell_status(cell: Cell, folder: CellFolder, halves: bool, is_running: bool = False) -> CellStatus:
+def cell_status(cell: Cell, folder: CellFolder, stops_early: bool, is_running: bool = False) -> CellStatus:
     """The cell's status by :func:`status_in`, with its records; raises DamagedError."""
-    status, reason = status_in(folder, halves, is_running)
+    status, reason = status_in(folder, stops_early, is_running)
     return CellStatus(cell, folder, status, reason, folder.history(), folder.done() or Result())
 
 
-def status_in(folder: CellFolder, halves: bool, is_running: bool = False) -> tuple[Status, str]:
+def status_in(folder: CellFolder, stops_early: bool, is_running: bool = False) -> tuple[Status, str]:
     """The status by a cell's folder, with the reason where the cell ended without a result; raises DamagedError.
 
-    ``halves``: whether successive halving may have stopped the cell.
+    ``stops_early``: whether the study's scheduler may have stopped the cell; a person may have in any study.
     """
     if folder.done() is not None:
         return "done", ""
     if (failure := folder.failure()) is not None:
         return ("diverged" if folder.diverged() else "failed"), failure
-    if halves and (stopped := folder.stopped()) is not None:
-        return "stopped", stopped
+    reason, by_hand = folder.stopped_early()
+    if reason is not None and (stops_early or by_hand):
+        return "stopped", reason
     return ("running" if is_running else "waiting"), ""  # a new attempt deletes the last one's failure and stop
 
 
@@ -91,7 +96,7 @@ def count(study: Study) -> Counter[Status]:
 
     def status(cell: Cell) -> Status:
         try:
-            return status_in(study.cell_folder(cell), study.halves)[0]
+            return status_in(study.cell_folder(cell), study.stops_early)[0]
         except DamagedError:
             return "damaged"
 

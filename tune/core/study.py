@@ -106,7 +106,7 @@ class Study:
     data: str = ""
     """Folder or URL of the prepared data."""
     scheduler: str = "none"
-    """"none" or :data:`HALVING`, with which a stopped cell counts as settled."""
+    """"none", or :data:`HALVING` or :data:`RACE`, with which a stopped cell counts as settled."""
     sampling: Settings = field(default_factory=dict)
     """The sampler's facts, empty for a grid."""
     code: str = ""
@@ -117,9 +117,19 @@ class Study:
     """The id that the study keeps wherever it moves, see :mod:`tune.core.identity`; empty before it is saved."""
 
     @property
-    def halves(self) -> bool:
-        """Whether successive halving stops some of its cells early."""
-        return self.scheduler == HALVING
+    def stops_early(self) -> bool:
+        """Whether a scheduler stops some of its cells early."""
+        return self.scheduler != "none"
+
+    @property
+    def num_choices(self) -> int:
+        """How many choices a sampler tries for each model; 0 for a grid."""
+        return int(self.sampling.get("num_samples", 0))
+
+    @property
+    def choices_title(self) -> str:
+        """What validation chooses among, in words."""
+        return "choices" if self.tuned else "learning rates"
 
     @cached_property
     def num_to_come(self) -> int:
@@ -155,10 +165,14 @@ class Study:
         return {tuple(cell.point(self.space).values()): cell for cell in self.cells}
 
     def settled(self, cell: Cell) -> bool:
-        """Whether nothing is left to do: the cell has its result, diverged, or was stopped by successive halving."""
+        """Whether nothing is left to do: the cell has its result, diverged, or was stopped."""
         folder = self.cell_folder(cell)
-        stopped = self.halves and folder.stopped() is not None
-        return folder.done() is not None or stopped or folder.diverged()
+        return folder.done() is not None or folder.diverged() or self.stop_of(folder) is not None
+
+    def stop_of(self, folder: CellFolder) -> str | None:
+        """Why the cell is not trained further, None where it is: a scheduler's stop counts only under a scheduler."""
+        reason, by_hand = folder.stopped_early()
+        return reason if self.stops_early or by_hand else None
 
     def diverged(self) -> list[Cell]:
         """The cells whose loss was not finite."""
@@ -260,6 +274,8 @@ def cell_of(config: Mapping[str, Any]) -> Cell:
 
 
 HALVING = "halving"
-"""The scheduler that stops learning rates early, synchronously: a rung is decided when all have reached it."""
+"""The scheduler that stops choices early, synchronously: a rung is decided when all of a model have reached it."""
+RACE = "race"
+"""The scheduler that gives a choice no further seeds once its seeds so far exclude it."""
 SCHEDULER_NAMES = {"asha": HALVING}
 """Older names of a scheduler, on the command line and in studies of version 0.1."""

@@ -27,10 +27,10 @@ from fernn.train.loop import steps_of
 from fernn.train.run import Run, available_device
 from tune.core.study import Cell, StudyError
 from tune.engine.bill import Bill, Lane, bills, mean
+from tune.engine.growth import epochs_done
 from tune.engine.machine import device_name
 from tune.engine.ray_tune import ship_models
 from tune.engine.roofline import Roofline, peak_of, training_work
-from tune.engine.rounds import epochs_done
 from tune.engine.trial import is_out_of_memory
 from tune.planning.gpu_kind import on_kind
 from tune.planning.plan import Planned

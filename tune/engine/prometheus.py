@@ -13,7 +13,7 @@ from ray.util import metrics
 from fernn.train.loop import Row
 from tune.core.status import Status, status_in
 from tune.core.study import Cell, Study
-from tune.engine.ray_tune import SearchCallback
+from tune.engine.workload import SearchCallback
 
 HEARTBEAT_S = 15.0
 
@@ -50,7 +50,7 @@ class Monitor(SearchCallback):
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        statuses = study.folder.each(lambda cell: status_in(study.cell_folder(cell), study.halves)[0], study.cells)
+        statuses = study.folder.each(lambda cell: status_in(study.cell_folder(cell), study.stops_early)[0], study.cells)
         self.statuses: dict[str, Status] = {
             cell.key: "waiting" if status == "failed" else status  # failed cells are tried again
             for cell, status in zip(study.cells, statuses, strict=True)

@@ -1,4 +1,4 @@
-"""Runs cells of a study with Ray Tune; its Optuna search proposes exactly these cells, each once."""
+"""Runs an agenda with Ray Tune, which asks for a task whenever it has room for a trial."""
 
 import logging
 import os
@@ -7,30 +7,26 @@ import sys
 import tempfile
 import threading
 import uuid
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-import optuna
 import ray
 from ray import tune
-from ray.tune.search.optuna import OptunaSearch
+from ray.tune.search import Searcher
 
-from data.stream import Corpus
 from fernn.models.own import NAMED
 from fernn.train.graph import SWITCH
-from fernn.train.loop import Row
 from tune.core.driver import stop_on_sigterm
 from tune.core.identity import has_studies
-from tune.core.status import Status
-from tune.core.study import Cell, Study, StudyError
+from tune.core.study import Cell, StudyError
+from tune.engine.agenda import Agenda
 from tune.engine.any_kind import any_kind, request
 from tune.engine.machine import home_problem
-from tune.engine.trial import OUT_OF_MEMORY, trial
-from tune.planning.resources import Place, Resources
+from tune.engine.trial import trial
 
 SWITCHES = (SWITCH, "FERNN_TRITON")
 """Environment variables that trials read, and that a cluster's workers get from the driver."""
@@ -43,61 +39,33 @@ TUNE_ENVIRONMENT = {
 }
 
 
-Failures = dict[Cell, str]
-"""The cells that ended without a result, and the reasons."""
-
-
-class SearchCallback:
-    """Methods that the driver calls while the cells of a search are trained; each does nothing by default."""
-
-    def on_epoch(self, cell: Cell, row: Row) -> None:
-        """The cell's folder holds one more epoch, whose row is given."""
-
-    def on_status(self, cell: Cell, status: Status) -> None:
-        """The cell has another status: "running" when a trial starts, "waiting" when the sampler has added the cell.
-
-        A cell that has "failed" is not tried again; "failed" also stands for "diverged".
-        """
-
-
-@dataclass(frozen=True)
-class Workload:
-    """What every round of a search shares."""
-
-    study: Study
-    corpus: Corpus
-    """The prepared data, which trials share through Ray's object store, without copies."""
-    resources: Resources
-    callbacks: Sequence[SearchCallback] = ()
-
-    def may_need_more_memory(self, cell: Cell, reason: str) -> bool:
-        """Whether a cell that failed for that reason may succeed with a larger share, or on another kind of GPU."""
-        return reason.startswith(OUT_OF_MEMORY) and self.resources.has_more(self.place(cell))
-
-    def place(self, cell: Cell) -> Place:
-        """The model of a cell that failed, and the kind of GPU that its trial was on."""
-        return self.study.model_label(cell), self.study.cell_folder(cell).failed_on()
-
-    def kinds(self, cells: Sequence[Cell]) -> set[str]:
-        """The kinds of GPU on which the cells may run: one empty name where kinds are not told apart."""
-        return {kind for cell in cells for kind in self.resources.of(self.study.model_label(cell))}
-
-
-class CallbackRelay(tune.Callback):
-    """Calls the search's callbacks from those of Ray Tune.
+class Relay(tune.Callback):
+    """Calls the search's callbacks from those of Ray Tune, and tells the agenda which trials have ended.
 
     Tune fails a trial whose callback raises. So ``error`` stores the first exception, training continues, and
-    :func:`run_cells` raises it at the end.
+    :func:`run_search` raises it at the end.
     """
 
-    def __init__(self, work: Workload) -> None:
-        self.work, self.study = work, work.study
-        self.failures: Failures = {}
+    def __init__(self, agenda: Agenda) -> None:
+        self.agenda = agenda
         self.error: Exception | None = None
+        self.is_interrupted = False
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Ray saves callbacks for a restore that no search uses, and callbacks hold threads and files."""
         return {}
+
+    def setup(self, *arguments: Any, **info: Any) -> None:
+        """Note a Ctrl-C, too, which Tune does not look at while nothing may start."""
+        tunes = signal.getsignal(signal.SIGINT)
+
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            self.is_interrupted = True
+            if callable(tunes):
+                tunes(number, frame)
+
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, interrupt)
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._call("on_status", trial, "running")
@@ -111,72 +79,123 @@ class CallbackRelay(tune.Callback):
         self._call("on_status", trial, "lost")
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        folder = self.study.cell_folder(self.study.cell_at(trial.config))
+        folder = self.agenda.study.cell_folder(cell_of(trial))
         if (reason := folder.failure()) is not None:
-            self._fail(trial, reason)
-        else:
-            self._call("on_status", trial, "resting" if folder.done() is None else "done")
+            return self._end(trial, reason)
+        self._call("on_status", trial, "resting" if folder.done() is None else "done")
+        self._end(trial, None)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._fail(trial, str(trial.get_error()).strip().splitlines()[-1].strip())
+        self._end(trial, str(trial.get_error()).strip().splitlines()[-1].strip())
 
-    def _fail(self, trial: Any, reason: str) -> None:
-        """Note the failure here, since Ray's results do not name the cell of a trial that fails before it reports.
-
-        A trial that ran out of a GPU's memory is tried again where a larger share is possible.
-        """
-        cell = self.study.cell_at(trial.config)
-        self.failures[cell] = reason
-        self._call("on_status", trial, "lost" if self.work.may_need_more_memory(cell, reason) else "failed")
+    def _end(self, trial: Any, reason: str | None) -> None:
+        """Tell the agenda, since Ray's results do not name the cell of a trial that fails before it reports."""
+        try:
+            is_final = self.agenda.end(trial.trial_id, reason)
+        except Exception as error:
+            self.error, is_final = self.error or error, True
+        if reason is not None:
+            self._call("on_status", trial, "failed" if is_final else "lost")
 
     def _call(self, method: str, trial: Any, *arguments: Any) -> None:
         try:
-            for callback in self.work.callbacks:
-                getattr(callback, method)(self.study.cell_at(trial.config), *arguments)
+            for callback in self.agenda.work.callbacks:
+                getattr(callback, method)(cell_of(trial), *arguments)
         except Exception as error:
             self.error = self.error or error
 
 
-def run_cells(work: Workload, cells: list[Cell], until: int | None = None) -> Failures:
-    """Run each of the cells once, to its last epoch or to epoch ``until``; the cells that failed.
+def cell_of(trial: Any) -> Cell:
+    """The cell that the trial of Ray Tune trains."""
+    cell: Cell = trial.config["task"].cell
+    return cell
+
+
+class Queue(Searcher):
+    """Gives Ray Tune the agenda's tasks, when it has room for one."""
+
+    def __init__(self, agenda: Agenda, relay: Relay) -> None:
+        super().__init__()
+        self.agenda, self.relay = agenda, relay
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as :class:`Relay`."""
+        return {}
+
+    def suggest(self, trial_id: str) -> Any:
+        try:
+            is_over = self.relay.is_interrupted or self.agenda.ended()
+            task = None if is_over else self.agenda.take(trial_id)
+            if task is not None:
+                return {"task": task}
+            return Searcher.FINISHED if is_over or self.agenda.is_over() else None
+        except Exception as error:
+            self.relay.error = self.relay.error or error
+            return Searcher.FINISHED
+
+    def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
+        """The relay has heard of it."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the cells' folders hold the state of a search."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing."""
+
+
+class Halt(tune.Stopper):
+    """Ends a trial after an epoch, and all trials, where a control of the search says so."""
+
+    def __init__(self, agenda: Agenda) -> None:
+        self.agenda = agenda
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as :class:`Relay`."""
+        return {}
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return "epoch" in result and not self.agenda.may_go_on(trial_id, result)
+
+    def stop_all(self) -> bool:
+        return bool(self.agenda.ended())
+
+
+def run_search(agenda: Agenda) -> None:
+    """Train all that is on the agenda, and what comes to it meanwhile.
 
     Ray must be initialized. Raises the first exception of a callback, after all cells.
     """
-    relay, handler = CallbackRelay(work), signal.getsignal(signal.SIGINT)
-    ship_models(work.study.cells)
-    with tempfile.TemporaryDirectory(prefix="fernn-search-") as scratch, warnings.catch_warnings():
-        # Optuna warns of an epoch that is reported twice, as after a lost trial.
-        warnings.filterwarnings("ignore", message="The reported value is ignored because this `step")
-        tuner, kinds = make_tuner(work, cells, until, relay, scratch), work.kinds(cells)
-        try:
-            with any_kind() if any(kinds) else nullcontext():
-                tuner.fit()
-        finally:  # Tune replaces the handler of Ctrl-C and does not restore it
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGINT, handler)
+    relay, handler = Relay(agenda), signal.getsignal(signal.SIGINT)
+    if not agenda.is_over():
+        cells = agenda.study.cells
+        ship_models(cells)
+        with tempfile.TemporaryDirectory(prefix="fernn-search-") as scratch:
+            try:
+                with any_kind() if any(agenda.work.kinds(cells)) else nullcontext():
+                    make_tuner(agenda, relay, scratch).fit()
+            finally:  # Tune replaces the handler of Ctrl-C and does not restore it
+                if threading.current_thread() is threading.main_thread():
+                    signal.signal(signal.SIGINT, handler)
     if relay.error is not None:
         raise relay.error
-    return relay.failures
 
 
-def make_tuner(work: Workload, cells: list[Cell], until: int | None, relay: CallbackRelay, scratch: str) -> tune.Tuner:
-    """Ray Tune with exactly these cells, which writes only into ``scratch``."""
+def make_tuner(agenda: Agenda, relay: Relay, scratch: str) -> tune.Tuner:
+    """Ray Tune with the agenda's tasks, which writes only into ``scratch``."""
     os.environ.update(TUNE_ENVIRONMENT)
-    study, resources = work.study, work.resources
-
-    def trial_resources(point: dict[str, Any]) -> tune.PlacementGroupFactory:
-        return request(resources.of(study.model_label(study.cell_at(point))))
-
-    trainable = tune.with_parameters(trial, study=study, corpus=work.corpus, until=until)
-    search, most = fixed_search(study, cells), resources.max_concurrent
-    retries = tune.FailureConfig(max_failures=2)
+    work = agenda.work
+    bare = replace(work.study, cells=())  # a task brings its cell
+    trainable = tune.with_parameters(trial, study=bare, corpus=work.corpus)
     return tune.Tuner(
-        tune.with_resources(trainable, trial_resources),
-        tune_config=tune.TuneConfig(
-            search_alg=search, num_samples=len(cells), max_concurrent_trials=most, reuse_actors=True
-        ),
+        tune.with_resources(trainable, lambda config: request(config["task"].shares)),
+        tune_config=tune.TuneConfig(search_alg=Queue(agenda, relay), num_samples=-1, reuse_actors=True),
         run_config=tune.RunConfig(
-            name=study.name, storage_path=scratch, failure_config=retries, callbacks=[relay], verbose=0
+            name=work.study.name,
+            storage_path=scratch,
+            failure_config=tune.FailureConfig(max_failures=2),
+            callbacks=[relay],
+            stop=Halt(agenda),
+            verbose=0,
         ),
     )
 
@@ -185,17 +204,6 @@ def ship_models(cells: Sequence[Cell]) -> None:
     """Send the modules of users' own models to workers by value; modules that they import must be on each node."""
     for module in {type(cell.experiment.model).__module__ for cell in cells if cell.experiment.model.is_own}:
         ray.cloudpickle.register_pickle_by_value(sys.modules[module])
-
-
-def fixed_search(study: Study, cells: list[Cell]) -> OptunaSearch:
-    """An Optuna search over the study's space that proposes exactly ``cells``, in order."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    space: dict[str, optuna.distributions.BaseDistribution] = {
-        name: optuna.distributions.CategoricalDistribution(tuple(values)) for name, values in study.space.items()
-    }
-    mode = "max" if study.metric.higher_is_better else "min"
-    points = [cell.point(study.space) for cell in cells]
-    return OptunaSearch(space, metric=f"best/{study.metric.name}", mode=mode, points_to_evaluate=points)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -24,32 +25,50 @@ from tune.core.cell_folder import CellFolder
 from tune.core.clips import COMPLETION, SealedClips
 from tune.core.code_record import source_sha256
 from tune.core.given_weights import initial_weights
+from tune.core.orders import read_orders
 from tune.core.result import Result
 from tune.core.study import Cell, Study
 from tune.engine.machine import assigned_kind, machine, peak_memory, reset_peak_memory
 from tune.engine.roofline import cpu_peak
+from tune.planning.resources import Share
 
 OUT_OF_MEMORY = "the GPU's memory ran out"
 """The beginning of the reason of a failure that a larger share of a GPU may prevent."""
 EVALUATED: tuple[Split, ...] = ("validation", "test")
 
 
-def trial(point: Mapping[str, Any], *, study: Study, corpus: Corpus, until: int | None) -> None:
-    """Train the cell at ``point`` of the study, from its last checkpoint, which an earlier trial may have written.
+@dataclass(frozen=True)
+class Task:
+    """What one trial does: train the cell from its last checkpoint, which an earlier trial may have written."""
 
-    With ``until`` the trial ends after that epoch, and another trial continues it.
+    cell: Cell
+    until: int | None
+    """The epoch after which the trial ends, and another will continue it; None for the cell's last."""
+    shares: Mapping[str, Share]
+    """CPUs and GPUs of the trial on each kind of GPU."""
+
+    def __str__(self) -> str:
+        return self.cell.name
+
+
+def trial(config: Mapping[str, Any], *, study: Study, corpus: Corpus) -> None:
+    """Do the ``task`` of the config in the study's folder; ``study`` needs no cells.
 
     Reports one row an epoch to Ray Tune; everything else goes to the cell's folder. Test clips are
     read once, at the end, with the weights of the best validation epoch. A diverged loss and a lack of GPU memory
-    are recorded and not raised, since Ray would try again and fail in the same way.
+    are recorded and not raised, since Ray would try again and fail in the same way. A cell that was paused while its
+    trial waited for room is left as it is.
     """
-    cell = study.cell_at(point)
+    task: Task = config["task"]
+    cell = task.cell
+    if read_orders(study.folder).holds(cell):
+        return
     source_sha256()  # cached now, since the files may change while the cell is trained
     reset_globals(int(os.environ.get("OMP_NUM_THREADS", "1")))  # Ray sets it to the trial's number of CPUs
     folder = study.cell_folder(cell)
     folder.take_over()
     try:
-        for row in train(study, cell, folder, corpus, available_device(), until):
+        for row in train(study, cell, folder, corpus, available_device(), task.until):
             tune.report(row)
     except DivergedError as error:
         folder.fail(str(error), diverged=True)

@@ -59,11 +59,12 @@ class Strategy:
         None
     )
     """With tpe: the range of learning rates, sampled on a logarithmic scale."""
-    scheduler: Literal["none", "halving", "asha"] = "none"
+    scheduler: Literal["none", "halving", "asha", "race"] = "none"
     """halving (asha is its old name): synchronous successive halving. After 1/27, 1/9 and 1/3 of the epochs, but not
-    before the third, a model continues with the third (rounded up) of its learning rates that have the best mean
-    validation metric over seeds; the others stop with all their seeds. A rung is decided when all have reached it,
-    so the outcome does not depend on the speed of workers."""
+    before the third, a model continues with the third (rounded up) of its choices, as learning rates, that have the
+    best mean validation metric over seeds; the others stop with all their seeds. race: seed after seed, and a choice
+    that the leader beats on the seeds so far gets no further ones; needs three seeds. A decision is taken when all of
+    a model have reached it, so the outcome does not depend on the speed of workers."""
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from tune.core.clips import address_in
 from tune.core.folder import Folder, check_storage_name
 from tune.core.protocol import check_plan, import_models
 from tune.core.search_spec import Preset, Search
-from tune.core.study import SCHEDULER_NAMES, Study, StudyError, check_study_name
+from tune.core.study import RACE, SCHEDULER_NAMES, Study, StudyError, check_study_name
 from tune.planning.options import Options, chosen_sampler, chosen_settings, chosen_space
+from tune.planning.race import looks
 from tune.planning.tpe import with_rates
 
 
@@ -92,6 +93,10 @@ def make_study(search: Search, options: Options, data_hash: str) -> Study:
     name = f"{search.base.data.name}-{options.grid.preset}" if given is None else given
     check_study_name(name)
     scheduler = SCHEDULER_NAMES.get(options.strategy.scheduler, options.strategy.scheduler)
+    if scheduler == RACE and not looks(len(space["seed"])):
+        raise StudyError(
+            f"--scheduler race needs three or more seeds to save any, got {len(space['seed'])}: see --seeds"
+        )
     study = Study(name, (Folder(options.records.storage) / name).as_root(), space, (), preset.demo, scheduler=scheduler)
     cells_of = partial(preset.cells, search.base, data_hash=data_hash, settings=settings)
     return replace(study, cells=cells_of(space)) if sampler is None else with_rates(study, sampler, cells_of)

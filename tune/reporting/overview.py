@@ -13,10 +13,12 @@ from tune.core.driver import driver_of, process_text
 from tune.core.folder import DamagedError, Folder, check_storage_name
 from tune.core.given_weights import experiments, imported_cells
 from tune.core.identity import STUDY_FILE
+from tune.core.orders import read_orders, taken_at
 from tune.core.protocol import load_study
 from tune.core.result import Result
 from tune.core.status import CellStatus, count, statuses
-from tune.core.study import Study, StudyError
+from tune.core.study import HALVING, RACE, Study, StudyError
+from tune.reporting.stopping import saved_facts
 from tune.reporting.table import Table, absent, columns, marks, notes, records
 
 CELL_COLUMNS = (
@@ -75,8 +77,10 @@ def strategy(study: Study) -> str:
         low, high = study.sampling["lr_range"]
         sampled = f"{study.sampling['num_samples']} learning rates a model by {study.sampling['sampler']}"
         sampled += f" from {low:g} to {high:g}, {study.num_to_come} more cells to come"
-    halved = "successive halving" if study.halves else "each cell to its last epoch"
-    return f"{sampled}; {halved}"
+    return f"{sampled}; {SCHEDULERS[study.scheduler]}"
+
+
+SCHEDULERS = {"none": "each cell to its last epoch", HALVING: "successive halving", RACE: "a race of seeds"}
 
 
 def cell_row(study: Study, state: CellStatus) -> tuple[str, ...]:
@@ -101,12 +105,23 @@ def document(study: Study, cells: list[CellStatus], table: Table | None, missing
         "stand_in": study.stand_in or None, "partial": list(study.partial),
         "data": {"name": planned[0].data.name if planned else None, "folder": study.data},
         "protocol": protocol(study) if planned else {}, "space": study.space, "scheduler": study.scheduler,
+        "saved": saved_facts(study), "orders": order_records(study),
         "sampling": dict(study.sampling), "num_to_come": study.num_to_come, "driver": driver_of(study.folder),
         "metric": table.metric.name if table else study.metric.name if study.cells else None,
         "cells": [cell_record(study, state) for state in cells],
         "rows": records(table) if table else [], "remarks": remarks,
         "no_table": missing or None,
     }  # fmt: skip
+
+
+def order_records(study: Study) -> list[dict[str, Any]]:
+    """The orders that people gave to the study's searches, the earliest first."""
+    orders = read_orders(study.folder).entries
+    return [
+        {"action": order.action, "cells": order.cells or None, "who": order.who, "given_at": order.at,
+         "taken_up_at": taken_at(study.folder, order)}
+        for order in orders
+    ]  # fmt: skip
 
 
 def cell_record(study: Study, state: CellStatus) -> dict[str, Any]:

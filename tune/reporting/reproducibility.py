@@ -30,7 +30,7 @@ def states(study: Study) -> list[CellStatus]:
     """The study's cells, then the imported ones; raises DamagedError."""
     places = [(cell, study.cell_folder(cell)) for cell in study.cells]
     places += [(imported.cell, imported_folder(study, imported)) for imported in imported_cells(study)]
-    return study.folder.each(lambda place: cell_status(*place, study.halves), places)
+    return study.folder.each(lambda place: cell_status(*place, study.stops_early), places)
 
 
 def answers(study: Study) -> dict[str, Any]:

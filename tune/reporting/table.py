@@ -14,6 +14,7 @@ from tune.core.clips import openings_text
 from tune.core.given_weights import ImportedCell, experiments
 from tune.core.search_spec import Published, Search
 from tune.core.study import Study, StudyError
+from tune.reporting.stopping import scheduler_sentences
 
 STAND_IN = "STAND-IN"
 """Marks a study on other data than its data set's name says."""
@@ -111,7 +112,7 @@ def incomplete(study: Study) -> list[str]:
 
 
 def strategy(study: Study) -> list[str]:
-    """A sentence on the sampler, and one on successive halving, where they were used."""
+    """A sentence on the sampler, and one on the scheduler, where they were used."""
     sentences = []
     if study.sampling:
         low, high = study.sampling["lr_range"]
@@ -119,14 +120,7 @@ def strategy(study: Study) -> list[str]:
             f"Learning rates: proposed for each model by Optuna's {study.sampling['sampler'].upper()} sampler from "
             f"mean validation {study.metric.title}, log-uniform from {low:g} to {high:g}."
         )
-    if study.halves:
-        stopped = [cell for cell in study.cells if study.cell_folder(cell).stopped() is not None]
-        rates = len({(study.model_label(cell), cell.experiment.optim.lr) for cell in stopped})
-        sentences.append(
-            f"Successive halving (--scheduler halving) was on: it stopped {rates} learning rates early, each with all "
-            f"its seeds ({len(stopped)} cells); they have no test result and were not candidates."
-        )
-    return sentences
+    return [*sentences, *scheduler_sentences(study)]
 
 
 def absent(names: Sequence[str]) -> str:

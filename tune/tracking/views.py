@@ -14,7 +14,7 @@ from fernn.train.loop import Row
 from tune.analysis.results import model_rows
 from tune.core.status import Status
 from tune.core.study import Cell, Study
-from tune.engine.ray_tune import SearchCallback
+from tune.engine.workload import SearchCallback
 from tune.measures.measure import Results
 from tune.planning.options import Records
 from tune.planning.preflight import optuna_storage, tracking_uri

@@ -92,7 +92,7 @@ def test_an_older_name_of_the_scheduler_is_read(tmp_path):
     planned = study(tmp_path)
     save_study(planned)
     planned.folder.write_json("study.json", planned.folder.read_json("study.json") | {"scheduler": "asha"})
-    assert load_study(planned.folder).halves
+    assert load_study(planned.folder).stops_early
 
 
 def test_a_study_is_found_by_name_or_folder_and_a_misspelt_name_by_the_nearest(tmp_path):

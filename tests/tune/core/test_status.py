@@ -28,11 +28,11 @@ def test_a_finished_cell_has_its_numbers_and_a_planned_one_has_none(study):
 def test_the_reason_of_an_end_without_a_result_is_given(study):
     folder = study.cell_folder(study.cells[1])
     folder.stop("not among the best")
-    assert status_in(folder, halves=False) == ("waiting", "")
-    assert status_in(folder, halves=True) == ("stopped", "not among the best")
+    assert status_in(folder, stops_early=False) == ("waiting", "")
+    assert status_in(folder, stops_early=True) == ("stopped", "not among the best")
     folder.take_over()
     folder.fail("the loss is nan", diverged=True)
-    assert status_in(folder, halves=True) == ("diverged", "the loss is nan")
+    assert status_in(folder, stops_early=True) == ("diverged", "the loss is nan")
 
 
 def test_seconds_are_those_of_the_result_else_of_the_timed_epochs(study):
@@ -50,7 +50,7 @@ def test_a_damaged_cell_is_told_as_one_and_raises_where_it_is_read_alone(study):
     assert statuses(study)[0].status == "damaged" and "done.json" in statuses(study)[0].reason
     assert count(study)["damaged"] == 1
     with pytest.raises(DamagedError, match="done.json"):
-        cell_status(cell, folder, halves=False)
+        cell_status(cell, folder, stops_early=False)
 
 
 def test_of_one_process_only_the_cell_that_it_took_over_last_is_running(study):

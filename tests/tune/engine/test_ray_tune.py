@@ -3,13 +3,16 @@
 import os
 import signal
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from tests.support import tiny
 from tests.support.tiny import Listener, results, study_in
 from tune.core.study import Study, StudyError
-from tune.engine.ray_tune import Workload, given_switches, ray_runtime, run_cells
+from tune.engine.agenda import Agenda
+from tune.engine.ray_tune import given_switches, ray_runtime, run_search
+from tune.engine.workload import Workload
 from tune.planning.resources import Resources
 
 ONE_CELL = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0,)}
@@ -20,11 +23,18 @@ def footage():
     return tiny.footage()
 
 
+def train(study, footage, listeners=(), resources=Resources(), controls=()):  # noqa: B008
+    """The failures of a search for all of the study's cells."""
+    agenda = Agenda(Workload(study, footage, resources, listeners, controls))
+    run_search(agenda)
+    return agenda.failures
+
+
 @pytest.mark.parametrize("concurrency", [1, pytest.param(None, marks=pytest.mark.soak)])
 def test_every_cell_runs_exactly_once_on_a_quarter_of_a_gpu(two_cpus, footage, tmp_path, concurrency):
     study, listener = study_in(tmp_path), Listener()
     resources = Resources(cpus=0.5, gpus=0.25, max_concurrent=concurrency)
-    assert run_cells(Workload(study, footage, resources, [listener]), study.missing()) == {}
+    assert train(study, footage, [listener], resources) == {}
     assert study.missing() == []
     assert Counter(word for word, *_ in listener.heard)["running"] == len(study.cells) == 8
     assert Counter(entry[1] for entry in listener.heard if entry[0] == "done") == {c.key: 1 for c in study.cells}
@@ -34,10 +44,10 @@ def test_every_cell_runs_exactly_once_on_a_quarter_of_a_gpu(two_cpus, footage, t
 @pytest.mark.soak
 def test_a_reused_worker_gives_the_same_bits_as_a_fresh_one(two_cpus, footage, tmp_path):
     together = study_in(tmp_path / "together")
-    run_cells(Workload(together, footage, Resources(max_concurrent=1), []), together.missing())
+    train(together, footage, resources=Resources(max_concurrent=1))
     alone = study_in(tmp_path / "alone")
     for cell in reversed(alone.cells[-2:]):
-        run_cells(Workload(alone, footage, Resources(), []), [cell])
+        train(replace(alone, cells=(cell,)), footage)
     pids = {together.cell_folder(cell).folder.read_json("attempt.json")["pid"] for cell in together.cells}
     assert len(pids) < len(together.cells)
     last_two = Study(alone.name, alone.folder, alone.space, alone.cells[-2:])
@@ -47,7 +57,7 @@ def test_a_reused_worker_gives_the_same_bits_as_a_fresh_one(two_cpus, footage, t
 def test_a_cell_that_fails_is_named_and_the_others_finish(two_cpus, footage, tmp_path):
     space = {"model": ("grnn",), "optim.lr": (1e-3, 1e30), "seed": (0,)}
     study, listener = study_in(tmp_path, space), Listener()
-    ((failed, reason),) = run_cells(Workload(study, footage, Resources(), [listener]), study.missing()).items()
+    ((failed, reason),) = train(study, footage, [listener]).items()
     assert failed.experiment.optim.lr == 1e30 and "the training loss is" in reason
     assert [word for word, key, *_ in listener.heard if key == failed.key][-1] == "failed"
     assert study.missing() == [] and study.diverged() == [failed]  # it would diverge again
@@ -65,7 +75,7 @@ def undisturbed(two_cpus, footage, tmp_path_factory):
 
     study = study_in(tmp_path_factory.mktemp("undisturbed"), ONE_CELL)
     with pytest.raises(ZeroDivisionError) as raised:
-        run_cells(Workload(study, footage, Resources(), [Broken()]), study.missing())
+        train(study, footage, [Broken()])
     return study, raised.value
 
 
@@ -82,7 +92,7 @@ def test_a_killed_worker_is_replaced_and_its_cell_goes_on(undisturbed, footage, 
                 os.kill(study.cell_folder(cell).folder.read_json("attempt.json")["pid"], signal.SIGKILL)
 
     study, listener = study_in(tmp_path, ONE_CELL), Killer()
-    assert run_cells(Workload(study, footage, Resources(), [listener]), study.missing()) == {}
+    assert train(study, footage, [listener]) == {}
     assert ("lost", study.cells[0].key) in listener.heard
     assert results(study) == results(undisturbed[0])
 

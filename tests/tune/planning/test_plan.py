@@ -81,8 +81,8 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch):
 
 def test_an_old_name_of_a_scheduler_is_the_new_one():
     for name in ("asha", "halving"):
-        assert make_study(SEARCH, Options(DEMO, Strategy(scheduler=name)), "hash").halves
-    assert not make_study(SEARCH, Options(DEMO), "hash").halves
+        assert make_study(SEARCH, Options(DEMO, Strategy(scheduler=name)), "hash").stops_early
+    assert not make_study(SEARCH, Options(DEMO), "hash").stops_early
 
 
 def test_a_sampled_study_is_planned_again_with_what_it_knew_of_its_data(options, prepared):
