@@ -76,9 +76,9 @@ class Monitor(SearchCallback):
         self._set("fernn_last_result_timestamp_seconds", time.time())
 
     def on_status(self, cell: Cell, status: Status) -> None:
-        if status != "waiting":  # else the cell is new, and no trial has started
+        if status in OUTCOMES:  # else no trial has started or ended
             self._count("fernn_trials_total", outcome=OUTCOMES[status])
-        if status not in ("waiting", "running"):  # its trial has ended
+        if status not in ("waiting", "paused", "running"):  # its trial has ended
             self._show_trial(cell, 0, dict.fromkeys(MEMORY, 0))
         if status == "failed" and self.study.cell_folder(cell).diverged():
             status = "diverged"

@@ -16,6 +16,7 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.search import Searcher
 
 from fernn.models.own import NAMED
@@ -103,6 +104,13 @@ class Relay(tune.Callback):
                 getattr(callback, method)(cell_of(trial), *arguments)
         except Exception as error:
             self.error = self.error or error
+
+
+class Silent(TrialProgressCallback):
+    """Stands for the callback by which Tune prints trials that end without a result."""
+
+    def _print(self, msg: str) -> None:
+        pass
 
 
 def cell_of(trial: Any) -> Cell:
@@ -193,7 +201,7 @@ def make_tuner(agenda: Agenda, relay: Relay, scratch: str) -> tune.Tuner:
             name=work.study.name,
             storage_path=scratch,
             failure_config=tune.FailureConfig(max_failures=2),
-            callbacks=[relay],
+            callbacks=[relay, Silent()],
             stop=Halt(agenda),
             verbose=0,
         ),

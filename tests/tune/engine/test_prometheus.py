@@ -59,7 +59,7 @@ def test_a_cell_is_followed_from_start_to_end(seen, study):
     with Monitor(study) as monitor:
         assert counts(seen) == {"done": 1, "waiting": 3}
         statuses = {labels[1] for labels in seen["fernn_cells"]}
-        assert statuses == {"done", "running", "waiting", "stopped", "diverged", "failed", "damaged"}
+        assert statuses == {"done", "running", "waiting", "paused", "stopped", "diverged", "failed", "damaged"}
         monitor.on_status(cell, "running")
         monitor.on_epoch(cell, row(1, **{"memory/cpu_bytes": 5e8}))
         monitor.on_epoch(cell, row(2, **{"memory/cpu_bytes": 6e8}))
