@@ -10,12 +10,14 @@ import pytest
 from fernn.experiment import Experiment
 from tests.support import tiny
 from tests.support.tiny import Listener, results, study_in
+from tune.core.choice import Domain
 from tune.core.protocol import import_models, load_study, save_study
-from tune.core.study import plan_cells
+from tune.core.study import cells_at
 from tune.engine.ray_tune import Workload
 from tune.engine.rounds import run_rounds, run_with_retries
+from tune.planning.choices import with_choices
 from tune.planning.resources import Resources
-from tune.planning.tpe import Sampler, with_rates
+from tune.planning.sampling import Sampler
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-1, 1e-2), "seed": (0, 1)}
 ONE_CELL = {**SPACE, "optim.lr": (1e-2,), "seed": (0,)}
@@ -74,21 +76,23 @@ def test_a_search_that_ray_ended_early_is_not_begun_again(footage, tmp_path, mon
     assert len(calls) == 1
 
 
-def sampled(folder, sampler):
-    def cells_of(space):
-        return plan_cells(Experiment(), space, "hash", tiny.TINY)
+def sampled(folder, number):
+    def at(points):
+        return cells_at(Experiment(), points, "hash", tiny.TINY)
 
-    return with_rates(study_in(folder, {**SPACE, "optim.lr": ()}), sampler, cells_of)
+    sampler = Sampler("tpe", number, {"optim.lr": Domain((), 1e-4, 1e-1, True)})
+    return with_choices(study_in(folder, {**SPACE, "optim.lr": ()}), sampler, [{"model": "grnn"}], at)
 
 
 @pytest.mark.soak
 def test_a_sampler_proposes_until_each_model_has_its_rates(two_cpus, footage, tmp_path):
-    replan = partial(sampled, tmp_path, Sampler(5, (1e-4, 1e-1)))
+    replan = partial(sampled, tmp_path, 5)
     heard, study = run(replan(), footage, replan)
     assert (heard["done"], heard["waiting"], study.num_to_come) == (10, 2, 0)  # five rates, two seeds, the last later
     assert run(replan(), footage, replan)[0] == {}
-    assert sampled(tmp_path, Sampler(6, (1e-4, 1e-1))).cells[:10] == study.cells
-    assert load_study(study.folder).sampling == {"sampler": "tpe", "num_samples": 5, "lr_range": [1e-4, 1e-1]}
+    assert sampled(tmp_path, 6).cells[:10] == study.cells
+    ranges = {"optim.lr": {"log": [1e-4, 1e-1]}}
+    assert load_study(study.folder).sampling == {"sampler": "tpe", "num_samples": 5, "ranges": ranges}
 
 
 CRAMPED = """
