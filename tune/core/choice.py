@@ -1,7 +1,8 @@
 """A choice: the values of the fields that validation chooses, such as the learning rate, shared by a group of seeds."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import inf, prod
 from typing import Any, Self
 
@@ -95,6 +96,11 @@ def num_left(num_samples: int, domains: Mapping[str, Domain], choices: Collectio
 def lies_in(choice: Choice, domains: Mapping[str, Domain]) -> bool:
     """Whether each domain has the choice's value."""
     return all(choice.get(name) in domain for name, domain in domains.items())
+
+
+def points_of(space: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """Every combination of a space's values, by dimension."""
+    return [dict(zip(space, values, strict=True)) for values in product(*space.values())]
 
 
 def last_part(name: str) -> str:

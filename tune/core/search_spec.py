@@ -9,8 +9,9 @@ from typing import Any
 
 from fernn.config import DataConfig
 from fernn.experiment import Experiment
+from tune.core.choice import points_of
 from tune.core.console import ReportTable
-from tune.core.study import EMPTY, Cell, Settings, Space, StudyError, cells_at, points_of, with_fields
+from tune.core.study import EMPTY, Cell, Settings, Space, StudyError, cells_at, check_settings, with_fields
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ class Preset:
         """The cells of ``space`` around ``base``; its dimensions with other values than the preset's hold for all."""
         space = self.filled(base, space, settings)
         points = [{**point, **self.own_values(point["model"], space)} for point in points_of(space)]
-        return self.cells_at(base, points, data_hash, settings)
+        cells = self.cells_at(base, points, data_hash, settings)
+        check_settings(cells, settings, space)
+        return cells
 
     def cells_at(
         self, base: Experiment, points: Sequence[Settings], data_hash: str, settings: Settings = EMPTY

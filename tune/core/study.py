@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import compress, product
+from itertools import compress
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +16,7 @@ from fernn.models import ModelConfig, source_hash
 from fernn.train.run import task_of
 from fernn.train.task import Metric
 from tune.core.cell_folder import CellFolder
-from tune.core.choice import Choice, Domain, last_part, num_left
+from tune.core.choice import Choice, Domain, last_part, num_left, points_of
 from tune.core.folder import Folder
 
 PROTOCOL_VERSION = 1
@@ -228,13 +228,10 @@ def plan_cells(
     settings: Settings = EMPTY,
     by_model: Mapping[str, Settings] = EMPTY,
 ) -> tuple[Cell, ...]:
-    """The cells of ``space`` around ``base``, each once; see :func:`cells_at`."""
-    return cells_at(base, points_of(space), data_hash, defaults, settings, by_model)
-
-
-def points_of(space: Space) -> list[Settings]:
-    """Every combination of the space's values, by dimension."""
-    return [dict(zip(space, values, strict=True)) for values in product(*space.values())]
+    """The cells of ``space`` around ``base``, each once; raises errors as :func:`cells_at`, :func:`check_settings`."""
+    cells = cells_at(base, points_of(space), data_hash, defaults, settings, by_model)
+    check_settings(cells, settings, space)
+    return cells
 
 
 def cells_at(
@@ -249,18 +246,11 @@ def cells_at(
 
     Each experiment takes, of the fields that it has, the ``defaults``, then its model's ``by_model``, then its point,
     then the ``settings``. Another data set or optimizer is set first, since it brings fields of its own. Raises
-    KeyError, TypeError or ValueError for a value of a wrong type, and for a setting that no experiment has.
+    KeyError, TypeError or ValueError for a value of a wrong type.
     """
     fields = {**defaults, **settings}
     parts = {name: fields[name] for name in (DATA_NAME, "optim.name") if name in fields}
     experiments = [base.override({**parts, **point}) for point in points]
-    searched = {name for point in points for name in point}
-    names = {name: None for experiment in experiments for name in experiment.flatten()}
-    for name in settings:
-        if name not in names:
-            raise KeyError(unknown_name(name, names, kind="field"))
-        if name in searched or name == "model.name":
-            raise ValueError(f"{name} is searched, so it cannot be set: use {SEARCHED_BY.get(name, '--models')}")
     experiments = [
         with_fields(one, {**defaults, **by_model.get(one.model.name, EMPTY), **point, **settings})
         for one, point in zip(experiments, points, strict=True)
@@ -268,6 +258,16 @@ def cells_at(
     _check_labels(experiment.model for experiment in experiments)
     cells = [Cell(experiment, data_hash, source_hash(experiment.model.name)) for experiment in experiments]
     return tuple({cell.key: cell for cell in cells}.values())
+
+
+def check_settings(cells: Iterable[Cell], settings: Settings, searched: Iterable[str]) -> None:
+    """Raises KeyError for a setting that no cell has a field for, and ValueError for one that is searched."""
+    names = {name: None for cell in cells for name in cell.experiment.flatten()}
+    for name in settings:
+        if name not in names:
+            raise KeyError(unknown_name(name, names, kind="field"))
+        if name in searched or name == "model.name":
+            raise ValueError(f"{name} is searched, so it cannot be set: use {SEARCHED_BY.get(name, '--models')}")
 
 
 def _check_labels(models: Iterable[ModelConfig]) -> None:

@@ -70,8 +70,10 @@ class SearchSpace:
 def search_space(preset: Preset, base: Experiment, options: Options, settings: Settings) -> SearchSpace:
     """What the options ask for; raises KeyError, TypeError or ValueError for what cannot be searched."""
     space = preset.filled(base, chosen_space(preset, options), settings)
-    models, first = list(dict.fromkeys(space["model"])), {name: values[0] for name, values in space.items()}
-    cells = preset.cells_at(base, [{**first, "model": model} for model in models], "", settings)
+    models = tuple(dict.fromkeys(space["model"]))
+    cells = preset.cells(
+        base, {name: models if name == "model" else values[:1] for name, values in space.items()}, "", settings
+    )
     experiments = {model: cell.experiment for model, cell in zip(models, cells, strict=True)}
     searched = dict(sorted(_searched(text, experiments) for text in _distinct(options.grid.search)))
     _check(searched, experiments, preset, options, settings)

@@ -73,7 +73,7 @@ def test_choices_of_an_earlier_grid_are_values_for_the_sampler(tmp_path):
     grown = plan(tmp_path)
     assert grown.cells[:2] == cells[:2] and len(grown.groups["grnn, velocity_range 1"]) == 2 + 4
     train(grown)
-    assert len(plan(tmp_path).groups["grnn, velocity_range 1"]) == 6 + 1  # a rate of 1 does not count
+    assert len(plan(tmp_path, number=6).groups["grnn, velocity_range 1"]) == 6 + 1  # a rate of 1 does not count
 
 
 def test_a_mean_goes_on_after_choices_that_diverge_in_their_first_epoch(tmp_path):
