@@ -12,11 +12,13 @@ from fernn.config import unknown_name
 from fernn.config.base import fitted
 from fernn.models import ModelConfig, import_model, name_model
 from tune.core.cell_folder import RETRAIN, CellFolder
+from tune.core.choice import Domain, frozen
 from tune.core.folder import UNREADABLE, Folder
 from tune.core.identity import STUDY_FILE, id_in, identity_of, require_no_copy
 from tune.core.study import (
     CHOSEN,
     PROTOCOL_VERSION,
+    RATE,
     SCHEDULER_NAMES,
     Cell,
     Space,
@@ -28,7 +30,7 @@ from tune.core.study import (
 
 SOURCES = "model_sources"
 """The field of ``study.json`` with the SHA-256 of each user model's module when its cells were last planned."""
-STORED = ("demo", "partial", "data", "stand_in", "scheduler", "sampling", "space", "tuned")
+STORED = ("demo", "partial", "data", "stand_in", "scheduler", "sampling", "space", "tuned", "proposed")
 """Fields of a study that ``study.json`` holds under the same names."""
 GROWING = ("optim.lr", "seed", "epochs")
 """Fields that a study may extend, as it may add models; all other fields are its protocol."""
@@ -38,9 +40,11 @@ def protocol(study: Study) -> dict[str, Any]:
     """The fields that all cells of a study share: each model's own fields, and all fields that are not searched."""
     shared: dict[str, Any] = {"protocol_version": PROTOCOL_VERSION}
     for cell in study.cells:
-        model = cell.experiment.model.name
+        model, tuned = cell.experiment.model.name, cell.fields(study.tuned).values()
         shared["data_hash"] = cell.data_hash
         for name, value in cell.experiment.flatten(for_record=True).items():
+            if name in tuned:
+                continue
             if name.startswith("model."):
                 shared[name.replace("model.", f"{model}.", 1)] = value
             elif name not in study.space and name not in GROWING:
@@ -70,7 +74,7 @@ def check_plan(study: Study) -> None:
 
 def _check_space(study: Study, space: Space) -> None:
     wanted, saved = ([name for name in names if name not in CHOSEN] for names in (study.space, space))
-    if wanted != saved:
+    if {*wanted} != {*saved}:
         new, old = (", ".join(names) or "models, learning rates and seeds alone" for names in (wanted, saved))
         raise _another(study, f"searches {old}, not {new}", "the other search")
 
@@ -97,12 +101,15 @@ def save_study(study: Study) -> None:
     facts |= {"tuned": list(study.tuned)} if study.tuned else {}
     facts["scheduler"] = study.scheduler if study.stops_early else _scheduler(saved)
     facts["sampling"] = dict(study.sampling) or saved.get("sampling", {})
+    if proposed := {**saved.get("proposed", {}), **study.proposed}:
+        facts["proposed"] = json.loads(json.dumps(proposed))
     facts["epochs"] = max(max_epochs(study), saved.get("epochs", 0))
     sources = {cell.experiment.model.name: cell.model_source for cell in study.cells if cell.model_source}
     if sources := saved.get(SOURCES, {}) | sources:
         facts[SOURCES] = sources
     space = saved.get("space", {})
-    facts["space"] = {name: list(dict.fromkeys([*space.get(name, ()), *more])) for name, more in study.space.items()}
+    values = {name: dict.fromkeys(frozen([*space.get(name, ()), *more])) for name, more in study.space.items()}
+    facts["space"] = json.loads(json.dumps({name: list(choices) for name, choices in values.items()}))
     facts["protocol"] = saved.get("protocol", {}) | protocol(study)
     if facts != saved:
         study.folder.write_json(STUDY_FILE, facts)
@@ -127,10 +134,11 @@ def load_study(folder: Folder) -> Study:
 
 
 def _study_of(folder: Folder, facts: Mapping[str, Any]) -> Study:
-    stored = {"stand_in": "", "tuned": [], **facts, "scheduler": _scheduler(facts)}
+    stored = {"stand_in": "", "tuned": [], "proposed": {}, **facts, "scheduler": _scheduler(facts)}
     types = {entry.name: entry.type for entry in fields(Study)}
     plan = {name: fitted(name, stored[name], types[name]) for name in STORED}
-    space = {name: tuple(values) for name, values in plan["space"].items()}
+    plan["sampling"] = _sampling(plan["sampling"])
+    space = {name: frozen(list(values)) for name, values in plan["space"].items()}
     planned = _planned_cells(folder, fitted("epochs", facts["epochs"], int), facts.get(SOURCES, {}))
     by_point = {tuple(cell.point(space).values()): cell for cell in planned if in_space(cell, space)}
     cells = tuple(sorted(by_point.values(), key=partial(place_in, space)))
@@ -138,18 +146,27 @@ def _study_of(folder: Folder, facts: Mapping[str, Any]) -> Study:
 
 
 def in_space(cell: Cell, space: Space) -> bool:
-    """Whether the space has the cell's value of each of its dimensions."""
-    return all(value in space[name] for name, value in cell.point(space).items())
+    """Whether the space has the cell's value of each dimension that its model has."""
+    return all(value in space[name] for name, value in cell.point(cell.fields(space)).items())
 
 
 def place_in(space: Space, cell: Cell) -> tuple[int, ...]:
     """What sorts cells by the order of the space's values, the first dimension first."""
-    return tuple(space[name].index(value) for name, value in cell.point(space).items())
+    own = cell.fields(space)
+    return tuple(space[name].index(value) if name in own else -1 for name, value in cell.point(space).items())
 
 
 def _scheduler(facts: Mapping[str, Any]) -> str:
     name = str(facts.get("scheduler", "none"))
     return SCHEDULER_NAMES.get(name, name)
+
+
+def _sampling(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """A sampler's facts; those of version 0.1 had the learning rate's range alone."""
+    ranges = {RATE: {"log": facts["lr_range"]}} if "lr_range" in facts else facts.get("ranges", {})
+    for domain in ranges.values():
+        Domain.of(domain)
+    return {name: value for name, value in facts.items() if name != "lr_range"} | ({"ranges": ranges} if facts else {})
 
 
 def _planned_cells(folder: Folder, epochs: int, sources: Mapping[str, str]) -> list[Cell]:

@@ -9,8 +9,9 @@ from typing import Any
 
 from fernn.config import DataConfig
 from fernn.experiment import Experiment
+from tune.core.choice import points_of
 from tune.core.console import ReportTable
-from tune.core.study import EMPTY, Cell, Settings, Space, StudyError, plan_cells, with_fields
+from tune.core.study import EMPTY, Cell, Settings, Space, StudyError, cells_at, check_settings, with_fields
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,22 @@ class Preset:
     def cells(self, base: Experiment, space: Space, data_hash: str, settings: Settings = EMPTY) -> tuple[Cell, ...]:
         """The cells of ``space`` around ``base``; its dimensions with other values than the preset's hold for all."""
         space = self.filled(base, space, settings)
-        given = {name for name, values in space.items() if tuple(values) != tuple(self.space.get(name, ()))}
-        by_model = {
-            model: {name: value for name, value in fields.items() if name not in given}
-            for model, fields in self.by_model.items()
-        }
-        return plan_cells(base, space, data_hash, self.defaults, settings, by_model)
+        points = [{**point, **self.own_values(point["model"], space)} for point in points_of(space)]
+        cells = self.cells_at(base, points, data_hash, settings)
+        check_settings(cells, settings, space)
+        return cells
+
+    def cells_at(
+        self, base: Experiment, points: Sequence[Settings], data_hash: str, settings: Settings = EMPTY
+    ) -> tuple[Cell, ...]:
+        """The cells at points, which are values by field, around ``base``."""
+        return cells_at(base, points, data_hash, self.defaults, settings, self.by_model)
+
+    def own_values(self, model: str, space: Space) -> Settings:
+        """The one value that a model has of each dimension of ``space`` whose values are the preset's."""
+        own = self.by_model.get(model, EMPTY)
+        kept = {name for name, values in space.items() if tuple(values) == tuple(self.space.get(name, ()))}
+        return {name: value for name, value in own.items() if name in kept}
 
 
 @dataclass(frozen=True)

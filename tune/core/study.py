@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import compress, product
+from itertools import compress
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +16,7 @@ from fernn.models import ModelConfig, source_hash
 from fernn.train.run import task_of
 from fernn.train.task import Metric
 from tune.core.cell_folder import CellFolder
-from tune.core.choice import Choice
+from tune.core.choice import Choice, Domain, last_part, num_left, points_of
 from tune.core.folder import Folder
 
 PROTOCOL_VERSION = 1
@@ -66,15 +66,30 @@ class Cell:
         return key_of(self.config())
 
     def point(self, dimensions: Iterable[str]) -> dict[str, Any]:
-        """The cell's value of each dimension, as of a study's space."""
+        """The cell's value of each dimension of a study's space, None where its model does not have it."""
         flat = self.experiment.flatten()
-        return {name: flat.get("model.name" if name == "model" else name) for name in dimensions}
+        return {name: flat.get(field_of(name, self.experiment, flat) or "") for name in dimensions}
+
+    def fields(self, dimensions: Iterable[str]) -> dict[str, str]:
+        """The experiment's fields by dimension, of those that its model has."""
+        flat = self.experiment.flatten()
+        return {name: own for name in dimensions if (own := field_of(name, self.experiment, flat)) is not None}
 
     @property
     def name(self) -> str:
         """The unique name of the cell's folder and trial."""
         experiment = self.experiment
         return f"{experiment.model.label}_lr{experiment.optim.lr:g}_seed{experiment.seed}_{self.key}"
+
+
+def field_of(dimension: str, experiment: Experiment, flat: Mapping[str, Any]) -> str | None:
+    """The field that a dimension is for an experiment, which ``flat`` holds by name; None where it has none.
+
+    "model" is the field "model.name", and "grnn.model.hidden_channels" is a field of the model "grnn" alone.
+    """
+    name = "model.name" if dimension == "model" else dimension
+    own = name if name in flat else name.removeprefix(f"{experiment.model.label}.")
+    return own if own in flat else None
 
 
 def key_of(facts: Any) -> str:
@@ -113,6 +128,8 @@ class Study:
     """The id of the code record that trains missing cells, see :mod:`tune.core.code_record`; empty without one."""
     tuned: tuple[str, ...] = ()
     """Searched fields beside the learning rate of which validation chooses a value, as dimensions of the space."""
+    proposed: Settings = field(default_factory=dict)
+    """By a model's label: the choices that the sampler has proposed, in their order, each as values by dimension."""
     id: str = ""
     """The id that the study keeps wherever it moves, see :mod:`tune.core.identity`; empty before it is saved."""
 
@@ -133,15 +150,15 @@ class Study:
 
     @cached_property
     def num_to_come(self) -> int:
-        """How many cells the sampler has still to propose until each model has tried its learning rates."""
-        if not self.sampling:
-            return 0
-        (low, high), tried = self.sampling["lr_range"], dict[str, set[float]]()
-        for cell in self.cells:
-            rate = cell.experiment.optim.lr
-            tried.setdefault(self.model_label(cell), set()).update({rate} if low <= rate <= high else ())
-        left = sum(max(0, self.sampling["num_samples"] - len(rates)) for rates in tried.values())
-        return left * len(self.space["seed"])
+        """How many cells the sampler has still to propose until each model has tried all its choices."""
+        wanted = self.sampling.get("num_samples", 0)
+        left = sum(num_left(wanted, self.domains(next(iter(choices))), choices) for choices in self.groups.values())
+        return left * len(self.space["seed"]) if wanted else 0
+
+    def domains(self, choice: Choice) -> dict[str, Domain]:
+        """What the sampler may choose for each of the choice's fields; empty without a sampler."""
+        ranges = self.sampling.get("ranges", EMPTY)
+        return {name: Domain.of(ranges[name]) for name, _ in choice.values if name in ranges}
 
     @property
     def metric(self) -> Metric:
@@ -196,7 +213,8 @@ class Study:
 
     def choice(self, cell: Cell) -> Choice:
         """The cell's values of the fields that validation chooses: the learning rate, and those that are tuned."""
-        return Choice(tuple(cell.point((RATE, *self.tuned)).items()))
+        names = cell.fields((RATE, *self.tuned))
+        return Choice(tuple(cell.point(names).items()))
 
     @cached_property
     def groups(self) -> Mapping[str, Mapping[Choice, Sequence[Cell]]]:
@@ -208,7 +226,7 @@ class Study:
 
     def model_label(self, cell: Cell) -> str:
         """The cell's model and its values of :meth:`where`: "grnn" or "grnn, velocity_range 1"."""
-        others = (f"{name.rpartition('.')[2]} {value}" for name, value in self.where(cell).items())
+        others = (f"{last_part(name)} {value}" for name, value in self.where(cell).items())
         return ", ".join([cell.experiment.model.label, *others])
 
     def label(self, cell: Cell) -> str:
@@ -224,29 +242,46 @@ def plan_cells(
     settings: Settings = EMPTY,
     by_model: Mapping[str, Settings] = EMPTY,
 ) -> tuple[Cell, ...]:
-    """The cells of ``space`` around ``base``, each once.
+    """The cells of ``space`` around ``base``, each once; raises errors as :func:`cells_at`, :func:`check_settings`."""
+    cells = cells_at(base, points_of(space), data_hash, defaults, settings, by_model)
+    check_settings(cells, settings, space)
+    return cells
 
-    Each experiment takes, of the fields that it has, the ``defaults``, then its model's ``by_model``, then the
-    ``settings``. Another data set or optimizer is set first, since it brings fields of its own. Raises KeyError,
-    TypeError or ValueError for a value of a wrong type, and for a setting that no experiment of the space has.
+
+def cells_at(
+    base: Experiment,
+    points: Sequence[Settings],
+    data_hash: str,
+    defaults: Settings = EMPTY,
+    settings: Settings = EMPTY,
+    by_model: Mapping[str, Settings] = EMPTY,
+) -> tuple[Cell, ...]:
+    """The cells at ``points``, which are values by field, around ``base``, each once.
+
+    Each experiment takes, of the fields that it has, the ``defaults``, then its model's ``by_model``, then its point,
+    then the ``settings``. Another data set or optimizer is set first, since it brings fields of its own. Raises
+    KeyError, TypeError or ValueError for a value of a wrong type.
     """
     fields = {**defaults, **settings}
     parts = {name: fields[name] for name in (DATA_NAME, "optim.name") if name in fields}
-    points = [dict(zip(space, values, strict=True)) for values in product(*space.values())]
     experiments = [base.override({**parts, **point}) for point in points]
-    names = {name: None for experiment in experiments for name in experiment.flatten()}
-    for name in settings:
-        if name not in names:
-            raise KeyError(unknown_name(name, names, kind="field"))
-        if name in space or name == "model.name":
-            raise ValueError(f"{name} is searched, so it cannot be set: use {SEARCHED_BY.get(name, '--models')}")
     experiments = [
-        with_fields(experiment, {**defaults, **by_model.get(experiment.model.name, EMPTY), **settings})
-        for experiment in experiments
+        with_fields(one, {**defaults, **by_model.get(one.model.name, EMPTY), **point, **settings})
+        for one, point in zip(experiments, points, strict=True)
     ]
     _check_labels(experiment.model for experiment in experiments)
     cells = [Cell(experiment, data_hash, source_hash(experiment.model.name)) for experiment in experiments]
     return tuple({cell.key: cell for cell in cells}.values())
+
+
+def check_settings(cells: Iterable[Cell], settings: Settings, searched: Iterable[str]) -> None:
+    """Raises KeyError for a setting that no cell has a field for, and ValueError for one that is searched."""
+    names = {name: None for cell in cells for name in cell.experiment.flatten()}
+    for name in settings:
+        if name not in names:
+            raise KeyError(unknown_name(name, names, kind="field"))
+        if name in searched or name == "model.name":
+            raise ValueError(f"{name} is searched, so it cannot be set: use {SEARCHED_BY.get(name, '--models')}")
 
 
 def _check_labels(models: Iterable[ModelConfig]) -> None:

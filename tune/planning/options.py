@@ -12,9 +12,8 @@ from data.terminal import options_of
 from tune.core.given_weights import FIELD, weights_digest
 from tune.core.search_spec import Preset
 from tune.core.study import Space
-from tune.planning.tpe import Sampler
 
-DEFAULT_SAMPLES = 12
+SAMPLER_NAMES = "tpe, cmaes, qmc, random or gp"
 VELOCITY = "data.velocity_range"
 OPTIONED = ("model", "optim.lr", "seed", VELOCITY)
 """Searched fields that have options of their own."""
@@ -44,21 +43,26 @@ class Grid:
     """Seeds, 0 or more; every learning rate is trained with each."""
     epochs: Annotated[int | None, _default(PRESETS, "N")] = None
     """Epochs of a cell. With more epochs than before, training continues from the study's shorter cells."""
+    search: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FIELD=VALUES")] = ()
+    """Any other field to search, as often as you like: optim.clip_norm=0.5,1 lists values, data.velocity_range=0..3
+    whole numbers; optim.lr=log:1e-5:1e-2 and lin:LOW:HIGH are ranges for a sampler; grnn.model.hidden_channels=16,32
+    is of one model alone. Values of data.* make rows of their own; of other fields validation chooses."""
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """Which learning rates are tried, and for how long; by default all of the grid, each to its last epoch."""
+    """Which choices of searched fields are tried, and for how long; by default all of the grid, to the last epoch."""
 
-    sampler: Literal["grid", "tpe"] = "grid"
-    """tpe: Optuna's tree-structured Parzen estimator proposes learning rates for each model separately, four at a
-    time, from the mean validation metric over the seeds of earlier learning rates."""
+    sampler: Literal["grid", "tpe", "cmaes", "qmc", "random", "gp"] = "grid"
+    """One of Optuna's samplers proposes choices for each model separately, four at a time, from the mean validation
+    metric over the seeds of earlier ones: tpe (tree-structured Parzen estimator), cmaes (CMA-ES, for numbers), gp
+    (Gaussian process). qmc (scrambled Sobol sequence) and random do not look at results."""
     num_samples: Annotated[int | None, _default("12", "N")] = None
-    """With tpe: how many learning rates each model tries in all."""
+    """With a sampler: how many choices each model tries in all."""
     lr_range: Annotated[tuple[float, float] | None, _default("from the preset's lowest to its highest", "LOW HIGH")] = (
         None
     )
-    """With tpe: the range of learning rates, sampled on a logarithmic scale."""
+    """With a sampler: the range of learning rates, sampled on a logarithmic scale."""
     scheduler: Literal["none", "halving", "asha", "race"] = "none"
     """halving (asha is its old name): synchronous successive halving. After 1/27, 1/9 and 1/3 of the epochs, but not
     before the third, a model continues with the third (rounded up) of its choices, as learning rates, that have the
@@ -158,20 +162,6 @@ class Options:
 def parse(description: str) -> Options:
     """The options on the command line."""
     return options_of(Options, description=description, config=(tyro.conf.OmitArgPrefixes,))
-
-
-def chosen_sampler(preset: Preset, options: Options) -> Sampler | None:
-    """The sampler, None for the grid; raises ValueError for options that exclude each other."""
-    strategy, rates = options.strategy, preset.space["optim.lr"]
-    if strategy.sampler == "grid":
-        for name in ("num_samples", "lr_range"):
-            if getattr(strategy, name) is not None:
-                raise ValueError(f"--{name.replace('_', '-')} goes with --sampler tpe: add that, or leave it out")
-        return None
-    if options.grid.lrs is not None:
-        raise ValueError("--lrs goes with --sampler grid: tpe takes --lr-range LOW HIGH")
-    number = DEFAULT_SAMPLES if strategy.num_samples is None else strategy.num_samples
-    return Sampler(number, strategy.lr_range or (min(rates), max(rates)))
 
 
 def chosen_space(preset: Preset, options: Options) -> Space:

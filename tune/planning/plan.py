@@ -19,9 +19,10 @@ from tune.core.folder import Folder, check_storage_name
 from tune.core.protocol import check_plan, import_models
 from tune.core.search_spec import Preset, Search
 from tune.core.study import RACE, SCHEDULER_NAMES, Study, StudyError, check_study_name
-from tune.planning.options import Options, chosen_sampler, chosen_settings, chosen_space
+from tune.planning.choices import with_choices
+from tune.planning.options import Options, chosen_settings
 from tune.planning.race import looks
-from tune.planning.tpe import with_rates
+from tune.planning.space import chosen_sampler, search_space
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,10 @@ def plan(search: Search, options: Options) -> Planned:
 
 
 def replan(search: Search, planned: Planned, options: Options) -> Study:
-    """The study after a round, with the next learning rates of its sampler."""
+    """The study after a round, with the next choices of its sampler."""
     assert planned.manifest is not None
     grown = make_study(search, options, planned.manifest.hash)
-    return replace(planned.study, space=grown.space, cells=grown.cells)
+    return replace(planned.study, space=grown.space, cells=grown.cells, proposed=grown.proposed)
 
 
 def make_study(search: Search, options: Options, data_hash: str) -> Study:
@@ -88,18 +89,20 @@ def make_study(search: Search, options: Options, data_hash: str) -> Study:
         presets = ", ".join(search.presets)
         raise StudyError(f"--preset must be one of {presets} in this search, got {options.grid.preset!r}")
     preset, given = search.presets[options.grid.preset], options.records.study
-    settings, sampler = chosen_settings(preset, options), chosen_sampler(preset, options)
-    space = preset.filled(search.base, chosen_space(preset, options), settings)
+    settings = chosen_settings(preset, options)
+    searched = search_space(preset, search.base, options, settings)
+    sampler = chosen_sampler(options, searched)
     name = f"{search.base.data.name}-{options.grid.preset}" if given is None else given
     check_study_name(name)
     scheduler = SCHEDULER_NAMES.get(options.strategy.scheduler, options.strategy.scheduler)
-    if scheduler == RACE and not looks(len(space["seed"])):
-        raise StudyError(
-            f"--scheduler race needs three or more seeds to save any, got {len(space['seed'])}: see --seeds"
-        )
-    study = Study(name, (Folder(options.records.storage) / name).as_root(), space, (), preset.demo, scheduler=scheduler)
-    cells_of = partial(preset.cells, search.base, data_hash=data_hash, settings=settings)
-    return replace(study, cells=cells_of(space)) if sampler is None else with_rates(study, sampler, cells_of)
+    if scheduler == RACE and not looks(num_seeds := len(searched.space["seed"])):
+        raise StudyError(f"--scheduler race needs three seeds or more to save any, --seeds names {num_seeds}")
+    folder = (Folder(options.records.storage) / name).as_root()
+    study = Study(name, folder, searched.space, (), preset.demo, scheduler=scheduler, tuned=searched.tuned)
+    cells_at = partial(preset.cells_at, search.base, data_hash=data_hash, settings=settings)
+    if sampler is None:
+        return replace(study, cells=cells_at(searched.grid()))
+    return with_choices(study, sampler, searched.rows(), cells_at)
 
 
 def data_address(data: DataConfig, preset: Preset, options: Options) -> str:

@@ -8,7 +8,7 @@ import pytest
 from fernn.experiment import Experiment
 from tune.core.folder import Folder
 from tune.core.protocol import check_plan, find_study, known_studies, load_study, save_study
-from tune.core.study import Study, StudyError, plan_cells
+from tune.core.study import Study, StudyError, cells_at, plan_cells
 
 SPACE = {"model": ("fernn-v1", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2)}
 
@@ -57,7 +57,34 @@ def test_data_that_is_not_there_yet_is_not_compared(tmp_path):
 def test_a_sampled_study_knows_what_is_still_to_be_proposed(tmp_path):
     sampling = {"sampler": "tpe", "num_samples": 5, "lr_range": [1e-4, 1e-2]}
     save_study(replace(study(tmp_path), sampling=sampling))
-    assert load_study(study(tmp_path).folder).num_to_come == (5 - 2) * 2 * 3
+    loaded = load_study(study(tmp_path).folder)  # as version 0.1 has written it
+    assert loaded.num_to_come == (5 - 2) * 2 * 3
+    assert loaded.sampling == {"sampler": "tpe", "num_samples": 5, "ranges": {"optim.lr": {"log": [1e-4, 1e-2]}}}
+
+
+TUNED = {
+    "model": ("grnn",), "optim.lr": (1e-3,), "batch_size": (8, 16), "grnn.model.embedding_channels": ((2,), (2, 3)),
+    "seed": (0,),
+}  # fmt: skip
+
+
+def test_a_study_of_tuned_fields_is_loaded_with_its_choices(tmp_path):
+    points = [
+        {"model": "grnn", "optim.lr": 1e-3, "batch_size": size, "model.embedding_channels": channels, "seed": 0}
+        for size, channels in product(*map(TUNED.get, ("batch_size", "grnn.model.embedding_channels")))
+    ]
+    names, cells = ("batch_size", "grnn.model.embedding_channels"), cells_at(Experiment(), points, "hash")
+    proposed = {"grnn": [{"optim.lr": 1e-3, "batch_size": 8, names[1]: (2, 3)}]}
+    planned = Study("s", Folder(str(tmp_path)), TUNED, cells, tuned=names, proposed=proposed)
+    save_study(planned)
+    save_study(replace(planned, cells=cells[:1]))
+    loaded = load_study(planned.folder)
+    assert (loaded.cells, loaded.space, loaded.tuned, loaded.groups) == (cells, TUNED, names, planned.groups)
+    assert loaded.proposed == {"grnn": [{"optim.lr": 1e-3, "batch_size": 8, names[1]: [2, 3]}]}
+    assert loaded.label(cells[1]) == "grnn lr 0.001, batch_size 8, embedding_channels (2, 3) seed 0"
+    with pytest.raises(StudyError, match="searches models, .* alone, not batch_size, grnn.model.embedding_channels"):
+        save_study(study(tmp_path / "other"))
+        save_study(replace(planned, folder=Folder(str(tmp_path / "other"))))
 
 
 def test_a_study_grows_but_keeps_its_protocol(tmp_path):

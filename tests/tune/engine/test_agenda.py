@@ -9,12 +9,14 @@ import pytest
 from fernn.experiment import Experiment
 from tests.support import simulated, tiny
 from tests.support.tiny import Listener, study_in
+from tune.core.choice import Domain
 from tune.core.protocol import load_study, save_study
-from tune.core.study import plan_cells
+from tune.core.study import cells_at
 from tune.engine.agenda import Agenda
 from tune.engine.workload import Control, Workload
+from tune.planning.choices import with_choices
 from tune.planning.resources import Resources
-from tune.planning.tpe import Sampler, with_rates
+from tune.planning.sampling import Sampler
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-1, 1e-2, 1e-3, 1e-4), "seed": (0, 1, 2, 3)}
 ONE_MODEL = {**SPACE, "model": ("grnn",)}
@@ -97,12 +99,12 @@ def test_a_failure_is_not_tried_again_and_stops_a_contest_but_not_the_other_mode
 
 
 def sampled(folder, number):
-    def cells_of(space):
-        return plan_cells(Experiment(), space, "hash", tiny.TINY)
+    def at(points):
+        return cells_at(Experiment(), points, "hash", tiny.TINY)
 
-    return with_rates(
-        study_in(folder, {**SPACE, "seed": (0, 1), "optim.lr": ()}), Sampler(number, (1e-4, 1e-1)), cells_of
-    )
+    sampler = Sampler("tpe", number, {"optim.lr": Domain((), 1e-4, 1e-1, True)})
+    study = study_in(folder, {**SPACE, "seed": (0, 1), "optim.lr": ()})
+    return with_choices(study, sampler, [{"model": name} for name in SPACE["model"]], at)
 
 
 def test_a_sampler_proposes_for_each_model_when_its_round_is_done_whatever_the_order_and_kills(tmp_path):

@@ -9,7 +9,6 @@ from tune.planning.options import (
     Options,
     Strategy,
     Training,
-    chosen_sampler,
     chosen_settings,
     chosen_space,
     parse,
@@ -71,16 +70,3 @@ def test_a_velocity_is_a_dimension_where_it_is_searched_and_else_a_field():
 def test_a_preset_that_fine_tunes_wants_weights():
     with pytest.raises(ValueError, match="starts from weights: give --weights FILE"):
         chosen_settings(Preset(PRESET.space, finetunes=True), Options())
-
-
-def test_a_sampler_takes_its_range_from_the_preset_and_excludes_a_grid_of_rates():
-    assert chosen_sampler(PRESET, Options()) is None
-    sampler = chosen_sampler(PRESET, Options(strategy=Strategy("tpe")))
-    assert (sampler.num_samples, sampler.lr_range) == (12, (1e-4, 1e-2))
-    chosen = chosen_sampler(PRESET, Options(strategy=Strategy("tpe", 5, (1e-3, 1e-1))))
-    assert (chosen.num_samples, chosen.lr_range) == (5, (1e-3, 1e-1))
-    with pytest.raises(ValueError, match="--lrs goes with --sampler grid"):
-        chosen_sampler(PRESET, Options(Grid(lrs=(1e-3,)), Strategy("tpe")))
-    for strategy, option in ((Strategy(num_samples=3), "--num-samples"), (Strategy(lr_range=(1, 2)), "--lr-range")):
-        with pytest.raises(ValueError, match=f"{option} goes with --sampler tpe"):
-            chosen_sampler(PRESET, Options(strategy=strategy))
