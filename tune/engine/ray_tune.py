@@ -28,7 +28,9 @@ from tune.core.identity import has_studies
 from tune.core.status import Status
 from tune.core.study import Cell, Study, StudyError
 from tune.engine.any_kind import any_kind, request
+from tune.engine.control import Control
 from tune.engine.machine import home_problem
+from tune.engine.stopper import ControlStopper
 from tune.engine.trial import OUT_OF_MEMORY, trial
 from tune.planning.resources import Place, Resources
 
@@ -69,6 +71,8 @@ class Workload:
     """The prepared data, which trials share through Ray's object store, without copies."""
     resources: Resources
     callbacks: Sequence[SearchCallback] = ()
+    controls: Sequence[Control] = ()
+    """Asked what may start and go on: all of them have to permit it."""
 
     def may_need_more_memory(self, cell: Cell, reason: str) -> bool:
         """Whether a cell that failed for that reason may succeed with a larger share, or on another kind of GPU."""
@@ -169,14 +173,19 @@ def make_tuner(work: Workload, cells: list[Cell], until: int | None, relay: Call
 
     trainable = tune.with_parameters(trial, study=study, corpus=work.corpus, until=until)
     search, most = fixed_search(study, cells), resources.max_concurrent
-    retries = tune.FailureConfig(max_failures=2)
+    retries, stopper = tune.FailureConfig(max_failures=2), ControlStopper(study, work.controls, until)
     return tune.Tuner(
         tune.with_resources(trainable, trial_resources),
         tune_config=tune.TuneConfig(
             search_alg=search, num_samples=len(cells), max_concurrent_trials=most, reuse_actors=True
         ),
         run_config=tune.RunConfig(
-            name=study.name, storage_path=scratch, failure_config=retries, callbacks=[relay], verbose=0
+            name=study.name,
+            storage_path=scratch,
+            failure_config=retries,
+            callbacks=[relay],
+            stop=stopper,
+            verbose=0,
         ),
     )
 

@@ -12,6 +12,7 @@ from data.terminal import options_of
 from tune.core.given_weights import FIELD, weights_digest
 from tune.core.search_spec import Preset
 from tune.core.study import Space
+from tune.planning.budget import Budgets
 from tune.planning.tpe import Sampler
 
 DEFAULT_SAMPLES = 12
@@ -146,6 +147,7 @@ class Options:
     clips: Clips = Clips()
     records: Records = Records()
     cluster: Cluster = Cluster()
+    budget: Budgets = Budgets()
     plan: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print what would run and its cost, and stop."""
     yes: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
