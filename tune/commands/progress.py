@@ -1,11 +1,9 @@
 """The progress of a running search: one live table on a terminal, plain lines elsewhere."""
 
 import time
-from bisect import insort
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from statistics import median
 
 from rich.console import Console
 from rich.live import Live
@@ -15,7 +13,8 @@ from fernn.train.loop import Row
 from tune.core.console import duration
 from tune.core.status import Status
 from tune.core.study import Cell, Study
-from tune.engine.cost import Pace
+from tune.engine.bill import EpochTimes
+from tune.engine.cost import Cost, Pace
 from tune.engine.workload import SearchCallback
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -39,6 +38,27 @@ class CellProgress:
     clips_per_second: float | None = None
 
 
+@dataclass(frozen=True)
+class Rest:
+    """What a search leaves undone for a budget, and what that would cost; None where it is not known."""
+
+    reached: str
+    """The budget, as its option was given."""
+    cells: int
+    epochs: int
+    seconds: float | None
+    gpu_hours: float | None
+    price: float | None
+
+    def line(self) -> str:
+        """The rest in words."""
+        parts = [] if self.seconds is None else [duration(self.seconds)]
+        parts += [] if self.gpu_hours is None else [f"{self.gpu_hours:.2f} GPU-hours"]
+        parts += [] if self.price is None else [f"a price of {self.price:,.2f}"]
+        cost = f", about {', '.join(parts)}" if parts else ""
+        return f"{self.reached} is reached, {self.epochs} epochs of {self.cells} cells are left{cost}"
+
+
 class Forecast(SearchCallback):
     """What is left of a search: its time at the speed so far, and the GPU-hours at the speed of its epochs."""
 
@@ -48,8 +68,7 @@ class Forecast(SearchCallback):
         self._to_come = study.num_to_come
         self._began: float | None = None
         self._ran = 0.0
-        self._seconds: dict[str, list[float]] = {}
-        """Of epochs by model, as trained, beside other trials on the same GPU where there are any; in rising order."""
+        self._times = EpochTimes(pace.epoch_seconds)
 
     def on_epoch(self, cell: Cell, row: Row) -> None:
         state = self.states[cell.key]
@@ -57,7 +76,7 @@ class Forecast(SearchCallback):
         state.value = row[f"best/{self.study.metric.name}"]
         state.clips_per_second = row["time/clips_per_second"]
         if row.keys() >= EPOCH_SECONDS:
-            insort(self._seconds.setdefault(self._label(cell), []), sum(row[name] for name in EPOCH_SECONDS))
+            self._times.add(self._label(cell), sum(row[name] for name in EPOCH_SECONDS))
         if self._began is None:
             self._began = time.monotonic()  # the time before the first epoch does not count
         else:
@@ -77,21 +96,27 @@ class Forecast(SearchCallback):
     def gpu_hours_left(self) -> float | None:
         """Hours of the epochs left times the share of a GPU of each; None without a GPU, and before the first epoch.
 
-        An epoch takes what the model's epochs took so far: the plan, which probes a model alone, does not count. A
-        model that has had none yet is taken to be as much slower than its plan as the others.
+        An epoch takes what the model's epochs took so far, see :class:`EpochTimes`.
         """
-        if not self._seconds or not any(self.pace.gpus.values()):
+        if not self._times or not any(self.pace.gpus.values()):
             return None
-        planned, taken = self.pace.epoch_seconds, {label: middle(rising) for label, rising in self._seconds.items()}
-        slower = [seconds / planned[label] for label, seconds in taken.items() if planned.get(label)]
-        factor = median(slower) if slower else 1.0
 
         def hours(cell: Cell) -> float:
             label = self._label(cell)
-            seconds = taken[label] if label in taken else factor * planned.get(label, 0.0)
-            return seconds * self.pace.gpus.get(label, 0.0) / 3600
+            return (self._times.of(label) or 0.0) * self.pace.gpus.get(label, 0.0) / 3600
 
         return self._ahead(hours)
+
+    def rest(self, reached: str, cost: Cost | None) -> Rest:
+        """What is left now that a budget is reached; before the first epoch it is what the plan's ``cost`` says."""
+        cells = sum(state.status not in ("failed", *SETTLED) for state in self.states.values()) + self._to_come
+        seconds, hours, of_an_hour = self.seconds_left(), self.gpu_hours_left(), None
+        if cost is not None:
+            seconds = cost.seconds if seconds is None else seconds
+            hours = cost.gpu_hours or None if hours is None else hours
+            of_an_hour = cost.price / cost.gpu_hours if cost.price and cost.gpu_hours else None
+        price = None if hours is None or of_an_hour is None else hours * of_an_hour
+        return Rest(reached, cells, round(self._ahead(lambda _: 1.0)), seconds, hours, price)
 
     def _ahead(self, weight: Callable[[Cell], float]) -> float:
         """The epochs left of all cells, each times its weight; cells to come weigh as much as those that are there."""
@@ -106,11 +131,6 @@ class Forecast(SearchCallback):
 
     def _label(self, cell: Cell) -> str:
         return self.study.model_label(cell)
-
-
-def middle(rising: Sequence[float]) -> float:
-    """The median of numbers in rising order, which are not sorted again."""
-    return (rising[(len(rising) - 1) // 2] + rising[len(rising) // 2]) / 2
 
 
 class Progress(Forecast):

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -22,12 +23,16 @@ from tune.core.protocol import load_study, save_study
 from tune.core.search_spec import Preset, Search
 from tune.core.study import Study, StudyError
 from tune.engine.agenda import Agenda
+from tune.engine.bill import EpochTimes
+from tune.engine.budget import Budget, Shortage, shortages
 from tune.engine.cost import Cost, NoMachineError, Pace, cost_of
 from tune.engine.hands import Hands
 from tune.engine.packing import pack, packed
 from tune.engine.prometheus import Monitor
 from tune.engine.ray_tune import ray_runtime, run_search
 from tune.engine.workload import Failures, SearchCallback, Workload
+from tune.planning.budget import Limit, limits_of, used_up
+from tune.planning.ledger import Ledger, Meter, Spent, sessions, total
 from tune.planning.options import Options, parse
 from tune.planning.plan import Planned, plan, prepare_data, replan
 from tune.planning.preflight import check_storage, check_views, tracking_uri
@@ -45,7 +50,9 @@ Work = Callable[[SearchCallback], tuple[Study, Failures]]
 
 
 def main(search: Search) -> int:
-    """Run the search on the command line; 0, 1 where a cell has no result yet, 2 where it cannot run."""
+    """Run the search on the command line; 0, 1 where a cell has no result yet, 2 where it cannot run, 3 where a budget
+    ended it before every cell had a result.
+    """
     options = parse(search.description)
     stop_on_sigterm()
     output = SearchOutput(sys.stdout if options.json else None)
@@ -69,7 +76,10 @@ def plan_and_execute(search: Search, options: Options, output: SearchOutput) -> 
     """As :func:`run`, which leaves the environment as it was."""
     try:
         choose_launch(options)
+        limits = chosen_limits(options)
         planned = plan(search, options)
+        if (problem := used_up(limits, spent_on(planned.study, options))) and planned.study.missing():
+            raise StudyError(problem)
         if options.plan:
             show_plan(planned, options, output)
             return 0
@@ -93,6 +103,21 @@ def choose_launch(options: Options) -> None:
     are_asked()
 
 
+def chosen_limits(options: Options) -> Sequence[Limit]:
+    """The budgets; raises ValueError for a bad one."""
+    return limits_of(options.budget, options.cluster.price_per_gpu_hour)
+
+
+def spent_on(study: Study, options: Options) -> Spent:
+    """What the study's searches took so far; raises DamagedError."""
+    return total(sessions(study.folder), options.cluster.price_per_gpu_hour)
+
+
+def over_budget(planned: Planned, options: Options, cost: Cost | None) -> list[Shortage]:
+    """The budgets that the missing cells would exceed."""
+    return shortages(chosen_limits(options), cost, spent_on(planned.study, options), time.time())
+
+
 def refuse(error: Exception) -> int:
     """Print in one line on standard error why the command cannot run; 2."""
     return SearchOutput().refused(error)
@@ -103,7 +128,8 @@ def show_plan(planned: Planned, options: Options, output: SearchOutput) -> None:
     address, is_auto = options.cluster.address, options.cluster.gpus_per_trial == "auto"
     with ray_runtime(address) if address or is_auto else nullcontext():
         resources = measured_resources(planned, options, output, chosen_resources(options), keep=False)
-        output.planned(planned, estimated_cost(planned, resources, options))
+        cost = estimated_cost(planned, resources, options)
+        output.planned(planned, cost, over_budget(planned, options, cost))
 
 
 def measured_resources(
@@ -155,7 +181,7 @@ def train_missing(
     """Train the missing cells on prepared data, after a last look at the cost and at damaged files."""
     resources = measured_resources(planned, options, output, resources)
     expected = estimated_cost(planned, resources, options)
-    output.planned(planned, expected)
+    output.planned(planned, expected, over_budget(planned, options, expected))
     warn_of_damage(planned.study, output)
     corpus = planned.corpus()
     for data in {cell.experiment.data for cell in planned.study.cells}:
@@ -168,13 +194,18 @@ def train_missing(
 
     def train(tracking: SearchCallback) -> tuple[Study, Failures]:
         pace = expected.pace if expected else Pace()
+        times, missing = EpochTimes(pace.epoch_seconds), study.missing()
         with (
-            output.progress(study, study.missing(), pace) as progress,
+            Ledger(study.folder, Meter(options.cluster.price_per_gpu_hour)) as ledger,
+            output.progress(study, missing, pace) as progress,
             Monitor(study) as monitor,
             Hands(study, output.ordered) as hands,
         ):
-            agenda = Agenda(Workload(study, corpus, resources, [tracking, progress, monitor], [hands]), again)
+            budget = Budget(study, ledger, chosen_limits(options), times, lambda cell: agenda.held(cell))
+            callbacks = [tracking, budget, progress, monitor]
+            agenda = Agenda(Workload(study, corpus, resources, callbacks, [budget, hands]), again)
             run_search(agenda)
+            output.budget_reached(budget.reached, expected)
             return agenda.study, agenda.failures
 
     return run_with_views(planned, options, output, train)

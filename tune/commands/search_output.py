@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,15 +14,17 @@ from rich.table import Table as Grid
 from data.terminal import PlainConsole
 from fernn.train.loop import Row
 from tune.analysis.results import model_rows
-from tune.commands.progress import Forecast, Progress
+from tune.commands.progress import Forecast, Progress, Rest
 from tune.core.console import disk, document_text, duration, masked, one_line, print_lines, print_table
 from tune.core.orders import Order
 from tune.core.status import Status
 from tune.core.study import Cell, Study
 from tune.engine.bill import Bill
+from tune.engine.budget import Shortage
 from tune.engine.cost import Cost, Pace
 from tune.engine.packing import Packing, readings
 from tune.engine.workload import Failures, SearchCallback
+from tune.planning.budget import Limit
 from tune.planning.plan import Planned
 from tune.planning.resources import Place, named
 from tune.reporting.table import Table, columns, law_breaches, mark_lines, notes, records, row_cells
@@ -127,6 +129,8 @@ class SearchOutput(SearchCallback):
     def __init__(self, events: TextIO | None = None, given: Console | None = None) -> None:
         self.events, self.console = events, given or PlainConsole(stderr=True)
         self.forecast: Forecast | None = None
+        self.rest: Rest | None = None
+        """What a budget has left undone."""
 
     def refused(self, error: Exception) -> int:
         """Show why the command cannot run; its exit code 2."""
@@ -143,10 +147,12 @@ class SearchOutput(SearchCallback):
         """Show a warning."""
         self._tell("warning", [f"warning: {text}"], text=text)
 
-    def planned(self, planned: Planned, cost: Cost | None) -> None:
-        """Show the study, its data, the missing cells and their cost."""
+    def planned(self, planned: Planned, cost: Cost | None, over: Sequence[Shortage] = ()) -> None:
+        """Show the study, its data, the missing cells, their cost, and the budgets that it exceeds."""
         missing = planned.study.missing()
         lines, facts = describe_plan(planned, missing, cost), plan_facts(planned, cost)
+        lines += [shortage.line() for shortage in over]
+        facts["over_budget"] = [shortage.facts() for shortage in over]
         self._tell("plan", lines, **facts, to_run=[cell.name for cell in missing])
 
     def packed(self, packing: Packing) -> None:
@@ -164,9 +170,14 @@ class SearchOutput(SearchCallback):
     def progress(self, study: Study, cells: list[Cell], pace: Pace) -> AbstractContextManager[SearchCallback]:
         """A context in which the progress of the cells is shown."""
         if self.events is None:
-            return Progress(study, cells, self.console, pace)
+            self.forecast = shown = Progress(study, cells, self.console, pace)
+            return shown
         self.forecast = Forecast(study, cells, pace)
         return nullcontext(self)
+
+    def budget_reached(self, limit: Limit | None, cost: Cost | None) -> None:
+        """Keep for the end which budget was reached, if one was, and what is left now."""
+        self.rest = self.forecast.rest(limit.option, cost) if limit and self.forecast else None
 
     def on_epoch(self, cell: Cell, row: Row) -> None:
         left: dict[str, Any] = {}
@@ -203,14 +214,20 @@ class SearchOutput(SearchCallback):
             self._tell("", ["no cell is finished yet"])
 
     def left(self, outcome: Outcome) -> int:
-        """Show failures, missing cells and views that are behind; the exit code, 1 where there are any, else 0."""
+        """Show failures, missing cells and views that are behind; the exit code.
+
+        3 where cells are missing because of a budget, 1 where they are for another reason or a view is behind, else 0.
+        """
         study, missing = outcome.study, [cell.name for cell in outcome.study.missing()]
+        rest = self.rest if missing else None
         lines = [f"{study.label(cell)} failed: {reason}" for cell, reason in outcome.failures.items()]
-        left = f"{len(missing)} of {len(study.cells)} cells have no result: run the same command again to go on"
+        how = "run the same command again to go on" if rest is None else f"{rest.line()}; give more to go on"
+        left = f"{len(missing)} of {len(study.cells)} cells have no result: {how}"
         lines += [*outcome.behind, *([left] if missing else [])]
         failed = {cell.name: reason for cell, reason in outcome.failures.items()}
-        self._tell("end", lines, failed=failed, missing=missing, tracking_behind="; ".join(outcome.behind) or None)
-        return 1 if missing or outcome.behind else 0
+        facts = {"failed": failed, "missing": missing, "tracking_behind": "; ".join(outcome.behind) or None}
+        self._tell("end", lines, **facts, budget=rest and asdict(rest))
+        return 3 if rest else 1 if missing or outcome.behind else 0
 
     def _tell(self, event: str, lines: Sequence[str] = (), **facts: Any) -> None:
         """Print the event with its facts for programs, or its lines for people."""

@@ -35,8 +35,11 @@ LONGEST_DIFF = 1_000_000
 GIT_TIMEOUT_S = 5.0
 """Seconds for all calls of git; after them the record has the sources' digest alone."""
 FOLDER, FIRST_USED = "code", "first_used_at"
-LOCAL_OPTIONS = ("storage", "data", "videos", "files", "tracking-uri", "optuna-storage", "address")
-"""Options that name places of one machine or network; they change no result."""
+LOCAL_OPTIONS = (
+    "storage", "data", "videos", "files", "tracking-uri", "optuna-storage", "address",
+    "stop-after", "max-gpu-hours", "max-price", "deadline",
+)  # fmt: skip
+"""Options that name places of one machine or network, or that only say when one search ends; they change no result."""
 OUTPUT_FLAGS = ("json", "yes", "no-yes", "download", "no-download")
 """Flags that change only what the command prints, asks or downloads."""
 

@@ -4,7 +4,7 @@ Decisions, as which choices stop early or what a sampler proposes, are taken for
 what the decision needs. They depend on the cells' folders alone, so neither on time nor on the order of events.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import product
 
@@ -33,8 +33,7 @@ class Agenda:
         self._asked: set[str] = set()
         """The models for which the sampler has been asked since their last cell ended."""
         self._paused: set[Cell] = set()
-        self._version = 0
-        self._plan(work.study.groups)
+        self._version = -1
 
     @property
     def study(self) -> Study:
@@ -45,9 +44,7 @@ class Agenda:
         """What the trial is to do, None where nothing may start now."""
         if self.work.resources.max_concurrent is not None and len(self.running) >= self.work.resources.max_concurrent:
             return None
-        if (version := sum(control.version for control in self.work.controls)) != self._version:
-            self._version = version
-            self._plan(self.study.groups)
+        self._refresh()
         cell = self._next()
         if cell is None and self._propose():
             cell = self._next()
@@ -59,21 +56,23 @@ class Agenda:
 
     def is_over(self) -> bool:
         """Whether no trial runs and none will: all is done or failed, or what is left may not start in this search."""
+        self._refresh()
         return not self.running and (bool(self.ended()) or all(map(self._is_barred, self._due)))
 
     def ended(self) -> str:
         """Why the search ends before all is done, an empty text where it does not."""
-        return next((reason for control in self.work.controls if (reason := control.ended())), "")
+        return next(filter(None, [control.ended() for control in self.work.controls]), "")
 
     def may_go_on(self, trial_id: str, row: Mapping[str, float]) -> bool:
-        """Whether the trial may train another epoch."""
-        cell = self.running[trial_id].cell
-        return all(control.may_go_on(cell, dict(row)) for control in self.work.controls)
+        """Whether the trial may train another epoch, or has none left and only evaluates; every control is asked."""
+        task = self.running[trial_id]
+        if row["epoch"] >= (task.until or task.cell.experiment.epochs):
+            return True
+        return all([control.may_go_on(task.cell, dict(row)) for control in self.work.controls])
 
     def held(self, cell: Cell) -> float:
-        """GPUs that the cell's running trial holds, the most where kinds of GPU are told apart; 0 without a trial."""
-        shares = (task.shares for task in self.running.values() if task.cell == cell)
-        return max((gpus for kinds in shares for _, gpus in kinds.values()), default=0.0)
+        """GPUs that a trial of the cell holds, the most where kinds of GPU are told apart."""
+        return max(gpus for _, gpus in self.work.resources.of(self.study.model_label(cell)).values())
 
     def end(self, trial_id: str, reason: str | None) -> bool:
         """The trial has ended, for that reason where it failed; whether the cell's failure is final."""
@@ -88,6 +87,12 @@ class Agenda:
             self._plan([label])
         return is_final
 
+    def _refresh(self) -> None:
+        """Take all decisions at the beginning, and again after a control has changed what cells may do."""
+        if (version := sum(control.version for control in self.work.controls)) != self._version:
+            self._version = version
+            self._plan(self.study.groups)
+
     def _next(self) -> Cell | None:
         """The cell that starts next: of the highest priority, then the first in the plan."""
         controls = self.work.controls
@@ -99,7 +104,7 @@ class Agenda:
     def _is_barred(self, cell: Cell) -> bool:
         return any(not control.may_start(cell) and not control.waits(cell) for control in self.work.controls)
 
-    def _plan(self, labels: Mapping[str, object] | list[str]) -> None:
+    def _plan(self, labels: Iterable[str]) -> None:
         """Take the decisions that may be taken for those models, and note what they may train now."""
         for label in labels:
             segment = next_segment(self.study, label, self.failures)

@@ -152,7 +152,10 @@ class Queue(Searcher):
 
 
 class Halt(tune.Stopper):
-    """Ends a trial after an epoch, and all trials, where a control of the search says so."""
+    """Ends a trial after an epoch, and all trials, where a control of the search says so.
+
+    A trial is not asked after the last epoch of its task: what follows is the cell's evaluation.
+    """
 
     def __init__(self, agenda: Agenda) -> None:
         self.agenda = agenda
@@ -162,7 +165,9 @@ class Halt(tune.Stopper):
         return {}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        return "epoch" in result and not self.agenda.may_go_on(trial_id, result)
+        if "epoch" not in result or result.get("done"):  # Tune repeats the last row when a trial has ended
+            return False
+        return not self.agenda.may_go_on(trial_id, result)
 
     def stop_all(self) -> bool:
         return bool(self.agenda.ended())

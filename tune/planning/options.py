@@ -12,6 +12,7 @@ from data.terminal import options_of
 from tune.core.given_weights import FIELD, weights_digest
 from tune.core.search_spec import Preset
 from tune.core.study import Space
+from tune.planning.budget import Budgets
 
 SAMPLER_NAMES = "tpe, cmaes, qmc, random or gp"
 VELOCITY = "data.velocity_range"
@@ -151,6 +152,7 @@ class Options:
     clips: Clips = Clips()
     records: Records = Records()
     cluster: Cluster = Cluster()
+    budget: Budgets = Budgets()
     plan: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print what would run and its cost, and stop."""
     yes: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

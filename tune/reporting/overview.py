@@ -18,6 +18,7 @@ from tune.core.protocol import load_study
 from tune.core.result import Result
 from tune.core.status import CellStatus, count, statuses
 from tune.core.study import HALVING, RACE, Study, StudyError
+from tune.planning.ledger import Session, sessions, total
 from tune.reporting.stopping import saved_facts
 from tune.reporting.table import Table, absent, columns, marks, notes, records
 
@@ -60,6 +61,7 @@ def summary(study: Study) -> Iterator[str]:
     for name, values in study.space.items():
         yield f"searched: {name}: {', '.join(plain(value) for value in values)}"
     yield f"strategy: {strategy(study)}"
+    yield f"spent: {spent_text(study)}"
     yield f"driver: {process_text(driver_of(study.folder)) or 'none'}"
 
 
@@ -81,6 +83,26 @@ def strategy(study: Study) -> str:
 
 
 SCHEDULERS = {"none": "each cell to its last epoch", HALVING: "successive halving", RACE: "a race of seeds"}
+
+
+def spent_text(study: Study) -> str:
+    """What the study's searches took, in words."""
+    try:
+        searches = sessions(study.folder)
+    except DamagedError as error:
+        return f"not known: {error}"
+    spent, word = total(searches), "search" if len(searches) == 1 else "searches"
+    price = f", a price of {spent.price:,.2f}" if spent.price else ""
+    return f"{duration(spent.seconds)} in {len(searches)} {word}, {spent.gpu_hours:.2f} GPU-hours{price}"
+
+
+def spent_record(study: Study) -> dict[str, Any] | None:
+    """What the study's searches took, by name; None where the ledger is damaged."""
+    try:
+        searches = sessions(study.folder)
+    except DamagedError:
+        return None
+    return total(searches)._asdict() | {"searches": [*map(Session._asdict, searches)]}
 
 
 def cell_row(study: Study, state: CellStatus) -> tuple[str, ...]:
@@ -105,7 +127,7 @@ def document(study: Study, cells: list[CellStatus], table: Table | None, missing
         "stand_in": study.stand_in or None, "partial": list(study.partial),
         "data": {"name": planned[0].data.name if planned else None, "folder": study.data},
         "protocol": protocol(study) if planned else {}, "space": study.space, "scheduler": study.scheduler,
-        "saved": saved_facts(study), "orders": order_records(study),
+        "saved": saved_facts(study), "orders": order_records(study), "spent": spent_record(study),
         "sampling": dict(study.sampling), "num_to_come": study.num_to_come, "driver": driver_of(study.folder),
         "metric": table.metric.name if table else study.metric.name if study.cells else None,
         "cells": [cell_record(study, state) for state in cells],

@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 from tests.support.tiny import study_in
-from tune.commands.progress import Forecast, Progress
+from tune.commands.progress import Forecast, Progress, Rest
 from tune.core.console import duration
-from tune.engine.cost import Pace
+from tune.engine.cost import Cost, Pace
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3,), "seed": tuple(range(20))}
 
@@ -82,6 +82,23 @@ def test_gpu_hours_stand_beside_the_time_left(tmp_path, clock):
         clock[0] += 3600.0
         progress.on_epoch(study.cells[0], row(epoch) | {"time/train_seconds": 3600.0, "time/validation_seconds": 0.0})
     assert progress.left() == "2.0 h left, 1.0 GPU-hours left"
+
+
+def test_what_a_budget_leaves_undone_is_counted_and_priced(tmp_path, clock):
+    study = study_in(tmp_path, {**SPACE, "model": ("grnn",), "seed": (0, 1, 2)}, epochs=4)
+    cost = Cost(600.0, 2.0, 1, 0, Pace({"grnn": 1.0}, {}, {"grnn": 0.5}), price=5.0)
+    forecast = Forecast(study, list(study.cells), cost.pace)
+    assert forecast.rest("--stop-after 9s", cost) == Rest("--stop-after 9s", 3, 12, 600.0, 2.0, 5.0)
+    assert forecast.rest("--stop-after 9s", None) == Rest("--stop-after 9s", 3, 12, None, None, None)
+    forecast.on_status(study.cells[2], "done")
+    for epoch in (1, 2):
+        clock[0] += 3600.0
+        forecast.on_epoch(study.cells[0], row(epoch) | {"time/train_seconds": 3600.0, "time/validation_seconds": 0.0})
+    forecast.on_status(study.cells[0], "resting")
+    rest = forecast.rest("--stop-after 9s", cost)
+    assert rest.cells == 2 and rest.price == 2.5 * rest.gpu_hours
+    assert rest.line().startswith(f"--stop-after 9s is reached, {rest.epochs} epochs of 2 cells are left, about ")
+    assert rest.line().endswith(f" GPU-hours, a price of {rest.price:.2f}")
 
 
 def test_without_a_terminal_there_are_plain_lines(tmp_path):

@@ -67,6 +67,9 @@ def test_a_search_that_wants_gpus_warns_and_asks_where_there_is_none(answer, arg
         ),
         (["--gpus-per-trial", "1"], "must fit on one machine, got 1 and 1"),
         (["--gpus-per-trial", "-1"], "--gpus-per-trial must be 0 or more, got -1"),
+        (["--stop-after", "6"], "--stop-after must be a time above 0 as 6h, 90m, 2d12h or 45s, got '6'"),
+        (["--max-price", "100"], "--max-price 100 needs what an hour of a GPU costs, above 0: add --price-per-gpu"),
+        (["--deadline", "2020-01-01T08:00"], "--deadline 2020-01-01T08:00 is past: give a later one"),
         (["--max-concurrent", "0"], "--max-concurrent must be 1 or more, got 0"),
     ],
 )
@@ -103,6 +106,22 @@ def test_a_study_grows_and_a_changed_protocol_is_another_study(two_cpus, command
     }  # fmt: skip
     (row,) = events[-2]["rows"]
     assert row["n"] == 2 and 0 <= row["test_accuracy"] <= 1 and events[-1]["missing"] == []
+
+
+@pytest.mark.soak
+def test_a_search_that_a_budget_stops_goes_on_to_the_table_of_an_unbroken_one(two_cpus, command, prepared):
+    cells = ["--data", prepared, *SMALL, "--models", "grnn", "--seeds", "0", "1", "--epochs", "40", "--json"]
+    tables, codes = [], []
+    for study, limit in (("whole", []), ("stopped", ["--stop-after", "3s"]), ("stopped", ["--stop-after", "1h"])):
+        code, printed = command(*cells, "--study", study, *limit)
+        events = [json.loads(line) for line in printed.out.splitlines()]
+        codes.append(code)
+        tables.append(events[-2]["rows"])
+    assert codes == [0, 3, 0] and tables[0] == tables[2] and events[-1]["budget"] is None
+    code, printed = command(*cells[:-1], "--study", "stopped", "--stop-after", "2s")
+    assert code == 0 and "nothing is left" not in printed.err  # all is done, so that none is needed
+    code, printed = command(*cells[:-1], "--study", "stopped", "--stop-after", "2s", "--seeds", "2")
+    assert code == 2 and "error: nothing is left of --stop-after 2s: the study's searches took" in printed.err
 
 
 def test_an_error_is_one_line_and_the_code_is_two(capsys):

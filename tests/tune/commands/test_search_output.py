@@ -20,9 +20,11 @@ from tune.commands.search_output import (
 )
 from tune.core.study import StudyError
 from tune.engine.bill import Bill
+from tune.engine.budget import Shortage
 from tune.engine.cost import Cost, Pace
 from tune.engine.packing import Reading
 from tune.engine.roofline import Roofline
+from tune.planning.budget import Limit
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-2, 1e-3), "seed": (0,)}
 HITS = {("grnn", 1e-2, 0): (5, 5)}
@@ -145,6 +147,29 @@ def test_people_read_what_failed_and_how_to_go_on(study, spoken):
         "MLflow is behind",
         "1 of 2 cells have no result: run the same command again to go on",
     ]
+
+
+def test_cells_that_a_budget_left_have_a_code_of_their_own(study, spoken, told):
+    limit, cost = Limit("--max-gpu-hours 4", "gpu_hours", 4.0), Cost(120.0, 1.0, 1, 0, Pace(), 2.5)
+    for output in (spoken[0], told[0]):
+        with output.progress(study, [study.cells[1]], cost.pace):
+            output.budget_reached(limit, cost)
+        assert output.left(Outcome(study, {}, {})) == 3
+    epochs = study.cells[1].experiment.epochs
+    rest = f"--max-gpu-hours 4 is reached, {epochs} epochs of 1 cells are left, about 2 min, 1.00 GPU-hours"
+    assert spoken[1]()[-1] == f"1 of 2 cells have no result: {rest}, a price of 2.50; give more to go on"
+    assert told[1]()[-1]["budget"] == {
+        "reached": "--max-gpu-hours 4", "cells": 1, "epochs": epochs, "seconds": 120.0, "gpu_hours": 1.0, "price": 2.5,
+    }  # fmt: skip
+    spoken[0].budget_reached(None, cost)
+    assert spoken[0].left(Outcome(study, {}, {})) == 1
+
+
+def test_a_plan_names_the_budgets_that_it_exceeds(study, spoken, told):
+    over = [Shortage(Limit("--max-gpu-hours 40", "gpu_hours", 40.0), 52.0, 52.0, 40.0)]
+    for output in (spoken[0], told[0]):
+        output.planned(planned(study, SimpleNamespace(num_clips=7)), Cost(60.0, 52.0, 1, 1, Pace()), over)
+    assert spoken[1]()[-1] == over[0].line() and told[1]()[0]["over_budget"] == [over[0].facts()]
 
 
 def test_the_table_of_the_study_is_printed_with_its_remarks(study, spoken, capsys):

@@ -163,9 +163,10 @@ def test_the_search_waits_for_what_is_only_paused_and_says_so(tmp_path):
 
 
 def test_a_trial_goes_on_while_every_control_permits_it(tmp_path):
-    agenda = agenda_of(study_in(tmp_path, SMALL), Rule(), Control())
+    agenda = agenda_of(study_in(tmp_path, SMALL, epochs=3), Rule(), Control())
     agenda.take("0")
     assert agenda.may_go_on("0", {"epoch": 1}) and not agenda.may_go_on("0", {"epoch": 2})
+    assert agenda.may_go_on("0", {"epoch": 3})  # it only evaluates the cell
 
 
 def test_cells_of_a_higher_priority_start_first(tmp_path):
@@ -188,7 +189,7 @@ def test_a_trial_without_room_goes_on_with_twice_the_share(tmp_path, capsys):
         assert task.cell == study.cells[0] and task.shares == {"": (0.5, share)} and agenda.held(task.cell) == share
         assert agenda.end("0", "the GPU's memory ran out: CUDA out of memory.") == (share == 1.0)
     assert "goes on with 1 of a GPU" in capsys.readouterr().err and list(agenda.failures) == [study.cells[0]]
-    assert agenda.take("1").shares == {"": (0.5, 1.0)} and agenda.held(study.cells[0]) == 0
+    assert agenda.take("1").shares == {"": (0.5, 1.0)} and agenda.held(study.cells[0]) == 1
     assert agenda.work.resources.of("another") == {"": (0.5, 0.25)}
 
 

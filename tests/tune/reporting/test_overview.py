@@ -8,7 +8,9 @@ import pytest
 
 from tests.support.stored_study import finish_cell, finished_study, planned_study
 from tune.core.driver import driver_lock
+from tune.core.folder import ENTRIES
 from tune.core.status import statuses
+from tune.planning.ledger import LEDGER, Session
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1, 2)}
 
@@ -45,6 +47,18 @@ def test_programs_get_one_document_also_of_a_study_without_a_result(study, manag
     planned_study(tmp_path / "new", SPACE)
     said = json.loads(manage("show", str(tmp_path / "new"), "--json")[1])
     assert said["rows"] == [] and "has no finished cell yet" in said["no_table"] and len(said["cells"]) == 3
+
+
+def test_what_the_searches_took_is_shown(study, manage):
+    assert "spent: 0 s in 0 searches, 0.00 GPU-hours" in manage("show", "s")[1]
+    entries = [Session("a", 1.0, 2.0, 3600.0, 1.5, 2.0)._asdict(), Session("b", 3.0, 4.0, 5400.0, 1.0)._asdict()]
+    study.folder.write_sealed(LEDGER, {ENTRIES: entries})
+    assert "spent: 2.5 h in 2 searches, 2.50 GPU-hours, a price of 3.00" in manage("show", "s")[1]
+    spent = json.loads(manage("show", "s", "--json")[1])["spent"]
+    assert (spent["seconds"], spent["gpu_hours"], spent["price"]) == (9000.0, 2.5, 3.0) and spent["searches"] == entries
+    study.folder.write(LEDGER, b"{")
+    assert "spent: not known: " in manage("show", "s")[1] and "spent.json" in manage("show", "s")[1]
+    assert json.loads(manage("show", "s", "--json")[1])["spent"] is None
 
 
 def test_a_cell_runs_where_a_worker_of_a_living_driver_took_it_over_last(study):
