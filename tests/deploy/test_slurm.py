@@ -17,7 +17,7 @@ TOLD = "[0/4 cells, time left unknown] grnn: running, epoch 1 of 40"
 TRAINED = f'echo "{TOLD}"'
 STOPPABLE = 'trap "exit 1" TERM; echo waits; while :; do sleep 0.05; done'
 PLAYED = {
-    "ray": "echo \"ray start --address='127.0.0.1:1' Ray runtime started.\"; exec sleep 60",
+    "ray": "[ -z $NO_RAY ] || exit 1; echo \"ray start --address='127.0.0.1:1' Ray runtime started.\"; exec sleep 60",
     "python": 'echo "no Ray" >&2; exit ${BROKEN:-0}',
     "srun": 'while [[ $1 == --* ]]; do shift; done; exec "$@"',
     "scontrol": 'echo "scontrol $*"',
@@ -76,7 +76,7 @@ def test_only_a_search_that_was_stopped_and_got_on_is_requeued(tmp_path):
     assert_not_requeued(killed, 1, "ended by Slurm; the same command goes on")
     for one, code in ((stopped, 130), (warned, 1)):
         found, said = one.end()
-        assert found == code and "scontrol requeue 7\n" in said and said.endswith("stopped in order and requeued\n")
+        assert found == code and "scontrol requeue 7\n" in said and said.endswith("stopped in order: requeued\n")
         assert (one.folder / "slurm-7").exists() and not (one.folder / "slurm-7/token").exists()
     found, said = done.end()
     assert (found, said) == (0, "--seeds 0 --address auto\nsearch.sbatch: job 7, start 1: the search has ended\n")
@@ -100,11 +100,13 @@ def test_what_cannot_start_is_told_in_a_line_and_not_requeued(tmp_path):
         f"error: node n1 cannot use the environment {tmp_path}/broken (no Ray): run make setup on such a node, "
         "or name another folder by FERNN_VENV\n"
     )
-    assert_not_requeued(none, 2, f"no search is named: sbatch {SCRIPT} python tune/kth_search.py ...")
+    assert_not_requeued(none, 2, "no search is named: sbatch deploy/slurm/search.sbatch python tune/kth_search.py ...")
     assert_not_requeued(
         idle, 1, "no epoch ended in the last three starts, so there is no fourth: look at what stands above"
     )
     assert busy.end()[0] == 0
+    code, said = Start(tmp_path / "no-ray", "true", NO_RAY="1").end()
+    assert code == 1 and said.startswith("scontrol requeue 7\n") and said.endswith("/head.log says why: requeued\n")
 
 
 def test_the_script_is_bash_and_starts_ray_with_options_that_it_has():

@@ -23,5 +23,5 @@ def unbroken(prepared, tmp_path_factory):
     """The folder of the search that nothing disturbed, outside of Slurm."""
     folder = tmp_path_factory.mktemp("unbroken")
     search = Search(folder, prepared, *GRID)
-    assert search.wait() == 0, search.errors()
+    assert search.wait(1200) == 0, search.errors()
     return folder

@@ -168,15 +168,12 @@ class Job:
         assert what(), self.log()
 
     def processes(self):
-        """The processes that Slurm has started for this job: pid and node."""
-        found = {}
-        for pid in filter(str.isdigit, os.listdir("/proc")):
+        """The environments of this job's processes by pid, each with the process's name as ``comm``."""
+        mine, found = {"SLURM_JOB_ID": self.number, "SLURM_CONF": self.slurm.environment["SLURM_CONF"]}, {}
+        for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                words = dict(
-                    pair.split("=", 1) for pair in Path(f"/proc/{pid}/environ").read_text().split("\0") if "=" in pair
-                )
-                if words.get("SLURM_JOB_ID") == self.number and words.get("SLURM_CONF") == str(
-                    self.slurm.home / "slurm.conf"
-                ):
-                    found[int(pid)] = words.get("SLURMD_NODENAME")
+                pairs = (process / "environ").read_bytes().decode(errors="replace").split("\0")
+                words = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+                if mine.items() <= words.items():
+                    found[int(process.name)] = words | {"comm": (process / "comm").read_text().strip()}
         return found
