@@ -5,6 +5,7 @@
 # make docs   the documentation as a site in site/; a broken link fails
 # make soak   whole studies killed, stopped, cut off and filled up, 100 kills in all; an hour; the right to mount helps
 # make cluster-test   head, nodes, PostgreSQL, MLflow behind its login, a bucket; needs Debian's postgresql and nginx-light
+# make slurm-test   deploy/slurm under Slurm's own daemons on this machine; needs Debian's slurm-wlm and munge
 # make gpu-test   all that only a GPU can tell: tests, benchmarks and goals, to gpu.json; as far as the CPU goes without one
 # make ui-test   MLflow's pages in headless Chromium; needs Debian's chromium and chromium-driver
 
@@ -14,7 +15,7 @@ READY := .venv/ready
 
 KILLS ?= 100
 
-.PHONY: demo test parity soak cluster-test gpu-test lint docs ui-test setup clean
+.PHONY: demo test parity soak cluster-test slurm-test gpu-test lint docs ui-test setup clean
 
 demo: setup
 	$(BIN)/python tune/kth_search.py --preset demo
@@ -31,6 +32,9 @@ soak: setup
 
 cluster-test: setup
 	$(BIN)/python -m pytest -m cluster tests/cluster --timeout 600 --durations 0 -s
+
+slurm-test: setup
+	$(BIN)/python -m pytest -m slurm tests/slurm --timeout 1800 --durations 0 -s
 
 gpu-test: setup
 	$(BIN)/python tests/benchmarks/gpu.py

@@ -28,7 +28,7 @@ def clis():
 
 def lines():
     """The command lines of the README's blocks, without comments and prompts."""
-    blocks = "\n".join(README.split("```")[1::2])
+    blocks = "\n".join(README.split("```")[1::2]).replace("\\\n", " ")
     found = [shlex.split(line, comments=True) for line in blocks.splitlines() if line and not line.startswith("[")]
     return [words for words in found if words and words[1:2] != "="]
 

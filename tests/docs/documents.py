@@ -36,6 +36,7 @@ def command_lines(document: Path) -> list[list[str]]:
     shells = ("", "bash", "sh", "console")
     fenced = "\n".join(block for shell in shells for block in blocks(document, shell)).replace("\\\n", " ").splitlines()
     spoken = SPOKEN.findall(FENCE.sub("", text))
+    fenced = [re.sub(r"^sbatch .*?\.sbatch ", "", line) for line in fenced]  # which runs the command as a job
     typed = [line for line in fenced if re.match(r"\s*(\w+=\S+ )*(\.venv/bin/)?(python|make|ray|mlflow) ", line)]
     return [without_variables(shlex.split(line, comments=True)) for line in [*typed, *spoken]]
 
