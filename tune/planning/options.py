@@ -13,6 +13,7 @@ from tune.core.given_weights import FIELD, weights_digest
 from tune.core.search_spec import Preset
 from tune.core.study import Space
 from tune.planning.budget import Budgets
+from tune.planning.notices import Notices
 from tune.planning.tpe import Sampler
 
 DEFAULT_SAMPLES = 12
@@ -148,6 +149,7 @@ class Options:
     records: Records = Records()
     cluster: Cluster = Cluster()
     budget: Budgets = Budgets()
+    notices: Notices = Notices()
     plan: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print what would run and its cost, and stop."""
     yes: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
