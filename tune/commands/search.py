@@ -13,9 +13,11 @@ from rich.prompt import Confirm
 from data.errors import DataError
 from data.terminal import PlainConsole, say
 from fernn.train.graph import SWITCH, are_asked
+from tune.commands.notifier import Notifier
 from tune.commands.search_output import Outcome, SearchOutput, describe_cost
 from tune.core.clips import record_data
 from tune.core.code_record import record
+from tune.core.console import one_line
 from tune.core.driver import driver_lock, stop_on_sigterm
 from tune.core.folder import DamagedError
 from tune.core.given_weights import store_weights
@@ -33,11 +35,13 @@ from tune.engine.ray_tune import ray_runtime, run_search
 from tune.engine.workload import Failures, SearchCallback, Workload
 from tune.planning.budget import Limit, limits_of, used_up
 from tune.planning.ledger import Ledger, Meter, Spent, sessions, total
+from tune.planning.notices import VARIABLE, webhook_url
 from tune.planning.options import Options, parse
 from tune.planning.plan import Planned, plan, prepare_data, replan
 from tune.planning.preflight import check_storage, check_views, tracking_uri
 from tune.planning.resources import Resources, chosen_resources, hardware
 from tune.reporting.reproducibility_card import write_card
+from tune.services.webhook import Webhook
 
 USER_ERRORS = (StudyError, DataError, KeyError, TypeError, ValueError, OSError)
 """The errors of a wrong option or file, before anything runs."""
@@ -64,19 +68,20 @@ def main(search: Search) -> int:
 
 def run(search: Search, options: Options, output: SearchOutput) -> int:
     """Plan, then do it; the exit code."""
-    before = os.environ.get(SWITCH)
+    before = {name: os.environ.get(name) for name in (SWITCH, VARIABLE)}
     try:
         return plan_and_execute(search, options, output)
     finally:
-        os.environ.pop(SWITCH, None)
-        os.environ |= {} if before is None else {SWITCH: before}
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ |= {} if value is None else {name: value}
 
 
 def plan_and_execute(search: Search, options: Options, output: SearchOutput) -> int:
     """As :func:`run`, which leaves the environment as it was."""
     try:
         choose_launch(options)
-        limits = chosen_limits(options)
+        limits, url = chosen_limits(options), webhook_url(options.notices)
         planned = plan(search, options)
         if (problem := used_up(limits, spent_on(planned.study, options))) and planned.study.missing():
             raise StudyError(problem)
@@ -85,8 +90,9 @@ def plan_and_execute(search: Search, options: Options, output: SearchOutput) -> 
             return 0
     except USER_ERRORS as error:
         return output.refused(error)
+    output.notifier = Notifier(Webhook(url) if url else None, 60 * options.notices.notify_silence)
     try:
-        outcome = execute(search, planned, options, output)
+        outcome = execute_and_tell(search, planned, options, output)
     except (StudyError, DataError, DamagedError, OSError) as error:
         return output.refused(error)
     output.results(load_study(outcome.study.folder), tracking_uri(options.records), outcome.links)
@@ -158,6 +164,16 @@ def estimated_cost(planned: Planned, resources: Resources, options: Options) -> 
     return replace(estimate, price=None if price is None else price * estimate.gpu_hours)
 
 
+def execute_and_tell(search: Search, planned: Planned, options: Options, output: SearchOutput) -> Outcome:
+    """As :func:`execute`; where it raises after its start, people elsewhere are told so."""
+    try:
+        return execute(search, planned, options, output)
+    except Exception as error:
+        output.notifier.ended([f"broke off: {one_line(error)}"])
+        output.close_notices()
+        raise
+
+
 def execute(search: Search, planned: Planned, options: Options, output: SearchOutput) -> Outcome:
     """Train the missing cells while this process holds the study's lock, and keep MLflow and Optuna up to date."""
     check_storage(planned.study.folder)
@@ -181,7 +197,8 @@ def train_missing(
     """Train the missing cells on prepared data, after a last look at the cost and at damaged files."""
     resources = measured_resources(planned, options, output, resources)
     expected = estimated_cost(planned, resources, options)
-    output.planned(planned, expected, over_budget(planned, options, expected))
+    over = over_budget(planned, options, expected)
+    output.planned(planned, expected, over)
     warn_of_damage(planned.study, output)
     corpus = planned.corpus()
     for data in {cell.experiment.data for cell in planned.study.cells}:
@@ -195,14 +212,16 @@ def train_missing(
     def train(tracking: SearchCallback) -> tuple[Study, Failures]:
         pace = expected.pace if expected else Pace()
         times, missing = EpochTimes(pace.epoch_seconds), study.missing()
+        output.started(planned, expected, over)
         with (
             Ledger(study.folder, Meter(options.cluster.price_per_gpu_hour)) as ledger,
             output.progress(study, missing, pace) as progress,
             Monitor(study) as monitor,
             Hands(study, output.ordered) as hands,
+            output.notifier as notifier,
         ):
             budget = Budget(study, ledger, chosen_limits(options), times, lambda cell: agenda.held(cell))
-            callbacks = [tracking, budget, progress, monitor]
+            callbacks = [tracking, budget, progress, monitor, notifier]
             agenda = Agenda(Workload(study, corpus, resources, callbacks, [budget, hands]), again)
             run_search(agenda)
             output.budget_reached(budget.reached, expected)

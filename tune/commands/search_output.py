@@ -1,5 +1,6 @@
 """The output of a search: texts and tables for people, JSON lines for programs."""
 
+import math
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from rich.table import Table as Grid
 from data.terminal import PlainConsole
 from fernn.train.loop import Row
 from tune.analysis.results import model_rows
+from tune.commands.notifier import Notifier
 from tune.commands.progress import Forecast, Progress, Rest
 from tune.core.console import disk, document_text, duration, masked, one_line, print_lines, print_table
 from tune.core.orders import Order
@@ -131,6 +133,8 @@ class SearchOutput(SearchCallback):
         self.forecast: Forecast | None = None
         self.rest: Rest | None = None
         """What a budget has left undone."""
+        self.notifier = Notifier(None, math.inf)
+        self._table: list[dict[str, str]] = []
 
     def refused(self, error: Exception) -> int:
         """Show why the command cannot run; its exit code 2."""
@@ -155,6 +159,17 @@ class SearchOutput(SearchCallback):
         facts["over_budget"] = [shortage.facts() for shortage in over]
         self._tell("plan", lines, **facts, to_run=[cell.name for cell in missing])
 
+    def started(self, planned: Planned, cost: Cost | None, over: Sequence[Shortage]) -> None:
+        """Tell people elsewhere that training starts, and what it costs."""
+        number = len(planned.study.missing())
+        lines = [f"{number} cells to train", describe_cost(cost), *(shortage.line() for shortage in over)]
+        self.notifier.started(planned.study, lines, **plan_facts(planned, cost), num_to_run=number)
+
+    def close_notices(self) -> None:
+        """Wait a few seconds for messages that are not delivered yet; a warning where any could not be."""
+        if line := self.notifier.close():
+            self.warned(line)
+
     def packed(self, packing: Packing) -> None:
         """Show the readings of trials side by side, and which are chosen."""
         if self.events is not None:
@@ -178,6 +193,8 @@ class SearchOutput(SearchCallback):
     def budget_reached(self, limit: Limit | None, cost: Cost | None) -> None:
         """Keep for the end which budget was reached, if one was, and what is left now."""
         self.rest = self.forecast.rest(limit.option, cost) if limit and self.forecast else None
+        if self.rest:
+            self.notifier.reached(self.rest.line(), **asdict(self.rest))
 
     def on_epoch(self, cell: Cell, row: Row) -> None:
         left: dict[str, Any] = {}
@@ -203,6 +220,7 @@ class SearchOutput(SearchCallback):
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
         """Show the study's table and the addresses of MLflow's pages."""
         rows = model_rows(study)
+        self._table = [dict(zip(columns(study.metric), row_cells(row), strict=True)) for row in rows]
         remarks = [*notes(study), *law_breaches(rows)]
         if self.events is not None:
             table = records(Table.of(study)) if rows else []
@@ -226,8 +244,13 @@ class SearchOutput(SearchCallback):
         lines += [*outcome.behind, *([left] if missing else [])]
         failed = {cell.name: reason for cell, reason in outcome.failures.items()}
         facts = {"failed": failed, "missing": missing, "tracking_behind": "; ".join(outcome.behind) or None}
-        self._tell("end", lines, **facts, budget=rest and asdict(rest))
-        return 3 if rest else 1 if missing or outcome.behind else 0
+        facts["budget"] = asdict(rest) if rest else None
+        code = 3 if rest else 1 if missing or outcome.behind else 0
+        table = [", ".join(f"{name} {value}" for name, value in row.items()) for row in self._table]
+        self.notifier.ended([*table, *lines], table=self._table, code=code, **facts)
+        self.close_notices()
+        self._tell("end", lines, **facts)
+        return code
 
     def _tell(self, event: str, lines: Sequence[str] = (), **facts: Any) -> None:
         """Print the event with its facts for programs, or its lines for people."""

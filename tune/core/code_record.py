@@ -37,9 +37,9 @@ GIT_TIMEOUT_S = 5.0
 FOLDER, FIRST_USED = "code", "first_used_at"
 LOCAL_OPTIONS = (
     "storage", "data", "videos", "files", "tracking-uri", "optuna-storage", "address",
-    "stop-after", "max-gpu-hours", "max-price", "deadline",
+    "stop-after", "max-gpu-hours", "max-price", "deadline", "notify", "notify-silence",
 )  # fmt: skip
-"""Options that name places of one machine or network, or that only say when one search ends; they change no result."""
+"""Options that name places of one machine or network, or concern one search alone; they change no result."""
 OUTPUT_FLAGS = ("json", "yes", "no-yes", "download", "no-download")
 """Flags that change only what the command prints, asks or downloads."""
 

@@ -13,6 +13,7 @@ from tune.core.given_weights import FIELD, weights_digest
 from tune.core.search_spec import Preset
 from tune.core.study import Space
 from tune.planning.budget import Budgets
+from tune.planning.notices import Notices
 
 SAMPLER_NAMES = "tpe, cmaes, qmc, random or gp"
 VELOCITY = "data.velocity_range"
@@ -153,6 +154,7 @@ class Options:
     records: Records = Records()
     cluster: Cluster = Cluster()
     budget: Budgets = Budgets()
+    notices: Notices = Notices()
     plan: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print what would run and its cost, and stop."""
     yes: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from fernn.train.graph import are_asked
+from tests.support.receiver import SECRET, Receiver
 from tests.support.stored_study import finish_cell, planned_study
 from tune.commands.search import choose_launch, estimated_cost, measured_resources, refuse, warn_of_damage
 from tune.core.cell_folder import LAST
@@ -70,6 +71,10 @@ def test_a_search_that_wants_gpus_warns_and_asks_where_there_is_none(answer, arg
         (["--stop-after", "6"], "--stop-after must be a time above 0 as 6h, 90m, 2d12h or 45s, got '6'"),
         (["--max-price", "100"], "--max-price 100 needs what an hour of a GPU costs, above 0: add --price-per-gpu"),
         (["--deadline", "2020-01-01T08:00"], "--deadline 2020-01-01T08:00 is past: give a later one"),
+        (
+            ["--notify", "hunter2"],
+            "--notify and FERNN_NOTIFY_URL must be the URL of a webhook that begins with https://",
+        ),
         (["--max-concurrent", "0"], "--max-concurrent must be 1 or more, got 0"),
     ],
 )
@@ -109,11 +114,32 @@ def test_a_study_grows_and_a_changed_protocol_is_another_study(two_cpus, command
 
 
 @pytest.mark.soak
-def test_a_search_that_a_budget_stops_goes_on_to_the_table_of_an_unbroken_one(two_cpus, command, prepared):
+def test_a_search_that_a_budget_stops_goes_on_to_the_table_of_an_unbroken_one(
+    two_cpus, command, prepared, tmp_path, monkeypatch
+):
+    with Receiver() as receiver:
+        monkeypatch.setenv("FERNN_NOTIFY_URL", receiver.url)
+        stop_and_go_on(command, prepared)
+    assert [message["event"] for message in receiver.heard] == [
+        "start",
+        "end",
+        "start",
+        "budget",
+        "end",
+        "start",
+        "end",
+    ]
+    assert [message["code"] for message in receiver.heard if message["event"] == "end"] == [0, 3, 0]
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) > 10 and not any(SECRET.encode() in content for content in files)
+
+
+def stop_and_go_on(command, prepared):
     cells = ["--data", prepared, *SMALL, "--models", "grnn", "--seeds", "0", "1", "--epochs", "40", "--json"]
     tables, codes = [], []
     for study, limit in (("whole", []), ("stopped", ["--stop-after", "3s"]), ("stopped", ["--stop-after", "1h"])):
         code, printed = command(*cells, "--study", study, *limit)
+        assert SECRET not in printed.out + printed.err
         events = [json.loads(line) for line in printed.out.splitlines()]
         codes.append(code)
         tables.append(events[-2]["rows"])

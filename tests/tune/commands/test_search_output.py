@@ -10,6 +10,7 @@ from rich.console import Console
 
 from fernn.flops import Work
 from tests.support.stored_study import finished_study, planned_study
+from tune.commands.notifier import Notifier
 from tune.commands.search_output import (
     Outcome,
     SearchOutput,
@@ -170,6 +171,27 @@ def test_a_plan_names_the_budgets_that_it_exceeds(study, spoken, told):
     for output in (spoken[0], told[0]):
         output.planned(planned(study, SimpleNamespace(num_clips=7)), Cost(60.0, 52.0, 1, 1, Pace()), over)
     assert spoken[1]()[-1] == over[0].line() and told[1]()[0]["over_budget"] == [over[0].facts()]
+
+
+def test_people_elsewhere_read_start_budget_and_end_and_what_they_missed_is_said(study, spoken, capsys):
+    output, sent, lines = spoken[0], [], spoken[1]
+    hook = SimpleNamespace(
+        send=sent.append, close=lambda seconds: "1 of 3 notices could not be delivered: host is away"
+    )
+    output.notifier = Notifier(hook, 60.0)
+    limit, cost = Limit("--stop-after 6h", "seconds", 21600.0), Cost(86400.0, 0.0, 1, 0, Pace())
+    output.started(planned(study, SimpleNamespace(num_clips=7)), cost, [Shortage(limit, 86400.0, 86400.0, 21600.0)])
+    with output.progress(study, [study.cells[1]], cost.pace):
+        output.budget_reached(limit, cost)
+    output.results(study, "http://host", {})
+    assert output.left(Outcome(study, {study.cells[1]: "no room"}, {})) == 3
+    start, budget, end = sent
+    assert start["text"].startswith("s: started: 1 cells to train; about 24.0 h with 1 at once")
+    assert "over budget: about 24.0 h needed" in start["text"] and start["num_to_run"] == 1
+    assert (budget["event"], budget["cells"], budget["seconds"]) == ("budget", 1, 86400.0)
+    assert "\nmodel grnn, parameters 1,234, learning rate 0.01, n 1, " in end["text"] and end["code"] == 3
+    assert "failed: no room" in end["text"] and end["missing"] == [study.cells[1].name]
+    assert "warning: 1 of 3 notices could not be delivered: host is away" in lines()
 
 
 def test_the_table_of_the_study_is_printed_with_its_remarks(study, spoken, capsys):

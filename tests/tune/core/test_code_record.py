@@ -19,6 +19,7 @@ def test_the_command_is_kept_as_it_works_elsewhere_and_without_passwords():
     given = ["--preset", "demo", "--storage", "/home/me/s", "--tracking_uri", f"http://me:{SECRET}@host", "--json"]
     given += ["--data=/mnt/kth", "--yes", "--data-velocity", "1", "--set", "model.hidden_channels=[4]"]
     given += ["--stop-after", "6h", "--max-gpu-hours=40", "--max-price", "100", "--deadline", "2027-01-03T08:00"]
+    given += ["--notify", f"https://hooks.slack.com/{SECRET}", "--notify-silence", "5", f"--notify=http://h/{SECRET}"]
     kept = "python tune/kth_search.py --preset demo --data-velocity 1 --set 'model.hidden_channels=[4]'"
     assert portable([script, *given]) == kept
     assert portable(["/home/me/search.py", f"http://me:{SECRET}@host"]) == "python search.py 'http://***@host'"
