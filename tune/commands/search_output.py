@@ -15,6 +15,7 @@ from data.terminal import PlainConsole
 from fernn.train.loop import Row
 from tune.analysis.results import model_rows
 from tune.commands.progress import Forecast, Progress
+from tune.core.choice import last_part
 from tune.core.console import disk, document_text, duration, masked, one_line, print_lines, print_table
 from tune.core.status import Status
 from tune.core.study import Cell, Study
@@ -24,7 +25,7 @@ from tune.engine.packing import Packing, readings
 from tune.engine.ray_tune import Failures, SearchCallback
 from tune.planning.plan import Planned
 from tune.planning.resources import Place, named
-from tune.reporting.table import Table, columns, law_breaches, mark_lines, notes, records, row_cells
+from tune.reporting.table import Table, chosen_columns, columns, law_breaches, mark_lines, notes, records, row_cells
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,11 @@ def describe_data(planned: Planned) -> str:
 
 def describe_grid(study: Study) -> str:
     """The number of values of each dimension; with a sampler, the number of cells that it will add."""
-    sizes = {name: len(values) for name, values in study.space.items() if name != "optim.lr" or not study.sampling}
-    grid = " × ".join(f"{size} {name.rpartition('.')[2]}" for name, size in sizes.items())
-    return f"{grid} × sampled lr, {study.num_to_come} more cells to come" if study.sampling else grid
+    sampled = study.sampling.get("ranges", {})
+    sizes = {last_part(name): len(values) for name, values in study.space.items() if name not in sampled}
+    grid = " × ".join(f"{size} {name}" for name, size in sizes.items())
+    names = ", ".join(map(last_part, sampled))
+    return f"{grid} × sampled {names}, {study.num_to_come} more cells to come" if sampled else grid
 
 
 def describe_pages(tracking_uri: str, links: Mapping[str, str]) -> list[str]:
@@ -189,7 +192,8 @@ class SearchOutput(SearchCallback):
             table = records(Table.of(study)) if rows else []
             self._tell("table", rows=table, notes=remarks, tracking_uri=tracking_uri, views=dict(links))
         elif rows:
-            print_table(study.name, columns(study.metric), map(row_cells, rows))
+            chosen = chosen_columns(study.tuned)
+            print_table(study.name, columns(study.metric, chosen), (row_cells(row, chosen) for row in rows))
             print_lines([*remarks, *describe_pages(tracking_uri, links)])
         else:
             self._tell("", ["no cell is finished yet"])
