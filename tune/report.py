@@ -130,7 +130,7 @@ def summary(table: Table) -> str:
     if not rows:
         return "Imported checkpoints alone: nothing was trained here."
     best = max(rows, key=lambda row: row.metric.rank(row.test))
-    done = sum(len(cells) for row in rows for cells in row.by_lr.values())
+    done = sum(len(cells) for row in rows for cells in row.by_choice.values())
     sentences = [f"{done} of {len(study.cells)} cells have a result.", f"Best mean on test clips: {best.label}."]
     compared = comparisons(rows)
     pairs = [f"{pair.first} and {pair.second}" for pair in compared if pair.adjusted <= LEVEL]

@@ -5,10 +5,11 @@ import pyarrow as pa
 from fernn.experiment import Experiment
 from fernn.train.run import Run
 from tune.analysis.results import model_rows
+from tune.core.choice import points_of
 from tune.core.folder import Folder
 from tune.core.protocol import save_study
 from tune.core.result import Result
-from tune.core.study import Study, plan_cells
+from tune.core.study import Study, cells_at, plan_cells
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.run_tree import NODE
 
@@ -70,6 +71,29 @@ def finished_study(folder, space, hits, **facts):
         where = (cell.experiment.model.name, cell.experiment.optim.lr, cell.experiment.seed)
         if where in hits:
             finish_cell(study, cell, hits[where])
+    return study
+
+
+def tuned_study(folder):
+    """Two models of which validation chooses learning rate and batch size, and of G-RNN a list, too; all finished.
+
+    Hits grow with each: the best choice has a rate of 1e-2, batches of 8 and (2, 3).
+    """
+    names, channels = ("batch_size", "grnn.model.embedding_channels"), ((2,), (2, 3))
+    space = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3, 1e-2), names[0]: (4, 8), names[1]: channels, "seed": (0,)}
+    plain = points_of({name: space[name] for name in ("model", "optim.lr", "batch_size", "seed")})
+    points = [point for point in plain if point["model"] == "3dcnn"]
+    wide = [{**point, "model.embedding_channels": own} for point in plain for own in channels]
+    points = [point for point in wide if point["model"] == "grnn"] + points
+    study = Study("s", Folder(str(folder)), space, cells_at(Experiment(), points, "hash", NARROW), tuned=names)
+    save_study(study)
+    for cell, point in zip(study.cells, points, strict=True):
+        better = (
+            point["optim.lr"] == 1e-2,
+            point["batch_size"] == 8,
+            len(point.get("model.embedding_channels", ())) == 2,
+        )
+        finish_cell(study, cell, (3 + 3 * better[0] + 2 * better[1] + better[2], 5 + sum(better)))
     return study
 
 

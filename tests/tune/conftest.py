@@ -159,3 +159,11 @@ def few_digits(monkeypatch):
     from data.mnist import demo
 
     monkeypatch.setattr(demo, "NUM_DIGITS", {"train": 40, "test": 20})
+
+
+@pytest.fixture(scope="session")
+def tuned(tmp_path_factory):
+    """A finished study of tuned fields, which tests only read."""
+    from tests.support.stored_study import tuned_study
+
+    return tuned_study(tmp_path_factory.mktemp("tuned"))

@@ -39,10 +39,14 @@ def lines(table):
 
 def test_mean_and_deviation_are_those_of_the_chosen_rates_seeds(tmp_path):
     row, _ = model_rows(paper_study(tmp_path))
-    assert (row.lr, row.num_seeds, row.num_planned) == (1e-3, 3, 3)  # 1e-4 is better, but lacks a seed
+    assert (row.choice.rate, row.num_seeds, row.num_planned) == (1e-3, 3, 3)  # 1e-4 is better, but lacks a seed
     assert row.validation == pytest.approx(0.7)
     assert (row.test, row.test_deviation) == (pytest.approx(0.6), pytest.approx(0.1))
-    assert row.validation_by_lr == {1e-3: pytest.approx(0.7), 3e-4: pytest.approx(0.6), 1e-4: pytest.approx(0.9)}
+    assert {choice.rate: mean for choice, mean in row.validation_by_choice.items()} == {
+        1e-3: pytest.approx(0.7),
+        3e-4: pytest.approx(0.6),
+        1e-4: pytest.approx(0.9),
+    }
 
 
 def test_published_values_stand_beside_the_papers_setting(tmp_path):
@@ -145,7 +149,9 @@ def test_two_runs_write_the_same_bytes(tmp_path):
 def test_the_terminal_shows_the_same_cells(tmp_path):
     table = Table.of(paper_study(tmp_path))
     shown = lines(markdown(table))[2:]
-    assert [list(row_cells(row)) for row in table.rows] == [line[: len(columns(ACCURACY))] for line in shown]
+    assert [list(row_cells(row, ["learning rate"])) for row in table.rows] == [
+        line[: len(columns(ACCURACY))] for line in shown
+    ]
 
 
 def test_the_command_writes_and_prints(tmp_path, monkeypatch, capsys):

@@ -103,7 +103,7 @@ def test_a_cell_that_diverged_keeps_its_history_and_stands_in_table_and_views(ru
     folder.fail("the training loss is nan in epoch 2: lower optim.lr", diverged=True)
     assert study.missing() == [] and len(folder.history()) == 1
     (row,) = model_rows(study)
-    assert (row.lr, row.num_seeds) == (1e-3, 2)  # 1e-2 has one seed left
+    assert (row.choice.rate, row.num_seeds) == (1e-3, 2)  # 1e-2 has one seed left
     assert "DIVERGED, and without a result: grnn lr 0.01 seed 1" in "\n".join(notes(study))
     for _ in range(2):
         assert run()[0] == 0

@@ -1,4 +1,4 @@
-"""Optuna's trials of a study, one for each model and learning rate, its value the mean over seeds."""
+"""Optuna's trials of a study, one for each model and choice, its value the mean over seeds."""
 
 import datetime
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -16,17 +16,33 @@ from tune.core.study import RATE, Cell, Study
 
 
 def trials(study: Study) -> list[FrozenTrial]:
-    """A trial for each model and learning rate of which every seed has a value, in the order of the plan."""
-    groups: dict[tuple[str, float], list[Cell]] = {}
-    for cell in study.cells:
-        groups.setdefault((study.model_label(cell), cell.experiment.optim.lr), []).append(cell)
-    rates = [rate for _, rate in groups]
-    space: dict[str, BaseDistribution] = {
-        "model": CategoricalDistribution(list(dict.fromkeys(label for label, _ in groups))),
-        RATE: FloatDistribution(min(rates), max(rates), log=True),
-    }
-    made = [_trial(study, {"model": label, RATE: rate}, cells, space) for (label, rate), cells in groups.items()]
+    """A trial for each model and choice of which every seed has a value, in the order of the plan."""
+    pairs = [(label, choice) for label, choices in study.groups.items() for choice in choices]
+    space: dict[str, BaseDistribution] = {"model": CategoricalDistribution(list(study.groups))}
+    for name in (RATE, *study.tuned):
+        space[name] = _distribution(name, [value for _, choice in pairs for key, value in choice.values if key == name])
+    made = [
+        _trial(study, {"model": label} | {name: _plain(value) for name, value in choice.values}, cells, space)
+        for label, choices in study.groups.items()
+        for choice, cells in choices.items()
+    ]
     return [trial for trial in made if trial is not None]
+
+
+def _distribution(name: str, values: Sequence[Any]) -> BaseDistribution:
+    """Of all values that a field has in the study: numbers lie in a range, learning rates in a logarithmic one."""
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) < len(values):
+        return CategoricalDistribution(list(dict.fromkeys(map(_plain, values))))
+    low, high = min(numbers), max(numbers)
+    if isinstance(low, int) and isinstance(high, int):
+        return IntDistribution(low, high)
+    return FloatDistribution(low, high, log=name == RATE)
+
+
+def _plain(value: Any) -> Any:
+    """As Optuna stores it, which has no lists."""
+    return str(value) if isinstance(value, tuple) else value
 
 
 def _trial(
@@ -43,7 +59,7 @@ def _trial(
         state=TrialState.COMPLETE,
         value=mean_and_deviation(finite)[0],
         params=params,
-        distributions=space,
+        distributions={name: space[name] for name in params},
         user_attrs={"seeds": seeds, "values": finite, "keys": [cell.key for cell in cells]},
         intermediate_values={
             epoch: mean_and_deviation(values)[0]
@@ -57,13 +73,14 @@ def _trial(
 
 
 def finished_trials(study: Study) -> list[FrozenTrial]:
-    """Optuna's complete trials of the study, one for each model and learning rate that has all its seeds."""
+    """Optuna's complete trials of the study, one for each model and choice that has all its seeds."""
     return [trial for trial in trials(study) if trial.value is not None and isfinite(trial.value)]
 
 
 def importances(study: Study, finished: Sequence[FrozenTrial]) -> dict[str, float]:
     """The share of the trials' variance that each searched field explains, by fANOVA; empty where nothing varies."""
-    varied = [name for name in ("model", RATE) if len({trial.params[name] for trial in finished}) > 1]
+    shared = [name for name in ("model", RATE, *study.tuned) if all(name in trial.params for trial in finished)]
+    varied = [name for name in shared if len({trial.params[name] for trial in finished}) > 1]
     variance = np.var([trial.value or 0.0 for trial in finished]) if finished else 0.0
     if not varied or variance <= np.finfo(float).eps:  # below which no tree splits
         return {}

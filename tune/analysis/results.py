@@ -15,8 +15,9 @@ from fernn.train.fields import FieldScores
 from fernn.train.run import task_of
 from fernn.train.task import Metric, Predictions
 from fernn.train.video import FrameScores
-from tune.analysis.statistics import choose_lr, mean_and_deviation
+from tune.analysis.statistics import choose, mean_and_deviation
 from tune.core.cell_folder import CellFolder
+from tune.core.choice import Choice, last_part
 from tune.core.given_weights import ImportedCell, imported_cells, imported_folder
 from tune.core.result import Result
 from tune.core.study import Cell, Study
@@ -48,32 +49,33 @@ class CellResult:
 
 @dataclass(frozen=True)
 class ModelRow:
-    """One row of the table: a model with its chosen learning rate, over that rate's seeds."""
+    """One row of the table: a model with its best choice, over that choice's seeds."""
 
     model: str
     num_parameters: int
-    lr: float
+    choice: Choice
     num_seeds: int
     num_planned: int
     validation: float
     test: float
     test_deviation: float | None
-    by_lr: Mapping[float, Sequence[CellResult]]
-    """The finished cells of every learning rate, one for each seed."""
+    by_choice: Mapping[Choice, Sequence[CellResult]]
+    """The finished cells of every choice, one for each seed."""
     where: Mapping[str, Any]
-    """Values of searched fields that are neither model, learning rate nor seed."""
+    """Values of searched fields that make rows of their own."""
     label: str
     """The model, and the values in ``where`` that distinguish its rows."""
 
     @property
     def chosen(self) -> Sequence[CellResult]:
-        """The finished cells of the chosen learning rate."""
-        return self.by_lr[self.lr]
+        """The finished cells of the choice."""
+        return self.by_choice[self.choice]
 
     @property
-    def validation_by_lr(self) -> dict[float, float]:
-        """The mean validation metric over seeds of every learning rate."""
-        return {lr: mean_and_deviation([result.validation for result in cells])[0] for lr, cells in self.by_lr.items()}
+    def validation_by_choice(self) -> dict[Choice, float]:
+        """The mean validation metric over seeds of every choice."""
+        values = {choice: [result.validation for result in cells] for choice, cells in self.by_choice.items()}
+        return {choice: mean_and_deviation(seeds)[0] for choice, seeds in values.items()}
 
     @property
     def experiment(self) -> Experiment:
@@ -101,14 +103,15 @@ class ModelRow:
         metric, spread = self.metric, "" if self.test_deviation is None else " (sample standard deviation)"
         return (
             f"Test {metric.title} {metric.spread(self.test, self.test_deviation)}{spread} over {self.num_seeds} of "
-            f"{self.num_planned} seeds at learning rate {self.lr:g}, chosen by validation {metric.title} "
+            f"{self.num_planned} seeds at {self.choice.words}, chosen by validation {metric.title} "
             f"({metric.text(self.validation)})."
         )
 
     def summary(self) -> dict[str, float]:
         """The row's numbers by name."""
+        numbers = {name: value for name, value in self.choice.values if isinstance(value, int | float)}
         values = {
-            "lr": self.lr,
+            **{last_part(name): float(value) for name, value in numbers.items()},
             "num_seeds": float(self.num_seeds),
             f"validation/{self.metric.name}_mean": self.validation,
             f"test/{self.metric.name}_mean": self.test,
@@ -182,18 +185,17 @@ def model_rows(study: Study) -> list[ModelRow]:
 
 
 def _model_row(study: Study, group: Sequence[CellResult]) -> ModelRow:
-    by_lr: dict[float, list[CellResult]] = {}
+    by_choice: dict[Choice, list[CellResult]] = {}
     for result in group:
-        by_lr.setdefault(result.cell.experiment.optim.lr, []).append(result)
-    validation = {lr: [result.validation for result in cells] for lr, cells in by_lr.items()}
-    lr = choose_lr(validation, study.metric)
-    chosen, first = by_lr[lr], by_lr[lr][0].cell
+        by_choice.setdefault(study.choice(result.cell), []).append(result)
+    validation = {choice: [result.validation for result in cells] for choice, cells in by_choice.items()}
+    choice = choose(validation, study.metric)
+    chosen, first = by_choice[choice], by_choice[choice][0].cell
     test, deviation = mean_and_deviation([result.test for result in chosen])
     label = study.model_label(first)
-    num_planned = sum(study.model_label(cell) == label and cell.experiment.optim.lr == lr for cell in study.cells)
     return ModelRow(
-        first.experiment.model.name, chosen[0].num_parameters, lr, len(chosen), num_planned,
-        mean_and_deviation(validation[lr])[0], test, deviation, by_lr, study.where(first), label,
+        first.experiment.model.name, chosen[0].num_parameters, choice, len(chosen), len(study.groups[label][choice]),
+        mean_and_deviation(validation[choice])[0], test, deviation, by_choice, study.where(first), label,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from tune.analysis.statistics import (
     verdict,
     welch_interval,
 )
+from tune.core.choice import Choice
 from tune.core.search_spec import Published
 from tune.core.study import Study
 
@@ -94,13 +95,13 @@ def interval_over_persons(study: Study, row: ModelRow) -> Interval | None:
     return person_interval([sum(clips) for clips in hits.values()], [len(clips) for clips in hits.values()])
 
 
-def best_on_test(row: ModelRow) -> tuple[float, float] | None:
-    """The best learning rate on the test clips, of those with the most seeds, and its mean there; None for one rate."""
-    most = max(map(len, row.by_lr.values()))
-    rates = {lr: [result.test for result in cells] for lr, cells in row.by_lr.items() if len(cells) == most}
-    tested = {lr: mean_and_deviation(values)[0] for lr, values in rates.items()}
-    means = {lr: round(mean, 12) for lr, mean in tested.items() if isfinite(mean)}  # ties as in choose_lr
+def best_on_test(row: ModelRow) -> tuple[Choice, float] | None:
+    """The best choice on the test clips, of those with the most seeds, and its mean there; None for one choice."""
+    most = max(map(len, row.by_choice.values()))
+    values = {choice: [result.test for result in cells] for choice, cells in row.by_choice.items()}
+    tested = {choice: mean_and_deviation(seeds)[0] for choice, seeds in values.items() if len(seeds) == most}
+    means = {choice: round(mean, 12) for choice, mean in tested.items() if isfinite(mean)}  # ties as in choose
     if len(means) < 2 or not isfinite(row.test):
         return None
-    best = max(means, key=lambda lr: (row.metric.rank(means[lr]), lr == row.lr, -lr))
+    best = min(means, key=lambda one: (-row.metric.rank(means[one]), one != row.choice, one.order))
     return best, means[best]

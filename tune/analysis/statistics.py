@@ -1,4 +1,4 @@
-"""The choice of a learning rate, and tests and intervals for a few seeds and a few test persons.
+"""The choice that validation makes, and tests and intervals for a few seeds and a few test persons.
 
 ± is always the sample standard deviation over seeds (ddof = 1). Models are compared by an exact test on the
 differences of equal seeds. Intervals are over the test persons, since the clips of one person are not independent.
@@ -15,6 +15,7 @@ import scipy
 from fernn.experiment import Experiment
 from fernn.seeding import generator
 from fernn.train.task import ACCURACY, Metric
+from tune.core.choice import Choice
 
 LEVEL, POWER = 0.05, 0.8
 """The two-sided level of every test, and the power in the advice on seeds."""
@@ -31,24 +32,25 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
     return float(np.mean(values)), deviation
 
 
-def selection_rule(metric: Metric, experiment: Experiment) -> str:
-    """How epoch and learning rate are chosen, in words."""
+def selection_rule(metric: Metric, experiment: Experiment, tuned: Sequence[str] = ()) -> str:
+    """How the epoch, the learning rate and the ``tuned`` fields are chosen, in words."""
     best = f"best validation {metric.title}, the earliest of equals"
     epoch = best if experiment.selection == "best" else f"the last, whatever its validation {metric.title}"
+    chosen = ", ".join(["Learning rate", *tuned]) + (" together" if tuned else "")
     return (
-        f"Epoch: {epoch}. Learning rate: best mean of "
+        f"Epoch: {epoch}. {chosen}: best mean of "
         "that over seeds, the lower of equals, among those with the most finished seeds. ± is the sample standard "
         "deviation over seeds (ddof = 1)."
     )
 
 
-def choose_lr(values: Mapping[float, Sequence[float]], metric: Metric) -> float:
-    """The learning rate to report, from each one's best validation values, one for each finished seed."""
+def choose(values: Mapping[Choice, Sequence[float]], metric: Metric) -> Choice:
+    """The choice to report, from each one's best validation values, one for each finished seed."""
     most = max(len(seeds) for seeds in values.values())
     # The order of seeds changes the last bit of a mean, which must not break a tie.
-    means = {lr: round(float(np.mean(seeds)), 12) for lr, seeds in values.items() if len(seeds) == most}
-    complete = {lr: metric.worst if isnan(mean) else mean for lr, mean in means.items()}
-    return min(complete, key=lambda lr: (-metric.rank(complete[lr]), lr))
+    means = {choice: round(float(np.mean(seeds)), 12) for choice, seeds in values.items() if len(seeds) == most}
+    complete = {choice: metric.worst if isnan(mean) else mean for choice, mean in means.items()}
+    return min(complete, key=lambda choice: (-metric.rank(complete[choice]), choice.order))
 
 
 def person_interval(sums: Sequence[float], counts: Sequence[int]) -> Interval | None:

@@ -197,10 +197,10 @@ def best_cell(study: Study, row: ModelRow, tracker: "Tracker") -> Cell:
 
 
 def shown_row(row: ModelRow, measured: Sequence[Cell]) -> ModelRow:
-    """The row with its chosen cells, or with only the registered cell where that has another learning rate."""
-    for lr, results in row.by_lr.items():
-        if lr != row.lr and (registered := [result for result in results if result.cell in measured]):
-            return replace(row, lr=lr, by_lr={lr: registered})
+    """The row with its chosen cells, or with only the registered cell where that is of another choice."""
+    for choice, results in row.by_choice.items():
+        if choice != row.choice and (registered := [result for result in results if result.cell in measured]):
+            return replace(row, choice=choice, by_choice={choice: registered})
     return row
 
 

@@ -17,6 +17,7 @@ from fernn.train.loop import Row
 from tune.analysis.results import model_rows
 from tune.commands.notifier import Notifier
 from tune.commands.progress import Forecast, Progress, Rest
+from tune.core.choice import last_part
 from tune.core.console import disk, document_text, duration, masked, one_line, print_lines, print_table
 from tune.core.orders import Order
 from tune.core.status import Status
@@ -29,7 +30,7 @@ from tune.engine.workload import Failures, SearchCallback
 from tune.planning.budget import Limit
 from tune.planning.plan import Planned
 from tune.planning.resources import Place, named
-from tune.reporting.table import Table, columns, law_breaches, mark_lines, notes, records, row_cells
+from tune.reporting.table import Table, chosen_columns, columns, law_breaches, mark_lines, notes, records, row_cells
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,11 @@ def describe_data(planned: Planned) -> str:
 
 def describe_grid(study: Study) -> str:
     """The number of values of each dimension; with a sampler, the number of cells that it will add."""
-    sizes = {name: len(values) for name, values in study.space.items() if name != "optim.lr" or not study.sampling}
-    grid = " × ".join(f"{size} {name.rpartition('.')[2]}" for name, size in sizes.items())
-    return f"{grid} × sampled lr, {study.num_to_come} more cells to come" if study.sampling else grid
+    sampled = study.sampling.get("ranges", {})
+    sizes = {last_part(name): len(values) for name, values in study.space.items() if name not in sampled}
+    grid = " × ".join(f"{size} {name}" for name, size in sizes.items())
+    names = ", ".join(map(last_part, sampled))
+    return f"{grid} × sampled {names}, {study.num_to_come} more cells to come" if sampled else grid
 
 
 def describe_pages(tracking_uri: str, links: Mapping[str, str]) -> list[str]:
@@ -219,14 +222,15 @@ class SearchOutput(SearchCallback):
 
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
         """Show the study's table and the addresses of MLflow's pages."""
-        rows = model_rows(study)
-        self._table = [dict(zip(columns(study.metric), row_cells(row), strict=True)) for row in rows]
+        rows, chosen = model_rows(study), chosen_columns(study.tuned)
+        names = columns(study.metric, chosen)
+        self._table = [dict(zip(names, row_cells(row, chosen), strict=True)) for row in rows]
         remarks = [*notes(study), *law_breaches(rows)]
         if self.events is not None:
             table = records(Table.of(study)) if rows else []
             self._tell("table", rows=table, notes=remarks, tracking_uri=tracking_uri, views=dict(links))
         elif rows:
-            print_table(study.name, columns(study.metric), map(row_cells, rows))
+            print_table(study.name, names, (row_cells(row, chosen) for row in rows))
             print_lines([*remarks, *describe_pages(tracking_uri, links)])
         else:
             self._tell("", ["no cell is finished yet"])

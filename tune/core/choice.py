@@ -23,6 +23,16 @@ class Choice:
         """What sorts choices: of equal ones the lower counts, by the first field in which they differ."""
         return tuple(_order(value) for _, value in self.values)
 
+    @property
+    def words(self) -> str:
+        """In a sentence: "learning rate 0.001", or with other chosen fields as :attr:`text`."""
+        return f"learning rate {value_text(self.rate)}" if len(self.values) == 1 else self.text
+
+    @property
+    def rate(self) -> float:
+        """The learning rate, which is the first of the chosen fields."""
+        return float(self.values[0][1])
+
     def get(self, name: str) -> Any:
         """The value of the field, None where the model does not have it."""
         return dict(self.values).get(name)

@@ -125,7 +125,7 @@ class LengthResults(Results[ModelLength]):
         def files() -> dict[str, bytes]:
             header = ("model", "learning_rate", "frame", "mean", "deviation", "n")
             rows = [
-                (model.label, model.row.lr, frame, *pair, len(model.cells))
+                (model.label, model.row.choice.rate, frame, *pair, len(model.cells))
                 for model in models
                 for frame, pair in model.statistics.items()
             ]

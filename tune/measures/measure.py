@@ -163,7 +163,7 @@ class MeasuredRow:
 
     def document(self) -> Document:
         """All results as ``--json`` prints them, here those that every measure has."""
-        return {"label": self.label, "learning_rate": self.row.lr, "n": len(self.cells)}
+        return {"label": self.label, "learning_rate": self.row.choice.rate, "n": len(self.cells)}
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ class Results(ABC, Generic[R]):
         self, title: str, columns: Iterable[str], texts: Iterable[Sequence[str]], *remarks: str
     ) -> ReportTable:
         """The table with label, learning rate and number of seeds of each model, and its ``texts`` in the columns."""
-        heads = [[model.label, f"{model.row.lr:g}", str(len(model.cells))] for model in self.models]
+        heads = [[model.label, f"{model.row.choice.rate:g}", str(len(model.cells))] for model in self.models]
         rows = [[*head, *line] for head, line in zip(heads, texts, strict=True)]
         header = ("model", "learning rate", "n", *columns)
         return ReportTable(file_name(self.view), f"{self.study.name}: {title}", header, rows, remarks)

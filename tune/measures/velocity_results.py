@@ -60,7 +60,7 @@ class ModelVelocity(MeasuredRow):
     def title(self) -> str:
         """The title of the figure of means over seeds."""
         n = len(self.cells)
-        return f"{self.label} lr {self.row.lr:g}: mean over {n} seed{'s' * (n > 1)}"
+        return f"{self.label} {self.row.choice.text}: mean over {n} seed{'s' * (n > 1)}"
 
     def values(self, content: Document) -> Mapping[str, float]:
         """One seed's test metric by the name of its reading, see :meth:`fernn.generalization.VelocityGrid.names`."""
@@ -178,7 +178,7 @@ class VelocityResults(Results[ModelVelocity]):
         def files() -> dict[str, bytes]:
             columns = ("model", "lr", "velocities", "mean", "deviation", "n")
             rows = [
-                (model.label, model.row.lr, name, *pair, len(model.cells))
+                (model.label, model.row.choice.rate, name, *pair, len(model.cells))
                 for model in self.models
                 for name, pair in model.curve().items()
             ]

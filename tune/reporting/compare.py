@@ -7,7 +7,7 @@ from typing import Any
 
 from tune.core.console import plain, print_document, print_lines, print_table
 from tune.core.study import PROTOCOL_VERSION, Study, StudyError
-from tune.reporting.table import Table, columns, marks, records
+from tune.reporting.table import Table, chosen_columns, columns, marks, records
 
 Tables = Mapping[str, Table]
 """The compared tables by their study's name, or by the root of its folder where two studies have the name."""
@@ -102,12 +102,14 @@ def print_comparison(studies: Sequence[Study], as_json: bool) -> None:
     if as_json:
         return print_document(document(tables))
     metric, compared = next(iter(tables.values())).metric, rows(tables)
+    chosen = chosen_columns(chain(*(table.study.tuned for table in tables.values())))
     gaps = [row["difference_to_first"] for row in compared]
+    lines = chain(*(table.texts(chosen) for table in tables.values()))
     texts = [
         (row["study"], row["marks"], *cells, "" if gap is None else f"{gap:+{metric.form}}")
-        for row, gap, cells in zip(compared, gaps, chain(*(table.texts() for table in tables.values())), strict=True)
+        for row, gap, cells in zip(compared, gaps, lines, strict=True)
     ]
-    header = ("study", "marks", *columns(metric), "difference")
+    header = ("study", "marks", *columns(metric, chosen), "difference")
     print_table(f"test {metric.title}, side by side", header, texts, right=header[3:])
     print_lines(remarks(tables, None in gaps))
 

@@ -69,6 +69,7 @@ def place(study: Study, state: CellStatus) -> dict[str, Any]:
     """The cell of a row: the study with its marks, the key, and the value of every searched field."""
     model, experiment = state.cell.experiment.model.name, state.cell.experiment
     values = {"model": model, "lr": experiment.optim.lr, "seed": experiment.seed, **study.where(state.cell)}
+    values |= state.cell.point(study.tuned)
     return {"study": study.name, "marks": marks(study), "cell": state.cell.key, **values}
 
 

@@ -1,25 +1,19 @@
 """The figures of a report on the search itself, of systems and videos also. Each measure has its own figures."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from math import log10
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from matplotlib import colormaps
 from matplotlib.figure import Figure
-from optuna.trial import FrozenTrial
 from torch import Tensor
 
 from fernn.train.fields import FieldScores
-from fernn.train.task import ACCURACY, Logits, Metric
-from tune.analysis.optuna_trials import finished_trials, importances
+from fernn.train.task import ACCURACY, Logits
 from tune.analysis.plotting import (
     ReportFigure,
     blank_figure,
     class_names,
     confusion_figure,
-    draw_band,
     draw_seeds,
     file_name,
     finish_axes,
@@ -30,8 +24,8 @@ from tune.analysis.plotting import (
     titled,
 )
 from tune.analysis.results import TITLES, Curves, Fields, ModelRow, frame_curves, seed_predictions
-from tune.analysis.statistics import mean_and_deviation
-from tune.core.study import RATE, Study
+from tune.core.study import Study
+from tune.reporting.choice_figures import choice_figures
 
 
 def study_figures(study: Study, rows: Sequence[ModelRow]) -> Iterator[ReportFigure]:
@@ -42,7 +36,7 @@ def study_figures(study: Study, rows: Sequence[ModelRow]) -> Iterator[ReportFigu
     ends = [f"{row.label}: {metric.text(seeds_by_epoch(study, row)[:, -1].mean())}" for row in rows]
     words = f"Mean validation {metric.title} after the last epoch, {'; '.join(ends)}."
     yield ReportFigure("validation", "Validation curves", words, validation_figure(study, rows))
-    yield from rate_figures(study, rows)
+    yield from choice_figures(study, rows)
     yield from _examples(study, rows)
     yield from _fields(study, rows)
     yield from _confusions(study, rows)
@@ -78,7 +72,7 @@ def _confusions(study: Study, rows: Sequence[ModelRow]) -> Iterator[ReportFigure
     for row in (row for row in rows if row.label in classified):
         counts = torch.stack([seed.confusion() for seed in classified[row.label]]).sum(dim=0)
         names = class_names(row.experiment.data, len(counts))
-        title = f"{row.label} lr {row.lr:g}: test clips of {row.num_seeds} seed{'s' * (row.num_seeds > 1)}"
+        title = f"{row.label} {row.choice.text}: test clips of {row.num_seeds} seed{'s' * (row.num_seeds > 1)}"
         figure = confusion_figure(counts, names, "\n".join([title, *marks(study)]))
         yield ReportFigure(f"confusion-{file_name(row.label)}", title, _confusion_words(counts, names), figure)
 
@@ -118,12 +112,12 @@ def spectra_figure(study: Study, fields: Fields) -> Figure:
 
 
 def validation_figure(study: Study, rows: Sequence[ModelRow]) -> Figure:
-    """The validation metric by epoch of each row's chosen learning rate, its band the deviation over seeds."""
+    """The validation metric by epoch of each row's choice, its band the deviation over seeds."""
     metric, (figure, axes) = study.metric, one_panel(7, 4.6)
     for row in rows:
         values = seeds_by_epoch(study, row)
         floor = -np.inf if metric == ACCURACY else values.min() / 2
-        draw_seeds(axes, values, floor=floor, label=f"{row.label}, lr {row.lr:g} (n = {len(values)})")
+        draw_seeds(axes, values, floor=floor, label=f"{row.label}, {row.choice.text} (n = {len(values)})")
     scale = "linear" if metric == ACCURACY else "log"
     finish_axes(axes, xlabel="epoch", ylabel=f"validation {metric.title}", yscale=scale)
     return titled(figure, study, "validation; band: sample standard deviation over seeds")
@@ -145,98 +139,3 @@ def scores_figure(study: Study, curves: Curves) -> Figure:
             draw_seeds(axes, scores[name], label=label)
         finish_axes(axes, legend=name == "mse", xlabel="predicted frame", ylabel=title)
     return titled(figure, study, "test clips; band: sample standard deviation over seeds")
-
-
-def rate_figures(study: Study, rows: Sequence[ModelRow]) -> Iterator[ReportFigure]:
-    """The learning rates where a model has several, and the trials as Optuna shows them."""
-    metric = study.metric
-    if any(len(row.by_lr) > 1 for row in rows):
-        means = {row.label: sorted(row.validation_by_lr.items()) for row in rows}
-        texts = [
-            f"{label}: {', '.join(f'{metric.text(mean)} at {lr:g}' for lr, mean in pairs)}"
-            for label, pairs in means.items()
-        ]
-        words = f"Best validation {metric.title} by learning rate, means over seeds. {'; '.join(texts)}."
-        yield ReportFigure("learning-rates", "Learning-rate sensitivity", words, rates_figure(study, rows))
-    trials = finished_trials(study)
-    if shares := importances(study, trials):
-        words = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
-        words = f"Share of the variance explained: {words}."
-        yield ReportFigure("importances", "What matters", words, importances_figure(study, shares))
-    if trials:
-        values = [trial.value for trial in trials if trial.value is not None]
-        low, high = metric.text(min(values)), metric.text(max(values))
-        words = f"{len(trials)} pairs of model and learning rate, mean validation {metric.title} from {low} to {high}."
-        figure = coordinates_figure(study, trials)
-        yield ReportFigure("parallel-coordinates", "Models and learning rates", words, figure)
-
-
-def rates_figure(study: Study, rows: Sequence[ModelRow]) -> Figure:
-    """The best validation metric by learning rate, its deviation over seeds, and a ring around the chosen rate."""
-    (figure, axes), metric = one_panel(), study.metric
-    for row in rows:
-        rates = sorted(row.by_lr)
-        pairs = [mean_and_deviation([seed.validation for seed in row.by_lr[lr]]) for lr in rates]
-        means, deviations = zip(*pairs, strict=True)
-        floor = 0 if metric == ACCURACY else min(means) / 2
-        line = draw_band(axes, means, deviations, places=rates, floor=floor, label=row.label)
-        axes.plot(row.lr, row.validation, marker="o", markersize=13, fillstyle="none", color=line.get_color())
-    axes.set(xscale="log")
-    ticks = sorted({lr for row in rows for lr in row.by_lr})
-    axes.set_xticks(ticks, [f"{lr:.3g}" for lr in ticks], rotation=30 if len(ticks) > 6 else 0)
-    axes.minorticks_off()
-    scale = "linear" if metric == ACCURACY else "log"
-    finish_axes(axes, xlabel="learning rate", ylabel=f"best validation {metric.title}", yscale=scale)
-    return titled(figure, study, "learning rates; band: sample standard deviation over seeds; ring: chosen")
-
-
-def importances_figure(study: Study, shares: Mapping[str, float]) -> Figure:
-    """A bar for each searched field."""
-    figure, axes = one_panel(6.4, 1.5 + 0.5 * len(shares))
-    names = list(shares)[::-1]
-    bars = axes.barh(names, [shares[name] for name in names])
-    axes.bar_label(bars, fmt="%.2f", padding=3)
-    axes.set(xlabel="share of the variance (fANOVA)", xlim=(0, 1.12))
-    return titled(figure, study, f"what validation {study.metric.title} depends on")
-
-
-Column = tuple[Sequence[float], Mapping[float, str]]
-"""Of one coordinate: the height of each line, from 0 to 1, and the labels by height."""
-
-
-def coordinates_figure(study: Study, trials: Sequence[FrozenTrial]) -> Figure:
-    """Parallel coordinates: a line for each model and learning rate through both to its validation metric."""
-    columns: dict[str, Column] = {
-        "model": _evenly([trial.params["model"] for trial in trials]),
-        "learning rate": _evenly([trial.params[RATE] for trial in trials]),
-        f"validation {study.metric.title}": _between([trial.value or 0.0 for trial in trials], study.metric),
-    }
-    figure, axes = one_panel()
-    for heights in zip(*(heights for heights, _ in columns.values()), strict=True):
-        rank = heights[-1] if study.metric.higher_is_better else 1 - heights[-1]
-        axes.plot(range(len(columns)), heights, color=colormaps["viridis_r"](0.25 + 0.7 * rank), alpha=0.85)
-    for place, (_, labels) in enumerate(columns.values()):
-        axes.axvline(place, color="gray", linewidth=1)
-        for height, label in labels.items():
-            axes.text(place + 0.03, height, label, va="bottom", fontsize=9)
-    axes.set_xticks(range(len(columns)), list(columns))
-    axes.set(ylim=(-0.08, 1.12), xlim=(-0.2, len(columns) - 0.6))
-    axes.yaxis.set_visible(False)
-    axes.spines[["left", "right", "top"]].set_visible(False)
-    return titled(figure, study, "one line for each model and learning rate; darker is better")
-
-
-def _evenly(values: Sequence[Any]) -> Column:
-    """Distinct values at equal distances, in their order."""
-    distinct = sorted(set(values))
-    heights = {value: index / max(1, len(distinct) - 1) for index, value in enumerate(distinct)}
-    labels = {height: f"{value:g}" if isinstance(value, float) else str(value) for value, height in heights.items()}
-    return [heights[value] for value in values], labels
-
-
-def _between(values: Sequence[float], metric: Metric) -> Column:
-    """From the lowest to the highest value; an error by its logarithm where all are above 0."""
-    scaled = values if metric == ACCURACY or min(values) <= 0 else [log10(value) for value in values]
-    low, span = min(scaled), max(scaled) - min(scaled) or 1.0
-    labels = {0.0: metric.text(min(values)), 1.0: metric.text(max(values))}
-    return [(value - low) / span for value in scaled], labels

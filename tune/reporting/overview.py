@@ -8,6 +8,7 @@ from contextlib import suppress
 from itertools import starmap
 from typing import Any
 
+from tune.core.choice import Domain
 from tune.core.console import disk, duration, moment, plain, print_document, print_lines, print_table
 from tune.core.driver import driver_of, process_text
 from tune.core.folder import DamagedError, Folder, check_storage_name
@@ -17,10 +18,10 @@ from tune.core.orders import read_orders, taken_at
 from tune.core.protocol import load_study
 from tune.core.result import Result
 from tune.core.status import CellStatus, count, statuses
-from tune.core.study import HALVING, RACE, Study, StudyError
+from tune.core.study import HALVING, RACE, RATE, Study, StudyError
 from tune.planning.ledger import Session, sessions, total
 from tune.reporting.stopping import saved_facts
-from tune.reporting.table import Table, absent, columns, marks, notes, records
+from tune.reporting.table import Table, absent, chosen_columns, columns, marks, notes, records
 
 CELL_COLUMNS = (
     "cell", "status", "epoch", "best epoch", "validation", "test", "training", "machine", "reason",
@@ -43,7 +44,8 @@ def print_study(study: Study, as_json: bool) -> None:
     if table is None:
         return print_lines([f"no table: {missing}"])
     title = f"{study.name}: models" + (f" ({marks(study)})" if marks(study) else "")
-    print_table(title, columns(table.metric), table.texts(), right=columns(table.metric)[1:])
+    header = columns(table.metric, chosen_columns(study.tuned))
+    print_table(title, header, table.texts(), right=header[1:])
     print_lines(table.remarks())
 
 
@@ -74,11 +76,13 @@ def protocol(study: Study) -> dict[str, Any]:
 
 def strategy(study: Study) -> str:
     """Sampler and scheduler in words."""
-    sampled = "learning rates from a grid"
+    sampled = "choices from a grid" if study.tuned else "learning rates from a grid"
     if study.sampling:
-        low, high = study.sampling["lr_range"]
-        sampled = f"{study.sampling['num_samples']} learning rates a model by {study.sampling['sampler']}"
-        sampled += f" from {low:g} to {high:g}, {study.num_to_come} more cells to come"
+        ranges = {name: Domain.of(facts).text for name, facts in study.sampling["ranges"].items()}
+        named = f"of {'; '.join(f'{name} {text}' for name, text in ranges.items())}"
+        where = named if study.tuned else ranges[RATE].removeprefix("log-uniform ")
+        sampled = f"{study.sampling['num_samples']} {'choices' if study.tuned else 'learning rates'} a model by "
+        sampled += f"{study.sampling['sampler']} {where}, {study.num_to_come} more cells to come"
     return f"{sampled}; {SCHEDULERS[study.scheduler]}"
 
 

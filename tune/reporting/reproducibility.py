@@ -14,7 +14,7 @@ from fernn.experiment import Experiment
 from fernn.models.noether import NoetherConfig
 from fernn.train.run import task_of
 from tune.analysis.published import deviations, search_of
-from tune.analysis.results import model_rows
+from tune.analysis.results import ModelRow, model_rows
 from tune.analysis.statistics import selection_rule
 from tune.core.clips import recorded_data
 from tune.core.code_record import DISTRIBUTION, FIRST_USED, recorded
@@ -119,6 +119,7 @@ def setup(study: Study) -> dict[str, Any]:
     return {
         "searched": {name: list(values) for name, values in study.space.items()},
         "sampling": dict(study.sampling),
+        "tuned": list(study.tuned),
         "scheduler": study.scheduler,
         "epochs": max(experiment.epochs for experiment in planned),
         "optimizer": list(dict.fromkeys(optimizer(experiment) for experiment in planned)),
@@ -128,17 +129,26 @@ def setup(study: Study) -> dict[str, Any]:
         "seeds": sorted({experiment.seed for experiment in planned}),
         "metric": {"name": metric.name, "title": metric.title, "definition": metric.definition},
         "higher_is_better": metric.higher_is_better,
-        "selection": selection_rule(metric, planned[0]),
+        "selection": selection_rule(metric, planned[0], study.tuned),
         "chosen": [
             {
-                "model": row.label, "learning_rate": row.lr, "num_seeds": row.num_seeds,
+                "model": row.label, "learning_rate": row.choice.rate, "num_seeds": row.num_seeds,
                 "num_seeds_planned": row.num_planned, "num_parameters": row.num_parameters,
-                "validation_by_learning_rate": {f"{lr:g}": mean for lr, mean in row.validation_by_lr.items()},
+                **validation_means(study, row),
                 "cells": [chosen.cell.key for chosen in row.chosen],
             }
             for row in model_rows(study)
         ],
     }  # fmt: skip
+
+
+def validation_means(study: Study, row: ModelRow) -> dict[str, Any]:
+    """The mean validation metric of every learning rate, or of every choice where more fields are chosen."""
+    means = row.validation_by_choice
+    if not study.tuned:
+        return {"validation_by_learning_rate": {f"{choice.rate:g}": mean for choice, mean in means.items()}}
+    by_choice = {choice.text: mean for choice, mean in means.items()}
+    return {"choice": row.choice.text, "validation_by_choice": by_choice}
 
 
 def optimizer(experiment: Experiment) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fernn.config import DataConfig, data_config
+from tune.core.choice import value_text
 from tune.core.console import UNKNOWN, all_masked, bullets, fenced, grid
 from tune.core.folder import Folder
 from tune.core.search_spec import searches
@@ -45,8 +46,7 @@ def markdown(card: Mapping[str, Any]) -> str:
     }
     mark = f" ({card['marks']})" if card["marks"] else ""
     parts = [f"# Reproducibility of study {card['study']}{mark}", bullets(card["notes"])]
-    for heading, paragraphs in sections.items():
-        parts += [f"## {heading}", *paragraphs]
+    parts += [part for heading, paragraphs in sections.items() for part in (f"## {heading}", *paragraphs)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -197,11 +197,11 @@ def setup(values: Mapping[str, Any], is_trained: bool) -> list[str]:
     """The searched, chosen and fixed fields; seeds; the metric; and how the cells are trained, where they are."""
     searched = [(name, ", ".join(map(_text, choices))) for name, choices in values["searched"].items()]
     parts = ["Searched:", grid(("field", "values"), searched)] if searched else ["Nothing was searched."]
-    if values["sampling"]:
-        parts.append(f"Learning rates were sampled: {json.dumps(values['sampling'])}.")
-    metric = values["metric"]
+    what, metric = "choice" if values.get("tuned") else "learning rate", values["metric"]
+    sampled = f"{what.capitalize()}s were sampled: {json.dumps(values['sampling'])}."
+    parts += [sampled] if values["sampling"] else []
     if values["chosen"]:
-        header = ("model", "chosen learning rate", "seeds", "parameters", "mean validation by learning rate")
+        header = ("model", f"chosen {what}", "seeds", "parameters", f"mean validation by {what}")
         parts += [f"Chosen by validation {metric['title']}:", grid(header, [*map(_chosen, values["chosen"])])]
     parts.append(f"Metric: {metric['title']}, {metric['definition']}.")
     if is_trained:
@@ -217,15 +217,15 @@ def setup(values: Mapping[str, Any], is_trained: bool) -> list[str]:
 
 
 def _chosen(model: Mapping[str, Any]) -> tuple[str, ...]:
-    means = ", ".join(f"{lr}: {_text(mean)}" for lr, mean in model["validation_by_learning_rate"].items())
-    seeds = f"{model['num_seeds']} of {model['num_seeds_planned']}"
-    return model["model"], f"{model['learning_rate']:g}", seeds, f"{model['num_parameters']:,}", means
+    by_choice = model.get("validation_by_choice") or model["validation_by_learning_rate"]
+    means = ("; " if "choice" in model else ", ").join(f"{name}: {_text(mean)}" for name, mean in by_choice.items())
+    seeds, parameters = f"{model['num_seeds']} of {model['num_seeds_planned']}", f"{model['num_parameters']:,}"
+    return model["model"], value_text(model.get("choice", model["learning_rate"])), seeds, parameters, means
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return value if isinstance(value, str) else json.dumps(value)
+    short = f"{value:.4g}" if isinstance(value, float) else value
+    return short if isinstance(short, str) else json.dumps(short)
 
 
 def compute(spent: Sequence[Mapping[str, Any]]) -> list[str]:

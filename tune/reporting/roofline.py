@@ -24,11 +24,11 @@ REMARK = (
 
 
 def roofline_table(study: Study, rows: Sequence[ModelRow]) -> ReportTable:
-    """A line for each model and device on which its cells were trained, over all learning rates and seeds."""
+    """A line for each model and device on which its cells were trained, over all choices and seeds."""
     lines = []
     for row in rows:
         folders: dict[str, list[CellFolder]] = {}
-        for seeds in row.by_lr.values():
+        for seeds in row.by_choice.values():
             for seed in seeds:
                 folder = study.cell_folder(seed.cell)
                 folders.setdefault(_device(folder), []).append(folder)

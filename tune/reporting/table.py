@@ -1,6 +1,6 @@
 """A study's table: its rows, and the remarks below them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,11 @@ from tune.analysis.published import missing_values, obstacles, published_value, 
 from tune.analysis.results import CellResult, ModelRow, imported_results, model_rows
 from tune.analysis.significance import against_published
 from tune.analysis.statistics import selection_rule
+from tune.core.choice import Choice, Domain, last_part, num_left, value_text
 from tune.core.clips import openings_text
 from tune.core.given_weights import ImportedCell, experiments
 from tune.core.search_spec import Published, Search
-from tune.core.study import Study, StudyError
+from tune.core.study import RATE, Study, StudyError
 from tune.reporting.stopping import scheduler_sentences
 
 STAND_IN = "STAND-IN"
@@ -44,9 +45,11 @@ class Table:
         """The metric of the table's numbers."""
         return task_of(experiments(self.study)[0].data).metric
 
-    def texts(self) -> list[tuple[str, ...]]:
-        """Every row as text, the imported ones last."""
-        return [*map(row_cells, self.rows), *(imported_row_cells(*row) for row in self.imported)]
+    def texts(self, chosen: Sequence[str] = ()) -> list[tuple[str, ...]]:
+        """Every row as text with the ``chosen`` columns, by default the study's own; the imported ones last."""
+        chosen = chosen or chosen_columns(self.study.tuned)
+        trained = [row_cells(row, chosen) for row in self.rows]
+        return [*trained, *(imported_row_cells(*row, chosen) for row in self.imported)]
 
     def published(self, row: ModelRow) -> Published | None:
         """The published value beside a row, None where none is known or may be shown."""
@@ -69,7 +72,8 @@ def notes(study: Study) -> list[str]:
     if not experiments(study):
         raise StudyError(f"study {study.name!r} has no cell: run its search first")
     data = experiments(study)[0].data
-    lines = [selection_rule(task_of(data).metric, experiments(study)[0]), *strategy(study), data.note()]
+    rule = selection_rule(task_of(data).metric, experiments(study)[0], study.tuned)
+    lines = [rule, *strategy(study), data.note()]
     lines += [f"{mark}; these numbers compare with no published ones." for mark in mark_lines(study)]
     models = [cell.experiment.model for cell in study.cells]
     lines += [OWN.format(name=name) for name in dict.fromkeys(model.name for model in models if model.is_own)]
@@ -99,7 +103,8 @@ def law_breaches(rows: Sequence[ModelRow]) -> list[str]:
 def diverged(study: Study) -> list[str]:
     """A remark on the cells that have no result because their loss was not finite, where there are any."""
     names = [study.label(cell) for cell in study.diverged()]
-    text = f"DIVERGED, and without a result: {', '.join(names)}. Learning rates with all seeds come before theirs."
+    which = "Choices" if study.tuned else "Learning rates"
+    text = f"DIVERGED, and without a result: {', '.join(names)}. {which} with all seeds come before theirs."
     return [text] if names else []
 
 
@@ -115,12 +120,20 @@ def strategy(study: Study) -> list[str]:
     """A sentence on the sampler, and one on the scheduler, where they were used."""
     sentences = []
     if study.sampling:
-        low, high = study.sampling["lr_range"]
-        sentences.append(
-            f"Learning rates: proposed for each model by Optuna's {study.sampling['sampler'].upper()} sampler from "
-            f"mean validation {study.metric.title}, log-uniform from {low:g} to {high:g}."
-        )
+        name, which = study.sampling["sampler"], "Choices" if study.tuned else "Learning rates"
+        means = "" if name in ("qmc", "random") else f" from mean validation {study.metric.title}"
+        texts = {key: Domain.of(facts).text for key, facts in study.sampling["ranges"].items()}
+        domains = "; ".join(f"{key} {text}" for key, text in texts.items()) if study.tuned else texts[RATE]
+        sentences.append(f"{which}: proposed for each model by Optuna's {name.upper()} sampler{means}, {domains}.")
+        if tried_out := [label for label, choices in study.groups.items() if is_tried_out(study, [*choices])]:
+            sentences.append(f"All choices are tried, fewer than --num-samples: {', '.join(tried_out)}.")
     return [*sentences, *scheduler_sentences(study)]
+
+
+def is_tried_out(study: Study, choices: Sequence[Choice]) -> bool:
+    """Whether a row has all choices that its sampler may propose, and these are fewer than it was to try."""
+    number, domains = study.sampling["num_samples"], study.domains(choices[0])
+    return len(choices) < number and not num_left(number, domains, choices)
 
 
 def absent(names: Sequence[str]) -> str:
@@ -135,25 +148,45 @@ def marks(study: Study) -> str:
     return " ".join(mark for mark, holds in reasons if holds)
 
 
-def columns(metric: Metric) -> tuple[str, ...]:
+MOST_COLUMNS = 4
+"""Chosen fields beyond this number share one column."""
+
+
+def chosen_columns(tuned: Iterable[str]) -> tuple[str, ...]:
+    """The header of the chosen values: the learning rate, and each tuned field by the last part of its name."""
+    names = dict.fromkeys(map(last_part, tuned))
+    return ("learning rate", *names) if len(names) < MOST_COLUMNS else ("chosen",)
+
+
+def chosen_cells(choice: Choice, chosen: Sequence[str]) -> tuple[str, ...]:
+    """A choice as text, by the columns of :func:`chosen_columns`; empty where the model does not have a field."""
+    if "chosen" in chosen:
+        return (choice.text,)
+    texts = {"learning rate" if name == RATE else last_part(name): value_text(value) for name, value in choice.values}
+    return tuple(texts.get(name, "") for name in chosen)
+
+
+def columns(metric: Metric, chosen: Sequence[str] = chosen_columns(())) -> tuple[str, ...]:
     """The table's header."""
-    return "model", "parameters", "learning rate", "n", f"validation {metric.title}", f"test {metric.title}"
+    return "model", "parameters", *chosen, "n", f"validation {metric.title}", f"test {metric.title}"
 
 
-def row_cells(row: ModelRow) -> tuple[str, ...]:
+def row_cells(row: ModelRow, chosen: Sequence[str]) -> tuple[str, ...]:
     """A row as text."""
     metric, test = row.metric, row.metric.spread(row.test, row.test_deviation)
     seeds = str(row.num_seeds) if row.num_seeds == row.num_planned else f"{row.num_seeds} of {row.num_planned}"
     return (
-        row.label, f"{row.num_parameters:,}", f"{row.lr:g}", seeds, metric.text(row.validation), test,
+        row.label, f"{row.num_parameters:,}", *chosen_cells(row.choice, chosen), seeds, metric.text(row.validation),
+        test,
     )  # fmt: skip
 
 
-def imported_row_cells(imported: ImportedCell, result: CellResult) -> tuple[str, ...]:
-    """An imported cell as text; it has no chosen learning rate."""
+def imported_row_cells(imported: ImportedCell, result: CellResult, chosen: Sequence[str]) -> tuple[str, ...]:
+    """An imported cell as text; it has no choice."""
     model = f"{imported.cell.experiment.model.label} (imported, not trained here: {imported.file_name})"
     metric = imported.cell.metric
-    return model, f"{result.num_parameters:,}", "", "1", metric.text(result.validation), metric.text(result.test)
+    blank, numbers = [""] * len(chosen), (metric.text(result.validation), metric.text(result.test))
+    return model, f"{result.num_parameters:,}", *blank, "1", *numbers
 
 
 def records(table: Table) -> list[dict[str, Any]]:
@@ -162,8 +195,9 @@ def records(table: Table) -> list[dict[str, Any]]:
     trained = [
         {
             "model": row.model, "where": dict(row.where), "origin": "trained here", "parameters": row.num_parameters,
-            "learning_rate": row.lr, "n": row.num_seeds, "n_planned": row.num_planned, validation: row.validation,
-            test: row.test, "test_deviation": row.test_deviation, **_published_record(table, row),
+            "learning_rate": row.choice.rate, **_choice(table, row.choice), "n": row.num_seeds,
+            "n_planned": row.num_planned, validation: row.validation, test: row.test,
+            "test_deviation": row.test_deviation, **_published_record(table, row),
         }
         for row in table.rows
     ]  # fmt: skip
@@ -171,12 +205,17 @@ def records(table: Table) -> list[dict[str, Any]]:
         {
             "model": imported.cell.experiment.model.name, "where": {},
             "origin": f"imported, not trained here: {imported.file_name} (sha256 {imported.sha256})",
-            "parameters": result.num_parameters, "learning_rate": None, "n": 1, "n_planned": 1,
+            "parameters": result.num_parameters, "learning_rate": None, **_choice(table, None), "n": 1, "n_planned": 1,
             validation: result.validation, test: result.test, "test_deviation": None, **_published_record(table, None),
         }
         for imported, result in table.imported
     ]  # fmt: skip
     return trained + elsewhere
+
+
+def _choice(table: Table, choice: Choice | None) -> dict[str, Any]:
+    """The tuned fields' values, where the study has any."""
+    return {"chosen": dict(choice.values) if choice else None} if table.study.tuned else {}
 
 
 def _published_record(table: Table, row: ModelRow | None) -> dict[str, Any]:

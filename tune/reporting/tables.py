@@ -21,7 +21,7 @@ from tune.core.study import Study
 from tune.reporting.derivatives import derivatives_table
 from tune.reporting.formulas import formulas_table
 from tune.reporting.roofline import roofline_table
-from tune.reporting.table import Table, columns, imported_row_cells, row_cells
+from tune.reporting.table import Table, chosen_columns, columns, imported_row_cells, row_cells
 
 
 def report_tables(table: Table) -> list[ReportTable]:
@@ -41,14 +41,15 @@ def results_table(table: Table) -> ReportTable:
     metric, study = table.metric, table.study
     intervals = [interval_over_persons(study, row) for row in table.rows]
     has_persons = any(intervals)
-    header = [*columns(metric), *(["95 % over test persons"] if has_persons else [])]
+    chosen = chosen_columns(study.tuned)
+    header = [*columns(metric, chosen), *(["95 % over test persons"] if has_persons else [])]
     header += [] if table.obstacles else PUBLISHED
     rows: list[Row] = []
     for row, interval in zip(table.rows, intervals, strict=True):
         persons = [None if interval is None else _span(metric, interval)] if has_persons else []
-        rows.append([*row_cells(row), *persons, *([] if table.obstacles else _published(table, row))])
+        rows.append([*row_cells(row, chosen), *persons, *([] if table.obstacles else _published(table, row))])
     for imported in table.imported:
-        cells = imported_row_cells(*imported)
+        cells = imported_row_cells(*imported, chosen)
         rows.append([*cells, *[None] * (len(header) - len(cells))])
     return ReportTable("table", f"Test {metric.title}", header, rows, _result_remarks(table, has_persons))
 
@@ -76,14 +77,15 @@ def _result_remarks(table: Table, has_persons: bool) -> list[str]:
             "9,999 times; with few persons such intervals are too narrow."
         )
     best = [(row, *found) for row in table.rows if (found := best_on_test(row)) is not None]
-    if same := [row.label for row, lr, _ in best if lr == row.lr]:
-        remarks.append(f"The learning rate chosen on validation is also the best on the test clips: {', '.join(same)}.")
+    what = "choice made" if table.study.tuned else "learning rate chosen"
+    if same := [row.label for row, choice, _ in best if choice == row.choice]:
+        remarks.append(f"The {what} on validation is also the best on the test clips: {', '.join(same)}.")
     return remarks + [
-        f"WARNING, {row.label}: learning rate {lr:g} is best on the test clips, with "
+        f"WARNING, {row.label}: {choice.words} is best on the test clips, with "
         f"{row.metric.text(test)}: {row.metric.text(abs(test - row.test))} better than the one chosen on validation. "
         "Choosing on test clips would seem to gain this much."
-        for row, lr, test in best
-        if lr != row.lr
+        for row, choice, test in best
+        if choice != row.choice
     ]
 
 
@@ -147,7 +149,7 @@ def largest_errors(row: ModelRow) -> dict[str, float]:
 
 
 def cost_table(study: Study, rows: Sequence[ModelRow]) -> ReportTable:
-    """Time and memory of each row's cells, over all learning rates and seeds."""
+    """Time and memory of each row's cells, over all choices and seeds."""
     header = ("model", "cells", "hours", "GPU-hours", "training clips/s", "peak memory (MB)", "machine")
     cells = [(row.label, *_cost(study, row)) for row in rows]
     remark = (
@@ -158,7 +160,7 @@ def cost_table(study: Study, rows: Sequence[ModelRow]) -> ReportTable:
 
 
 def _cost(study: Study, row: ModelRow) -> list[Any]:
-    folders = [study.cell_folder(seed.cell) for seeds in row.by_lr.values() for seed in seeds]
+    folders = [study.cell_folder(seed.cell) for seeds in row.by_choice.values() for seed in seeds]
     results = [folder.done() or Result() for folder in folders]
     hours = [result.seconds / 3600 for result in results]
     machines = [result.machine for result in results]
@@ -227,7 +229,7 @@ def video_tables(table: Table) -> list[ReportTable]:
 
 
 def scores_table(curves: Curves) -> ReportTable:
-    """Every score on the test clips, mean and sample standard deviation over the chosen learning rate's seeds."""
+    """Every score on the test clips, mean and sample standard deviation over the choice's seeds."""
     header = ["model", "n", *(column for title in TITLES.values() for column in (title, "±"))]
     rows: list[Row] = []
     for label, scores in curves.items():

@@ -29,7 +29,7 @@ from tune.measures.measure import Results, RunRecord
 from tune.reporting.table import notes
 from tune.services.databases import is_database
 from tune.tracking import ui_views
-from tune.tracking.run_tree import RunTree, dataset, metrics, move_artifacts, params
+from tune.tracking.run_tree import RunTree, choice_name, choice_node, dataset, metrics, move_artifacts, params
 
 RUN_ID = re.compile("[0-9a-f]{32}")
 STOPPED = "fernn.stopped"
@@ -117,11 +117,12 @@ class Tracker:
     def start(self, cell: Cell) -> Run:
         """Open the cell's run and those above it, and create those that do not exist; the cell's run."""
         label, experiment, data = self.study.model_label(cell), cell.experiment, dataset(self.study, cell)
-        lr, node = f"{experiment.optim.lr:g}", f"cell/{cell.key}"
-        name = f"seed{experiment.seed} · lr{lr} · {label}"  # the seed first: lists of runs cut the end of a name
+        choice, node = self.study.choice(cell), f"cell/{cell.key}"
+        short = choice_name(choice)
+        name = f"seed{experiment.seed} · {short} · {label}"  # the seed first: lists of runs cut the end of a name
         if any(run.info.run_name == name for other, run in self.tree.runs.items() if other != node):
             name += f" · {experiment.epochs} epochs"
-        names = {"study": self.study.name, f"model/{label}": label, f"lr/{label}/{lr}": f"lr{lr} · {label}"}
+        names = {"study": self.study.name, f"model/{label}": label, choice_node(label, choice): f"{short} · {label}"}
         run: Run | None = None
         for above, title in names.items():
             run = self.tree.open(above, title, data, run)
@@ -177,7 +178,7 @@ class Tracker:
         self.tree.set_status(f"cell/{cell.key}", "FAILED")
 
     def summarise(self, rows: Sequence[ModelRow]) -> None:
-        """Log the table's numbers to the runs of models and learning rates that lack them, and the views.
+        """Log the table's numbers to the runs of models and choices that lack them, and the views.
 
         Their step is the number of finished cells, so that a study that grows has a new value at a new step. Imported
         cells are not in MLflow.
@@ -193,9 +194,9 @@ class Tracker:
             spread = metric.spread(row.test, row.test_deviation)
             self.tree.set_tags(node, {MLFLOW_RUN_NOTE: note, f"test {metric.name}": spread})
             self.tree.set_metrics(node, row.summary(), *moment)
-            for lr, value in row.validation_by_lr.items():
+            for choice, value in row.validation_by_choice.items():
                 mean = {f"validation/{metric.name}_mean": value}
-                self.tree.set_metrics(f"lr/{row.label}/{lr:g}", mean, *moment)
+                self.tree.set_metrics(choice_node(row.label, choice), mean, *moment)
         self._mark_cells(rows)
         tags = ui_views.view_tags(self.study, rows, moment[0])
         tags |= {MLFLOW_RUN_NOTE: ui_views.study_note(self.study, rows, self.experiment_id)}

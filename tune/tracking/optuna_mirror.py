@@ -1,4 +1,4 @@
-"""The study in Optuna's database: one trial for each model and learning rate, its value the mean over seeds.
+"""The study in Optuna's database: one trial for each model and choice, its value the mean over seeds.
 
 optuna-dashboard reads it. It can be written again from the cells' folders at any time, with the same content.
 """

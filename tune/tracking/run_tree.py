@@ -1,6 +1,6 @@
 """A study's nested runs in MLflow, each identified by a tag, and what a cell's run holds.
 
-study ─ model ─ learning rate ─ cell (one seed)
+study ─ model ─ choice, such as a learning rate ─ cell (one seed)
 """
 
 import json
@@ -16,17 +16,29 @@ from sqlalchemy import create_engine, literal, update
 from sqlalchemy.pool import NullPool
 
 from fernn.train.loop import Row
+from tune.core.choice import Choice
 from tune.core.console import masked
 from tune.core.study import Cell, Study
 
 NODE = "fernn.node"
-"""The tag that identifies a run: "study", "model/grnn", "lr/grnn/0.001" or "cell/KEY"."""
+"""The tag that identifies a run: "study", "model/grnn", "lr/grnn/0.001", "choice/grnn/TEXT" or "cell/KEY"."""
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # logs every database error with a traceback
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # a retried request may be recorded twice
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # the command's standard output may be JSON
+
+
+def choice_node(label: str, choice: Choice) -> str:
+    """The node of a choice: of a learning rate alone, or of the text of several fields, without quotation marks."""
+    text = choice.text.replace("'", "")
+    return f"lr/{label}/{choice.rate:g}" if len(choice.values) == 1 else f"choice/{label}/{text}"
+
+
+def choice_name(choice: Choice) -> str:
+    """A choice in a run's name."""
+    return f"lr{choice.rate:g}" if len(choice.values) == 1 else choice.text
 
 
 class RunTree:

@@ -2,7 +2,7 @@
 
 MLflow keeps a saved view as a tag of the experiment: a name, times, and the state of the page as JSON. Its menu
 "Views" lists them. The models' view is a table with mean ± deviation; the curves' view is a page of charts, in which
-a line is a model at its chosen learning rate, the mean over the seeds of that.
+a line is a model at its choice of a learning rate, the mean over the seeds of that.
 """
 
 import json
@@ -11,10 +11,11 @@ from typing import Any
 
 from fernn.train.task import ACCURACY, Metric
 from tune.analysis.results import ModelRow
+from tune.core.choice import last_part
 from tune.core.console import bullets, grid
 from tune.core.study import Cell, Study
-from tune.reporting.table import columns, law_breaches, mark_lines, marks, notes, row_cells
-from tune.tracking.run_tree import NODE
+from tune.reporting.table import chosen_columns, columns, law_breaches, mark_lines, marks, notes, row_cells
+from tune.tracking.run_tree import NODE, choice_name
 
 MODELS, CURVES = "models", "curves"
 """The names of the views in links."""
@@ -50,7 +51,7 @@ def route(experiment_id: str, view: str) -> str:
 
 def line_of(study: Study, cell: Cell) -> str:
     """The line of the cell's curves."""
-    return f"{study.model_label(cell)} · lr{cell.experiment.optim.lr:g}"
+    return f"{study.model_label(cell)} · {choice_name(study.choice(cell))}"
 
 
 def lines(study: Study, rows: Sequence[ModelRow]) -> dict[str, str]:
@@ -96,7 +97,8 @@ def models_state(study: Study) -> dict[str, Any]:
     """A table of the models' runs, the best first."""
     name = study.metric.name
     widths = {f"tags.`test {name}`": 130} | ({f"tags.`{MARKS}`": 75} if marks(study) else {})
-    numbers = {"num_seeds": 90, "lr": 70, f"test/{name}_mean": 140, f"test/{name}_deviation": 160}
+    chosen = {name: 70 for name in ("lr", *map(last_part, study.tuned))}
+    numbers = {"num_seeds": 90, **chosen, f"test/{name}_mean": 140, f"test/{name}_deviation": 160}
     widths |= {f"metrics.`{number}`": width for number, width in numbers.items()}
     return {
         "searchFilter": f"tags.`{NODE}` LIKE 'model/%'",
@@ -165,12 +167,13 @@ def study_note(study: Study, rows: Sequence[ModelRow], experiment_id: str) -> st
     """The experiment's description: marks, the searched fields, links to its views, the table and its remarks."""
     models, curves = (route(experiment_id, view) for view in (MODELS, CURVES))
     sizes = ", ".join(f"{len(values)} × {name}" for name, values in study.space.items())
+    chosen = chosen_columns(study.tuned)
     num_done = len(study.cells) - len(study.missing())
     parts = [
         *(f"**{mark}**" for mark in mark_lines(study)),
         f"Study `{study.name}`: {sizes}; {num_done} of {len(study.cells)} cells are done.",
         f"[Table of the models, mean ± deviation]({models}) · [Training curves by model]({curves})",
-        grid(columns(study.metric), [row_cells(row) for row in rows]) if rows else "",
+        grid(columns(study.metric, chosen), [row_cells(row, chosen) for row in rows]) if rows else "",
         bullets([*notes(study), *law_breaches(rows)]),
     ]
     return "\n\n".join(filter(None, parts))

@@ -24,3 +24,13 @@ def test_nothing_is_important_where_nothing_varies(tmp_path):
 def test_the_one_field_that_varies_explains_everything(tmp_path):
     study = finished_study(tmp_path, SPACE, HITS | {("grnn", 1e-2, 1): (2, 2)})
     assert importances(study, finished_trials(study)) == {"optim.lr": pytest.approx(1.0)}
+
+
+def test_a_trial_has_the_tuned_fields_of_its_model(tuned):
+    made = finished_trials(tuned)
+    assert len(made) == 8 + 4
+    assert made[0].params == {
+        "model": "grnn", "optim.lr": 1e-3, "batch_size": 4, "grnn.model.embedding_channels": "(2,)",
+    }  # fmt: skip
+    assert set(made[-1].params) == {"model", "optim.lr", "batch_size"}
+    assert set(importances(tuned, made)) == {"model", "optim.lr", "batch_size"}

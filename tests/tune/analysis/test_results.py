@@ -32,9 +32,12 @@ def test_results_are_recomputed_from_predictions_in_the_order_of_the_plan(study)
 
 def test_a_row_reports_the_rate_with_most_seeds_and_its_best_cell(study):
     (row,) = model_rows(study)
-    assert (row.model, row.lr, row.num_seeds, row.num_planned) == ("grnn", 1e-3, 2, 2)
+    assert (row.model, row.choice.rate, row.num_seeds, row.num_planned) == ("grnn", 1e-3, 2, 2)
     assert row.best.experiment.seed == 1
-    assert row.validation_by_lr == {1e-2: 0.4, 1e-3: pytest.approx(0.7)}
+    assert {choice.rate: mean for choice, mean in row.validation_by_choice.items()} == {
+        1e-2: 0.4,
+        1e-3: pytest.approx(0.7),
+    }
     assert row.summary()["test/accuracy_mean"] == pytest.approx(0.6)
     assert row.sentence().startswith("Test accuracy 0.600 ± 0.141 (sample standard deviation) over 2 of 2 seeds")
     assert registered_name(study, row) == "s.grnn"

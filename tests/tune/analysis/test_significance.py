@@ -58,5 +58,6 @@ def test_clips_of_one_person_give_no_interval(study, rows):
 
 
 def test_the_gain_of_choosing_on_test_clips_is_told(rows):
-    assert best_on_test(rows[0]) == (1e-2, 0.9) and rows[0].test == pytest.approx(0.6)
+    best, value = best_on_test(rows[0])
+    assert (best.rate, value) == (1e-2, 0.9) and rows[0].test == pytest.approx(0.6)
     assert best_on_test(rows[1]) is None

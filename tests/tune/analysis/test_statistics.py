@@ -10,7 +10,7 @@ from fernn.train.task import ACCURACY, ERROR
 from tune.analysis.statistics import (
     LEVEL,
     POWER,
-    choose_lr,
+    choose,
     fewest_pairs,
     holm,
     mean_and_deviation,
@@ -22,6 +22,7 @@ from tune.analysis.statistics import (
     verdict,
     welch_interval,
 )
+from tune.core.choice import Choice
 
 
 def test_the_deviation_is_the_sample_one_and_one_seed_has_none():
@@ -147,23 +148,27 @@ def test_numbers_that_are_none_show_nothing():
     assert paired_permutation([float("nan"), 0.1, 0.2]) == paired_permutation([float("inf"), 0.1, 0.2]) == 1.0
 
 
+def chosen_rate(values, metric):
+    return choose({Choice((("optim.lr", rate),)): seeds for rate, seeds in values.items()}, metric).rate
+
+
 def test_the_best_mean_over_seeds_is_chosen():
-    assert choose_lr({1e-3: [0.6, 0.8], 1e-4: [0.9, 0.4]}, ACCURACY) == 1e-3
+    assert chosen_rate({1e-3: [0.6, 0.8], 1e-4: [0.9, 0.4]}, ACCURACY) == 1e-3
 
 
 def test_an_error_is_better_the_lower_it_is():
-    assert choose_lr({1e-3: [0.6, 0.8], 1e-4: [0.9, 0.4]}, ERROR) == 1e-4
-    assert choose_lr({1e-3: [0.5], 1e-4: [float("inf")]}, ERROR) == 1e-3
+    assert chosen_rate({1e-3: [0.6, 0.8], 1e-4: [0.9, 0.4]}, ERROR) == 1e-4
+    assert chosen_rate({1e-3: [0.5], 1e-4: [float("inf")]}, ERROR) == 1e-3
 
 
 def test_of_equals_the_lower_is_chosen():
-    assert choose_lr({1e-3: [0.5, 0.7], 1e-4: [0.7, 0.5], 3e-4: [0.6, 0.6]}, ACCURACY) == 1e-4
+    assert chosen_rate({1e-3: [0.5, 0.7], 1e-4: [0.7, 0.5], 3e-4: [0.6, 0.6]}, ACCURACY) == 1e-4
 
 
 def test_equal_hits_are_a_tie_whatever_their_order():
     high, low = ([hits / 380 for hits in seeds] for seeds in ((194, 213, 185), (185, 222, 185)))
-    assert choose_lr({1e-3: high, 1e-4: low}, ACCURACY) == choose_lr({1e-3: low, 1e-4: high}, ACCURACY) == 1e-4
+    assert chosen_rate({1e-3: high, 1e-4: low}, ACCURACY) == chosen_rate({1e-3: low, 1e-4: high}, ACCURACY) == 1e-4
 
 
 def test_a_rate_with_fewer_seeds_is_not_chosen():
-    assert choose_lr({1e-3: [0.99], 1e-4: [0.5, 0.5]}, ACCURACY) == 1e-4
+    assert chosen_rate({1e-3: [0.99], 1e-4: [0.5, 0.5]}, ACCURACY) == 1e-4

@@ -67,8 +67,8 @@ def row():
         cells = plan_cells(base, {"seed": tuple(range(len(contents)))}, "hash")
         study = Study("s", Folder("nowhere"), {}, cells)
         results = [CellResult(cell, 10, 0.1, 0.1, {}) for cell in cells]
-        lr = base.optim.lr
-        model = ModelRow("m", 10, lr, len(cells), len(cells), 0.1, 0.1, None, {lr: results}, {}, "m")
+        choice = study.choice(cells[0])
+        model = ModelRow("m", 10, choice, len(cells), len(cells), 0.1, 0.1, None, {choice: results}, {}, "m")
         return kind(model, cells, study, way, contents, tensors or {}, **more)
 
     return made

@@ -101,7 +101,7 @@ def test_every_seed_of_the_chosen_learning_rate_is_measured(study):
     rows = model_rows(study)
     cells = chosen_cells(study, rows, EvaluationOptions("s"), lambda: None)
     assert [(c.experiment.model.name, c.experiment.optim.lr, c.experiment.seed) for c in cells] == [
-        ("grnn", rows[0].lr, 0), ("grnn", rows[0].lr, 1), ("3dcnn", 1e-2, 0), ("3dcnn", 1e-2, 1),
+        ("grnn", rows[0].choice.rate, 0), ("grnn", rows[0].choice.rate, 1), ("3dcnn", 1e-2, 0), ("3dcnn", 1e-2, 1),
     ]  # fmt: skip
     assert chosen_cells(study, rows, EvaluationOptions("s", models=("3dcnn",)), None) == cells[2:]
 
@@ -112,7 +112,7 @@ def test_the_registered_cell_is_the_best_one(study, footage, tmp_path):
     with pytest.raises(StudyError, match="no model 's.grnn' with the alias 'best'"):
         best_cell(study, row, tracker)
     tracker.client.create_registered_model("s.grnn")
-    odd = next(cell for cell in study.cells[:4] if cell.experiment.optim.lr != row.lr)
+    odd = next(cell for cell in study.cells[:4] if cell.experiment.optim.lr != row.choice.rate)
     for version, (key, expected) in enumerate([(odd.key, odd), ("missing", None)], start=1):
         tracker.client.create_model_version("s.grnn", source=str(tmp_path), tags={"fernn.key": key})
         tracker.client.set_registered_model_alias("s.grnn", "best", version)

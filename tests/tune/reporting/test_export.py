@@ -11,8 +11,9 @@ import pytest
 
 from tests.support.stored_study import finished_study
 from tune.core.folder import Folder
+from tune.core.status import statuses
 from tune.core.study import StudyError
-from tune.reporting.export import NAMES, export
+from tune.reporting.export import NAMES, export, place
 
 SPACE = {"model": ("grnn",), "data.velocity_range": (0, 1), "optim.lr": (1e-3,), "seed": (0, 1)}
 
@@ -91,3 +92,9 @@ def test_a_damaged_cell_ends_the_export_before_anything_is_written(study, tmp_pa
 def test_a_bucket_takes_an_export(study, bucket):
     export(study, f"{bucket}/out", overwrite=False)
     assert sorted(Folder(f"{bucket}/out").children("")) == sorted(NAMES)
+
+
+def test_tuned_fields_have_columns(tuned):
+    names = ("batch_size", "grnn.model.embedding_channels")
+    placed = [place(tuned, state) for state in (statuses(tuned)[0], statuses(tuned)[-1])]
+    assert [[values[name] for name in names] for values in placed] == [[4, (2,)], [8, None]]

@@ -62,7 +62,7 @@ def test_without_none_nothing_is_compared_and_other_models_have_no_rows(study):
     alone = row(study, ENERGY, 0.3, (0.3, 0.5))
     assert formulas_table(study, [alone]).rows[0][-2:] == (None, None)
     others = [replace(cell, experiment=SEARCH.base) for cell in study.cells[:1]]
-    other = replace(alone, by_lr={3e-3: [replace(alone.chosen[0], cell=others[0])]})
+    other = replace(alone, by_choice={alone.choice: [replace(alone.chosen[0], cell=others[0])]})
     assert formulas_table(study, [other]).rows == []
 
 

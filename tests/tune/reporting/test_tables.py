@@ -58,7 +58,7 @@ def test_published_values_have_a_verdict_and_its_rule(tmp_path):
 def with_errors(row, *errors):
     """The row with one chosen cell for each of the equivariance errors."""
     cells = [replace(one, law_errors=values) for one, values in zip(row.chosen, errors, strict=True)]
-    return replace(row, by_lr={row.lr: cells})
+    return replace(row, by_choice={row.choice: cells})
 
 
 def test_the_largest_error_over_seeds_counts_also_where_it_is_no_number(study):

@@ -7,9 +7,20 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.support.stored_study import finished_study, planned_study, shipped, shown
+from tune.core.choice import Choice
 from tune.core.study import Cell
 from tune.tracking.mlflow_tracker import Tracker
-from tune.tracking.run_tree import NODE, RunTree, dataset, metrics, move_artifacts, params, runs_of
+from tune.tracking.run_tree import (
+    NODE,
+    RunTree,
+    choice_name,
+    choice_node,
+    dataset,
+    metrics,
+    move_artifacts,
+    params,
+    runs_of,
+)
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}
 
@@ -93,3 +104,12 @@ def test_a_cells_parameters_are_all_that_decides_its_result(tmp_path):
 def test_a_row_is_a_metric_for_each_number_at_its_own_epoch_and_time():
     (metric,) = metrics({"epoch": 3.0, "time/recorded_at": 1.5, "train/loss": 0.25})
     assert (metric.key, metric.value, metric.step, metric.timestamp) == ("train/loss", 0.25, 3, 1500)
+
+
+def test_a_choice_of_a_learning_rate_alone_keeps_its_node():
+    alone = Choice((("optim.lr", 1e-3),))
+    assert (choice_node("grnn", alone), choice_name(alone)) == ("lr/grnn/0.001", "lr0.001")
+    more = Choice((("optim.lr", 1e-3), ("data.split", "it's")))
+    assert (
+        choice_node("grnn", more) == "choice/grnn/lr 0.001, split its" and choice_name(more) == "lr 0.001, split it's"
+    )
