@@ -16,6 +16,15 @@ def study(tmp_path):
     return study_in(tmp_path, SPACE)
 
 
+def test_a_study_in_a_bucket_takes_orders_as_one_on_disk(bucket):
+    study = study_in(bucket, SPACE)
+    order = give_order(study, "stop", "*_seed1_*")
+    assert carry_out(study, read_orders(study.folder)) == [study.cells[1], study.cells[3]]
+    note_taken(study.folder, order)
+    give_order(study, "resume")
+    assert len(carry_out(study, read_orders(study.folder))) == 2 and taken_at(study.folder, order) is not None
+
+
 def held(study):
     orders = read_orders(study.folder)
     return [cell.name.partition("_")[0] + str(cell.experiment.seed) for cell in study.cells if orders.holds(cell)]
