@@ -26,7 +26,7 @@ SCRIPT_FOLDERS = [
     ),
 ]
 SOURCES = [path for floor in FLOORS for path in sorted((ROOT / floor).rglob("*.py"))]
-MOST_FILES, MOST_ENTRIES, MOST_LINES, MOST_PARAMETERS, MOST_LATE_IMPORTS = 16, 22, 300, 6, 45
+MOST_FILES, MOST_ENTRIES, MOST_LINES, MOST_PARAMETERS, MOST_LATE_IMPORTS = 18, 22, 300, 6, 45
 
 
 def name_of(path):
