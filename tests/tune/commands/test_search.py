@@ -135,9 +135,9 @@ def test_a_search_that_a_budget_stops_goes_on_to_the_table_of_an_unbroken_one(
 
 
 def stop_and_go_on(command, prepared):
-    cells = ["--data", prepared, *SMALL, "--models", "grnn", "--seeds", "0", "1", "--epochs", "40", "--json"]
+    cells = ["--data", prepared, *SMALL, "--models", "grnn", "--seeds", "0", "1", "--epochs", "8", "--json"]
     tables, codes = [], []
-    for study, limit in (("whole", []), ("stopped", ["--stop-after", "3s"]), ("stopped", ["--stop-after", "1h"])):
+    for study, limit in (("whole", []), ("stopped", ["--stop-after", "2s"]), ("stopped", ["--stop-after", "1h"])):
         code, printed = command(*cells, "--study", study, *limit)
         assert SECRET not in printed.out + printed.err
         events = [json.loads(line) for line in printed.out.splitlines()]
