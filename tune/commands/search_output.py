@@ -25,7 +25,17 @@ from tune.engine.packing import Packing, readings
 from tune.engine.ray_tune import Failures, SearchCallback
 from tune.planning.plan import Planned
 from tune.planning.resources import Place, named
-from tune.reporting.table import Table, chosen_columns, columns, law_breaches, mark_lines, notes, records, row_cells
+from tune.reporting.table import (
+    Table,
+    columns,
+    infeasible,
+    law_breaches,
+    mark_lines,
+    notes,
+    records,
+    row_cells,
+    study_columns,
+)
 
 
 @dataclass(frozen=True)
@@ -187,12 +197,12 @@ class SearchOutput(SearchCallback):
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
         """Show the study's table and the addresses of MLflow's pages."""
         rows = model_rows(study)
-        remarks = [*notes(study), *law_breaches(rows)]
+        remarks = [*notes(study), *infeasible(study, rows), *law_breaches(rows)]
         if self.events is not None:
             table = records(Table.of(study)) if rows else []
             self._tell("table", rows=table, notes=remarks, tracking_uri=tracking_uri, views=dict(links))
         elif rows:
-            chosen = chosen_columns(study.tuned)
+            chosen = study_columns(study)
             print_table(study.name, columns(study.metric, chosen), (row_cells(row, chosen) for row in rows))
             print_lines([*remarks, *describe_pages(tracking_uri, links)])
         else:
