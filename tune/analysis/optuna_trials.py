@@ -11,6 +11,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from tune.analysis.objectives import objectives_of, score
 from tune.analysis.statistics import mean_and_deviation
 from tune.core.study import RATE, Cell, Study
 
@@ -27,6 +28,28 @@ def trials(study: Study) -> list[FrozenTrial]:
         for choice, cells in choices.items()
     ]
     return [trial for trial in made if trial is not None]
+
+
+def several(study: Study) -> list[FrozenTrial]:
+    """The trials of a study with several objectives, each with its values in their order and its violations.
+
+    One whose choice has not finished all its seeds, or reaches no number, is left out.
+    """
+    objectives, made = objectives_of(study), []
+    for trial in trials(study):
+        choices = study.groups[trial.params["model"]]
+        cells = next(cells for cells in choices.values() if [cell.key for cell in cells] == trial.user_attrs["keys"])
+        found = score(study, cells)
+        if found is None or not all(isfinite(rank) for rank in found.ranks):
+            continue
+        values = [found.means[objective.name] for objective in objectives]
+        constraints = dict(zip(study.constraints, found.violations, strict=True))
+        made.append(
+            create_trial(values=values, params=trial.params, distributions=trial.distributions,
+                         user_attrs=trial.user_attrs, constraints=constraints)
+        )  # fmt: skip
+        made[-1].datetime_start, made[-1].datetime_complete = trial.datetime_start, trial.datetime_complete
+    return made
 
 
 def _distribution(name: str, values: Sequence[Any]) -> BaseDistribution:

@@ -1,7 +1,7 @@
 """The numbers of a study, recomputed from the predictions its cells keep: no GPU, no data set, no MLflow."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,6 +15,7 @@ from fernn.train.fields import FieldScores
 from fernn.train.run import task_of
 from fernn.train.task import Metric, Predictions
 from fernn.train.video import FrameScores
+from tune.analysis.objectives import Score, choose_on_front, score
 from tune.analysis.statistics import choose, mean_and_deviation
 from tune.core.cell_folder import CellFolder
 from tune.core.choice import Choice, last_part
@@ -65,6 +66,8 @@ class ModelRow:
     """Values of searched fields that make rows of their own."""
     label: str
     """The model, and the values in ``where`` that distinguish its rows."""
+    scores: Mapping[Choice, Score] = field(default_factory=dict)
+    """By choice, of those with the most finished seeds: what it reaches in the study's objectives and constraints."""
 
     @property
     def chosen(self) -> Sequence[CellResult]:
@@ -100,10 +103,11 @@ class ModelRow:
 
     def sentence(self) -> str:
         """The row in words."""
+        by = "chosen by the objectives, with" if self.scores else "chosen by"
         metric, spread = self.metric, "" if self.test_deviation is None else " (sample standard deviation)"
         return (
             f"Test {metric.title} {metric.spread(self.test, self.test_deviation)}{spread} over {self.num_seeds} of "
-            f"{self.num_planned} seeds at {self.choice.words}, chosen by validation {metric.title} "
+            f"{self.num_planned} seeds at {self.choice.words}, {by} validation {metric.title} "
             f"({metric.text(self.validation)})."
         )
 
@@ -189,14 +193,24 @@ def _model_row(study: Study, group: Sequence[CellResult]) -> ModelRow:
     for result in group:
         by_choice.setdefault(study.choice(result.cell), []).append(result)
     validation = {choice: [result.validation for result in cells] for choice, cells in by_choice.items()}
-    choice = choose(validation, study.metric)
+    scores, label = finished_scores(study, by_choice), study.model_label(group[0].cell)
+    choice = choose_on_front(scores) if scores else choose(validation, study.metric)
     chosen, first = by_choice[choice], by_choice[choice][0].cell
     test, deviation = mean_and_deviation([result.test for result in chosen])
-    label = study.model_label(first)
     return ModelRow(
         first.experiment.model.name, chosen[0].num_parameters, choice, len(chosen), len(study.groups[label][choice]),
         mean_and_deviation(validation[choice])[0], test, deviation, by_choice, study.where(first), label,
+        scores,
     )  # fmt: skip
+
+
+def finished_scores(study: Study, by_choice: Mapping[Choice, Sequence[CellResult]]) -> dict[Choice, Score]:
+    """By choice, of those with the most finished seeds: its objectives and constraints; empty where there are none."""
+    if not (study.objectives or study.constraints):
+        return {}
+    most = max(map(len, by_choice.values()))
+    complete = {choice: [seed.cell for seed in seeds] for choice, seeds in by_choice.items() if len(seeds) == most}
+    return {choice: found for choice, cells in complete.items() if (found := score(study, cells)) is not None}
 
 
 def registered_name(study: Study, row: ModelRow) -> str:

@@ -32,16 +32,13 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
     return float(np.mean(values)), deviation
 
 
-def selection_rule(metric: Metric, experiment: Experiment, tuned: Sequence[str] = ()) -> str:
-    """How the epoch, the learning rate and the ``tuned`` fields are chosen, in words."""
+def selection_rule(metric: Metric, experiment: Experiment, tuned: Sequence[str] = (), goals: str = "") -> str:
+    """How the epoch, the learning rate and the ``tuned`` fields are chosen, in words; by ``goals`` where given."""
     best = f"best validation {metric.title}, the earliest of equals"
     epoch = best if experiment.selection == "best" else f"the last, whatever its validation {metric.title}"
     chosen = ", ".join(["Learning rate", *tuned]) + (" together" if tuned else "")
-    return (
-        f"Epoch: {epoch}. {chosen}: best mean of "
-        "that over seeds, the lower of equals, among those with the most finished seeds. ± is the sample standard "
-        "deviation over seeds (ddof = 1)."
-    )
+    rule = goals or "best mean of that over seeds, the lower of equals, among those with the most finished seeds."
+    return f"Epoch: {epoch}. {chosen}: {rule} ± is the sample standard deviation over seeds (ddof = 1)."
 
 
 def choose(values: Mapping[Choice, Sequence[float]], metric: Metric) -> Choice:

@@ -30,7 +30,17 @@ from tune.engine.workload import Failures, SearchCallback
 from tune.planning.budget import Limit
 from tune.planning.plan import Planned
 from tune.planning.resources import Place, named
-from tune.reporting.table import Table, chosen_columns, columns, law_breaches, mark_lines, notes, records, row_cells
+from tune.reporting.table import (
+    Table,
+    columns,
+    infeasible,
+    law_breaches,
+    mark_lines,
+    notes,
+    records,
+    row_cells,
+    study_columns,
+)
 
 
 @dataclass(frozen=True)
@@ -222,10 +232,10 @@ class SearchOutput(SearchCallback):
 
     def results(self, study: Study, tracking_uri: str, links: Mapping[str, str]) -> None:
         """Show the study's table and the addresses of MLflow's pages."""
-        rows, chosen = model_rows(study), chosen_columns(study.tuned)
+        rows, chosen = model_rows(study), study_columns(study)
         names = columns(study.metric, chosen)
         self._table = [dict(zip(names, row_cells(row, chosen), strict=True)) for row in rows]
-        remarks = [*notes(study), *law_breaches(rows)]
+        remarks = [*notes(study), *infeasible(study, rows), *law_breaches(rows)]
         if self.events is not None:
             table = records(Table.of(study)) if rows else []
             self._tell("table", rows=table, notes=remarks, tracking_uri=tracking_uri, views=dict(links))

@@ -6,6 +6,8 @@ from itertools import product
 from math import inf, prod
 from typing import Any, Self
 
+from fernn.experiment import Experiment
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -111,6 +113,16 @@ def lies_in(choice: Choice, domains: Mapping[str, Domain]) -> bool:
 def points_of(space: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     """Every combination of a space's values, by dimension."""
     return [dict(zip(space, values, strict=True)) for values in product(*space.values())]
+
+
+def field_of(dimension: str, experiment: Experiment, flat: Mapping[str, Any]) -> str | None:
+    """The field that a dimension is for an experiment, which ``flat`` holds by name; None where it has none.
+
+    "model" is the field "model.name", and "grnn.model.hidden_channels" is a field of the model "grnn" alone.
+    """
+    name = "model.name" if dimension == "model" else dimension
+    own = name if name in flat else name.removeprefix(f"{experiment.model.label}.")
+    return own if own in flat else None
 
 
 def last_part(name: str) -> str:

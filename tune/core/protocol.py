@@ -30,7 +30,9 @@ from tune.core.study import (
 
 SOURCES = "model_sources"
 """The field of ``study.json`` with the SHA-256 of each user model's module when its cells were last planned."""
-STORED = ("demo", "partial", "data", "stand_in", "scheduler", "sampling", "space", "tuned", "proposed")
+GOALS = ("objectives", "constraints")
+"""Fields of a study that hold for its last command."""
+STORED = ("demo", "partial", "data", "stand_in", "scheduler", "sampling", "space", "tuned", "proposed", *GOALS)
 """Fields of a study that ``study.json`` holds under the same names."""
 GROWING = ("optim.lr", "seed", "epochs")
 """Fields that a study may extend, as it may add models; all other fields are its protocol."""
@@ -99,6 +101,7 @@ def save_study(study: Study) -> None:
     facts |= {"demo": study.demo, "partial": list(study.partial), "data": study.data}
     facts |= {"stand_in": study.stand_in} if study.stand_in else {}
     facts |= {"tuned": list(study.tuned)} if study.tuned else {}
+    facts |= {name: list(goals) for name in GOALS if (goals := getattr(study, name)) or name in saved}
     facts["scheduler"] = study.scheduler if study.stops_early else _scheduler(saved)
     facts["sampling"] = dict(study.sampling) or saved.get("sampling", {})
     if proposed := {**saved.get("proposed", {}), **study.proposed}:
@@ -134,7 +137,8 @@ def load_study(folder: Folder) -> Study:
 
 
 def _study_of(folder: Folder, facts: Mapping[str, Any]) -> Study:
-    stored = {"stand_in": "", "tuned": [], "proposed": {}, **facts, "scheduler": _scheduler(facts)}
+    later: dict[str, Any] = {"stand_in": "", "proposed": {}, **{name: [] for name in ("tuned", *GOALS)}}
+    stored = {**later, **facts, "scheduler": _scheduler(facts)}
     types = {entry.name: entry.type for entry in fields(Study)}
     plan = {name: fitted(name, stored[name], types[name]) for name in STORED}
     plan["sampling"] = _sampling(plan["sampling"])

@@ -16,7 +16,7 @@ from fernn.models import ModelConfig, source_hash
 from fernn.train.run import task_of
 from fernn.train.task import Metric
 from tune.core.cell_folder import CellFolder
-from tune.core.choice import Choice, Domain, last_part, num_left, points_of
+from tune.core.choice import Choice, Domain, field_of, last_part, num_left, points_of
 from tune.core.folder import Folder
 
 PROTOCOL_VERSION = 1
@@ -82,16 +82,6 @@ class Cell:
         return f"{experiment.model.label}_lr{experiment.optim.lr:g}_seed{experiment.seed}_{self.key}"
 
 
-def field_of(dimension: str, experiment: Experiment, flat: Mapping[str, Any]) -> str | None:
-    """The field that a dimension is for an experiment, which ``flat`` holds by name; None where it has none.
-
-    "model" is the field "model.name", and "grnn.model.hidden_channels" is a field of the model "grnn" alone.
-    """
-    name = "model.name" if dimension == "model" else dimension
-    own = name if name in flat else name.removeprefix(f"{experiment.model.label}.")
-    return own if own in flat else None
-
-
 def key_of(facts: Any) -> str:
     """Twelve hexadecimal digits for JSON facts: the key of the cell whose :meth:`Cell.config` they are."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
@@ -128,6 +118,10 @@ class Study:
     """The id of the code record that trains missing cells, see :mod:`tune.core.code_record`; empty without one."""
     tuned: tuple[str, ...] = ()
     """Searched fields beside the learning rate of which validation chooses a value, as dimensions of the space."""
+    objectives: tuple[str, ...] = ()
+    """What choices are compared by beside or instead of the metric, see :mod:`tune.analysis.objectives`."""
+    constraints: tuple[str, ...] = ()
+    """What a choice must meet, as "law_error<=1e-3"."""
     proposed: Settings = field(default_factory=dict)
     """By a model's label: the choices that the sampler has proposed, in their order, each as values by dimension."""
     id: str = ""

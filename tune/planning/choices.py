@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
 
+from tune.analysis.objectives import Score, score, worst_score
 from tune.analysis.statistics import mean_and_deviation
 from tune.core.choice import Choice, frozen
 from tune.core.identity import STUDY_FILE
@@ -50,7 +51,7 @@ def with_choices(study: Study, sampler: Sampler, points: Sequence[Settings], cel
     tried = _planned(study, rows, cells_at)
     grown = []
     for row in rows:
-        values = {choice: mean_value(study, tried.groups[row.label][choice]) for choice in row.choices}
+        values = {choice: value_of(study, tried.groups[row.label][choice]) for choice in row.choices}
         new = sampler.proposals(row.label, [*row.fields], values)
         grown.append(replace(row, proposed=(*row.proposed, *new)))
     proposed = {row.label: [dict(choice.values) for choice in row.proposed] for row in grown}
@@ -84,18 +85,22 @@ def _planned(study: Study, rows: Sequence[Row], cells_at: CellsAt) -> Study:
     return replace(study, cells=cells_at(points) if points else (), space={**study.space, **used})
 
 
-def mean_value(study: Study, seeds: Sequence[Cell]) -> float | None:
-    """A choice's mean validation metric over seeds, negated where lower is better; None until all have one.
+def value_of(study: Study, seeds: Sequence[Cell]) -> Score | None:
+    """A choice's mean validation metric over seeds, or its objectives; None until all have them.
 
     A seed that was stopped before its first epoch, with the others of its choice, does not count, nor does one that a
     person stopped. One whose value is no number counts as the worst, and so does a choice of which no seed counts.
     """
-    folders = [(cell, folder) for cell in seeds if not (folder := study.cell_folder(cell)).stopped_early()[1]]
+    kept = [cell for cell in seeds if not study.cell_folder(cell).stopped_early()[1]]
+    if not kept:
+        return worst_score(study)
+    if study.objectives or study.constraints:
+        return score(study, kept)
+    folders = [(cell, study.cell_folder(cell)) for cell in kept]
     counted = [cell for cell, folder in folders if not study.settled(cell) or folder.history() or folder.diverged()]
     values = [value for cell in counted if (value := study.value(cell)) is not None]
-    metric = seeds[0].metric
-    if not folders:
-        return metric.rank(metric.worst)
     if not values or len(values) < len(counted):
         return None
-    return metric.rank(mean_and_deviation([metric.worst if isnan(value) else value for value in values])[0])
+    metric = seeds[0].metric
+    mean = mean_and_deviation([metric.worst if isnan(value) else value for value in values])[0]
+    return Score((metric.rank(mean),))

@@ -65,6 +65,12 @@ class Strategy:
         None
     )
     """With a sampler: the range of learning rates, sampled on a logarithmic scale."""
+    objective: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="NAME")] = ()
+    """What choices are compared by, as often as you like, in place of the validation metric: a metric that cells
+    record, as validation/accuracy or time/gpu_seconds, num_parameters, or law_error; max: or min: before it says which
+    values are better. Of the choices on the Pareto front the best by the first one is reported."""
+    constraint: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="NAME<=NUMBER")] = ()
+    """What a reported choice must meet in the mean over seeds, as law_error<=1e-3; >= as well, as often as you like."""
     scheduler: Literal["none", "halving", "asha", "race"] = "none"
     """halving (asha is its old name): synchronous successive halving. After 1/27, 1/9 and 1/3 of the epochs, but not
     before the third, a model continues with the third (rounded up) of its choices, as learning rates, that have the

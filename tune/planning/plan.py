@@ -14,6 +14,7 @@ from data.registry import data_set
 from data.stream import Corpus
 from data.terminal import say
 from fernn.config import DataConfig, nearest
+from fernn.train.run import task_of
 from tune.core.clips import address_in
 from tune.core.folder import Folder, check_storage_name
 from tune.core.protocol import check_plan, import_models
@@ -22,7 +23,7 @@ from tune.core.study import RACE, SCHEDULER_NAMES, Study, StudyError, check_stud
 from tune.planning.choices import with_choices
 from tune.planning.options import Options, chosen_settings
 from tune.planning.race import looks
-from tune.planning.space import chosen_sampler, search_space
+from tune.planning.space import check_goals, chosen_sampler, search_space
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def make_study(search: Search, options: Options, data_hash: str) -> Study:
     settings = chosen_settings(preset, options)
     searched = search_space(preset, search.base, options, settings)
     sampler = chosen_sampler(options, searched)
+    check_goals(options, task_of(next(iter(searched.experiments.values())).data).metric)
     name = f"{search.base.data.name}-{options.grid.preset}" if given is None else given
     check_study_name(name)
     scheduler = SCHEDULER_NAMES.get(options.strategy.scheduler, options.strategy.scheduler)
@@ -99,6 +101,7 @@ def make_study(search: Search, options: Options, data_hash: str) -> Study:
         raise StudyError(f"--scheduler race needs three seeds or more to save any, --seeds names {num_seeds}")
     folder = (Folder(options.records.storage) / name).as_root()
     study = Study(name, folder, searched.space, (), preset.demo, scheduler=scheduler, tuned=searched.tuned)
+    study = replace(study, objectives=options.strategy.objective, constraints=options.strategy.constraint)
     cells_at = partial(preset.cells_at, search.base, data_hash=data_hash, settings=settings)
     if sampler is None:
         return replace(study, cells=cells_at(searched.grid()))

@@ -10,22 +10,27 @@ from dataclasses import dataclass
 from itertools import chain, islice, product, repeat
 from typing import Any
 
+import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, create_trial
 
 from fernn.seeding import seed_of
+from tune.analysis.objectives import Score
 from tune.core.choice import Choice, Domain, lies_in, num_left
 
 ROUND = 4
 """Choices of one round; those of the first are random, or QMC's, as no other sampler has values yet."""
+MOST = 1e9
+"""The violation of a constraint by what diverged."""
 ATTEMPTS = 10
 """How often a sampler is asked for another choice that was not tried, beside once for each that was."""
 Domains = Mapping[str, Domain]
 Space = Mapping[str, BaseDistribution]
-Values = Mapping[Choice, float]
-"""The value of each choice that was tried, to be maximized."""
+Scores = Mapping[Choice, Score]
+"""Of each choice that was tried."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class Sampler:
     """The number of choices that each row of the table tries."""
     domains: Domains
     """By dimension: what it may choose."""
+    num_objectives: int = 1
+    is_constrained: bool = False
 
     def __post_init__(self) -> None:
         if self.num_samples < 1:
@@ -45,16 +52,19 @@ class Sampler:
         if self.name == "cmaes" and not any(is_ordered(domain) for domain in self.domains.values()):
             raise ValueError("--sampler cmaes must have numbers to choose: search such a field, or give --sampler tpe")
 
+        if self.name == "cmaes" and (self.num_objectives > 1 or self.is_constrained):
+            raise ValueError("--sampler cmaes goes with one objective and no constraint: give --sampler tpe or gp")
+
     def facts(self) -> dict[str, Any]:
         """As ``study.json`` has it."""
         ranges = {name: domain.facts() for name, domain in self.domains.items()}
         return {"sampler": self.name, "num_samples": self.num_samples, "ranges": ranges}
 
-    def proposals(self, label: str, names: Sequence[str], tried: Mapping[Choice, float | None]) -> list[Choice]:
+    def proposals(self, label: str, names: Sequence[str], tried: Mapping[Choice, Score | None]) -> list[Choice]:
         """The next round of the row ``label``, over the dimensions ``names``, beside what was ``tried``.
 
-        ``tried`` has the value of each choice, to be maximized, in the order of proposal. While one has None, and once
-        all are tried, there is no round.
+        ``tried`` has the score of each choice, in the order of proposal. While one has None, and once all are tried,
+        there is no round.
         """
         domains = {name: self.domains[name] for name in names}
         values = {choice: value for choice, value in tried.items() if lies_in(choice, domains)}
@@ -67,7 +77,7 @@ class Sampler:
             return [*islice(new_choices(self.name, label, domains, known), count)]
 
 
-def new_choices(name: str, label: str, domains: Domains, known: Values) -> Iterator[Choice]:
+def new_choices(name: str, label: str, domains: Domains, known: Scores) -> Iterator[Choice]:
     """Choices that are not ``known``: those of the sampler; where it repeats itself drawn ones, then the first left."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     taken = list(known)
@@ -85,23 +95,26 @@ def _listed(domains: Domains) -> Iterator[Choice]:
         yield Choice(tuple(zip(domains, values, strict=True)))
 
 
-def asking(name: str, label: str, domains: Domains, known: Values) -> Callable[[], Mapping[str, Any]]:
+def asking(name: str, label: str, domains: Domains, known: Scores) -> Callable[[], Mapping[str, Any]]:
     """What asks the sampler, which knows the values so far, for the parameters of one more trial.
 
     QMC's sequence is drawn from its beginning, and what was tried is passed over: it needs no values.
     """
     space = {key: distribution(domain) for key, domain in domains.items()}
     trials = [
-        create_trial(value=value, params=encoded(choice, domains), distributions=dict(space))
-        for choice, value in known.items()
+        create_trial(
+            values=score.ranks, params=encoded(choice, domains), distributions=dict(space), constraints=_named(score)
+        )
+        for choice, score in bounded(known).items()
     ]
+    number = len(trials[0].values) if trials else 1
     if name == "qmc":
-        study = _study(QMCSampler(scramble=True, seed=seed_of(name, label) % 2**32))
+        study = _study(QMCSampler(scramble=True, seed=seed_of(name, label) % 2**32), number)
         study.add_trials(trials[:1])  # which tells it the space
     elif name == "cmaes":
         study = _evolved(trials, space, seed_of(name, label, len(known)) % 2**32)
     else:
-        study = _study(SAMPLERS[name](seed_of(name, label, len(known)) % 2**32))
+        study = _study(SAMPLERS[name](seed_of(name, label, len(known)) % 2**32), number)
         study.add_trials(trials)
     return lambda: study.ask(dict(space)).params
 
@@ -114,8 +127,29 @@ SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {
 """By name: those that know all trials before a round, from the round's seed."""
 
 
-def _study(sampler: BaseSampler) -> optuna.Study:
-    return optuna.create_study(direction="maximize", sampler=sampler)
+def _study(sampler: BaseSampler, num_objectives: int = 1) -> optuna.Study:
+    return optuna.create_study(directions=["maximize"] * num_objectives, sampler=sampler)
+
+
+def _named(score: Score) -> dict[str, float]:
+    return {str(place): violation for place, violation in enumerate(score.violations)}
+
+
+def bounded(scores: Scores) -> Scores:
+    """With finite numbers for what diverged, as several objectives and constraints want them: below, or above, all."""
+    if not scores or len(next(iter(scores.values())).ranks) == 1 and not next(iter(scores.values())).violations:
+        return scores
+    ranks = np.array([score.ranks for score in scores.values()])
+    worst = [float(_lowest(column)) for column in ranks.T]
+    return {
+        choice: Score(tuple(map(max, score.ranks, worst)), tuple(min(part, MOST) for part in score.violations))
+        for choice, score in scores.items()
+    }
+
+
+def _lowest(column: NDArray[np.float64]) -> float:
+    finite = column[np.isfinite(column)]
+    return 2 * finite.min() - finite.max() - 1 if len(finite) else -1.0
 
 
 def _evolved(trials: Sequence[FrozenTrial], space: Space, seed: int) -> optuna.Study:

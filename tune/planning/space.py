@@ -13,9 +13,11 @@ from typing import Any
 
 from fernn.config import unknown_name
 from fernn.experiment import Experiment
-from tune.core.choice import Domain, frozen
+from fernn.train.task import Metric
+from tune.analysis.objectives import Constraint, Objective
+from tune.core.choice import Domain, field_of, frozen
 from tune.core.search_spec import Preset
-from tune.core.study import RATE, Settings, Space, field_of
+from tune.core.study import RATE, Settings, Space
 from tune.planning.options import SAMPLER_NAMES, Options, chosen_space
 from tune.planning.sampling import Sampler
 
@@ -104,11 +106,24 @@ def chosen_sampler(options: Options, searched: SearchSpace) -> Sampler | None:
     strategy = options.strategy
     if strategy.sampler != "grid":
         number = DEFAULT_SAMPLES if strategy.num_samples is None else strategy.num_samples
-        return Sampler(strategy.sampler, number, searched.domains)
+        several = max(1, len(strategy.objective))
+        return Sampler(strategy.sampler, number, searched.domains, several, bool(strategy.constraint))
     for name in ("num_samples", "lr_range"):
         if getattr(strategy, name) is not None:
             raise ValueError(f"--{name.replace('_', '-')} goes with --sampler {SAMPLER_NAMES}: add it, or leave it out")
     return None
+
+
+def check_goals(options: Options, metric: Metric) -> None:
+    """Raises ValueError for objectives and constraints that mean nothing, or that halving could not compare by."""
+    strategy = options.strategy
+    objectives = [Objective.of(text, metric).name for text in strategy.objective]
+    names = {*objectives, *(Constraint.of(text).objective.name for text in strategy.constraint)}
+    if len(objectives) > len(set(objectives)):
+        raise ValueError(f"--objective must be given once for each name, got {', '.join(objectives)}")
+    if names and strategy.scheduler != "none":
+        scheduler = f"--scheduler {strategy.scheduler}"
+        raise ValueError(f"{scheduler} compares by the validation metric: leave out --objective and --constraint")
 
 
 def rate_domain(preset: Preset, options: Options, searched: Mapping[str, Domain]) -> Domain:

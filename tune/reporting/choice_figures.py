@@ -1,7 +1,7 @@
 """The figures of a report on the choices of a search: what they lead to, and what matters."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import log10
+from math import isfinite, log10
 from typing import Any
 
 from matplotlib import colormaps
@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial
 
 from fernn.train.task import ACCURACY, Metric
+from tune.analysis.objectives import front, goal_name
 from tune.analysis.optuna_trials import finished_trials, importances
 from tune.analysis.plotting import ReportFigure, draw_band, file_name, finish_axes, one_panel, titled
 from tune.analysis.results import ModelRow
@@ -38,6 +39,10 @@ def choice_figures(study: Study, rows: Sequence[ModelRow]) -> Iterator[ReportFig
         for name in numeric_fields(rows) if study.tuned else ():
             file = "learning-rates" if name == RATE else f"choices-{file_name(name)}"
             yield ReportFigure(file, f"Choices by {title(name)}", words, field_figure(study, rows, name))
+    if len(study.objectives) > 1 and any(row.scores for row in rows):
+        texts = [f"{row.label}: {len(front(row.scores))} of {len(row.scores)} choices" for row in rows]
+        words = f"On the Pareto front of {study.objectives[0]} and {study.objectives[1]}: {'; '.join(texts)}."
+        yield ReportFigure("front", "Pareto front", words, front_figure(study, rows))
     trials = finished_trials(study)
     if shares := importances(study, trials):
         words = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
@@ -84,6 +89,25 @@ def field_figure(study: Study, rows: Sequence[ModelRow], name: str) -> Figure:
     scale = "linear" if metric == ACCURACY else "log"
     finish_axes(axes, xlabel=title(name), ylabel=f"best validation {metric.title}", yscale=scale)
     return titled(figure, study, "a point for each choice, mean over seeds; ring: chosen")
+
+
+def front_figure(study: Study, rows: Sequence[ModelRow]) -> Figure:
+    """The first two objectives of each choice, the front joined, and a ring around the reported choice."""
+    (figure, axes), (first, second) = one_panel(), map(goal_name, study.objectives[:2])
+    for row in rows:
+        points = {choice: (score.means[first], score.means[second]) for choice, score in row.scores.items()}
+        finite = {choice: point for choice, point in points.items() if all(map(isfinite, point))}
+        if not finite:
+            continue
+        (line,) = axes.plot(*zip(*finite.values(), strict=True), "o", alpha=0.5, label=row.label)
+        joined = sorted(finite[choice] for choice in front(row.scores) if choice in finite)
+        if joined:
+            axes.plot(*zip(*joined, strict=True), color=line.get_color())
+        if row.choice in finite:
+            place, color = finite[row.choice], line.get_color()
+            axes.plot(*place, marker="o", markersize=13, fillstyle="none", color=color)
+    finish_axes(axes, xlabel=first, ylabel=second)
+    return titled(figure, study, "a point for each choice, mean over seeds; line: Pareto front; ring: reported")
 
 
 def rates_figure(study: Study, rows: Sequence[ModelRow]) -> Figure:

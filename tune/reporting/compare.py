@@ -102,7 +102,9 @@ def print_comparison(studies: Sequence[Study], as_json: bool) -> None:
     if as_json:
         return print_document(document(tables))
     metric, compared = next(iter(tables.values())).metric, rows(tables)
-    chosen = chosen_columns(chain(*(table.study.tuned for table in tables.values())))
+    compared_studies = [table.study for table in tables.values()]
+    goals = chain(*((*study.objectives, *study.constraints) for study in compared_studies))
+    chosen = chosen_columns(chain(*(study.tuned for study in compared_studies)), goals)
     gaps = [row["difference_to_first"] for row in compared]
     lines = chain(*(table.texts(chosen) for table in tables.values()))
     texts = [

@@ -21,7 +21,7 @@ from tune.core.status import CellStatus, count, statuses
 from tune.core.study import HALVING, RACE, RATE, Study, StudyError
 from tune.planning.ledger import Session, sessions, total
 from tune.reporting.stopping import saved_facts
-from tune.reporting.table import Table, absent, chosen_columns, columns, marks, notes, records
+from tune.reporting.table import Table, absent, columns, marks, notes, records, study_columns
 
 CELL_COLUMNS = (
     "cell", "status", "epoch", "best epoch", "validation", "test", "training", "machine", "reason",
@@ -44,7 +44,7 @@ def print_study(study: Study, as_json: bool) -> None:
     if table is None:
         return print_lines([f"no table: {missing}"])
     title = f"{study.name}: models" + (f" ({marks(study)})" if marks(study) else "")
-    header = columns(table.metric, chosen_columns(study.tuned))
+    header = columns(table.metric, study_columns(study))
     print_table(title, header, table.texts(), right=header[1:])
     print_lines(table.remarks())
 

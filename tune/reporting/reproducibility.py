@@ -13,6 +13,7 @@ from fernn.config import DataConfig
 from fernn.experiment import Experiment
 from fernn.models.noether import NoetherConfig
 from fernn.train.run import task_of
+from tune.analysis.objectives import goals
 from tune.analysis.published import deviations, search_of
 from tune.analysis.results import ModelRow, model_rows
 from tune.analysis.statistics import selection_rule
@@ -129,7 +130,7 @@ def setup(study: Study) -> dict[str, Any]:
         "seeds": sorted({experiment.seed for experiment in planned}),
         "metric": {"name": metric.name, "title": metric.title, "definition": metric.definition},
         "higher_is_better": metric.higher_is_better,
-        "selection": selection_rule(metric, planned[0], study.tuned),
+        "selection": selection_rule(metric, planned[0], study.tuned, goals(study)),
         "chosen": [
             {
                 "model": row.label, "learning_rate": row.choice.rate, "num_seeds": row.num_seeds,

@@ -6,6 +6,7 @@ from typing import Any
 
 from fernn.train.run import task_of
 from fernn.train.task import Metric
+from tune.analysis.objectives import front, goal_name, goals
 from tune.analysis.published import missing_values, obstacles, published_value, search_of
 from tune.analysis.results import CellResult, ModelRow, imported_results, model_rows
 from tune.analysis.significance import against_published
@@ -47,7 +48,7 @@ class Table:
 
     def texts(self, chosen: Sequence[str] = ()) -> list[tuple[str, ...]]:
         """Every row as text with the ``chosen`` columns, by default the study's own; the imported ones last."""
-        chosen = chosen or chosen_columns(self.study.tuned)
+        chosen = chosen or study_columns(self.study)
         trained = [row_cells(row, chosen) for row in self.rows]
         return [*trained, *(imported_row_cells(*row, chosen) for row in self.imported)]
 
@@ -58,7 +59,8 @@ class Table:
     def remarks(self) -> list[str]:
         """The remarks below the table: rule, protocol, marks, and what is missing."""
         imported = ["Imported rows: weights from a file, not trained and not selected here."] * bool(self.imported)
-        return [*notes(self.study), *law_breaches(self.rows), *self._published_remarks(), *imported]
+        own = [*notes(self.study), *infeasible(self.study, self.rows), *law_breaches(self.rows)]
+        return [*own, *self._published_remarks(), *imported]
 
     def _published_remarks(self) -> list[str]:
         if self.obstacles or self.search is None:
@@ -72,7 +74,7 @@ def notes(study: Study) -> list[str]:
     if not experiments(study):
         raise StudyError(f"study {study.name!r} has no cell: run its search first")
     data = experiments(study)[0].data
-    rule = selection_rule(task_of(data).metric, experiments(study)[0], study.tuned)
+    rule = selection_rule(task_of(data).metric, experiments(study)[0], study.tuned, goals(study))
     lines = [rule, *strategy(study), data.note()]
     lines += [f"{mark}; these numbers compare with no published ones." for mark in mark_lines(study)]
     models = [cell.experiment.model for cell in study.cells]
@@ -89,6 +91,15 @@ def mark_lines(study: Study) -> list[str]:
     partial = f"PARTIAL: {absent(study.partial)}" if study.partial else ""
     stand_in = f"{STAND_IN}: {study.stand_in}" if study.stand_in else ""
     return [mark for mark in (demo, stand_in, partial) if mark]
+
+
+def infeasible(study: Study, rows: Sequence[ModelRow]) -> list[str]:
+    """A remark for each row of which no choice meets the constraints."""
+    return [
+        f"INFEASIBLE: no choice of {row.label} meets {', '.join(study.constraints)}; the least violating one is shown."
+        for row in rows
+        if row.scores and not row.scores[row.choice].is_feasible
+    ]
 
 
 def law_breaches(rows: Sequence[ModelRow]) -> list[str]:
@@ -152,17 +163,34 @@ MOST_COLUMNS = 4
 """Chosen fields beyond this number share one column."""
 
 
-def chosen_columns(tuned: Iterable[str]) -> tuple[str, ...]:
-    """The header of the chosen values: the learning rate, and each tuned field by the last part of its name."""
+FRONT = "on the front"
+"""The column with the number of choices on the Pareto front."""
+
+
+def chosen_columns(tuned: Iterable[str], goals: Iterable[str] = ()) -> tuple[str, ...]:
+    """The header of the choice: the learning rate, and each tuned field by the last part of its name.
+
+    With objectives or constraints, ``goals`` as a study has them, also what the choice reaches, and the Pareto front.
+    """
     names = dict.fromkeys(map(last_part, tuned))
-    return ("learning rate", *names) if len(names) < MOST_COLUMNS else ("chosen",)
+    chosen = ("learning rate", *names) if len(names) < MOST_COLUMNS else ("chosen",)
+    reached = dict.fromkeys(map(goal_name, goals))
+    return (*chosen, *reached, FRONT) if reached else chosen
 
 
-def chosen_cells(choice: Choice, chosen: Sequence[str]) -> tuple[str, ...]:
+def study_columns(study: Study) -> tuple[str, ...]:
+    """The columns of the study's choices."""
+    return chosen_columns(study.tuned, (*study.objectives, *study.constraints))
+
+
+def chosen_cells(row: ModelRow, chosen: Sequence[str]) -> tuple[str, ...]:
     """A choice as text, by the columns of :func:`chosen_columns`; empty where the model does not have a field."""
-    if "chosen" in chosen:
-        return (choice.text,)
-    texts = {"learning rate" if name == RATE else last_part(name): value_text(value) for name, value in choice.values}
+    values = row.choice.values
+    texts = {"learning rate" if name == RATE else last_part(name): value_text(value) for name, value in values}
+    texts["chosen"] = row.choice.text
+    if row.scores:
+        texts |= {name: f"{mean:.4g}" for name, mean in row.scores[row.choice].means.items()}
+        texts[FRONT] = f"{len(front(row.scores))} of {len(row.scores)} choices"
     return tuple(texts.get(name, "") for name in chosen)
 
 
@@ -176,7 +204,7 @@ def row_cells(row: ModelRow, chosen: Sequence[str]) -> tuple[str, ...]:
     metric, test = row.metric, row.metric.spread(row.test, row.test_deviation)
     seeds = str(row.num_seeds) if row.num_seeds == row.num_planned else f"{row.num_seeds} of {row.num_planned}"
     return (
-        row.label, f"{row.num_parameters:,}", *chosen_cells(row.choice, chosen), seeds, metric.text(row.validation),
+        row.label, f"{row.num_parameters:,}", *chosen_cells(row, chosen), seeds, metric.text(row.validation),
         test,
     )  # fmt: skip
 
@@ -195,7 +223,7 @@ def records(table: Table) -> list[dict[str, Any]]:
     trained = [
         {
             "model": row.model, "where": dict(row.where), "origin": "trained here", "parameters": row.num_parameters,
-            "learning_rate": row.choice.rate, **_choice(table, row.choice), "n": row.num_seeds,
+            "learning_rate": row.choice.rate, **_choice(table, row), "n": row.num_seeds,
             "n_planned": row.num_planned, validation: row.validation, test: row.test,
             "test_deviation": row.test_deviation, **_published_record(table, row),
         }
@@ -213,9 +241,16 @@ def records(table: Table) -> list[dict[str, Any]]:
     return trained + elsewhere
 
 
-def _choice(table: Table, choice: Choice | None) -> dict[str, Any]:
-    """The tuned fields' values, where the study has any."""
-    return {"chosen": dict(choice.values) if choice else None} if table.study.tuned else {}
+def _choice(table: Table, row: ModelRow | None) -> dict[str, Any]:
+    """The tuned fields' values, what the choice reaches and the Pareto front, where the study has any."""
+    facts: dict[str, Any] = {"chosen": dict(row.choice.values) if row else None} if table.study.tuned else {}
+    if table.study.objectives or table.study.constraints:
+        scores = row.scores if row else {}
+        facts["objectives"] = dict(scores[row.choice].means) if row and scores else None
+        facts["feasible"] = scores[row.choice].is_feasible if row and scores else None
+        on_front = [{"choice": dict(one.values), "objectives": dict(scores[one].means)} for one in front(scores)]
+        facts["front"] = on_front
+    return facts
 
 
 def _published_record(table: Table, row: ModelRow | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from fernn.flows.field_symmetries import SHIFTS
 from fernn.train.fields import DOMAIN, FieldScores
 from fernn.train.task import Metric
 from tune.analysis.literature import SSIM_REMARK
+from tune.analysis.objectives import front, goal_name, goals
 from tune.analysis.results import TITLES, Curves, Fields, ModelRow, frame_curves, seed_predictions
 from tune.analysis.significance import against_published, best_on_test, comparisons, interval_over_persons
 from tune.analysis.statistics import mean_and_deviation, verdict_rule
@@ -21,7 +22,7 @@ from tune.core.study import Study
 from tune.reporting.derivatives import derivatives_table
 from tune.reporting.formulas import formulas_table
 from tune.reporting.roofline import roofline_table
-from tune.reporting.table import Table, chosen_columns, columns, imported_row_cells, row_cells
+from tune.reporting.table import Table, columns, imported_row_cells, row_cells, study_columns
 
 
 def report_tables(table: Table) -> list[ReportTable]:
@@ -29,7 +30,7 @@ def report_tables(table: Table) -> list[ReportTable]:
     study, rows = table.study, table.rows
     tables = [results_table(table), *video_tables(table), *field_tables(table), *derivative_tables(table)]
     tables += [formulas_table(study, rows), *stochastic_tables(table), comparisons_table(rows), law_table(rows)]
-    tables += [cost_table(study, rows), roofline_table(study, rows)]
+    tables += [front_table(study, rows), cost_table(study, rows), roofline_table(study, rows)]
     return [table for table in tables if table.rows]
 
 
@@ -41,7 +42,7 @@ def results_table(table: Table) -> ReportTable:
     metric, study = table.metric, table.study
     intervals = [interval_over_persons(study, row) for row in table.rows]
     has_persons = any(intervals)
-    chosen = chosen_columns(study.tuned)
+    chosen = study_columns(study)
     header = [*columns(metric, chosen), *(["95 % over test persons"] if has_persons else [])]
     header += [] if table.obstacles else PUBLISHED
     rows: list[Row] = []
@@ -87,6 +88,18 @@ def _result_remarks(table: Table, has_persons: bool) -> list[str]:
         for row, choice, test in best
         if choice != row.choice
     ]
+
+
+def front_table(study: Study, rows: Sequence[ModelRow]) -> ReportTable:
+    """Every choice on each row's Pareto front, without rows where the study has no objectives."""
+    names = list(dict.fromkeys(map(goal_name, (*study.objectives, *study.constraints))))
+    cells = [
+        (row.label, choice.text, *(row.scores[choice].means[name] for name in names), "yes" * (choice == row.choice))
+        for row in rows
+        for choice in front(row.scores)
+    ]
+    remarks = [f"Reported: {goals(study)}"] if cells else []
+    return ReportTable("front", "Pareto front", ("model", "choice", *names, "reported"), cells, remarks)
 
 
 def comparisons_table(rows: Sequence[ModelRow]) -> ReportTable:

@@ -29,7 +29,17 @@ from tune.measures.measure import Results, RunRecord
 from tune.reporting.table import notes
 from tune.services.databases import is_database
 from tune.tracking import ui_views
-from tune.tracking.run_tree import RunTree, choice_name, choice_node, dataset, metrics, move_artifacts, params
+from tune.tracking.run_tree import (
+    RunTree,
+    choice_name,
+    choice_node,
+    dataset,
+    metrics,
+    move_artifacts,
+    objective_means,
+    params,
+    pareto_tag,
+)
 
 RUN_ID = re.compile("[0-9a-f]{32}")
 STOPPED = "fernn.stopped"
@@ -195,8 +205,9 @@ class Tracker:
             self.tree.set_tags(node, {MLFLOW_RUN_NOTE: note, f"test {metric.name}": spread})
             self.tree.set_metrics(node, row.summary(), *moment)
             for choice, value in row.validation_by_choice.items():
-                mean = {f"validation/{metric.name}_mean": value}
+                mean = {f"validation/{metric.name}_mean": value} | objective_means(row, choice)
                 self.tree.set_metrics(choice_node(row.label, choice), mean, *moment)
+                self.tree.set_tags(choice_node(row.label, choice), pareto_tag(row, choice))
         self._mark_cells(rows)
         tags = ui_views.view_tags(self.study, rows, moment[0])
         tags |= {MLFLOW_RUN_NOTE: ui_views.study_note(self.study, rows, self.experiment_id)}

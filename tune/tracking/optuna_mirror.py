@@ -9,7 +9,8 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
-from tune.analysis.optuna_trials import trials
+from tune.analysis.objectives import objectives_of
+from tune.analysis.optuna_trials import several, trials
 from tune.core.identity import OWNER, OWNER_ID, is_view_of, owner_tags
 from tune.core.study import Study, StudyError
 from tune.services.databases import OPTUNA, check_usable, view_errors
@@ -37,7 +38,10 @@ def _mirror(study: Study, storage: optuna.storages.RDBStorage) -> None:
     for other in optuna.get_all_study_summaries(storage, include_best_trial=False):
         if other.study_name != study.name and other.user_attrs.get(OWNER_ID) == study.id != "":  # its earlier name
             optuna.delete_study(study_name=other.study_name, storage=storage)
-    wanted, mirrored = trials(study), _open(study, storage)
+    wanted, mirrored = several(study) if study.objectives or study.constraints else trials(study), _open(study, storage)
+    if mirrored.directions != directions(study):  # other objectives
+        optuna.delete_study(study_name=study.name, storage=storage)
+        mirrored = _open(study, storage)
     stored = mirrored.get_trials(deepcopy=False)
     if [_content(trial) for trial in stored] != [_content(trial) for trial in wanted[: len(stored)]]:
         # a finished trial cannot be changed, and the seeds or the order of trials are different now
@@ -46,9 +50,15 @@ def _mirror(study: Study, storage: optuna.storages.RDBStorage) -> None:
     mirrored.add_trials(wanted[len(stored) :])
 
 
+def directions(study: Study) -> list[StudyDirection]:
+    """Of the study's objectives, in their order."""
+    ways = (objective.is_higher_better for objective in objectives_of(study))
+    return [StudyDirection.MAXIMIZE if is_higher_better else StudyDirection.MINIMIZE for is_higher_better in ways]
+
+
 def _open(study: Study, storage: optuna.storages.RDBStorage) -> optuna.Study:
-    direction = StudyDirection.MAXIMIZE if study.metric.higher_is_better else StudyDirection.MINIMIZE
-    opened = optuna.create_study(study_name=study.name, storage=storage, direction=direction, load_if_exists=True)
+    wanted = directions(study)
+    opened = optuna.create_study(study_name=study.name, storage=storage, directions=wanted, load_if_exists=True)
     marks = opened.user_attrs
     if (marks or opened.trials) and not is_view_of(study, marks, str(storage.engine.url)):
         raise StudyError(
@@ -64,4 +74,5 @@ def _open(study: Study, storage: optuna.storages.RDBStorage) -> optuna.Study:
 
 def _content(trial: FrozenTrial) -> tuple[Any, ...]:
     """The content of a trial, which is equal for equal trials."""
-    return trial.params, trial.distributions, trial.values, trial.user_attrs, trial.intermediate_values
+    facts = (trial.params, trial.distributions, trial.values, trial.user_attrs)
+    return *facts, trial.intermediate_values, trial.constraints

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
@@ -16,6 +17,8 @@ from sqlalchemy import create_engine, literal, update
 from sqlalchemy.pool import NullPool
 
 from fernn.train.loop import Row
+from tune.analysis.objectives import front
+from tune.analysis.results import ModelRow
 from tune.core.choice import Choice
 from tune.core.console import masked
 from tune.core.study import Cell, Study
@@ -39,6 +42,17 @@ def choice_node(label: str, choice: Choice) -> str:
 def choice_name(choice: Choice) -> str:
     """A choice in a run's name."""
     return f"lr{choice.rate:g}" if len(choice.values) == 1 else choice.text
+
+
+def objective_means(row: ModelRow, choice: Choice) -> dict[str, float]:
+    """What a choice reaches in the study's objectives, by the metric's name in MLflow."""
+    means = row.scores[choice].means if choice in row.scores else {}
+    return {f"objective/{name}": mean for name, mean in means.items() if isfinite(mean)}
+
+
+def pareto_tag(row: ModelRow, choice: Choice) -> dict[str, str | None]:
+    """The tag of a choice on the Pareto front of the study's objectives."""
+    return {"pareto": "True" if choice in front(row.scores) else None}
 
 
 class RunTree:

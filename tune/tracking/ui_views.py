@@ -14,7 +14,7 @@ from tune.analysis.results import ModelRow
 from tune.core.choice import last_part
 from tune.core.console import bullets, grid
 from tune.core.study import Cell, Study
-from tune.reporting.table import chosen_columns, columns, law_breaches, mark_lines, marks, notes, row_cells
+from tune.reporting.table import columns, law_breaches, mark_lines, marks, notes, row_cells, study_columns
 from tune.tracking.run_tree import NODE, choice_name
 
 MODELS, CURVES = "models", "curves"
@@ -167,7 +167,7 @@ def study_note(study: Study, rows: Sequence[ModelRow], experiment_id: str) -> st
     """The experiment's description: marks, the searched fields, links to its views, the table and its remarks."""
     models, curves = (route(experiment_id, view) for view in (MODELS, CURVES))
     sizes = ", ".join(f"{len(values)} × {name}" for name, values in study.space.items())
-    chosen = chosen_columns(study.tuned)
+    chosen = study_columns(study)
     num_done = len(study.cells) - len(study.missing())
     parts = [
         *(f"**{mark}**" for mark in mark_lines(study)),

@@ -1,9 +1,11 @@
 """Optuna's trials of a study: a model and a learning rate each, and what the metric depends on."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.stored_study import finished_study
-from tune.analysis.optuna_trials import finished_trials, importances, trials
+from tune.analysis.optuna_trials import finished_trials, importances, several, trials
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
 HITS = {("grnn", 1e-2, 0): (4, 9), ("grnn", 1e-3, 0): (6, 5), ("grnn", 1e-3, 1): (8, 7)}
@@ -34,3 +36,14 @@ def test_a_trial_has_the_tuned_fields_of_its_model(tuned):
     }  # fmt: skip
     assert set(made[-1].params) == {"model", "optim.lr", "batch_size"}
     assert set(importances(tuned, made)) == {"model", "optim.lr", "batch_size"}
+
+
+def test_a_trial_has_several_objectives_and_its_violations(tuned):
+    study = replace(tuned, objectives=("validation/accuracy", "num_parameters"), constraints=("num_parameters<=1000",))
+    made = several(study)
+    assert (
+        len(made) == 12 and made[0].values == [0.3, 1234.0] and made[0].constraints == {"num_parameters<=1000": 234.0}
+    )
+    assert made[0].params == finished_trials(tuned)[0].params
+    unreached = replace(tuned, objectives=("validation/psnr",))
+    assert several(unreached) == []

@@ -6,11 +6,12 @@ import pytest
 
 from fernn.experiment import Experiment
 from tests.support.stored_study import NARROW, finish_cell, planned_study
+from tune.analysis.objectives import Score
 from tune.core.choice import Domain
 from tune.core.folder import Folder
 from tune.core.protocol import load_study, save_study
 from tune.core.study import Study, cells_at
-from tune.planning.choices import mean_value, with_choices
+from tune.planning.choices import value_of, with_choices
 from tune.planning.sampling import Sampler
 
 SIZE = "grnn.batch_size"
@@ -85,5 +86,5 @@ def test_a_mean_goes_on_after_choices_that_diverge_in_their_first_epoch(tmp_path
             folder.fail("the training loss is nan in epoch 1: lower optim.lr", diverged=True)
         else:
             finish_cell(study, cell, (accuracy, 4))
-    assert mean_value(study, study.cells[:2]) == 0.0
-    assert mean_value(study, study.cells[2:]) == pytest.approx(0.4)
+    assert value_of(study, study.cells[:2]) == Score((0.0,))
+    assert value_of(study, study.cells[2:]).ranks == pytest.approx((0.4,))

@@ -4,6 +4,7 @@ from math import inf, log10
 
 import pytest
 
+from tune.analysis.objectives import Score
 from tune.core.choice import Choice, Domain, lies_in
 from tune.planning.sampling import ROUND, Sampler, decoded, distribution, encoded
 
@@ -25,7 +26,7 @@ def rounds_of(sampler, number):
     """All choices of the first rounds with their values."""
     tried = {}
     for _ in range(number):
-        tried |= {choice: -badness(choice) for choice in next_round(sampler, tried)}
+        tried |= {choice: Score((-badness(choice),)) for choice in next_round(sampler, tried)}
     return tried
 
 
@@ -39,13 +40,26 @@ def test_a_round_follows_from_the_finished_ones_alone_and_lies_inside(name):
     assert next_round(sampler, {}, "3dcnn") != [*tried][:ROUND]
 
 
+@pytest.mark.parametrize("name", ["tpe", "random", "qmc", pytest.param("gp", marks=pytest.mark.soak)])
+def test_several_objectives_and_constraints_are_proposed_for_as_deterministically(name):
+    sampler, tried = Sampler(name, 99, DOMAINS, 2, True), {}
+    for number in range(3):
+        new = next_round(sampler, tried)
+        assert new == next_round(sampler, dict(tried)) and len(new) == ROUND
+        for choice in new:
+            rate = choice.get("optim.lr")
+            tried[choice] = Score((-badness(choice), -log10(rate)), (1e-3 - rate,))
+        tried[new[number]] = Score((-inf, -inf), (inf,))  # it has diverged
+    assert len({*tried}) == 3 * ROUND
+
+
 @pytest.mark.parametrize("name", ["tpe", "cmaes"])
 def test_other_values_lead_to_other_proposals(name):
     sampler = Sampler(name, 99, DOMAINS)
     tried = rounds_of(sampler, 2)
-    changed = tried | {[*tried][0]: 9.0}
+    changed = tried | {[*tried][0]: Score((9.0,))}
     assert next_round(sampler, changed) != next_round(sampler, tried)
-    assert len(next_round(sampler, dict.fromkeys(tried, -inf))) == ROUND  # all have diverged
+    assert len(next_round(sampler, dict.fromkeys(tried, Score((-inf,))))) == ROUND  # all have diverged
 
 
 @pytest.mark.parametrize(
@@ -72,7 +86,7 @@ def test_a_finite_space_is_tried_out_and_then_left(name):
     domains = {"optim.lr": Domain((1e-3, 1e-2)), "batch_size": Domain((8, 16, 32)), "model.width": Domain((), 4, 5)}
     tried = {}
     while new := next_round(Sampler(name, 99, domains), tried):
-        tried |= dict.fromkeys(new, 0.5)
+        tried |= dict.fromkeys(new, Score((0.5,)))
     assert len(tried) == 12 and all(lies_in(choice, domains) for choice in tried)
 
 
@@ -80,7 +94,7 @@ def test_a_round_covers_an_axis_evenly_by_qmc():
     sampler = Sampler("qmc", 16, {"model.rate": Domain((), 0.0, 1.0)})
     tried = {}
     for _ in range(4):
-        tried |= dict.fromkeys(next_round(sampler, tried), 0.0)
+        tried |= dict.fromkeys(next_round(sampler, tried), Score((0.0,)))
     assert len({int(choice.get("model.rate") * 8) for choice in tried}) == 8
 
 
@@ -98,7 +112,11 @@ def test_lists_of_numbers_are_ordered_and_real_numbers_short():
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(("tpe", 0, DOMAINS), "--num-samples must"), (("cmaes", 4, {"a": Domain(("x", "y"))}), "must have numbers")],
+    [
+        (("cmaes", 4, DOMAINS, 2), "--sampler cmaes goes with one objective and no constraint"),
+        (("tpe", 0, DOMAINS), "--num-samples must"),
+        (("cmaes", 4, {"a": Domain(("x", "y"))}), "must have numbers"),
+    ],
 )
 def test_a_sampler_without_samples_or_numbers_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):

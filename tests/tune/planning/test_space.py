@@ -2,11 +2,12 @@
 
 import pytest
 
+from fernn.train.task import ACCURACY
 from tune.core.choice import Domain
 from tune.core.study import RATE
 from tune.kth_search import SEARCH
 from tune.planning.options import Clips, Grid, Options, Strategy, Training, chosen_settings
-from tune.planning.space import chosen_sampler, search_space
+from tune.planning.space import check_goals, chosen_sampler, search_space
 
 WIDTH = "model.hidden_channels"
 
@@ -124,3 +125,20 @@ def test_a_sampler_takes_its_range_of_rates_from_the_preset():
 def test_what_cannot_be_searched_is_refused_with_the_way_out(search, given, message):
     with pytest.raises((KeyError, TypeError, ValueError), match=message):
         space_of(*search, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"objective": ("time/gpu_seconds", "min:time/gpu_seconds")}, "--objective must be given once for each name"),
+        (
+            {"constraint": ("law_error<=1",), "scheduler": "halving"},
+            "--scheduler halving compares by the",
+        ),
+        ({"objective": ("test/accuracy",)}, "must not be of test clips"),
+        ({"constraint": ("law_error",)}, "--constraint must read NAME<=NUMBER"),
+    ],
+)
+def test_goals_that_mean_nothing_are_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        check_goals(Options(strategy=Strategy(**given)), ACCURACY)

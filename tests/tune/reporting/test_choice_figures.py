@@ -1,10 +1,19 @@
 """The report's figures on choices: what they lead to, and what matters."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.stored_study import finished_study
 from tune.analysis.results import model_rows
-from tune.reporting.choice_figures import choice_figures, field_figure, importances_figure, numeric_fields, rates_figure
+from tune.reporting.choice_figures import (
+    choice_figures,
+    field_figure,
+    front_figure,
+    importances_figure,
+    numeric_fields,
+    rates_figure,
+)
 
 RATES = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0,)}
 RATE_HITS = {("grnn", 1e-3, 0): (6, 5), ("grnn", 1e-4, 0): (4, 5), ("3dcnn", 1e-3, 0): (9, 5)}
@@ -46,3 +55,12 @@ def test_each_field_of_numbers_has_a_figure_of_choices(tuned):
     assert figures["importances"].count("batch_size") == 1 and "embedding" not in figures["importances"]
     (axes,) = field_figure(tuned, rows, "batch_size").axes
     assert [line.get_xdata()[0] for line in axes.lines if line.get_fillstyle() == "none"] == [8, 8]
+
+
+def test_the_front_joins_its_choices_and_a_ring_marks_the_reported_one(tuned):
+    study = replace(tuned, objectives=("validation/accuracy", "min:time/recorded_at"))
+    rows = model_rows(study)
+    figures = {figure.name: figure.words for figure in choice_figures(study, rows)}
+    assert "grnn: 1 of 8 choices; 3dcnn: 1 of 4 choices" in figures["front"]
+    (axes,) = front_figure(study, rows).axes
+    assert [line.get_xdata()[0] for line in axes.lines if line.get_fillstyle() == "none"] == [0.9, 0.8]

@@ -7,7 +7,19 @@ import pytest
 from fernn.train.task import ACCURACY
 from tests.support.stored_study import finished_study, planned_study
 from tune.core.study import StudyError
-from tune.reporting.table import Table, absent, chosen_columns, columns, mark_lines, marks, notes, records, row_cells
+from tune.reporting.table import (
+    FRONT,
+    Table,
+    absent,
+    chosen_columns,
+    columns,
+    mark_lines,
+    marks,
+    notes,
+    records,
+    row_cells,
+    study_columns,
+)
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-3,), "seed": (0, 1)}
 HITS = {("grnn", 1e-3, 0): (5, 4), ("grnn", 1e-3, 1): (5, 6), ("3dcnn", 1e-3, 0): (9, 8)}
@@ -74,6 +86,20 @@ def test_tuned_fields_have_columns_of_their_own_and_are_named_below(tuned):
         "Choices: proposed for each model by Optuna's QMC sampler, optim.lr 0.001, 0.01; batch_size 4, 8; " in lines[1]
     )
     assert lines[2] == "All choices are tried, fewer than --num-samples: grnn, 3dcnn."
+
+
+def test_several_objectives_have_columns_and_a_front(tuned):
+    study = replace(tuned, objectives=("validation/accuracy", "num_parameters"), constraints=("law_error<=1e-3",))
+    table = Table.of(study)
+    assert study_columns(study)[3:] == ("validation/accuracy", "num_parameters", "law_error", FRONT)
+    assert table.texts()[0][5:9] == ("0.9", "1234", "0", "1 of 8 choices")
+    record = records(table)[0]
+    assert record["objectives"] == {"validation/accuracy": 0.9, "num_parameters": 1234.0, "law_error": 0.0}
+    assert record["feasible"] and [one["choice"] for one in record["front"]] == [record["chosen"]]
+    assert "the best by validation/accuracy, means over seeds" in table.remarks()[0]
+    refused = replace(study, constraints=("num_parameters<=1000",))
+    assert any(line.startswith("INFEASIBLE: no choice of grnn meets num_par") for line in Table.of(refused).remarks())
+    assert records(Table.of(refused))[0]["front"] == []
 
 
 def test_a_study_without_results_has_no_table(tmp_path):

@@ -8,10 +8,19 @@ import numpy as np
 import pytest
 
 from tests.support.stored_study import HITS, SPACE, finished_study
+from tune.analysis.results import model_rows
 from tune.kth_search import SEARCH
 from tune.report import summary
 from tune.reporting.table import Table
-from tune.reporting.tables import check_text, frames_table, largest_errors, report_tables, scores_table, shifts_table
+from tune.reporting.tables import (
+    check_text,
+    frames_table,
+    front_table,
+    largest_errors,
+    report_tables,
+    scores_table,
+    shifts_table,
+)
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +123,11 @@ def test_frames_have_a_row_for_each_score():
     table = frames_table(CURVES)
     assert table.header == ("model", "score", "frame 1", "frame 2") and len(table.rows) == 3
     assert table.rows[0] == ("m", "MSE, summed over pixels", 2.0, 4.0)
+
+
+def test_the_front_has_a_line_for_each_choice(tuned):
+    study = replace(tuned, objectives=("validation/accuracy", "num_parameters"))
+    table = front_table(study, model_rows(study))
+    assert table.header == ("model", "choice", "validation/accuracy", "num_parameters", "reported")
+    assert table.rows[1] == ("3dcnn", "lr 0.01, batch_size 8", 0.8, 1234.0, "yes")
+    assert front_table(tuned, model_rows(tuned)).rows == []

@@ -1,5 +1,7 @@
 """The study in Optuna's database: written once, written again where the study changed, and never over another's."""
 
+from dataclasses import replace
+
 import optuna
 import pytest
 
@@ -52,3 +54,14 @@ def test_a_link_that_is_named_or_leads_nowhere_else_is_followed(study, tmp_path,
     with pytest.raises(ViewError, match="is a link that leads to .*not-there.db"):
         mirror(study, f"sqlite:///{tmp_path}/optuna.db")
     assert not (elsewhere / "not-there.db").exists()
+
+
+def test_several_objectives_are_those_of_the_study_and_others_replace_them(study, tmp_path):
+    url = f"sqlite:///{tmp_path}/optuna.db"
+    mirror(study, url)
+    mirror(replace(study, objectives=("validation/accuracy", "num_parameters"), constraints=("law_error<=1",)), url)
+    written = optuna.load_study(study_name="s", storage=url)
+    assert [direction.name for direction in written.directions] == ["MAXIMIZE", "MINIMIZE"]
+    assert [(trial.values, trial.constraints) for trial in written.trials] == [([0.7, 1234.0], {"law_error<=1": -1.0})]
+    mirror(study, url)
+    assert stored(url) == [(1e-3, 0.7)]

@@ -7,6 +7,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.support.stored_study import finished_study, planned_study, shipped, shown
+from tune.analysis.results import model_rows
 from tune.core.choice import Choice
 from tune.core.study import Cell
 from tune.tracking.mlflow_tracker import Tracker
@@ -18,7 +19,9 @@ from tune.tracking.run_tree import (
     dataset,
     metrics,
     move_artifacts,
+    objective_means,
     params,
+    pareto_tag,
     runs_of,
 )
 
@@ -113,3 +116,11 @@ def test_a_choice_of_a_learning_rate_alone_keeps_its_node():
     assert (
         choice_node("grnn", more) == "choice/grnn/lr 0.001, split its" and choice_name(more) == "lr 0.001, split it's"
     )
+
+
+def test_a_choice_on_the_front_has_a_tag_and_its_objectives(tuned):
+    (row, _) = model_rows(replace(tuned, objectives=("validation/accuracy", "validation/psnr")))
+    assert pareto_tag(row, row.choice) == {"pareto": "True"}
+    assert objective_means(row, row.choice) == {"objective/validation/accuracy": 0.9}
+    other = next(choice for choice in row.by_choice if choice != row.choice)
+    assert pareto_tag(row, other) == {"pareto": None}
