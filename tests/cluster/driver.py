@@ -16,9 +16,10 @@ from data.kth.stream import ClipStream, Footage, read_footage
 from data.manifest import Manifest
 from data.stream import Corpus
 from fernn.experiment import Experiment
+from tune.core.cells import plan_cells
 from tune.core.folder import Folder
 from tune.core.protocol import save_study
-from tune.core.study import Study, plan_cells
+from tune.core.study import Study
 from tune.engine.agenda import Agenda
 from tune.engine.ray_tune import ray_runtime, run_search
 from tune.engine.workload import Workload

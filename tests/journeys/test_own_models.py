@@ -13,8 +13,9 @@ import tune
 from fernn.experiment import Experiment
 from fernn.models import import_model, model_config, source_hash
 from fernn.models.own import NAMED, StoredConfig, UnnamedModelError
+from tune.core.cells import plan_cells
 from tune.core.protocol import import_models
-from tune.core.study import Cell, cell_of, plan_cells
+from tune.core.study import Cell, cell_of
 from tune.engine.cost import measured
 
 SMALL = ["--lrs", "1e-3", "--set", "data.size=8", "--set", "model.hidden_channels=4"]

@@ -5,11 +5,12 @@ import pyarrow as pa
 from fernn.experiment import Experiment
 from fernn.train.run import Run
 from tune.analysis.results import model_rows
+from tune.core.cells import cells_at, plan_cells
 from tune.core.choice import points_of
 from tune.core.folder import Folder
 from tune.core.protocol import save_study
 from tune.core.result import Result
-from tune.core.study import Study, cells_at, plan_cells
+from tune.core.study import Study
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.run_tree import NODE
 

@@ -6,8 +6,9 @@ from data.kth.stream import ClipStream, Footage
 from data.stream import Corpus
 from fernn.experiment import Experiment
 from tune.core.cell_folder import LAST
+from tune.core.cells import plan_cells
 from tune.core.folder import Folder
-from tune.core.study import Study, plan_cells
+from tune.core.study import Study
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}
 TINY = {

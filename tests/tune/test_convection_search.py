@@ -17,8 +17,9 @@ from fernn.train.run import Run
 from tune import report
 from tune.analysis.published import deviations, obstacles, search_of
 from tune.convection_search import SEARCH
+from tune.core.cells import plan_cells
 from tune.core.folder import Folder
-from tune.core.study import Study, plan_cells
+from tune.core.study import Study
 
 TINY = ["--models", "unet-um", "--lrs", "1e-3", "--seeds", "0", "--epochs", "2", "--set", "model.narrowing=8"]
 FIELDS = {

@@ -17,11 +17,12 @@ from fernn.train.run import Run
 from tune import kth_video_search, report, video_search
 from tune.analysis.published import deviations
 from tune.commands.evaluate import main as evaluate
+from tune.core.cells import plan_cells
 from tune.core.folder import Folder
 from tune.core.given_weights import initial_weights, store_weights
 from tune.core.protocol import save_study
 from tune.core.result import Result
-from tune.core.study import Study, StudyError, plan_cells
+from tune.core.study import Study, StudyError
 from tune.reporting.figures import study_figures
 from tune.reporting.table import Table
 from tune.reporting.tables import report_tables

@@ -9,9 +9,10 @@ import pytest
 
 from fernn.experiment import Experiment
 from tests.support.stored_study import NARROW, finish_cell
+from tune.core.cells import plan_cells
 from tune.core.folder import Folder
 from tune.core.protocol import save_study
-from tune.core.study import Study, plan_cells
+from tune.core.study import Study
 from tune.tracking.mlflow_tracker import Tracker
 from tune.tracking.ui_views import links
 from tune.tracking.views import refresh

@@ -9,9 +9,10 @@ from typing import Any
 
 from fernn.config import DataConfig
 from fernn.experiment import Experiment
+from tune.core.cells import cells_at, check_settings, with_fields
 from tune.core.choice import points_of
 from tune.core.console import ReportTable
-from tune.core.study import EMPTY, Cell, Settings, Space, StudyError, cells_at, check_settings, with_fields
+from tune.core.study import EMPTY, Cell, Settings, Space, StudyError
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from tests.support.stored_study import finished_study, planned_study
 from tune.analysis.results import model_rows
 from tune.commands import evaluate
 from tune.commands.evaluate import EvaluationOptions, Options, chosen_cells, open_study, show
+from tune.core.cells import plan_cells
 from tune.core.folder import Folder
 from tune.core.protocol import save_study
 from tune.core.result import Result
-from tune.core.study import Study, StudyError, plan_cells
+from tune.core.study import Study, StudyError
 from tune.measures.registry import MEASURES
 from tune.services.databases import MLFLOW, ViewError
 from tune.translating_mnist_search import SEARCH

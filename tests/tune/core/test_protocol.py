@@ -6,9 +6,10 @@ from itertools import product
 import pytest
 
 from fernn.experiment import Experiment
+from tune.core.cells import cells_at, plan_cells
 from tune.core.folder import Folder
 from tune.core.protocol import check_plan, find_study, known_studies, load_study, save_study
-from tune.core.study import Study, StudyError, cells_at, plan_cells
+from tune.core.study import Study, StudyError
 
 SPACE = {"model": ("fernn-v1", "3dcnn"), "optim.lr": (1e-3, 1e-4), "seed": (0, 1, 2)}
 

@@ -9,9 +9,9 @@ import pytest
 from fernn.experiment import Experiment
 from tests.support import simulated, tiny
 from tests.support.tiny import Listener, study_in
+from tune.core.cells import cells_at
 from tune.core.choice import Domain
 from tune.core.protocol import load_study, save_study
-from tune.core.study import cells_at
 from tune.engine.agenda import Agenda
 from tune.engine.workload import Control, Workload
 from tune.planning.choices import with_choices

@@ -14,8 +14,9 @@ from fernn.flops import Work
 from fernn.models import MODELS
 from tests.support.stored_study import finished_study
 from tune.commands.search_output import describe_cost
+from tune.core.cells import plan_cells
 from tune.core.folder import Folder
-from tune.core.study import Study, StudyError, plan_cells
+from tune.core.study import Study, StudyError
 from tune.engine import cost as estimate
 from tune.planning.resources import Hardware, Node, Resources
 

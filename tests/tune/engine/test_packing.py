@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from fernn.experiment import Experiment
+from tune.core.cells import plan_cells
 from tune.core.folder import Folder
-from tune.core.study import Study, StudyError, plan_cells
+from tune.core.study import Study, StudyError
 from tune.engine import packing
 from tune.engine.cost import NoMachineError
 from tune.engine.packing import Reading, best, check_fit, layouts, measure, pack, packed, readings, side_by_side

@@ -11,10 +11,11 @@ from data.stream import Corpus
 from fernn.experiment import Experiment
 from fernn.train.run import Run
 from tune.analysis.results import CellResult, ModelRow
+from tune.core.cells import plan_cells
 from tune.core.clips import SealedClips
 from tune.core.folder import Folder
 from tune.core.protocol import save_study
-from tune.core.study import Study, plan_cells
+from tune.core.study import Study
 from tune.engine.trial import evaluated
 
 SPACE = {"model": ("grnn", "3dcnn"), "optim.lr": (1e-2, 1e-3), "seed": (0, 1)}

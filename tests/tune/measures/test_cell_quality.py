@@ -12,10 +12,11 @@ from fernn.batch import Batch
 from fernn.models.noether.tailoring import Step
 from fernn.train.run import Run
 from tune.analysis.results import model_rows
+from tune.core.cells import plan_cells
 from tune.core.folder import Folder
 from tune.core.protocol import save_study
 from tune.core.result import Result
-from tune.core.study import Study, plan_cells
+from tune.core.study import Study
 from tune.measures.cell_quality import Gauge, PredictorMeasurement, Tailoring, at_places, finite, heatmaps, spread
 from tune.measures.frame_quality import Settings
 from tune.measures.model_quality import USUAL

@@ -16,11 +16,12 @@ from tune import measure_eval, report
 from tune.commands import evaluate
 from tune.commands.evaluate import EvaluationOptions, Options, open_study
 from tune.core.cell_folder import CellFolder
+from tune.core.cells import plan_cells
 from tune.core.folder import DamagedError, Folder
 from tune.core.identity import fork
 from tune.core.protocol import load_study
 from tune.core.search_spec import searches
-from tune.core.study import Study, StudyError, plan_cells
+from tune.core.study import Study, StudyError
 from tune.measures.measure import ResultFile
 from tune.measures.registry import MEASURES
 from tune.tracking.mlflow_tracker import Tracker

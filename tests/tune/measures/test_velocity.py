@@ -15,10 +15,11 @@ from fernn.generalization import VelocityGrid
 from tune.analysis.results import model_rows
 from tune.commands.evaluate import EvaluationOptions, Options, best_cell, chosen_cells, main, open_study, shown_row
 from tune.core.cell_folder import BEST
+from tune.core.cells import plan_cells
 from tune.core.clips import find_data
 from tune.core.folder import Folder
 from tune.core.protocol import save_study
-from tune.core.study import Study, StudyError, plan_cells
+from tune.core.study import Study, StudyError
 from tune.measures.registry import MEASURES
 from tune.measures.velocity import PARTIAL, Settings
 from tune.tracking.mlflow_tracker import Tracker

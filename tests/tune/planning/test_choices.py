@@ -7,10 +7,11 @@ import pytest
 from fernn.experiment import Experiment
 from tests.support.stored_study import NARROW, finish_cell, planned_study
 from tune.analysis.objectives import Score
+from tune.core.cells import cells_at
 from tune.core.choice import Domain
 from tune.core.folder import Folder
 from tune.core.protocol import load_study, save_study
-from tune.core.study import Study, cells_at
+from tune.core.study import Study
 from tune.planning.choices import value_of, with_choices
 from tune.planning.sampling import Sampler
 

@@ -133,7 +133,7 @@ def test_what_cannot_be_searched_is_refused_with_the_way_out(search, given, mess
         ({"objective": ("time/gpu_seconds", "min:time/gpu_seconds")}, "--objective must be given once for each name"),
         (
             {"constraint": ("law_error<=1",), "scheduler": "halving"},
-            "--scheduler halving compares by the",
+            "compares by the validation metric",
         ),
         ({"objective": ("test/accuracy",)}, "must not be of test clips"),
         ({"constraint": ("law_error",)}, "--constraint must read NAME<=NUMBER"),

@@ -7,10 +7,11 @@ import pytest
 
 from tests.support.stored_study import NARROW, finished_study, planned_study
 from tune import translating_mnist_search
+from tune.core.cells import plan_cells
 from tune.core.folder import Folder
 from tune.core.protocol import save_study
 from tune.core.result import Result
-from tune.core.study import Study, StudyError, plan_cells
+from tune.core.study import Study, StudyError
 from tune.reporting.compare import compared_tables, differing_fields, values
 
 SPACE = {"model": ("grnn",), "optim.lr": (1e-3,), "seed": (0, 1)}

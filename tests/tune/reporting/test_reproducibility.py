@@ -5,8 +5,8 @@ import torch
 
 from fernn.experiment import Experiment
 from fernn.train.run import task_of
+from tune.core.cells import with_fields
 from tune.core.search_spec import searches
-from tune.core.study import with_fields
 from tune.reporting.reproducibility import draws, optimizer
 
 SETUPS = [

@@ -11,10 +11,11 @@ from fernn.train.run import Run, task_of
 from tests.support.stored_study import finish_cell, finished_study, planned_study
 from tune.core import code_record as module
 from tune.core.cell_folder import CODES
+from tune.core.cells import plan_cells
 from tune.core.folder import DamagedError, Folder
 from tune.core.protocol import save_study
 from tune.core.search_spec import searches
-from tune.core.study import Study, plan_cells
+from tune.core.study import Study
 from tune.ocean_search import SEARCH as OCEAN
 from tune.report import Options, main
 from tune.reporting.reproducibility_card import (
