@@ -34,7 +34,7 @@ cluster-test: setup
 	$(BIN)/python -m pytest -m cluster tests/cluster --timeout 600 --durations 0 -s
 
 slurm-test: setup
-	$(BIN)/python -m pytest -m slurm tests/slurm --timeout 1800 --durations 0 -s
+	$(BIN)/python -m pytest -m slurm tests/slurm --timeout 2400 --durations 0 -s
 
 gpu-test: setup
 	$(BIN)/python tests/benchmarks/gpu.py

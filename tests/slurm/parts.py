@@ -98,7 +98,21 @@ class Slurm:
             with suppress(ProcessLookupError):
                 os.killpg(daemon.pid, signal.SIGKILL)
             daemon.wait()
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.home, ignore_errors=True)
+
+    def processes(self, **variables):
+        """The environments of processes that jobs have started, by pid, each with the process's name as ``comm``."""
+        mine, found = {"SLURM_CONF": self.environment["SLURM_CONF"], **variables}, {}
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                pairs = (process / "environ").read_bytes().decode(errors="replace").split("\0")
+                words = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+                if mine.items() <= words.items():
+                    found[int(process.name)] = words | {"comm": (process / "comm").read_text().strip()}
+        return found
 
     def run(self, name, *words, check=True, cwd=None, **environment):
         """What a command of Slurm says."""
@@ -168,12 +182,5 @@ class Job:
         assert what(), self.log()
 
     def processes(self):
-        """The environments of this job's processes by pid, each with the process's name as ``comm``."""
-        mine, found = {"SLURM_JOB_ID": self.number, "SLURM_CONF": self.slurm.environment["SLURM_CONF"]}, {}
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                pairs = (process / "environ").read_bytes().decode(errors="replace").split("\0")
-                words = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-                if mine.items() <= words.items():
-                    found[int(process.name)] = words | {"comm": (process / "comm").read_text().strip()}
-        return found
+        """What the job has started, see :meth:`Slurm.processes`."""
+        return self.slurm.processes(SLURM_JOB_ID=self.number)
