@@ -137,6 +137,9 @@ def strategy(study: Study) -> list[str]:
         sentences.append(f"{which}: proposed for each model by Optuna's {name.upper()} sampler{means}, {domains}.")
         if tried_out := [label for label, choices in study.groups.items() if is_tried_out(study, [*choices])]:
             sentences.append(f"All choices are tried, fewer than --num-samples: {', '.join(tried_out)}.")
+    if study.foreign:
+        number, name = sum(map(len, study.foreign["points"].values())), study.foreign["study"]
+        sentences.append(f"Warm start: the sampler knew {number} choices of study {name}; they are not in the table.")
     if study.halves:
         stopped = [cell for cell in study.cells if study.cell_folder(cell).stopped() is not None]
         number, which = len({(study.model_label(cell), study.choice(cell)) for cell in stopped}), "learning rates"
