@@ -100,6 +100,8 @@ def describe_plan(planned: Planned, missing: Sequence[Cell], cost: Cost | None) 
     grid, num_done = describe_grid(study), len(study.cells) - len(missing)
     lines = [f"study {study.name}: {len(study.cells)} cells ({grid}), {num_done} done, {len(missing)} to run"]
     lines += [f"data: {describe_data(planned)}"]
+    if study.foreign:
+        lines.append(f"warm start: {num_foreign(study)} points of {study.foreign['study']}")
     if cost is not None:
         lines += [f"cost: {describe_cost(cost)}"]
         lines += [f"{named(place)}: {_share(cost, place)}{one.words()}" for place, one in cost.rooflines.items()]
@@ -107,6 +109,11 @@ def describe_plan(planned: Planned, missing: Sequence[Cell], cost: Cost | None) 
         begun = cost.pace.epochs_done.get(cell.key) if cost is not None else 0
         lines.append(f"  {study.label(cell)}" + (f", goes on from epoch {begun}" if begun else ""))
     return lines
+
+
+def num_foreign(study: Study) -> int:
+    """The number of another study's points that the sampler knew from the beginning."""
+    return sum(map(len, study.foreign["points"].values()))
 
 
 def _share(cost: Cost, place: Place) -> str:
@@ -121,6 +128,8 @@ def plan_facts(planned: Planned, cost: Cost | None) -> dict[str, Any]:
     facts |= {"demo": study.demo, "stand_in": study.stand_in or None, "partial": list(study.partial)}
     facts |= {"num_cells": len(study.cells), "num_to_come": study.num_to_come}
     facts |= {"first": planned.first} if planned.first else {}
+    if study.foreign:
+        facts["warm_start"] = {"study": study.foreign["study"], "num_points": num_foreign(study)}
     if cost is not None:
         facts |= {"seconds": cost.seconds, "gpu_hours": cost.gpu_hours, "price": cost.price}
         least = cost.least or Bill(cost.seconds, cost.gpu_hours)

@@ -32,7 +32,19 @@ SOURCES = "model_sources"
 """The field of ``study.json`` with the SHA-256 of each user model's module when its cells were last planned."""
 GOALS = ("objectives", "constraints")
 """Fields of a study that hold for its last command."""
-STORED = ("demo", "partial", "data", "stand_in", "scheduler", "sampling", "space", "tuned", "proposed", *GOALS)
+STORED = (
+    "demo",
+    "partial",
+    "data",
+    "stand_in",
+    "scheduler",
+    "sampling",
+    "space",
+    "tuned",
+    "proposed",
+    "foreign",
+    *GOALS,
+)
 """Fields of a study that ``study.json`` holds under the same names."""
 GROWING = ("optim.lr", "seed", "epochs")
 """Fields that a study may extend, as it may add models; all other fields are its protocol."""
@@ -102,6 +114,7 @@ def save_study(study: Study) -> None:
     facts |= {"stand_in": study.stand_in} if study.stand_in else {}
     facts |= {"tuned": list(study.tuned)} if study.tuned else {}
     facts |= {name: list(goals) for name in GOALS if (goals := getattr(study, name)) or name in saved}
+    facts |= {"foreign": json.loads(json.dumps(dict(study.foreign)))} if study.foreign else {}
     facts["scheduler"] = study.scheduler if study.stops_early else _scheduler(saved)
     facts["sampling"] = dict(study.sampling) or saved.get("sampling", {})
     if proposed := {**saved.get("proposed", {}), **study.proposed}:
@@ -137,7 +150,7 @@ def load_study(folder: Folder) -> Study:
 
 
 def _study_of(folder: Folder, facts: Mapping[str, Any]) -> Study:
-    later: dict[str, Any] = {"stand_in": "", "proposed": {}, **{name: [] for name in ("tuned", *GOALS)}}
+    later: dict[str, Any] = {"stand_in": "", "proposed": {}, "foreign": {}, **{name: [] for name in ("tuned", *GOALS)}}
     stored = {**later, **facts, "scheduler": _scheduler(facts)}
     types = {entry.name: entry.type for entry in fields(Study)}
     plan = {name: fitted(name, stored[name], types[name]) for name in STORED}

@@ -117,6 +117,8 @@ class Study:
     """The id of the code record that trains missing cells, see :mod:`tune.core.code_record`; empty without one."""
     tuned: tuple[str, ...] = ()
     """Searched fields beside the learning rate of which validation chooses a value, as dimensions of the space."""
+    foreign: Settings = field(default_factory=dict)
+    """The points of another study with which the sampler began, see :mod:`tune.planning.warm_start`."""
     objectives: tuple[str, ...] = ()
     """What choices are compared by beside or instead of the metric, see :mod:`tune.analysis.objectives`."""
     constraints: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
+from typing import Any
 
 from tune.analysis.objectives import Score, score, worst_score
 from tune.analysis.statistics import mean_and_deviation
@@ -52,7 +53,7 @@ def with_choices(study: Study, sampler: Sampler, points: Sequence[Settings], cel
     grown = []
     for row in rows:
         values = {choice: value_of(study, tried.groups[row.label][choice]) for choice in row.choices}
-        new = sampler.proposals(row.label, [*row.fields], values)
+        new = sampler.proposals(row.label, [*row.fields], values, foreign_scores(study.foreign, row.label))
         grown.append(replace(row, proposed=(*row.proposed, *new)))
     proposed = {row.label: [dict(choice.values) for choice in row.proposed] for row in grown}
     return replace(_planned(study, grown, cells_at), proposed=proposed)
@@ -104,3 +105,11 @@ def value_of(study: Study, seeds: Sequence[Cell]) -> Score | None:
     metric = seeds[0].metric
     mean = mean_and_deviation([metric.worst if isnan(value) else value for value in values])[0]
     return Score((metric.rank(mean),))
+
+
+def foreign_scores(foreign: Mapping[str, Any], label: str) -> dict[Choice, Score]:
+    """The points of a row in another study's, see :mod:`tune.planning.warm_start`."""
+    return {
+        Choice(frozen([*point["values"].items()])): Score(tuple(point["ranks"]), tuple(point["violations"]))
+        for point in foreign.get("points", {}).get(label, ())
+    }

@@ -65,6 +65,9 @@ class Strategy:
         None
     )
     """With a sampler: the range of learning rates, sampled on a logarithmic scale."""
+    warm_start: Annotated[str | None, _default("none", "STUDY")] = None
+    """With tpe, gp or cmaes: another study, by its name in the storage or its folder, whose finished choices the
+    sampler knows from the beginning; they are copied, and stand in no table."""
     objective: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="NAME")] = ()
     """What choices are compared by, as often as you like, in place of the validation metric: a metric that cells
     record, as validation/accuracy or time/gpu_seconds, num_parameters, or law_error; max: or min: before it says which

@@ -24,6 +24,7 @@ from tune.planning.choices import with_choices
 from tune.planning.options import Options, chosen_settings
 from tune.planning.race import looks
 from tune.planning.space import check_goals, chosen_sampler, search_space
+from tune.planning.warm_start import foreign_points
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def make_study(search: Search, options: Options, data_hash: str) -> Study:
     settings = chosen_settings(preset, options)
     searched = search_space(preset, search.base, options, settings)
     sampler = chosen_sampler(options, searched)
-    check_goals(options, task_of(next(iter(searched.experiments.values())).data).metric)
+    metric = task_of(next(iter(searched.experiments.values())).data).metric
+    check_goals(options, metric)
     name = f"{search.base.data.name}-{options.grid.preset}" if given is None else given
     check_study_name(name)
     scheduler = SCHEDULER_NAMES.get(options.strategy.scheduler, options.strategy.scheduler)
@@ -104,7 +106,11 @@ def make_study(search: Search, options: Options, data_hash: str) -> Study:
     study = replace(study, objectives=options.strategy.objective, constraints=options.strategy.constraint)
     cells_at = partial(preset.cells_at, search.base, data_hash=data_hash, settings=settings)
     if sampler is None:
+        if options.strategy.warm_start is not None:
+            raise StudyError("--warm-start goes with --sampler tpe, gp or cmaes: a grid proposes nothing")
         return replace(study, cells=cells_at(searched.grid()))
+    given, storage = options.strategy.warm_start, options.records.storage
+    study = replace(study, foreign=foreign_points(study, sampler, metric, given, storage))
     return with_choices(study, sampler, searched.rows(), cells_at)
 
 

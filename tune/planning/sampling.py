@@ -8,11 +8,11 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, product, repeat
+from math import inf, isfinite
+from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import optuna
-from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, create_trial
@@ -31,6 +31,7 @@ Domains = Mapping[str, Domain]
 Space = Mapping[str, BaseDistribution]
 Scores = Mapping[Choice, Score]
 """Of each choice that was tried."""
+NONE: Scores = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,13 @@ class Sampler:
         ranges = {name: domain.facts() for name, domain in self.domains.items()}
         return {"sampler": self.name, "num_samples": self.num_samples, "ranges": ranges}
 
-    def proposals(self, label: str, names: Sequence[str], tried: Mapping[Choice, Score | None]) -> list[Choice]:
+    def proposals(
+        self, label: str, names: Sequence[str], tried: Mapping[Choice, Score | None], foreign: Scores = NONE
+    ) -> list[Choice]:
         """The next round of the row ``label``, over the dimensions ``names``, beside what was ``tried``.
 
         ``tried`` has the score of each choice, in the order of proposal. While one has None, and once all are tried,
-        there is no round.
+        there is no round. ``foreign`` scores of another study are known to the sampler, and may be proposed.
         """
         domains = {name: self.domains[name] for name in names}
         values = {choice: value for choice, value in tried.items() if lies_in(choice, domains)}
@@ -74,14 +77,14 @@ class Sampler:
             return []
         with warnings.catch_warnings():  # of experimental parts, and of fields that are drawn without the others
             warnings.simplefilter("ignore")
-            return [*islice(new_choices(self.name, label, domains, known), count)]
+            return [*islice(new_choices(self, label, domains, known, foreign), count)]
 
 
-def new_choices(name: str, label: str, domains: Domains, known: Scores) -> Iterator[Choice]:
+def new_choices(sampler: Sampler, label: str, domains: Domains, known: Scores, foreign: Scores) -> Iterator[Choice]:
     """Choices that are not ``known``: those of the sampler; where it repeats itself drawn ones, then the first left."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     taken = list(known)
-    ask, draw = (asking(one, label, domains, known) for one in (name, "random"))
+    ask, draw = (asking(name, label, domains, known, foreign) for name in (sampler.name, "random"))
     while True:
         asked = chain(repeat(ask, ATTEMPTS + len(taken)), repeat(draw, ATTEMPTS))
         proposed = chain((decoded(one(), domains, taken) for one in asked), _listed(domains))
@@ -95,28 +98,42 @@ def _listed(domains: Domains) -> Iterator[Choice]:
         yield Choice(tuple(zip(domains, values, strict=True)))
 
 
-def asking(name: str, label: str, domains: Domains, known: Scores) -> Callable[[], Mapping[str, Any]]:
+def asking(name: str, label: str, domains: Domains, known: Scores, foreign: Scores) -> Callable[[], Mapping[str, Any]]:
     """What asks the sampler, which knows the values so far, for the parameters of one more trial.
 
     QMC's sequence is drawn from its beginning, and what was tried is passed over: it needs no values.
     """
     space = {key: distribution(domain) for key, domain in domains.items()}
-    trials = [
-        create_trial(
-            values=score.ranks, params=encoded(choice, domains), distributions=dict(space), constraints=_named(score)
-        )
-        for choice, score in bounded(known).items()
-    ]
-    number = len(trials[0].values) if trials else 1
+    others = trials_of(foreign, domains, space, foreign)
+    trials = trials_of(known, domains, space, foreign)
+    number = max((len(trial.values) for trial in (*others, *trials)), default=1)
     if name == "qmc":
         study = _study(QMCSampler(scramble=True, seed=seed_of(name, label) % 2**32), number)
         study.add_trials(trials[:1])  # which tells it the space
     elif name == "cmaes":
-        study = _evolved(trials, space, seed_of(name, label, len(known)) % 2**32)
+        study = _evolved(others, trials, space, seed_of(name, label, len(known)) % 2**32)
     else:
         study = _study(SAMPLERS[name](seed_of(name, label, len(known)) % 2**32), number)
-        study.add_trials(trials)
+        study.add_trials([*others, *trials])
     return lambda: study.ask(dict(space)).params
+
+
+def trials_of(scores: Scores, domains: Domains, space: Space, foreign: Scores) -> list[FrozenTrial]:
+    """Optuna's trials of the choices; with several objectives finite, below what the others reach, where one diverged.
+
+    Those of ``foreign`` are marked by an attribute.
+    """
+    worst = lowest([*scores.values(), *foreign.values()])
+    return [
+        create_trial(
+            values=[*map(max, score.ranks, worst)],
+            params=encoded(choice, domains),
+            distributions=dict(space),
+            constraints={str(place): min(part, MOST) for place, part in enumerate(score.violations)},
+            user_attrs={"foreign": scores is foreign},
+        )
+        for choice, score in scores.items()
+    ]
 
 
 SAMPLERS: Mapping[str, Callable[[int], BaseSampler]] = {
@@ -131,35 +148,22 @@ def _study(sampler: BaseSampler, num_objectives: int = 1) -> optuna.Study:
     return optuna.create_study(directions=["maximize"] * num_objectives, sampler=sampler)
 
 
-def _named(score: Score) -> dict[str, float]:
-    return {str(place): violation for place, violation in enumerate(score.violations)}
+def lowest(scores: Sequence[Score]) -> list[float]:
+    """By objective: a number below all that are finite, which several objectives and constraints want; else none."""
+    if not scores or (len(scores[0].ranks) == 1 and not scores[0].violations):
+        return [-inf]
+    columns = [[rank for rank in ranks if isfinite(rank)] for ranks in zip(*(one.ranks for one in scores), strict=True)]
+    return [2 * min(column) - max(column) - 1 if column else -1.0 for column in columns]
 
 
-def bounded(scores: Scores) -> Scores:
-    """With finite numbers for what diverged, as several objectives and constraints want them: below, or above, all."""
-    if not scores or len(next(iter(scores.values())).ranks) == 1 and not next(iter(scores.values())).violations:
-        return scores
-    ranks = np.array([score.ranks for score in scores.values()])
-    worst = [float(_lowest(column)) for column in ranks.T]
-    return {
-        choice: Score(tuple(map(max, score.ranks, worst)), tuple(min(part, MOST) for part in score.violations))
-        for choice, score in scores.items()
-    }
-
-
-def _lowest(column: NDArray[np.float64]) -> float:
-    finite = column[np.isfinite(column)]
-    return 2 * finite.min() - finite.max() - 1 if len(finite) else -1.0
-
-
-def _evolved(trials: Sequence[FrozenTrial], space: Space, seed: int) -> optuna.Study:
-    """CMA-ES after all its generations of ROUND trials: it begins at the best of the first ones, which are random."""
-    first, later = trials[:ROUND], trials[ROUND:]
+def _evolved(others: Sequence[FrozenTrial], trials: Sequence[FrozenTrial], space: Space, seed: int) -> optuna.Study:
+    """CMA-ES after all its generations of ROUND trials: it begins at the best of others, else of random ones."""
+    first = others or trials[:ROUND]
     sources = [*first] * 10 or None  # of which it takes a tenth, the best
     sampler = CmaEsSampler(popsize=ROUND, source_trials=sources, seed=seed)
     study = _study(sampler)
     study.add_trials(first)
-    for trial in later:
+    for trial in trials[0 if others else ROUND :]:
         study.enqueue_trial(trial.params)
         asked = study.ask(dict(space))
         assert asked.relative_params is not None  # it counts a trial to a generation when it draws for it

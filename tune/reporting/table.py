@@ -138,6 +138,9 @@ def strategy(study: Study) -> list[str]:
         sentences.append(f"{which}: proposed for each model by Optuna's {name.upper()} sampler{means}, {domains}.")
         if tried_out := [label for label, choices in study.groups.items() if is_tried_out(study, [*choices])]:
             sentences.append(f"All choices are tried, fewer than --num-samples: {', '.join(tried_out)}.")
+    if study.foreign:
+        number, name = sum(map(len, study.foreign["points"].values())), study.foreign["study"]
+        sentences.append(f"Warm start: the sampler knew {number} choices of study {name}; they are not in the table.")
     return [*sentences, *scheduler_sentences(study)]
 
 

@@ -85,6 +85,8 @@ def test_tuned_fields_have_columns_of_their_own_and_are_named_below(tuned):
     assert (
         "Choices: proposed for each model by Optuna's QMC sampler, optim.lr 0.001, 0.01; batch_size 4, 8; " in lines[1]
     )
+    warm = replace(tuned, foreign={"study": "old", "points": {"grnn": [1, 2], "3dcnn": [3]}})
+    assert "Warm start: the sampler knew 3 choices of study old; they are not in the table." in notes(warm)
     assert lines[2] == "All choices are tried, fewer than --num-samples: grnn, 3dcnn."
 
 
