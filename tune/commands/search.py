@@ -18,7 +18,7 @@ from tune.commands.search_output import Outcome, SearchOutput, describe_cost
 from tune.core.clips import record_data
 from tune.core.code_record import record
 from tune.core.console import one_line
-from tune.core.driver import driver_lock, stop_on_sigterm
+from tune.core.driver import driver_lock, driver_of, stop_on_sigterm
 from tune.core.folder import DamagedError
 from tune.core.given_weights import store_weights
 from tune.core.protocol import load_study, save_study
@@ -213,11 +213,12 @@ def train_missing(
         pace = expected.pace if expected else Pace()
         times, missing = EpochTimes(pace.epoch_seconds), study.missing()
         output.started(planned, expected, over)
+        began = (driver_of(study.folder) or {}).get("started", time.time())
         with (
             Ledger(study.folder, Meter(options.cluster.price_per_gpu_hour)) as ledger,
             output.progress(study, missing, pace) as progress,
             Monitor(study) as monitor,
-            Hands(study, output.ordered) as hands,
+            Hands(study, output.ordered, began) as hands,
             output.notifier as notifier,
         ):
             budget = Budget(study, ledger, chosen_limits(options), times, lambda cell: agenda.held(cell))

@@ -260,15 +260,17 @@ class SearchOutput(SearchCallback):
         3 where cells are missing because of a budget, 1 where they are for another reason or a view is behind, else 0.
         """
         study, missing = outcome.study, [cell.name for cell in outcome.study.missing()]
-        rest = self.rest if missing else None
+        rest = self.rest if missing or study.num_to_come else None
         lines = [f"{study.label(cell)} failed: {reason}" for cell, reason in outcome.failures.items()]
         how = "run the same command again to go on" if rest is None else f"{rest.line()}; give more to go on"
-        left = f"{len(missing)} of {len(study.cells)} cells have no result: {how}"
-        lines += [*outcome.behind, *([left] if missing else [])]
+        to_come = study.num_to_come
+        left = f"{len(missing)} of {len(study.cells)} cells have no result"
+        left += f", {to_come} more are to be proposed: {how}" if to_come else f": {how}"
+        lines += [*outcome.behind, *([left] if missing or to_come else [])]
         failed = {cell.name: reason for cell, reason in outcome.failures.items()}
         facts = {"failed": failed, "missing": missing, "tracking_behind": "; ".join(outcome.behind) or None}
         facts["budget"] = asdict(rest) if rest else None
-        code = 3 if rest else 1 if missing or outcome.behind else 0
+        code = 3 if rest else 1 if missing or to_come or outcome.behind else 0
         table = [", ".join(f"{name} {value}" for name, value in row.items()) for row in self._table]
         self.notifier.ended([*table, *lines], table=self._table, code=code, **facts)
         self.close_notices()

@@ -144,13 +144,13 @@ class CellFolder:
             self.folder.write_json("config.json", dict(config))
 
     def take_over(self) -> None:
-        """Make this attempt the only one that may write, and delete the last attempt's failure or stop."""
+        """Make this attempt the only one that may write; delete the last one's failure, and a scheduler's stop."""
         self._attempt = uuid.uuid4().hex
         attempt = {"id": self._attempt, "host": socket.gethostname(), "pid": os.getpid(), "started": time.time()}
         self.folder.write_sealed("attempt.json", attempt)
         self.folder.sweep()
         for name in ("failure.json", "stopped.json"):
-            if self.folder.read(name) is not None:
+            if self.folder.has(name) and not (name == "stopped.json" and self.stopped_early()[1]):
                 self.folder.delete(name)
 
     def begin(self, run: Run, code: str = "") -> None:

@@ -98,7 +98,8 @@ def _order(folder: Folder, name: str) -> Order:
 
 def give_order(study: Study, action: Action, cells: str = "") -> Order:
     """Write the order into the study's folder; raises StudyError for a pattern that names no cell."""
-    now = time.time()
+    earlier = [order.at for order in read_orders(study.folder).entries]
+    now = max([time.time(), *(at + 1e-3 for at in earlier)])  # clocks of machines differ, and the last order counts
     who = f"{getpass.getuser()}@{socket.gethostname()}"
     order = Order(f"{int(now * 1e6):017d}-{uuid.uuid4().hex[:8]}", action, cells, who, now)
     if cells and not any(map(order.names, study.cells)):
@@ -125,8 +126,8 @@ def carry_out(study: Study, orders: Orders) -> list[Cell]:
 
     def change(cell: Cell) -> bool:
         folder, order = study.cell_folder(cell), orders.stop_of(cell)
-        _, by_hand = folder.stopped_early()
-        if order is not None and not by_hand and folder.done() is None:
+        stopped, by_hand = folder.stopped_early()
+        if order is not None and stopped is None and not folder.diverged() and folder.done() is None:
             folder.stop(f"by {order.who}", by_hand=True)
         elif order is None and by_hand:
             folder.resume()

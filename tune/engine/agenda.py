@@ -33,6 +33,8 @@ class Agenda:
         self._asked: set[str] = set()
         """The models for which the sampler has been asked since their last cell ended."""
         self._paused: set[Cell] = set()
+        self._stopped: set[Cell] = set()
+        """The cells that a person has stopped since the search began."""
         self._version = -1
 
     @property
@@ -51,6 +53,8 @@ class Agenda:
         if cell is None:
             return None
         shares = self.work.resources.of(self.study.model_label(cell))
+        for control in self.work.controls:
+            control.taken(cell)
         self.running[trial_id] = task = Task(cell, self._due.pop(cell), shares)
         return task
 
@@ -90,13 +94,14 @@ class Agenda:
     def _refresh(self) -> None:
         """Take all decisions at the beginning, and again after a control has changed what cells may do."""
         if (version := sum(control.version for control in self.work.controls)) != self._version:
-            self._version = version
+            self._version, before = version, list(self._due)
             self._plan(self.study.groups)
+            self._tell_of_stops([cell for cell in before if cell not in self._due])
 
     def _next(self) -> Cell | None:
         """The cell that starts next: of the highest priority, then the first in the plan."""
         controls = self.work.controls
-        free = (cell for cell in self._due if self._may_start(cell))
+        free = (cell for cell in self._due if self.may_start(cell))
         if not any(control.has_priorities for control in controls):
             return next(free, None)
         return max(free, key=lambda cell: max(control.priority(cell) for control in controls), default=None)
@@ -118,13 +123,22 @@ class Agenda:
 
     def _tell_of_pauses(self) -> None:
         """Tell the callbacks which cells are paused, and which no longer are."""
-        paused = {cell for cell in self._due if not self._may_start(cell) and not self._is_barred(cell)}
+        paused = {cell for cell in self._due if not self.may_start(cell) and not self._is_barred(cell)}
         changed = [cell for cell in self._due if (cell in paused) != (cell in self._paused)]
         for cell, callback in product(changed, self.work.callbacks):
             callback.on_status(cell, "paused" if cell in paused else "waiting")
         self._paused = paused
 
-    def _may_start(self, cell: Cell) -> bool:
+    def _tell_of_stops(self, gone: Iterable[Cell]) -> None:
+        """Tell the callbacks which of the cells a person has stopped, and which cells may go on again."""
+        stopped = [cell for cell in gone if self.study.cell_folder(cell).stopped_early()[1]]
+        resumed = [cell for cell in self._due if cell in self._stopped]
+        for cell, callback in product([*stopped, *resumed], self.work.callbacks):
+            callback.on_status(cell, "waiting" if cell in self._stopped else "stopped")
+        self._stopped = (self._stopped | set(stopped)) - set(resumed)
+
+    def may_start(self, cell: Cell) -> bool:
+        """Whether every control permits a trial of the cell."""
         return all(control.may_start(cell) for control in self.work.controls)
 
     def _note(self, label: str, segment: Segment) -> None:
@@ -136,9 +150,11 @@ class Agenda:
 
     def _propose(self) -> bool:
         """Ask the sampler for models that have nothing to train; whether it has proposed anything."""
+        if not self.study.num_to_come:
+            return False
         busy = [*self._due, *(task.cell for task in self.running.values())]
         idle = set(self.study.groups) - {self.study.model_label(cell) for cell in busy} - self._asked
-        if not idle or not self.study.num_to_come:
+        if not idle:
             return False
         self._asked |= idle
         grown, known = self._replan(), set(self.study.cells)
@@ -147,6 +163,8 @@ class Agenda:
             return False
         save_study(grown)
         self.work = replace(self.work, study=grown)
+        for control in self.work.controls:
+            control.grown(grown)
         for cell, callback in product(added, self.work.callbacks):
             callback.on_status(cell, "waiting")
         self._plan(list(dict.fromkeys(map(grown.model_label, added))))

@@ -45,6 +45,8 @@ class Budget(SearchCallback, Control):
     ) -> None:
         self.study, self.ledger, self.limits, self.times, self.held = study, ledger, limits, times, held
         self._meter, self._running = ledger.meter, dict[str, Begun]()
+        self._taken: dict[str, tuple[str, float]] = {}
+        """By the key of a cell whose trial waits for room: its model, and the GPUs that it will hold."""
         self._refused: dict[str, Limit] = {}
         """By the key of a cell that may not go on: the budget; by an empty key the one that ended the search."""
         self._waiting = {cell.key: cell for cell in study.missing()} if limits else {}
@@ -57,6 +59,7 @@ class Budget(SearchCallback, Control):
     def on_status(self, cell: Cell, status: Status) -> None:
         key = cell.key
         self._running.pop(key, None)
+        self._taken.pop(key, None)
         self._waiting.pop(key, None)
         if status in ("running", *ENDED):
             self._refused.pop(key, None)
@@ -110,16 +113,22 @@ class Budget(SearchCallback, Control):
         return f"{first.option} has no room for another epoch"
 
     def _permits(self, cell: Cell) -> bool:
-        if (obstacle := self._obstacle(cell)) is not None:
-            self._refused[cell.key] = obstacle
+        obstacle = self._obstacle(cell)
+        self._refused.pop(cell.key, None)
+        self._refused |= {} if obstacle is None else {cell.key: obstacle}
         return obstacle is None
+
+    def taken(self, cell: Cell) -> None:
+        """Count the epoch that the cell's trial will begin, so that others do not get the same room."""
+        self._taken[cell.key] = (self.study.model_label(cell), self.held(cell))
 
     def _obstacle(self, cell: Cell) -> Limit | None:
         """The budget within which another epoch of the cell would not end."""
         key, gpus = cell.key, self.held(cell)
         seconds = self.times.of(self.study.model_label(cell)) or 0.0
         gpu_hours = (seconds * gpus + self._promised(key)) / 3600
-        in_all = self._meter.gpus + (0.0 if key in self._running else gpus)
+        waiting = sum(held for other, (_, held) in self._taken.items() if other != key)
+        in_all = self._meter.gpus + waiting + (0.0 if key in self._running else gpus)
         for limit, left in self._left():
             if limit.taken_by(seconds, gpu_hours) > left - self._margin(limit, in_all):
                 return limit
@@ -133,7 +142,9 @@ class Budget(SearchCallback, Control):
         """The GPU-seconds that all trials but one still take for the epochs that they have begun."""
         now = self._meter.clock()
         others = [one for key, one in self._running.items() if key != but and not one.ends]
-        return sum(one.gpus * max(0.0, one.since + (self.times.of(one.label) or 0.0) - now) for one in others)
+        begun = sum(one.gpus * max(0.0, one.since + (self.times.of(one.label) or 0.0) - now) for one in others)
+        taken = (one for key, one in self._taken.items() if key != but)
+        return begun + sum(gpus * (self.times.of(label) or 0.0) for label, gpus in taken)
 
     def _margin(self, limit: Limit, gpus: float) -> float:
         """What is left of the budget for the shutdown while trials hold so many GPUs."""

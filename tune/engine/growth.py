@@ -27,9 +27,12 @@ def epochs_done(study: Study, cells: Sequence[Cell]) -> dict[str, int]:
 
 def shorter_training(study: Study, cells: Sequence[Cell]) -> list[tuple[Cell, CellFolder | None]]:
     """Each cell, and the folder of the same training with fewer epochs: the longest that has a checkpoint, if any."""
+    if not cells:
+        return []
     lengths: dict[str, dict[int, CellFolder]] = {}
-    for folder in study.stored_cells():
-        if (config := folder.config()) is not None:
+    stored = study.stored_cells()
+    for folder, config in zip(stored, study.folder.each(CellFolder.config, stored), strict=True):
+        if config is not None:
             lengths.setdefault(_without_epochs(config), {})[config["experiment"]["epochs"]] = folder
 
     def longest(cell: Cell) -> CellFolder | None:

@@ -6,8 +6,7 @@ from typing import Self
 
 from data.terminal import say
 from fernn.train.loop import Row
-from tune.core.folder import DamagedError
-from tune.core.orders import Order, Orders, carry_out, note_taken, read_orders
+from tune.core.orders import Order, Orders, carry_out, note_taken, read_orders, taken_at
 from tune.core.study import Cell, Study
 from tune.engine.workload import Control
 
@@ -18,18 +17,22 @@ LOOK_S = 2.0
 class Hands(Control):
     """The orders in force; use it as a context manager around a search."""
 
-    def __init__(self, study: Study, heard: Callable[[Order], None]) -> None:
-        """``heard`` is told of each order when it is taken up, on a thread of its own."""
-        self.folder, self.heard = study.folder, heard
-        self.study = study
+    def __init__(self, study: Study, heard: Callable[[Order], None], since: float) -> None:
+        """``heard`` is told of each order that is taken up, on a thread of its own.
+
+        ``since``: when this driver began, in seconds since 1970; the stop of a whole study that was given before was
+        for an earlier search.
+        """
+        self.study, self.folder, self.heard, self.since = study, study.folder, heard, since
         self.orders = Orders()
+        self._held: dict[Cell, bool] = {}
+        self._priorities: dict[Cell, int] = {}
         self._ended, self._closing = "", threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def __enter__(self) -> Self:
-        """Carry out the orders that were given before; the stop of an earlier search is over."""
-        self.orders = read_orders(self.folder)
-        carry_out(self.study, self.orders)
+        """Take up the orders that were given before."""
+        self.look()
         self._thread.start()
         return self
 
@@ -38,7 +41,12 @@ class Hands(Control):
         self._thread.join(LOOK_S)
 
     def may_start(self, cell: Cell) -> bool:
-        return not self.orders.holds(cell)
+        if not self.orders.entries:
+            return True
+        held = self._held  # an order that is taken up meanwhile makes another one
+        if cell not in held:
+            held[cell] = self.orders.holds(cell)
+        return not held[cell]
 
     def waits(self, cell: Cell) -> bool:
         return self.orders.stop_of(cell) is None
@@ -51,7 +59,14 @@ class Hands(Control):
         return any(order.action == "prioritise" for order in self.orders.entries)
 
     def priority(self, cell: Cell) -> int:
-        return self.orders.priority(cell)
+        known = self._priorities
+        if cell not in known:
+            known[cell] = self.orders.priority(cell)
+        return known[cell]
+
+    def grown(self, study: Study) -> None:
+        self.study = study
+        carry_out(study, self.orders)
 
     def ended(self) -> str:
         return self._ended
@@ -59,23 +74,27 @@ class Hands(Control):
     def look(self) -> None:
         """Take up the orders that are new."""
         orders = read_orders(self.folder, self.orders)
-        new = [order for order in orders.entries if order not in self.orders.entries]
+        known = {order.id for order in self.orders.entries}
+        new = [order for order in orders.entries if order.id not in known]
         if not new:
             return
+        for order in new:
+            if order.action == "stop" and not order.cells and order.at >= self.since:
+                self._ended = f"stopped {order.text.partition(', ')[2]}"
         carry_out(self.study, orders)
-        self.orders = orders
+        self.orders, self._held, self._priorities = orders, {}, {}
         self.version += 1
         for order in new:
-            if order.action == "stop" and not order.cells:
-                self._ended = f"stopped {order.text.partition(', ')[2]}"
-            note_taken(self.folder, order)
-            self.heard(order)
+            if taken_at(self.folder, order) is None:
+                note_taken(self.folder, order)
+                self.heard(order)
 
     def _work(self) -> None:
         while not self._closing.wait(LOOK_S):
             try:
                 self.look()
-            except (OSError, DamagedError) as error:  # the next look tries again
-                if isinstance(error, DamagedError):
-                    say(str(error))
-                    self._closing.wait(60)
+            except OSError:  # the bucket does not answer: the next look tries again
+                continue
+            except Exception as error:  # an order that cannot be read must not end the search, and is said
+                say(f"warning: an order to the search is not taken up: {error}")
+                self._closing.wait(60)

@@ -23,11 +23,13 @@ from fernn.models.own import NAMED
 from fernn.train.graph import SWITCH
 from tune.core.driver import stop_on_sigterm
 from tune.core.identity import has_studies
+from tune.core.status import Status
 from tune.core.study import Cell, StudyError
 from tune.engine.agenda import Agenda
 from tune.engine.any_kind import any_kind, request
 from tune.engine.machine import home_problem
-from tune.engine.trial import trial
+from tune.engine.trial import OUT_OF_MEMORY, trial
+from tune.planning.resources import hardware
 
 SWITCHES = (SWITCH, "FERNN_TRITON")
 """Environment variables that trials read, and that a cluster's workers get from the driver."""
@@ -80,10 +82,13 @@ class Relay(tune.Callback):
         self._call("on_status", trial, "lost")
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        folder = self.agenda.study.cell_folder(cell_of(trial))
-        if (reason := folder.failure()) is not None:
-            return self._end(trial, reason)
-        self._call("on_status", trial, "resting" if folder.done() is None else "done")
+        cell = cell_of(trial)
+        folder = self.agenda.study.cell_folder(cell)
+        reason = folder.failure()
+        if reason is not None and not (reason.startswith(OUT_OF_MEMORY) and not self.agenda.may_start(cell)):
+            return self._end(trial, reason)  # else it is that of an earlier trial, and a person has paused the cell
+        ended: Status = "stopped" if folder.stopped_early()[1] else "resting"
+        self._call("on_status", trial, ended if folder.done() is None else "done")
         self._end(trial, None)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -225,8 +230,6 @@ def ray_runtime(address: str | None) -> Iterator[None]:
 
     Raises StudyError where ``address`` is no running cluster.
     """
-    # Many pending trials, as many as in Tune's own grids, let an autoscaler start all machines at the same time.
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = "auto" if address is None else "200"
     os.environ.setdefault("RAY_OVERRIDE_JOB_RUNTIME_ENV", "1")  # a submitted job may have the switches as well
     if address is None and "RAY_AUTH_TOKEN_PATH" not in os.environ and home_problem():
         os.environ.setdefault("RAY_AUTH_TOKEN", uuid.uuid4().hex)  # Ray stores its own token in the home folder
@@ -244,11 +247,23 @@ def ray_runtime(address: str | None) -> Iterator[None]:
         reason = str(error).splitlines()[0]
         raise StudyError(f"--address must be a running Ray cluster, {address} is none: {reason}") from error
     stop_on_sigterm()
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = pending_trials(address)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # the search's callbacks report lost and failed trials
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def pending_trials(address: str | None) -> str:
+    """How many trials may wait for room: one on this machine, so that priorities and budgets hold for all others.
+
+    A few let a cluster start trials side by side. Many, as in Tune's own grids, let an autoscaler start all machines at
+    the same time.
+    """
+    if address is None:
+        return "auto"
+    return "200" if hardware().scaled else "8"
 
 
 def given_switches() -> dict[str, Any] | None:

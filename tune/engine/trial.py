@@ -24,6 +24,7 @@ from tune.analysis.differences import Training
 from tune.core.cell_folder import CellFolder
 from tune.core.clips import COMPLETION, SealedClips
 from tune.core.code_record import source_sha256
+from tune.core.folder import DamagedError
 from tune.core.given_weights import initial_weights
 from tune.core.orders import read_orders
 from tune.core.result import Result
@@ -61,7 +62,7 @@ def trial(config: Mapping[str, Any], *, study: Study, corpus: Corpus) -> None:
     """
     task: Task = config["task"]
     cell = task.cell
-    if read_orders(study.folder).holds(cell):
+    if is_held(study, cell):
         return
     source_sha256()  # cached now, since the files may change while the cell is trained
     reset_globals(int(os.environ.get("OMP_NUM_THREADS", "1")))  # Ray sets it to the trial's number of CPUs
@@ -76,6 +77,14 @@ def trial(config: Mapping[str, Any], *, study: Study, corpus: Corpus) -> None:
         if not is_out_of_memory(error):
             raise
         folder.fail(f"{OUT_OF_MEMORY}: {str(error).splitlines()[0]}", diverged=False, kind=assigned_kind())
+
+
+def is_held(study: Study, cell: Cell) -> bool:
+    """Whether a person has paused or stopped the cell; an order that cannot be read is the driver's to tell."""
+    try:
+        return read_orders(study.folder).holds(cell)
+    except DamagedError:
+        return False
 
 
 def is_out_of_memory(error: Exception) -> bool:

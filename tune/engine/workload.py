@@ -46,6 +46,12 @@ class Control:
         """Whether a trial of the cell may start now."""
         return True
 
+    def taken(self, cell: Cell) -> None:
+        """A trial of the cell will start as soon as it has room."""
+
+    def grown(self, study: Study) -> None:
+        """A sampler has added cells to the study."""
+
     def waits(self, cell: Cell) -> bool:
         """Whether a cell that may not start now may start later: the search then waits for it, and does not end."""
         return False

@@ -5,7 +5,7 @@ is made anew from them, with a seed of its own. So a search that was killed prop
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, product, repeat
 from math import inf, isfinite
@@ -50,9 +50,9 @@ class Sampler:
     def __post_init__(self) -> None:
         if self.num_samples < 1:
             raise ValueError(f"--num-samples must be 1 or more, got {self.num_samples}")
-        if self.name == "cmaes" and not any(is_ordered(domain) for domain in self.domains.values()):
+        evolving = any(is_ordered(domain) and domain.size != 1 for domain in self.domains.values())
+        if self.name == "cmaes" and not evolving:
             raise ValueError("--sampler cmaes must have numbers to choose: search such a field, or give --sampler tpe")
-
         if self.name == "cmaes" and (self.num_objectives > 1 or self.is_constrained):
             raise ValueError("--sampler cmaes goes with one objective and no constraint: give --sampler tpe or gp")
 
@@ -159,8 +159,11 @@ def lowest(scores: Sequence[Score]) -> list[float]:
 def _evolved(others: Sequence[FrozenTrial], trials: Sequence[FrozenTrial], space: Space, seed: int) -> optuna.Study:
     """CMA-ES after all its generations of ROUND trials: it begins at the best of others, else of random ones."""
     first = others or trials[:ROUND]
-    sources = [*first] * 10 or None  # of which it takes a tenth, the best
-    sampler = CmaEsSampler(popsize=ROUND, source_trials=sources, seed=seed)
+    evolving = {
+        name for name, one in space.items() if not isinstance(one, CategoricalDistribution) and not one.single()
+    }
+    sources = [_of_fields(trial, evolving) for trial in first] * 10 if evolving else []  # it takes the best tenth
+    sampler = CmaEsSampler(popsize=ROUND, source_trials=sources or None, seed=seed)
     study = _study(sampler)
     study.add_trials(first)
     for trial in trials[0 if others else ROUND :]:
@@ -169,6 +172,14 @@ def _evolved(others: Sequence[FrozenTrial], trials: Sequence[FrozenTrial], space
         assert asked.relative_params is not None  # it counts a trial to a generation when it draws for it
         study.tell(asked, trial.value)
     return study
+
+
+def _of_fields(trial: FrozenTrial, names: Collection[str]) -> FrozenTrial:
+    """The trial with those parameters alone."""
+    distributions = {name: one for name, one in trial.distributions.items() if name in names}
+    return create_trial(
+        value=trial.value, params={name: trial.params[name] for name in distributions}, distributions=distributions
+    )
 
 
 def is_ordered(domain: Domain) -> bool:

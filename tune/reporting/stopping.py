@@ -45,7 +45,8 @@ def _risk(study: Study) -> str:
     allowed = race.level(most, len(study.space["seed"]))
     return (
         f"at a risk of at most {race.RISK:.0%} for each model to have excluded the best: one-sided paired t-tests "
-        f"against the leader at level {allowed:.2g}, on seeds whose differences are normally distributed"
+        f"against the leader at level {allowed:.2g}, on seeds whose differences are normally distributed; choices with "
+        "a diverged seed are excluded apart from that"
     )
 
 

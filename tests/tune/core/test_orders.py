@@ -89,6 +89,22 @@ def test_stops_are_written_into_cells_that_are_not_done_and_taken_back(study):
     assert carry_out(study, read_orders(study.folder)) == [study.cells[1]] and not study.settled(study.cells[1])
 
 
+def test_a_stop_leaves_cells_that_diverged_or_that_a_scheduler_stopped(study):
+    study.cell_folder(study.cells[0]).folder.write_json("failure.json", {"reason": "the loss is nan", "diverged": True})
+    study.cell_folder(study.cells[1]).stop("worse")
+    give_order(study, "stop", "*")
+    assert carry_out(study, read_orders(study.folder)) == list(study.cells[2:])
+    assert study.cell_folder(study.cells[1]).stopped_early() == ("worse", False)
+
+
+def test_the_last_order_counts_also_where_an_earlier_ones_clock_was_ahead(study, monkeypatch):
+    monkeypatch.setattr("tune.core.orders.time.time", lambda: 2000.0)
+    give_order(study, "pause")
+    monkeypatch.setattr("tune.core.orders.time.time", lambda: 1000.0)
+    give_order(study, "resume")
+    assert held(study) == []
+
+
 def test_a_damaged_or_unknown_order_is_named(study):
     order = give_order(study, "pause")
     name = f"orders/{order.id}.order.json"

@@ -52,6 +52,7 @@ class Simulation:
             for cell in list(waiting):
                 if len(running) < SLOTS and budget.may_start(cell):
                     waiting.remove(cell)
+                    budget.taken(cell)
                     budget.on_status(cell, "running")
                     running[cell] = self.now + self.epoch_of(cell)
             self.pass_to(min([self.now + 1.0, *running.values()]), running)
@@ -116,6 +117,21 @@ def test_epochs_that_take_longer_than_expected_exceed_no_budget(folders, unit, s
     uncounted = limit.taken_by(WRITE_S * len(kills), SLOTS * WRITE_S * len(kills) / HOUR)
     assert simulation.left(limit) >= -uncounted
     assert simulation.budget.reached == (limit if simulation.missing() else None)
+
+
+def test_trials_that_wait_for_room_have_their_share_of_the_budget(tmp_path):
+    simulation = Simulation(tmp_path, [a_limit("gpu_hours", 100.0)])
+    meter = Meter(2.0, clock=lambda: 0.0, wall=lambda: 1e6)
+    study = SimpleNamespace(model_label=lambda cell: cell.label, missing=simulation.missing)
+    ledger = Ledger(simulation.folder, meter)
+    budget = Budget(study, ledger, simulation.limits, EpochTimes(SECONDS), lambda cell: GPUS[cell.label])
+    large = [cell for cell in simulation.cells if cell.label == "large"]  # of 40 GPU-seconds each
+    for cell in large[:2]:
+        assert budget.may_start(cell)
+        budget.taken(cell)
+    assert not budget.may_start(large[2]) and budget.reached == simulation.limits[0]
+    budget.on_status(large[0], "done")
+    assert budget.may_start(large[2]) and budget.reached is None
 
 
 @settings(max_examples=6, deadline=None)

@@ -1,9 +1,11 @@
 """Orders while a search runs, without Ray: taken up by a look, noted, and obeyed by the agenda."""
 
+import time
+
 import pytest
 
 from tests.support import simulated
-from tests.support.tiny import study_in
+from tests.support.tiny import Listener, study_in
 from tune.core.orders import give_order, read_orders, taken_at
 from tune.core.protocol import save_study
 from tune.engine.agenda import Agenda
@@ -28,7 +30,7 @@ def heard():
 
 @pytest.fixture
 def hands(study, heard):
-    return Hands(study, heard.append)
+    return Hands(study, heard.append, time.time())
 
 
 def agenda_of(study, hands):
@@ -76,13 +78,36 @@ def test_cells_with_priority_start_next(study, hands):
     assert names(agenda.take(str(place)).cell for place in range(4)) == ["grnn1", "3dcnn1", "grnn0", "3dcnn0"]
 
 
-def test_a_stop_ends_the_search_that_runs_and_not_the_next(study, hands):
-    give_order(study, "stop")
-    with hands:
+def test_a_stop_ends_the_search_that_runs_or_prepares_and_not_the_next(study, heard):
+    first = give_order(study, "stop")
+    with Hands(study, heard.append, first.at + 1) as hands:
         assert hands.ended() == "" and names([agenda_of(study, hands).take("0").cell]) == ["grnn0"]
-        give_order(study, "stop")
-        hands.look()
+    assert heard == [first] and taken_at(study.folder, first) is not None
+    second = give_order(study, "stop")
+    with Hands(study, heard.append, first.at + 1e-4) as hands:  # the driver held the study, and prepared its search
         assert hands.ended().startswith("stopped by ")
+    assert heard == [first, second]
+
+
+def test_a_stop_names_cells_that_the_sampler_adds_later_too(study, hands):
+    give_order(study, "stop", "*_seed1_*")
+    hands.look()
+    grown = study_in(study.folder.root, {**SPACE, "optim.lr": (1e-2, 1e-3)})
+    hands.grown(grown)
+    assert [grown.cell_folder(cell).stopped_early()[1] for cell in grown.cells] == [False, True] * 4
+
+
+def test_those_who_listen_hear_of_stops_and_of_cells_that_go_on_again(study, hands):
+    listener = Listener()
+    agenda = Agenda(Workload(study, None, Resources(), [listener], (hands,)))
+    assert agenda.take("0") is not None
+    give_order(study, "stop", "3dcnn_*")
+    hands.look()
+    agenda.take("1")
+    give_order(study, "resume")
+    hands.look()
+    agenda.take("2")
+    assert [word for word, _ in listener.heard] == ["stopped", "stopped", "waiting", "waiting"]
 
 
 def test_a_look_that_finds_nothing_new_changes_nothing_and_one_that_fails_is_repeated(study, hands, heard, monkeypatch):

@@ -56,6 +56,29 @@ def test_a_diverged_choice_is_out_where_the_leader_has_not_diverged(tmp_path):
     assert study.cell_folder(study.cells[6]).stopped() == "a seed diverged, and none of lr 0.001"
 
 
+def test_earlier_looks_are_the_same_when_they_are_taken_again_after_the_leader_diverged(tmp_path):
+    """After two seeds the leader is 0.01, which diverges at the third: the second look is not taken without it."""
+    study = raced(tmp_path)
+    finish(study, (0, 1))
+    before = left(study)
+    leader = next(cell for cell in study.cells if (cell.experiment.optim.lr, cell.experiment.seed) == (1e-2, 2))
+    study.cell_folder(leader).folder.write_json("failure.json", {"reason": "the loss is nan", "diverged": True})
+    finish(study, (2,))
+    first, again = left(study), left(study)
+    assert before == {(1e-2, 2), (1e-3, 2)} and first == again == {(1e-3, 3)} and stopped(study) == {1e-1, 1e-2}
+    assert study.cell_folder(study.cells[2]).stopped().startswith("worse than lr 0.01 after 2 seeds")
+
+
+def test_what_a_shorter_race_excluded_stays_excluded_and_holds_nobody_up(tmp_path):
+    study = raced(tmp_path)
+    finish(study, (0, 1, 2, 3))
+    next_segment(study, "grnn")
+    study.cell_folder(study.cells[2]).stop("by a race of fewer seeds")  # of 0.1, whose level was another
+    study.cell_folder(study.cells[2]).folder.delete("done.json")
+    grown = study_in(tmp_path, {**SPACE, "seed": (0, 1, 2, 3, 4, 5)}, scheduler="race")
+    assert left(grown) == {(1e-2, 4), (1e-3, 4)}
+
+
 def test_the_level_is_shared_by_all_comparisons_that_may_be_made():
     assert looks(2) == range(2, 2) and list(looks(5)) == [2, 3, 4]
     assert level(4, 5) == RISK / 9 and level(1, 2) == RISK

@@ -40,6 +40,17 @@ def test_a_round_follows_from_the_finished_ones_alone_and_lies_inside(name):
     assert next_round(sampler, {}, "3dcnn") != [*tried][:ROUND]
 
 
+@pytest.mark.parametrize("other", [Domain(("zeros", "circular")), Domain((64,)), Domain((), 3.0, 3.0)])
+def test_cmaes_takes_fields_beside_numbers_that_it_cannot_evolve(other):
+    domains = {"optim.lr": RATES, "model.other": other}
+    tried = {}
+    for _ in range(3):
+        tried |= dict.fromkeys(Sampler("cmaes", 12, domains).proposals("grnn", [*domains], tried), Score((0.5,)))
+    assert len(tried) == 12
+    with pytest.raises(ValueError, match="--sampler cmaes must have numbers to choose"):
+        Sampler("cmaes", 12, {"model.other": Domain((64,))})
+
+
 @pytest.mark.parametrize("name", ["tpe", "random", "qmc", pytest.param("gp", marks=pytest.mark.soak)])
 def test_several_objectives_and_constraints_are_proposed_for_as_deterministically(name):
     sampler, tried = Sampler(name, 99, DOMAINS, 2, True), {}
