@@ -52,7 +52,7 @@ def with_choices(study: Study, sampler: Sampler, points: Sequence[Settings], cel
     tried = _planned(study, rows, cells_at)
     grown = []
     for row in rows:
-        values = {choice: value_of(study, tried.groups[row.label][choice]) for choice in row.choices}
+        values = {choice: value_of(tried, tried.groups[row.label][choice]) for choice in row.choices}
         new = sampler.proposals(row.label, [*row.fields], values, foreign_scores(study.foreign, row.label))
         grown.append(replace(row, proposed=(*row.proposed, *new)))
     proposed = {row.label: [dict(choice.values) for choice in row.proposed] for row in grown}

@@ -132,7 +132,11 @@ def strategy(study: Study) -> list[str]:
     sentences = []
     if study.sampling:
         name, which = study.sampling["sampler"], "Choices" if study.tuned else "Learning rates"
-        means = "" if name in ("qmc", "random") else f" from mean validation {study.metric.title}"
+        means = (
+            ""
+            if name in ("qmc", "random")
+            else f" from mean {', '.join(study.objectives) or f'validation {study.metric.title}'}"
+        )
         texts = {key: Domain.of(facts).text for key, facts in study.sampling["ranges"].items()}
         domains = "; ".join(f"{key} {text}" for key, text in texts.items()) if study.tuned else texts[RATE]
         sentences.append(f"{which}: proposed for each model by Optuna's {name.upper()} sampler{means}, {domains}.")
@@ -183,7 +187,9 @@ def chosen_columns(tuned: Iterable[str], goals: Iterable[str] = ()) -> tuple[str
 
 def study_columns(study: Study) -> tuple[str, ...]:
     """The columns of the study's choices."""
-    return chosen_columns(study.tuned, (*study.objectives, *study.constraints))
+    own = f"validation/{study.metric.name}" if study.cells else ""  # which has a column in every table
+    goals = (*study.objectives, *study.constraints)
+    return chosen_columns(study.tuned, [goal for goal in goals if goal_name(goal) != own])
 
 
 def chosen_cells(row: ModelRow, chosen: Sequence[str]) -> tuple[str, ...]:

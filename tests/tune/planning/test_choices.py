@@ -20,9 +20,9 @@ DOMAINS = {"optim.lr": Domain((), 1e-4, 1e-1, True), SIZE: Domain((4, 8, 16))}
 ROWS = [{"model": model, "data.velocity_range": 1} for model in ("grnn", "3dcnn")]
 
 
-def plan(folder, number=5, seeds=(0,), name="tpe"):
+def plan(folder, number=5, seeds=(0,), name="tpe", **goals):
     names = {"model": ("grnn", "3dcnn"), "data.velocity_range": (1,), "optim.lr": (), SIZE: (), "seed": seeds}
-    study = Study("s", Folder(str(folder)), names, (), tuned=(SIZE,))
+    study = Study("s", Folder(str(folder)), names, (), tuned=(SIZE,), **goals)
     at = partial(cells_at, Experiment(), data_hash="hash", settings=NARROW)
     return with_choices(study, Sampler(name, number, DOMAINS), ROWS, at)
 
@@ -65,6 +65,12 @@ def test_further_seeds_and_samples_keep_what_was_tried(tmp_path):
     assert len(more.cells) == 16 and len(more.missing()) == 8  # first the further seed
     train(more)
     assert len(plan(tmp_path, number=6, seeds=(0, 1)).missing()) == 2 * 2 * 2
+
+
+def test_several_objectives_are_compared_in_every_row(tmp_path):
+    train(plan(tmp_path, objectives=("validation/accuracy", "num_parameters")))
+    goals = {"objectives": ("validation/accuracy", "num_parameters"), "constraints": ("law_error<=1",)}
+    assert len(plan(tmp_path, **goals).cells) == 10 and plan(tmp_path, **goals).cells == plan(tmp_path, **goals).cells
 
 
 def test_choices_of_an_earlier_grid_are_values_for_the_sampler(tmp_path):
