@@ -27,7 +27,7 @@ parity: setup
 	$(BIN)/python tests/benchmarks/parity.py
 
 soak: setup
-	KILLS=$(KILLS) $(BIN)/python -m pytest -m soak tests/soak tests/tune tests/journeys tests/docs --timeout 7200 -s
+	KILLS=$(KILLS) $(BIN)/python -m pytest -m soak tests/soak tests/data tests/tune tests/journeys tests/docs --timeout 7200 -s
 	ALL_CASES=1 $(BIN)/python -m pytest tests/journeys tests/data/convection tests/fernn/files --timeout 7200
 
 cluster-test: setup

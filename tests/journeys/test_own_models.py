@@ -36,6 +36,7 @@ def mine(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
+@pytest.mark.soak
 def test_it_is_searched_reported_and_loaded_beside_the_others(two_cpus, command, prepared, mine):
     both = ["--models", "grnn", "mine:MineConfig", "--seeds", "0", "--epochs", "1", "--set", "model.width=4"]
     code, (out, err) = command("--data", prepared, *SMALL, *both)

@@ -309,6 +309,7 @@ def test_an_existing_study_keeps_its_protocol(tmp_path):
         like_the_study(study, {"model": "grnn", "data.size": 8})
 
 
+@pytest.mark.soak
 def test_the_command_imports_once(prepared, saved, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     path = saved("kth_grnn")

@@ -266,6 +266,7 @@ def test_rendered_and_real_videos_never_replace_each_other(videos, tmp_path):
     assert not prepare(PrepareConfig(tmp_path / "other", videos)).demo
 
 
+@pytest.mark.soak
 def test_it_ends_while_others_hold_all_cpus(videos, tmp_path):
     @ray.remote(num_cpus=2)
     class Holder:

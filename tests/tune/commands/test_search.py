@@ -98,6 +98,7 @@ def test_what_the_data_cannot_give_is_refused_before_the_study_is_begun(two_cpus
     assert not (tmp_path / STUDY / "study.json").exists()
 
 
+@pytest.mark.soak
 def test_a_study_grows_and_a_changed_protocol_is_another_study(two_cpus, command, prepared):
     one = ["--data", prepared, *SMALL, "--models", "grnn", "--seeds", "0", "--epochs", "1"]
     assert command(*one)[0] == 0

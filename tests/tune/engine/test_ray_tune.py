@@ -84,6 +84,7 @@ def test_what_a_listener_raises_is_not_lost(undisturbed):
     assert str(error) == "from a listener" and study.missing() == []
 
 
+@pytest.mark.soak
 def test_a_killed_worker_is_replaced_and_its_cell_goes_on(undisturbed, footage, tmp_path):
     class Killer(Listener):
         def on_epoch(self, cell, row):

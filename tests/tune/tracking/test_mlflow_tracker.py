@@ -152,7 +152,11 @@ def test_another_study_of_the_same_name_is_refused(study, tmp_path):
         Tracker(other, uri(tmp_path))
 
 
-@pytest.mark.parametrize("call", ["create_run", "log_batch", "create_model_version", "set_registered_model_alias"])
+@pytest.mark.parametrize(
+    "call",
+    ["create_run", "log_batch"]
+    + [pytest.param(one, marks=pytest.mark.soak) for one in ("create_model_version", "set_registered_model_alias")],
+)
 def test_what_a_server_kept_before_it_died_with_its_answer_is_not_doubled(study, tmp_path, monkeypatch, call):
     def dying(tracker):
         original = getattr(tracker.client, call)
