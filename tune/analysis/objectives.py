@@ -37,7 +37,7 @@ class Objective:
     """A number of a cell, and which of its values are better."""
 
     name: str
-    is_higher_better: bool
+    higher_is_better: bool
 
     @classmethod
     def of(cls, text: str, metric: Metric, option: str = "--objective") -> Self:
@@ -75,11 +75,11 @@ class Objective:
     @property
     def worst(self) -> float:
         """The value that no other is below."""
-        return -inf if self.is_higher_better else inf
+        return -inf if self.higher_is_better else inf
 
     def rank(self, value: float) -> float:
         """A number that is larger where the value is better."""
-        return value if self.is_higher_better else -value
+        return value if self.higher_is_better else -value
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Constraint:
 
     def violation(self, value: float) -> float:
         """How far the value lies outside, 0 or less inside."""
-        return self.bound - value if self.objective.is_higher_better else value - self.bound
+        return self.bound - value if self.objective.higher_is_better else value - self.bound
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,6 @@ def carry_out(study: Study, orders: Orders) -> list[Cell]:
             return False
         return True
 
-    named = {cell for order in orders.entries if order.action in ("stop", "resume") for cell in study.cells
-             if order.names(cell)}  # fmt: skip
-    cells = [cell for cell in study.cells if cell in named]
+    relevant = [order for order in orders.entries if order.action in ("stop", "resume")]
+    cells = [cell for cell in study.cells if any(order.names(cell) for order in relevant)]
     return [cell for cell, changed in zip(cells, study.folder.each(change, cells), strict=True) if changed]

@@ -168,14 +168,6 @@ class Study:
         """Every cell's folder in the study's folder, also those of cells with fewer epochs, by name."""
         return [CellFolder(self.folder / f"cells/{name}") for name in self.folder.children("cells")]
 
-    def cell_at(self, point: Mapping[str, Any]) -> Cell:
-        """The cell at a point of the study's space."""
-        return self._by_point[tuple(point[name] for name in self.space)]
-
-    @cached_property
-    def _by_point(self) -> dict[tuple[Any, ...], Cell]:
-        return {tuple(cell.point(self.space).values()): cell for cell in self.cells}
-
     def settled(self, cell: Cell) -> bool:
         """Whether nothing is left to do: the cell has its result, diverged, or was stopped."""
         folder = self.cell_folder(cell)

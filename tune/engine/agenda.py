@@ -4,11 +4,12 @@ Decisions, as which choices stop early or what a sampler proposes, are taken for
 what the decision needs. They depend on the cells' folders alone, so neither on time nor on the order of events.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import product
 
 from data.terminal import say
+from fernn.train.loop import Row
 from tune.core.protocol import save_study
 from tune.core.study import Cell, Study
 from tune.engine.growth import copy_shorter_training
@@ -67,12 +68,12 @@ class Agenda:
         """Why the search ends before all is done, an empty text where it does not."""
         return next(filter(None, [control.ended() for control in self.work.controls]), "")
 
-    def may_go_on(self, trial_id: str, row: Mapping[str, float]) -> bool:
+    def may_go_on(self, trial_id: str, row: Row) -> bool:
         """Whether the trial may train another epoch, or has none left and only evaluates; every control is asked."""
         task = self.running[trial_id]
         if row["epoch"] >= (task.until or task.cell.experiment.epochs):
             return True
-        return all([control.may_go_on(task.cell, dict(row)) for control in self.work.controls])
+        return all([control.may_go_on(task.cell, row) for control in self.work.controls])
 
     def held(self, cell: Cell) -> float:
         """GPUs that a trial of the cell holds, the most where kinds of GPU are told apart."""

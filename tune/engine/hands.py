@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import Self
 
 from data.terminal import say
@@ -23,10 +24,8 @@ class Hands(Control):
         ``since``: when this driver began, in seconds since 1970; the stop of a whole study that was given before was
         for an earlier search.
         """
-        self.study, self.folder, self.heard, self.since = study, study.folder, heard, since
-        self.orders = Orders()
-        self._held: dict[Cell, bool] = {}
-        self._priorities: dict[Cell, int] = {}
+        self.study, self.heard, self.since = study, heard, since
+        self._follow(Orders())
         self._ended, self._closing = "", threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
@@ -41,12 +40,7 @@ class Hands(Control):
         self._thread.join(LOOK_S)
 
     def may_start(self, cell: Cell) -> bool:
-        if not self.orders.entries:
-            return True
-        held = self._held  # an order that is taken up meanwhile makes another one
-        if cell not in held:
-            held[cell] = self.orders.holds(cell)
-        return not held[cell]
+        return not self._holds(cell)
 
     def waits(self, cell: Cell) -> bool:
         return self.orders.stop_of(cell) is None
@@ -59,10 +53,7 @@ class Hands(Control):
         return any(order.action == "prioritise" for order in self.orders.entries)
 
     def priority(self, cell: Cell) -> int:
-        known = self._priorities
-        if cell not in known:
-            known[cell] = self.orders.priority(cell)
-        return known[cell]
+        return self._priority(cell)
 
     def grown(self, study: Study) -> None:
         self.study = study
@@ -73,7 +64,7 @@ class Hands(Control):
 
     def look(self) -> None:
         """Take up the orders that are new."""
-        orders = read_orders(self.folder, self.orders)
+        orders, folder = read_orders(self.study.folder, self.orders), self.study.folder
         known = {order.id for order in self.orders.entries}
         new = [order for order in orders.entries if order.id not in known]
         if not new:
@@ -82,12 +73,16 @@ class Hands(Control):
             if order.action == "stop" and not order.cells and order.at >= self.since:
                 self._ended = f"stopped {order.text.partition(', ')[2]}"
         carry_out(self.study, orders)
-        self.orders, self._held, self._priorities = orders, {}, {}
+        self._follow(orders)
         self.version += 1
         for order in new:
-            if taken_at(self.folder, order) is None:
-                note_taken(self.folder, order)
+            if taken_at(folder, order) is None:
+                note_taken(folder, order)
                 self.heard(order)
+
+    def _follow(self, orders: Orders) -> None:
+        """Let these orders hold; what they say of a cell is looked up once."""
+        self.orders, self._holds, self._priority = orders, cache(orders.holds), cache(orders.priority)
 
     def _work(self) -> None:
         while not self._closing.wait(LOOK_S):

@@ -42,7 +42,14 @@ TUNE_ENVIRONMENT = {
 }
 
 
-class Relay(tune.Callback):
+class Unsaved:
+    """What Ray saves of a search for a restore that none uses: nothing, as the agenda holds threads and files."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class Relay(Unsaved, tune.Callback):
     """Calls the search's callbacks from those of Ray Tune, and tells the agenda which trials have ended.
 
     Tune fails a trial whose callback raises. So ``error`` stores the first exception, training continues, and
@@ -53,10 +60,6 @@ class Relay(tune.Callback):
         self.agenda = agenda
         self.error: Exception | None = None
         self.is_interrupted = False
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Ray saves callbacks for a restore that no search uses, and callbacks hold threads and files."""
-        return {}
 
     def setup(self, *arguments: Any, **info: Any) -> None:
         """Note a Ctrl-C, too, which Tune does not look at while nothing may start."""
@@ -124,16 +127,12 @@ def cell_of(trial: Any) -> Cell:
     return cell
 
 
-class Queue(Searcher):
+class Queue(Unsaved, Searcher):
     """Gives Ray Tune the agenda's tasks, when it has room for one."""
 
     def __init__(self, agenda: Agenda, relay: Relay) -> None:
         super().__init__()
         self.agenda, self.relay = agenda, relay
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing, as :class:`Relay`."""
-        return {}
 
     def suggest(self, trial_id: str) -> Any:
         try:
@@ -156,7 +155,7 @@ class Queue(Searcher):
         """Nothing."""
 
 
-class Halt(tune.Stopper):
+class Halt(Unsaved, tune.Stopper):
     """Ends a trial after an epoch, and all trials, where a control of the search says so.
 
     A trial is not asked after the last epoch of its task: what follows is the cell's evaluation.
@@ -164,10 +163,6 @@ class Halt(tune.Stopper):
 
     def __init__(self, agenda: Agenda) -> None:
         self.agenda = agenda
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing, as :class:`Relay`."""
-        return {}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         if "epoch" not in result or result.get("done"):  # Tune repeats the last row when a trial has ended

@@ -92,12 +92,11 @@ def value_of(study: Study, seeds: Sequence[Cell]) -> Score | None:
     A seed that was stopped before its first epoch, with the others of its choice, does not count, nor does one that a
     person stopped. One whose value is no number counts as the worst, and so does a choice of which no seed counts.
     """
-    kept = [cell for cell in seeds if not study.cell_folder(cell).stopped_early()[1]]
-    if not kept:
+    folders = [(cell, folder) for cell in seeds if not (folder := study.cell_folder(cell)).stopped_early()[1]]
+    if not folders:
         return worst_score(study)
     if study.objectives or study.constraints:
-        return score(study, kept)
-    folders = [(cell, study.cell_folder(cell)) for cell in kept]
+        return score(study, [cell for cell, _ in folders])
     counted = [cell for cell, folder in folders if not study.settled(cell) or folder.history() or folder.diverged()]
     values = [value for cell in counted if (value := study.value(cell)) is not None]
     if not values or len(values) < len(counted):

@@ -49,7 +49,7 @@ def race_segment(contest: Contest) -> Segment:
         waiting = [one.cell for one in _of_seeds(live, first) if one.value() is None]
         if waiting:
             return _segment(contest, excluded, waiting)
-        allowed = level(max(len(study.groups[_label(contest)]), study.num_choices), len(seeds))
+        allowed = level(max(len(study.groups[contest.label]), study.num_choices), len(seeds))
         reasons = losers(live, first, allowed)
         excluded |= reasons
         live = {choice: ours for choice, ours in live.items() if choice not in reasons}
@@ -59,10 +59,6 @@ def race_segment(contest: Contest) -> Segment:
 def _was_excluded(ours: Sequence[Standing], seeds: Collection[int]) -> bool:
     """Whether an earlier search, of fewer seeds or choices, stopped the choice before it had those seeds."""
     return any(one.stopped is not None and one.value() is None for one in ours if one.cell.experiment.seed in seeds)
-
-
-def _label(contest: Contest) -> str:
-    return contest.study.model_label(next(iter(contest.groups.values()))[0].cell)
 
 
 def _of_seeds(live: Mapping[Choice, Sequence[Standing]], seeds: Collection[int]) -> Iterator[Standing]:
@@ -84,7 +80,7 @@ def losers(live: Mapping[Choice, Sequence[Standing]], seeds: Collection[int], al
     """
     ranks = {choice: ranks_of(ours, seeds) for choice, ours in live.items()}
     diverged = {
-        choice for choice, ours in live.items() if any(one.diverged for one in _of_seeds({choice: ours}, seeds))
+        choice for choice, ours in live.items() for one in ours if one.diverged and one.cell.experiment.seed in seeds
     }
     sound = [choice for choice in live if choice not in diverged and ranks[choice]]
     if not sound:

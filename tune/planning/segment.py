@@ -63,6 +63,8 @@ class Contest:
     """A model's choices, each with its cells by seed; without cells that were stopped by hand."""
 
     study: Study
+    label: str
+    """The model's, as of the study's groups."""
     groups: Mapping[Choice, Sequence[Standing]]
     stopped: list[Cell] = field(default_factory=list)
     """The cells that were stopped since the folders were read."""
@@ -74,7 +76,7 @@ class Contest:
         cells = [cell for seeds in groups.values() for cell in seeds]
         standings = dict(zip(cells, study.folder.each(lambda cell: standing(study, cell), cells), strict=True))
         kept = {choice: [standings[c] for c in seeds if not standings[c].by_hand] for choice, seeds in groups.items()}
-        contest = cls(study, {choice: seeds for choice, seeds in kept.items() if seeds})
+        contest = cls(study, label, {choice: seeds for choice, seeds in kept.items() if seeds})
         for choice, seeds in contest.groups.items():
             if reasons := [seed.stopped for seed in seeds if seed.stopped is not None]:
                 contest.stop(choice, reasons[0])

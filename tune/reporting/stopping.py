@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tune.core.study import RACE, Study
+from tune.core.study import RACE, Cell, Study
 from tune.planning import halving, race
 
 
@@ -25,17 +25,18 @@ def saved(study: Study) -> Saved | None:
     """What the study's scheduler saved so far, None without one; cells that a person stopped do not count."""
     if not study.stops_early:
         return None
-    left, choices = [], set()
-    for label, groups in study.groups.items():
-        for choice, cells in groups.items():
-            for cell in cells:
-                folder = study.cell_folder(cell)
-                reason, by_hand = folder.stopped_early()
-                if reason is not None and not by_hand:
-                    left.append(cell.experiment.epochs - len(folder.history()))
-                    choices.add((label, choice))
+
+    def epochs_left(cell: Cell) -> int | None:
+        """Of a cell that the scheduler stopped, None of any other."""
+        folder = study.cell_folder(cell)
+        reason, by_hand = folder.stopped_early()
+        return None if reason is None or by_hand else cell.experiment.epochs - len(folder.history())
+
+    found = zip(study.cells, study.folder.each(epochs_left, study.cells), strict=True)
+    left = {cell: number for cell, number in found if number is not None}
+    choices = {(study.model_label(cell), study.choice(cell)) for cell in left}
     total = sum(cell.experiment.epochs for cell in study.cells)
-    return Saved(len(choices), len(left), sum(left), total, _risk(study))
+    return Saved(len(choices), len(left), sum(left.values()), total, _risk(study))
 
 
 def _risk(study: Study) -> str:

@@ -52,8 +52,8 @@ def _mirror(study: Study, storage: optuna.storages.RDBStorage) -> None:
 
 def directions(study: Study) -> list[StudyDirection]:
     """Of the study's objectives, in their order."""
-    ways = (objective.is_higher_better for objective in objectives_of(study))
-    return [StudyDirection.MAXIMIZE if is_higher_better else StudyDirection.MINIMIZE for is_higher_better in ways]
+    ways = (objective.higher_is_better for objective in objectives_of(study))
+    return [StudyDirection.MAXIMIZE if higher_is_better else StudyDirection.MINIMIZE for higher_is_better in ways]
 
 
 def _open(study: Study, storage: optuna.storages.RDBStorage) -> optuna.Study:

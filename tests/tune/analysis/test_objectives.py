@@ -45,7 +45,7 @@ def choice(rate):
 )
 def test_the_direction_of_an_objective_is_known_or_said(text, metric, expected):
     objective = Objective.of(text, metric)
-    assert (objective.name, objective.is_higher_better) == expected
+    assert (objective.name, objective.higher_is_better) == expected
     assert objective.rank(objective.worst) == -inf and goal_name(text) == expected[0]
 
 

@@ -30,7 +30,8 @@ def test_the_best_seed_of_the_chosen_rate_is_loaded(study, tmp_path, by):
     model, experiment = tune.load_best(model="grnn", **asked)
     # 1e-2 has the best single seed, 1e-3 the best mean; of its seeds 1 and 2 are equal
     assert (experiment.model.name, experiment.optim.lr, experiment.seed) == ("grnn", 1e-3, 1)
-    cell = study.cell_at({"model": "grnn", "optim.lr": 1e-3, "seed": 1})
+    point = {"model": "grnn", "optim.lr": 1e-3, "seed": 1}
+    (cell,) = (cell for cell in study.cells if cell.point(point) == point)
     weights, _ = unpack(study.cell_folder(cell).folder.read(BEST))
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
     assert not model.training and model(torch.rand(2, 3, 1, 6, 6)).shape == (2, 6)
