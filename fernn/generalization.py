@@ -83,9 +83,9 @@ class VelocityGrid:
         return [steps * self.motion.step for steps in range(-self.radius, self.radius + 1)]
 
     def rows(self) -> dict[str, list[tuple[float, ...]]]:
-        """The grid's velocities by row: vy outside, vx inside; or the angles."""
+        """The grid's velocities by row: vy outside, vx inside; or the one row of vx, or of angles."""
         if len(self.motion.axes) == 1:
-            return {self.motion.axes[0]: [(angle,) for angle in self.axis]}
+            return {self.motion.axes[0]: [self.motion.velocity(value) for value in self.axis]}
         return {f"{vy:g}": [(vy, vx) for vx in self.axis] for vy in self.axis}
 
     def names(self) -> list[str]:

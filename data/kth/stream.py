@@ -194,13 +194,14 @@ def clip_velocities(names: Sequence[str] | NDArray[np.object_], data: Any, split
     """One constant (vy, vx) in pixels per frame for every clip, positive down and right: (n, 2).
 
     By default drawn from V_velocity_range by (split, name). ``protocol="published"`` repeats the published draws:
-    by position in the list, the same in every split, vx before vy, and content moves by -v.
+    by position in the list, the same in every split, vx before vy, and content moves by -v. Of clips that drift to the
+    left and right alone, vy is then 0.
     """
-    high = data.velocity_range
+    high, moves = data.velocity_range, np.array([axis in data.motion.axes for axis in ("vy", "vx")], np.int64)
     if data.protocol == "published":
         draws = np.random.RandomState(42).randint(-high, high + 1, size=(len(names), 2))
-        return -draws[:, ::-1].astype(np.int64)
+        return -draws[:, ::-1].astype(np.int64) * moves
     if high == 0:  # as every draw would be
         return np.zeros((len(names), 2), np.int64)
     drawn = [generator("velocity", split, name).integers(-high, high + 1, size=2) for name in names]
-    return np.array(drawn, dtype=np.int64)
+    return np.array(drawn, dtype=np.int64) * moves

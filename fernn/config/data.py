@@ -21,10 +21,14 @@ class Motion:
     most: int
     """Steps beyond which velocities repeat."""
     axes: tuple[str, ...] = ("vy", "vx")
-    """("vy", "vx"), or ("angle",)."""
+    """("vy", "vx"), ("vx",) for what drifts to the left and right alone, or ("angle",)."""
     step: float = 1
     """Between two velocities of an axis, in ``unit``."""
     unit: str = "pixels per frame"
+
+    def velocity(self, *along: float) -> tuple[float, ...]:
+        """The velocity with these parts along the axes: (vy, vx), or (angle,)."""
+        return (0, *along) if self.axes == ("vx",) else along
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Clips of human actions, to be classified."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from fernn.config.data import DataConfig
+from fernn.config.data import DataConfig, Motion
 
 KTH = (
     'KTH human actions (C. Schuldt, I. Laptev, B. Caputo, "Recognizing Human Actions: A Local SVM Approach", ICPR '
@@ -44,6 +44,8 @@ class KTHConfig(DataConfig):
     """Of the random split; 42 is the published code's."""
     test_velocity_range: int | None = None
     """k of the V_k that the test clips' velocities are drawn from; None: as in training."""
+    drift: Literal["plane", "horizontal"] = "plane"
+    """horizontal: clips drift to the left and right alone, vy is 0."""
 
     task = "classification"
     demo_note = "rendered stick figures, not KTH"
@@ -52,8 +54,13 @@ class KTHConfig(DataConfig):
     published_draws = "the clips' velocities"
     classes = ("walking", "jogging", "running", "boxing", "handwaving", "handclapping")
     motion_radius = 4
-    later = (*DataConfig.later, "split_seed")
+    later = (*DataConfig.later, "split_seed", "drift")
     least = {**DataConfig.least, "frame_step": 1, "split_seed": 0}
+
+    @property
+    def motion(self) -> Motion | None:
+        motion = super().motion
+        return motion if motion is None or self.drift == "plane" else replace(motion, axes=("vx",))
 
     @property
     def span(self) -> int:

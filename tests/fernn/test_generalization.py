@@ -86,6 +86,15 @@ def test_every_data_set_has_the_grid_of_the_papers_figure():
     assert VelocityGrid.of(RotatingMNISTConfig(angle_step=20), 9).axis[-1] == 180
 
 
+def test_what_drifts_to_the_left_and_right_alone_has_one_row():
+    level = VelocityGrid.of(KTHConfig(drift="horizontal"), 1)
+    assert level.rows() == {"vx": [(0, -1), (0, 0), (0, 1)]}
+    assert level.ranges == (0, 1) and level.names() == ["V0", "V1", "vx_-1", "vx_0", "vx_1"]
+    clips = Noise()
+    *_, lines = measured(run_of("grnn"), clips, level)
+    assert clips.asked[2:] == [[0, -1], [0, 0], [0, 1]] and list(lines) == ["drawn", "vx"]
+
+
 @pytest.mark.parametrize(
     ("data", "radius", "rule"),
     [

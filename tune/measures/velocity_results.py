@@ -114,7 +114,8 @@ class ModelVelocity(MeasuredRow):
 
         def files() -> dict[str, bytes]:
             grid, axes = self.grid, self.grid.motion.axes
-            places = [("",) * len(axes)] * len(grid.ranges) + [*chain.from_iterable(grid.rows().values())]
+            along = [velocity[-len(axes) :] for velocity in chain.from_iterable(grid.rows().values())]
+            places = [("",) * len(axes)] * len(grid.ranges) + along
             rows = [(name, *place, *numbers) for place, (name, numbers) in zip(places, values.items(), strict=True)]
             table = csv_text([("name", *axes, *columns), *rows])
             return {"velocity.csv": table.encode(), "heatmap.png" if len(axes) == 2 else "curve.png": png(draw())}

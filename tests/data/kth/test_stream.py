@@ -112,6 +112,14 @@ def test_a_clip_keeps_its_velocity_over_epochs_and_seeds():
     assert {tuple(v) for v in velocities.tolist()} == set(itertools.product(range(-2, 3), repeat=2))
 
 
+@pytest.mark.parametrize("protocol", ["default", "published"])
+def test_a_horizontal_drift_is_that_of_the_plane_without_its_vertical_part(protocol):
+    names, plane = [f"clip-{i}" for i in range(100)], KTHConfig(protocol=protocol)
+    level = replace(plane, drift="horizontal")
+    expected = clip_velocities(names, plane, "test") * [0, 1]
+    assert np.array_equal(clip_velocities(names, level, "test"), expected) and set(expected[:, 1]) == {-2, -1, 0, 1, 2}
+
+
 def test_published_velocities_are_the_published_ones_with_our_sign(golden_folder):
     golden = load_file(golden_folder / "kth_velocities_range2.safetensors")["out.vy_vx"]
     data = KTHConfig(protocol="published")

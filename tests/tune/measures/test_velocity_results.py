@@ -13,6 +13,7 @@ from tune.rotating_mnist_search import SEARCH as ROTATING
 GRID = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9]]
 KTH = {"grid": {"accuracy": GRID}, "drawn": {"V0": 0.5, "V1": 0.4, "V2": 0.3}, "num_clips": 7}
 OTHER = KTH | {"drawn": {"V0": 0.7, "V1": 0.6, "V2": 0.5}}
+LEVEL = {"grid": {"accuracy": [[0.5, 0.9, 0.6]]}, "drawn": {"V0": 0.9, "V1": 0.6}, "num_clips": 7}
 TURNS = {"grid": {"mse": [[0.3, 0.1, 0.2]]}, "drawn": {"V0": 0.1, "V1": 0.2}, "num_clips": 7}
 
 
@@ -65,6 +66,18 @@ def test_a_grid_of_one_row_is_a_curve_over_the_angle(row):
     (axes,) = model.grid_figure(model.means, model.title).axes
     assert axes.lines[0].get_xdata().tolist() == [-10, 0, 10] and axes.get_yscale() == "log"
     assert list(model.curve()) == ["angle_-10", "angle_0", "angle_10"]
+
+
+def test_a_grid_of_horizontal_velocities_is_a_curve_over_them(row):
+    base = Experiment().override({"data.drift": "horizontal"})
+    model = row(ModelVelocity, base, Settings(1), [LEVEL])
+    (axes,) = model.grid_figure(model.means, model.title).axes
+    assert axes.lines[0].get_xdata().tolist() == [-1, 0, 1] and axes.get_xlabel().startswith("$v_x$")
+    *_, record = model.run_records()
+    files = record.files()
+    lines = files["velocity.csv"].decode().splitlines()
+    assert set(files) == {"velocity.csv", "curve.png"} and lines[0] == "name,vx,mean,deviation,n"
+    assert lines[1:5] == ["V0,,0.9,,1", "V1,,0.6,,1", "vx_-1,-1,0.5,,1", "vx_0,0,0.9,,1"]
 
 
 def test_colours_span_a_factor_of_ten_or_more():
