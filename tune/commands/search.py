@@ -3,8 +3,8 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -30,12 +30,13 @@ from tune.engine.budget import Budget, Shortage, shortages
 from tune.engine.cost import Cost, NoMachineError, Pace, cost_of
 from tune.engine.hands import Hands
 from tune.engine.packing import pack, packed
+from tune.engine.process import unchanged_process
 from tune.engine.prometheus import Monitor
 from tune.engine.ray_tune import ray_runtime, run_search
 from tune.engine.workload import Failures, SearchCallback, Workload
 from tune.planning.budget import Limit, limits_of, used_up
 from tune.planning.ledger import Ledger, Meter, Spent, sessions, total
-from tune.planning.notices import VARIABLE, webhook_url
+from tune.planning.notices import webhook_url
 from tune.planning.options import Options, parse
 from tune.planning.plan import Planned, plan, prepare_data, replan
 from tune.planning.preflight import check_storage, check_views, tracking_uri
@@ -67,36 +68,45 @@ def main(search: Search) -> int:
 
 
 def run(search: Search, options: Options, output: SearchOutput) -> int:
-    """Plan, then do it; the exit code."""
-    before = {name: os.environ.get(name) for name in (SWITCH, VARIABLE)}
+    """Carry out the search and show a refusal; the exit code."""
     try:
-        return plan_and_execute(search, options, output)
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            os.environ |= {} if value is None else {name: value}
+        outcome = carry_out(search, options, output)
+    except StudyError as error:
+        return output.refused(error)
+    return 0 if options.plan else output.left(outcome)
 
 
-def plan_and_execute(search: Search, options: Options, output: SearchOutput) -> int:
-    """As :func:`run`, which leaves the environment as it was."""
+def carry_out(search: Search, options: Options, output: SearchOutput) -> Outcome:
+    """Plan, then do it; where only a plan is asked for, the study that would be searched.
+
+    Raises StudyError in one line for what cannot run. The environment and signal handlers are as before afterwards.
+    """
+    with unchanged_process():
+        with refusing(*USER_ERRORS):
+            choose_launch(options)
+            limits, url = chosen_limits(options), webhook_url(options.notices)
+            planned = plan(search, options)
+            if (problem := used_up(limits, spent_on(planned.study, options))) and planned.study.missing():
+                raise StudyError(problem)
+            if options.plan:
+                show_plan(planned, options, output)
+                return Outcome(planned.study, {}, {})
+        output.notifier = Notifier(Webhook(url) if url else None, 60 * options.notices.notify_silence)
+        with refusing(DataError, DamagedError, OSError):
+            outcome = execute_and_tell(search, planned, options, output)
+        output.results(load_study(outcome.study.folder), tracking_uri(options.records), outcome.links)
+        return outcome
+
+
+@contextmanager
+def refusing(*errors: type[Exception]) -> Iterator[None]:
+    """Raise errors of these types as StudyError, in one line."""
     try:
-        choose_launch(options)
-        limits, url = chosen_limits(options), webhook_url(options.notices)
-        planned = plan(search, options)
-        if (problem := used_up(limits, spent_on(planned.study, options))) and planned.study.missing():
-            raise StudyError(problem)
-        if options.plan:
-            show_plan(planned, options, output)
-            return 0
-    except USER_ERRORS as error:
-        return output.refused(error)
-    output.notifier = Notifier(Webhook(url) if url else None, 60 * options.notices.notify_silence)
-    try:
-        outcome = execute_and_tell(search, planned, options, output)
-    except (StudyError, DataError, DamagedError, OSError) as error:
-        return output.refused(error)
-    output.results(load_study(outcome.study.folder), tracking_uri(options.records), outcome.links)
-    return output.left(outcome)
+        yield
+    except StudyError:
+        raise
+    except errors as error:
+        raise StudyError(one_line(error)) from error
 
 
 def choose_launch(options: Options) -> None:

@@ -108,6 +108,8 @@ def _try_lock(file: TextIO, how: int = fcntl.LOCK_EX) -> bool:
 @contextmanager
 def _leased(folder: Folder) -> Iterator[None]:
     """Hold a lease, since a bucket has no locks: a file that names the holder and that the holder renews."""
+    if threading.current_thread() is not threading.main_thread():
+        raise StudyError(f"study {folder.name!r} is in a bucket: work on it in the main thread, where signals arrive")
     lease, ended = _own_process() | {"id": uuid.uuid4().hex, "renewals": 0}, threading.Event()
     _require_free(folder)
     folder.write_json(LEASE, lease)

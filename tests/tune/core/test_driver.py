@@ -90,3 +90,18 @@ def test_a_look_at_the_lock_does_not_turn_a_driver_away(tmp_path):
         threading.Timer(LOOK_S / 2, fcntl.flock, (file, fcntl.LOCK_UN)).start()
         with driver_lock(Folder(str(tmp_path))):
             assert driver_of(Folder(str(tmp_path))) is not None
+
+
+def test_a_study_in_a_bucket_is_worked_on_in_the_main_thread(tmp_path):
+    """Elsewhere the signal would not arrive that tells of another driver."""
+    refusals, bucket = [], Folder("s3://bucket/s")
+
+    def work():
+        with pytest.raises(StudyError, match="study 's' is in a bucket: work on it in the main thread") as refusal:
+            driver_lock(bucket).__enter__()
+        refusals.append(refusal)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert len(refusals) == 1
