@@ -5,7 +5,9 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
+import pytest
 from ray.scripts.scripts import cli as ray_cli
 
 from tests.deploy.manifests import DEPLOY, ROOT
@@ -28,6 +30,8 @@ SLURM = {"SLURM_JOB_ID": "7", "SLURM_NNODES": "1", "SLURM_CPUS_ON_NODE": "1", "S
 class Start:
     """The script as Slurm starts it, in a folder of its own, with a search that is a line for bash."""
 
+    started = []
+
     def __init__(self, folder, *command, before="", starts="", **environment):
         for name in ("bin", "slurm-7"):
             (folder / name).mkdir(parents=True)
@@ -37,6 +41,7 @@ class Start:
             (folder / "bin" / name).write_text(f"#!/bin/bash\n{does}\n")
             (folder / "bin" / name).chmod(0o755)
         self.folder, self.log = folder, folder / "log"
+        Start.started.append(self)
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 ["bash", SCRIPT, *command], cwd=folder, stdout=log, stderr=log, start_new_session=True,
@@ -52,6 +57,17 @@ class Start:
     def end(self):
         """The exit code and what was said."""
         return self.process.wait(60), self.log.read_text()
+
+
+@pytest.fixture(autouse=True)
+def all_end():
+    """No process outlives its test, not even a failed one."""
+    yield
+    while Start.started:
+        process = Start.started.pop().process
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def warn(pid):
