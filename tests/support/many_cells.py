@@ -10,10 +10,11 @@ from fernn.experiment import Experiment
 from tests.support.stored_study import NARROW, predictions
 from tune.core.cell_folder import DONE, METRICS, PREDICTIONS
 from tune.core.cells import plan_cells
-from tune.core.folder import Folder, sealed_line
+from tune.core.folder import ENTRIES, Folder, sealed_line
 from tune.core.protocol import save_study
 from tune.core.result import Result
 from tune.core.study import Study
+from tune.planning.ledger import LEDGER, Session
 
 MODELS, SEEDS = ("fernn-v1", "grnn"), 5
 
@@ -73,3 +74,25 @@ def finish(study, cell, table):
         predictions_sha256=hashlib.sha256(table).hexdigest(),
     )  # fmt: skip
     folder.write_sealed(DONE, result.facts())
+
+
+def half_done(folder, epochs=40):
+    """A study of 20 cells in the middle of its search: done, begun, diverged, failed and waiting ones."""
+    study = planned(folder, 20, epochs)
+    pq.write_table(predictions((6, 5)), sink := pa.BufferOutputStream())
+    for place, cell in enumerate(study.cells):
+        if place % 10 in (0, 1, 2, 5):
+            train(study, cell, epochs)
+            finish(study, cell, sink.getvalue().to_pybytes())
+        elif place % 10 in (3, 6):
+            train(study, cell, 5 + place)
+    for place, reason, is_diverged in ((7, "the training loss is nan", True), (17, OUT_OF_MEMORY, False)):
+        train(study, study.cells[place], 3)
+        cell_folder = study.cell_folder(study.cells[place])
+        cell_folder.folder.write_sealed("failure.json", {"reason": reason, "diverged": is_diverged})
+    session = Session("a", 1e9, 1e9 + 1200, 1200.0, 0.5, 2.0)
+    study.folder.write_sealed(LEDGER, {ENTRIES: [session._asdict()]})
+    return study
+
+
+OUT_OF_MEMORY = "CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has a total capacity of 39.4 GiB"

@@ -9,7 +9,9 @@ const dark = matchMedia('(prefers-color-scheme: dark)')
 
 export function onScheme(act) { dark.addEventListener('change', act) }
 
+const SPARSE = 25 // points of each line where there are many
 const script = document.getElementById('plotly')
+const painted = () => new Promise((resolve) => setTimeout(resolve)) // lets the browser show what is there already
 const ready = new Promise((resolve) => (window.Plotly ? resolve() : script.addEventListener('load', resolve)))
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
@@ -35,6 +37,7 @@ async function draw(id, title, words, traces, shape) {
   figure.querySelector('figcaption').replaceChildren(name, words)
   chart.classList.toggle('empty', traces.length === 0)
   await ready
+  await painted()
   if (traces.length === 0) return window.Plotly.purge(chart)
   chart.setAttribute('role', 'img')
   chart.setAttribute('aria-label', `${title}. ${words}`)
@@ -58,7 +61,7 @@ export function drawCurves(groups, metric) {
   const names = models(groups)
   const few = begun.length <= FEW
   const traces = few ? begun.map((group) => one(group, names, groups)) : names.map((model, place) => many(begun, model, place))
-  const words = `Validation ${metric.title} by epoch, mean over the seeds that have come so far. Best so far: ${leaders(groups, metric)}.`
+  const words = `Validation ${metric.title} by epoch, mean over the seeds that have come so far. Best: ${leaders(groups, metric)}.`
   return draw('curves', 'Curves', words, traces, layout({ title: 'epoch', rangemode: 'tozero' }, { type: scale(metric) }))
 }
 
@@ -72,8 +75,10 @@ function one(group, names, groups) {
 
 function many(begun, model, place) {
   const mine = begun.filter((group) => group.model === model)
-  const joined = (name) => mine.flatMap((group) => [...group[name], null])
-  return { x: joined('epochs'), y: joined('means'), text: mine.flatMap((group) => [...group.epochs.map(() => group.group), '']), name: model,
+  const step = (group) => Math.ceil(group.epochs.length / SPARSE)
+  const kept = (group, values) => values.filter((_, at) => at % step(group) === 0 || at === values.length - 1)
+  const joined = (name) => mine.flatMap((group) => [...kept(group, group[name]), null])
+  return { x: joined('epochs'), y: joined('means'), text: mine.flatMap((group) => [...kept(group, group.epochs).map(() => group.group), '']), name: model,
     mode: 'lines', line: { color: palette()[place % 8], width: 1 }, opacity: 0.55, connectgaps: false,
     hovertemplate: '%{text}<br>epoch %{x}: %{y:.4g}<extra></extra>' }
 }
@@ -95,9 +100,10 @@ export function drawRates(groups, metric, chosen) {
       text: mine.map((group) => `${group.group}: ${group.best_text}, ${group.done} of ${group.seeds} seeds done`),
       hovertemplate: '%{text}<extra></extra>' }
   })
-  const words = 'Best validation ' + metric.title + ' so far by learning rate, mean over seeds. Hollow: not all seeds are done. Large: chosen.'
-  return draw('rates', 'Learning rates', words, traces,
-    layout({ title: 'learning rate', type: 'log', exponentformat: 'power' }, { type: scale(metric) }))
+  const words = `Best validation ${metric.title} by learning rate, mean over the seeds that are done. Hollow: not all are. Large: chosen.`
+  const rates = [...new Set(known.map((group) => group.values['optim.lr']))]
+  const ticks = rates.length <= 6 ? { tickvals: rates, ticktext: rates.map(number) } : { dtick: 1, exponentformat: 'power' }
+  return draw('rates', 'Learning rates', words, traces, layout({ title: 'learning rate', type: 'log', ...ticks }, { type: scale(metric) }))
 }
 
 const short = (name) => (name === 'optim.lr' ? 'learning rate' : name.split('.').at(-1))

@@ -31,16 +31,17 @@ export function trouble(lines) {
   find('trouble').hidden = lines.length === 0
 }
 
-/** A table in a region that scrolls sideways where it is too wide; `numbers` are columns aligned to the right. */
+/** A table with a sentence above it, in a region that scrolls sideways where it is too wide; `numbers` are columns aligned to the right. */
 export function table(caption, header, rows, numbers = []) {
   const side = (place) => (numbers.includes(place) ? { class: 'number' } : {})
   const body = rows.map((row) =>
     el('tr', {}, ...row.map((value, place) =>
       place === 0 ? el('th', { scope: 'row' }, value) : el('td', side(place), value))))
-  return el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
-    el('table', {}, el('caption', {}, caption),
-      el('thead', {}, el('tr', {}, ...header.map((name, place) => el('th', { scope: 'col', ...side(place) }, name)))),
-      el('tbody', {}, ...body)))
+  const made = el('table', { 'aria-label': caption },
+    el('thead', {}, el('tr', {}, ...header.map((name, place) => el('th', { scope: 'col', ...side(place) }, name)))),
+    el('tbody', {}, ...body))
+  return el('div', {}, el('p', { class: 'soft' }, `${caption}.`),
+    el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption }, made))
 }
 
 /** As `duration` in tune/core/console.py. */
@@ -64,7 +65,7 @@ async function list() {
   const told = await ask('/api/studies')
   find('facts').textContent = `${told.studies.length} in ${told.storage}`
   const rows = told.studies.map((name) => [el('a', { href: `/studies/${encodeURIComponent(name)}` }, name), 'reading …', '', '', '', '', ''])
-  const made = table('studies', COLUMNS, rows, [2])
+  const made = table('Every study of the storage', COLUMNS, rows, [2])
   const lines = [...made.querySelectorAll('tbody tr')]
   find('studies').replaceChildren(made, ...(told.others.length
     ? [el('p', { class: 'soft' }, `Not studies: ${told.others.join(', ')}.`)] : []))

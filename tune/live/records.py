@@ -57,15 +57,20 @@ def group_id(study: Study, state: CellStatus) -> str:
 
 
 def group_record(study: Study, label: str, choice: Choice, states: Sequence[CellStatus]) -> dict[str, Any]:
-    """The seeds of a model and a choice: its values, how many are done, and their mean by epoch and at best."""
+    """The seeds of a model and a choice: values, how many are done, their mean by epoch, and the mean of their best.
+
+    The last is of the seeds that are done; until one is, of those that have begun.
+    """
     metric = study.metric
-    bests = [state.best for state in states if state.best is not None]
+    begun = [state for state in states if state.best is not None]
+    done = [state for state in begun if state.status == "done"]
+    bests = [state.best for state in done or begun if state.best is not None]
     best = sum(bests) / len(bests) if bests else None
     epochs, means = thinned(mean_by_epoch(states, f"validation/{metric.name}"))
     return {
         "group": group_id(study, states[0]), "model": label, "choice": choice.text,
         "values": {name: value if is_number(value) else value_text(value) for name, value in choice.values},
-        "seeds": len(states), "begun": len(bests), "done": sum(state.status == "done" for state in states),
+        "seeds": len(states), "begun": len(begun), "done": len(done),
         "best": rounded(best), "best_text": "" if best is None else metric.text(best),
         "epochs": epochs, "means": [rounded(mean) for mean in means],
     }  # fmt: skip

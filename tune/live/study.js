@@ -7,7 +7,7 @@ const name = document.body.dataset.study
 const base = `/api/studies/${encodeURIComponent(name)}`
 const EVERY = 2000 // milliseconds between two questions
 const ROWS = 100 // of cells, shown at once
-const OVER = ['done', 'stopped', 'diverged', 'failed', 'damaged']
+const URGENT = ['running', 'failed', 'diverged', 'damaged', 'paused', 'waiting', 'done', 'stopped'] // the order of cells
 
 const cells = new Map()
 const groups = new Map()
@@ -31,16 +31,17 @@ async function update() {
   drawProgress(); drawCost(); drawOrders(); drawLaw()
   if (told.cells.length || told.whole) { drawCells(); drawFailures() }
   drawTable()
-  if (told.groups.length || told.findings || told.whole) drawCharts()
+  await drawCharts(told.groups.length > 0 || told.whole, told.findings !== null || told.whole)
 }
 
-function drawCharts() {
+/** Draw the charts of groups, of findings, or both; one after the other. */
+async function drawCharts(hasGroups = true, hasFindings = true) {
   if (!shown.metric) return
   const all = [...groups.values()]
-  drawCurves(all, shown.metric)
-  drawRates(all, shown.metric, findings?.chosen ?? {})
-  drawCoordinates(all, shown.metric)
-  drawImportances(findings?.importances ?? {}, findings?.no_importances || 'Being worked out.')
+  if (hasGroups) await drawCurves(all, shown.metric)
+  if (hasGroups || hasFindings) await drawRates(all, shown.metric, findings?.chosen ?? {})
+  if (hasGroups) await drawCoordinates(all, shown.metric)
+  if (hasFindings) await drawImportances(findings?.importances ?? {}, findings?.no_importances || 'Being worked out.')
 }
 
 function drawState() {
@@ -97,14 +98,14 @@ function drawOrders() {
   const state = (one) => (one.taken_up_at ? `taken up after ${Math.max(0, one.taken_up_at - one.given_at).toFixed(1)} s`
     : shown.driver ? 'pending: the search has not taken it up yet' : 'pending: for the next search')
   const lines = [...shown.orders].reverse().map((one) => [one.action, one.cells ?? 'the whole study', one.who, moment(one.given_at), state(one)])
-  find('orders').replaceChildren(table('orders, the latest first', ['order', 'cells', 'by', 'given', 'state'], lines.slice(0, 30)))
+  find('orders').replaceChildren(table('The latest first', ['order', 'cells', 'by', 'given', 'state'], lines.slice(0, 30)))
 }
 
 function drawLaw() {
   find('law-section').hidden = !shown.law.length
   const names = [...new Set(shown.law.flatMap((one) => Object.keys(one.errors)))]
   const lines = shown.law.map((one) => [one.model, ...names.map((each) => one.errors[each] ?? '–'), one.breaches.join('; ') || 'no'])
-  find('law').replaceChildren(table('largest equivariance error of finished cells, by padding and precision', ['model', ...names, 'broken where it must hold'], lines))
+  find('law').replaceChildren(table('The largest equivariance error of finished cells, by padding and precision', ['model', ...names, 'broken where it must hold'], lines))
 }
 
 function drawFailures() {
@@ -121,7 +122,7 @@ function drawTable() {
   if (findings.no_table) return find('table').replaceChildren(soft(findings.no_table))
   const numbers = findings.header.map((_, place) => place).slice(1)
   const working = shown.is_working ? [soft('Results have come since; the table is being worked out anew.')] : []
-  find('table').replaceChildren(table(`models${shown.marks ? ` (${shown.marks})` : ''}`, findings.header, findings.rows, numbers), ...working,
+  find('table').replaceChildren(table(`As in the report, of the cells that are done${shown.marks ? ` (${shown.marks})` : ''}`, findings.header, findings.rows, numbers), ...working,
     el('ul', {}, ...findings.remarks.map((remark) => el('li', {}, remark))))
 }
 
@@ -133,7 +134,7 @@ function selected() {
   const status = find('status').value
   const found = [...cells.values()].filter((cell) => (!status || cell.status === status)
     && (!text || cell.label.toLowerCase().includes(text) || cell.cell.includes(text)))
-  if (!order.by) return found.sort((one, other) => OVER.includes(one.status) - OVER.includes(other.status))
+  if (!order.by) return found.sort((one, other) => URGENT.indexOf(one.status) - URGENT.indexOf(other.status))
   const value = (cell) => cell[order.by] ?? -Infinity
   found.sort((one, other) => (value(one) < value(other) ? -1 : value(one) > value(other) ? 1 : 0))
   return order.down ? found.reverse() : found
@@ -153,9 +154,9 @@ function drawCells() {
   })
   const left = found.length - rows
   const more = left > 0 ? [el('p', {}, el('button', { type: 'button', onclick: () => { rows += ROWS; drawCells() } }, `Show ${Math.min(left, ROWS)} of ${left} more`))] : []
-  const scrolled = find('cells').firstElementChild?.scrollLeft ?? 0
+  const scrolled = find('cells').querySelector('.scroll')?.scrollLeft ?? 0
   find('cells').replaceChildren(made, ...more)
-  made.scrollLeft = scrolled
+  made.querySelector('.scroll').scrollLeft = scrolled
   if (active) find('cells').querySelector(`[data-cell="${CSS.escape(active)}"], [data-sort="${CSS.escape(active)}"]`)?.focus({ preventScroll: true })
 }
 
