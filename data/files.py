@@ -11,6 +11,7 @@ import shutil
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ MOST_DEEP = 4
 """How many folders down files are looked for in one that a user names."""
 CHECKSUM = "crc32"
 """The name under which facts carry their own checksum, by which a flipped byte is noticed."""
+CHECKSUM_TEXT = f', "{CHECKSUM}": '.encode()
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""The errors of parsing and unsealing a file with unexpected content."""
 NO_ROOM = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up", errno.EFBIG: "too large"}
 
 
@@ -60,6 +64,31 @@ def unsealed(facts: dict[str, Any]) -> dict[str, Any]:
     if facts.pop(CHECKSUM) != checksum(facts):
         raise ValueError("the checksum is of other facts")
     return facts
+
+
+def unsealed_rows(content: bytes) -> tuple[list[dict[str, Any]], int]:
+    """The rows of sealed lines before the first damaged one, and the number of lines.
+
+    A checksum is that of a line's text before it, so that whole lines are parsed in one go.
+    """
+    lines = content.splitlines()
+    texts = [text for line in lines if (text := _checked(line)) is not None]
+    if len(texts) == len(lines):
+        with suppress(*UNREADABLE):
+            return json.loads(b"[" + b",".join(texts) + b"]"), len(lines)
+    rows: list[dict[str, Any]] = []
+    for line in lines:
+        try:
+            rows.append(unsealed(json.loads(line)))
+        except UNREADABLE:
+            break
+    return rows, len(lines)
+
+
+def _checked(line: bytes) -> bytes | None:
+    """The text that the line's checksum is of, None where it is of another."""
+    text, _, rest = line.rpartition(CHECKSUM_TEXT)
+    return text + b"}" if rest == b"%d}" % zlib.crc32(text + b"}") else None
 
 
 def instead_of_data(path: Path) -> str:

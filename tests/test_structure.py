@@ -16,7 +16,18 @@ FORBIDDEN = {
     "fernn": {"ray", "optuna", "mlflow", "data", "tune"},
     "data": {"optuna", "mlflow", "tune"},
 }
-PACKAGES = ("core", "services", "analysis", "planning", "engine", "measures", "reporting", "tracking", "commands")
+PACKAGES = (
+    "core",
+    "services",
+    "analysis",
+    "planning",
+    "engine",
+    "measures",
+    "reporting",
+    "tracking",
+    "live",
+    "commands",
+)
 """Of tune/: each imports only from itself and from those before it."""
 SCRIPT_FOLDERS = [
     ROOT / "tune",

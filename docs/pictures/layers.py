@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PICTURE = Path(__file__).with_suffix(".svg")
 TUNE = (
-    "core", "services", "analysis", "planning", "engine", "measures", "reporting", "tracking", "commands",
+    "core", "services", "analysis", "planning", "engine", "measures", "reporting", "tracking", "live", "commands",
 )  # fmt: skip
 """The packages of tune/, each of which imports only those before it."""
 LAYERS = {
@@ -48,7 +48,10 @@ def rows_of(layer: str) -> list[tuple[str, str]]:
     """What stands in a layer's box from top to bottom: a name and its text."""
     if layer != "tune":
         return [("", folders(layer))]
-    first = ("commands a person types", "*_search.py  *_eval.py  report  study  sync  rerun  doctor  import_reference")
+    first = (
+        "commands a person types",
+        "*_search.py  *_eval.py  report  study  dashboard  sync  rerun  doctor  import_reference",
+    )
     return [first, *((name, summary(ROOT / "tune" / name)) for name in reversed(TUNE))]
 
 

@@ -5,6 +5,7 @@ import types
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cache
 from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 
@@ -50,7 +51,8 @@ class Config:
         Raises KeyError for a name that does not exist and TypeError or ValueError for a value that
         does not fit its field.
         """
-        hints, flat = get_type_hints(type(self)), self.flatten()
+        kind: object = type(self)
+        hints, flat = _hints(kind), self.flatten()
         kinds = {field.name: hints[field.name] for field in fields(self)}
         own: dict[str, Any] = {}
         parts: dict[str, dict[str, Any]] = {}
@@ -65,6 +67,12 @@ class Config:
             else:
                 own[head] = fitted(name, value, kinds[head])
         return replace(self, **own, **{head: getattr(self, head).override(inner) for head, inner in parts.items()})
+
+
+@cache
+def _hints(kind: object) -> dict[str, Any]:
+    """The types of the class's fields, which take long to resolve."""
+    return get_type_hints(kind)
 
 
 def unknown_name(name: str, names: Mapping[str, Any] | list[str], *, kind: str) -> str:

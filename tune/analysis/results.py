@@ -177,13 +177,14 @@ def frame_curves(study: Study, rows: Sequence[ModelRow]) -> Curves:
     }
 
 
-def model_rows(study: Study) -> list[ModelRow]:
+def model_rows(study: Study, found: Sequence[CellResult] | None = None) -> list[ModelRow]:
     """One row for each model that has a finished cell, in the order of the plan.
 
-    A model has one row for each value of every further dimension that the study searches.
+    A model has one row for each value of every further dimension that the study searches. ``found``: the
+    :func:`results`, where they are known.
     """
     groups: dict[str, list[CellResult]] = {}
-    for result in results(study):
+    for result in results(study) if found is None else found:
         groups.setdefault(study.model_label(result.cell), []).append(result)
     return [_model_row(study, group) for group in groups.values()]
 

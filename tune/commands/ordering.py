@@ -6,8 +6,8 @@ from typing import Any
 from data.terminal import say
 from tune.core.console import print_document
 from tune.core.driver import driver_lock, driver_of, process_text
-from tune.core.orders import Action, Order, carry_out, give_order, read_orders, taken_at
-from tune.core.study import Study, StudyError
+from tune.core.orders import Action, Order, carry_out, give_order, read_orders, require_search, taken_at
+from tune.core.study import Study
 
 PATIENCE_S, LOOK_S = 12.0, 0.25
 """Seconds to wait for a driver, which looks for orders every two."""
@@ -16,8 +16,7 @@ PATIENCE_S, LOOK_S = 12.0, 0.25
 def order(study: Study, action: Action, cells: str, as_json: bool) -> None:
     """Give the order, and tell what became of it; raises StudyError where there is nothing to stop."""
     driver = driver_of(study.folder)
-    if action == "stop" and not cells and driver is None:
-        raise StudyError(f"no driver works on study {study.name!r}: there is no search to stop")
+    require_search(study, action, cells, driver)
     given = give_order(study, action, cells)
     seconds = None if driver is None else _waited(study, given)
     if driver is None:

@@ -40,7 +40,7 @@ LAST, BEFORE, BEST = "last/state.safetensors", "last/before.safetensors", "best/
 METRICS, PREDICTIONS, DONE = "metrics.jsonl", "predictions.parquet", "done.json"
 BY_HAND = "by_hand"
 OPENINGS, EXAMPLES = "openings.jsonl", "examples.safetensors"
-CODES, MACHINES = "codes.json", "machines.json"
+ATTEMPT, CODES, MACHINES = "attempt.json", "codes.json", "machines.json"
 
 
 class Superseded(RuntimeError):
@@ -91,7 +91,7 @@ class CellFolder:
 
     def attempt(self) -> dict[str, Any] | None:
         """The last attempt's id, host, pid and start (seconds since 1970), or None before the first."""
-        return self.folder.read_sealed("attempt.json", DELETE_IT, "id", "host", "pid", "started")
+        return self.folder.read_sealed(ATTEMPT, DELETE_IT, "id", "host", "pid", "started")
 
     def failure(self) -> str | None:
         """The recorded reason of the last attempt's failure, or None."""
@@ -147,7 +147,7 @@ class CellFolder:
         """Make this attempt the only one that may write; delete the last one's failure, and a scheduler's stop."""
         self._attempt = uuid.uuid4().hex
         attempt = {"id": self._attempt, "host": socket.gethostname(), "pid": os.getpid(), "started": time.time()}
-        self.folder.write_sealed("attempt.json", attempt)
+        self.folder.write_sealed(ATTEMPT, attempt)
         self.folder.sweep()
         for name in ("failure.json", "stopped.json"):
             if self.folder.has(name) and not (name == "stopped.json" and self.stopped_early()[1]):

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 from pyarrow import fs
 
 from data.bucket import SCHEMES
-from data.files import CHECKSUM, sealed, unsealed
+from data.files import CHECKSUM, UNREADABLE, sealed, unsealed, unsealed_rows
 from fernn.files.checkpoint import CheckpointError, Tensors, unpack
 
 TEMPORARY = ".tmp-"
@@ -21,8 +21,6 @@ AT_ONCE = 32
 """Simultaneous requests to a bucket."""
 Item = TypeVar("Item")
 Value = TypeVar("Value")
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""The errors of parsing and unsealing a file with unexpected content."""
 ENTRIES = "entries"
 """The field of a sealed file that holds its list."""
 
@@ -57,6 +55,12 @@ class Folder:
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
         """Pickle the root alone: another process connects with its own credentials."""
         return type(self), (self.root,)
+
+    def __copy__(self) -> Self:
+        """The same folder through the same connection; without this, a copy would connect anew as a pickle does."""
+        twin = object.__new__(type(self))
+        twin.__dict__ |= self.__dict__
+        return twin
 
     @property
     def name(self) -> str:
@@ -249,14 +253,7 @@ class Folder:
 
     def rows_before_damage(self, name: str) -> tuple[list[dict[str, Any]], int]:
         """The rows before the first damaged line, and the number of lines."""
-        lines = (self.read(name) or b"").splitlines()
-        rows: list[dict[str, Any]] = []
-        for line in lines:
-            try:
-                rows.append(unsealed(json.loads(line)))
-            except UNREADABLE:
-                break
-        return rows, len(lines)
+        return unsealed_rows(self.read(name) or b"")
 
 
 def check_storage_name(storage: str) -> None:

@@ -8,7 +8,7 @@ import getpass
 import socket
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
@@ -108,6 +108,12 @@ def give_order(study: Study, action: Action, cells: str = "") -> Order:
     facts = {"action": action, "cells": cells, "who": who, "at": now}
     study.folder.write_sealed(f"{ORDERS}/{order.id}{ORDER}", facts)
     return order
+
+
+def require_search(study: Study, action: Action, cells: str, driver: Mapping[str, Any] | None) -> None:
+    """Raises StudyError for an order to end a search where no driver works on the study."""
+    if action == "stop" and not cells and driver is None:
+        raise StudyError(f"no driver works on study {study.name!r}: there is no search to stop")
 
 
 def note_taken(folder: Folder, order: Order) -> None:

@@ -190,7 +190,7 @@ def _planned_cells(folder: Folder, epochs: int, sources: Mapping[str, str]) -> l
     """The cells with a config, without those of a user's model that were planned with an earlier version of it."""
     cells = [cell for name in folder.children("cells") if (cell := _planned_cell(folder, name)) is not None]
     return [
-        replace(cell, experiment=replace(cell.experiment, epochs=epochs))
+        cell if cell.experiment.epochs == epochs else replace(cell, experiment=replace(cell.experiment, epochs=epochs))
         for cell in cells
         if cell.model_source in ("", sources.get(cell.experiment.model.name, cell.model_source))
     ]

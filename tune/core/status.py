@@ -9,7 +9,7 @@ from fernn.train.loop import Row
 from tune.core.cell_folder import CellFolder
 from tune.core.driver import driver_of
 from tune.core.folder import DamagedError
-from tune.core.orders import read_orders
+from tune.core.orders import Orders, read_orders
 from tune.core.result import Result
 from tune.core.study import Cell, Study
 
@@ -49,31 +49,35 @@ class CellStatus:
 
     def seconds(self, part: Literal["train", "validation"]) -> float | None:
         """Seconds of the result, or of the recorded epochs that were timed; None where neither has any."""
-        of_result = getattr(self.result, f"{part}_seconds")
+        if (of_result := getattr(self.result, f"{part}_seconds")) is not None:
+            return of_result
         timed = [row[name] for row in self.rows if (name := f"time/{part}_seconds") in row]
-        return sum(timed) if timed and of_result is None else of_result
+        return sum(timed) if timed else None
 
 
 def statuses(study: Study) -> list[CellStatus]:
     """Every cell of the study, in the order of the plan; "damaged", with the file as reason, for a wrong checksum."""
     running, orders = running_cells(study, driver_of(study.folder)), read_orders(study.folder)
+    return study.folder.each(lambda cell: state_of(study, cell, cell.key in running, orders), study.cells)
 
-    def status(cell: Cell) -> CellStatus:
-        folder = study.cell_folder(cell)
-        try:
-            found = cell_status(cell, folder, study.stops_early, cell.key in running)
-            pause = orders.pause_of(cell) if found.status == "waiting" else None
-            return found if pause is None else replace(found, status="paused", reason=f"by {pause.who}")
-        except DamagedError as error:
-            return CellStatus(cell, folder, "damaged", str(error))
 
-    return study.folder.each(status, study.cells)
+def state_of(study: Study, cell: Cell, is_running: bool, orders: Orders) -> CellStatus:
+    """One cell's entry of :func:`statuses`."""
+    folder = study.cell_folder(cell)
+    try:
+        found = cell_status(cell, folder, study.stops_early, is_running)
+        pause = orders.pause_of(cell) if found.status == "waiting" else None
+        return found if pause is None else replace(found, status="paused", reason=f"by {pause.who}")
+    except DamagedError as error:
+        return CellStatus(cell, folder, "damaged", str(error))
 
 
 def cell_status(cell: Cell, folder: CellFolder, stops_early: bool, is_running: bool = False) -> CellStatus:
     """The cell's status by :func:`status_in`, with its records; raises DamagedError."""
+    if (result := folder.done()) is not None:
+        return CellStatus(cell, folder, "done", "", folder.history(), result)
     status, reason = status_in(folder, stops_early, is_running)
-    return CellStatus(cell, folder, status, reason, folder.history(), folder.done() or Result())
+    return CellStatus(cell, folder, status, reason, folder.history())
 
 
 def status_in(folder: CellFolder, stops_early: bool, is_running: bool = False) -> tuple[Status, str]:

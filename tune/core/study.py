@@ -59,22 +59,25 @@ class Cell:
             facts |= {f"{part}_revision": revision} if revision > 1 else {}
         return facts | {"experiment": self.experiment.flatten(for_record=True)}
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Twelve hexadecimal digits; cells with equal keys have equal results."""
         return key_of(self.config())
 
     def point(self, dimensions: Iterable[str]) -> dict[str, Any]:
         """The cell's value of each dimension of a study's space, None where its model does not have it."""
-        flat = self.experiment.flatten()
-        return {name: flat.get(field_of(name, self.experiment, flat) or "") for name in dimensions}
+        return {name: self._flat.get(field_of(name, self.experiment, self._flat) or "") for name in dimensions}
 
     def fields(self, dimensions: Iterable[str]) -> dict[str, str]:
         """The experiment's fields by dimension, of those that its model has."""
-        flat = self.experiment.flatten()
-        return {name: own for name in dimensions if (own := field_of(name, self.experiment, flat)) is not None}
+        return {name: own for name in dimensions if (own := field_of(name, self.experiment, self._flat)) is not None}
 
-    @property
+    @cached_property
+    def _flat(self) -> Mapping[str, Any]:
+        """The experiment's fields by dotted name, which every look at a cell asks for."""
+        return self.experiment.flatten()
+
+    @cached_property
     def name(self) -> str:
         """The unique name of the cell's folder and trial."""
         experiment = self.experiment

@@ -33,9 +33,9 @@ class Table:
     obstacles: Sequence[str]
 
     @classmethod
-    def of(cls, study: Study) -> "Table":
-        """The table of all that is finished; raises StudyError where nothing is."""
-        rows, imported = model_rows(study), imported_results(study)
+    def of(cls, study: Study, found: Sequence[CellResult] | None = None) -> "Table":
+        """The table of all that is finished; raises StudyError where nothing is. ``found`` as in :func:`model_rows`."""
+        rows, imported = model_rows(study, found), imported_results(study)
         if not rows and not imported:
             raise StudyError(f"study {study.name!r} has no finished cell yet: run its search first")
         search = search_of(study)
