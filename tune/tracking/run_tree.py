@@ -25,6 +25,8 @@ from tune.core.study import Cell, Study
 
 NODE = "fernn.node"
 """The tag that identifies a run: "study", "model/grnn", "lr/grnn/0.001", "choice/grnn/TEXT" or "cell/KEY"."""
+KEY = "fernn.key"
+"""The tag with a cell's key, of its run and of its registered checkpoint."""
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # logs every database error with a traceback

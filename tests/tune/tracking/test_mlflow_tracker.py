@@ -57,14 +57,12 @@ def test_a_cells_run_holds_parameters_history_checkpoint_and_picture(study, tmp_
     assert run.data.tags["fernn.demo"] == str(study.demo)
 
 
-def test_the_best_checkpoint_of_each_model_has_the_alias(study, tmp_path):
-    for tracker in (shipped(study, uri(tmp_path)), shipped(study, uri(tmp_path))):
-        for row in model_rows(study):
-            version = tracker.client.get_model_version_by_alias(f"s.{row.model}", "best")
-            assert version.tags["fernn.key"] == row.best.key and row.best.experiment.seed == 1
-            assert int(version.version) == 1 and "best/model.safetensors" in {
-                item.path for item in tracker.client.list_artifacts(version.run_id, "best")
-            }
+def test_every_way_to_an_experiment_leads_to_runs_also_of_earlier_versions(study, tmp_path):
+    tracker = Tracker(study, uri(tmp_path))
+    for _ in range(2):
+        assert said(tracker)[0]["mlflow.experimentKind"] == "custom_model_development"
+        tracker.client.set_experiment_tag(tracker.experiment_id, "mlflow.experimentKind", "")
+        tracker = Tracker(study, uri(tmp_path))
 
 
 def test_study_and_models_are_described(study, tmp_path):
