@@ -19,6 +19,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from tune.analysis.plotting import marks, png, rollout_figure, test_figure
 from tune.analysis.results import ModelRow, test_predictions
 from tune.core.cell_folder import BEST, CellFolder
+from tune.core.code_record import recorded
 from tune.core.console import bullets
 from tune.core.identity import ID, OWNER, OWNER_ID, PLACE, is_view_of, owner_tags, require_no_copy
 from tune.core.result import Result
@@ -39,6 +40,7 @@ from tune.tracking.run_tree import (
     params,
     pareto_tag,
 )
+from tune.tracking.source import cell_tags, identity_tags, latest_tags
 
 RUN_ID = re.compile("[0-9a-f]{32}")
 STOPPED = "fernn.stopped"
@@ -59,7 +61,8 @@ class Tracker:
         self.client = MlflowClient(uri)
         self._artifacts = study.folder.path_of("mlflow-artifacts") if is_database(uri) else None
         self.experiment_id = self._experiment()
-        self.tree = RunTree(self.client, self.experiment_id, ui_views.mark_tags(study))
+        self.records = recorded(study.folder)
+        self.tree = RunTree(self.client, self.experiment_id, ui_views.mark_tags(study) | latest_tags(self.records))
         self._shipped: dict[str, int] = {}
 
     def _experiment(self) -> str:
@@ -128,14 +131,15 @@ class Tracker:
         label, experiment, data = self.study.model_label(cell), cell.experiment, dataset(self.study, cell)
         choice, node = self.study.choice(cell), f"cell/{cell.key}"
         short = choice_name(choice)
-        name = f"seed{experiment.seed} · {short} · {label}"  # the seed first: lists of runs cut the end of a name
+        name = f"{label} · {short} · seed{experiment.seed}"
         if any(run.info.run_name == name for other, run in self.tree.runs.items() if other != node):
             name += f" · {experiment.epochs} epochs"
-        names = {"study": self.study.name, f"model/{label}": label, choice_node(label, choice): f"{short} · {label}"}
+        names = {"study": self.study.name, f"model/{label}": label, choice_node(label, choice): f"{label} · {short}"}
         run: Run | None = None
         for above, title in names.items():
             run = self.tree.open(above, title, data, run)
         run = self.tree.open(node, name, data, run, params(cell))
+        self.tree.set_tags(node, identity_tags(cell))
         for opened in (*names, node):
             self.tree.set_status(opened, "RUNNING")
         return run
@@ -242,13 +246,16 @@ class Tracker:
         return True
 
     def _mark_cells(self, rows: Sequence[ModelRow]) -> None:
-        """Tag every cell with the line of its curves, and whether the table reports it."""
+        """Tag every run with its code, a cell also with the line of its curves and whether the table reports it."""
         chosen = {result.cell.key for row in rows for result in row.chosen}
-        named = ui_views.lines(self.study, rows)
-        for cell in self.study.cells:
+        named, cells = ui_views.lines(self.study, rows), self.study.cells
+        sources = self.study.folder.each(lambda cell: cell_tags(self.study, cell, self.records), cells)
+        for cell, source in zip(cells, sources, strict=True):
             line, is_chosen = named[ui_views.line_of(self.study, cell)], cell.key in chosen
             tags = {ui_views.LINE: line, ui_views.CHOSEN: "True" if is_chosen else None}
-            self.tree.set_tags(f"cell/{cell.key}", tags)
+            self.tree.set_tags(f"cell/{cell.key}", tags | source)
+        for node in [node for node in self.tree.runs if not node.startswith("cell/")]:
+            self.tree.set_tags(node, latest_tags(self.records))
 
     def _set_experiment_tags(self, experiment: Experiment, values: Mapping[str, str]) -> None:
         """Set the tags that the experiment does not have."""
