@@ -22,12 +22,12 @@ pytestmark = [pytest.mark.ui, pytest.mark.timeout(600)]  # the first test waits 
 STUDY, EPOCHS = "kth-paper", 4
 TREE = {
     STUDY: {"fernn-v1", "grnn"},
-    "grnn": {"lr0.001 · grnn"},
-    "lr0.001 · grnn": {"seed0 · lr0.001 · grnn", "seed1 · lr0.001 · grnn"},
-    "fernn-v1": {"lr0.001 · fernn-v1"},
-    "lr0.001 · fernn-v1": {"seed0 · lr0.001 · fernn-v1", "seed1 · lr0.001 · fernn-v1"},
+    "grnn": {"grnn · lr0.001"},
+    "grnn · lr0.001": {"grnn · lr0.001 · seed0", "grnn · lr0.001 · seed1"},
+    "fernn-v1": {"fernn-v1 · lr0.001"},
+    "fernn-v1 · lr0.001": {"fernn-v1 · lr0.001 · seed0", "fernn-v1 · lr0.001 · seed1"},
 }
-MODEL, CELL, OTHER = "grnn", "seed0 · lr0.001 · grnn", "seed0 · lr0.001 · fernn-v1"
+MODEL, CELL, OTHER = "grnn", "grnn · lr0.001 · seed0", "fernn-v1 · lr0.001 · seed0"
 CURVE = "validation/accuracy"
 PARAMETERS = {"model.name": "grnn", "optim.lr": "0.001", "data.velocity_range": "2", "seed": "0", "epochs": "4"}
 

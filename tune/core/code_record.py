@@ -1,10 +1,11 @@
 """Records of the code, software and command that trained a study, one for each different combination.
 
 ``code/ID.json`` in the study's folder holds the package's version, the commit and the changes since, a digest of the
-sources, all installed distributions, and the command. ID is a hash of them. Without git only the digest of the sources
-identifies the code.
+sources, all installed distributions, and the command. ID is a hash of them. Beside them stand the time and the login
+name of the first use. Without git only the digest of the sources identifies the code.
 """
 
+import getpass
 import hashlib
 import json
 import os
@@ -34,7 +35,7 @@ LONGEST_DIFF = 1_000_000
 """Bytes; of a longer diff only the digest is stored."""
 GIT_TIMEOUT_S = 5.0
 """Seconds for all calls of git; after them the record has the sources' digest alone."""
-FOLDER, FIRST_USED = "code", "first_used_at"
+FOLDER, FIRST_USED, USER = "code", "first_used_at", "user"
 LOCAL_OPTIONS = (
     "storage", "data", "videos", "files", "tracking-uri", "optuna-storage", "address",
     "stop-after", "max-gpu-hours", "max-price", "deadline", "notify", "notify-silence",
@@ -49,8 +50,19 @@ def record(folder: Folder) -> str:
     facts = code_version(sys.argv)
     record_id = key_of(facts)
     if not folder.has(name := f"{FOLDER}/{record_id}.json"):
-        folder.write_sealed(name, facts | {FIRST_USED: time.time()})
+        folder.write_sealed(name, facts | {FIRST_USED: time.time()} | user())
     return record_id
+
+
+def user() -> dict[str, str]:
+    """The login name of who runs this process; empty where the system knows none, as in many containers.
+
+    It is no part of a record's id: the same code is the same whoever runs it.
+    """
+    try:
+        return {USER: getpass.getuser()}
+    except (KeyError, OSError):
+        return {}
 
 
 def recorded(folder: Folder) -> dict[str, dict[str, Any]]:
@@ -64,9 +76,10 @@ def _read(folder: Folder, name: str) -> dict[str, Any]:
     way_out = "put it back from a copy, or delete it: the code then counts as not recorded"
     facts = folder.read_sealed(name, way_out, FIRST_USED) or {}
     first_used = facts.pop(FIRST_USED, None)
+    who = {USER: facts.pop(USER)} if USER in facts else {}
     if f"{FOLDER}/{key_of(facts)}.json" != name or not isinstance(first_used, int | float):
         raise folder.damaged(name, way_out)
-    return facts | {FIRST_USED: first_used}
+    return facts | {FIRST_USED: first_used} | who
 
 
 def code_version(argv: Sequence[str]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from tune.analysis.published import deviations, search_of
 from tune.analysis.results import ModelRow, model_rows
 from tune.analysis.statistics import selection_rule
 from tune.core.clips import recorded_data
-from tune.core.code_record import DISTRIBUTION, FIRST_USED, recorded
+from tune.core.code_record import DISTRIBUTION, FIRST_USED, USER, recorded
 from tune.core.given_weights import experiments, imported_cells, imported_folder
 from tune.core.protocol import protocol
 from tune.core.result import FINISHED
@@ -58,9 +58,14 @@ def answers(study: Study) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def without_user(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The code record without a login name: a report may be published."""
+    return {name: value for name, value in record.items() if name != USER}
+
+
 def code(study: Study, cells: Sequence[CellStatus]) -> dict[str, Any]:
     """The records of code by id, in the order of their first use, and the cells that each trained."""
-    records = recorded(study.folder)
+    records = {name: without_user(entry) for name, entry in recorded(study.folder).items()}
     trained = {name: [state.folder.folder.name for state in cells if name in codes(state)] for name in ["", *records]}
     lost = {name for state in cells for name in codes(state)} - {"", *records}
     return {

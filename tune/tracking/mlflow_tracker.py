@@ -10,17 +10,16 @@ import re
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Metric, Run
-from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from tune.analysis.plotting import marks, png, rollout_figure, test_figure
-from tune.analysis.results import ModelRow, registered_name, test_predictions
+from tune.analysis.results import ModelRow, test_predictions
 from tune.core.cell_folder import BEST, CellFolder
+from tune.core.code_record import recorded
 from tune.core.console import bullets
 from tune.core.identity import ID, OWNER, OWNER_ID, PLACE, is_view_of, owner_tags, require_no_copy
 from tune.core.result import Result
@@ -29,6 +28,7 @@ from tune.measures.measure import Results, RunRecord
 from tune.reporting.table import notes
 from tune.services.databases import is_database
 from tune.tracking import ui_views
+from tune.tracking.registration import register, registered_key
 from tune.tracking.run_tree import (
     RunTree,
     choice_name,
@@ -40,6 +40,7 @@ from tune.tracking.run_tree import (
     params,
     pareto_tag,
 )
+from tune.tracking.source import cell_tags, identity_tags, latest_tags
 
 RUN_ID = re.compile("[0-9a-f]{32}")
 STOPPED = "fernn.stopped"
@@ -48,8 +49,8 @@ WATERMARK = "best/epoch"
 """A metric of every row. MLflow stores a batch whole, so its last step is the last logged epoch."""
 ROWS_PER_BATCH = 50
 METRICS_PER_BATCH = 500
-KEY = "fernn.key"
-"""The tag with the key of a registered checkpoint's cell."""
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""The tag by which MLflow 3 opens an experiment on runs and curves, not on traces of language models."""
 
 
 class Tracker:
@@ -60,17 +61,18 @@ class Tracker:
         self.client = MlflowClient(uri)
         self._artifacts = study.folder.path_of("mlflow-artifacts") if is_database(uri) else None
         self.experiment_id = self._experiment()
-        self.tree = RunTree(self.client, self.experiment_id, ui_views.mark_tags(study))
+        self.records = recorded(study.folder)
+        self.tree = RunTree(self.client, self.experiment_id, ui_views.mark_tags(study) | latest_tags(self.records))
         self._shipped: dict[str, int] = {}
 
     def _experiment(self) -> str:
         """The id of the study's experiment. Without a server, its artifacts are in the study's folder."""
-        experiment = self._known_experiment()
+        experiment, tags = self._known_experiment(), owner_tags(self.study) | KIND
         if experiment is None:
-            return self.client.create_experiment(self.study.name, self._artifacts, tags=owner_tags(self.study))
+            return self.client.create_experiment(self.study.name, self._artifacts, tags=tags)
         if experiment.name != self.study.name and self.client.get_experiment_by_name(self.study.name) is None:
             self.client.rename_experiment(experiment.experiment_id, self.study.name)
-        self._set_experiment_tags(experiment, owner_tags(self.study))
+        self._set_experiment_tags(experiment, tags)
         self._bring_artifacts(experiment)
         return experiment.experiment_id
 
@@ -129,14 +131,15 @@ class Tracker:
         label, experiment, data = self.study.model_label(cell), cell.experiment, dataset(self.study, cell)
         choice, node = self.study.choice(cell), f"cell/{cell.key}"
         short = choice_name(choice)
-        name = f"seed{experiment.seed} · {short} · {label}"  # the seed first: lists of runs cut the end of a name
+        name = f"{label} · {short} · seed{experiment.seed}"
         if any(run.info.run_name == name for other, run in self.tree.runs.items() if other != node):
             name += f" · {experiment.epochs} epochs"
-        names = {"study": self.study.name, f"model/{label}": label, choice_node(label, choice): f"{short} · {label}"}
+        names = {"study": self.study.name, f"model/{label}": label, choice_node(label, choice): f"{label} · {short}"}
         run: Run | None = None
         for above, title in names.items():
             run = self.tree.open(above, title, data, run)
         run = self.tree.open(node, name, data, run, params(cell))
+        self.tree.set_tags(node, identity_tags(cell))
         for opened in (*names, node):
             self.tree.set_status(opened, "RUNNING")
         return run
@@ -200,7 +203,7 @@ class Tracker:
         self.tree.set_tags("study", {MLFLOW_RUN_NOTE: bullets(notes(self.study))})
         for row in rows:
             metric, node, note = row.metric, f"model/{row.label}", ui_views.model_note(self.study, row)
-            self._register(row, note)
+            register(self.study, self.tree, row, note)
             spread = metric.spread(row.test, row.test_deviation)
             self.tree.set_tags(node, {MLFLOW_RUN_NOTE: note, f"test {metric.name}": spread})
             self.tree.set_metrics(node, row.summary(), *moment)
@@ -213,36 +216,9 @@ class Tracker:
         tags |= {MLFLOW_RUN_NOTE: ui_views.study_note(self.study, rows, self.experiment_id)}
         self._set_experiment_tags(self.client.get_experiment(self.experiment_id), tags)
 
-    def _register(self, row: ModelRow, note: str) -> None:
-        """Register the row's best checkpoint as a version of its model with the alias "best", and describe the model.
-
-        A checkpoint that breaks the law of flow equivariance gets no alias, and the alias of an earlier one is removed.
-        """
-        name, key, client = registered_name(self.study, row), row.best.key, self.client
-        registered = self.registered_key(name)
-        if row.breaches:
-            if registered is not None:
-                client.delete_registered_model_alias(name, "best")
-            return
-        if registered != key:
-            with suppress(MlflowException):  # it exists already
-                client.create_registered_model(name)
-            versions = client.search_model_versions(f"name = '{name}'")
-            version = next((version for version in versions if version.tags.get(KEY) == key), None)
-            if version is None:
-                run_id = self.tree.read(f"cell/{key}").info.run_id
-                text, source = f"The best epoch's weights of {self.study.label(row.best)}.", f"runs:/{run_id}/best"
-                version = client.create_model_version(name, source, run_id, tags={KEY: key}, description=text)
-            client.set_registered_model_alias(name, "best", version.version)
-        if client.get_registered_model(name).description != note:
-            client.update_registered_model(name, note)
-
     def registered_key(self, name: str) -> str | None:
         """The key of the cell whose checkpoint has the alias "best" of a registered model, None where none has it."""
-        try:
-            return self.client.get_model_version_by_alias(name, "best").tags.get(KEY)
-        except MlflowException:
-            return None
+        return registered_key(self.client, name)
 
     def log_results(self, results: Results) -> int:
         """Log a measure's results to the runs of cells, models and the study; the number of runs that changed."""
@@ -270,13 +246,16 @@ class Tracker:
         return True
 
     def _mark_cells(self, rows: Sequence[ModelRow]) -> None:
-        """Tag every cell with the line of its curves, and whether the table reports it."""
+        """Tag every run with its code, a cell also with the line of its curves and whether the table reports it."""
         chosen = {result.cell.key for row in rows for result in row.chosen}
-        named = ui_views.lines(self.study, rows)
-        for cell in self.study.cells:
+        named, cells = ui_views.lines(self.study, rows), self.study.cells
+        sources = self.study.folder.each(lambda cell: cell_tags(self.study, cell, self.records), cells)
+        for cell, source in zip(cells, sources, strict=True):
             line, is_chosen = named[ui_views.line_of(self.study, cell)], cell.key in chosen
             tags = {ui_views.LINE: line, ui_views.CHOSEN: "True" if is_chosen else None}
-            self.tree.set_tags(f"cell/{cell.key}", tags)
+            self.tree.set_tags(f"cell/{cell.key}", tags | source)
+        for node in [node for node in self.tree.runs if not node.startswith("cell/")]:
+            self.tree.set_tags(node, latest_tags(self.records))
 
     def _set_experiment_tags(self, experiment: Experiment, values: Mapping[str, str]) -> None:
         """Set the tags that the experiment does not have."""

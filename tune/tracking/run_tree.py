@@ -11,9 +11,10 @@ from math import isfinite
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
-from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun
+from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
+from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlLoggedModel, SqlRun
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
-from sqlalchemy import create_engine, literal, update
+from sqlalchemy import create_engine, literal, select, update
 from sqlalchemy.pool import NullPool
 
 from fernn.train.loop import Row
@@ -25,6 +26,8 @@ from tune.core.study import Cell, Study
 
 NODE = "fernn.node"
 """The tag that identifies a run: "study", "model/grnn", "lr/grnn/0.001", "choice/grnn/TEXT" or "cell/KEY"."""
+KEY = "fernn.key"
+"""The tag with a cell's key, of its run and of its registered checkpoint."""
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # logs every database error with a traceback
@@ -58,9 +61,9 @@ def pareto_tag(row: ModelRow, choice: Choice) -> dict[str, str | None]:
 class RunTree:
     """The runs of one experiment by node."""
 
-    def __init__(self, client: MlflowClient, experiment_id: str, marks: Mapping[str, str]) -> None:
+    def __init__(self, client: MlflowClient, experiment_id: str, marks: Mapping[str, str | None]) -> None:
         self.client, self.experiment_id = client, experiment_id
-        self._marks = dict(marks)
+        self._marks = {name: text for name, text in marks.items() if text is not None}
         self.runs: dict[str, Run] = {}
         """Every node's run, as last read."""
         for run in sorted(runs_of(client, experiment_id), key=lambda run: (run.info.start_time, run.info.run_id)):
@@ -139,10 +142,16 @@ def runs_of(client: MlflowClient, experiment_id: str, where: str = "") -> Iterat
 
 def move_artifacts(uri: str, experiment_id: str, home: str) -> None:
     """Set the place of the artifacts of an experiment and its runs to ``home``, in the database at ``uri``."""
-    runs = update(SqlRun).where(SqlRun.experiment_id == int(experiment_id))
-    experiment = update(SqlExperiment).where(SqlExperiment.experiment_id == int(experiment_id))
+    number = int(experiment_id)
+    runs, experiment = update(SqlRun).where(SqlRun.experiment_id == number), update(SqlExperiment)
+    models = update(SqlLoggedModel).where(SqlLoggedModel.experiment_id == number)
+    model = literal(f"{home}/models/") + SqlLoggedModel.model_id + "/artifacts"
+    ours = select(SqlRun.run_uuid).where(SqlRun.experiment_id == number)
+    versions = update(SqlModelVersion).where(SqlModelVersion.run_id.in_(ours))
     with create_engine(uri, poolclass=NullPool).begin() as connection:
-        connection.execute(experiment.values(artifact_location=home))
+        connection.execute(experiment.where(SqlExperiment.experiment_id == number).values(artifact_location=home))
+        connection.execute(models.values(artifact_location=model))
+        connection.execute(versions.values(storage_location=None))  # MLflow then follows the version's source
         connection.execute(runs.values(artifact_uri=literal(f"{home}/") + SqlRun.run_uuid + "/artifacts"))
 
 
@@ -153,10 +162,9 @@ def dataset(study: Study, cell: Cell) -> Dataset:
 
 
 def params(cell: Cell) -> list[Param]:
-    """Every field of the experiment, and everything else that decides the result."""
-    config = cell.config()
-    flat = config.pop("experiment") | config | {"key": cell.key}
-    return [Param(name, value if isinstance(value, str) else json.dumps(value)) for name, value in flat.items()]
+    """Every field of the experiment: what varies or configures. What identifies the cell is in tags."""
+    fields = cell.config()["experiment"].items()
+    return [Param(name, value if isinstance(value, str) else json.dumps(value)) for name, value in fields]
 
 
 def metrics(row: Row) -> list[Metric]:

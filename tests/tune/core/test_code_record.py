@@ -43,6 +43,16 @@ def test_a_record_is_written_once_and_a_changed_one_is_noticed(tmp_path, monkeyp
             recorded(folder)
 
 
+def test_who_used_the_code_first_is_beside_it_and_may_be_unknown(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["kth_search.py"])
+    ids = []
+    for place, who in (("a", lambda: "ada"), ("b", lambda: "bob"), ("c", lambda: {}["no such user"])):
+        monkeypatch.setattr("getpass.getuser", who)
+        ids.append(record(folder := Folder(str(tmp_path / place))))
+        assert recorded(folder)[ids[-1]].get("user") == {"a": "ada", "b": "bob"}.get(place)
+    assert len(set(ids)) == 1
+
+
 def test_no_environment_variable_and_no_password_is_recorded(tmp_path, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     tree = source_tree(tmp_path)

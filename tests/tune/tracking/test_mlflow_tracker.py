@@ -48,7 +48,7 @@ def test_a_cells_run_holds_parameters_history_checkpoint_and_picture(study, tmp_
     tracker = shipped(study, uri(tmp_path))
     cell = study.cells[0]
     _, _, params, metrics = shown(tracker)[f"cell/{cell.key}"]
-    assert params["optim.lr"] == str(cell.experiment.optim.lr) and params["key"] == cell.key
+    assert params["optim.lr"] == str(cell.experiment.optim.lr) and "key" not in params
     rows = study.cell_folder(cell).history()
     assert [step for step, _ in metrics["validation/accuracy"]] == [row["epoch"] for row in rows]
     (run,) = tracker.client.search_runs([tracker.experiment_id], f"tags.`{NODE}` = 'cell/{cell.key}'")
@@ -57,14 +57,24 @@ def test_a_cells_run_holds_parameters_history_checkpoint_and_picture(study, tmp_
     assert run.data.tags["fernn.demo"] == str(study.demo)
 
 
-def test_the_best_checkpoint_of_each_model_has_the_alias(study, tmp_path):
-    for tracker in (shipped(study, uri(tmp_path)), shipped(study, uri(tmp_path))):
-        for row in model_rows(study):
-            version = tracker.client.get_model_version_by_alias(f"s.{row.model}", "best")
-            assert version.tags["fernn.key"] == row.best.key and row.best.experiment.seed == 1
-            assert int(version.version) == 1 and "best/model.safetensors" in {
-                item.path for item in tracker.client.list_artifacts(version.run_id, "best")
-            }
+def test_a_run_of_an_earlier_version_keeps_its_parameters_and_gets_tags(study, tmp_path):
+    tracker, cell = Tracker(study, uri(tmp_path)), study.cells[0]
+    tracker.start(cell)
+    run = tracker.tree.read(f"cell/{cell.key}")
+    tracker.client.log_param(run.info.run_id, "key", cell.key)
+    for name in ("fernn.key", "fernn.data_hash"):
+        tracker.client.delete_tag(run.info.run_id, name)
+    again = shipped(study, uri(tmp_path)).tree.read(f"cell/{cell.key}")
+    assert again.info.run_id == run.info.run_id and again.data.params == run.data.params | {"key": cell.key}
+    assert (again.data.tags["fernn.key"], again.data.tags["fernn.data_hash"]) == (cell.key, "hash")
+
+
+def test_every_way_to_an_experiment_leads_to_runs_also_of_earlier_versions(study, tmp_path):
+    tracker = Tracker(study, uri(tmp_path))
+    for _ in range(2):
+        assert said(tracker)[0]["mlflow.experimentKind"] == "custom_model_development"
+        tracker.client.set_experiment_tag(tracker.experiment_id, "mlflow.experimentKind", "")
+        tracker = Tracker(study, uri(tmp_path))
 
 
 def test_study_and_models_are_described(study, tmp_path):
@@ -105,7 +115,7 @@ def test_what_else_is_searched_makes_models_of_their_own(tmp_path):
     space = {"model": ("grnn",), "data.velocity_range": (0, 1), "optim.lr": (1e-3,), "seed": (0,)}
     tracker = shipped(finished_study(tmp_path / "s", space, {("grnn", 1e-3, 0): (5, 5)}), uri(tmp_path))
     names = {run.info.run_name for run in tracker.client.search_runs([tracker.experiment_id])}
-    assert {"grnn, velocity_range 0", "grnn, velocity_range 1", "seed0 · lr0.001 · grnn, velocity_range 1"} <= names
+    assert {"grnn, velocity_range 0", "grnn, velocity_range 1", "grnn, velocity_range 1 · lr0.001 · seed0"} <= names
     assert tracker.tree.read("model/grnn, velocity_range 0").data.metrics["test/accuracy_mean"] == 0.5
     for k in (0, 1):
         version = tracker.client.get_model_version_by_alias(f"s.grnn.velocity_range-{k}", "best")
@@ -120,7 +130,7 @@ def test_a_longer_training_of_the_same_cell_has_a_name_of_its_own(study, tmp_pat
     for _ in range(2):
         tracker.start(longer)
     names = [run.info.run_name for run in tracker.client.search_runs([tracker.experiment_id])]
-    assert len(names) == len(set(names)) and "seed0 · lr0.001 · grnn · 501 epochs" in names
+    assert len(names) == len(set(names)) and "grnn · lr0.001 · seed0 · 501 epochs" in names
 
 
 def test_a_cell_that_was_stopped_early_shows_its_epochs_and_why(tmp_path):
