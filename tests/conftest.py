@@ -42,6 +42,19 @@ def two_cpus():
     ray.shutdown()
 
 
+@pytest.fixture
+def without_ray(monkeypatch):
+    """Searches count two CPUs and no GPU, and do not start Ray: a test that trains asks for ``two_cpus`` as well."""
+    from tune.planning.resources import Hardware, Node
+
+    monkeypatch.setattr("ray.init", lambda **options: None)
+    monkeypatch.setattr("ray.shutdown", lambda: None)  # other tests' Ray lives in this process
+    for module in ("commands.search", "engine.cost", "planning.resources"):
+        monkeypatch.setattr(f"tune.{module}.hardware", lambda: Hardware((Node(cpus=2, gpus=0),)))
+    monkeypatch.setattr("tune.engine.cost.measured", lambda *_: (0.1, 1000))
+    monkeypatch.setattr("tune.engine.cost.training_work", lambda _: None)
+
+
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory):
     """A data folder of 8x8 clips of 22 rendered persons, one range each."""

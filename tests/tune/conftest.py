@@ -53,22 +53,12 @@ def search(prepared, tmp_path):
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
-    """Runs the search in this process: its exit code and what it prints.
-
-    It counts two CPUs and no GPU. Ray is not started: a test that trains asks for ``two_cpus`` and gets that Ray.
-    """
+def command(tmp_path, without_ray, monkeypatch, capsys):
+    """Runs the search in this process, ``without_ray``: its exit code and what it prints."""
     from tune import kth_search
     from tune.commands.search import main
-    from tune.planning.resources import Hardware, Node
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ray.init", lambda **options: None)
-    monkeypatch.setattr("ray.shutdown", lambda: None)  # other tests' Ray lives in this process
-    for module in ("commands.search", "engine.cost", "planning.resources"):
-        monkeypatch.setattr(f"tune.{module}.hardware", lambda: Hardware((Node(cpus=2, gpus=0),)))
-    monkeypatch.setattr("tune.engine.cost.measured", lambda *_: (0.1, 1000))
-    monkeypatch.setattr("tune.engine.cost.training_work", lambda _: None)
 
     def run(*arguments, search=kth_search.SEARCH):
         capsys.readouterr()

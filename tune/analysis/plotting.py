@@ -48,9 +48,16 @@ def file_name(label: str) -> str:
     return label.replace(", ", "-").replace(" ", "-")
 
 
+class ShownFigure(Figure):
+    """A figure that a notebook shows by itself, without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        return png(self)
+
+
 def blank_figure(width: float, height: float) -> Figure:
     """An empty figure of that many inches."""
-    return Figure(figsize=(width, height), layout="constrained", dpi=120)
+    return ShownFigure(figsize=(width, height), layout="constrained", dpi=120)
 
 
 def one_panel(width: float = 6.4, height: float = 4.4) -> tuple[Figure, Axes]:

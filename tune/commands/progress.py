@@ -1,4 +1,4 @@
-"""The progress of a running search: one live table on a terminal, plain lines elsewhere."""
+"""The progress of a running search: one live table on a terminal or in a notebook, plain lines elsewhere."""
 
 import time
 from collections import Counter
@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 
 from fernn.train.loop import Row
+from tune.commands.notebook import NotebookTable
 from tune.core.console import duration
 from tune.core.status import Status
 from tune.core.study import Cell, Study
@@ -141,6 +142,7 @@ class Progress(Forecast):
         self.console = console
         self._last_line = 0.0
         self._live = Live(console=console, get_renderable=self.table, refresh_per_second=2, transient=True)
+        self._notebook = NotebookTable(self.table) if console.is_jupyter else None
 
     def __enter__(self) -> "Progress":
         if self.console.is_terminal:
@@ -149,20 +151,28 @@ class Progress(Forecast):
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
+        if self._notebook is not None:
+            self._notebook.draw()
 
     def on_epoch(self, cell: Cell, row: Row) -> None:
         super().on_epoch(cell, row)
+        self._redraw()
         if time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             self._say(self.states[cell.key])
 
     def on_status(self, cell: Cell, status: Status) -> None:
         super().on_status(cell, status)
+        self._redraw()
         if status not in ("running", "resting"):
             self._say(self.states[cell.key])
 
+    def _redraw(self) -> None:
+        if self._notebook is not None:
+            self._notebook.changed()
+
     def _say(self, state: CellProgress) -> None:
-        if not self.console.is_terminal:
+        if not (self.console.is_terminal or self.console.is_jupyter):
             done = sum(cell.status in SETTLED for cell in self.states.values())
             prefix = f"[{done}/{len(self.states) + self._to_come} cells, {self.left()}]"
             epochs = f"epoch {state.epoch} of {state.cell.experiment.epochs}"

@@ -282,5 +282,5 @@ class SearchOutput(SearchCallback):
         if self.events is not None:
             print(document_text({"event": event} | facts), file=self.events, flush=True)
             return
-        for line in lines:
-            self.console.print(masked(line), markup=False, highlight=False, soft_wrap=True)
+        if lines:  # at once, since a notebook frames each print
+            self.console.print(masked("\n".join(lines)), markup=False, highlight=False, soft_wrap=True)

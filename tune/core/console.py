@@ -58,8 +58,8 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
 
 def print_lines(lines: Iterable[str]) -> None:
     """Print lines on standard output, masked and without markup."""
-    for line in lines:
-        tables().print(masked(line), markup=False, highlight=False, soft_wrap=True)
+    if text := "\n".join(lines):
+        tables().print(masked(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def plain(value: Any) -> str:

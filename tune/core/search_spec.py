@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from fernn.config import DataConfig
+from fernn.config import DataConfig, unknown_name
 from fernn.experiment import Experiment
 from tune.core.cells import cells_at, check_settings, with_fields
 from tune.core.choice import points_of
@@ -123,13 +123,26 @@ def searches() -> Mapping[str, Search]:
 
     Of several searches on one data set it is the one with a published table.
     """
-    paths = sorted(Path(__file__).parents[1].glob("*_search.py"))
-    declared = [_declared(path) for path in paths]
+    declared = [_declared(path) for path in _files().values()]
     by_data: dict[str, Search] = {}
     for search in sorted(declared, key=lambda search: not search.published):
         for name in (search.base.data.name, *search.further_data):
             by_data.setdefault(name, search)
     return by_data
+
+
+def search_named(name: str) -> Search:
+    """The search of ``tune/NAME_search.py``: "kth", "translating-mnist"; raises StudyError for another name."""
+    files = _files()
+    if name.replace("_", "-") not in files:
+        raise StudyError(unknown_name(name, list(files), kind="search"))
+    return _declared(files[name.replace("_", "-")])
+
+
+def _files() -> dict[str, Path]:
+    """Every search's file by the name of the search."""
+    paths = sorted(Path(__file__).parents[1].glob("*_search.py"))
+    return {path.stem.removesuffix("_search").replace("_", "-"): path for path in paths}
 
 
 def _declared(path: Path) -> Search:

@@ -121,6 +121,13 @@ class Silent(TrialProgressCallback):
         pass
 
 
+class NoReport(tune.ProgressReporter):
+    """Stands for Tune's own reporter, which clears what a notebook shows before it prints another table."""
+
+    def should_report(self, trials: Any, done: bool = False) -> bool:
+        return False
+
+
 def cell_of(trial: Any) -> Cell:
     """The cell that the trial of Ray Tune trains."""
     cell: Cell = trial.config["task"].cell
@@ -208,6 +215,7 @@ def make_tuner(agenda: Agenda, relay: Relay, scratch: str) -> tune.Tuner:
             failure_config=tune.FailureConfig(max_failures=2),
             callbacks=[relay, Silent()],
             stop=Halt(agenda),
+            progress_reporter=NoReport(),
             verbose=0,
         ),
     )
@@ -223,7 +231,7 @@ def ship_models(cells: Sequence[Cell]) -> None:
 def ray_runtime(address: str | None) -> Iterator[None]:
     """Ray, connected to ``address`` or started on this machine, without its log on the console.
 
-    Raises StudyError where ``address`` is no running cluster.
+    Raises StudyError where ``address`` is no running cluster, or where this process uses Ray already.
     """
     os.environ.setdefault("RAY_OVERRIDE_JOB_RUNTIME_ENV", "1")  # a submitted job may have the switches as well
     if address is None and "RAY_AUTH_TOKEN_PATH" not in os.environ and home_problem():
@@ -241,6 +249,10 @@ def ray_runtime(address: str | None) -> Iterator[None]:
     except (ConnectionError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise StudyError(f"--address must be a running Ray cluster, {address} is none: {reason}") from error
+    except RuntimeError as error:
+        if not ray.is_initialized():
+            raise
+        raise StudyError("this process uses Ray already: call ray.shutdown() first, a search starts its own") from error
     stop_on_sigterm()
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = pending_trials(address)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # the search's callbacks report lost and failed trials

@@ -134,6 +134,10 @@ def origin(study: Study, cell: Cell) -> Document:
     }  # fmt: skip
 
 
+COLUMNS = ("model", "lr", "velocities", "mean", "deviation", "n")
+"""Of the table of curves: a model, its learning rate, V_k or an angle, and the statistics over n seeds."""
+
+
 @dataclass(frozen=True)
 class VelocityResults(Results[ModelVelocity]):
     """The measurements of a study's models on one grid."""
@@ -172,18 +176,21 @@ class VelocityResults(Results[ModelVelocity]):
             axes.legend()
         return titled(figure, self.study, "test clips in motion; band: sample standard deviation over seeds")
 
+    def points(self) -> list[tuple[Any, ...]]:
+        """Every point of the curves, with the values of ``COLUMNS``."""
+        return [
+            (model.label, model.row.choice.rate, name, *pair, len(model.cells))
+            for model in self.models
+            for name, pair in model.curve().items()
+        ]
+
     def run_records(self) -> Iterator[RunRecord]:
         for model in self.models:
             yield from model.run_records()
 
         def files() -> dict[str, bytes]:
-            columns = ("model", "lr", "velocities", "mean", "deviation", "n")
-            rows = [
-                (model.label, model.row.choice.rate, name, *pair, len(model.cells))
-                for model in self.models
-                for name, pair in model.curve().items()
-            ]
-            return {"velocity.csv": csv_text([columns, *rows]).encode(), "curves.png": png(self.curves())}
+            table = csv_text([COLUMNS, *self.points()])
+            return {"velocity.csv": table.encode(), "curves.png": png(self.curves())}
 
         yield RunRecord("study", [model.document() for model in self.models], [], files)
 

@@ -117,3 +117,14 @@ def test_without_a_terminal_there_are_plain_lines(tmp_path):
 )
 def test_durations_read_well(seconds, words):
     assert duration(seconds) == words
+
+
+def test_a_notebook_shows_the_table_in_place_and_no_lines(tmp_path, monkeypatch):
+    pictures = []
+    monkeypatch.setattr("tune.commands.notebook.NotebookTable.draw", lambda self: pictures.append(self._table().title))
+    study, shown = study_in(tmp_path, SPACE), console(force_jupyter=True)
+    with Progress(study, list(study.cells), shown, Pace()) as progress:
+        progress.on_status(study.cells[0], "running")
+        progress.on_epoch(study.cells[0], row(1))
+        progress.on_status(study.cells[0], "done")
+    assert "1 running" in pictures[0] and "1 done" in pictures[-1] and not shown.file.getvalue()

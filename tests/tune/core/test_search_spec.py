@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import tune
-from tune.core.search_spec import Preset, Published, _declared, searches
+from tune import translating_mnist_search
+from tune.core.search_spec import Preset, Published, _declared, search_named, searches
 from tune.core.study import StudyError, cell_of
 
 ROOT = Path(__file__).parents[3]
@@ -89,3 +90,9 @@ def test_a_search_file_without_a_search_is_refused_with_its_name(content, messag
     with pytest.raises(StudyError, match=message) as refused:
         _declared(tmp_path / "odd_search.py")
     assert str(tmp_path / "odd_search.py") in str(refused.value)
+
+
+def test_a_search_is_named_as_its_file():
+    assert search_named("translating-mnist") is search_named("translating_mnist") is translating_mnist_search.SEARCH
+    with pytest.raises(StudyError, match="unknown search 'kht': did you mean 'kth'"):
+        search_named("kht")

@@ -127,3 +127,14 @@ def test_a_clusters_workers_get_the_drivers_switches_and_keep_theirs_where_it_ha
     assert given_switches() is None
     monkeypatch.setenv("FERNN_CUDA_GRAPHS", "0")
     assert given_switches() == {"env_vars": {"FERNN_CUDA_GRAPHS": "0"}}
+
+
+def test_a_process_that_uses_ray_already_is_refused_and_keeps_it(monkeypatch):
+    def twice(**options):
+        raise RuntimeError("Maybe you called ray.init twice by accident?")
+
+    monkeypatch.setattr("ray.init", twice)
+    monkeypatch.setattr("ray.is_initialized", lambda: True)
+    monkeypatch.setattr("ray.shutdown", lambda: pytest.fail("that Ray is not ours"))
+    with pytest.raises(StudyError, match=r"uses Ray already: call ray.shutdown\(\) first"), ray_runtime(None):
+        pass

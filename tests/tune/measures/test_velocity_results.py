@@ -58,6 +58,7 @@ def test_runs_get_numbers_by_name_and_a_csv_with_places(results):
     lines = model.files()["velocity.csv"].decode().splitlines()
     assert lines[0] == "name,vy,vx,mean,deviation,n" and lines[4] == "vy_-1_vx_-1,-1,-1,0.1,0.0,2"
     assert study.points == [] and set(study.files()) == {"velocity.csv", "curves.png"}
+    assert len(study.files()["velocity.csv"].splitlines()) == 1 + len(results.points())
     assert first.document["num_clips"] == 7 and set(first.files()) == {"velocity.csv", "heatmap.png"}
 
 
