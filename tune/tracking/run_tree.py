@@ -14,7 +14,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
 from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlLoggedModel, SqlRun
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
-from sqlalchemy import create_engine, literal, select, update
+from sqlalchemy import Select, create_engine, literal, select, update
 from sqlalchemy.pool import NullPool
 
 from fernn.train.loop import Row
@@ -146,7 +146,7 @@ def move_artifacts(uri: str, experiment_id: str, home: str) -> None:
     runs, experiment = update(SqlRun).where(SqlRun.experiment_id == number), update(SqlExperiment)
     models = update(SqlLoggedModel).where(SqlLoggedModel.experiment_id == number)
     model = literal(f"{home}/models/") + SqlLoggedModel.model_id + "/artifacts"
-    ours = select(SqlRun.run_uuid).where(SqlRun.experiment_id == number)
+    ours: Select[tuple[str]] = select(SqlRun.run_uuid).where(SqlRun.experiment_id == number)
     versions = update(SqlModelVersion).where(SqlModelVersion.run_id.in_(ours))
     with create_engine(uri, poolclass=NullPool).begin() as connection:
         connection.execute(experiment.where(SqlExperiment.experiment_id == number).values(artifact_location=home))
