@@ -16,6 +16,7 @@ from urllib.request import urlopen
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tune.analysis.differences import OF_MACHINE
 from tune.core.folder import Folder
 
 ROOT = Path(__file__).parents[2]
@@ -117,7 +118,10 @@ def contents_of(home):
         cell = home / f"cells/{name}"
         rows = [json.loads(line) for line in cell.read("metrics.jsonl").splitlines()]
         found[name] = (
-            [{name: value for name, value in row.items() if not name.startswith(("time/", "crc32"))} for row in rows],
+            [
+                {name: value for name, value in row.items() if not name.startswith((*OF_MACHINE, "crc32"))}
+                for row in rows
+            ],
             cell.read("last/state.safetensors"),
             cell.read("best/model.safetensors"),
             pq.read_table(pa.BufferReader(cell.read("predictions.parquet"))).to_pydict(),

@@ -10,8 +10,8 @@ from typing import Any
 from fernn.train.loop import Row
 from tune.core.code_record import FIRST_USED
 
-CLOCK = "time/"
-"""The prefix of metrics that depend on the machine."""
+OF_MACHINE = ("time/", "system/")
+"""The prefixes of metrics that depend on the machine and its load, and not on the experiment and its data alone."""
 FINAL = "final"
 """The place of a finished cell's metrics, after its epochs."""
 Record = Mapping[str, Any]
@@ -27,12 +27,12 @@ class Training:
     final: Mapping[str, float]
 
     def numbers(self) -> dict[tuple[str, str], float]:
-        """Every metric except times, by epoch and name, in the order of training."""
+        """Every metric except times and the use of the machine, by epoch and name, in the order of training."""
         by_epoch = {
             (f"epoch {number}", name): value
             for number, row in enumerate(self.rows, start=1)
             for name, value in row.items()
-            if not name.startswith(CLOCK)
+            if not name.startswith(OF_MACHINE)
         }
         return by_epoch | {(FINAL, name): value for name, value in self.final.items()}
 

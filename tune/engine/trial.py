@@ -31,6 +31,7 @@ from tune.core.result import Result
 from tune.core.study import Cell, Study
 from tune.engine.machine import assigned_kind, machine, peak_memory, reset_peak_memory
 from tune.engine.roofline import cpu_peak
+from tune.engine.usage import Usage
 from tune.planning.resources import Share
 
 OUT_OF_MEMORY = "the GPU's memory ran out"
@@ -109,7 +110,9 @@ def train(
         run.model.load_state_dict(initial)
     folder.begin(run, study.code)
     folder.add_machine(machine(device))
+    usage = Usage(device)
     for row in fit(run, clips, until):
+        row |= usage.row()
         row["time/recorded_at"] = time.time()
         folder.record(row, run)
         yield {**row, f"memory/{device.type}_bytes": peak_memory(device)}

@@ -5,7 +5,7 @@ from tune.analysis.differences import Difference, Training, code_changes, differ
 
 def test_differences_come_in_the_order_of_training():
     one = Training([{"a": 1.0, "time/x": 1}, {"a": float("nan")}], {"a": 3.0})
-    assert differences(one, Training([{"a": 1.0, "time/x": 2}, {"a": float("nan")}], {"a": 3.0})) == []
+    assert differences(one, Training([{"a": 1.0, "time/x": 2, "system/x": 1}, {"a": float("nan")}], {"a": 3.0})) == []
     other = Training([{"a": 1.5}, {"a": 4.0}, {"a": 1.0}], {"a": 3.25})
     found = differences(one, other)
     assert [item.where for item in found] == ["epoch 1", "epoch 2", "epoch 3", "final"]
