@@ -7,7 +7,7 @@
 # make cluster-test   head, nodes, PostgreSQL, MLflow behind its login, a bucket; needs Debian's postgresql and nginx-light
 # make slurm-test   deploy/slurm under Slurm's own daemons on this machine; needs Debian's slurm-wlm and munge
 # make gpu-test   all that only a GPU can tell: tests, benchmarks and goals, to gpu.json; as far as the CPU goes without one
-# make ui-test   MLflow's pages in headless Chromium; needs Debian's chromium and chromium-driver
+# make ui-test   MLflow's pages, the report and the live page in headless Chromium; needs Debian's chromium and chromium-driver
 
 PYTHON ?= python3
 BIN := .venv/bin

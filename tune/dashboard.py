@@ -61,10 +61,9 @@ def listening(options: Options) -> socket.socket:
         family = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((options.host, options.port), family=family)
     except OSError as error:
+        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
         way_out = "name another, or --port 0 for any that is free"
-        raise ValueError(
-            f"--host {options.host} --port {options.port} cannot be used: {error.strerror}; {way_out}"
-        ) from error
+        raise ValueError(f"--host {options.host} --port {options.port} cannot be used: {reason}; {way_out}") from error
 
 
 def serve(storage: Storage, options: Options, listener: socket.socket) -> None:
@@ -102,7 +101,8 @@ def main(options: Options) -> int:
         if options.json:
             print_state(storage, options.study)
             return 0
-        serve(storage, options, listening(options))
+        with listening(options) as listener:
+            serve(storage, options, listener)
     except USER_ERRORS as error:
         return refuse(error)
     return 0

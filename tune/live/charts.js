@@ -10,9 +10,16 @@ const dark = matchMedia('(prefers-color-scheme: dark)')
 export function onScheme(act) { dark.addEventListener('change', act) }
 
 const SPARSE = 25 // points of each line where there are many
-const script = document.getElementById('plotly')
-const painted = () => new Promise((resolve) => setTimeout(resolve)) // lets the browser show what is there already
-const ready = new Promise((resolve) => (window.Plotly ? resolve() : script.addEventListener('load', resolve)))
+const painted = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))) // what is there is seen
+
+/** Plotly, which takes long to begin: all that is no chart is shown before. */
+let begun = null
+const ready = () => (begun ??= painted().then(() => new Promise((resolve) => {
+  const script = document.createElement('script')
+  script.src = document.getElementById('plotly').href
+  script.addEventListener('load', resolve)
+  document.head.append(script)
+})))
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 const palette = () => (dark.matches ? DARK : LIGHT)
@@ -36,7 +43,7 @@ async function draw(id, title, words, traces, shape) {
   name.textContent = `${title}. `
   figure.querySelector('figcaption').replaceChildren(name, words)
   chart.classList.toggle('empty', traces.length === 0)
-  await ready
+  await ready()
   await painted()
   if (traces.length === 0) return window.Plotly.purge(chart)
   chart.setAttribute('role', 'img')

@@ -56,7 +56,7 @@ export const moment = (seconds) => new Date(seconds * 1000).toLocaleString()
 export const process = (driver) => `pid ${driver.pid} on ${driver.host}`
 
 const others = (counts) => Object.entries(counts).filter(([status]) => status !== 'done')
-  .map(([status, number]) => `${number} ${status}`).join(', ')
+  .map(([status, number]) => `${number}\u00a0${status}`).join(', ')
 
 const COLUMNS = ['study', 'data', 'cells done', 'others', 'marks', 'search runs as', 'last result']
 

@@ -58,7 +58,7 @@ class Storage:
         """The study's whole document, with its findings; raises StudyError with the first of its problems."""
         watch = self.watch(name)
         watch.document()
-        self._background.shutdown()
+        self._background.submit(lambda: None).result()  # comes after the findings, on the one thread for them
         watch.refresh()
         if (found := watch.document())["problems"]:
             raise StudyError(found["problems"][0])

@@ -187,10 +187,13 @@ async function open(key) {
 /** Send an order with the token in a header. */
 async function give(event) {
   event.preventDefault()
+  const pattern = find('pattern').value.trim()
+  const ends = pattern ? `Train ${pattern} no further?` : 'End the search that runs? Its checkpoints stay.'
+  if (event.submitter.value === 'stop' && !confirm(ends)) return
   const buttons = [...find('order').querySelectorAll('button')]
   buttons.forEach((button) => { button.disabled = true })
   try {
-    const body = JSON.stringify({ action: event.submitter.value, cells: find('pattern').value.trim() })
+    const body = JSON.stringify({ action: event.submitter.value, cells: pattern })
     const token = find('token').value
     sessionStorage.setItem('token', token)
     const told = await ask(`${base}/orders`, { method: 'POST', body, headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' } })

@@ -5,7 +5,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from typing import Any
 
 from tune.core.cell_folder import DONE
@@ -50,6 +50,7 @@ class Watch:
         self._orders = Orders()
         self._findings, self._found, self._found_version = Findings(), {}, 0  # type: ignore[var-annotated]
         self._of: Any = None
+        self._job: Future[None] | None = None
         self._busy, self._rest_until, self._next_look = False, 0.0, 0.0
         self._lock = threading.RLock()
 
@@ -104,7 +105,10 @@ class Watch:
             self._update(self.study, changed)
             self._work_out(self.study)
         except PROBLEMS as error:
-            self.problems = [*self.problems, all_masked(one_line(error))]
+            self.problems, self.study = (
+                [*self.problems, all_masked(one_line(error))],
+                None,
+            )  # is loaded at the next look
         self._next_look = self.clock() + max(LOOK_S, SHARE * (self.clock() - began))
 
     def _begin_anew(self) -> Iterable[str]:
@@ -177,8 +181,10 @@ class Watch:
         results = self.folder.stamps_of(DONE)
         if results == self._of or self._busy or self.clock() < self._rest_until:
             return
+        if self._job is not None:
+            self._job.result()  # raises what went wrong there, which is no user's
         self._of, self._busy = results, True
-        self.background.submit(self._find, study, [*self._states.values()])
+        self._job = self.background.submit(self._find, study, [*self._states.values()])
 
     def _find(self, study: Study, states: Sequence[CellStatus]) -> None:
         began = self.clock()
