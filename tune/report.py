@@ -26,6 +26,7 @@ from tune.core.console import ReportTable, bullets, csv_text, grid
 from tune.core.folder import Folder
 from tune.core.protocol import find_study
 from tune.measures.registry import measured_results
+from tune.reporting.captions import caption_of
 from tune.reporting.figures import study_figures
 from tune.reporting.reproducibility_card import write_card
 from tune.reporting.table import Table, marks, records
@@ -120,6 +121,7 @@ def page(table: Table, tables: Sequence[ReportTable], figures: Sequence[ReportFi
         remarks=table.remarks(),
         figures=figures,
         inline=inline,
+        caption_of=caption_of,
         deviations=deviations(table.study, table.search),
     )
 

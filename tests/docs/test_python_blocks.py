@@ -10,6 +10,8 @@ import pytest
 
 import tune
 from tests.docs.documents import blocks, instructions, name_of
+from tests.support.stored_study import HITS, SPACE, finished_study
+from tune.commands.keywords import options_from
 
 BLOCKS = [
     pytest.param(text, id=f"{name_of(document)}: block {number}")
@@ -19,10 +21,23 @@ BLOCKS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """A folder with the study that the documents open, made without training."""
+    folder = tmp_path_factory.mktemp("documents")
+    finished_study(folder / "studies/kth-demo", SPACE, HITS)
+    return folder
+
+
 @pytest.mark.parametrize("code", BLOCKS)
-def test_it_runs(code, monkeypatch):
-    """There is no study here, so that ``tune.load_best`` only takes what it is given."""
-    monkeypatch.setattr(tune, "load_best", create_autospec(tune.load_best, return_value=(None, None)))
+def test_it_runs(code, demo, monkeypatch):
+    """Nothing is trained, measured or loaded: these functions only take what they are given."""
+    monkeypatch.chdir(demo)
+    opened = tune.open_study("kth-demo")
+    answers = {"load_best": lambda *_, **__: (None, None), "evaluate_velocity": lambda *_, **__: None}
+    answers["search"] = lambda what, **keywords: options_from(keywords) and opened
+    for name, answer in answers.items():
+        monkeypatch.setattr(tune, name, create_autospec(getattr(tune, name), side_effect=answer))
     exec(compile(code, "document", "exec"), {"__name__": "document"})
 
 

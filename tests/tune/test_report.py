@@ -238,13 +238,22 @@ def test_who_cannot_see_hears_the_numbers(content):
     assert parsed.of("html") == [{"lang": "en"}]
 
 
+def test_a_value_has_the_name_of_its_column_where_rows_are_stacked(content, study):
+    parsed = Parsed(content)
+    named = [found["data-column"] for found in parsed.of("td")]
+    tables = report_tables(Table.of(study))
+    assert named == [name for table in tables for _ in table.rows for name in table.header[1:]]
+    roles = {kind: {found["role"] for found in parsed.of(kind)} for kind in ("table", "tr", "td")}
+    assert roles == {"table": {"table"}, "tr": {"row"}, "td": {"cell"}}  # which display: block would take away
+
+
 def test_no_two_elements_share_an_id(content):
     ids = [found["id"] for _, found in Parsed(content).tags if "id" in found]
     assert len(ids) == len(set(ids))
 
 
 def test_a_demo_is_marked_on_every_table_and_picture(content, written, study):
-    assert content.count("(DEMO)</caption>") == content.count("<caption>")
+    assert content.count("<caption><b>DEMO.</b> ") == content.count("<caption>")
     for table in report_tables(Table.of(study)):
         rows = list(csv.reader(io.StringIO(written.read(f"{table.name}.csv").decode())))
         assert rows[0][0] == "marks" and all(row[0] == "DEMO" for row in rows[1:]), table.name

@@ -49,7 +49,8 @@ def search(what: str | Search, /, **keywords: Any) -> OpenStudy:
         if not options.plan:
             output.left(outcome)
     reasons = {cell.name: reason for cell, reason in outcome.failures.items()}
-    return OpenStudy(outcome.study, options.records.tracking_uri, reasons, output.rest, outcome.behind)
+    uri, is_plan = options.records.tracking_uri, options.plan
+    return OpenStudy(outcome.study, uri, reasons, output.rest, outcome.behind, is_plan)
 
 
 def evaluate_velocity(study: OpenStudy | str | PathLike[str], /, **keywords: Any) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from os import PathLike
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,7 +13,7 @@ from torch import nn
 from fernn.experiment import Experiment
 from tune.analysis.results import model_rows
 from tune.commands.load_best import load_best
-from tune.core.protocol import STUDY_FILE, ModelName, find_study, load_study
+from tune.core.protocol import ModelName, find_study, load_study
 from tune.core.status import CellStatus, count, statuses
 from tune.core.study import RATE, Study
 from tune.reporting.figures import validation_figure
@@ -51,6 +51,8 @@ class OpenStudy:
     """What a budget left undone, and which budget it was; None where none was reached."""
     behind: Sequence[str] = field(default=(), repr=False)
     """A line for each view of the study, as MLflow, that could not be updated."""
+    is_plan: bool = field(default=False, repr=False)
+    """Whether the study has the cells that were planned, whatever its folder has."""
 
     @property
     def name(self) -> str:
@@ -64,9 +66,8 @@ class OpenStudy:
 
     @property
     def study(self) -> Study:
-        """The study as its folder has it now; as it was planned where nothing has begun."""
-        folder = self.planned.folder
-        return load_study(folder) if folder.has(STUDY_FILE) else self.planned
+        """The study as its folder has it now; a plan as it was planned."""
+        return self.planned if self.is_plan else load_study(self.planned.folder)
 
     def table(self) -> pd.DataFrame:
         """The report's table: a row a model, at the learning rate that validation chose, with all digits.
@@ -154,7 +155,7 @@ class OpenStudy:
 
 
 def open_study(
-    study: str | PathLike[str], *, storage: str = "studies", models: Sequence[ModelName] = (),
+    study: str | PathLike[str], *, storage: str | PathLike[str] = "studies", models: Sequence[ModelName] = (),
     tracking_uri: str | None = None,
 ) -> OpenStudy:  # fmt: skip
     """A study that exists, by its name in ``storage`` or its folder, also while its search runs elsewhere.
@@ -165,7 +166,7 @@ def open_study(
     >>> tune.open_study("kth-demo").missing[0]
     '3dcnn_lr0.0001_seed0_...'
     """
-    return OpenStudy(find_study(study, storage, models), tracking_uri)
+    return OpenStudy(find_study(study, fspath(storage), models), tracking_uri)
 
 
 def _spread(row: Mapping[str, Any]) -> dict[str, Any]:

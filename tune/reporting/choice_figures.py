@@ -46,12 +46,12 @@ def choice_figures(study: Study, rows: Sequence[ModelRow]) -> Iterator[ReportFig
     trials = finished_trials(study)
     if shares := importances(study, trials):
         words = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
-        words = f"Share of the variance explained: {words}."
+        words = f"How much of the differences between results each setting explains, from 0 to 1: {words}."
         yield ReportFigure("importances", "What matters", words, importances_figure(study, shares))
     if trials:
         values = [trial.value for trial in trials if trial.value is not None]
-        low, high, what = metric.text(min(values)), metric.text(max(values)), chosen_word(study)
-        words = f"{len(trials)} pairs of model and {what}, mean validation {metric.title} from {low} to {high}."
+        span, what = f"from {metric.text(min(values))} to {metric.text(max(values))}", chosen_word(study)
+        words = f"A line for each of {len(trials)} pairs of model and {what}: validation {metric.title} {span}."
         figure = coordinates_figure(study, trials)
         yield ReportFigure("parallel-coordinates", f"Models and {what}s", words, figure)
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -49,6 +50,13 @@ def test_a_plan_has_the_cells_that_would_run(what, without_ray, tmp_path, monkey
     assert dict(os.environ) == before
     with pytest.raises(StudyError, match="has no finished cell yet"):
         study.table()
+
+
+def test_a_plan_of_a_study_that_grows_has_its_own_cells(tmp_path):
+    study = finished_study(tmp_path / "s", SPACE, HITS)
+    grown = replace(study, cells=study.cells[:2], space={**SPACE, "seed": (0, 1)})
+    assert [*tune.OpenStudy(grown, is_plan=True).cells.seed] == [0, 1]
+    assert len(tune.OpenStudy(grown).cells) == len(study.cells)
 
 
 @pytest.mark.parametrize(
