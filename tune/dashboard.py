@@ -61,7 +61,8 @@ def listening(options: Options) -> socket.socket:
         family = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((options.host, options.port), family=family)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror
         way_out = "name another, or --port 0 for any that is free"
         raise ValueError(f"--host {options.host} --port {options.port} cannot be used: {reason}; {way_out}") from error
 

@@ -181,18 +181,18 @@ class Watch:
         results = self.folder.stamps_of(DONE)
         if results == self._of or self._busy or self.clock() < self._rest_until:
             return
-        if self._job is not None:
+        if self._job is not None and self._job.done():
             self._job.result()  # raises what went wrong there, which is no user's
         self._of, self._busy = results, True
         self._job = self.background.submit(self._find, study, [*self._states.values()])
 
     def _find(self, study: Study, states: Sequence[CellStatus]) -> None:
-        began = self.clock()
+        began, found = self.clock(), None
         try:
             found = self._findings.of(study, states)
         finally:
-            self._busy, self._rest_until = False, self.clock() + REST * (self.clock() - began)
-        with self._lock:
-            if self.study is study:
-                self.version += 1
-                self._found, self._found_version = found, self.version
+            with self._lock:
+                self._busy, self._rest_until = False, self.clock() + REST * (self.clock() - began)
+                if found is not None and self.study is study:
+                    self.version += 1
+                    self._found, self._found_version = found, self.version

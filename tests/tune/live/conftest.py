@@ -15,7 +15,11 @@ class AtOnce(Executor):
     """Does what it is given before it returns."""
 
     def submit(self, work, *given):
-        (job := Future()).set_result(work(*given))
+        job = Future()
+        try:
+            job.set_result(work(*given))
+        except Exception as error:
+            job.set_exception(error)
         return job
 
 

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.support import simulated
 from tests.support.stored_study import finish_cell
 from tune.core.driver import driver_lock
@@ -98,3 +100,14 @@ def test_the_folder_is_looked_at_no_more_often_than_once_a_second(watch, study):
     assert watch.document(first["version"])["cells"] == []
     watch.refresh()
     assert len(watch.document(first["version"])["cells"]) == 1
+
+
+def test_what_goes_wrong_in_the_background_is_raised_at_a_later_look(watch, study, monkeypatch):
+    def broken(*given):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(watch._findings, "of", broken)
+    assert not watch.document()["is_working"]
+    finish_cell(study, study.cells[1], (6, 6))
+    with pytest.raises(ZeroDivisionError):
+        watch.document()
