@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 import uvicorn
 
 from data.terminal import options_of, say
-from tune.commands.search import USER_ERRORS, refuse
+from tune.commands.search import refuse
 from tune.core.console import print_document
+from tune.core.study import USER_ERRORS
 from tune.live.server import app, own_names
 from tune.live.storage import Storage
 

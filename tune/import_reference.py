@@ -20,7 +20,7 @@ from data.terminal import options_of
 from fernn.experiment import Experiment
 from fernn.files.checkpoint import Tensors, pack
 from fernn.train.run import Run, available_device, to_unit
-from tune.commands.search import USER_ERRORS, refuse
+from tune.commands.search import refuse
 from tune.core.cell_folder import BEST, CellFolder
 from tune.core.clips import SealedClips, address_in, find_data
 from tune.core.code_record import record
@@ -38,7 +38,7 @@ from tune.core.given_weights import (
 from tune.core.identity import STUDY_FILE, record_folder
 from tune.core.protocol import find_study, known_studies, protocol, save_study
 from tune.core.result import Result
-from tune.core.study import Cell, Settings, Study, StudyError, check_study_name
+from tune.core.study import USER_ERRORS, Cell, Settings, Study, StudyError, check_study_name
 from tune.engine.ray_tune import ray_runtime
 from tune.engine.trial import EVALUATED, evaluated
 from tune.planning.options import parse_setting

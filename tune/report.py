@@ -13,7 +13,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from data.terminal import options_of
@@ -21,13 +20,15 @@ from tune.analysis.plotting import ReportFigure, png, svg
 from tune.analysis.published import deviations
 from tune.analysis.significance import comparisons
 from tune.analysis.statistics import LEVEL
-from tune.commands.search import USER_ERRORS, refuse
+from tune.commands.search import refuse
 from tune.core.console import ReportTable, bullets, csv_text, grid
 from tune.core.folder import Folder
 from tune.core.protocol import find_study
+from tune.core.study import USER_ERRORS
 from tune.measures.registry import measured_results
 from tune.reporting.captions import caption_of
 from tune.reporting.figures import study_figures
+from tune.reporting.pages import page_template
 from tune.reporting.reproducibility_card import write_card
 from tune.reporting.table import Table, marks, records
 from tune.reporting.tables import report_tables, results_table, video_tables
@@ -108,11 +109,7 @@ def draw(table: Table, folder: Folder) -> None:
 
 def page(table: Table, tables: Sequence[ReportTable], figures: Sequence[ReportFigure]) -> str:
     """The whole page."""
-    loader = PackageLoader("tune.reporting", ".")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("page.html.j2").render(
+    return page_template("tune.reporting").render(
         study=table.study,
         metric=table.metric,
         mark=marks(table.study),

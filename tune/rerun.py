@@ -22,7 +22,7 @@ from data.terminal import options_of, progress, say
 from fernn.models.own import StoredConfig, how_to_name
 from fernn.train.loop import DivergedError
 from tune.analysis.differences import Difference, Training, code_changes, differences, largest, machine_changes
-from tune.commands.search import USER_ERRORS, refuse
+from tune.commands.search import refuse
 from tune.core.cell_folder import CellFolder
 from tune.core.clips import find_data
 from tune.core.code_record import code_version
@@ -32,7 +32,7 @@ from tune.core.driver import stop_on_sigterm
 from tune.core.folder import Folder
 from tune.core.protocol import find_study
 from tune.core.result import Result
-from tune.core.study import Cell, Study, StudyError, cell_of, key_of
+from tune.core.study import USER_ERRORS, Cell, Study, StudyError, cell_of, key_of
 from tune.engine.machine import machine
 from tune.engine.ray_tune import ray_runtime
 from tune.engine.trial import reset_globals, train

@@ -10,13 +10,13 @@ from rich.prompt import Confirm
 
 from data.terminal import begin, say
 from tune.commands.ordering import order
-from tune.commands.search import USER_ERRORS, refuse
+from tune.commands.search import refuse
 from tune.core.cell_folder import BEFORE, LAST
 from tune.core.console import print_document, print_table
 from tune.core.driver import driver_lock
 from tune.core.identity import fork
 from tune.core.protocol import find_study
-from tune.core.study import Study
+from tune.core.study import USER_ERRORS, Study
 from tune.reporting.compare import print_comparison
 from tune.reporting.export import export
 from tune.reporting.overview import print_list, print_study

@@ -14,12 +14,12 @@ from operator import methodcaller
 
 from data.terminal import options_of, say
 from tune.analysis.results import model_rows
-from tune.commands.search import USER_ERRORS, refuse
+from tune.commands.search import refuse
 from tune.core.console import masked, print_document
 from tune.core.driver import driver_lock
 from tune.core.identity import record_folder
 from tune.core.protocol import find_study
-from tune.core.study import Study
+from tune.core.study import USER_ERRORS, Study
 from tune.measures.registry import measured_results
 from tune.planning.options import Records
 from tune.planning.preflight import check_views, optuna_storage, tracking_uri

@@ -6,23 +6,15 @@ from importlib import import_module
 import pytest
 
 import tune
-from tests.support.stored_study import HITS, SPACE, finished_study
 
 MODULES = ["tune.commands.open_study", "tune.commands.from_python"]
 FOUND = [example for name in MODULES for example in doctest.DocTestFinder().find(import_module(name))]
 EXAMPLES = [pytest.param(example, id=example.name) for example in FOUND if example.examples]
 
 
-@pytest.fixture(scope="module")
-def storage(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("examples")
-    finished_study(folder / "studies/kth-demo", SPACE, HITS)
-    return folder
-
-
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_it_says_what_it_prints(example, storage, without_ray, monkeypatch):
-    monkeypatch.chdir(storage)
+def test_it_says_what_it_prints(example, demo, without_ray, monkeypatch):
+    monkeypatch.chdir(demo)
     example.globs = {"tune": tune, "study": tune.open_study("kth-demo")}
     wrong, printed = [], doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     doctest.DocTestRunner(optionflags=printed).run(example, out=wrong.append, clear_globs=False)

@@ -10,7 +10,6 @@ import pytest
 
 import tune
 from tests.docs.documents import blocks, instructions, name_of
-from tests.support.stored_study import HITS, SPACE, finished_study
 from tune.commands.keywords import options_from
 
 BLOCKS = [
@@ -19,14 +18,6 @@ BLOCKS = [
     for number, text in enumerate(blocks(document, "python"), 1)
     if not re.match(r"# [\w/]+\.py\n", text)
 ]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    """A folder with the study that the documents open, made without training."""
-    folder = tmp_path_factory.mktemp("documents")
-    finished_study(folder / "studies/kth-demo", SPACE, HITS)
-    return folder
 
 
 @pytest.mark.parametrize("code", BLOCKS)

@@ -30,14 +30,13 @@ from tests.support.mutations import JSON, bounded_memory, mutations, tried
 from tests.support.stored_study import finished_study
 from tune import rerun
 from tune.commands.evaluate import main as evaluate
-from tune.commands.search import USER_ERRORS
 from tune.core.cell_folder import BEST, DONE, METRICS, PREDICTIONS, CellFolder
 from tune.core.clips import find_data
 from tune.core.driver import driver_lock
 from tune.core.folder import TEMPORARY, DamagedError, Folder, LeadsOutError, sealed_line
 from tune.core.given_weights import initial_weights
 from tune.core.protocol import find_study, load_study
-from tune.core.study import StudyError, key_of
+from tune.core.study import USER_ERRORS, StudyError, key_of
 from tune.measures.registry import MEASURES
 from tune.report import Options as ReportOptions
 from tune.report import main as report

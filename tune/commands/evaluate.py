@@ -13,13 +13,13 @@ from data.terminal import options_of, progress, say
 from fernn.config import DATA, unknown_name
 from fernn.models.own import StoredConfig, UnnamedModelError, how_to_name
 from tune.analysis.results import ModelRow, model_rows, registered_name
-from tune.commands.search import USER_ERRORS, refuse
+from tune.commands.search import refuse
 from tune.core.clips import find_data
 from tune.core.console import print_document, print_lines, print_table
 from tune.core.driver import driver_lock, stop_on_sigterm
 from tune.core.identity import record_folder
 from tune.core.protocol import find_study
-from tune.core.study import Cell, Study, StudyError
+from tune.core.study import USER_ERRORS, Cell, Study, StudyError
 from tune.engine.ray_tune import ray_runtime
 from tune.measures.measure import CellMeasurement, Measure, Results, S
 from tune.measures.registry import MEASURES

@@ -10,9 +10,10 @@ from data.terminal import say
 from tune.commands.evaluate import EvaluationOptions, Options, run
 from tune.commands.keywords import grouped, options_from, speaking_python
 from tune.commands.open_study import OpenStudy
-from tune.commands.search import USER_ERRORS, carry_out, refusing
+from tune.commands.search import carry_out, refusing
 from tune.commands.search_output import SearchOutput
 from tune.core.search_spec import Search, search_named
+from tune.core.study import USER_ERRORS
 from tune.engine.process import unchanged_process
 from tune.measures.registry import MEASURES
 from tune.measures.velocity_results import COLUMNS, VelocityResults

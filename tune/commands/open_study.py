@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from fernn.experiment import Experiment
-from tune.analysis.results import model_rows
+from tune.analysis.results import results
 from tune.commands.load_best import load_best
 from tune.core.protocol import ModelName, find_study, load_study
 from tune.core.status import CellStatus, count, statuses
@@ -137,21 +137,17 @@ class OpenStudy:
         return {name: reason for name, reason in self.reasons.items() if name not in done} | stored
 
     def __repr__(self) -> str:
-        return f"<study {self.name}: {self._counts()}; {self.folder}>"
+        return f"<study {self.name}: {counts(self.study)}; {self.folder}>"
 
     def _repr_html_(self) -> str:
         study = self.study
-        head = f"<b>{escape(self.name)}</b> {escape(marks(study))} {escape(self._counts())}"
-        rows = model_rows(study)
-        if not rows:
+        head = f"<b>{escape(self.name)}</b> {escape(marks(study))} {escape(counts(study))}"
+        if not (found := results(study)):
             return f"<p>{head}: no cell is finished yet</p>"
-        own, remarks = results_table(table := Table.of(study)), table.remarks()
+        own, remarks = results_table(table := Table.of(study, found)), table.remarks()
         shown = pd.DataFrame(own.texts(), columns=pd.Index(own.header)).to_html(index=False, border=0)
         items = "".join(f"<li>{escape(remark)}</li>" for remark in remarks)
         return f'<p>{head}</p><div style="overflow-x: auto">{shown}</div><ul>{items}</ul>'
-
-    def _counts(self) -> str:
-        return ", ".join(f"{number} {status}" for status, number in count(self.study).items())
 
 
 def open_study(
@@ -167,6 +163,11 @@ def open_study(
     '3dcnn_lr0.0001_seed0_...'
     """
     return OpenStudy(find_study(study, fspath(storage), models), tracking_uri)
+
+
+def counts(study: Study) -> str:
+    """How many cells have each status, in words."""
+    return ", ".join(f"{number} {status}" for status, number in count(study).items())
 
 
 def _spread(row: Mapping[str, Any]) -> dict[str, Any]:

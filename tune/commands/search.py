@@ -23,7 +23,7 @@ from tune.core.folder import DamagedError
 from tune.core.given_weights import store_weights
 from tune.core.protocol import load_study, save_study
 from tune.core.search_spec import Preset, Search
-from tune.core.study import Study, StudyError
+from tune.core.study import USER_ERRORS, Study, StudyError
 from tune.engine.agenda import Agenda
 from tune.engine.bill import EpochTimes
 from tune.engine.budget import Budget, Shortage, shortages
@@ -43,9 +43,6 @@ from tune.planning.preflight import check_storage, check_views, tracking_uri
 from tune.planning.resources import Resources, chosen_resources, hardware
 from tune.reporting.reproducibility_card import write_card
 from tune.services.webhook import Webhook
-
-USER_ERRORS = (StudyError, DataError, KeyError, TypeError, ValueError, OSError)
-"""The errors of a wrong option or file, before anything runs."""
 
 PATIENCE, STOPPED_PATIENCE = 60.0, 5.0
 """Seconds that a search waits for MLflow's answer at its end, and after it was stopped."""

@@ -30,6 +30,10 @@ class StudyError(ValueError):
     """A study that cannot be planned or opened as asked."""
 
 
+USER_ERRORS = (KeyError, TypeError, ValueError, OSError)
+"""The errors of a wrong option or of a file that is not as it should be: StudyError, DataError and others."""
+
+
 def check_study_name(name: str) -> None:
     """Raises StudyError for a name that is not the plain name of a folder."""
     if name in ("", ".", "..") or not name.isprintable() or set(name) & set("/\\#%?"):

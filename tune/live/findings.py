@@ -7,14 +7,10 @@ from tune.analysis.optuna_trials import finished_trials, importances
 from tune.analysis.results import CellResult, cell_result
 from tune.core.choice import last_part
 from tune.core.console import all_masked, one_line
-from tune.core.folder import DamagedError
 from tune.core.status import CellStatus
-from tune.core.study import RATE, Study, StudyError
+from tune.core.study import RATE, USER_ERRORS, Study
 from tune.live.records import rounded
 from tune.reporting.table import Table, columns, study_columns
-
-PROBLEMS = (StudyError, DamagedError, OSError, KeyError, TypeError, ValueError)
-"""The errors of files that are not as they should be."""
 
 
 class Findings:
@@ -35,7 +31,7 @@ class Findings:
             chosen = {row.label: row.choice.text for row in table.rows}
             found = {"header": header, "rows": table.texts(), "remarks": table.remarks(), "chosen": chosen}
             return all_masked(found | {"no_table": ""})
-        except PROBLEMS as error:
+        except USER_ERRORS as error:
             return all_masked({"header": [], "rows": [], "remarks": [], "chosen": {}, "no_table": one_line(error)})
 
     def _result(self, state: CellStatus) -> CellResult:
@@ -48,7 +44,7 @@ class Findings:
     def _importances(self, study: Study) -> dict[str, Any]:
         try:
             shares = importances(study, finished_trials(study)) if study.cells else {}
-        except PROBLEMS as error:
+        except USER_ERRORS as error:
             return {"importances": {}, "no_importances": one_line(error)}
         missing = "" if shares else "Nothing varies yet among choices whose seeds are all finished."
         return {"importances": named(shares), "no_importances": missing}

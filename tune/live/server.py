@@ -8,11 +8,10 @@ import hmac
 import json
 import socket
 from collections.abc import Awaitable, Callable, Collection
-from functools import cache, lru_cache
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any, get_args
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs, get_plotlyjs_version
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -26,8 +25,9 @@ from starlette.routing import Route
 
 from tune.core.console import all_masked, one_line
 from tune.core.orders import Action
-from tune.live.findings import PROBLEMS
+from tune.core.study import USER_ERRORS
 from tune.live.storage import Storage
+from tune.reporting.pages import page_template
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 ASSETS = {"live.css": "text/css", "live.js": "text/javascript", "study.js": "text/javascript",
@@ -91,7 +91,7 @@ def answering(work: Callable[[Request], dict[str, Any]]) -> Callable[[Request], 
     def answer(request: Request) -> Response:
         try:
             return JSONResponse(work(request))
-        except PROBLEMS as error:
+        except USER_ERRORS as error:
             raise HTTPException(404, one_line(error)) from error
 
     return answer
@@ -125,7 +125,7 @@ async def order(request: Request, storage: Storage, token: str) -> Response:
     action, cells = wanted(await body_of(request))
     try:
         told = await run_in_threadpool(storage.order, request.path_params["name"], action, cells)
-    except PROBLEMS as error:
+    except USER_ERRORS as error:
         raise HTTPException(409, one_line(error)) from error
     return JSONResponse(told, 201)
 
@@ -165,15 +165,8 @@ def refused(request: Request, error: Exception) -> Response:
 
 def page(token: str, study: str = "") -> Response:
     """The page: the list, or one study."""
-    return HTMLResponse(template().render(study=study, may_order=bool(token), plotly=get_plotlyjs_version()))
-
-
-@cache
-def template() -> Any:
-    """The page's template."""
-    loader = PackageLoader("tune.live", ".")
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    return environment.get_template("page.html.j2")
+    template = page_template("tune.live")
+    return HTMLResponse(template.render(study=study, may_order=bool(token), plotly=get_plotlyjs_version()))
 
 
 def asset(request: Request) -> Response:

@@ -17,8 +17,8 @@ from tune.core.identity import STUDY_FILE
 from tune.core.orders import Orders, read_orders
 from tune.core.protocol import load_study
 from tune.core.status import CellStatus, running_cells, state_of
-from tune.core.study import Cell, Study
-from tune.live.findings import PROBLEMS, Findings
+from tune.core.study import USER_ERRORS, Cell, Study
+from tune.live.findings import Findings
 from tune.live.outlook import outlook
 from tune.live.records import cell_record, group_record, history_record, law_records, versioned
 from tune.live.snapshot import CELLS, Snapshot
@@ -104,11 +104,9 @@ class Watch:
                 self.study, changed = load_study(self.folder), {*changed, *self._begin_anew()}
             self._update(self.study, changed)
             self._work_out(self.study)
-        except PROBLEMS as error:
-            self.problems, self.study = (
-                [*self.problems, all_masked(one_line(error))],
-                None,
-            )  # is loaded at the next look
+        except USER_ERRORS as error:
+            self.problems = [*self.problems, all_masked(one_line(error))]
+            self.study = None  # is loaded at the next look
         self._next_look = self.clock() + max(LOOK_S, SHARE * (self.clock() - began))
 
     def _begin_anew(self) -> Iterable[str]:

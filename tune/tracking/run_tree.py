@@ -11,10 +11,9 @@ from math import isfinite
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
-from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
-from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlLoggedModel, SqlRun
+from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
-from sqlalchemy import Select, create_engine, literal, select, update
+from sqlalchemy import create_engine, literal, update
 from sqlalchemy.pool import NullPool
 
 from fernn.train.loop import Row
@@ -142,16 +141,10 @@ def runs_of(client: MlflowClient, experiment_id: str, where: str = "") -> Iterat
 
 def move_artifacts(uri: str, experiment_id: str, home: str) -> None:
     """Set the place of the artifacts of an experiment and its runs to ``home``, in the database at ``uri``."""
-    number = int(experiment_id)
-    runs, experiment = update(SqlRun).where(SqlRun.experiment_id == number), update(SqlExperiment)
-    models = update(SqlLoggedModel).where(SqlLoggedModel.experiment_id == number)
-    model = literal(f"{home}/models/") + SqlLoggedModel.model_id + "/artifacts"
-    ours: Select[tuple[str]] = select(SqlRun.run_uuid).where(SqlRun.experiment_id == number)
-    versions = update(SqlModelVersion).where(SqlModelVersion.run_id.in_(ours))
+    runs = update(SqlRun).where(SqlRun.experiment_id == int(experiment_id))
+    experiment = update(SqlExperiment).where(SqlExperiment.experiment_id == int(experiment_id))
     with create_engine(uri, poolclass=NullPool).begin() as connection:
-        connection.execute(experiment.where(SqlExperiment.experiment_id == number).values(artifact_location=home))
-        connection.execute(models.values(artifact_location=model))
-        connection.execute(versions.values(storage_location=None))  # MLflow then follows the version's source
+        connection.execute(experiment.values(artifact_location=home))
         connection.execute(runs.values(artifact_uri=literal(f"{home}/") + SqlRun.run_uuid + "/artifacts"))
 
 
