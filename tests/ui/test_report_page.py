@@ -58,6 +58,8 @@ def report(study):
 def opened(driver, report):
     """Opens the page in a window of that width, light or dark; afterwards the window is as it was."""
 
+    driver.get_log("browser")  # of the pages before
+
     def open_page(width, scheme="light"):
         feature = [{"name": "prefers-color-scheme", "value": scheme}]
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": feature})
